@@ -1,0 +1,53 @@
+"""Convolution in one place: filter an image, print a shape, train a network.
+
+The public functions are resolved on first use (PEP 562), so ``import convcli`` loads neither numpy nor numba.
+Images are (H, W), (H, W, C) or (N, H, W, C); ``correlate*`` computes cross-correlation, ``convolve*`` flips the kernel.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from convcli.errors import ConvcliError, DataError, ImageError, KernelError, ModelError, ShapeError
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from convcli.kernels import kernel
+    from convcli.ops import convolve2d, correlate2d, dilate2d, pad2d
+
+# Public name -> the module that defines it.
+_HOMES = {
+    "kernel": "convcli.kernels",
+    "correlate2d": "convcli.ops",
+    "convolve2d": "convcli.ops",
+    "pad2d": "convcli.ops",
+    "dilate2d": "convcli.ops",
+}
+
+__all__ = [
+    "ConvcliError",
+    "DataError",
+    "ImageError",
+    "KernelError",
+    "ModelError",
+    "ShapeError",
+    "__version__",
+    "convolve2d",
+    "correlate2d",
+    "dilate2d",
+    "kernel",
+    "pad2d",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'convcli' has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,98 @@
+"""The command line: one module per command, its options, its printing, and nothing else.
+
+The list of commands and their one-line helps are static, so that ``convcli --help`` imports no command at all; a
+command's module, and with it numpy, is imported when the command is named.
+"""
+
+import os
+import sys
+from importlib import import_module
+from typing import Any
+
+import click
+
+from convcli import ConvcliError, __version__
+
+# Command -> (module in convcli.cli that defines `command`, its line in `convcli --help`).
+COMMANDS = {
+    "filter": ("filter", "Filter images with kernels: blur, sharpen, find edges, or your own matrix."),
+    "kernel": ("kernel", "List the kernel library; show one kernel as a matrix."),
+    "cache": ("cache", "Look after the compiled loops: info, clear, warm."),
+    "doctor": ("doctor", "Print versions, threads, cache and processor: what a bug report needs."),
+}
+
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 80}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are named, never to be listed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The commands in the order of `COMMANDS`."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the module that defines a command."""
+        if cmd_name not in COMMANDS:
+            return None
+        command = import_module(f"convcli.cli.{COMMANDS[cmd_name][0]}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the static one-line helps."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings=CONTEXT)
+@click.version_option(__version__, prog_name="convcli")
+def group() -> None:
+    """Convolution from the command line.
+
+    \b
+    Examples:
+      convcli filter photo.jpg --kernel sharpen
+      convcli kernel show sobel-x
+    """
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit: 0 done, 1 the work failed, 2 wrong usage, 130 interrupted."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run the command line and return its exit code; errors are one line on stderr."""
+    try:
+        result: Any = group.main(args=arguments, prog_name="convcli", standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.UsageError as error:
+        hint = f" (see: {error.ctx.command_path} --help)" if error.ctx else ""
+        return _fail(f"{error.format_message()}{hint}", 2)
+    except click.ClickException as error:
+        return _fail(error.format_message(), error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        return _fail("interrupted; nothing half-written was left", 130)
+    except BrokenPipeError:
+        # The reader of our stdout is gone (`convcli kernel list | head -1`): not a failure, but nothing more to print.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (ConvcliError, OSError, MemoryError) as error:
+        if os.environ.get("CONVCLI_DEBUG") == "1":
+            raise
+        return _fail(_one_line(error), 1)
+
+
+def _one_line(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        place = f"{error.filename}: " if error.filename else ""
+        return f"{place}{error.strerror}"
+    return str(error) or type(error).__name__
+
+
+def _fail(message: str, code: int) -> int:
+    click.echo("Error: " + " ".join(message.split()), err=True)
+    return code
