@@ -1,0 +1,132 @@
+"""What a kernel is, and what an entry of the kernel library is. The entries live in the modules beside this."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from convcli.errors import KernelError
+from convcli.kernels.parameters import Parameter, Value
+
+Weights: TypeAlias = npt.NDArray[np.float64]
+
+ZERO_SUM_TOLERANCE = 1e-6
+
+# How the responses of several planes become one value per pixel.
+COMBINATIONS = {
+    "single": "the response of one kernel",
+    "magnitude": "the root of the sum of squares of the responses",
+    "angle": "the direction atan2(second response, first response), in radians",
+    "maximum": "the largest of the responses",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """A named kernel of the library and everything `convcli kernel show` says about it.
+
+    ``build`` takes the parameters by name and returns one array, or for a compound kernel a tuple of arrays, whose names
+    are ``parts`` where each is an entry itself; ``complete`` fills in the parameters whose default depends on others (a
+    Gaussian's size). ``family`` is the entry under which `convcli kernel list` shows this one; ``dim`` counts the axes.
+    """
+
+    name: str
+    group: str
+    summary: str
+    formula: str
+    sign: str
+    scale: str
+    source: str
+    build: Callable[..., Weights | tuple[Weights, ...]]
+    parameters: tuple[Parameter, ...] = ()
+    complete: Callable[[dict[str, Value]], dict[str, Value]] | None = None
+    combine: str = "single"
+    parts: tuple[str, ...] = ()
+    dim: int = 2
+    family: str = ""
+
+    def parameter(self, name: str) -> Parameter | None:
+        """The parameter of this name, or None."""
+        return next((each for each in self.parameters if each.name == name), None)
+
+
+@dataclass(frozen=True, eq=False)
+class Kernel:
+    """Weights ready to be correlated with an image, and where they came from.
+
+    Attributes
+    ----------
+    name : str
+        Safe in a file name: ``"gaussian"``, ``"sobel-x"``; ``"matrix"`` for an inline matrix, the stem for a file.
+    spec : str
+        Canonical text with every parameter's value: ``"gaussian:sigma=2,size=17"``. Parsing it gives the kernel again.
+    planes : tuple of ndarray
+        float64, read-only, all of one shape (KH, KW) or (KD, KH, KW): correlation weights. One for a linear kernel.
+    combine : str
+        ``"single"``, ``"magnitude"`` (root of the sum of squares), ``"angle"`` (atan2(plane 1, plane 0) in radians) or
+        ``"maximum"`` (the largest response).
+    entry : Entry or None
+        The entry of the library; None for matrices and files.
+    """
+
+    name: str
+    spec: str
+    planes: tuple[Weights, ...]
+    combine: str = "single"
+    entry: Entry | None = None
+
+    def __post_init__(self) -> None:
+        frozen = tuple(_read_only(plane) for plane in self.planes)
+        object.__setattr__(self, "planes", frozen)
+
+    @property
+    def weights(self) -> Weights:
+        """The one plane of a linear kernel; raises `KernelError` for a compound one."""
+        if self.combine == "single":
+            return self.planes[0]
+        parts = self.entry.parts if self.entry else ()
+        fix = f"; ask for {_either(parts)}" if parts else "; here one linear kernel is needed"
+        raise KernelError(f"{self.name} is the {self.combine} of {len(self.planes)} kernels{fix}")
+
+    @property
+    def ndim(self) -> int:
+        """Axes the kernel slides over: 2 for (KH, KW), 3 for (KD, KH, KW)."""
+        return self.planes[0].ndim
+
+    @property
+    def is_zero_sum(self) -> bool:
+        """Whether a constant image gives 0: every plane's \\|sum\\| is at most 1e-6 of its sum of \\|weights\\|."""
+        return all(is_zero_sum(plane) for plane in self.planes)
+
+
+def is_zero_sum(weights: npt.ArrayLike) -> bool:
+    """Whether weights sum to zero, up to rounding: ``|sum w| <= 1e-6 * sum |w|``."""
+    array = np.asarray(weights, dtype=np.float64)
+    return bool(abs(array.sum()) <= ZERO_SUM_TOLERANCE * np.abs(array).sum())
+
+
+def matrix(text: str) -> Weights:
+    """Build a matrix drawn in the source: numbers in rows, the rows ended by ``;``.
+
+    >>> matrix("0 1; 2 3").tolist()
+    [[0.0, 1.0], [2.0, 3.0]]
+    """
+    return np.array([[float(number) for number in row.split()] for row in text.split(";")])
+
+
+def _read_only(plane: npt.ArrayLike) -> Weights:
+    # A copy, so that freezing never reaches into an array the caller still owns; adding 0.0 turns -0.0 into 0.0.
+    frozen = np.array(plane, dtype=np.float64, order="C") + 0.0
+    frozen.flags.writeable = False
+    return frozen
+
+
+def _either(names: tuple[str, ...]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
+
+
+def as_planes(built: Any) -> tuple[Weights, ...]:
+    """What a build function returned, always as a tuple."""
+    return built if isinstance(built, tuple) else (built,)

@@ -1,0 +1,131 @@
+"""Second derivatives: laplacian, log, dog, outline. All sum to 0."""
+
+import numpy as np
+
+from convcli.kernels.entry import Entry, Weights, matrix
+from convcli.kernels.parameters import MAX_WEIGHTS, Parameter
+from convcli.kernels.smoothing import TRUNCATE, complete_gaussian, gaussian, offsets
+
+GROUP = "Edges and spots, second derivatives (weights sum to 0)"
+
+DARK = "negative at a bright spot, positive at a dark one"
+BRIGHT = "positive at a bright spot, negative at a dark one"
+
+LOG_SIGMA = Parameter("sigma", 1.4, 0.3, 240, "standard deviation in pixels", per_axis=True)
+# One tap per axis cannot tell a spot from its surroundings: with sum 0 nothing would be left of it.
+LOG_SIZE = Parameter(
+    "size", None, 3, MAX_WEIGHTS, "width of the window in pixels", True, True, "2*floor(truncate*sigma + 0.5) + 1"
+)
+
+
+def laplacian() -> Weights:
+    """``f(x+1) + f(x-1) - 2 f(x)`` along both axes."""
+    return matrix("0 1 0; 1 -4 1; 0 1 0")
+
+
+def laplacian_8() -> Weights:
+    """The Laplacian along both axes and both diagonals."""
+    return matrix("1 1 1; 1 -8 1; 1 1 1")
+
+
+def laplacian_5x5() -> Weights:
+    """Integers in the shape of a Laplacian of Gaussian."""
+    return matrix("0 0 1 0 0; 0 1 2 1 0; 1 2 -16 2 1; 0 1 2 1 0; 0 0 1 0 0")
+
+
+def laplacian_of_gaussian(sigma: tuple[float, ...], size: tuple[int, ...]) -> Weights:
+    """The sum over the axes of ``(x**2 / sigma**4 - 1 / sigma**2)``, times the Gaussian, minus the mean."""
+    bell = gaussian(sigma, size)
+    curvature = np.zeros(size)
+    for axis, (s, n) in enumerate(zip(sigma, size, strict=True)):
+        along = offsets(n).reshape([n if each == axis else 1 for each in range(len(size))])
+        curvature += along**2 / s**4 - 1 / s**2
+    weights = curvature * bell
+    centred: Weights = weights - weights.mean()
+    return centred
+
+
+def difference_of_gaussians(sigma: tuple[float, ...], sigma2: tuple[float, ...], size: tuple[int, ...]) -> Weights:
+    """A Gaussian minus another, each of sum 1, in one window."""
+    return gaussian(sigma, size) - gaussian(sigma2, size)
+
+
+def outline() -> Weights:
+    """The negative of `laplacian_8`."""
+    return matrix("-1 -1 -1; -1 8 -1; -1 -1 -1")
+
+
+LAPLACIAN_SCALE = "{} times the Laplacian f_xx + f_yy (brightness per pixel squared)"
+GONZALEZ_WOODS = "Gonzalez and Woods, Digital Image Processing, "
+
+ENTRIES = (
+    Entry(
+        "laplacian",
+        GROUP,
+        "Edges and spots without direction, from 4 neighbours",
+        "0 1 0; 1 -4 1; 0 1 0",
+        DARK,
+        LAPLACIAN_SCALE.format(1),
+        GONZALEZ_WOODS + "chapter 3, the Laplacian",
+        laplacian,
+    ),
+    Entry(
+        "laplacian-8",
+        GROUP,
+        "Edges and spots without direction, from 8 neighbours",
+        "1 1 1; 1 -8 1; 1 1 1",
+        DARK,
+        LAPLACIAN_SCALE.format(3),
+        GONZALEZ_WOODS + "chapter 3, the Laplacian with diagonals",
+        laplacian_8,
+    ),
+    Entry(
+        "laplacian-5x5",
+        GROUP,
+        "Smoothed Laplacian in integers: less noise than 3x3",
+        "0 0 1 0 0; 0 1 2 1 0; 1 2 -16 2 1; 0 1 2 1 0; 0 0 1 0 0",
+        DARK,
+        LAPLACIAN_SCALE.format(8),
+        GONZALEZ_WOODS + "chapter 10, 5x5 mask for the Laplacian of a Gaussian (there with the opposite sign)",
+        laplacian_5x5,
+    ),
+    Entry(
+        "log",
+        GROUP,
+        "Laplacian of Gaussian: spots of radius sqrt(2)*sigma; zero crossings are edges",
+        "(x^2/sigma^4 + y^2/sigma^4 - 2/sigma^2) * gaussian(sigma), minus its mean so that it sums to 0",
+        DARK,
+        "the Laplacian of the image blurred by sigma, for sigma of 1 and more; below, taps are too few",
+        "D. Marr, E. Hildreth, Theory of edge detection, Proc. Royal Society London B 207, 1980, 187-217",
+        laplacian_of_gaussian,
+        (LOG_SIGMA, TRUNCATE, LOG_SIZE),
+        complete_gaussian,
+    ),
+    Entry(
+        "dog",
+        GROUP,
+        "Difference of Gaussians: keeps detail between two scales",
+        "gaussian(sigma) - gaussian(sigma2) in one window",
+        "positive at a bright spot if sigma < sigma2",
+        "1 times what the narrow blur keeps and the wide one loses; sigma2 = 1.6*sigma resembles -log",
+        "D. Marr, E. Hildreth, Theory of edge detection, Proc. Royal Society London B 207, 1980, 187-217",
+        difference_of_gaussians,
+        (
+            Parameter("sigma", 1, 0.05, 240, "standard deviation of the narrow Gaussian in pixels", per_axis=True),
+            Parameter("sigma2", 1.6, 0.05, 240, "standard deviation of the wide Gaussian in pixels", per_axis=True),
+            TRUNCATE,
+            LOG_SIZE,
+        ),
+        complete_gaussian,
+    ),
+    Entry(
+        "outline",
+        GROUP,
+        "Outlines of shapes, bright lines and spots",
+        "-1 -1 -1; -1 8 -1; -1 -1 -1 = -laplacian-8",
+        BRIGHT,
+        "minus 3 times the Laplacian; 8 times the height of a single bright pixel",
+        GONZALEZ_WOODS + "chapter 10, detection of isolated points",
+        outline,
+    ),
+)

@@ -1,0 +1,194 @@
+"""Matrices as text: reading ``0 -1 0; -1 5 -1; 0 -1 0`` and nested lists, writing them back.
+
+Numbers are separated by spaces, commas or both; rows by ``;`` or a line break; the planes of a 3-D kernel by ``|``, and
+a ``|`` at the end makes a single plane 3-D. A number is ``2``, ``-.5``, ``1e-3`` or a fraction ``1/9``.
+"""
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from convcli.errors import KernelError
+from convcli.kernels.entry import Weights
+from convcli.kernels.parameters import MAX_WEIGHTS, NUMBER, format_number, read_number, shortened
+
+# Beyond this, sums over a window can overflow single precision.
+MAX_WEIGHT = 1e30
+
+
+def read_matrix(text: str, subject: str = "kernel") -> Weights:
+    """Read a matrix; ``subject`` begins the messages: "kernel", "kernel file k.txt:".
+
+    Raises `KernelError` that points at plane, row and column.
+    """
+    if text.lstrip().startswith("["):
+        return _read_bracketed(text.strip(), subject)
+    parts = text.split("|")
+    is_volume = len(parts) > 1
+    if is_volume and not parts[-1].strip():
+        parts.pop()
+    planes = []
+    for index, part in enumerate(parts, 1):
+        where = f"{subject} plane {index}," if is_volume else subject
+        planes.append(_read_plane(part, where))
+        if planes[-1].shape != planes[0].shape:
+            got, expected = _size(planes[-1].shape), _size(planes[0].shape)
+            raise KernelError(f"{subject} plane {index} has {got} numbers, expected {expected} as in plane 1")
+        check_count(sum(plane.size for plane in planes), subject)
+    return np.stack(planes) if is_volume else planes[0]
+
+
+def read_nested(data: Any, subject: str) -> Weights:
+    """Read nested lists, of one row, of rows, or of planes of rows."""
+    depth = _depth(data)
+    if depth not in (1, 2, 3):
+        what = f"lists nested {depth} deep" if depth else type(data).__name__
+        raise KernelError(f"{subject} holds {what}, expected rows of numbers [[1, 2], [3, 4]], or planes of rows")
+    planes = [[data]] if depth == 1 else [data] if depth == 2 else data
+    read = []
+    for index, plane in enumerate(planes, 1):
+        where = f"{subject} plane {index}," if depth == 3 else subject
+        if not isinstance(plane, list) or not plane:
+            raise KernelError(f"{where} is empty or no list of rows")
+        rows = [_nested_row(row, where, number) for number, row in enumerate(plane, 1)]
+        read.append(_rectangle(rows, where))
+        if read[-1].shape != read[0].shape:
+            raise KernelError(
+                f"{where} has {_size(read[-1].shape)} numbers, expected {_size(read[0].shape)} as in plane 1"
+            )
+    weights = np.stack(read) if depth == 3 else read[0]
+    check_count(weights.size, subject)
+    return weights
+
+
+def check_array(array: npt.NDArray[Any], subject: str) -> Weights:
+    """Check an array of any numeric type and shape, and give it as float64, (KH, KW) or (KD, KH, KW)."""
+    if array.dtype.kind not in "biuf":
+        kind = {"c": "complex numbers", "O": "Python objects", "U": "text", "S": "text"}.get(array.dtype.kind)
+        raise KernelError(f"{subject} holds {kind or f'values of type {array.dtype}'}, expected real numbers")
+    if array.ndim not in (1, 2, 3):
+        expected = "expected 2 (rows, columns) or 3 (planes, rows, columns)"
+        raise KernelError(f"{subject} has {array.ndim} dimensions {array.shape}, {expected}")
+    if array.size == 0:
+        raise KernelError(f"{subject} is empty: its shape is {array.shape}")
+    check_count(array.size, subject)
+    with np.errstate(over="ignore"):
+        weights = array.astype(np.float64)
+    wrong = np.argwhere(~(np.abs(weights) <= MAX_WEIGHT))
+    if len(wrong):
+        place = tuple(int(each) for each in wrong[0])
+        raise KernelError(f"{_place(subject, place)}: got {weights[place]}, expected {_EXPECTED}")
+    return weights[None, :] if weights.ndim == 1 else weights
+
+
+def check_count(count: int, subject: str) -> None:
+    """Refuse kernels of absurd size."""
+    if count > MAX_WEIGHTS:
+        raise KernelError(f"{subject} has {count:,} weights; the limit is {MAX_WEIGHTS:,} (2000x2000)")
+
+
+def format_matrix(weights: npt.ArrayLike) -> str:
+    """Write weights so that `read_matrix` reads the very same numbers: ``0 -1 0; -1 5 -1; 0 -1 0``.
+
+    >>> format_matrix([[0.5, 1], [2, -3]])
+    '0.5 1; 2 -3'
+    """
+    array = np.atleast_2d(np.asarray(weights, dtype=np.float64))
+    planes = array if array.ndim == 3 else array[None]
+    text = " | ".join("; ".join(" ".join(map(format_number, row)) for row in plane.tolist()) for plane in planes)
+    return f"{text} |" if array.ndim == 3 and len(array) == 1 else text
+
+
+_EXPECTED = f"a number such as 2, -0.5, 1e-3 or 1/9, at most {MAX_WEIGHT:g}"
+
+
+def _read_bracketed(text: str, subject: str) -> Weights:
+    """Nested lists as Python and JSON write them, or one pair of brackets around rows as Matlab writes them."""
+    inner = text[1:-1] if text.endswith("]") else text[1:]
+    if "[" not in inner and "]" not in inner and text.endswith("]"):
+        return read_matrix(inner, subject)
+    return read_nested(load_json(text, subject), subject)
+
+
+def load_json(text: str, subject: str) -> Any:
+    """Parse JSON; integers become floats, so that no number is too long to convert."""
+    try:
+        return json.loads(text, parse_int=float, parse_constant=float)
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        raise KernelError(f"{subject} is not valid JSON at {place} ({error.msg}); expected [[1, 2], [3, 4]]") from None
+    except RecursionError:
+        raise KernelError(f"{subject} is nested too deep; expected [[1, 2], [3, 4]]") from None
+
+
+def _read_plane(text: str, where: str) -> Weights:
+    if not text.strip():
+        raise KernelError(f"{where} is empty: expected rows of numbers such as 0 -1 0; -1 5 -1; 0 -1 0")
+    rows = []
+    for line in text.splitlines():
+        # A row may end in ";" and in a line break as well.
+        line = line.strip().removesuffix(";")
+        rows.extend(line.split(";") if line.strip() else [])
+    if not rows:
+        raise KernelError(f"{where} is empty: expected rows of numbers such as 0 -1 0; -1 5 -1; 0 -1 0")
+    return _rectangle([_read_row(row, where, number) for number, row in enumerate(rows, 1)], where)
+
+
+def _read_row(row: str, where: str, number: int) -> list[float]:
+    row = row.strip()
+    if not row:
+        raise KernelError(f"{where} row {number} is empty")
+    words = re.split(r"\s*,\s*|\s+", row)
+    return [_read_word(word, f"{where} row {number}, column {column}") for column, word in enumerate(words, 1)]
+
+
+def _read_word(word: str, where: str) -> float:
+    value = read_number(word)
+    if value is not None and abs(value) <= MAX_WEIGHT:
+        return value
+    found = NUMBER.fullmatch(word.replace("−", "-"))
+    if found and found[2] and float(found[2]) == 0:
+        raise KernelError(f"{where}: {shortened(word)} divides by zero")
+    raise KernelError(f"{where}: got '{shortened(word)}', expected {_EXPECTED}")
+
+
+def _nested_row(row: Any, where: str, number: int) -> list[float]:
+    if not isinstance(row, list) or not row:
+        raise KernelError(f"{where} row {number} is empty or no list of numbers")
+    for column, value in enumerate(row, 1):
+        if not isinstance(value, float) or not abs(value) <= MAX_WEIGHT:
+            got = shortened(json.dumps(value))
+            raise KernelError(f"{where} row {number}, column {column}: got {got}, expected {_EXPECTED}")
+    return row
+
+
+def _rectangle(rows: Sequence[list[float]], where: str) -> Weights:
+    for number, row in enumerate(rows, 1):
+        if len(row) != len(rows[0]):
+            raise KernelError(f"{where} row {number} has {_numbers(len(row))}, expected {len(rows[0])} as in row 1")
+    return np.array(rows, dtype=np.float64) + 0.0
+
+
+def _depth(data: Any) -> int:
+    depth = 0
+    while isinstance(data, list):
+        depth += 1
+        data = data[0] if data else None
+    return depth
+
+
+def _place(subject: str, place: tuple[int, ...]) -> str:
+    names = ("plane", "row", "column")[-len(place) :]
+    return f"{subject} " + ", ".join(f"{name} {index + 1}" for name, index in zip(names, place, strict=True))
+
+
+def _numbers(count: int) -> str:
+    return "1 number" if count == 1 else f"{count} numbers"
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape))

@@ -1,0 +1,5 @@
+"""Soon."""
+
+from convcli.kernels.entry import Entry
+
+ENTRIES: tuple[Entry, ...] = ()
