@@ -1,0 +1,86 @@
+"""Files appear under their name complete or not at all: written beside it, then renamed."""
+
+import contextlib
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from convcli.errors import ImageError
+
+SUFFIX = ".convcli-part"
+
+
+@contextlib.contextmanager
+def replacing(target: Path, *, overwrite: bool) -> Iterator[IO[bytes]]:
+    """Open a hidden temporary file that becomes ``target`` when the block ends well, and vanishes when it does not.
+
+    Without ``overwrite`` an existing target is refused, at the start and again, without a gap, at the end: a hard link
+    fails if the name was taken meanwhile. A symbolic link is followed: the file it names is replaced, the link stays.
+
+    Raises `ImageError` for a target that exists, is a folder, or lies in a folder that is missing or not writable.
+    """
+    final = _resolve(target)
+    check_target(target, overwrite=overwrite)
+    part = final.with_name(f".{final.name[:100]}.{secrets.token_hex(4)}{SUFFIX}")
+    try:
+        # O_EXCL and mode 0o666: never somebody else's file, and permissions follow the umask like any other file's.
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+    except OSError as error:
+        raise ImageError(f"{target}: cannot be written ({_reason(error)}); choose a folder you may write to") from error
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())  # the rename must not reach the disk before the content does
+        if overwrite:
+            with contextlib.suppress(OSError):
+                part.chmod(final.stat().st_mode & 0o7777)
+            part.replace(final)
+        else:
+            _claim(part, final, target)
+    except OSError as error:
+        raise ImageError(f"{target}: cannot be written ({_reason(error)})") from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def check_target(target: Path, *, overwrite: bool) -> None:
+    """Refuse a target before any work is done for it; raises `ImageError` with the fix."""
+    final = _resolve(target)
+    if final.is_dir():
+        raise ImageError(f"{target}: is a folder, expected a file name")
+    if not overwrite and (final.exists() or final.is_symlink()):
+        raise ImageError(f"{target}: already exists; choose another name or add --overwrite")
+    if not final.parent.is_dir():
+        raise ImageError(f"{target}: its folder {final.parent} does not exist; create it first")
+
+
+def _resolve(target: Path) -> Path:
+    try:
+        return target.resolve() if target.is_symlink() else target
+    except (OSError, RuntimeError) as error:
+        raise ImageError(f"{target}: is a symbolic link that leads nowhere ({_reason(error)})") from error
+
+
+def _claim(part: Path, final: Path, target: Path) -> None:
+    try:
+        os.link(part, final)
+    except FileExistsError as error:
+        raise ImageError(f"{target}: already exists; choose another name or add --overwrite") from error
+    except OSError:
+        # Some file systems have no hard links: claim the name first, so that nobody else's file is replaced.
+        try:
+            os.close(os.open(final, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+        except FileExistsError as error:
+            raise ImageError(f"{target}: already exists; choose another name or add --overwrite") from error
+        try:
+            part.replace(final)
+        except BaseException:
+            final.unlink(missing_ok=True)
+            raise
+
+
+def _reason(error: BaseException) -> str:
+    return (getattr(error, "strerror", None) or str(error) or type(error).__name__).lower()

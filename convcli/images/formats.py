@@ -1,0 +1,155 @@
+"""The table of file formats: suffixes, first bytes, and what each can hold. No pixels are touched here."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from convcli.errors import ImageError
+
+_EIGHT = frozenset({"uint8"})
+_SIXTEEN = frozenset({"uint8", "uint16"})
+_ALL = frozenset({"uint8", "uint16", "float32", "float64"})
+
+
+@dataclass(frozen=True)
+class Format:
+    """One file format: how it is named, recognised, and what it holds."""
+
+    name: str
+    suffixes: tuple[str, ...]
+    recognises: Callable[[bytes], bool]
+    module: str
+    depths: frozenset[str] = _ALL
+    channels: tuple[int, ...] | None = (1, 2, 3, 4)
+    alpha: bool = True
+    read_only_suffixes: tuple[str, ...] = ()
+
+
+def _starts(*signatures: bytes) -> Callable[[bytes], bool]:
+    return lambda head: head.startswith(signatures)
+
+
+def _is_netpbm(*digits: bytes) -> Callable[[bytes], bool]:
+    return lambda head: head[:1] == b"P" and head[1:2] in digits and (head[2:3].isspace() or head[2:3] == b"#")
+
+
+_TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+FORMATS = (
+    Format("PNG", (".png",), _starts(b"\x89PNG\r\n\x1a\n"), "png", _SIXTEEN),
+    Format("JPEG", (".jpg", ".jpeg", ".jpe", ".jfif"), _starts(b"\xff\xd8\xff"), "jpeg", _EIGHT, (1, 3), alpha=False),
+    Format("TIFF", (".tif", ".tiff"), _starts(*_TIFF_SIGNATURES), "tiff"),
+    Format("WEBP", (".webp",), lambda head: head[:4] == b"RIFF" and head[8:12] == b"WEBP", "webp", _EIGHT),
+    Format("BMP", (".bmp", ".dib"), _starts(b"BM"), "bmp", _EIGHT),
+    Format("GIF", (".gif",), _starts(b"GIF87a", b"GIF89a"), "gif", _EIGHT),
+    Format("PPM", (".ppm", ".pnm"), _is_netpbm(b"3", b"6"), "netpbm", _SIXTEEN, (1, 3), alpha=False),
+    Format(
+        "PGM",
+        (".pgm",),
+        _is_netpbm(b"1", b"2", b"4", b"5"),
+        "netpbm",
+        _SIXTEEN,
+        (1,),
+        alpha=False,
+        read_only_suffixes=(".pbm",),
+    ),
+    Format("NPY", (".npy",), _starts(b"\x93NUMPY"), "npy", channels=None),
+)
+BY_NAME = {each.name: each for each in FORMATS}
+
+WRITABLE_SUFFIXES = tuple(suffix for each in FORMATS for suffix in each.suffixes)
+READABLE_SUFFIXES = tuple(suffix for each in FORMATS for suffix in each.suffixes + each.read_only_suffixes)
+
+
+def format_of(path: str | Path) -> str:
+    """Tell the format to write from a file name's suffix.
+
+    Parameters
+    ----------
+    path:
+        A file name; upper and lower case are the same.
+
+    Returns
+    -------
+    str
+        ``"PNG"``, ``"JPEG"``, ``"TIFF"``, ``"WEBP"``, ``"BMP"``, ``"GIF"``, ``"PPM"``, ``"PGM"`` or ``"NPY"``.
+
+    Raises
+    ------
+    ImageError
+        For a suffix that is not in `WRITABLE_SUFFIXES`, listing those.
+
+    Examples
+    --------
+    >>> format_of("holiday.JPG")
+    'JPEG'
+    """
+    suffix = Path(path).suffix.lower()
+    for each in FORMATS:
+        if suffix in each.suffixes:
+            return each.name
+    got = f"the suffix {suffix!r}" if suffix else "no suffix"
+    raise ImageError(f"{path}: got {got}, expected one of {' '.join(WRITABLE_SUFFIXES)}")
+
+
+def format_named(name: str) -> str:
+    """Translate a format's name as people type it (``jpg``, ``.tif``, ``Png``) into ours.
+
+    Raises `ImageError` for an unknown one, listing the known.
+    """
+    wanted = name.lower().removeprefix(".")
+    for each in FORMATS:
+        if wanted == each.name.lower() or f".{wanted}" in each.suffixes:
+            return each.name
+    known = " ".join(each.name.lower() for each in FORMATS)
+    raise ImageError(f"format: got {name!r}, expected one of {known}")
+
+
+def holds(format: str, dtype: npt.DTypeLike, channels: int, has_alpha: bool) -> str | None:
+    """Say why a format cannot hold such pixels, or None if it can.
+
+    Parameters
+    ----------
+    format:
+        A name that `format_of` returns.
+    dtype:
+        The pixels' type: uint8, uint16, float32 or float64.
+    channels:
+        How many channels, alpha included.
+    has_alpha:
+        Whether the last of them is alpha.
+
+    Returns
+    -------
+    str or None
+        For example ``"JPEG holds no alpha channel"``.
+
+    Examples
+    --------
+    >>> holds("JPEG", "uint8", 4, True)
+    'JPEG holds no alpha channel'
+    >>> holds("PNG", "uint16", 4, True) is None
+    True
+    """
+    this = BY_NAME[format_named(format)]
+    depth: np.dtype[Any] = np.dtype(dtype)
+    if depth.name not in _ALL:
+        return f"{this.name} is written from uint8, uint16, float32 or float64, not from {depth.name}"
+    if depth.name not in this.depths:
+        return f"{this.name} holds {'8-bit' if this.depths == _EIGHT else '8- and 16-bit'} pixels, not {depth.name}"
+    if has_alpha and not this.alpha:
+        return f"{this.name} holds no alpha channel"
+    if this.channels is not None and (channels not in this.channels or has_alpha != (channels in (2, 4))):
+        names = {1: "grey", 2: "grey with alpha", 3: "RGB", 4: "RGB with alpha"}
+        held = ", ".join(names[each] for each in this.channels)
+        return f"{this.name} holds {held}, not {channels} channels {'with' if has_alpha else 'without'} alpha"
+    return None
+
+
+def recognise(head: bytes) -> Format | None:
+    """Find the format from a file's first bytes (16 are enough)."""
+    return next((each for each in FORMATS if each.recognises(head)), None)

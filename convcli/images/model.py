@@ -1,0 +1,128 @@
+"""What an image file becomes in memory: pixels, whether they have alpha, and what travels along to the output.
+
+No file is touched here and nothing but numpy is imported; `reading` makes these values and `writing` consumes them.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from convcli.errors import ImageError
+
+Pixels = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class JpegSettings:
+    """How a JPEG was compressed, so that the same loss (and no other) is applied when it is written again.
+
+    Parameters
+    ----------
+    tables:
+        One quantisation table of 64 divisors per component, in reading order of an 8x8 block (not zigzag).
+    subsampling:
+        ``"4:4:4"``, ``"4:2:2"``, ``"4:2:0"``, or None for grey and for layouts that the encoder does not offer.
+    progressive:
+        Whether the picture was stored as progressively finer scans.
+    """
+
+    tables: tuple[tuple[int, ...], ...]
+    subsampling: str | None
+    progressive: bool
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What travels from input to output besides pixels; everything is optional.
+
+    Parameters
+    ----------
+    format:
+        The format the file really had (by content, not by name), such as ``"PNG"``.
+    icc:
+        The ICC colour profile, uncompressed.
+    exif:
+        The EXIF block from its TIFF header on, without ``Exif\\0\\0``; its orientation is 1, its thumbnail gone.
+    xmp:
+        The XMP packet; a ``tiff:Orientation`` in it says 1.
+    dpi:
+        Pixels per inch along x and along y.
+    jpeg:
+        How the input JPEG was compressed.
+    webp_lossless:
+        Whether the input WebP was lossless.
+    tiff_compression:
+        The input TIFF's compression if convcli can write it: ``none, lzw, deflate, packbits, zstd``.
+    png_colour:
+        (type, content) of the PNG chunks that say what the numbers mean: ``gAMA, cHRM, sRGB, cICP``.
+    """
+
+    format: str | None = None
+    icc: bytes | None = None
+    exif: bytes | None = None
+    xmp: bytes | None = None
+    dpi: tuple[float, float] | None = None
+    jpeg: JpegSettings | None = None
+    webp_lossless: bool | None = None
+    tiff_compression: str | None = None
+    png_colour: tuple[tuple[bytes, bytes], ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Image:
+    """One picture in memory.
+
+    Parameters
+    ----------
+    pixels:
+        (H, W, C), C-contiguous, uint8, uint16, float32 or float64, native byte order. C is 1 (grey), 2 (grey, alpha),
+        3 (RGB) or 4 (RGB, alpha); a .npy file may hold any C. May be read-only. Floats are 0..1 by convention.
+    has_alpha:
+        Whether the last channel is alpha: straight, never premultiplied.
+    metadata:
+        What travels to the output besides pixels.
+    warnings:
+        One sentence each about what the file held and the pixels do not, such as further frames.
+    """
+
+    pixels: Pixels
+    has_alpha: bool = False
+    metadata: Metadata = field(default_factory=Metadata)
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def white(self) -> float:
+        """Full scale of the pixels: 255, 65535, or 1.0 for floats."""
+        return float(np.iinfo(self.pixels.dtype).max) if self.pixels.dtype.kind == "u" else 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class Decoded:
+    """What a codec hands to `reading`: an image as stored, and how it has to be turned to stand upright.
+
+    Parameters
+    ----------
+    image:
+        The picture in the order of its rows in the file.
+    orientation:
+        The EXIF/TIFF orientation, 1 to 8; 1 is upright.
+    """
+
+    image: Image
+    orientation: int = 1
+
+
+def check_size(width: int, height: int, max_pixels: int) -> None:
+    """Refuse a picture whose header announces more pixels than allowed, before any of them is decoded.
+
+    Raises `ImageError` naming the size, the limit and the flag that raises the limit.
+    """
+    if width < 1 or height < 1:
+        raise ImageError(f"damaged header: got a size of {width}x{height}, expected at least 1x1")
+    if width * height > max_pixels:
+        raise ImageError(
+            f"got {width}x{height} = {width * height} pixels, expected at most {max_pixels}; "
+            f"raise the limit with --max-pixels {width * height} if the file is trusted"
+        )

@@ -1,0 +1,138 @@
+"""PNG: its chunks are read and written here, its pixels by libpng (imagecodecs), at every bit depth.
+
+Pillow opens 16-bit colour as 8-bit without a word, so it has no part in this. libpng expands palettes, 1, 2 and 4 bits
+and transparent colours; 16 bits stay 16.
+"""
+
+import struct
+import zlib
+from collections.abc import Iterator
+
+import numpy as np
+
+from convcli.errors import ImageError
+from convcli.images import exif
+from convcli.images.model import Decoded, Image, Metadata, check_size
+
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_HEADER_END = len(_SIGNATURE) + 12 + 13
+_COLOUR_CHUNKS = (b"cICP", b"gAMA", b"cHRM", b"sRGB")
+_XMP_KEYWORD = b"XML:com.adobe.xmp\0"
+_METRES_PER_INCH = 0.0254
+_MOST_METADATA = 1 << 26  # bytes that a compressed profile or text may unfold into
+
+
+def decode(data: bytes, max_pixels: int) -> Decoded:
+    """Decode a PNG file; raises `ImageError` for one that is truncated or damaged anywhere."""
+    import imagecodecs
+
+    chunks = list(_chunks(data))
+    if chunks[0][0] != b"IHDR" or len(chunks[0][1]) != 13:
+        raise ImageError("damaged PNG: it does not start with a header; get a fresh copy")
+    width, height = struct.unpack_from(">II", chunks[0][1])
+    check_size(width, height, max_pixels)
+    metadata, orientation, warnings = _describe(chunks)
+    # A crop or a text program may leave an sBIT or an iCCP that libpng dislikes: it warns inside, the pixels are right.
+    pixels = imagecodecs.png_decode(data)
+    if pixels.ndim == 2:
+        pixels = pixels[:, :, np.newaxis]
+    has_alpha = pixels.shape[2] in (2, 4)
+    return Decoded(Image(np.ascontiguousarray(pixels), has_alpha, metadata, warnings), orientation)
+
+
+def encode(image: Image, *, level: int | None = None) -> bytes:
+    """Encode 8- or 16-bit pixels with their metadata; ``level`` is zlib's, 0 to 9, None for the fast default."""
+    import imagecodecs
+
+    # A 24 MP photograph: level 1 with the RLE strategy and the Sub filter 0.6 s and 33 MB; level 1 alone 0.9 s and 39 MB;
+    # level 4 1.7 s and 38 MB; all filters tried on each row 1.1 s and 31 MB; Pillow's default 10 s and 33 MB. On flat
+    # graphics RLE is also the smallest of the fast ones (0.09 MB against 0.34 MB at level 1).
+    pixels = image.pixels[:, :, 0] if image.pixels.shape[2] == 1 else image.pixels
+    options = {"level": 1, "strategy": 3, "filter": 16} if level is None else {"level": level}
+    encoded = imagecodecs.png_encode(np.ascontiguousarray(pixels), **options)
+    extra = b"".join(_chunk(kind, content) for kind, content in _metadata_chunks(image.metadata))
+    return bytes(encoded[:_HEADER_END]) + extra + bytes(encoded[_HEADER_END:]) if extra else bytes(encoded)
+
+
+def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes | memoryview]]:
+    """Walk all chunks, checking every length and checksum, up to and including IEND."""
+    view = memoryview(data)
+    position = len(_SIGNATURE)
+    while True:
+        if position + 12 > len(data):
+            raise ImageError(f"truncated PNG: it ends after {len(data)} bytes without its end mark; get a fresh copy")
+        length, kind = struct.unpack_from(">I4s", data, position)
+        name = kind.decode("latin-1") if kind.isalpha() else "unnamed"
+        end = position + 12 + length
+        if end > len(data):
+            raise ImageError(
+                f"truncated PNG: it ends after {len(data)} bytes, inside its {name} chunk; get a fresh copy"
+            )
+        if zlib.crc32(view[position + 4 : end - 4]) != struct.unpack_from(">I", data, end - 4)[0]:
+            raise ImageError(f"damaged PNG: its {name} chunk at byte {position} has a wrong checksum; get a fresh copy")
+        content = view[position + 8 : end - 4]
+        yield kind, content if kind == b"IDAT" else bytes(content)
+        if kind == b"IEND":
+            return
+        position = end
+
+
+def _describe(chunks: list[tuple[bytes, bytes | memoryview]]) -> tuple[Metadata, int, tuple[str, ...]]:
+    icc = block = xmp = None
+    dpi: tuple[float, float] | None = None
+    orientation = 1
+    colour: list[tuple[bytes, bytes]] = []
+    warnings: tuple[str, ...] = ()
+    for kind, raw in chunks:
+        content = bytes(raw) if kind != b"IDAT" else b""
+        if kind == b"iCCP":
+            icc = _unpack(content.partition(b"\0")[2][1:])
+        elif kind == b"eXIf":
+            block, orientation = exif.upright(content)
+        elif kind == b"pHYs" and len(content) == 9 and content[8] == 1:
+            x, y = struct.unpack_from(">II", content)
+            dpi = (x * _METRES_PER_INCH, y * _METRES_PER_INCH) if x and y else None
+        elif kind == b"iTXt" and content.startswith(_XMP_KEYWORD):
+            xmp = _international_text(content[len(_XMP_KEYWORD) :])
+        elif kind == b"acTL" and len(content) == 8 and struct.unpack_from(">I", content)[0] > 1:
+            frames = struct.unpack_from(">I", content)[0]
+            warnings = (f"animated PNG: only its default picture was read, not its {frames} frames",)
+        elif kind in _COLOUR_CHUNKS:
+            colour.append((kind, content))
+    if icc:
+        colour = [each for each in colour if each[0] != b"sRGB"]  # a file may have one or the other
+    xmp = exif.upright_xmp(xmp) if xmp else None
+    metadata = Metadata(format="PNG", icc=icc, exif=block, xmp=xmp, dpi=dpi, png_colour=tuple(colour))
+    return metadata, orientation, warnings
+
+
+def _unpack(packed: bytes) -> bytes | None:
+    unpacker = zlib.decompressobj()
+    try:
+        content = unpacker.decompress(packed, _MOST_METADATA)
+    except zlib.error:
+        return None
+    return content if unpacker.eof else None
+
+
+def _international_text(rest: bytes) -> bytes | None:
+    compressed = rest[:1] == b"\1"
+    text = rest[2:].split(b"\0", 2)[-1]
+    return _unpack(text) if compressed else text
+
+
+def _metadata_chunks(metadata: Metadata) -> Iterator[tuple[bytes, bytes]]:
+    yield from metadata.png_colour
+    if metadata.icc:
+        yield b"iCCP", b"ICC profile\0\0" + zlib.compress(metadata.icc)
+    if metadata.dpi:
+        x, y = (min(round(each / _METRES_PER_INCH), 0x7FFFFFFF) for each in metadata.dpi)
+        yield b"pHYs", struct.pack(">IIB", x, y, 1)
+    if metadata.exif:
+        yield b"eXIf", metadata.exif
+    if metadata.xmp:
+        yield b"iTXt", _XMP_KEYWORD + b"\0\0\0\0" + metadata.xmp
+
+
+def _chunk(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))

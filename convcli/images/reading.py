@@ -1,0 +1,107 @@
+"""Reading a picture file: find its format by content, decode it completely or fail, turn it upright."""
+
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+from typing import BinaryIO
+
+from convcli.errors import ImageError
+from convcli.images.formats import BY_NAME, FORMATS, Format, recognise
+from convcli.images.model import Decoded, Image
+from convcli.images.orientation import TURNED, upright
+
+MAX_PIXELS = 500_000_000
+
+_HEAD = 16
+
+
+def read(source: str | Path | BinaryIO, *, max_pixels: int = MAX_PIXELS) -> Image:
+    """Read one picture: whole and upright, or not at all.
+
+    Parameters
+    ----------
+    source:
+        A file name, or a binary stream (standard input), which is read to its end and need not be seekable.
+    max_pixels:
+        Width times height above which the file is refused, by its header, before pixels are decoded.
+
+    Returns
+    -------
+    Image
+        (H, W, C) pixels, C-contiguous, EXIF orientation applied; they may be read-only. The format is found by
+        content, whatever the suffix says. Safe to call from several threads; decoding releases the GIL.
+
+    Raises
+    ------
+    ImageError
+        One line naming the file: missing, unreadable, of unknown format, truncated, damaged or too large.
+
+    Examples
+    --------
+    >>> read("sample_images/missing.png")
+    Traceback (most recent call last):
+    convcli.errors.ImageError: sample_images/missing.png: no such file
+    """
+    name = _name(source)
+    data = _load(source, name)
+    kind = _recognise(data, name)
+    try:
+        decoded = _decode(kind, data, max_pixels)
+    except ImageError as error:
+        raise ImageError(f"{name}: {error}") from error.__cause__
+    image = decoded.image
+    metadata = image.metadata
+    if decoded.orientation in TURNED and metadata.dpi:
+        metadata = replace(metadata, dpi=(metadata.dpi[1], metadata.dpi[0]))
+    return replace(image, pixels=upright(image.pixels, decoded.orientation), metadata=metadata)
+
+
+def _decode(kind: Format, data: bytes, max_pixels: int) -> Decoded:
+    codec = import_module(f"convcli.images.{kind.module}")
+    try:
+        decoded: Decoded = codec.decode(data, max_pixels)
+        return decoded
+    except ImageError:
+        raise
+    except MemoryError as error:
+        raise ImageError("does not fit into memory; use a smaller picture") from error
+    except Exception as error:
+        # Decoders raise whatever they like about damaged data (struct.error, KeyError, their own types); for the user
+        # it is one thing. The cause stays attached for CONVCLI_DEBUG.
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ImageError(f"damaged or unsupported {kind.name} ({reason[:200]}); get a fresh copy") from error
+
+
+def _name(source: str | Path | BinaryIO) -> str:
+    if isinstance(source, str | Path):
+        return str(source)
+    name = getattr(source, "name", None)
+    return name if isinstance(name, str) else "<stream>"
+
+
+def _load(source: str | Path | BinaryIO, name: str) -> bytes:
+    try:
+        if not isinstance(source, str | Path):
+            return source.read()
+        with Path(source).open("rb") as stream:
+            _recognise(stream.read(_HEAD), name)  # before a film of many gigabytes is read into memory
+            stream.seek(0)
+            return stream.read()
+    except FileNotFoundError as error:
+        raise ImageError(f"{name}: no such file") from error
+    except IsADirectoryError as error:
+        raise ImageError(f"{name}: is a folder, expected a picture file") from error
+    except PermissionError as error:
+        raise ImageError(f"{name}: may not be read (permission denied); check its permissions") from error
+    except OSError as error:
+        raise ImageError(f"{name}: cannot be read ({(error.strerror or str(error)).lower()})") from error
+
+
+def _recognise(data: bytes, name: str) -> Format:
+    if not data:
+        raise ImageError(f"{name}: is empty (0 bytes), expected a picture")
+    kind = recognise(data[:_HEAD])
+    if kind is None:
+        known = ", ".join(each.name for each in FORMATS if each is not BY_NAME["PGM"])
+        raise ImageError(f"{name}: is not a picture convcli knows by its content, expected {known}")
+    return kind

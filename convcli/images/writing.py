@@ -1,0 +1,141 @@
+"""Writing a picture file: check that the format holds it, encode it, and let it appear complete or not at all."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import BinaryIO
+
+from convcli.errors import ImageError
+from convcli.images import exif
+from convcli.images.atomic import check_target, replacing
+from convcli.images.formats import format_named, format_of, holds
+from convcli.images.model import Image, Metadata
+
+
+def write(
+    image: Image,
+    target: str | Path | BinaryIO,
+    *,
+    format: str | None = None,
+    overwrite: bool = False,
+    strip: bool = False,
+    quality: int | None = None,
+    compression: str | None = None,
+) -> None:
+    """Write one picture; a file appears under its name complete or not at all.
+
+    Parameters
+    ----------
+    image:
+        (H, W, C) pixels that the format holds (see `holds`); nothing is converted silently.
+    target:
+        A file name, or a binary stream (standard output).
+    format:
+        ``"png"``, ``"jpeg"`` and so on; without it the suffix decides, for a stream the input's format.
+    overwrite:
+        Whether an existing file may be replaced. A symbolic link stays and the file it names is replaced.
+    strip:
+        Whether to drop ICC, EXIF, XMP and resolution. JPEG tables are kept: they are quality, not metadata.
+    quality:
+        1 to 100 for JPEG and lossy WebP; without it, the input's.
+    compression:
+        PNG: a zlib level, ``"0"`` to ``"9"``. TIFF: ``none, lzw, deflate, packbits, zstd``. WebP: ``lossless, lossy``.
+
+    Raises
+    ------
+    ImageError
+        One line naming the target and the fix; nothing is left behind then, not even a temporary file.
+    """
+    name = str(target) if isinstance(target, str | Path) else str(getattr(target, "name", "<stream>"))
+    chosen = _choose(image, target, format)
+    try:
+        encode = _encoder(image, chosen, strip=strip, quality=quality, compression=compression)
+    except ImageError as error:
+        raise ImageError(f"{name}: {error}") from error.__cause__
+    if isinstance(target, str | Path):
+        check_target(Path(target), overwrite=overwrite)
+        with replacing(Path(target), overwrite=overwrite) as stream:
+            stream.write(_run(encode, name, chosen))
+    else:
+        target.write(_run(encode, name, chosen))
+        target.flush()
+
+
+def _choose(image: Image, target: str | Path | BinaryIO, format: str | None) -> str:
+    if format is not None:
+        return format_named(format)
+    if isinstance(target, str | Path):
+        return format_of(target)
+    if image.metadata.format is None:
+        raise ImageError("writing to a stream: got no format, expected one; name it with --format png")
+    return image.metadata.format
+
+
+def _run(encode: Callable[[], bytes], name: str, chosen: str) -> bytes:
+    try:
+        return encode()
+    except ImageError as error:
+        raise ImageError(f"{name}: {error}") from error.__cause__
+    except MemoryError as error:
+        raise ImageError(f"{name}: encoding does not fit into memory") from error
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ImageError(f"{name}: cannot be written as {chosen} ({reason[:200]})") from error
+
+
+def _encoder(
+    image: Image, chosen: str, *, strip: bool, quality: int | None, compression: str | None
+) -> Callable[[], bytes]:
+    """Check everything that can be checked before work starts, and return what makes the file's bytes."""
+    height, width, channels = image.pixels.shape
+    if min(height, width) < 1:
+        raise ImageError(f"got a picture of {width}x{height}, expected at least 1x1")
+    reason = holds(chosen, image.pixels.dtype, channels, image.has_alpha)
+    if reason:
+        raise ImageError(reason)
+    if quality is not None and not 1 <= quality <= 100:
+        raise ImageError(f"quality: got {quality}, expected 1 to 100")
+    image = replace(image, metadata=_outgoing(image, strip=strip))
+    return ENCODERS[chosen](image, quality, compression)
+
+
+def _outgoing(image: Image, *, strip: bool) -> Metadata:
+    """The metadata as they are true of the pixels that are written."""
+    metadata = image.metadata
+    if strip:
+        return Metadata(
+            format=metadata.format,
+            jpeg=metadata.jpeg,
+            webp_lossless=metadata.webp_lossless,
+            tiff_compression=metadata.tiff_compression,
+        )
+    height, width, channels = image.pixels.shape
+    if metadata.exif:
+        metadata = replace(metadata, exif=exif.with_size(metadata.exif, width, height))
+    # A profile describes grey or RGB, never both; on pixels of the other kind viewers reject it or show nonsense.
+    space = b"GRAY" if channels <= 2 else b"RGB "
+    if metadata.icc and metadata.icc[16:20] != space:
+        metadata = replace(metadata, icc=None)
+    return metadata
+
+
+def _png(image: Image, quality: int | None, compression: str | None) -> Callable[[], bytes]:
+    from convcli.images import png
+
+    level = _one_of("PNG", compression, {str(level): level for level in range(10)}) if compression else None
+    return lambda: png.encode(image, level=level)
+
+
+def _jpeg(image: Image, quality: int | None, compression: str | None) -> Callable[[], bytes]:
+    from convcli.images import jpeg
+
+    return lambda: jpeg.encode(image, quality=quality)
+
+
+def _one_of(format: str, got: str, known: dict[str, int]) -> int:
+    if got.lower() not in known:
+        raise ImageError(f"compression of {format}: got {got!r}, expected one of {' '.join(known)}")
+    return known[got.lower()]
+
+
+ENCODERS: dict[str, Callable[[Image, int | None, str | None], Callable[[], bytes]]] = {"PNG": _png, "JPEG": _jpeg}
