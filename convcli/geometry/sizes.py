@@ -1,11 +1,11 @@
-"""The arithmetic of sliding windows: padding, output sizes, effective kernel sizes. Integers only, standard library only.
+"""One axis at a time: output sizes of convolution, pooling and transposed convolution, and what a padding word means.
 
-This is the one place where an output size is computed; operations, layers, `convcli shape` and the animations all ask
-here. An axis is described by its length ``n`` and a window by ``kernel_size, stride, dilation`` and the cells padded
+An axis is described by its length ``n`` and a window by ``kernel_size, stride, dilation`` and the cells padded
 ``before`` and ``after``. What fills those cells is not geometry.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from math import gcd
 from typing import TypeAlias
 
 from convcli.errors import ShapeError
@@ -31,12 +31,81 @@ def output_size(
     return room // stride + 1 if room >= 0 else 0
 
 
+def pooled_size(
+    n: int,
+    kernel_size: int,
+    *,
+    stride: int = 1,
+    before: int = 0,
+    after: int = 0,
+    dilation: int = 1,
+    ceil_mode: bool = False,
+) -> int:
+    """How many pooling windows an axis has; with ``ceil_mode`` the last one may hang over the end.
+
+    ``ceil((n + before + after - effective) / stride) + 1``, minus one if the last window would then start past the
+    input and its padding before: a window has to start inside. This is PyTorch's rule (``aten/src/ATen/native/Pool.h``,
+    ``pooling_output_shape_pad_lr``), which also lets a single window hang over an axis shorter than itself.
+    """
+    if not ceil_mode:
+        return output_size(n, kernel_size, stride=stride, before=before, after=after, dilation=dilation)
+    room = n + before + after - effective_kernel_size(kernel_size, dilation)
+    count = -(-room // stride) + 1
+    if (count - 1) * stride >= n + before:
+        count -= 1
+    return max(count, 0)
+
+
+def transposed_size(
+    n: int,
+    kernel_size: int,
+    *,
+    stride: int = 1,
+    before: int = 0,
+    after: int = 0,
+    dilation: int = 1,
+    output_padding: int = 0,
+) -> int:
+    """Output of a transposed convolution: ``(n - 1) * stride + effective - before - after + output_padding``.
+
+    ``before`` and ``after`` are cut from the full result: they are the padding of the convolution that is transposed.
+    0 if they cut everything away.
+
+    Source: Dumoulin and Visin 2016, relationship 14 (with the effective kernel size of section 5.1).
+    """
+    whole = (n - 1) * stride + effective_kernel_size(kernel_size, dilation)
+    return max(whole - before - after + output_padding, 0)
+
+
+def reached_cells(n: int, kernel_size: int, *, count: int, stride: int = 1, before: int = 0, dilation: int = 1) -> int:
+    """How many of an axis's ``n`` cells at least one tap of ``count`` windows touches; the others change nothing.
+
+    Tap j of window i lies at ``stride * i + dilation * j - before``. Taps whose offsets leave the same remainder modulo
+    the stride touch the same residue class: there, each tap is a run of ``count`` consecutive numbers, and the runs
+    start equally far apart, so that their union is counted without visiting a cell.
+    """
+    if count < 1:
+        return 0
+    if count == 1:
+        stride = dilation
+    common = gcd(stride, dilation)
+    period, spacing = stride // common, dilation // common
+    reached = 0
+    for first in range(min(period, kernel_size)):
+        start, remainder = divmod(dilation * first, stride)
+        runs = (kernel_size - 1 - first) // period + 1
+        lowest = -(-(before - remainder) // stride) - start
+        beyond = -(-(before + n - remainder) // stride) - start
+        reached += _below(beyond, runs, spacing, count) - _below(lowest, runs, spacing, count)
+    return reached
+
+
 def per_axis(value: int | Sequence[int], axes: int, name: str) -> tuple[int, ...]:
     """Spread one positive integer over all axes, or check one integer per axis.
 
     Raises `ShapeError` naming ``name`` when the count is wrong or a value is below 1.
     """
-    values = (value,) * axes if isinstance(value, int) else tuple(value)
+    values = tuple(value) if isinstance(value, Iterable) and not isinstance(value, str) else (value,) * axes
     if len(values) != axes:
         raise ShapeError(f"{name}: got {len(values)} values {values}, expected one, or one per axis ({axes})")
     for each in values:
@@ -85,6 +154,16 @@ def resolve_padding(
 def is_integer(value: object) -> bool:
     """Whether a value is a whole number (numpy's integers too) and not a truth value."""
     return hasattr(value, "__index__") and not isinstance(value, bool)
+
+
+def _below(limit: int, runs: int, spacing: int, length: int) -> int:
+    """How many whole numbers below a limit lie in ``runs`` runs of ``length`` numbers that start ``spacing`` apart."""
+    if limit <= 0:
+        return 0
+    if spacing <= length:
+        return min(limit, (runs - 1) * spacing + length)
+    whole, rest = divmod(limit, spacing)
+    return whole * length + min(rest, length) if whole < runs else runs * length
 
 
 def _valid(n: int, effective: int, stride: int) -> Pair:
