@@ -19,9 +19,9 @@ def separable_factors(weights: npt.ArrayLike) -> tuple[Weights, ...] | None:
     """Find 1-D factors whose outer product is the kernel: one per axis, or None if there are none.
 
     A kernel is separable if it has rank 1: ``w[y, x] = a[y] * b[x]``. Two passes of KH + KW taps then do the work of
-    KH * KW. Factors of integers are integers (``sobel-x`` is 1 2 1 times -1 0 1); otherwise every factor but one sums to
-    1, or if it sums to 0 has 1 as its largest magnitude, and the one left carries the scale. Where a whole row or column
-    is zero, so is the factor, exactly.
+    KH * KW. Factors of integers are integers (``sobel-x`` is 1 2 1 times -1 0 1); otherwise every factor but one sums
+    to 1, or if it sums to 0 has 1 as its largest magnitude, and the one left carries the scale. Where a whole row or
+    column is zero, so is the factor, exactly.
 
     Parameters
     ----------
@@ -46,9 +46,11 @@ def separable_factors(weights: npt.ArrayLike) -> tuple[Weights, ...] | None:
     largest = float(magnitude.max())
     if largest == 0:
         return tuple(np.zeros(n) for n in array.shape)
-    pivot = np.unravel_index(int(magnitude.argmax()), array.shape)
+    pivot = tuple(int(index) for index in np.unravel_index(int(magnitude.argmax()), array.shape))
     # In a rank-1 array every line is a multiple of its axis's factor: take the lines through the largest weight.
-    lines = [array[(*pivot[:axis], slice(None), *pivot[axis + 1 :])] for axis in range(array.ndim)]
+    lines = [
+        np.moveaxis(array, axis, 0)[(slice(None), *pivot[:axis], *pivot[axis + 1 :])] for axis in range(array.ndim)
+    ]
     carrier = _carrier(lines)
     is_integer = largest < EXACT_LIMIT and all(bool((line == np.rint(line)).all()) for line in lines)
     with np.errstate(all="ignore"):

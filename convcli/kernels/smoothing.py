@@ -19,8 +19,7 @@ GAUSSIAN_SIZE = Parameter(
 
 def offsets(size: int) -> Weights:
     """Positions of a window's taps from its centre: -1 0 1 for 3 taps, -0.5 0.5 for 2."""
-    positions: Weights = np.arange(size) - (size - 1) / 2
-    return positions
+    return np.arange(size, dtype=np.float64) - (size - 1) / 2
 
 
 def outer(*factors: Weights) -> Weights:
