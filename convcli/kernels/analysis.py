@@ -48,9 +48,7 @@ def separable_factors(weights: npt.ArrayLike) -> tuple[Weights, ...] | None:
         return tuple(np.zeros(n) for n in array.shape)
     pivot = tuple(int(index) for index in np.unravel_index(int(magnitude.argmax()), array.shape))
     # In a rank-1 array every line is a multiple of its axis's factor: take the lines through the largest weight.
-    lines = [
-        np.moveaxis(array, axis, 0)[(slice(None), *pivot[:axis], *pivot[axis + 1 :])] for axis in range(array.ndim)
-    ]
+    lines = [_line(array, pivot, axis) for axis in range(array.ndim)]
     carrier = _carrier(lines)
     is_integer = largest < EXACT_LIMIT and all(bool((line == np.rint(line)).all()) for line in lines)
     with np.errstate(all="ignore"):
@@ -73,6 +71,11 @@ def is_uniform(weights: npt.ArrayLike) -> bool:
     """
     array: npt.NDArray[Any] = np.asarray(weights)
     return bool((array == array.flat[0]).all())
+
+
+def _line(array: Weights, pivot: tuple[int, ...], axis: int) -> Weights:
+    through_pivot: tuple[Any, ...] = (*pivot[:axis], slice(None), *pivot[axis + 1 :])
+    return np.asarray(array[through_pivot])
 
 
 def _carrier(lines: list[Weights]) -> int:

@@ -29,7 +29,8 @@ class Entry:
 
     ``build`` takes the parameters by name and returns one array, or for a compound kernel a tuple of arrays, whose
     names are ``parts`` where each is an entry itself; ``complete`` fills in the parameters whose default depends on
-    others (a Gaussian's size). ``family`` is the entry under which `convcli kernel list` shows this one; ``dim`` counts the axes.
+    others (a Gaussian's size). ``family`` is the entry under which `convcli kernel list` shows this one; ``dim``
+    counts the axes.
     """
 
     name: str
