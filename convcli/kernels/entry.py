@@ -1,7 +1,7 @@
 """What a kernel is, and what an entry of the kernel library is. The entries live in the modules beside this."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -70,6 +70,8 @@ class Kernel:
         ``"maximum"`` (the largest response).
     entry : Entry or None
         The entry of the library; None for matrices and files.
+    parameters : dict
+        The values the entry was built with; empty for matrices and files.
     """
 
     name: str
@@ -77,6 +79,7 @@ class Kernel:
     planes: tuple[Weights, ...]
     combine: str = "single"
     entry: Entry | None = None
+    parameters: dict[str, Value] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         frozen = tuple(_read_only(plane) for plane in self.planes)

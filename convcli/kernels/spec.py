@@ -185,7 +185,7 @@ def _from_library(entry: Entry, parameters: str, has_colon: bool) -> Kernel:
     planes = as_planes(entry.build(**values))
     if not any(plane.any() for plane in planes):
         raise KernelError(f"kernel {entry.name}: every weight is zero for {words}; choose other parameters")
-    return Kernel(entry.name, f"{entry.name}:{words}" if words else entry.name, planes, entry.combine, entry)
+    return Kernel(entry.name, f"{entry.name}:{words}" if words else entry.name, planes, entry.combine, entry, values)
 
 
 def _read_parameters(entry: Entry, text: str) -> dict[str, Value]:

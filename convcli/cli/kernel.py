@@ -1,0 +1,214 @@
+"""`convcli kernel`: list the kernel library, show one kernel."""
+
+import json
+import os
+import shutil
+import sys
+import textwrap
+from collections.abc import Iterator
+
+import click
+
+from convcli.errors import KernelError
+from convcli.jobs.kernel import KernelDescription, aliases_of, describe, entry_as_dict, library
+from convcli.kernels import LIBRARY, Entry
+from convcli.kernels.entry import COMBINATIONS
+from convcli.kernels.parameters import format_value
+from convcli.views.matrix import draw_matrices
+
+LABEL = 12  # columns of the labels of `kernel show` and of the names of `kernel list`
+NAME = 17
+
+
+@click.group()
+def command() -> None:
+    """List the kernel library; show one kernel as a matrix.
+
+    A kernel is the small matrix of weights that `convcli filter` slides over an image. Everywhere a kernel is asked
+    for, a SPEC may be a name, a name with parameters, a matrix, or a file:
+
+    \b
+      sharpen                        a name of the library
+      gaussian:sigma=2               a name with a parameter
+      box:size=3x5                   3 rows, 5 columns
+      "0 -1 0; -1 5 -1; 0 -1 0"      a matrix: rows end with ;
+      "1/9,1/9,1/9"                  fractions, commas; one row
+      "0 1; 1 0 | 1 0; 0 1"          two planes of a 3-D kernel
+      mine.csv                       a file: .txt .csv .json .npy
+
+    \b
+    Examples:
+      convcli kernel list
+      convcli kernel show gaussian:sigma=2
+    """
+
+
+@command.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document with everything that is known.")
+def list_command(as_json: bool) -> None:
+    """Print every kernel of the library with its parameters.
+
+    Parameters are shown with their defaults; auto means that a value follows from the others. Edge kernels come as -x
+    and -y; the name without an ending is the magnitude of both, -angle their direction.
+
+    \b
+    Examples:
+      convcli kernel list
+      convcli kernel list --json
+    """
+    if as_json:
+        click.echo(json.dumps([entry_as_dict(entry) for entry in LIBRARY.values()], indent=2))
+        return
+    width = _width()
+    for group in library():
+        click.echo(group.title)
+        for head, *members in group.families:
+            click.echo("\n".join(_list_lines(head, members, width)))
+        click.echo()
+    click.echo("Details of one: convcli kernel show NAME")
+
+
+@command.command("show", context_settings={"ignore_unknown_options": True})
+@click.argument("spec", metavar="SPEC")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document: weights, sum, factors and more.")
+def show_command(spec: str, as_json: bool) -> None:
+    """Show one kernel: its weights, sum, factors, sign, scale and source.
+
+    Small kernels are drawn as numbers, large ones in levels from 1 to 9, negative weights with a minus sign, in colour
+    on a terminal (not if NO_COLOR is set). The anchor is the weight that lies on the output pixel.
+
+    \b
+    Examples:
+      convcli kernel show sobel-x
+      convcli kernel show gaussian:sigma=2,size=9
+      convcli kernel show "1 2 1; 2 4 2; 1 2 1"
+      convcli kernel show mine.csv
+      convcli kernel show log:sigma=3 --json
+    """
+    # "-1 0 1" is a matrix, so unknown options are let through to here; one that cannot be a matrix was an option.
+    if spec.startswith("-") and not spec[1:2].isdigit() and spec[1:2] not in ("", ".", " "):
+        raise click.NoSuchOption(spec)
+    try:
+        described = describe(spec)
+    except KernelError as error:
+        raise click.UsageError(str(error)) from error
+    if as_json:
+        click.echo(json.dumps(described.as_dict()))
+        return
+    click.echo("\n".join(_show_lines(described, _width())))
+
+
+def _list_lines(head: Entry, members: list[Entry], width: int) -> Iterator[str]:
+    indent = " " * (NAME + 2)
+    yield from textwrap.wrap(head.summary, width, initial_indent=f"  {head.name:{NAME}}", subsequent_indent=indent)
+    details = [
+        "  ".join(f"{each.name}={each.default_text}" for each in head.parameters),
+        "  ".join(member.name for member in members),
+        f"also called {', '.join(aliases_of(head))}" if aliases_of(head) else "",
+    ]
+    for detail in filter(None, details):
+        yield from textwrap.wrap(detail, width, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
+
+
+def _show_lines(described: KernelDescription, width: int) -> Iterator[str]:
+    kernel, entry = described.kernel, described.kernel.entry
+    yield kernel.spec if len(kernel.spec) <= width else kernel.name
+    if entry:
+        yield from textwrap.wrap(entry.summary, width)
+    yield ""
+    yield _drawing(described, width)
+    yield ""
+    for label, text in _facts(described, width - LABEL):
+        yield from textwrap.wrap(
+            text,
+            width,
+            initial_indent=f"{label:{LABEL}}",
+            subsequent_indent=" " * LABEL,
+            break_on_hyphens=False,
+        )
+
+
+def _drawing(described: KernelDescription, width: int) -> str:
+    kernel = described.kernel
+    parts = kernel.entry.parts if kernel.entry else ()
+    names = parts if len(parts) == len(kernel.planes) else [f"kernel {i}" for i in range(1, len(kernel.planes) + 1)]
+    names = names if len(kernel.planes) > 1 else [""]
+    matrices, titles = [], []
+    for name, plane in zip(names, kernel.planes, strict=True):
+        slices = plane if plane.ndim == 3 else [plane]
+        for depth, each in enumerate(slices):
+            matrices.append(each)
+            titles.append(f"{name} plane {depth + 1}".strip() if plane.ndim == 3 else name)
+    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return draw_matrices(matrices, titles, width=width, colour=colour)
+
+
+def _facts(described: KernelDescription, width: int) -> Iterator[tuple[str, str]]:
+    kernel, entry = described.kernel, described.kernel.entry
+    axes = ("planes", "rows", "columns")[-kernel.ndim :]
+    yield "size", f"{_times(described.size)} ({' x '.join(axes)})"
+    places = ", ".join(f"{axis[:-1]} {index + 1}" for axis, index in zip(axes, described.anchor, strict=True))
+    even = "; of an even size the last before the middle" if any(n % 2 == 0 for n in described.size) else ""
+    yield "anchor", f"{places} (counted from 1){even}"
+    yield "sum", "; ".join(dict.fromkeys(_sums(described)))
+    yield "separable", _separability(described)
+    yield from _factors(described, width)
+    if kernel.combine != "single":
+        yield "result", COMBINATIONS[kernel.combine]
+    if entry is None:
+        return
+    for parameter in entry.parameters:
+        is_used = parameter.name in kernel.parameters
+        value = format_value(kernel.parameters[parameter.name]) if is_used else parameter.default_text
+        note = "" if is_used else "; replaced by the size it gives"
+        yield "parameter", f"{parameter.name}={value} ({parameter.range_text}): {parameter.meaning}{note}"
+    yield "formula", entry.formula
+    yield "sign", entry.sign
+    yield "scale", entry.scale
+    yield "source", entry.source
+
+
+def _sums(described: KernelDescription) -> Iterator[str]:
+    for total, magnitudes in zip(described.sums, described.sums_of_magnitudes, strict=True):
+        if abs(total) <= 1e-6 * magnitudes:
+            yield f"0 (zero-sum: a constant image gives 0); sum of |weights| {magnitudes:.6g}"
+        else:
+            yield f"{total:.6g}; sum of |weights| {magnitudes:.6g}"
+
+
+def _separability(described: KernelDescription) -> str:
+    count, found = len(described.factors), sum(each is not None for each in described.factors)
+    if count > 1:
+        return f"{found} of {count} kernels"
+    if not found:
+        return "no"
+    taps = described.kernel.planes[0].size
+    return (
+        f"yes: {' + '.join(map(str, described.size))} taps instead of {taps}" if sum(described.size) < taps else "yes"
+    )
+
+
+def _factors(described: KernelDescription, width: int) -> Iterator[tuple[str, str]]:
+    """The factors of a separable linear kernel, shortened in the middle to one line each."""
+    if described.kernel.combine != "single" or described.factors[0] is None:
+        return
+    axes = ("along z", "down y", "across x")[-described.kernel.ndim :]
+    for axis, factor in zip(axes, described.factors[0], strict=True):
+        words = [f"{value:.4g}" for value in factor.tolist()]
+        kept = len(words)
+        while kept > 2 and len(" ".join(_middle_cut(words, kept))) > width:
+            kept -= 2
+        yield f"  {axis}", " ".join(_middle_cut(words, kept))
+
+
+def _middle_cut(words: list[str], kept: int) -> list[str]:
+    return words if kept >= len(words) else [*words[: kept // 2], "...", *words[-(kept // 2) :]]
+
+
+def _times(size: tuple[int, ...]) -> str:
+    return "x".join(map(str, size))
+
+
+def _width() -> int:
+    """Columns of the terminal, at most 120 so that lines stay readable; 80 where there is no terminal."""
+    return min(max(shutil.get_terminal_size((80, 24)).columns, 40), 120)

@@ -1,0 +1,133 @@
+"""What `convcli kernel` answers: a description of one kernel, and the list of the library."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from convcli.kernels import ALIASES, LIBRARY, Entry, Kernel, parse_kernel
+from convcli.kernels.analysis import separable_factors
+from convcli.kernels.entry import Weights
+
+
+@dataclass(frozen=True, eq=False)
+class KernelDescription:
+    """A kernel and what can be said about it; ``sums``, ``sums_of_magnitudes`` and ``factors`` have an item per plane."""
+
+    kernel: Kernel
+    sums: tuple[float, ...]
+    sums_of_magnitudes: tuple[float, ...]
+    factors: tuple[tuple[Weights, ...] | None, ...]
+
+    @property
+    def size(self) -> tuple[int, ...]:
+        """(KH, KW) or (KD, KH, KW)."""
+        return self.kernel.planes[0].shape
+
+    @property
+    def anchor(self) -> tuple[int, ...]:
+        """The weight that lies on the output pixel, counted from 0 along each axis: ``(k - 1) // 2``."""
+        return tuple((n - 1) // 2 for n in self.size)
+
+    @property
+    def is_separable(self) -> bool:
+        """Whether every plane is an outer product of 1-D factors."""
+        return all(each is not None for each in self.factors)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON. For a compound kernel weights, sums and factors are lists with one item per plane."""
+        kernel, entry = self.kernel, self.kernel.entry
+        is_single = kernel.combine == "single"
+        weights = [plane.tolist() for plane in kernel.planes]
+        factors = [None if each is None else [factor.tolist() for factor in each] for each in self.factors]
+        return {
+            "name": kernel.name,
+            "spec": kernel.spec,
+            "size": list(self.size),
+            "anchor": list(self.anchor),
+            "combine": kernel.combine,
+            "weights": weights[0] if is_single else weights,
+            "sum": self.sums[0] if is_single else list(self.sums),
+            "sum_abs": self.sums_of_magnitudes[0] if is_single else list(self.sums_of_magnitudes),
+            "zero_sum": kernel.is_zero_sum,
+            "separable": self.is_separable,
+            "factors": factors[0] if is_single else factors,
+            "parts": list(entry.parts) if entry else [],
+            "parameters": dict(kernel.parameters),
+            "summary": entry.summary if entry else None,
+            "formula": entry.formula if entry else None,
+            "sign": entry.sign if entry else None,
+            "scale": entry.scale if entry else None,
+            "source": entry.source if entry else None,
+        }
+
+
+def describe(spec: str) -> KernelDescription:
+    """Read a kernel SPEC and work out what can be said about it.
+
+    Raises `KernelError` if the SPEC cannot be read.
+
+    >>> describe("sobel-x").is_separable
+    True
+    """
+    kernel = parse_kernel(spec)
+    planes = [plane.ravel().tolist() for plane in kernel.planes]
+    return KernelDescription(
+        kernel,
+        tuple(math.fsum(plane) for plane in planes),
+        tuple(math.fsum(map(abs, plane)) for plane in planes),
+        tuple(separable_factors(plane) for plane in kernel.planes),
+    )
+
+
+@dataclass(frozen=True)
+class LibraryGroup:
+    """Entries of one kind; each family is its head and the members shown beneath it."""
+
+    title: str
+    families: tuple[tuple[Entry, ...], ...]
+
+
+def library() -> tuple[LibraryGroup, ...]:
+    """The kernel library in groups, in the order of its modules."""
+    groups: dict[str, dict[str, list[Entry]]] = {}
+    for entry in LIBRARY.values():
+        groups.setdefault(entry.group, {}).setdefault(entry.family or entry.name, []).append(entry)
+    return tuple(
+        LibraryGroup(title, tuple(tuple(members) for members in families.values()))
+        for title, families in groups.items()
+    )
+
+
+def aliases_of(entry: Entry) -> tuple[str, ...]:
+    """The other names of an entry."""
+    return tuple(alias for alias, name in ALIASES.items() if name == entry.name)
+
+
+def entry_as_dict(entry: Entry) -> dict[str, Any]:
+    """One entry of the library as plain values for JSON."""
+    return {
+        "name": entry.name,
+        "aliases": list(aliases_of(entry)),
+        "group": entry.group,
+        "axes": entry.dim,
+        "combine": entry.combine,
+        "parts": list(entry.parts),
+        "summary": entry.summary,
+        "parameters": [
+            {
+                "name": each.name,
+                "default": each.default,
+                "minimum": each.minimum,
+                "maximum": each.maximum,
+                "integer": each.integer,
+                "per_axis": each.per_axis,
+                "meaning": each.meaning,
+                "automatic": each.automatic or None,
+            }
+            for each in entry.parameters
+        ],
+        "formula": entry.formula,
+        "sign": entry.sign,
+        "scale": entry.scale,
+        "source": entry.source,
+    }
