@@ -75,3 +75,51 @@ def _quantise(pixels: Pixels, wanted: np.dtype[Any]) -> Pixels:
         block *= white
         target[start : start + _BLOCK] = np.rint(block, out=block)
     return result
+
+
+def supported(array: Pixels) -> tuple[Pixels, tuple[str, ...]]:
+    """Bring an array of any numbers to one of the four pixel types, exactly or not at all.
+
+    Truth values become 0 and 255 (uint8); int8, int16 and float16 become float32; int32, uint32 and 64-bit integers up
+    to 2**53 become float64. The numbers stay as they are, whatever their scale, and the warning says so.
+
+    Raises `ImageError` for numbers that no pixel type holds exactly: larger integers, longer floats, complex numbers.
+    """
+    native = array.dtype.newbyteorder("=")
+    if native.name in DEPTHS:
+        return array.astype(native, copy=False), ()
+    if native.kind == "b":
+        return np.multiply(array, 255, dtype=np.uint8), ()
+    wanted = _WIDER.get(native.name)
+    if wanted is None and native.name in ("int64", "uint64"):
+        fits = array.size == 0 or (int(array.max()) <= 2**53 and int(array.min()) >= -(2**53))
+        wanted = "float64" if fits else None
+    if wanted is None:
+        raise ImageError(f"got {native.name} values, expected {', '.join(DEPTHS)} or integers of at most 53 bits")
+    return array.astype(wanted), (f"{native.name} values were read as {wanted}, their numbers unchanged",)
+
+
+_WIDER = {
+    "int8": "float32",
+    "int16": "float32",
+    "float16": "float32",
+    "int32": "float64",
+    "uint32": "float64",
+}
+
+
+def stretch(values: Pixels, white: int) -> Pixels:
+    """Bring integers 0..``white`` (a 1- to 16-bit full scale) to the full scale of uint8 or, above 255, uint16.
+
+    Raises `ImageError` when a value lies above ``white``.
+    """
+    full = 255 if white <= 255 else 65535
+    wanted = np.uint8 if white <= 255 else np.uint16
+    if white == full and values.dtype == wanted:
+        return values
+    if values.size and int(values.max()) > white:
+        raise ImageError(f"damaged: it holds the value {int(values.max())}, expected at most {white}")
+    if white == full:
+        return values.astype(wanted)
+    table = ((np.arange(white + 1, dtype=np.int64) * full * 2 + white) // (2 * white)).astype(wanted)
+    return np.take(table, values)

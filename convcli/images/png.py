@@ -44,9 +44,9 @@ def encode(image: Image, *, level: int | None = None) -> bytes:
     """Encode 8- or 16-bit pixels with their metadata; ``level`` is zlib's, 0 to 9, None for the fast default."""
     import imagecodecs
 
-    # A 24 MP photograph: level 1 with the RLE strategy and the Sub filter 0.6 s and 33 MB; level 1 alone 0.9 s and 39 MB;
-    # level 4 1.7 s and 38 MB; all filters tried on each row 1.1 s and 31 MB; Pillow's default 10 s and 33 MB. On flat
-    # graphics RLE is also the smallest of the fast ones (0.09 MB against 0.34 MB at level 1).
+    # A 24 MP photograph: level 1 with the RLE strategy and the Sub filter 0.6 s and 33 MB; level 1 alone 0.9 s and
+    # 39 MB; level 4 1.7 s and 38 MB; all filters tried on each row 1.1 s and 31 MB; Pillow's default 10 s and 33 MB.
+    # On flat graphics RLE is also the smallest of the fast ones (0.09 MB against 0.34 MB at level 1).
     pixels = image.pixels[:, :, 0] if image.pixels.shape[2] == 1 else image.pixels
     options = {"level": 1, "strategy": 3, "filter": 16} if level is None else {"level": level}
     encoded = imagecodecs.png_encode(np.ascontiguousarray(pixels), **options)

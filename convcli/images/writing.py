@@ -2,14 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar, cast
 
 from convcli.errors import ImageError
 from convcli.images import exif
 from convcli.images.atomic import check_target, replacing
 from convcli.images.formats import format_named, format_of, holds
 from convcli.images.model import Image, Metadata
+
+Value = TypeVar("Value")
 
 
 def write(
@@ -132,10 +135,44 @@ def _jpeg(image: Image, quality: int | None, compression: str | None) -> Callabl
     return lambda: jpeg.encode(image, quality=quality)
 
 
-def _one_of(format: str, got: str, known: dict[str, int]) -> int:
+def _tiff(image: Image, quality: int | None, compression: str | None) -> Callable[[], bytes]:
+    from convcli.images import tiff
+
+    chosen = _one_of("TIFF", compression, {each: each for each in tiff.COMPRESSIONS}) if compression else None
+    return lambda: tiff.encode(image, compression=chosen)
+
+
+def _webp(image: Image, quality: int | None, compression: str | None) -> Callable[[], bytes]:
+    from convcli.images import webp
+
+    lossless = _one_of("WEBP", compression, {"lossless": True, "lossy": False}) if compression else None
+    return lambda: webp.encode(image, quality=quality, lossless=lossless)
+
+
+def _plain(module: str) -> Callable[[Image, int | None, str | None], Callable[[], bytes]]:
+    """A format without settings."""
+
+    def encoder(image: Image, quality: int | None, compression: str | None) -> Callable[[], bytes]:
+        codec = import_module(f"convcli.images.{module}")
+        return lambda: cast(bytes, codec.encode(image))
+
+    return encoder
+
+
+def _one_of(format: str, got: str, known: dict[str, Value]) -> Value:
     if got.lower() not in known:
         raise ImageError(f"compression of {format}: got {got!r}, expected one of {' '.join(known)}")
     return known[got.lower()]
 
 
-ENCODERS: dict[str, Callable[[Image, int | None, str | None], Callable[[], bytes]]] = {"PNG": _png, "JPEG": _jpeg}
+ENCODERS: dict[str, Callable[[Image, int | None, str | None], Callable[[], bytes]]] = {
+    "PNG": _png,
+    "JPEG": _jpeg,
+    "TIFF": _tiff,
+    "WEBP": _webp,
+    "BMP": _plain("bmp"),
+    "GIF": _plain("gif"),
+    "PPM": _plain("netpbm"),
+    "PGM": _plain("netpbm"),
+    "NPY": _plain("npy"),
+}
