@@ -10,7 +10,7 @@ from convcli.images.model import Pixels
 
 DEPTHS = ("uint8", "uint16", "float32", "float64")
 
-# Values converted at a time from float, so that the float64 in between stays in the cache.
+# Values converted at a time, so that what lies in between (float64, wide integers) stays in the cache.
 _BLOCK = 1 << 16
 
 
@@ -46,34 +46,44 @@ def convert_depth(pixels: Pixels, dtype: npt.DTypeLike) -> Pixels:
             raise ImageError(f"pixel type: got {each.name}, expected one of {', '.join(DEPTHS)}")
     if pixels.dtype == wanted:
         return pixels
-    if pixels.dtype.kind == "u":
-        # One gather through a table that holds every possible answer, each correctly rounded.
-        return np.take(_table(pixels.dtype, wanted), pixels)
-    if wanted.kind == "f":
+    pixels = np.ascontiguousarray(pixels)
+    if pixels.dtype.kind == wanted.kind == "f":
         return pixels.astype(wanted)
-    return _quantise(pixels, wanted)
-
-
-def _table(source: np.dtype[Any], wanted: np.dtype[Any]) -> Pixels:
-    white = np.iinfo(source).max
-    values = np.arange(white + 1)
     if wanted.kind == "f":
-        return (values / white).astype(wanted)
-    if wanted.itemsize > source.itemsize:
-        return (values * 257).astype(wanted)
-    return ((values + 128) // 257).astype(wanted)  # 257 is odd: no value lies halfway
-
-
-def _quantise(pixels: Pixels, wanted: np.dtype[Any]) -> Pixels:
-    white = np.iinfo(wanted).max
+        return np.divide(pixels, _white(pixels.dtype), dtype=wanted)
+    if pixels.dtype == np.uint8:
+        return np.multiply(pixels, 257, dtype=np.uint16)
     result = np.empty(pixels.shape, wanted)
-    source, target = np.ascontiguousarray(pixels).reshape(-1), result.reshape(-1)
+    source, target = pixels.reshape(-1), result.reshape(-1)
+    narrow = _halve if pixels.dtype == np.uint16 else _quantise
     for start in range(0, source.size, _BLOCK):
-        block = source[start : start + _BLOCK].astype(np.float64)
-        np.nan_to_num(block, copy=False, nan=0.0, posinf=1.0, neginf=0.0)
-        np.clip(block, 0.0, 1.0, out=block)
-        block *= white
-        target[start : start + _BLOCK] = np.rint(block, out=block)
+        target[start : start + _BLOCK] = narrow(source[start : start + _BLOCK], _white(wanted))
+    return result
+
+
+def _white(dtype: np.dtype[Any]) -> int:
+    return {1: 255, 2: 65535}[dtype.itemsize] if dtype.kind == "u" else 1
+
+
+def _halve(block: Pixels, white: int) -> Pixels:
+    """16 to 8 bits; 257 is odd, so no value lies halfway between two results."""
+    return (block.astype(np.uint32) + 128) // 257
+
+
+def _quantise(block: Pixels, white: int) -> Pixels:
+    values = block.astype(np.float64)
+    np.nan_to_num(values, copy=False, nan=0.0, posinf=1.0, neginf=0.0)
+    np.clip(values, 0.0, 1.0, out=values)
+    values *= white
+    return np.rint(values, out=values)
+
+
+def look_up(table: Pixels, indices: Pixels) -> Pixels:
+    """``table[indices]`` in blocks: numpy widens the indices to 8 bytes each, which for a large picture is a lot."""
+    result = np.empty(indices.shape + table.shape[1:], table.dtype)
+    source, target = indices.reshape(-1), result.reshape(-1, *table.shape[1:])
+    for start in range(0, source.size, _BLOCK):
+        np.take(table, source[start : start + _BLOCK], axis=0, out=target[start : start + _BLOCK])
     return result
 
 
@@ -122,4 +132,4 @@ def stretch(values: Pixels, white: int) -> Pixels:
     if white == full:
         return values.astype(wanted)
     table = ((np.arange(white + 1, dtype=np.int64) * full * 2 + white) // (2 * white)).astype(wanted)
-    return np.take(table, values)
+    return look_up(table, values)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 _ORIENTATION = 0x0112
 _X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT = 0x011A, 0x011B, 0x0128
 _EXIF_IFD = 0x8769
+_TURNED = range(5, 9)  # orientations that exchange x and y
 _WIDTH_TAGS, _HEIGHT_TAGS = (0x0100, 0xA002), (0x0101, 0xA003)
 _THUMBNAIL_START, _THUMBNAIL_LENGTH = 0x0201, 0x0202
 
@@ -31,6 +32,8 @@ def upright(block: bytes) -> tuple[bytes | None, int]:
         patch = _Patch(bytearray(block))
         orientation = patch.number(patch.first, _ORIENTATION) or 1
         patch.set_number(patch.first, _ORIENTATION, 1)
+        if orientation in _TURNED:
+            patch.exchange(patch.first, _X_RESOLUTION, _Y_RESOLUTION)
         patch.drop_thumbnail()
     except (struct.error, ValueError, IndexError):
         return None, 1
@@ -38,9 +41,9 @@ def upright(block: bytes) -> tuple[bytes | None, int]:
 
 
 def resolution(block: bytes) -> tuple[float, float] | None:
-    """Pixels per inch along x and y, if the block says so."""
+    """Pixels per inch along x and y as stored (before any turn), if the block says so."""
     try:
-        patch = _Patch(bytearray(block))
+        patch = _Patch(bytearray(block.removeprefix(b"Exif\0\0")))
         x, y = patch.fraction(patch.first, _X_RESOLUTION), patch.fraction(patch.first, _Y_RESOLUTION)
         unit = patch.number(patch.first, _RESOLUTION_UNIT)
     except (struct.error, ValueError, IndexError):
@@ -124,6 +127,13 @@ class _Patch:
         place = struct.unpack_from(self.order + "I", self.data, entry.position + 8)[0]
         numerator, denominator = struct.unpack_from(self.order + "II", self.data, place)
         return numerator / denominator if denominator else None
+
+    def exchange(self, offset: int, one_tag: int, other_tag: int) -> None:
+        one, other = self.find(offset, one_tag), self.find(offset, other_tag)
+        if one is None or other is None:
+            return
+        first, second = (slice(each.position + 2, each.position + 12) for each in (one, other))
+        self.data[first], self.data[second] = self.data[second], self.data[first]
 
     def drop_thumbnail(self) -> None:
         count = struct.unpack_from(self.order + "H", self.data, self.first)[0]

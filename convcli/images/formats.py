@@ -27,6 +27,7 @@ class Format:
     channels: tuple[int, ...] | None = (1, 2, 3, 4)
     alpha: bool = True
     read_only_suffixes: tuple[str, ...] = ()
+    longest_side: int = 2**31 - 1
 
 
 def _starts(*signatures: bytes) -> Callable[[bytes], bool]:
@@ -41,11 +42,27 @@ _TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 FORMATS = (
     Format("PNG", (".png",), _starts(b"\x89PNG\r\n\x1a\n"), "png", _SIXTEEN),
-    Format("JPEG", (".jpg", ".jpeg", ".jpe", ".jfif"), _starts(b"\xff\xd8\xff"), "jpeg", _EIGHT, (1, 3), alpha=False),
+    Format(
+        "JPEG",
+        (".jpg", ".jpeg", ".jpe", ".jfif"),
+        _starts(b"\xff\xd8\xff"),
+        "jpeg",
+        _EIGHT,
+        (1, 3),
+        alpha=False,
+        longest_side=65500,
+    ),
     Format("TIFF", (".tif", ".tiff"), _starts(*_TIFF_SIGNATURES), "tiff"),
-    Format("WEBP", (".webp",), lambda head: head[:4] == b"RIFF" and head[8:12] == b"WEBP", "webp", _EIGHT),
+    Format(
+        "WEBP",
+        (".webp",),
+        lambda head: head[:4] == b"RIFF" and head[8:12] == b"WEBP",
+        "webp",
+        _EIGHT,
+        longest_side=16383,
+    ),
     Format("BMP", (".bmp", ".dib"), _starts(b"BM"), "bmp", _EIGHT),
-    Format("GIF", (".gif",), _starts(b"GIF87a", b"GIF89a"), "gif", _EIGHT),
+    Format("GIF", (".gif",), _starts(b"GIF87a", b"GIF89a"), "gif", _EIGHT, longest_side=65535),
     Format("PPM", (".ppm", ".pnm"), _is_netpbm(b"3", b"6"), "netpbm", _SIXTEEN, (1, 3), alpha=False),
     Format(
         "PGM",

@@ -214,7 +214,7 @@ def _describe(contents: _Contents) -> tuple[Metadata, int]:
         icc=b"".join(contents.icc[number] for number in sorted(contents.icc)) or None,
         exif=block,
         xmp=exif.upright_xmp(contents.xmp) if contents.xmp else None,
-        dpi=contents.dpi or (exif.resolution(block) if block else None),
+        dpi=contents.dpi or (exif.resolution(contents.exif) if contents.exif else None),
         jpeg=_settings(contents),
     )
     return metadata, orientation

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from convcli.errors import ImageError
+from convcli.images.depth import look_up
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
@@ -57,4 +58,4 @@ def _expand_palette(picture: "Picture") -> tuple[Bytes, bool]:
     has_alpha = bool((palette[: used + 1, 3] < 255).any())
     grey = bool((palette[:, :1] == palette[:, 1:3]).all())
     columns = ([0] if grey else [0, 1, 2]) + ([3] if has_alpha else [])
-    return np.take(np.ascontiguousarray(palette[:, columns]), indices, axis=0), has_alpha
+    return look_up(np.ascontiguousarray(palette[:, columns]), indices), has_alpha

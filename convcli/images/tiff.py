@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from convcli.errors import ImageError
-from convcli.images import exif
-from convcli.images.depth import stretch, supported
+from convcli.images import exif, exif_tiff
+from convcli.images.depth import look_up, stretch, supported
 from convcli.images.model import Decoded, Image, Metadata, Pixels, check_size
 
 COMPRESSIONS = ("none", "lzw", "deflate", "packbits", "zstd")
@@ -47,7 +47,7 @@ def decode(data: bytes, max_pixels: int) -> Decoded:
         if int(page.planarconfig) == 2 and samples > 1:
             stored = np.moveaxis(stored, 0, -1)
         stored = stored.reshape(page.imagelength, page.imagewidth, samples)
-        metadata = _describe(page)
+        metadata = _describe(page, data)
         pixels, has_alpha, notes = _interpret(page, stored, metadata.icc)
         if int(page.photometric) == _INK:
             metadata = replace(metadata, icc=None)  # the profile spoke of inks
@@ -83,8 +83,9 @@ def encode(image: Image, *, compression: str | None = None) -> bytes:
     if metadata.xmp:
         options["extratags"] = [(_XMP, 1, len(metadata.xmp), metadata.xmp, True)]
     stream = io.BytesIO()
-    tifffile.imwrite(stream, pixels if pixels.shape[2] > 1 else pixels[:, :, 0], **options)
-    return stream.getvalue()
+    tifffile.imwrite(stream, pixels if pixels.shape[2] > 1 else pixels[:, :, 0], byteorder="<", **options)
+    encoded = stream.getvalue()
+    return exif_tiff.attach(encoded, metadata.exif) if metadata.exif else encoded
 
 
 def _check(page: Any, available: int, max_pixels: int) -> None:
@@ -168,7 +169,7 @@ def _look_up(colormap: Pixels | None, indices: Pixels) -> Pixels:
         table = high.astype(np.uint8)
     if int(indices.max()) >= len(table):
         raise ImageError(f"damaged TIFF: it uses colour {int(indices.max())} of a palette of {len(table)}")
-    return np.take(table, indices.astype(np.intp, copy=False), axis=0)
+    return look_up(table, indices.astype(np.uint8) if indices.dtype.kind == "b" else indices)
 
 
 def _from_ink(page: Any, pixels: Pixels, icc: bytes | None) -> tuple[Pixels, bool, tuple[str, ...]]:
@@ -199,14 +200,16 @@ def _straighten(pixels: Pixels) -> Pixels:
     return result
 
 
-def _describe(page: Any) -> Metadata:
+def _describe(page: Any, data: bytes) -> Metadata:
     tags = page.tags
+    block = exif_tiff.from_tiff(data, int(page.offset))
     profile, packet = tags.valueof(_ICC), tags.valueof(_XMP)
     icc = bytes(profile) if profile else None
     xmp = packet if isinstance(packet, bytes) else None
     return Metadata(
         format="TIFF",
         icc=icc,
+        exif=exif.upright(block)[0] if block else None,
         xmp=exif.upright_xmp(xmp) if xmp else None,
         dpi=_resolution(tags),
         tiff_compression=_COMPRESSION_NAMES.get(int(page.compression)),

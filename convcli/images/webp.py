@@ -90,7 +90,7 @@ def _describe(chunks: list[tuple[bytes, bytes]]) -> tuple[Metadata, int]:
         icc=found.get(b"ICCP"),
         exif=block,
         xmp=exif.upright_xmp(found[b"XMP "]) if found.get(b"XMP ") else None,
-        dpi=exif.resolution(block) if block else None,
+        dpi=exif.resolution(found[b"EXIF"]) if block else None,
         webp_lossless=b"VP8L" in found or any(kind == b"ANMF" and b"VP8L" in body[16:64] for kind, body in chunks),
     )
     return metadata, orientation

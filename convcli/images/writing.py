@@ -9,7 +9,7 @@ from typing import BinaryIO, TypeVar, cast
 from convcli.errors import ImageError
 from convcli.images import exif
 from convcli.images.atomic import check_target, replacing
-from convcli.images.formats import format_named, format_of, holds
+from convcli.images.formats import BY_NAME, format_named, format_of, holds
 from convcli.images.model import Image, Metadata
 
 Value = TypeVar("Value")
@@ -96,6 +96,11 @@ def _encoder(
     reason = holds(chosen, image.pixels.dtype, channels, image.has_alpha)
     if reason:
         raise ImageError(reason)
+    longest = BY_NAME[chosen].longest_side
+    if max(height, width) > longest:
+        raise ImageError(
+            f"got a picture of {width}x{height}, expected at most {longest} a side in a {chosen}; write PNG"
+        )
     if quality is not None and not 1 <= quality <= 100:
         raise ImageError(f"quality: got {quality}, expected 1 to 100")
     image = replace(image, metadata=_outgoing(image, strip=strip))
