@@ -102,7 +102,7 @@ def _serialise(directory: _Directory, base: int) -> bytes:
 
 
 def _entries(directory: _Directory, heap_base: int) -> tuple[dict[int, bytes], bytes]:
-    """The twelve bytes of each entry by tag, in order, and what does not fit them, which will start at ``heap_base``."""
+    """The twelve bytes of each entry by tag, and what does not fit them, which will start at ``heap_base``."""
     entries: dict[int, bytes] = {}
     heap = b""
     for tag, value in sorted(directory.items()):
