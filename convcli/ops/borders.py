@@ -1,0 +1,78 @@
+"""What lies beyond an image's border: names, the names other libraries use, and tables of source positions.
+
+A table says, for each padded position along one axis, which source position it repeats; -1 stands for the constant. So
+loops need not know one border from another, and a window larger than the image is nothing special.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli.errors import ShapeError
+from convcli.geometry import Pair
+
+# The words of numpy.pad. `abcd` continues to the right as:
+BORDERS = {
+    "reflect": "mirror about the last pixel: abcd|cba",
+    "symmetric": "mirror about the edge, the last pixel twice: abcd|dcb",
+    "edge": "repeat the last pixel: abcd|ddd",
+    "wrap": "start over: abcd|abc",
+    "constant": "one value: abcd|vvv",
+}
+
+# scipy.ndimage, OpenCV and torch. SciPy's own `reflect` is not here: it is our `symmetric`, and the name is taken.
+ALIASES = {
+    "mirror": "reflect",
+    "nearest": "edge",
+    "grid-mirror": "symmetric",
+    "grid-wrap": "wrap",
+    "grid-constant": "constant",
+    "reflect101": "reflect",
+    "reflect-101": "reflect",
+    "default": "reflect",
+    "replicate": "edge",
+    "border-default": "reflect",
+    "border-reflect101": "reflect",
+    "border-reflect-101": "reflect",
+    "border-reflect": "symmetric",
+    "border-replicate": "edge",
+    "border-wrap": "wrap",
+    "border-constant": "constant",
+    "circular": "wrap",
+    "zeros": "constant",
+    "zero": "constant",
+}
+
+
+def resolve_border(name: str) -> str:
+    """One of `BORDERS`, from its own name or another library's, in any case; raises `ShapeError` for others."""
+    word = str(name).lower().replace("_", "-")
+    word = ALIASES.get(word, word)
+    if word not in BORDERS:
+        raise ShapeError(
+            f"border: got {name!r}, expected {', '.join(BORDERS)}, or a name of scipy, OpenCV or torch "
+            f"({', '.join(sorted(ALIASES))})"
+        )
+    return word
+
+
+def border_table(n: int, padding: Pair, border: str) -> NDArray[np.int64]:
+    """Source positions for an axis of ``n`` positions padded (before, after); -1 where the constant goes.
+
+    >>> border_table(4, (2, 2), "reflect")
+    array([2, 1, 0, 1, 2, 3, 2, 1])
+    """
+    before, after = padding
+    position = np.arange(-before, n + after, dtype=np.int64)
+    if border == "constant":
+        return np.where((position < 0) | (position >= n), -1, position)
+    if border == "edge":
+        return np.clip(position, 0, n - 1)
+    if border == "wrap":
+        return position % n
+    if border == "symmetric":
+        position %= 2 * n
+        return np.minimum(position, 2 * n - 1 - position)
+    if n == 1:
+        return np.zeros_like(position)
+    position %= 2 * (n - 1)
+    return np.minimum(position, 2 * (n - 1) - position)

@@ -1,0 +1,84 @@
+"""How a correlation will be carried out, decided once from the weights: no image is looked at, numba is not loaded.
+
+`convcli kernel show` prints a plan; `convcli.ops.correlation` follows it.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli.kernels.analysis import is_uniform, separable_factors
+
+Weights = NDArray[np.float64]
+Method = Literal["taps", "separable", "box"]
+
+# Two passes write and read one more row buffer, which costs as much as a few taps: measured on 24 MP, 3x3 is faster
+# in one pass and 5x5 in two.
+_PASS_COST = 6
+# A running sum costs about as much as this many taps of two passes.
+_BOX_COST = 14
+
+
+@dataclass(frozen=True, eq=False)
+class CorrelationPlan:
+    """The way a kernel's sums are computed.
+
+    Attributes
+    ----------
+    method : str
+        ``"taps"``: one multiply-add per weight that is not zero. ``"separable"``: one pass per axis with that axis's
+        factor. ``"box"``: running sums, whose cost does not depend on the size.
+    weights : ndarray
+        (KD, KH, KW) float64; a 2-D kernel has KD = 1.
+    factors : tuple of ndarray
+        One 1-D float64 factor per axis of ``weights`` if it is separable, else empty.
+    multiply_adds : int
+        Per output number.
+    why : str
+        One sentence for people.
+    """
+
+    method: Method
+    weights: Weights
+    factors: tuple[Weights, ...]
+    multiply_adds: int
+    why: str
+
+
+def plan_correlation(weights: Weights, dtype: Any = np.uint8) -> CorrelationPlan:
+    """Choose the fastest way to correlate images of ``dtype`` with weights of shape (KH, KW) or (KD, KH, KW).
+
+    >>> plan_correlation(np.ones((5, 5)) / 25, np.float32).method
+    'separable'
+    """
+    volume = weights if weights.ndim == 3 else weights[None]
+    taps = int(np.count_nonzero(volume))
+    factors = separable_factors(volume) if taps > 2 else None
+    if factors is None:
+        found = "rank above 1: no separable factors" if taps > 2 else "nothing to separate"
+        return CorrelationPlan("taps", volume, (), taps, f"{taps} taps that are not zero ({found})")
+    passes = sum(int(np.count_nonzero(factor)) for factor in factors if factor.size > 1)
+    size = "x".join(str(n) for n in weights.shape)
+    if np.dtype(dtype).kind == "u" and volume.shape[0] == 1 and is_uniform(volume) and passes > _BOX_COST:
+        return CorrelationPlan("box", volume, factors, 1, f"equal weights: running sums, the same cost for any {size}")
+    if passes + _PASS_COST < taps:
+        why = f"separable: {passes} multiply-adds in one pass per axis instead of {taps}"
+        return CorrelationPlan("separable", volume, factors, passes, why)
+    return CorrelationPlan("taps", volume, factors, taps, f"{taps} taps that are not zero: too few for separate passes")
+
+
+def sums_dtype(source: Any, plan: CorrelationPlan, *, whole: bool) -> np.dtype[Any]:
+    """The dtype of a correlation's sums: float32 unless the pixels are float64 or would be rounded wrongly.
+
+    The error of a float32 sum is at most ``terms * 2**-24 * sum|w| * largest pixel``. Where that could move an integer
+    pixel (16 bits, many taps) the sums are float64.
+    """
+    source = np.dtype(source)
+    if source == np.float64:
+        return source
+    if whole and source.kind == "u":
+        bound = plan.multiply_adds * 2.0**-24 * float(np.abs(plan.weights).sum()) * np.iinfo(source).max
+        return np.dtype(np.float32 if bound < 0.05 else np.float64)
+    return np.dtype(np.float32)

@@ -1,0 +1,112 @@
+"""From weights and geometry to what `convcli.loops.correlation` takes: programs, layouts, tables."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli.geometry import Window
+from convcli.loops.correlation import Layout, Program
+from convcli.loops.tile import ROWS
+from convcli.ops.plan import Weights
+
+# A part's ring should stay in the second-level cache beside what else is there (1 MB on the machine it was measured on,
+# 24 MP RGB, sigma 10: 20% slower with rings of 4 MB).
+_RING_BYTES = 512 * 1024
+_MOST_NUMBERS = 16 * 1024  # in a row of a part: beyond this nothing is gained
+_PARTS = 64  # enough for an even load on many cores
+
+
+def window_program(weights: Weights, windows: tuple[Window, ...], rows: int, dtype: Any) -> Program:
+    """The program of one group of ``rows`` output rows for weights (KD, KH, KW).
+
+    Entries are in the order plane, row, column, so that every output number adds its taps in the order of the
+    weights, whichever row of the group it is in.
+    """
+    entries = list(_entries(weights, windows, rows))
+    if not entries:
+        empty = np.zeros(0, np.int64)
+        return Program(empty, empty, empty, empty, np.zeros((0, ROWS), dtype), empty, empty, empty)
+    planes, tap_rows, columns, values = (np.concatenate(parts) for parts in zip(*entries, strict=True))
+    return _program(planes, tap_rows, columns, values, windows[2].stride, dtype)
+
+
+def row_program(factor: NDArray[np.float64], window: Window, dtype: Any) -> Program:
+    """The program that correlates each of a group's rows with one 1-D factor (KW)."""
+    taps = np.flatnonzero(factor)
+    tap_rows = np.repeat(np.arange(ROWS), len(taps))
+    values = np.zeros((len(tap_rows), ROWS))
+    values[np.arange(len(tap_rows)), tap_rows] = np.tile(factor[taps], ROWS)
+    columns = np.tile(taps * window.dilation, ROWS)
+    return _program(np.zeros_like(tap_rows), tap_rows, columns, values, window.stride, dtype)
+
+
+def _entries(weights: Weights, windows: tuple[Window, ...], rows: int) -> Iterator[tuple[NDArray[Any], ...]]:
+    """Planes, rows, columns and weights (T, ROWS) of the entries, one padded row after the other."""
+    stride, dilation = windows[1].stride, windows[1].dilation
+    depth, height, width = weights.shape
+    for plane in range(depth):
+        for row in range((rows - 1) * stride + dilation * (height - 1) + 1):
+            values = np.zeros((width, ROWS))
+            for i in range(rows):
+                tap, off_grid = divmod(row - i * stride, dilation)
+                if not off_grid and 0 <= tap < height:
+                    values[:, i] = weights[plane, tap]
+            taps = np.flatnonzero(values.any(axis=1))
+            if len(taps):
+                yield np.full(len(taps), plane), np.full(len(taps), row), taps * windows[2].dilation, values[taps]
+
+
+def _program(
+    planes: NDArray[Any], rows: NDArray[Any], columns: NDArray[Any], values: NDArray[Any], stride: int, dtype: Any
+) -> Program:
+    masks = (values != 0) @ (1 << np.arange(ROWS))
+    begins = np.flatnonzero(np.diff(masks, prepend=-1))
+    lengths = np.diff(begins, append=len(masks))
+    shifts, phases = np.divmod(columns, stride)
+    arrays = (planes, rows, phases, shifts)
+    return Program(
+        *(np.ascontiguousarray(array, np.int64) for array in arrays),
+        np.ascontiguousarray(values, dtype),
+        np.ascontiguousarray(masks[begins], np.int64),
+        np.ascontiguousarray(lengths, np.int64),
+        np.unique(rows).astype(np.int64),
+    )
+
+
+def layout_of(
+    shape: tuple[int, ...], out_shape: tuple[int, ...], windows: tuple[Window, ...], itemsize: int, *, two_passes: bool
+) -> Layout:
+    """Cut the work of (N, D, H, W, C) -> (N, OD, OH, OW, C) into parts whose rings fit the cache."""
+    depth, height, width = windows
+    channels = shape[-1]
+    images, out_depth, out_height, out_width = out_shape[:4]
+    ring_rows = (ROWS - 1) * height.stride + height.effective
+    phases = min(width.stride, width.effective)
+    span = (width.effective - 1) // width.stride
+    per_column = depth.kernel_size * ring_rows * phases * channels * itemsize
+    most = min(_RING_BYTES // per_column - span, _MOST_NUMBERS // channels)
+    # A tile narrower than its halo would load more than it computes.
+    most = max(most, span, 64)
+    tiles = -(-out_width // most)
+    tile = -(-out_width // tiles)
+    band = -(-out_height * images * out_depth * tiles // _PARTS)
+    # Rows above a band's first are loaded for it alone: a band should be at least as high as its window.
+    band = max(band, min(height.effective, -(-out_height // 8)))
+    band = -(-band // ROWS) * ROWS
+    return Layout(
+        channels=channels,
+        left=width.before,
+        stride_z=depth.stride,
+        stride_y=height.stride,
+        stride_x=width.stride,
+        dilation_z=depth.dilation,
+        planes=depth.kernel_size,
+        ring_rows=ring_rows,
+        phases=phases,
+        span=span,
+        tile=tile,
+        band=band,
+        two_passes=two_passes,
+    )
