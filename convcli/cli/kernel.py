@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import sys
 import textwrap
@@ -18,6 +19,23 @@ from convcli.views.matrix import draw_matrices
 
 LABEL = 12  # columns of the labels of `kernel show` and of the names of `kernel list`
 NAME = 17
+
+
+class _WrongSpec(click.ClickException):
+    """A SPEC that cannot be read: wrong usage, but the message says all that the help would."""
+
+    exit_code = 2
+
+
+class _MatrixCommand(click.Command):
+    """A command whose argument may be a matrix that starts with a minus sign: ``-1 0 1`` is no option."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put what starts as a negative number behind ``--``, after which click looks for no options."""
+        matrices = [each for each in args if re.match(r"-\s*[0-9.]", each)]
+        if matrices and "--" not in args:
+            args = [each for each in args if each not in matrices] + ["--", *matrices]
+        return super().parse_args(ctx, args)
 
 
 @click.group()
@@ -68,7 +86,7 @@ def list_command(as_json: bool) -> None:
     click.echo("Details of one: convcli kernel show NAME")
 
 
-@command.command("show", context_settings={"ignore_unknown_options": True})
+@command.command("show", cls=_MatrixCommand)
 @click.argument("spec", metavar="SPEC")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document: weights, sum, factors and more.")
 def show_command(spec: str, as_json: bool) -> None:
@@ -85,13 +103,10 @@ def show_command(spec: str, as_json: bool) -> None:
       convcli kernel show mine.csv
       convcli kernel show log:sigma=3 --json
     """
-    # "-1 0 1" is a matrix, so unknown options are let through to here; one that cannot be a matrix was an option.
-    if spec.startswith("-") and not spec[1:2].isdigit() and spec[1:2] not in ("", ".", " "):
-        raise click.NoSuchOption(spec)
     try:
         described = describe(spec)
     except KernelError as error:
-        raise click.UsageError(str(error)) from error
+        raise _WrongSpec(str(error)) from error
     if as_json:
         click.echo(json.dumps(described.as_dict()))
         return

@@ -11,7 +11,7 @@ from convcli.kernels.entry import Weights
 
 @dataclass(frozen=True, eq=False)
 class KernelDescription:
-    """A kernel and what can be said about it; ``sums``, ``sums_of_magnitudes`` and ``factors`` have an item per plane."""
+    """A kernel and what can be said about it; sums, sums of magnitudes and factors have an item per plane."""
 
     kernel: Kernel
     sums: tuple[float, ...]

@@ -8,6 +8,7 @@ import numpy as np
 from convcli.errors import KernelError
 from convcli.kernels.entry import Weights
 from convcli.kernels.matrices import check_array, load_json, read_matrix, read_nested
+from convcli.kernels.parameters import shortened
 
 SUFFIXES = (".txt", ".csv", ".json", ".npy")
 # Enough for the most weights a kernel may have, each written with all its digits.
@@ -20,7 +21,9 @@ def read_kernel_file(path: str) -> Weights:
     A text file holds a matrix as on the command line, one row per line, with ``#`` comments. JSON holds nested lists,
     or what ``convcli kernel show --json`` printed. A ``.npy`` array is never unpickled. Raises `KernelError`.
     """
-    subject = f"kernel file {path}:"
+    subject = f"kernel file {shortened(path, 200)}"
+    if "\0" in path:
+        raise KernelError(f"{subject}: no file name contains a NUL")
     place = Path(path)
     if place.is_dir():
         raise KernelError(f"{subject} is a folder, expected a file with numbers")
@@ -30,9 +33,9 @@ def read_kernel_file(path: str) -> Weights:
             return _read_npy(place, subject)
         text = _read_text(place, subject)
     except FileNotFoundError:
-        raise KernelError(f"kernel file {path}: no such file") from None
+        raise KernelError(f"{subject}: no such file") from None
     except OSError as error:
-        raise KernelError(f"kernel file {path}: {error.strerror or error}") from None
+        raise KernelError(f"{subject}: {error.strerror or error}") from None
     if suffix == ".json":
         return _read_json(text, subject)
     text = "\n".join(line.partition("#")[0] for line in text.splitlines())
@@ -81,12 +84,16 @@ def _semicolons_to_columns(text: str, subject: str) -> str:
 
 
 def _read_npy(path: Path, subject: str) -> Weights:
+    with path.open("rb") as file:
+        magic = file.read(6)
+    if magic[:4] == b"PK\3\4":
+        raise KernelError(f"{subject} is an .npz archive, expected one array saved with numpy.save")
+    if magic != b"\x93NUMPY":
+        raise KernelError(f"{subject} is no .npy array; save it with numpy.save")
     try:
         # Mapped, not read: a header that promises more numbers than the file holds allocates nothing.
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, EOFError) as error:
-        reason = "it holds pickled objects" if "allow_pickle" in str(error) else "it is damaged or no .npy array"
-        raise KernelError(f"{subject} cannot be read: {reason}; save it with numpy.save") from None
-    if not isinstance(array, np.ndarray):
-        raise KernelError(f"{subject} is an .npz archive, expected one array saved with numpy.save")
+        reason = "holds pickled Python objects" if "Python objects" in str(error) else "is damaged or cut short"
+        raise KernelError(f"{subject} {reason}; expected an array of numbers saved with numpy.save") from None
     return check_array(array, subject)

@@ -7,7 +7,7 @@ a ``|`` at the end makes a single plane 3-D. A number is ``2``, ``-.5``, ``1e-3`
 import json
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +21,7 @@ MAX_WEIGHT = 1e30
 
 
 def read_matrix(text: str, subject: str = "kernel") -> Weights:
-    """Read a matrix; ``subject`` begins the messages: "kernel", "kernel file k.txt:".
+    """Read a matrix; ``subject`` begins the messages: "kernel" or "kernel file k.txt".
 
     Raises `KernelError` that points at plane, row and column.
     """
@@ -33,11 +33,10 @@ def read_matrix(text: str, subject: str = "kernel") -> Weights:
         parts.pop()
     planes = []
     for index, part in enumerate(parts, 1):
-        where = f"{subject} plane {index}," if is_volume else subject
-        planes.append(_read_plane(part, where))
+        planes.append(_read_plane(part, _Place(subject, index if is_volume else 0)))
         if planes[-1].shape != planes[0].shape:
             got, expected = _size(planes[-1].shape), _size(planes[0].shape)
-            raise KernelError(f"{subject} plane {index} has {got} numbers, expected {expected} as in plane 1")
+            raise KernelError(f"{_Place(subject, index)} has {got} numbers, expected {expected} as in plane 1")
         check_count(sum(plane.size for plane in planes), subject)
     return np.stack(planes) if is_volume else planes[0]
 
@@ -51,10 +50,10 @@ def read_nested(data: Any, subject: str) -> Weights:
     planes = [[data]] if depth == 1 else [data] if depth == 2 else data
     read = []
     for index, plane in enumerate(planes, 1):
-        where = f"{subject} plane {index}," if depth == 3 else subject
+        where = _Place(subject, index if depth == 3 else 0)
         if not isinstance(plane, list) or not plane:
             raise KernelError(f"{where} is empty or no list of rows")
-        rows = [_nested_row(row, where, number) for number, row in enumerate(plane, 1)]
+        rows = [_nested_row(row, where._replace(row=number)) for number, row in enumerate(plane, 1)]
         read.append(_rectangle(rows, where))
         if read[-1].shape != read[0].shape:
             raise KernelError(
@@ -81,7 +80,9 @@ def check_array(array: npt.NDArray[Any], subject: str) -> Weights:
     wrong = np.argwhere(~(np.abs(weights) <= MAX_WEIGHT))
     if len(wrong):
         place = tuple(int(each) for each in wrong[0])
-        raise KernelError(f"{_place(subject, place)}: got {weights[place]}, expected {_EXPECTED}")
+        plane, row, column = (0, 0, *(index + 1 for index in place))[-3:]
+        where = _Place(subject, plane, row or 1, column)
+        raise KernelError(f"{where}: got {weights[place]}, {_EXPECTED}")
     return weights[None, :] if weights.ndim == 1 else weights
 
 
@@ -103,7 +104,25 @@ def format_matrix(weights: npt.ArrayLike) -> str:
     return f"{text} |" if array.ndim == 3 and len(array) == 1 else text
 
 
-_EXPECTED = f"a number such as 2, -0.5, 1e-3 or 1/9, at most {MAX_WEIGHT:g}"
+_EXPECTED = "expected a number such as 2, -0.5, 1e-3 or 1/9"
+_TOO_LARGE = "is too large: weights go up to 1e30"
+_NO_ROWS = "expected rows of numbers such as 0 -1 0; -1 5 -1; 0 -1 0"
+
+
+class _Place(NamedTuple):
+    """Where in a matrix a message points, counted from 1; 0 is left out: ``kernel file k.txt: row 2, column 3``."""
+
+    subject: str
+    plane: int = 0
+    row: int = 0
+    column: int = 0
+
+    def __str__(self) -> str:
+        numbers = (("plane", self.plane), ("row", self.row), ("column", self.column))
+        words = ", ".join(f"{name} {number}" for name, number in numbers if number)
+        if not words:
+            return self.subject
+        return f"{self.subject} {words}" if self.subject == "kernel" else f"{self.subject}: {words}"
 
 
 def _read_bracketed(text: str, subject: str) -> Weights:
@@ -125,51 +144,57 @@ def load_json(text: str, subject: str) -> Any:
         raise KernelError(f"{subject} is nested too deep; expected [[1, 2], [3, 4]]") from None
 
 
-def _read_plane(text: str, where: str) -> Weights:
-    if not text.strip():
-        raise KernelError(f"{where} is empty: expected rows of numbers such as 0 -1 0; -1 5 -1; 0 -1 0")
+def _read_plane(text: str, where: _Place) -> Weights:
     rows = []
     for line in text.splitlines():
         # A row may end in ";" and in a line break as well.
         line = line.strip().removesuffix(";")
         rows.extend(line.split(";") if line.strip() else [])
     if not rows:
-        raise KernelError(f"{where} is empty: expected rows of numbers such as 0 -1 0; -1 5 -1; 0 -1 0")
-    return _rectangle([_read_row(row, where, number) for number, row in enumerate(rows, 1)], where)
+        raise KernelError(f"{where} is empty: {_NO_ROWS}")
+    return _rectangle([_read_row(row, where._replace(row=number)) for number, row in enumerate(rows, 1)], where)
 
 
-def _read_row(row: str, where: str, number: int) -> list[float]:
+def _read_row(row: str, where: _Place) -> list[float]:
     row = row.strip()
     if not row:
-        raise KernelError(f"{where} row {number} is empty")
+        raise KernelError(f"{where} is empty")
     words = re.split(r"\s*,\s*|\s+", row)
-    return [_read_word(word, f"{where} row {number}, column {column}") for column, word in enumerate(words, 1)]
+    return [_read_word(word, where, column) for column, word in enumerate(words, 1)]
 
 
-def _read_word(word: str, where: str) -> float:
+def _read_word(word: str, where: _Place, column: int) -> float:
     value = read_number(word)
     if value is not None and abs(value) <= MAX_WEIGHT:
         return value
+    where = where._replace(column=column)
     found = NUMBER.fullmatch(word.replace("−", "-"))
     if found and found[2] and float(found[2]) == 0:
         raise KernelError(f"{where}: {shortened(word)} divides by zero")
-    raise KernelError(f"{where}: got '{shortened(word)}', expected {_EXPECTED}")
+    if found:
+        raise KernelError(f"{where}: {shortened(word)} {_TOO_LARGE}")
+    if not word:
+        raise KernelError(f"{where} is empty: a comma has no number beside it")
+    hint = " (a fraction has no spaces: 1/9)" if word[0] == "/" or word[-1] == "/" else ""
+    raise KernelError(f"{where}: got '{shortened(word)}', {_EXPECTED}{hint}")
 
 
-def _nested_row(row: Any, where: str, number: int) -> list[float]:
+def _nested_row(row: Any, where: _Place) -> list[float]:
     if not isinstance(row, list) or not row:
-        raise KernelError(f"{where} row {number} is empty or no list of numbers")
+        raise KernelError(f"{where} is empty or no list of numbers")
     for column, value in enumerate(row, 1):
         if not isinstance(value, float) or not abs(value) <= MAX_WEIGHT:
             got = shortened(json.dumps(value))
-            raise KernelError(f"{where} row {number}, column {column}: got {got}, expected {_EXPECTED}")
+            raise KernelError(f"{where._replace(column=column)}: got {got}, {_EXPECTED}")
     return row
 
 
-def _rectangle(rows: Sequence[list[float]], where: str) -> Weights:
+def _rectangle(rows: Sequence[list[float]], where: _Place) -> Weights:
+    expected = len(rows[0])
     for number, row in enumerate(rows, 1):
-        if len(row) != len(rows[0]):
-            raise KernelError(f"{where} row {number} has {_numbers(len(row))}, expected {len(rows[0])} as in row 1")
+        if len(row) != expected:
+            got = f"{len(row)} number{'s' if len(row) > 1 else ''}"
+            raise KernelError(f"{where._replace(row=number)} has {got}, expected {expected} as in row 1")
     return np.array(rows, dtype=np.float64) + 0.0
 
 
@@ -179,15 +204,6 @@ def _depth(data: Any) -> int:
         depth += 1
         data = data[0] if data else None
     return depth
-
-
-def _place(subject: str, place: tuple[int, ...]) -> str:
-    names = ("plane", "row", "column")[-len(place) :]
-    return f"{subject} " + ", ".join(f"{name} {index + 1}" for name, index in zip(names, place, strict=True))
-
-
-def _numbers(count: int) -> str:
-    return "1 number" if count == 1 else f"{count} numbers"
 
 
 def _size(shape: tuple[int, ...]) -> str:

@@ -11,8 +11,8 @@
 Which of these a text is, is decided in this order:
 
 1. It ends in ``.txt``, ``.csv``, ``.json`` or ``.npy``: a file.
-2. It starts with a digit, a sign, a point or ``[``, or it contains ``;``, ``|``, a line break, or a number between
-   spaces: a matrix (see `convcli.kernels.matrices`).
+2. It starts with a digit, a sign, a point or ``[``: a matrix (see `convcli.kernels.matrices`). So is what starts with
+   something else but contains ``;``, ``|``, a line break or a number between spaces, unless it starts with a name.
 3. The part before ``:`` names an entry of the library: that entry. A file of the same name needs ``./``.
 4. It is the path of something that exists, or contains a ``/``: a file, read as text.
 5. Anything else is a name that the library does not know; the nearest one is suggested.
@@ -143,9 +143,11 @@ def normalized(kernel: Kernel, how: Literal["none", "sum", "abs"]) -> Kernel:
 def _looks_like_matrix(text: str) -> bool:
     if text[0] in "0123456789+-−.[" and not text.startswith(("./", "../")):
         return True
+    if _find(re.split(r"[\s:;|,=]", text, maxsplit=1)[0]):
+        return False  # "gaussian;sigma=2" is a name and a slip, not a matrix
     if any(each in text for each in ";|\n"):
         return True
-    return any(NUMBER.fullmatch(word) for word in re.split(r"[\s,]+", text))
+    return ":" not in text and any(NUMBER.fullmatch(word) for word in re.split(r"[\s,]+", text))
 
 
 def _exists(text: str) -> bool:
@@ -167,8 +169,12 @@ def _find(name: str) -> Entry | None:
 def _unknown(name: str) -> str:
     plain = re.sub(r"[\s_]+", "-", name.strip().lower())
     near = difflib.get_close_matches(plain, [*LIBRARY, *ALIASES], n=1, cutoff=0.6)
-    hint = f"did you mean {near[0]}? " if near else ""
-    return f"kernel: no kernel or file is named '{shortened(name.strip())}'; {hint}(all names: convcli kernel list)"
+    hint = f"; did you mean {near[0]}?" if near else "."
+    head = re.split(r"[\s;|,=]", name.strip(), maxsplit=1)[0]
+    entry = _find(head)
+    if entry and entry.parameters:
+        hint += f" Parameters follow a colon: {head}:{entry.parameters[0].name}=VALUE."
+    return f"kernel: no kernel or file is named '{shortened(name.strip())}'{hint} All names: convcli kernel list"
 
 
 def _from_library(entry: Entry, parameters: str, has_colon: bool) -> Kernel:
@@ -196,7 +202,9 @@ def _read_parameters(entry: Entry, text: str) -> dict[str, Value]:
         name, equals, value = (part.strip() for part in item.partition("="))
         if not equals or not name or not value:
             got = f"parameter {position}: got '{shortened(item.strip())}'"
-            raise KernelError(f"kernel {entry.name}, {got}, expected param=value; {takes}")
+            is_axis = position > 1 and NUMBER.fullmatch(item.strip())
+            fix = " (values per axis are written 3x5)" if is_axis else ""
+            raise KernelError(f"kernel {entry.name}, {got}, expected param=value{fix}; {takes}")
         parameter = entry.parameter(name.lower())
         if parameter is None:
             raise KernelError(f"kernel {entry.name}: unknown parameter '{shortened(name)}'; {takes}")

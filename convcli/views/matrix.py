@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import textwrap
 from collections.abc import Sequence
 from typing import TypeAlias
 
@@ -57,7 +58,8 @@ def draw_matrices(matrices: Sequence[Matrix], titles: Sequence[str], *, width: i
     if len(shown) < len(matrices):
         remark += f"; {len(shown)} of {len(matrices)} planes are drawn"
     heads = [titles[index] for index in shown]
-    lines = [*([INDENT + remark] if remark else []), *_side_by_side(panels, heads, width)]
+    remarks = textwrap.wrap(remark, width, initial_indent=INDENT, subsequent_indent=INDENT)
+    lines = [*remarks, *_side_by_side(panels, heads, width)]
     return "\n".join(line.rstrip() for line in lines)
 
 
