@@ -38,7 +38,7 @@ class _MatrixCommand(click.Command):
         return super().parse_args(ctx, args)
 
 
-@click.group()
+@click.group(no_args_is_help=False)
 def command() -> None:
     """List the kernel library; show one kernel as a matrix.
 
@@ -165,7 +165,7 @@ def _facts(described: KernelDescription, width: int) -> Iterator[tuple[str, str]
     places = ", ".join(f"{axis[:-1]} {index + 1}" for axis, index in zip(axes, described.anchor, strict=True))
     even = "; of an even size the last before the middle" if any(n % 2 == 0 for n in described.size) else ""
     yield "anchor", f"{places} (counted from 1){even}"
-    yield "sum", "; ".join(dict.fromkeys(_sums(described)))
+    yield "sum", _sums(described)
     yield "separable", _separability(described)
     yield from _factors(described, width)
     if kernel.combine != "single":
@@ -173,22 +173,24 @@ def _facts(described: KernelDescription, width: int) -> Iterator[tuple[str, str]
     if entry is None:
         return
     for parameter in entry.parameters:
-        is_used = parameter.name in kernel.parameters
-        value = format_value(kernel.parameters[parameter.name]) if is_used else parameter.default_text
-        note = "" if is_used else "; replaced by the size it gives"
-        yield "parameter", f"{parameter.name}={value} ({parameter.range_text}): {parameter.meaning}{note}"
+        if parameter.name in kernel.parameters:
+            value = f"{parameter.name}={format_value(kernel.parameters[parameter.name])} ({parameter.range_text})"
+            yield "parameter", f"{value}: {parameter.meaning}"
+        else:  # its work was done when it chose the size
+            allowed = f"{parameter.range_text}, default {parameter.default_text}"
+            yield "parameter", f"{parameter.name} ({allowed}): {parameter.meaning}; chooses the size"
     yield "formula", entry.formula
     yield "sign", entry.sign
     yield "scale", entry.scale
     yield "source", entry.source
 
 
-def _sums(described: KernelDescription) -> Iterator[str]:
-    for total, magnitudes in zip(described.sums, described.sums_of_magnitudes, strict=True):
-        if abs(total) <= 1e-6 * magnitudes:
-            yield f"0 (zero-sum: a constant image gives 0); sum of |weights| {magnitudes:.6g}"
-        else:
-            yield f"{total:.6g}; sum of |weights| {magnitudes:.6g}"
+def _sums(described: KernelDescription) -> str:
+    least, most = min(described.sums_of_magnitudes), max(described.sums_of_magnitudes)
+    magnitudes = f"sum of |weights| {least:.6g}" + (f" to {most:.6g}" if f"{least:.6g}" != f"{most:.6g}" else "")
+    if described.kernel.is_zero_sum:
+        return f"0 (zero-sum: a constant image gives 0); {magnitudes}"
+    return f"{' '.join(f'{total:.6g}' for total in described.sums)}; {magnitudes}"
 
 
 def _separability(described: KernelDescription) -> str:

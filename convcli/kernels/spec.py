@@ -12,7 +12,8 @@ Which of these a text is, is decided in this order:
 
 1. It ends in ``.txt``, ``.csv``, ``.json`` or ``.npy``: a file.
 2. It starts with a digit, a sign, a point or ``[``: a matrix (see `convcli.kernels.matrices`). So is what starts with
-   something else but contains ``;``, ``|``, a line break or a number between spaces, unless it starts with a name.
+   something else but contains ``;``, ``|``, a line break or a number between spaces, unless it starts with a name of
+   the library. What starts with ``/``, ``./`` or ``../`` is never a matrix.
 3. The part before ``:`` names an entry of the library: that entry. A file of the same name needs ``./``.
 4. It is the path of something that exists, or contains a ``/``: a file, read as text.
 5. Anything else is a name that the library does not know; the nearest one is suggested.
@@ -141,7 +142,9 @@ def normalized(kernel: Kernel, how: Literal["none", "sum", "abs"]) -> Kernel:
 
 
 def _looks_like_matrix(text: str) -> bool:
-    if text[0] in "0123456789+-−.[" and not text.startswith(("./", "../")):
+    if text.startswith(("./", "../", "/")):
+        return False
+    if text[0] in "0123456789+-−.[":
         return True
     if _find(re.split(r"[\s:;|,=]", text, maxsplit=1)[0]):
         return False  # "gaussian;sigma=2" is a name and a slip, not a matrix

@@ -109,7 +109,8 @@ def _aligned(stack: Matrix, decimals: int, width: int) -> list[list[str]] | None
 
 def _number(value: float, decimals: int) -> str:
     # A zero without decimals stands out from a weight that only rounds to zero.
-    return "0" if value == 0 else f"{value:.{decimals}f}"
+    text = "0" if value == 0 else f"{value:.{decimals}f}"
+    return text if float(text) else text.lstrip("-")
 
 
 def _as_levels(

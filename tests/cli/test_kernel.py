@@ -84,6 +84,17 @@ def test_show_names_the_parameters_with_value_and_range(convcli):
     assert "parameter   sigma=2 (0.05 to 1000): standard deviation in pixels\n" in out
 
 
+def test_show_says_what_truncate_is_for(convcli):
+    _, out, _ = convcli("show", "gaussian:truncate=2")
+    words = " ".join(out.split())
+    assert "truncate (0.5 to 20, default 4): where the window ends, in standard deviations; chooses the size" in words
+
+
+def test_show_sums_up_compound_kernels(convcli):
+    _, out, _ = convcli("show", "ridge:sigma=1")
+    assert "sum         0 (zero-sum: a constant image gives 0); sum of |weights| 0.797871 to" in out
+
+
 def test_show_explains_the_anchor_of_even_sizes(convcli):
     _, out, _ = convcli("show", "1 2; 3 4")
     assert "anchor row 1, column 1 (counted from 1); of an even size the last before the middle" in " ".join(
@@ -148,6 +159,7 @@ def test_a_matrix_that_starts_with_a_minus_sign_is_no_option(convcli, matrix):
         (["show", "soble-x"], "did you mean sobel-x?"),
         (["show", "1 2; 3"], "kernel row 2 has 1 number, expected 2 as in row 1"),
         (["show", "nowhere.txt"], "kernel file nowhere.txt: no such file"),
+        ([], "Missing command"),
         (["show"], "Missing argument 'SPEC'"),
         (["show", "--jsn", "box"], "No such option '--jsn'"),
         (["show", "--jsn"], "No such option '--jsn'"),

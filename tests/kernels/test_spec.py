@@ -282,6 +282,13 @@ def test_file_names_are_safe(tmp_path):
     assert parse_kernel(write(tmp_path / "my kernel (2).txt", "1")).name == "my-kernel-2"
 
 
+def test_a_path_is_no_matrix_whatever_its_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "kernel 2;3", "7")
+    assert parse_kernel("./kernel 2;3").weights.tolist() == [[7]]
+    assert parse_kernel(str(tmp_path / "kernel 2;3")).weights.tolist() == [[7]]
+
+
 def test_a_name_of_the_library_wins_over_a_file(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write(tmp_path / "box", "7")

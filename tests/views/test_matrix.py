@@ -89,6 +89,10 @@ def test_any_matrix_fits(height, width, scale, columns, seed):
     assert max(map(len, text.splitlines())) <= columns
 
 
+def test_weights_that_round_to_zero_have_no_sign():
+    assert "-0.000 " not in drawn(kernel("unsharp"))
+
+
 def test_nothing_but_zeros():
     assert drawn([[0, 0]]) == "  0  0"
     assert drawn(np.zeros((50, 50))).splitlines()[1].split() == ["."] * 25

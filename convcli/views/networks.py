@@ -1,0 +1,191 @@
+"""A network plan as text and as plain data: the table of `convcli summary`, the lines of `convcli shape`, JSON."""
+
+from collections.abc import Iterator
+from math import prod
+from typing import Any
+
+from convcli.architectures import LayerPlan, NetworkPlan, axis_names, shape_text
+from convcli.geometry import ReceptiveField, TransposedWindow, Window
+
+WIDTH = 80
+FLOAT32 = 4
+_HEADER = ("layer", "output", "parameters", "multiply-adds", "memory", "field")
+_CELLS = {1: "samples", 2: "pixels", 3: "voxels"}
+
+
+def report(plan: NetworkPlan) -> dict[str, Any]:
+    """The plan as JSON knows it. ``layers`` is flat: those of branches stand before the layer that joins them."""
+    document: dict[str, Any] = {
+        "input": list(plan.input),
+        "output": list(plan.output),
+        "params": plan.params,
+        "macs": plan.macs,
+        "layers": [_entry(layer) for layer in plan.flat() if layer.type != "head"],
+        "non_trainable_params": plan.untrained,
+        "activation_bytes": plan.activations * FLOAT32,
+        "weight_bytes": plan.params * FLOAT32,
+    }
+    if plan.heads:
+        document["params_with_heads"] = plan.params + sum(head.all_params for head in plan.heads)
+        document["heads"] = [
+            {
+                "name": head.name,
+                "params": head.all_params,
+                "macs": head.all_macs,
+                "layers": [_entry(layer) for branch in head.branches for each in branch for layer in each.flat()],
+            }
+            for head in plan.heads
+        ]
+    return document
+
+
+def table(plan: NetworkPlan, *, expand: bool = False) -> list[str]:
+    """The Keras-style table, one line per layer (``expand``: the layers of branches too) and totals; 80 columns."""
+    rows = [("input", shape_text(plan.input), "", "", _bytes(prod(plan.input)), ""), *_rows(plan.layers, expand, "")]
+    for typed in (True, False):
+        layer_names = [name + kind if typed else name for name, kind in _titles(plan, expand)]
+        lines = [_HEADER, *((name, *row[1:]) for name, row in zip(layer_names, rows, strict=True))]
+        widths = [max(len(line[column]) for line in lines) for column in range(len(_HEADER))]
+        if sum(widths) + 2 * len(widths) - 2 <= WIDTH:
+            break
+    widths[0] = max(12, min(widths[0], WIDTH - sum(widths[1:]) - 2 * len(widths) + 2))
+    text = [_line(line, widths) for line in lines]
+    return [text[0], "-" * max(map(len, text)), *text[1:], "-" * max(map(len, text)), *totals(plan)]
+
+
+def totals(plan: NetworkPlan) -> list[str]:
+    """The last lines of a table: counts, memory, receptive field, leftovers, heads."""
+    weights = f"{plan.params:,} ({_bytes(plan.params)} at float32)"
+    if plan.untrained:
+        weights += f", {plan.untrained:,} of them not trained"
+    lines = [
+        f"parameters       {weights}",
+        f"multiply-adds    {plan.macs:,} for one input",
+        f"activations      {plan.activations:,} values ({_bytes(plan.activations)} at float32) for one input",
+    ]
+    if plan.layers:
+        of = shape_text(plan.input[:-1] or plan.input)
+        lines.append(f"receptive field  {_field(plan.layers[-1].field)} of {of}")
+    lines += [
+        f"leftover         {layer.name}: {text}"
+        for layer in plan.flat()
+        if layer.type != "pad" and (text := leftover(layer))
+    ]
+    for head in plan.heads:
+        lines.append(f"in parentheses   {head.name}: {head.all_params:,} parameters, used in training only")
+    if plan.heads:
+        lines.append(f"with heads       {plan.params + sum(head.all_params for head in plan.heads):,} parameters")
+    return lines
+
+
+def details(layer: LayerPlan, *, leftover_too: bool = True) -> list[str]:
+    """One layer worked through with its numbers: output sizes, parameters, multiply-adds, field, leftover."""
+    lines = []
+    names = axis_names(len(layer.windows))
+    formulas: dict[str, list[str]] = {}
+    for name, window, n in zip(names, layer.windows, layer.input, strict=False):
+        formulas.setdefault(window.formula(n), []).append(name)
+    for formula, axes in formulas.items():
+        lines.append(f"{', '.join(axes):<17}{formula}")
+    parameters, multiplications = _count_formulas(layer)
+    lines.append(f"parameters       {parameters}{layer.params:,}")
+    lines.append(f"multiply-adds    {multiplications}{layer.macs:,}")
+    lines.append(f"receptive field  {_field(layer.field)}")
+    if layer.windows and leftover_too:
+        lines.append(f"leftover         {leftover(layer) or 'none'}")
+    return lines
+
+
+def leftover(layer: LayerPlan) -> str:
+    """``15 of 64 pixels (1 of 8 along height, 1 of 8 along width)``, or nothing if windows reach every cell."""
+    spatial = layer.input[:-1]
+    unread = [
+        window.leftover(n) if isinstance(window, Window) else 0
+        for window, n in zip(layer.windows, spatial, strict=False)
+    ]
+    if not any(unread):
+        return ""
+    whole = prod(spatial)
+    count = whole - prod(n - each for n, each in zip(spatial, unread, strict=True))
+    along = [
+        f"{each} of {n} along {name}"
+        for each, n, name in zip(unread, spatial, axis_names(len(spatial)), strict=True)
+        if each
+    ]
+    return f"{count:,} of {whole:,} {_CELLS[len(spatial)]} ({', '.join(along)})"
+
+
+def _entry(layer: LayerPlan) -> dict[str, Any]:
+    return {
+        "name": layer.name,
+        "type": layer.type,
+        "output": list(layer.output),
+        "params": layer.params,
+        "macs": layer.macs,
+        "receptive_field": [axis.size for axis in layer.field],
+    }
+
+
+def _rows(layers: tuple[LayerPlan, ...], expand: bool, indent: str) -> Iterator[tuple[str, ...]]:
+    for layer in layers:
+        params, macs = f"{layer.all_params:,}", f"{layer.all_macs:,}"
+        if layer.type == "head":
+            params, macs = f"({params})", f"({macs})"
+        held = _bytes(prod(layer.output)) if layer.type not in ("flatten", "head") else "-"
+        yield "", shape_text(layer.output), params, macs, held, _field(layer.field)
+        if expand:
+            for branch in layer.branches:
+                yield from _rows(branch, expand, indent)
+
+
+def _titles(plan: NetworkPlan, expand: bool) -> Iterator[tuple[str, str]]:
+    yield "input", ""
+
+    def titles(layers: tuple[LayerPlan, ...], indent: str) -> Iterator[tuple[str, str]]:
+        for layer in layers:
+            name = layer.name.rsplit("/", 1)[-1]
+            typed = layer.settings["activation"].name if layer.type == "activation" else layer.type
+            yield indent + name, "" if name.startswith(typed) else f" ({typed})"
+            if expand:
+                for number, branch in enumerate(layer.branches, 1):
+                    yield from titles(branch, f"{indent}  {number}: " if layer.type != "head" else f"{indent}  ")
+
+    yield from titles(plan.layers, "")
+
+
+def _line(values: tuple[str, ...], widths: list[int]) -> str:
+    name = values[0] if len(values[0]) <= widths[0] else f"{values[0][: widths[0] - 1]}~"
+    rest = [
+        value.ljust(width) if column in (1, 5) else value.rjust(width)
+        for column, (value, width) in enumerate(zip(values, widths, strict=True))
+    ]
+    return "  ".join([name.ljust(widths[0]), *rest[1:]]).rstrip()
+
+
+def _count_formulas(layer: LayerPlan) -> tuple[str, str]:
+    """``(3*3*3 + 1)*4 = `` and ``5*5*4 * 3*3*3 = ``; empty for layers that count nothing."""
+    bias = " + 1" if layer.settings.get("use_bias") else ""
+    if layer.type == "dense":
+        return f"({layer.input[-1]}{bias})*{layer.output[-1]} = ", f"{layer.input[-1]}*{layer.output[-1]} = "
+    if layer.type not in ("conv", "conv_transpose", "depthwise") or layer.settings.get("connections"):
+        return "", ""
+    kernel = [window.kernel_size for window in layer.windows]
+    filters = layer.output[-1]
+    weights = "*".join(map(str, [*kernel, layer.input[-1] // layer.groups]))
+    if isinstance(layer.windows[0], TransposedWindow):
+        taps = "*".join(map(str, [*kernel, filters // layer.groups]))
+        return f"({weights}{bias})*{filters} = ", f"{'*'.join(map(str, layer.input))} * {taps} = "
+    return f"({weights}{bias})*{filters} = ", f"{'*'.join(map(str, layer.output))} * {weights} = "
+
+
+def _field(field: tuple[ReceptiveField, ...]) -> str:
+    return shape_text([axis.size for axis in field])
+
+
+def _bytes(values: int) -> str:
+    size = float(values * FLOAT32)
+    for unit in ("B", "KiB", "MiB"):
+        if size < 1024:
+            return f"{size:.0f} B" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1024
+    return f"{size:.1f} GiB"
