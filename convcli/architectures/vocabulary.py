@@ -1,0 +1,259 @@
+"""The layers of the grammar: their words, their keys, defaults and one line on each. All help is made from here."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from convcli.architectures.values import (
+    ACTIVATIONS,
+    CONSTRAINTS,
+    INITIALIZERS,
+    REGULARIZERS,
+    Named,
+    Reader,
+    cells,
+    connections,
+    count,
+    flag,
+    named,
+    number,
+    one_of,
+    optional,
+    padding,
+    sizes,
+)
+
+POOL_MODES = ("max", "average", "min", "weighted", "lp", "median", "stochastic")
+PAD_MODES = ("constant", "edge", "reflect", "symmetric", "wrap")
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key of a layer: how its value is read, and its value if it is not given (`REQUIRED`: it has to be)."""
+
+    read: Reader
+    default: Any
+
+
+@dataclass(frozen=True, slots=True)
+class LayerType:
+    """A kind of layer. ``first`` is the key whose value stands behind the colon: ``conv:32`` is ``filters=32``."""
+
+    meaning: str
+    first: str | None = None
+    keys: Mapping[str, Key] = field(default_factory=dict)
+
+    def defaults(self) -> dict[str, Any]:
+        """The value of every key that need not be given."""
+        return {name: key.default for name, key in self.keys.items() if key.default is not REQUIRED}
+
+
+REQUIRED = object()
+_LINEAR = Named("linear")
+
+_WEIGHTS = {
+    "activation": Key(named(ACTIVATIONS), _LINEAR),
+    "use_bias": Key(flag, True),
+    "kernel_initializer": Key(named(INITIALIZERS), Named("glorot_uniform")),
+    "bias_initializer": Key(named(INITIALIZERS), Named("zeros")),
+    "kernel_regularizer": Key(optional(named(REGULARIZERS)), None),
+    "bias_regularizer": Key(optional(named(REGULARIZERS)), None),
+    "activity_regularizer": Key(optional(named(REGULARIZERS)), None),
+    "kernel_constraint": Key(optional(named(CONSTRAINTS)), None),
+    "bias_constraint": Key(optional(named(CONSTRAINTS)), None),
+}
+_KERNEL_SIZE = Key(sizes(), 3)
+_STRIDE = Key(sizes(), 1)
+_PADDING = Key(padding, "valid")
+_DILATION = Key(sizes(), 1)
+_GROUPS = Key(count(), 1)
+_FILTERS = Key(count(), REQUIRED)
+
+LAYERS: Mapping[str, LayerType] = {
+    "conv": LayerType(
+        "convolution with FILTERS filters",
+        "filters",
+        {
+            "filters": _FILTERS,
+            "kernel_size": _KERNEL_SIZE,
+            "stride": _STRIDE,
+            "padding": _PADDING,
+            "dilation": _DILATION,
+            "groups": _GROUPS,
+            "connections": Key(optional(connections), None),
+            **_WEIGHTS,
+        },
+    ),
+    "conv_transpose": LayerType(
+        "transposed convolution; the padding is cut off",
+        "filters",
+        {
+            "filters": _FILTERS,
+            "kernel_size": _KERNEL_SIZE,
+            "stride": _STRIDE,
+            "padding": _PADDING,
+            "output_padding": Key(optional(sizes(0)), None),
+            "dilation": _DILATION,
+            "groups": _GROUPS,
+            **_WEIGHTS,
+        },
+    ),
+    "depthwise": LayerType(
+        "convolution of each channel by itself",
+        "kernel_size",
+        {
+            "kernel_size": _KERNEL_SIZE,
+            "depth_multiplier": Key(count(), 1),
+            "stride": _STRIDE,
+            "padding": _PADDING,
+            "dilation": _DILATION,
+            **_WEIGHTS,
+        },
+    ),
+    "pool": LayerType(
+        "pooling; the stride is the size unless given",
+        "kernel_size",
+        {
+            "kernel_size": Key(sizes(), 2),
+            "mode": Key(one_of(POOL_MODES), "max"),
+            "stride": Key(optional(sizes()), None),
+            "padding": _PADDING,
+            "dilation": _DILATION,
+            "ceil_mode": Key(flag, False),
+            "count_include_pad": Key(flag, False),
+            "p": Key(number(1), 2.0),
+        },
+    ),
+    "global_pool": LayerType(
+        "one value per channel", "mode", {"mode": Key(one_of(("average", "max", "min")), "average")}
+    ),
+    "flatten": LayerType("all values in one row"),
+    "dense": LayerType("every value to each of UNITS units", "units", {"units": Key(count(), REQUIRED), **_WEIGHTS}),
+    "dropout": LayerType("silences a share while training", "rate", {"rate": Key(number(0, 1), 0.5)}),
+    "batch_norm": LayerType(
+        "batch normalisation, 4 numbers a channel",
+        None,
+        {
+            "momentum": Key(number(0, 1), 0.99),
+            "epsilon": Key(number(0), 1e-3),
+            "center": Key(flag, True),
+            "scale": Key(flag, True),
+            "beta_initializer": Key(named(INITIALIZERS), Named("zeros")),
+            "gamma_initializer": Key(named(INITIALIZERS), Named("ones")),
+        },
+    ),
+    "lrn": LayerType(
+        "AlexNet's local response normalisation",
+        "size",
+        {
+            "size": Key(count(), 5),
+            "alpha": Key(number(0), 1e-4),
+            "beta": Key(number(0), 0.75),
+            "k": Key(number(0), 2.0),
+        },
+    ),
+    "pad": LayerType(
+        "zeros, or MODE's values, around the edges",
+        "amount",
+        {"amount": Key(cells, 1), "mode": Key(one_of(PAD_MODES), "constant"), "value": Key(number(), 0.0)},
+    ),
+    "activation": LayerType(
+        "an activation by itself: relu, leaky_relu:0.2", "activation", {"activation": Key(named(ACTIVATIONS), REQUIRED)}
+    ),
+    "parallel": LayerType("branches whose channels are concatenated"),
+    "add": LayerType("branches whose values are added"),
+    "head": LayerType("a side output for training; dropped afterwards", None, {"weight": Key(number(0), 0.3)}),
+}
+WITH_BRANCHES = ("parallel", "add", "head")
+
+# Other names of a layer, in small letters without _ and without 1d, 2d, 3d -> (layer, keys that the name sets).
+_OTHER_NAMES: Mapping[str, tuple[str, Mapping[str, str]]] = {
+    **{name.replace("_", ""): (name, {}) for name in LAYERS},
+    **{name.replace("_", ""): ("activation", {"activation": name}) for name in ACTIVATIONS},
+    "convolution": ("conv", {}),
+    "transposedconv": ("conv_transpose", {}),
+    "convtransposed": ("conv_transpose", {}),
+    "depthwiseconv": ("depthwise", {}),
+    "batchnormalization": ("batch_norm", {}),
+    "localresponsenorm": ("lrn", {}),
+    "zeropad": ("pad", {}),
+    "zeropadding": ("pad", {}),
+    "concatenate": ("parallel", {}),
+    "concat": ("parallel", {}),
+    "auxiliary": ("head", {}),
+    **{f"{mode}{word}": ("pool", {"mode": mode}) for mode in POOL_MODES for word in ("pool", "pooling")},
+    **{f"global{mode}{word}": ("global_pool", {"mode": mode}) for mode in POOL_MODES for word in ("pool", "pooling")},
+    "avgpool": ("pool", {"mode": "average"}),
+    "globalavgpool": ("global_pool", {"mode": "average"}),
+}
+KNOWN_WORDS = (
+    *LAYERS,
+    *(name for name in ACTIVATIONS),
+    *(f"{mode}_pool" for mode in POOL_MODES),
+    "global_average_pool",
+    "global_max_pool",
+    "zero_pad",
+    *(f"{name}{rank}d" for name in ("conv", "conv_transpose") for rank in (1, 2, 3)),
+)
+
+# Other names of a key; they count where the layer has no such key itself.
+OTHER_KEYS = {
+    "kernel": "kernel_size",
+    "size": "kernel_size",
+    "pool_size": "kernel_size",
+    "strides": "stride",
+    "dilation_rate": "dilation",
+    "bias": "use_bias",
+    "ceil": "ceil_mode",
+}
+
+
+def find_layer(word: str) -> tuple[str, Mapping[str, str], int | None] | None:
+    """The layer a word names, the keys the word sets, and its number of axes if it says one (``conv2d``)."""
+    plain = re.sub(r"[_-]", "", word.lower())
+    ranks = re.findall(r"([123])d", plain)
+    found = _OTHER_NAMES.get(re.sub(r"[123]d", "", plain, count=1))
+    if found is None or (ranks and found[0] not in _RANKED):
+        return None
+    return found[0], found[1], int(ranks[0]) if ranks else None
+
+
+_RANKED = ("conv", "conv_transpose", "depthwise", "pool", "global_pool", "pad")
+
+GRAMMAR = """\
+A layer is a word: TYPE:VALUE,key=value,...  VALUE is the key that matters most.
+Values behind a key: 3 for all axes, 3x5 one per axis; paddings are valid, same,
+full, 1, 1x2, or before:after as in 0:1. A bare word is an activation (relu,
+leaky_relu:0.2), a padding (same), a pool mode (average) or a switch (ceil_mode).
+
+{layers}
+
+  [ A B | C | D ]    branches side by side, concatenated along channels
+  [ A B + ]          branches added; an empty branch is the input itself
+  {{ A B }}            a head: a side output used in training only
+
+conv, conv_transpose, dense and depthwise also take activation, use_bias,
+kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer,
+activity_regularizer, kernel_constraint, bias_constraint; every layer a name.
+Short keys: kernel and size for kernel_size, bias for use_bias, ceil for
+ceil_mode. conv1d, conv2d, conv3d, max_pool, average_pool ... say more exactly
+what conv and pool say. dense flattens what is not flat.
+
+In a TOML file: input = [28, 28, 1] and layers = ["conv:32,kernel=3,relu", ...];
+or a [[layers]] table per layer with type = "conv" and the same keys; branches =
+[["conv:64"], ["conv:96", "conv:128"]] for type = "parallel", "add" or "head"."""
+
+
+def grammar() -> str:
+    """The grammar of layers, for people: what `convcli shape --help` prints."""
+    lines = []
+    for name, layer in LAYERS.items():
+        if name in WITH_BRANCHES:
+            continue
+        keys = [key for key in layer.keys if key not in _WEIGHTS and key not in (layer.first, "connections")]
+        word = name if layer.first is None or name == "activation" else f"{name}:{layer.first.upper()}"
+        lines.append(f"  {word:<23}{layer.meaning}")
+        if keys:
+            lines.append(f"  {'':<6}{', '.join(keys)}")
+    return GRAMMAR.format(layers="\n".join(lines))
