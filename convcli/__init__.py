@@ -12,7 +12,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from convcli.kernels import kernel
-    from convcli.ops import convolve2d, correlate2d, dilate2d, pad2d
+    from convcli.ops import convolve2d, correlate2d, dilate2d, dilate3d, pad2d, pad3d
 
 # Public name -> the module that defines it.
 _HOMES = {
@@ -21,6 +21,8 @@ _HOMES = {
     "convolve2d": "convcli.ops",
     "pad2d": "convcli.ops",
     "dilate2d": "convcli.ops",
+    "pad3d": "convcli.ops",
+    "dilate3d": "convcli.ops",
 }
 
 __all__ = [
@@ -34,8 +36,10 @@ __all__ = [
     "convolve2d",
     "correlate2d",
     "dilate2d",
+    "dilate3d",
     "kernel",
     "pad2d",
+    "pad3d",
 ]
 
 

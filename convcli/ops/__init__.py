@@ -1,5 +1,7 @@
 """Array functions: check the arguments, ask the geometry, run a loop. numba is loaded by the first call, not before."""
 
 from convcli.ops.correlation import convolve2d, correlate2d
+from convcli.ops.dilation import dilate2d, dilate3d
+from convcli.ops.padding import pad2d, pad3d
 
-__all__ = ["convolve2d", "correlate2d"]
+__all__ = ["convolve2d", "correlate2d", "dilate2d", "dilate3d", "pad2d", "pad3d"]
