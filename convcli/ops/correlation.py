@@ -15,6 +15,8 @@ from convcli.ops.plan import CorrelationPlan, Weights, plan_correlation, sums_dt
 if TYPE_CHECKING:
     from convcli.loops.correlation import Numbers
 
+_BOX_BANDS = 64  # enough for an even load on many cores
+
 Counts = int | Sequence[int]
 
 
@@ -206,10 +208,8 @@ def correlate_stack(
     numbers = _numbers(dtype, border.value, bias, store, whole)
     flat_source = source.reshape(*source.shape[:3], -1).view()
     flat_out = out.reshape(*out.shape[:3], -1)
-    if plan.method == "box":
-        from convcli.loops.box import box
-
-        outside = box(flat_source, tables, windows, source.shape[4], numbers, scale * plan.weights.flat[0], flat_out)
+    if plan.method == "box" and _can_run_sums(windows, border):
+        outside = _run_box(flat_source, tables, windows, plan, numbers, scale, source.shape[4], border.value, flat_out)
     else:
         outside = _run_programs(flat_source, tables, windows, plan, numbers, scale, source.shape, flat_out, out.shape)
     return out, outside
@@ -231,7 +231,7 @@ def _run_programs(
     from convcli.ops.programs import layout_of, row_program, window_program
 
     dtype = numbers.bias.dtype
-    two_passes = plan.method == "separable"
+    two_passes = plan.method != "taps"
     row: Weights = plan.factors[2] if two_passes else np.zeros(0)
     first: Weights = plan.weights * scale
     if two_passes:
@@ -243,6 +243,40 @@ def _run_programs(
     outside = np.zeros(parts_of(out_shape, layout), np.int64)
     source.flags.writeable = False  # one signature to compile, not one for read-only arrays and one for others
     correlate(source, tables, layout, *programs, row_program(row, windows[2], dtype), numbers, outside, out)
+    return int(outside.sum())
+
+
+def _can_run_sums(windows: tuple[Window, ...], border: Border) -> bool:
+    dense = all(window.stride == window.dilation == 1 for window in windows)
+    return dense and (border.name != "constant" or float(border.value).is_integer())
+
+
+def _run_box(
+    source: Array,
+    tables: tuple[Array, ...],
+    windows: tuple[Window, ...],
+    plan: CorrelationPlan,
+    numbers: "Numbers",
+    scale: float,
+    channels: int,
+    value: float,
+    out: Array,
+) -> int:
+    from convcli.loops.box import box
+
+    height, width = windows[1].kernel_size, windows[2].kernel_size
+    largest = max(np.iinfo(source.dtype).max, abs(value)) * height * width
+    integers = np.zeros(0, np.int32 if largest < 2**31 else np.int64)
+    constant = integers.dtype.type(int(value) * height) if tables[1].min() < 0 or tables[2].min() < 0 else 0
+    # A band's first row sums a whole window: bands much lower than the window would spend their time on that.
+    band = max(-(-out.shape[2] // _BOX_BANDS), min(2 * height, -(-out.shape[2] // 8)))
+    outside = np.zeros(out.shape[0] * -(-out.shape[2] // band), np.int64)
+    weight = np.array([plan.weights.flat[0] * scale], numbers.bias.dtype)
+    source.flags.writeable = False
+    box(
+        source, tables, (height, width), channels, windows[2].before, band, weight, integers.dtype.type(constant),
+        numbers, integers, outside, out,
+    )  # fmt: skip
     return int(outside.sum())
 
 
