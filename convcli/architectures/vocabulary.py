@@ -222,27 +222,30 @@ def find_layer(word: str) -> tuple[str, Mapping[str, str], int | None] | None:
 _RANKED = ("conv", "conv_transpose", "depthwise", "pool", "global_pool", "pad")
 
 GRAMMAR = """\
-A layer is a word: TYPE:VALUE,key=value,...  VALUE is the key that matters most.
-Values behind a key: 3 for all axes, 3x5 one per axis; paddings are valid, same,
-full, 1, 1x2, or before:after as in 0:1. A bare word is an activation (relu,
-leaky_relu:0.2), a padding (same), a pool mode (average) or a switch (ceil_mode).
+A layer is a word: TYPE:VALUE,key=value,...  VALUE is the key that matters
+most. Sizes: 3 for all axes, or 3x5, one per axis. Paddings: valid, same,
+full, 1, 1x2, or before and after as in 0:1. A word without a key is an
+activation (relu, leaky_relu:0.2), a padding (same), a pool mode (average)
+or a switch (ceil_mode).
 
 {layers}
 
-  [ A B | C | D ]    branches side by side, concatenated along channels
-  [ A B + ]          branches added; an empty branch is the input itself
-  {{ A B }}            a head: a side output used in training only
+  [ A B | C | D ]   branches side by side, concatenated along channels
+  [ A B + ]         branches added; an empty branch is the input itself
+  {{ A B }}           a head: a side output, used in training only
 
-conv, conv_transpose, dense and depthwise also take activation, use_bias,
+conv, conv_transpose, depthwise and dense also take activation, use_bias,
 kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer,
-activity_regularizer, kernel_constraint, bias_constraint; every layer a name.
-Short keys: kernel and size for kernel_size, bias for use_bias, ceil for
-ceil_mode. conv1d, conv2d, conv3d, max_pool, average_pool ... say more exactly
-what conv and pool say. dense flattens what is not flat.
+activity_regularizer, kernel_constraint, bias_constraint; all layers a name.
+Activations: {activations}.
+Short keys: kernel or size for kernel_size, bias for use_bias, ceil for
+ceil_mode. conv1d, conv2d, conv3d, max_pool, average_pool and other names
+of Keras are understood. dense flattens what is not flat.
 
-In a TOML file: input = [28, 28, 1] and layers = ["conv:32,kernel=3,relu", ...];
-or a [[layers]] table per layer with type = "conv" and the same keys; branches =
-[["conv:64"], ["conv:96", "conv:128"]] for type = "parallel", "add" or "head"."""
+A TOML file has input = [28, 28, 1] and layers = ["conv:32,relu", ...], or
+a [[layers]] table for each layer, with type = "conv" and the same keys;
+the types parallel, add and head have branches = [["conv:64,kernel=1"],
+["conv:96,kernel=1", "conv:128,same"]]."""
 
 
 def grammar() -> str:
@@ -253,7 +256,9 @@ def grammar() -> str:
             continue
         keys = [key for key in layer.keys if key not in _WEIGHTS and key not in (layer.first, "connections")]
         word = name if layer.first is None or name == "activation" else f"{name}:{layer.first.upper()}"
-        lines.append(f"  {word:<23}{layer.meaning}")
+        lines.append(f"  {word:<24}{layer.meaning}")
         if keys:
             lines.append(f"  {'':<6}{', '.join(keys)}")
-    return GRAMMAR.format(layers="\n".join(lines))
+    names = list(ACTIVATIONS)
+    activations = f"{', '.join(names[:5])},\n{', '.join(names[5:])}"
+    return GRAMMAR.format(layers="\n".join(lines), activations=activations)

@@ -17,6 +17,8 @@ from convcli import ConvcliError, __version__
 COMMANDS = {
     "filter": ("filter", "Filter images with kernels: blur, sharpen, find edges, or your own matrix."),
     "kernel": ("kernel", "List the kernel library; show one kernel as a matrix."),
+    "shape": ("shape", "Print what comes out of a layer, or of a chain of layers."),
+    "summary": ("summary", "Print the layers of a network: shapes, parameters, memory."),
     "cache": ("cache", "Look after the compiled loops: info, clear, warm."),
     "doctor": ("doctor", "Print versions, threads, cache and processor: what a bug report needs."),
 }

@@ -55,11 +55,15 @@ def table(plan: NetworkPlan, *, expand: bool = False) -> list[str]:
 
 def totals(plan: NetworkPlan) -> list[str]:
     """The last lines of a table: counts, memory, receptive field, leftovers, heads."""
-    weights = f"{plan.params:,} ({_bytes(plan.params)} at float32)"
-    if plan.untrained:
-        weights += f", {plan.untrained:,} of them not trained"
+    layers = list(plan.flat())
+    biases = sum(layer.output[-1] for layer in layers if layer.settings.get("use_bias"))
+    norms = sum(layer.params for layer in layers if layer.type == "batch_norm")
+    parts = [f"{plan.params - biases - norms:,} weights", f"{biases:,} biases"]
+    if norms:
+        parts.append(f"{norms:,} of batch_norm ({plan.untrained:,} not trained)")
     lines = [
-        f"parameters       {weights}",
+        f"parameters       {plan.params:,} ({_bytes(plan.params)} at float32)",
+        f"                 {', '.join(parts)}",
         f"multiply-adds    {plan.macs:,} for one input",
         f"activations      {plan.activations:,} values ({_bytes(plan.activations)} at float32) for one input",
     ]
@@ -68,7 +72,7 @@ def totals(plan: NetworkPlan) -> list[str]:
         lines.append(f"receptive field  {_field(plan.layers[-1].field)} of {of}")
     lines += [
         f"leftover         {layer.name}: {text}"
-        for layer in plan.flat()
+        for layer in layers
         if layer.type != "pad" and (text := leftover(layer))
     ]
     for head in plan.heads:
@@ -78,7 +82,7 @@ def totals(plan: NetworkPlan) -> list[str]:
     return lines
 
 
-def details(layer: LayerPlan, *, leftover_too: bool = True) -> list[str]:
+def details(layer: LayerPlan) -> list[str]:
     """One layer worked through with its numbers: output sizes, parameters, multiply-adds, field, leftover."""
     lines = []
     names = axis_names(len(layer.windows))
@@ -91,7 +95,7 @@ def details(layer: LayerPlan, *, leftover_too: bool = True) -> list[str]:
     lines.append(f"parameters       {parameters}{layer.params:,}")
     lines.append(f"multiply-adds    {multiplications}{layer.macs:,}")
     lines.append(f"receptive field  {_field(layer.field)}")
-    if layer.windows and leftover_too:
+    if any(isinstance(window, Window) for window in layer.windows) and layer.type != "pad":
         lines.append(f"leftover         {leftover(layer) or 'none'}")
     return lines
 
@@ -132,7 +136,8 @@ def _rows(layers: tuple[LayerPlan, ...], expand: bool, indent: str) -> Iterator[
         if layer.type == "head":
             params, macs = f"({params})", f"({macs})"
         held = _bytes(prod(layer.output)) if layer.type not in ("flatten", "head") else "-"
-        yield "", shape_text(layer.output), params, macs, held, _field(layer.field)
+        output = f"({shape_text(layer.branches[0][-1].output)})" if layer.type == "head" else shape_text(layer.output)
+        yield "", output, params, macs, held, _field(layer.field)
         if expand:
             for branch in layer.branches:
                 yield from _rows(branch, expand, indent)

@@ -1,0 +1,84 @@
+"""`convcli summary`: the table of a whole network, shipped or from a file."""
+
+import json
+from pathlib import Path
+
+import click
+
+from convcli.architectures import shape_text
+from convcli.architectures import values as read
+from convcli.architectures.files import find_shipped, is_file_name, unknown_name
+from convcli.cli.shape import Value
+from convcli.jobs.summary import check_target, plot, shipped_networks, summary
+from convcli.views.networks import report, table
+
+
+@click.command()
+@click.argument("network", required=False)
+@click.option("--input", "-i", "size", metavar="HxWxC", type=Value("HxWxC", read.shape),
+              help="Another input than the network's own; without channels, the network's.")  # fmt: skip
+@click.option("--list", "listing", is_flag=True, help="List the networks that come with convcli.")
+@click.option("--expand", is_flag=True, help="List the layers inside branches too.")
+@click.option("--plot", "drawing", metavar="FILE.svg", help="Draw the network as volumes.")
+@click.option("--overwrite", is_flag=True, help="Let --plot replace an existing file.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def command(
+    network: str | None,
+    size: tuple[int, ...] | None,
+    listing: bool,
+    expand: bool,
+    drawing: str | None,
+    overwrite: bool,
+    as_json: bool,
+) -> None:
+    """Print the layers of a network: shapes, parameters, multiply-adds, memory.
+
+    NETWORK is the name of one that comes with convcli (without it they are listed), a .toml or .json file in the layer
+    grammar of `convcli shape --help`, or a .safetensors file written by convcli. Multiply-adds leave biases out; memory
+    is that of float32 values for one input; the field is the receptive field.
+
+    \b
+    Examples:
+      convcli summary
+      convcli summary lenet5
+      convcli summary googlenet --expand
+      convcli summary alexnet --plot alexnet.svg
+      convcli summary my-network.toml --input 64x64x3 --json
+    """
+    if network is None or listing:
+        if network or size or drawing or expand:
+            raise click.UsageError("--list goes with --json only" if listing else "name a network; --list lists them")
+        _list(as_json)
+        return
+    if not is_file_name(network) and not find_shipped(network) and not Path(network).is_file():
+        raise click.BadParameter(unknown_name(network), param_hint="NETWORK")
+    target = check_target(drawing, overwrite=overwrite) if drawing else None
+    plan = summary(network, size)
+    if target:
+        plot(plan, str(target), overwrite=overwrite)
+    if as_json:
+        names = {key: getattr(plan.spec, key) for key in ("name", "title", "source") if getattr(plan.spec, key)}
+        click.echo(json.dumps(names | report(plan) | ({"plot": str(target)} if target else {})))
+        return
+    click.echo(f"{plan.spec.name}: {plan.spec.title}" if plan.spec.title else plan.spec.name)
+    for line in table(plan, expand=expand):
+        click.echo(line)
+    if plan.spec.source:
+        click.echo(click.wrap_text(plan.spec.source, 79, "source           ", " " * 17))
+    if target:
+        click.echo(f"drawing          {target}")
+
+
+def _list(as_json: bool) -> None:
+    plans = shipped_networks()
+    if as_json:
+        keys = ("name", "title", "source")
+        entries = [
+            {key: getattr(plan.spec, key) for key in keys}
+            | {"input": list(plan.input), "output": list(plan.output), "params": plan.params, "macs": plan.macs}
+            for plan in plans
+        ]
+        click.echo(json.dumps(entries))
+        return
+    for plan in plans:
+        click.echo(f"{plan.spec.name:<12}{shape_text(plan.input):>10}{plan.params:>13,}  {plan.spec.title}")

@@ -1,0 +1,98 @@
+"""A whole network, read from a name or a file: its plan, and its drawing in a file."""
+
+import os
+import secrets
+from collections.abc import Sequence
+from pathlib import Path
+
+from convcli.architectures import GrammarError, NetworkPlan, load, plan_network, shape_text, shipped
+from convcli.architectures.grammar import NetworkSpec
+from convcli.architectures.values import shape as read_numbers
+from convcli.architectures.values import shortened
+from convcli.errors import ModelError, ShapeError
+from convcli.views.volumes import draw
+
+
+def summary(source: str, input: str | Sequence[int] | None = None) -> NetworkPlan:
+    """Resolve a shipped architecture, a ``.toml`` or ``.json`` file, or the network of a ``.safetensors`` file.
+
+    Parameters
+    ----------
+    source : str
+        A name (``lenet5``) or a path.
+    input : str or sequence of int, optional
+        Another input than the network's own; without the channels, those of the network.
+
+    Raises
+    ------
+    ModelError
+        If there is no such network, or its description is wrong.
+    ShapeError
+        If a layer does not fit what flows into it.
+
+    Examples
+    --------
+    >>> summary("mnist").params
+    93322
+    """
+    spec = load(source)
+    if input is None:
+        return plan_network(spec)
+    try:
+        numbers = read_numbers(input if isinstance(input, str) else list(input))
+    except ValueError as error:
+        raise GrammarError(f"input: got {shortened(input)}, expected {error}") from None
+    if len(numbers) == len(spec.input) - 1:
+        numbers = (*numbers, spec.input[-1])
+    if len(numbers) != len(spec.input):
+        raise ShapeError(f"input: got {shape_text(numbers)}, expected as many numbers as in {shape_text(spec.input)}")
+    return plan_network(NetworkSpec(numbers, spec.layers, spec.name, spec.title, spec.source, spec.extra))
+
+
+def shipped_networks() -> list[NetworkPlan]:
+    """The plans of all architectures that come with convcli."""
+    return [plan_network(load(name)) for name in shipped()]
+
+
+def plot(plan: NetworkPlan, target: str, *, overwrite: bool = False) -> Path:
+    """Draw a network as volumes into an SVG file; it appears complete or not at all.
+
+    Raises
+    ------
+    ModelError
+        If the target is not an ``.svg`` name, exists and may not be overwritten, or lies in no folder.
+    OSError
+        If it cannot be written.
+    """
+    path = check_target(target, overwrite=overwrite)
+    part = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}.convcli-part")
+    try:
+        part.write_text(draw(plan), encoding="utf-8")
+        if overwrite:
+            part.replace(path)
+        else:
+            # A hard link fails if the name was taken meanwhile, which a rename would not notice.
+            os.link(part, path)
+    except FileExistsError:
+        raise ModelError(_taken(target)) from None
+    finally:
+        part.unlink(missing_ok=True)
+    return path
+
+
+def check_target(target: str, *, overwrite: bool = False) -> Path:
+    """Refuse a drawing's name before any work is done for it."""
+    path = Path(target)
+    if path.suffix.lower() != ".svg":
+        raise ModelError(f"{target}: got {shortened(path.suffix)}, expected a name that ends in .svg")
+    if path.is_dir():
+        raise ModelError(f"{target}: is a folder, expected a file name")
+    if not overwrite and (path.exists() or path.is_symlink()):
+        raise ModelError(_taken(target))
+    if not path.parent.is_dir():
+        raise ModelError(f"{target}: its folder {path.parent} does not exist; create it first")
+    return path
+
+
+def _taken(target: str) -> str:
+    return f"{target}: already exists; choose another name or add --overwrite"
