@@ -113,7 +113,8 @@ def _parsed(text: str, origin: str, language: str) -> dict[str, Any]:
         document = json.loads(text) if language == "JSON" else tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         reason = "nested too deep" if isinstance(error, RecursionError) else str(error)
-        raise ModelError(f"{origin}: is not readable as {language}: {' '.join(reason.split())[:200]}") from None
+        reason = "".join(each if each.isprintable() else " " for each in reason[:200])
+        raise ModelError(f"{origin}: is not readable as {language}: {reason}") from None
     if not isinstance(document, dict):
         raise ModelError(f"{origin}: got a {language} {type(document).__name__}, expected a table of keys")
     return document

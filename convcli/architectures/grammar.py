@@ -54,7 +54,8 @@ class LayerSpec:
 class NetworkSpec:
     """A network as a file describes it: its input (spatial sizes, then channels) and layers, and what else it says.
 
-    ``extra`` holds ``classes``, ``preprocessing`` and ``training`` as they stand, for those who train it.
+    ``extra`` holds ``classes``, ``data_format`` (how data comes; shapes here always end with the channels),
+    ``preprocessing`` and ``training`` as they stand, for those who train it.
     """
 
     input: tuple[int, ...]
@@ -113,7 +114,7 @@ def read_layer(value: object, where: str = "layer", depth: int = 0) -> tuple[Lay
 
 def read_network(document: Mapping[str, Any], origin: str) -> NetworkSpec:
     """Read a whole file, parsed from TOML or JSON; ``origin`` names it in messages. Raises `GrammarError`."""
-    known = ("name", "title", "source", "input", "layers", "classes", "preprocessing", "training")
+    known = ("name", "title", "source", "input", "layers", *_EXTRA)
     for key in document:
         if key not in known:
             raise GrammarError(
@@ -132,11 +133,17 @@ def read_network(document: Mapping[str, Any], origin: str) -> NetworkSpec:
     layers: list[LayerSpec] = []
     for each in listed:
         layers += read_layer(each, f"{origin}: layer {len(layers) + 1}")
-    texts = {key: str(document.get(key, "")) for key in ("title", "source")}
-    extra = {key: document[key] for key in ("classes", "preprocessing", "training") if key in document}
-    return NetworkSpec(size, tuple(layers), str(document.get("name") or origin), **texts, extra=extra)
+    texts = {key: _readable(document.get(key, "")) for key in ("title", "source")}
+    extra = {key: document[key] for key in _EXTRA if key in document}
+    return NetworkSpec(size, tuple(layers), _readable(document.get("name") or origin), **texts, extra=extra)
 
 
+def _readable(value: object) -> str:
+    """A text of a file that is safe to print and to draw: one line, no control characters, of bearable length."""
+    return " ".join("".join(each if each.isprintable() else " " for each in str(value)[:400]).split())
+
+
+_EXTRA = ("classes", "data_format", "preprocessing", "training")
 _MISSING = {
     "input": "spatial sizes and channels, as in input = [28, 28, 1]",
     "layers": 'a list as in layers = ["conv:32,kernel=3,relu", "pool:2", "dense:10"]',
@@ -204,7 +211,7 @@ def _word(token: str, where: str) -> LayerSpec:
     if colon:
         key = LAYERS[typed].first
         if key is None or (key in preset and typed != "activation"):
-            _fail(where, f"got '{first}' behind the colon, but {word} takes no value there")
+            _fail(where, f"got {shortened(first)} behind the colon, but {word} takes no value there")
         settings[key] = _read(typed, key, f"{preset['activation']}:{first}" if key in preset else first, where)
     given, name = _options(typed, options, where)
     settings |= _keys(typed, given, where)
@@ -236,7 +243,7 @@ def _bare(typed: str, option: str, where: str) -> tuple[str, str]:
     if key in keys and isinstance(keys[key].default, bool):
         return key, "yes"
     if re.fullmatch(r"[0-9x:]+", word) and "kernel_size" in keys:
-        raise GrammarError(f"{where}: got '{option}' without a key; did you mean kernel_size={option}?")
+        raise GrammarError(f"{where}: got {shortened(option)} without a key; did you mean kernel_size={option}?")
     words = [*(ACTIVATIONS if "activation" in keys else ()), *(PADDINGS if "padding" in keys else ()), *keys]
     near = suggestion(word, words) or f"; expected key=value, or one of {', '.join(words)}"
     raise GrammarError(f"{where}: got {shortened(option)}{near}")
@@ -257,7 +264,8 @@ def _keys(typed: str, given: Mapping[str, Any], where: str) -> dict[str, Any]:
         name = key if key in keys else OTHER_KEYS.get(key, key)
         if name not in keys:
             known = ", ".join([*keys, "name"])
-            _fail(where, f"{typed} has no key {shortened(key)}{suggestion(key, list(keys))}; expected {known}")
+            near = suggestion(key, [*keys, *(each for each, key in OTHER_KEYS.items() if key in keys)])
+            _fail(where, f"{typed} has no key {shortened(key)}{near or f'; expected {known}'}")
         if name in settings:
             _fail(where, f"got {name} twice")
         settings[name] = _read(typed, name, value, where)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any, NoReturn
 
-from convcli.architectures.grammar import LayerSpec, NetworkSpec
+from convcli.architectures.grammar import GrammarError, LayerSpec, NetworkSpec
 from convcli.architectures.rules import RULES, Flow, Made, Shape, all_positions, shape_text
 from convcli.architectures.vocabulary import LAYERS
 from convcli.errors import ShapeError
@@ -132,7 +132,7 @@ def _chain(
     taken: set[str] = {spec.name for spec in specs if spec.name}
     if len(taken) < sum(spec.name is not None for spec in specs):
         twice = next(name for name, times in Counter(spec.name for spec in specs).items() if name and times > 1)
-        _fail(where or "layers", f"two layers are named '{twice}'; give one another name")
+        raise GrammarError(f"{where or 'layers'}: two layers are named '{twice}'; give one another name")
 
     def name_of(spec: LayerSpec, kind: str) -> str:
         if spec.name:

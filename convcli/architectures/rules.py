@@ -63,7 +63,7 @@ def _conv(flow: Flow, settings: Mapping[str, Any], whole: Shape) -> Made:
     groups, filters, table = settings["groups"], settings["filters"], settings["connections"]
     _check_groups(groups, flow.channels, filters)
     windows = geometry.windows_of(spatial, settings["kernel_size"], **_window_words(settings, len(spatial)))
-    sizes = _slide(windows, spatial)
+    sizes = _slide(windows, flow)
     kernel_sizes = [window.kernel_size for window in windows]
     params = geometry.convolution_parameters(
         kernel_sizes, flow.channels, filters, groups=groups, bias=settings["use_bias"]
@@ -114,7 +114,7 @@ def _pool(flow: Flow, settings: Mapping[str, Any], whole: Shape) -> Made:
                 f"padding: got {max(window.before, window.after)} cells along {axis}, expected less than the window's "
                 f"{window.effective}: a window would see padding only"
             )
-    sizes = _slide(windows, spatial)
+    sizes = _slide(windows, flow)
     return Made(_slid(flow, windows, sizes, flow.channels), windows)
 
 
@@ -199,17 +199,17 @@ def _window_words(settings: Mapping[str, Any], axes: int) -> dict[str, Any]:
     return {"stride": settings["stride"], "dilation": settings["dilation"], "padding": padding}
 
 
-def _slide(windows: Sequence[Window], spatial: Shape) -> Shape:
+def _slide(windows: Sequence[Window], flow: Flow) -> Shape:
     """The output sizes; an axis that no window fits is an error that says what would fit."""
-    sizes = tuple(window.output(n) for window, n in zip(windows, spatial, strict=True))
-    for axis, (window, n, size) in enumerate(zip(windows, spatial, sizes, strict=True)):
+    sizes = tuple(window.output(n) for window, n in zip(windows, flow.spatial, strict=True))
+    for axis, (window, n, size) in enumerate(zip(windows, flow.spatial, sizes, strict=True)):
         if size < 1:
-            name = axis_names(len(spatial))[axis]
+            name = axis_names(len(sizes))[axis]
             padded = n + window.before + window.after
             around = f" + {padded - n} of padding" if padded > n else ""
             spread = f" ({window.effective} cells with dilation {window.dilation})" if window.dilation > 1 else ""
             raise ShapeError(
-                f"got {n}{around} cells of {name} from {shape_text(spatial)}, expected at least {window.effective} "
+                f"got {shape_text(flow.shape)} with {name} {n}{around}, expected at least {window.effective} "
                 f"for kernel_size={window.kernel_size}{spread}; try kernel_size={(padded - 1) // window.dilation + 1} "
                 f"or padding={-(-(window.effective - n) // 2)}"
             )

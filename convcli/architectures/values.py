@@ -69,7 +69,7 @@ def suggestion(word: str, known: Sequence[str]) -> str:
 
 def shortened(value: object) -> str:
     """A value as it is quoted in a message: on one line, not longer than a message can bear."""
-    text = " ".join((f"'{value}'" if isinstance(value, str) else repr(value)).split())
+    text = " ".join(repr(value).split())
     return text if len(text) <= 60 else f"{text[:40]}...{text[-12:]}"
 
 

@@ -34,7 +34,7 @@ SIZES = Value("N or NxM", read.sizes())
 @click.command(epilog="\b\n" + grammar().replace("\n\n", "\n\n\b\n"))
 @click.argument("layers", nargs=-1, metavar="[LAYER]...")
 @click.option("--input", "-i", "size", metavar="HxWxC", type=Value("HxWxC", read.shape), required=True,
-              help="Sizes, then channels: 7x7x3, 16x32x32x1. Two numbers are height x width, with one channel; one is a "
+              help="Sizes, then channels: 7x7x3, 16x32x32x1. Two numbers are height x width with one channel, one is a "
               "series, or what a dense layer takes. For a series with channels add --dimensions 1.")  # fmt: skip
 @click.option("--dimensions", type=click.IntRange(1, 3), help="The number of spatial axes, if --input leaves it open.")
 @click.option("--filters", "-f", type=Value("N", read.count()), metavar="N",

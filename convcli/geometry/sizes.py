@@ -82,13 +82,14 @@ def reached_cells(n: int, kernel_size: int, *, count: int, stride: int = 1, befo
 
     Tap j of window i lies at ``stride * i + dilation * j - before``. Taps whose offsets leave the same remainder modulo
     the stride touch the same residue class: there, each tap is a run of ``count`` consecutive numbers, and the runs
-    start equally far apart, so that their union is counted without visiting a cell.
+    start equally far apart, so that their union is counted without visiting a cell. Windows and taps may change roles;
+    the way with fewer residue classes is taken, which keeps huge axes cheap.
     """
     if count < 1:
         return 0
-    if count == 1:
-        stride = dilation
     common = gcd(stride, dilation)
+    if min(dilation // common, count) < min(stride // common, kernel_size):
+        stride, dilation, kernel_size, count = dilation, stride, count, kernel_size
     period, spacing = stride // common, dilation // common
     reached = 0
     for first in range(min(period, kernel_size)):

@@ -56,10 +56,8 @@ def shape(
     >>> shape("conv:4,kernel=3", "7x7x3").plan.output
     (5, 5, 4)
     """
-    if isinstance(layers, str):
-        specs = parse_words(layers)
-    else:
-        specs = tuple(each for layer in layers for each in (parse_words(layer) if isinstance(layer, str) else (layer,)))
+    words = [layers] if isinstance(layers, str) else [layer for layer in layers if isinstance(layer, str)]
+    specs = parse_words(words) or tuple(layer for layer in layers if isinstance(layer, LayerSpec))
     if not specs:
         raise GrammarError("layers: got none, expected a layer as in conv:32,kernel=3")
     plan = plan_network(NetworkSpec(read_input(input, specs, dimensions), specs))

@@ -88,7 +88,9 @@ def details(layer: LayerPlan) -> list[str]:
     names = axis_names(len(layer.windows))
     formulas: dict[str, list[str]] = {}
     for name, window, n in zip(names, layer.windows, layer.input, strict=False):
-        formulas.setdefault(window.formula(n), []).append(name)
+        padded = isinstance(window, Window) and layer.type == "pad"
+        formula = f"{n} + {window.before} + {window.after} = {window.output(n)}" if padded else window.formula(n)
+        formulas.setdefault(formula, []).append(name)
     for formula, axes in formulas.items():
         lines.append(f"{', '.join(axes):<17}{formula}")
     parameters, multiplications = _count_formulas(layer)
