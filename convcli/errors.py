@@ -1,7 +1,7 @@
 """The errors a user can cause. Each message is one line: what, got, expected and, where there is one, the fix.
 
-The command line prints them as ``Error: ...``; a Python caller catches `ConvcliError`. All are `ValueError`s, so code that
-expects numpy's habits keeps working. A programming mistake of ours is never one of these.
+The command line prints them as ``Error: ...``; a Python caller catches `ConvcliError`. All are `ValueError`s, so code
+that expects numpy's habits keeps working. A programming mistake of ours is never one of these.
 """
 
 

@@ -19,7 +19,7 @@ def box(source, tables, size, channels, left, band, weight, border_total, number
     cell of ``outside``.
     """
     _, rows, columns = tables
-    images, _, out_height, out_numbers = out.shape
+    images, out_height = out.shape[0], out.shape[2]
     bands = (out_height + band - 1) // band
     for task in prange(images * bands):
         image = task // bands

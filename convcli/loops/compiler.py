@@ -9,6 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import llvmlite.binding as llvm
 import numba
 from numba.core import event
 
@@ -97,6 +98,31 @@ def loop(function=None, *, parallel=True):
 def set_threads(threads: int) -> None:
     """Use this many threads in loops from now on; results do not depend on it, to the bit."""
     numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
+
+
+def threads() -> dict[str, str]:
+    """How loops are spread over threads: how many they use, how many they could, and what runs them."""
+
+    @numba.njit(parallel=True)
+    def nothing(n):
+        total = 0
+        for i in numba.prange(n):
+            total += i
+        return total
+
+    nothing(4)
+    return {
+        "loops use": str(numba.get_num_threads()),
+        "at most": str(numba.config.NUMBA_NUM_THREADS),
+        "layer": numba.threading_layer(),
+    }
+
+
+def processor() -> dict[str, str]:
+    """The processor as LLVM sees it, and which of the instructions that matter to loops it has."""
+    features = llvm.get_host_cpu_features()
+    present = [name for name in ("sse4.2", "avx", "avx2", "fma", "avx512f", "neon", "sve") if features.get(name)]
+    return {"processor": llvm.get_host_cpu_name(), "features": " ".join(present) or "none known"}
 
 
 class CompileNotice(event.Listener):

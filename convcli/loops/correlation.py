@@ -1,9 +1,9 @@
 """Cross-correlation of images and volumes as programs for the register tile.
 
-One loop serves 2-D and 3-D: an image is a volume of one plane. The output is cut into bands of rows and tiles of columns; a
-thread owns one such part. It keeps the input rows under its windows in a *ring*, converted to the type of the sums and
-padded, so that nothing further in knows about borders, strides or pixel types. Within a ring row the columns are
-ordered by phase (column modulo stride): with any stride a tap then reads one contiguous run of numbers.
+One loop serves 2-D and 3-D: an image is a volume of one plane. The output is cut into bands of rows and tiles of
+columns; a thread owns one such part. It keeps the input rows under its windows in a *ring*, converted to the type of
+the sums and padded, so that nothing further in knows about borders, strides or pixel types. Within a ring row the columns
+are ordered by phase (column modulo stride): with any stride a tap then reads one contiguous run of numbers.
 
 A kernel that is a column times a row takes two passes over each part: the column's program over ring rows, then the
 row's program over those sums, which have not left the first-level cache.
@@ -122,7 +122,7 @@ def store_row(sums, target, numbers):
     return outside
 
 
-def parts_of(out_shape, layout):
+def parts_of(out_shape: tuple[int, ...], layout: Layout) -> int:
     """How many parts an output (N, OD, OH, OW, C) is cut into."""
     images, out_depth, out_height, out_width = out_shape[:4]
     return images * out_depth * -(-out_height // layout.band) * -(-out_width // layout.tile)
@@ -132,8 +132,9 @@ def parts_of(out_shape, layout):
 def correlate(source, tables, layout, first_pass, first_pass_end, second_pass, numbers, outside, out):
     """Correlate ``source`` (N, D, H, W*C) into ``out`` (N, OD, OH, OW*C); arguments are already checked.
 
-    ``first_pass_end`` is the first pass for a last group of fewer rows. Each index of the parallel loop owns one band of output rows in one tile of columns of one output plane, and one
-    cell of ``outside``, where it counts the numbers beyond the store's range.
+    ``first_pass_end`` is the first pass for a last group of fewer rows. Each index of the parallel loop owns one band
+    of output rows in one tile of columns of one output plane, and one cell of ``outside``, where it counts the numbers
+    beyond the store's range.
     """
     tile, band = layout.tile, layout.band
     images, out_depth, out_height, out_numbers = out.shape

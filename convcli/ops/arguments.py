@@ -58,7 +58,7 @@ def loop_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """The dtype in which loops read values of ``dtype`` without losing any."""
     if dtype in (np.uint8, np.uint16, np.float32, np.float64):
         return dtype.newbyteorder("=")
-    if dtype == bool:
+    if dtype.kind == "b":
         return np.dtype(np.uint8)
     return np.dtype(np.float32 if dtype.itemsize <= 2 else np.float64)
 

@@ -64,8 +64,8 @@ def correlate2d(
     stride, dilation : int or (int, int)
         Steps between windows and between taps, in pixels; 1 is dense.
     padding : str, int or sequence
-        ``"valid"``, ``"same"`` (output ``ceil(n / stride)``, the odd pixel goes to the end), ``"full"``, an integer, one
-        per axis, or (before, after) per axis.
+        ``"valid"``, ``"same"`` (output ``ceil(n / stride)``, the odd pixel goes to the end), ``"full"``, an integer,
+        one per axis, or (before, after) per axis.
     border : str
         What fills the padding: ``constant`` (``value``), ``edge``, ``reflect``, ``symmetric``, ``wrap``, in numpy.pad's
         words, or another library's name for one of them.

@@ -65,13 +65,15 @@ def _program(
     begins = np.flatnonzero(np.diff(masks, prepend=-1))
     lengths = np.diff(begins, append=len(masks))
     shifts, phases = np.divmod(columns, stride)
-    arrays = (planes, rows, phases, shifts)
     return Program(
-        *(np.ascontiguousarray(array, np.int64) for array in arrays),
-        np.ascontiguousarray(values, dtype),
-        np.ascontiguousarray(masks[begins], np.int64),
-        np.ascontiguousarray(lengths, np.int64),
-        np.unique(rows).astype(np.int64),
+        planes=np.ascontiguousarray(planes, np.int64),
+        rows=np.ascontiguousarray(rows, np.int64),
+        phases=np.ascontiguousarray(phases, np.int64),
+        shifts=np.ascontiguousarray(shifts, np.int64),
+        weights=np.ascontiguousarray(values, dtype),
+        masks=np.ascontiguousarray(masks[begins], np.int64),
+        lengths=np.ascontiguousarray(lengths, np.int64),
+        needed_rows=np.unique(rows).astype(np.int64),
     )
 
 

@@ -1,0 +1,124 @@
+"""Running a batch for a command: progress, paths, warnings, summary, JSON and the exit code."""
+
+import contextlib
+import json
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import click
+
+from convcli.cli.options import WrongUsage, binary_stdout, usage
+from convcli.images import MAX_PIXELS
+from convcli.jobs.batch import STREAM, Files, Operation, Outcome, Task, find_inputs, plan_tasks, run_tasks
+from convcli.jobs.runtime import prepare_loops, request_threads
+
+
+def run(inputs: Sequence[str], operation: Operation, name: str, settings: dict[str, Any]) -> int:
+    """Carry out one command on its inputs and return the exit code.
+
+    ``settings`` are the values of `options.output` and `options.rest_of_files`; ``name`` stands for ``{kernel}`` in
+    file names.
+    """
+    files, tasks = usage(lambda: _plan(inputs, name, settings))
+    as_json, quiet = settings["as_json"], settings["quiet"]
+    request_threads(settings["threads"])
+    started = time.perf_counter()
+    outcomes = []
+    with _progress(len(tasks), hidden=quiet) as advance:
+        for outcome in run_tasks(
+            tasks, operation, files, prepare=lambda: prepare_loops(settings["threads"], _say_compiling)
+        ):
+            outcomes.append(outcome)
+            advance(outcome)
+            _report(outcome, as_json=as_json, quiet=quiet, several=len(tasks) > 1)
+    if as_json:
+        click.echo(json.dumps(_document(outcomes)))
+    failed = [outcome for outcome in outcomes if outcome.status == "failed"]
+    for outcome in failed:
+        click.echo(f"Error: {outcome.error}", err=True)
+    if len(tasks) > 1 and not quiet:
+        click.echo(_summary(outcomes, time.perf_counter() - started), err=True)
+    return 1 if failed else 0
+
+
+def _plan(inputs: Sequence[str], name: str, settings: dict[str, Any]) -> tuple[Files, list[Task]]:
+    if settings["overwrite"] and settings["skip_existing"]:
+        raise WrongUsage("got both --overwrite and --skip-existing, expected one of them")
+    if settings["format"] is not None:
+        from convcli.images.formats import format_named
+
+        format_named(settings["format"])
+    tasks = plan_tasks(find_inputs(inputs), settings["output"], name, overwrite=settings["overwrite"])
+    to_stdout = any(task.target == STREAM for task in tasks)
+    if to_stdout and settings["as_json"]:
+        raise WrongUsage("got both --json and a picture on standard output, expected one of them")
+    files = Files(
+        overwrite=settings["overwrite"],
+        skip_existing=settings["skip_existing"],
+        strip=settings["strip"],
+        quality=settings["quality"],
+        max_pixels=settings["max_pixels"] or MAX_PIXELS,
+        format=settings["format"],
+        stdin=sys.stdin.buffer if any(task.source == STREAM for task in tasks) else None,
+        stdout=binary_stdout() if to_stdout else None,
+    )
+    return files, tasks
+
+
+@contextlib.contextmanager
+def _progress(count: int, *, hidden: bool) -> Iterator[Any]:
+    """A bar on stderr for several files on a terminal; yields what is to be called after each."""
+    if hidden or count < 2 or not sys.stderr.isatty():
+        yield lambda outcome: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        bar = progress.add_task("", total=count)
+        yield lambda outcome: progress.update(bar, advance=1, description=outcome.task.source[-40:])
+
+
+def _report(outcome: Outcome, *, as_json: bool, quiet: bool, several: bool) -> None:
+    if outcome.status == "done" and outcome.task.target != STREAM and not as_json:
+        click.echo(outcome.task.target)
+    if quiet:
+        return
+    for warning in outcome.warnings:
+        place = f"{outcome.task.source}: " if several else ""
+        click.echo(f"Warning: {place}{warning}", err=True)
+
+
+def _document(outcomes: list[Outcome]) -> dict[str, Any]:
+    return {
+        "files": [
+            {
+                "input": outcome.task.source,
+                "output": outcome.task.target,
+                "shape": list(outcome.shape),
+                "dtype": outcome.dtype,
+                "warnings": list(outcome.warnings),
+                **outcome.details,
+            }
+            for outcome in outcomes
+            if outcome.status == "done"
+        ],
+        "skipped": [outcome.task.source for outcome in outcomes if outcome.status == "skipped"],
+        "errors": [
+            {"input": outcome.task.source, "error": outcome.error} for outcome in outcomes if outcome.status == "failed"
+        ],
+    }
+
+
+def _summary(outcomes: list[Outcome], seconds: float) -> str:
+    counts = {status: sum(outcome.status == status for outcome in outcomes) for status in ("done", "failed", "skipped")}
+    words = [f"{counts['done']} written"]
+    words += [f"{counts[status]} {status}" for status in ("failed", "skipped") if counts[status]]
+    return f"{', '.join(words)} in {seconds:.1f} s"
+
+
+def _say_compiling() -> None:
+    click.echo("compiling loops (first run only)", err=True)

@@ -1,0 +1,101 @@
+"""`convcli filter`: pictures through kernels."""
+
+from typing import Any
+
+import click
+
+from convcli.cli import options
+from convcli.cli.files import run
+from convcli.images import Image
+from convcli.jobs.batch import Produced
+from convcli.jobs.filter import NORMALIZE, FilterPlan, filter_image, plan_filter
+from convcli.jobs.pixels import ALPHA, CHANNELS, DEPTHS, RANGES
+from convcli.ops.responses import ACTIVATIONS
+
+# What a plan takes under the option's own name.
+_PLAN_WORDS = (
+    "border", "border_value", "padding", "stride", "dilation", "convolve", "normalize", "scale", "bias", "activation",
+    "channels", "range", "alpha", "depth", "linear",
+)  # fmt: skip
+
+
+@click.command(cls=options.MatrixCommand)
+@click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
+@click.option(
+    "-k", "--kernel", "kernels", multiple=True, required=True, metavar="SPEC",
+    help="A kernel; several make a chain, kept in float until one rounding at the end.",
+)  # fmt: skip
+@options.output
+@click.option(
+    "--border", type=options.Border(), default="reflect", show_default=True, metavar="NAME",
+    help="Beyond the border: reflect, symmetric, edge, wrap, constant, or scipy's, OpenCV's or torch's name.",
+)  # fmt: skip
+@click.option("--border-value", type=float, default=0.0, show_default=True, help="The constant, in pixel units.")
+@click.option(
+    "--padding", type=options.Padding(), default="same", show_default=True, metavar="WORD|N|N,M",
+    help="same, valid, full, or pixels added at each side.",
+)  # fmt: skip
+@click.option("--stride", type=options.Counts(), default="1", metavar="N|NxM", help="Step between windows.")
+@click.option("--dilation", type=options.Counts(), default="1", metavar="N|NxM", help="Step between taps; 1 is dense.")
+@click.option("--convolve", is_flag=True, help="Flip the kernel; without it, cross-correlation as given.")
+@click.option(
+    "--normalize", type=click.Choice(NORMALIZE), default="none", show_default=True,
+    help="Divide by the sum of the weights, or of their sizes; never by zero.",
+)  # fmt: skip
+@click.option("--scale", type=float, default=1.0, show_default=True, help="Multiplies the response.")
+@click.option("--bias", type=float, default=0.0, show_default=True, help="Added to it, in pixel units of the input.")
+@click.option("--activation", type=click.Choice(tuple(ACTIVATIONS)), default="none", show_default=True)
+@click.option(
+    "--channels", type=click.Choice(CHANNELS), default="each", show_default=True,
+    help="Each channel by itself, as gray, or the sum over all.",
+)  # fmt: skip
+@click.option(
+    "--range", type=click.Choice(RANGES), default="auto", show_default=True,
+    help="What becomes of values outside the pixel range; see below.",
+)  # fmt: skip
+@click.option(
+    "--alpha", type=click.Choice(ALPHA), default="premultiply", show_default=True,
+    help="Weigh colour by alpha, filter alpha like a colour, keep it, or drop it.",
+)  # fmt: skip
+@click.option(
+    "--depth", type=click.Choice(DEPTHS), default="same", show_default=True, help="Bits per channel of the output."
+)
+@click.option("--linear", is_flag=True, help="Filter in linear light instead of sRGB's curve.")
+@click.option("--axes", type=click.Choice(("yx",)), default="yx", show_default=True, help="The axes that are filtered.")
+@options.rest_of_files
+def command(inputs: tuple[str, ...], kernels: tuple[str, ...], axes: str, **settings: Any) -> int:
+    """Filter images with kernels: blur, sharpen, find edges, or your own matrix.
+
+    INPUT is a file, a pattern, a folder, or - for standard input. Without -o the result is written beside the input
+    as {stem}_{kernel}{ext}. SPEC is a name with parameters, a matrix, or a file: see convcli kernel list.
+
+    \b
+    Examples:
+      convcli filter photo.jpg -k sharpen
+      convcli filter photo.jpg -k gaussian:sigma=2 -o soft.png
+      convcli filter photo.jpg -k "0 -1 0; -1 5 -1; 0 -1 0"
+      convcli filter photo.jpg -k gaussian:sigma=1 -k sobel
+      convcli filter photo.jpg -k sobel-x --range offset
+      convcli filter shots/*.jpg -k unsharp -o sharp/
+      cat photo.png | convcli filter - -k emboss > out.png
+
+    \b
+    --range, for values outside the pixel range (they never wrap):
+      auto    abs for kernels that sum to zero, else clip; floats stay raw
+      clip    below black becomes black, above white becomes white
+      abs     the size of the value, so that both sides of an edge show
+      offset  zero becomes middle grey
+      minmax  smallest black, largest white
+      raw     the numbers themselves, as float TIFF or NPY
+
+    Float pixels mean 0 black, 1 white. The anchor of a kernel of even size is the last tap before its middle. Kernels
+    that sum to zero act on colour and keep alpha.
+    """
+    plan: FilterPlan = options.usage(lambda: plan_filter(kernels, **{word: settings.pop(word) for word in _PLAN_WORDS}))
+
+    def operation(image: Image, format: str | None) -> Produced:
+        filtered = filter_image(image, plan, format)
+        details = {"kernel": plan.name, "range": filtered.range, "clipped": round(filtered.clipped, 6)}
+        return Produced(filtered.image, filtered.warnings, details)
+
+    return run(inputs, operation, plan.name, settings)

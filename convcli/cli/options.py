@@ -1,0 +1,151 @@
+"""The shared vocabulary of options: one definition each, so that a word means the same in every command."""
+
+import re
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from convcli.errors import ConvcliError, ShapeError
+
+# Generic in click's annotations since 8.3, but older releases run too.
+_ParamType = click.ParamType[Any] if TYPE_CHECKING else click.ParamType
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class Counts(_ParamType):
+    """``N`` or ``NxM``: one positive integer, or one per axis."""
+
+    name = "N|NxM"
+
+    def __init__(self, axes: int = 2) -> None:
+        self.axes = axes
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        """Parse, spread over all axes, or fail with the form that was expected."""
+        if isinstance(value, tuple):
+            return value
+        if not re.fullmatch(r"\d{1,9}([xX,]\d{1,9})*", str(value).strip()):
+            self.fail(f"got {value!r}, expected N or NxM: whole numbers from 1", param, ctx)
+        counts = tuple(int(each) for each in re.split("[xX,]", str(value).strip()))
+        if 0 in counts:
+            self.fail(f"got {value!r}, expected numbers of at least 1", param, ctx)
+        if len(counts) not in (1, self.axes):
+            self.fail(f"got {len(counts)} numbers in {value!r}, expected 1 or {self.axes}", param, ctx)
+        return counts * self.axes if len(counts) == 1 else counts
+
+
+class Padding(_ParamType):
+    """``same``, ``valid``, ``full``, ``N`` or ``N,M`` (rows, columns)."""
+
+    name = "same|valid|full|N|N,M"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Parse into what `geometry.resolve_padding` takes, or fail with the form that was expected."""
+        if not isinstance(value, str):
+            return value
+        word = value.strip().lower()
+        if word in ("same", "valid", "full"):
+            return word
+        if not re.fullmatch(r"\d{1,9}(,\d{1,9})*", word):
+            self.fail(f"got {value!r}, expected same, valid, full, N or N,M", param, ctx)
+        amounts = tuple(int(each) for each in word.split(","))
+        if len(amounts) > 2:
+            self.fail(f"got {len(amounts)} numbers in {value!r}, expected N or N,M (rows, columns)", param, ctx)
+        return amounts[0] if len(amounts) == 1 else amounts
+
+
+class Border(_ParamType):
+    """A word of numpy.pad or another library's name for one."""
+
+    name = "BORDER"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Translate into our word, or fail with the list."""
+        from convcli.ops.borders import resolve_border
+
+        try:
+            return resolve_border(value)
+        except ShapeError as error:
+            self.fail(str(error).removeprefix("border: "), param, ctx)
+
+
+class WrongUsage(click.ClickException):
+    """Wrong usage whose message says all that the help would."""
+
+    exit_code = 2
+
+
+def usage(call: Callable[[], Any]) -> Any:
+    """Run a check of what the user typed: what it refuses is wrong usage (exit 2), not failed work."""
+    try:
+        return call()
+    except ConvcliError as error:
+        raise WrongUsage(str(error)) from error
+
+
+class MatrixCommand(click.Command):
+    """A command that takes kernel SPECs: one that starts with a minus sign, ``-1 0 1``, is no option."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Join ``-k`` and a matrix that begins with a minus; put other such matrices behind ``--``."""
+        joined: list[str] = []
+        loose: list[str] = []
+        for word in args:
+            if not re.match(r"-\s*[0-9.]", word) or "--" in joined:
+                joined.append(word)
+            elif joined and joined[-1] in ("-k", "--kernel"):
+                joined[-1:] = [f"--kernel={word}"]
+            elif joined and joined[-1].startswith("--"):
+                joined[-1:] = [f"{joined[-1]}={word}"]
+            else:
+                loose.append(word)
+        return super().parse_args(ctx, joined + (["--", *loose] if loose and "--" not in joined else loose))
+
+
+def _chained(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    def decorate(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+output = click.option(
+    "-o", "--output", metavar="OUT", help="A file, a folder/, a template with {stem} {kernel} {ext} {index}, or -."
+)
+overwrite = click.option("--overwrite", is_flag=True, help="Replace existing outputs.")
+skip_existing = click.option("--skip-existing", is_flag=True, help="Leave out inputs whose output exists.")
+strip = click.option("--strip", is_flag=True, help="Drop ICC profile, EXIF, XMP and resolution.")
+format_ = click.option("--format", metavar="NAME", help="Output format where no file name tells: png, jpeg, tiff ...")
+quality = click.option(
+    "--quality",
+    type=click.IntRange(1, 100),
+    metavar="1..100",
+    help="JPEG and WebP quality; default: the input's own, else 95.",
+)
+max_pixels = click.option(
+    "--max-pixels",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Refuse larger pictures: a guard against decompression bombs.",
+)
+threads = click.option(
+    "--threads", type=click.IntRange(1, 1024), metavar="N", help="Threads for the loops; results never depend on it."
+)
+as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else on stdout.")
+quiet = click.option("-q", "--quiet", is_flag=True, help="No progress, warnings or summary on stderr.")
+
+# What every command that turns picture files into picture files takes.
+# The first is apart because it belongs near the top of a help page.
+rest_of_files = _chained(overwrite, skip_existing, format_, quality, strip, max_pixels, threads, as_json, quiet)
+
+
+def binary_stdout() -> Any:
+    """Standard output for a picture; refused on a terminal."""
+    if sys.stdout.isatty():
+        raise WrongUsage("standard output: is a terminal, expected a pipe or a file (… -o - > picture.png)")
+    return sys.stdout.buffer

@@ -1,0 +1,302 @@
+"""Many pictures through one operation: which file becomes which, and a pipeline that keeps every core busy.
+
+Worker threads decode and encode (the codecs release the GIL); exactly one thread, the caller's, runs loops. One bad
+file does not stop the rest.
+"""
+
+import glob
+import string
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from convcli.errors import ConvcliError, ImageError
+from convcli.images import MAX_PIXELS, READABLE_SUFFIXES, Image, format_of, read, write
+from convcli.images.atomic import check_target
+
+STREAM = "-"
+_FIELDS = ("stem", "kernel", "ext", "index")
+_WORKERS = 4  # decoding and encoding threads each; pictures in memory are limited to about twice as many
+
+
+@dataclass(frozen=True)
+class Task:
+    """One picture: where it comes from and where it goes; `STREAM` is standard input or output."""
+
+    source: str
+    target: str
+    makes_folder: bool = False  # whether the target's folder is created if it is missing
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one picture. ``status`` is done, skipped or failed."""
+
+    task: Task
+    status: str
+    error: str = ""
+    warnings: tuple[str, ...] = ()
+    shape: tuple[int, ...] = ()
+    dtype: str = ""
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Files:
+    """How files are read and written, for a whole batch.
+
+    ``stdin`` and ``stdout`` are the binary streams behind `STREAM`; ``format`` names the output's format where no file
+    name does.
+    """
+
+    overwrite: bool = False
+    skip_existing: bool = False
+    strip: bool = False
+    quality: int | None = None
+    compression: str | None = None
+    max_pixels: int = MAX_PIXELS
+    format: str | None = None
+    stdin: BinaryIO | None = None
+    stdout: BinaryIO | None = None
+
+
+@dataclass(frozen=True)
+class Produced:
+    """What an operation returns for one picture."""
+
+    image: Image
+    warnings: tuple[str, ...] = ()
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+# An operation: a picture and the format it will be written in (None: the input's) to a picture.
+Operation = Callable[[Image, str | None], Produced]
+
+
+def find_inputs(inputs: Sequence[str]) -> list[str]:
+    """Files, glob patterns and folders to file names: folders give the pictures directly in them, in order of name.
+
+    Names that do not exist stay as they are, so that each is reported like any other bad file.
+
+    Raises `ConvcliError` when a pattern or folder gives nothing.
+    """
+    found: list[str] = []
+    for name in inputs:
+        path = Path(name)
+        if name == STREAM or path.is_file():
+            found.append(name)
+        elif path.is_dir():
+            inside = [each for each in sorted(path.iterdir()) if _is_picture(each)]
+            if not inside:
+                raise ConvcliError(f"{name}: holds no picture, expected files ending in {' '.join(READABLE_SUFFIXES)}")
+            found += [str(each) for each in inside]
+        elif not path.exists() and glob.has_magic(name):
+            matches = sorted(glob.iglob(name, recursive=True))  # noqa: PTH207 (patterns may be absolute)
+            if not matches:
+                raise ConvcliError(f"{name}: the pattern matches no file")
+            found += [each for each in matches if Path(each).is_file()]
+        else:
+            found.append(name)
+    return list(dict.fromkeys(found))
+
+
+def plan_tasks(sources: Sequence[str], output: str | None, name: str, *, overwrite: bool = False) -> list[Task]:
+    """Pair each source with its target.
+
+    Without ``output`` a picture goes to ``{stem}_{kernel}{ext}`` beside it; ``output`` is a file for one source, a
+    folder, or a template with the fields ``{stem} {kernel} {ext} {index}`` (``ext`` with its dot, ``index`` from 1).
+    ``name`` is what ``{kernel}`` stands for.
+
+    Raises `ConvcliError` when two sources would get one target, or a target is a source.
+    """
+    if STREAM in sources and len(sources) > 1:
+        raise ConvcliError(f"standard input: got {len(sources) - 1} further inputs, expected it alone")
+    if output == STREAM and len(sources) > 1:
+        raise ConvcliError(f"standard output: got {len(sources)} inputs, expected one; name a folder with -o")
+    targets = [_target(source, output, name, index, len(sources)) for index, source in enumerate(sources, 1)]
+    taken: dict[Path, str] = {}
+    real_sources = {_real(source): source for source in sources if source != STREAM}
+    for source, target in zip(sources, targets, strict=True):
+        if target == STREAM:
+            continue
+        real = _real(target)
+        if real in taken:
+            raise ConvcliError(
+                f"output: {taken[real]} and {source} would both become {target}; add {{index}} to the template of -o"
+            )
+        taken[real] = source
+        in_place = overwrite and len(sources) == 1 and output is not None
+        if real in real_sources and not in_place:
+            raise ConvcliError(f"output: {target} is also an input; choose another name with -o")
+    # A folder or a template names folders to fill; one file name with a folder that is missing is rather a slip.
+    makes_folder = output is not None and (len(sources) > 1 or _names_folder(output) or "{" in output)
+    return [Task(source, target, makes_folder) for source, target in zip(sources, targets, strict=True)]
+
+
+def _is_picture(path: Path) -> bool:
+    return path.is_file() and path.suffix.lower() in READABLE_SUFFIXES and not path.name.startswith(".")
+
+
+def _real(name: str) -> Path:
+    return Path(name).resolve()
+
+
+def _target(source: str, output: str | None, name: str, index: int, count: int) -> str:
+    if output == STREAM or (source == STREAM and output is None):
+        return STREAM
+    stem, ext = ("stdin", "") if source == STREAM else (Path(source).stem, Path(source).suffix)
+    if output is None:
+        return str(Path(source).with_name(f"{stem}_{name}{ext}"))
+    fields = [field for _, field, _, _ in _template_parts(output) if field is not None]
+    if fields:
+        return output.format(stem=stem, kernel=name, ext=ext, index=index)
+    if _names_folder(output):
+        return str(Path(output) / f"{stem}_{name}{ext}")
+    if count == 1:
+        return output
+    if Path(output).suffix:
+        raise ConvcliError(
+            f"output: got the one file {output} for {count} inputs, expected a folder ({Path(output).stem}/) "
+            f"or a template ({{stem}}{Path(output).suffix})"
+        )
+    return str(Path(output) / f"{stem}_{name}{ext}")
+
+
+def _names_folder(output: str) -> bool:
+    return output.endswith(("/", "\\")) or Path(output).is_dir()
+
+
+def _template_parts(output: str) -> list[tuple[str, str | None, str | None, str | None]]:
+    known = " ".join(f"{{{each}}}" for each in _FIELDS)
+    try:
+        parts = list(string.Formatter().parse(output))
+        output.format(stem="", kernel="", ext="", index=1)
+    except (ValueError, KeyError, IndexError, AttributeError) as error:
+        raise ConvcliError(f"output: got the template {output!r} ({error}), expected the fields {known}") from None
+    for _, name, _, _ in parts:
+        if name is not None and name not in _FIELDS:
+            raise ConvcliError(f"output: got the field {{{name}}}, expected {known}")
+    return parts
+
+
+def run_tasks(
+    tasks: Sequence[Task], operation: Operation, files: Files, *, prepare: Callable[[], None] = lambda: None
+) -> Iterator[Outcome]:
+    """Read, operate, write, and yield the outcome of each task in order.
+
+    ``prepare`` runs while the first pictures are being decoded: importing the loops takes as long as that. A task that
+    fails with `ConvcliError` or `OSError` yields an outcome that says so; nothing half-written is left.
+    """
+    workers = min(_WORKERS, len(tasks))
+    readers = ThreadPoolExecutor(workers, thread_name_prefix="decode")
+    writers = ThreadPoolExecutor(workers, thread_name_prefix="encode")
+    waiting = deque(tasks)
+    reading: deque[tuple[Task, Future[Image | None]]] = deque()
+    writing: deque[tuple[Task, Future[Outcome] | Outcome]] = deque()
+    try:
+        _read_ahead(readers, waiting, reading, files, workers)
+        prepare()
+        while reading:
+            task, future = reading.popleft()
+            writing.append((task, _operate(task, future, operation, files, writers)))
+            _read_ahead(readers, waiting, reading, files, workers)
+            while writing and (len(writing) > workers or _is_finished(writing[0][1])):
+                yield _outcome(*writing.popleft())
+        while writing:
+            yield _outcome(*writing.popleft())
+    finally:
+        readers.shutdown(cancel_futures=True)
+        writers.shutdown(cancel_futures=True)
+
+
+def _read_ahead(
+    readers: ThreadPoolExecutor,
+    waiting: deque[Task],
+    reading: deque[tuple[Task, Future[Image | None]]],
+    files: Files,
+    workers: int,
+) -> None:
+    while waiting and len(reading) < workers:
+        task = waiting.popleft()
+        reading.append((task, readers.submit(_read, task, files)))
+
+
+def _read(task: Task, files: Files) -> Image | None:
+    """The picture, or None if its target is to be skipped; the target is checked before anything is decoded."""
+    if task.target != STREAM:
+        target = Path(task.target)
+        if files.skip_existing and target.exists():
+            return None
+        if files.format is None:
+            format_of(target)
+        if task.makes_folder:
+            target.parent.mkdir(parents=True, exist_ok=True)
+        check_target(target, overwrite=files.overwrite)
+    if task.source == STREAM:
+        if files.stdin is None:
+            raise ImageError("standard input: is not open")
+        return read(files.stdin, max_pixels=files.max_pixels)
+    return read(task.source, max_pixels=files.max_pixels)
+
+
+def _operate(
+    task: Task, future: "Future[Image | None]", operation: Operation, files: Files, writers: ThreadPoolExecutor
+) -> "Future[Outcome] | Outcome":
+    started = time.perf_counter()
+    try:
+        image = future.result()
+        if image is None:
+            return Outcome(task, "skipped")
+        produced = operation(image, _format(task, image, files))
+    except (ConvcliError, OSError, MemoryError) as error:
+        return _failed(task, error)
+    return writers.submit(_write, task, produced, files, time.perf_counter() - started)
+
+
+def _format(task: Task, image: Image, files: Files) -> str | None:
+    from convcli.images.formats import format_named
+
+    if files.format is not None:
+        return format_named(files.format)
+    return image.metadata.format if task.target == STREAM else format_of(task.target)
+
+
+def _write(task: Task, produced: Produced, files: Files, seconds: float) -> Outcome:
+    target = files.stdout if task.target == STREAM else task.target
+    if target is None:
+        return _failed(task, ImageError("standard output: is not open"))
+    try:
+        write(
+            produced.image,
+            target,
+            format=files.format,
+            overwrite=files.overwrite,
+            strip=files.strip,
+            quality=files.quality,
+            compression=files.compression,
+        )
+    except (ConvcliError, OSError, MemoryError) as error:
+        return _failed(task, error)
+    pixels = produced.image.pixels
+    details = {**produced.details, "seconds": round(seconds, 6)}
+    return Outcome(task, "done", "", produced.warnings, pixels.shape, pixels.dtype.name, details)
+
+
+def _failed(task: Task, error: BaseException) -> Outcome:
+    message = " ".join(str(error).split()) or type(error).__name__
+    name = "standard input" if task.source == STREAM else task.source
+    if not any(known in message for known in (task.source, task.target) if known != STREAM):
+        message = f"{name}: {message}"
+    return Outcome(task, "failed", message)
+
+
+def _is_finished(result: "Future[Outcome] | Outcome") -> bool:
+    return isinstance(result, Outcome) or result.done()
+
+
+def _outcome(task: Task, result: "Future[Outcome] | Outcome") -> Outcome:
+    return result if isinstance(result, Outcome) else result.result()

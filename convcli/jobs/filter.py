@@ -1,0 +1,295 @@
+"""Filtering one picture: a validated plan, then array work that cannot fail on its arguments.
+
+The picture's colour goes through the chain of kernels, its alpha goes along as the policy says, and the response
+becomes pixels again by the range policy. Which alpha and which range is decided in `convcli.jobs.pixels`; files and
+batches are `convcli.jobs.batch`'s.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from convcli.errors import ConvcliError, KernelError
+from convcli.geometry import PaddingSpec, Window, effective_kernel_size
+from convcli.images import Image
+from convcli.jobs.pixels import (
+    ALPHA,
+    CHANNELS,
+    DEPTHS,
+    RANGES,
+    OutputPolicy,
+    choose_colour,
+    finish,
+    output_policy,
+    premultiplied,
+    split_alpha,
+    unpremultiplied,
+)
+from convcli.kernels import Kernel, flipped, normalized, parse_kernel
+from convcli.ops.arguments import Array
+from convcli.ops.borders import resolve_border
+from convcli.ops.correlation import Border, correlate_stack, correlation_windows
+from convcli.ops.plan import plan_correlation
+from convcli.ops.responses import ACTIVATIONS, respond, to_linear, to_srgb
+
+NORMALIZE = ("none", "sum", "abs")
+
+
+@dataclass(frozen=True)
+class FilterPlan:
+    """Everything `filter_image` needs to know, checked: see `plan_filter` for the words."""
+
+    kernels: tuple[Kernel, ...]
+    border: Border = field(default_factory=lambda: Border("reflect"))
+    padding: PaddingSpec = "same"
+    stride: tuple[int, int] = (1, 1)
+    dilation: tuple[int, int] = (1, 1)
+    scale: float = 1.0
+    bias: float = 0.0
+    activation: str = "none"
+    channels: str = "each"
+    range: str = "auto"
+    alpha: str = "premultiply"
+    depth: str = "same"
+    linear: bool = False
+
+    @property
+    def name(self) -> str:
+        """The chain's name, for file names: ``gaussian_sobel-x``."""
+        return "_".join(kernel.name for kernel in self.kernels)
+
+    @property
+    def zero_sum(self) -> bool:
+        """Whether a constant image gives 0, so that the response is signed and alpha is kept."""
+        return any(kernel.is_zero_sum for kernel in self.kernels)
+
+    @property
+    def is_angle(self) -> bool:
+        """Whether the result is a direction in radians."""
+        return self.kernels[-1].combine == "angle"
+
+
+@dataclass(frozen=True)
+class Filtered:
+    """A filtered picture and what there is to say about it."""
+
+    image: Image
+    range: str  # the range policy that was used; never auto
+    clipped: float  # share of the colour numbers that lay outside the pixel range, 0..1
+    warnings: tuple[str, ...] = ()
+
+
+def plan_filter(
+    specs: Sequence[str | Kernel],
+    *,
+    border: str = "reflect",
+    border_value: float = 0.0,
+    padding: PaddingSpec = "same",
+    stride: tuple[int, int] = (1, 1),
+    dilation: tuple[int, int] = (1, 1),
+    convolve: bool = False,
+    normalize: Literal["none", "sum", "abs"] = "none",
+    scale: float = 1.0,
+    bias: float = 0.0,
+    activation: str = "none",
+    channels: str = "each",
+    range: str = "auto",
+    alpha: str = "premultiply",
+    depth: str = "same",
+    linear: bool = False,
+) -> FilterPlan:
+    """Check the words of a filter and return its plan.
+
+    Parameters
+    ----------
+    specs : sequence of str or Kernel
+        The chain, first kernel first. Padding, border and dilation apply to each; stride, scale, bias and activation
+        to the last.
+    border, border_value, padding, stride, dilation
+        As in `convcli.correlate2d`; the value in pixel units of the input.
+    convolve : bool
+        Whether kernels are flipped.
+    normalize : str
+        ``none``, ``sum`` or ``abs``: what a kernel is divided by, unless that is zero.
+    scale, bias : float
+        ``scale * response + bias``, in pixel units of the input.
+    activation, channels, range, alpha, depth : str
+        One of `ACTIVATIONS`, `CHANNELS`, `RANGES`, `ALPHA`, `DEPTHS`.
+    linear : bool
+        Whether to filter in linear light instead of sRGB's curve.
+
+    Raises
+    ------
+    KernelError
+        For a SPEC that cannot be read, a 3-D kernel, or an angle that is not the chain's last kernel.
+    ConvcliError
+        For any other word that is none of those allowed.
+    """
+    for name, word, known in (
+        ("normalize", normalize, NORMALIZE),
+        ("activation", activation, tuple(ACTIVATIONS)),
+        ("channels", channels, CHANNELS),
+        ("range", range, RANGES),
+        ("alpha", alpha, ALPHA),
+        ("depth", depth, DEPTHS),
+    ):
+        if word not in known:
+            raise ConvcliError(f"{name}: got {word!r}, expected one of {', '.join(known)}")
+    for name, number in (("scale", scale), ("bias", bias), ("border_value", border_value)):
+        if not np.isfinite(number):
+            raise ConvcliError(f"{name}: got {number}, expected a finite number")
+    if not specs:
+        raise KernelError("kernel: got none, expected at least one; convcli kernel list shows the library")
+    kernels = [parse_kernel(spec) if isinstance(spec, str) else spec for spec in specs]
+    for kernel in kernels:
+        if kernel.ndim != 2:
+            raise KernelError(f"{kernel.name}: is a 3-D kernel, expected a 2-D one for a picture")
+    for kernel in kernels[:-1]:
+        if kernel.combine == "angle":
+            raise KernelError(f"{kernel.name}: its result is a direction, so it must be the last kernel of the chain")
+    kernels = [flipped(kernel) if convolve else kernel for kernel in kernels]
+    return FilterPlan(
+        kernels=tuple(normalized(kernel, normalize) for kernel in kernels),
+        border=Border(resolve_border(border), float(border_value)),
+        padding=padding,
+        stride=stride,
+        dilation=dilation,
+        scale=float(scale),
+        bias=float(bias),
+        activation=activation,
+        channels=channels,
+        range=range,
+        alpha=alpha,
+        depth=depth,
+        linear=linear,
+    )
+
+
+def filter_image(image: Image, plan: FilterPlan, format: str | None = None) -> Filtered:
+    """Filter one picture as planned; ``format`` is the one it will be written in, which limits its depth.
+
+    Raises `ConvcliError` (with the fix) when no window fits the picture or the format cannot hold the result.
+    """
+    colour, alpha = split_alpha(image, plan.alpha)
+    policy = output_policy(
+        image, format, plan.depth, plan.range, zero_sum=plan.zero_sum, is_angle=plan.is_angle, linear=plan.linear
+    )
+    weighted = alpha is not None and plan.alpha == "premultiply" and bool((alpha != image.white).any())
+    if alpha is None or not weighted:
+        pixels, clipped = _filter_opaque(colour, plan, policy)
+        if alpha is not None:
+            pixels = _with_alpha(pixels, _sampled(alpha, plan), policy)
+    else:
+        pixels, clipped = _filter_weighted(colour, alpha, plan, policy)
+    has_alpha = alpha is not None or (plan.alpha == "independent" and image.has_alpha)
+    result = replace(image, pixels=pixels, has_alpha=has_alpha, warnings=())
+    policy.check(pixels.shape[-1], has_alpha)
+    share = clipped / pixels[..., : pixels.shape[-1] - (alpha is not None)].size
+    warnings = (*image.warnings, *policy.warnings, *policy.clipping_warning(share))
+    return Filtered(result, policy.range, share, warnings)
+
+
+def _filter_opaque(colour: Array, plan: FilterPlan, policy: OutputPolicy) -> tuple[Array, int]:
+    """Colour (H, W, C) without alpha to pixels (OH, OW, C), and how many numbers were clipped."""
+    prepared = choose_colour(colour, plan.channels, policy.white_in)
+    if _goes_straight(plan, policy, prepared):
+        kernel = plan.kernels[0]
+        result, clipped = correlate_stack(
+            prepared[None, None],
+            plan_correlation(kernel.weights, prepared.dtype),
+            _windows(prepared, kernel, plan, plan.stride),
+            plan.border,
+            store=policy.store,
+            scale=plan.scale,
+            bias=plan.bias + policy.offset,
+        )
+        return result[0, 0], clipped
+    source = prepared
+    if plan.linear:
+        source = to_linear(prepared, policy.white_in, policy.working)
+    return _finished(_chain(source, plan.kernels, plan, policy.working), plan, policy)
+
+
+def _goes_straight(plan: FilterPlan, policy: OutputPolicy, prepared: Array) -> bool:
+    """Whether one loop takes the pixels in and puts the pixels out, with nothing in between."""
+    return (
+        len(plan.kernels) == 1
+        and plan.kernels[0].combine == "single"
+        and plan.activation in ("none", "linear")
+        and not plan.linear
+        and policy.gain == 1
+        and policy.range != "minmax"
+    )
+
+
+def _filter_weighted(colour: Array, alpha: Array, plan: FilterPlan, policy: OutputPolicy) -> tuple[Array, int]:
+    """Colour weighted by alpha, so that what cannot be seen has no say; see `unpremultiplied`."""
+    source = to_linear(colour, policy.white_in, policy.working) if plan.linear else colour
+    prepared = choose_colour(source, plan.channels, policy.white_in)
+    weighted = premultiplied(prepared, alpha, policy.working)
+    # Beyond a constant border lies an opaque colour: weighted by alpha it is that colour times white.
+    border = replace(plan.border, value=plan.border.value * policy.white_in)
+    response = _chain(weighted, plan.kernels, replace(plan, border=border), policy.working)
+    if plan.zero_sum:
+        coverage = _sampled(alpha, plan).astype(policy.working)
+    else:
+        opaque = replace(plan, border=replace(plan.border, value=policy.white_in))
+        kernels = tuple(normalized(kernel, "sum") for kernel in plan.kernels)
+        coverage = _chain(alpha.astype(policy.working), kernels, opaque, policy.working)
+    if not plan.is_angle:
+        response = unpremultiplied(response, coverage, policy.white_in)
+    pixels, clipped = _finished(response, plan, policy)
+    return _with_alpha(pixels, coverage, policy), clipped
+
+
+def _chain(source: Array, kernels: Sequence[Kernel], plan: FilterPlan, dtype: Any) -> Array:
+    """(H, W, C) through the kernels one after the other, in floats; the stride is the last one's."""
+    for index, kernel in enumerate(kernels):
+        stride = plan.stride if index == len(kernels) - 1 else (1, 1)
+        windows = _windows(source, kernel, plan, stride)
+        source = respond(source[None, None], kernel, windows, plan.border, dtype)[0, 0]
+    return source
+
+
+def _windows(source: Array, kernel: Kernel, plan: FilterPlan, stride: tuple[int, int]) -> tuple[Window, ...]:
+    return correlation_windows(source.shape[:2], kernel.planes[0].shape, stride, plan.padding, plan.dilation)
+
+
+def _sampled(alpha: Array, plan: FilterPlan) -> Array:
+    """Alpha (H, W, 1) at the anchors of the windows: (OH, OW, 1), unfiltered, in its own dtype."""
+    for index, kernel in enumerate(plan.kernels):
+        stride = plan.stride if index == len(plan.kernels) - 1 else (1, 1)
+        shape = kernel.planes[0].shape
+        windows = correlation_windows(alpha.shape[:2], shape, stride, plan.padding, plan.dilation)
+        positions = []
+        for window, n in zip(windows, alpha.shape[:2], strict=True):
+            anchor = (effective_kernel_size(window.kernel_size, window.dilation) - 1) // 2
+            place = np.arange(window.output(n)) * window.stride - window.before + anchor
+            positions.append(np.clip(place, 0, n - 1))
+        alpha = alpha[np.ix_(*positions)]
+    return alpha
+
+
+def _finished(response: Array, plan: FilterPlan, policy: OutputPolicy) -> tuple[Array, int]:
+    """Scale, bias, activation, then the range policy."""
+    if plan.scale != 1:
+        response *= response.dtype.type(plan.scale)
+    if plan.bias:
+        response += response.dtype.type(plan.bias)
+    if plan.activation not in ("none", "linear"):
+        response = np.ascontiguousarray(ACTIVATIONS[plan.activation](response))
+    if plan.linear and not plan.is_angle:
+        if policy.range == "abs":
+            np.abs(response, out=response)
+        to_srgb(response, policy.white_in)
+    return finish(response, policy)
+
+
+def _with_alpha(pixels: Array, alpha: Array, policy: OutputPolicy) -> Array:
+    """Pixels (OH, OW, C) and alpha (OH, OW, 1) in input units, together in the output's depth."""
+    shown = np.empty((*pixels.shape[:2], pixels.shape[2] + 1), pixels.dtype)
+    shown[..., :-1] = pixels
+    shown[..., -1:] = policy.converted_alpha(alpha)
+    return shown

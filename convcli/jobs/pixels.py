@@ -1,0 +1,180 @@
+"""What becomes of pixels around an operation: alpha, grey, and how signed responses become pixels again."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from convcli.errors import ImageError
+from convcli.images import Image, holds
+from convcli.ops.arguments import Array
+from convcli.ops.correlation import Store
+from convcli.ops.responses import store_pixels
+
+CHANNELS = ("each", "gray", "sum")
+RANGES = ("auto", "clip", "abs", "offset", "minmax", "raw")
+ALPHA = ("premultiply", "independent", "keep", "drop")
+DEPTHS = ("same", "8", "16", "float")
+
+# Share of clipped pixels from which it is worth a warning.
+_WORTH_SAYING = 0.0005
+# Below this much alpha (of white) a colour divided by it would be noise; such pixels are invisible and become black.
+_INVISIBLE = 1e-6
+# Grey as Rec. ITU-R BT.601 weighs encoded red, green and blue.
+_LUMA = (0.299, 0.587, 0.114)
+
+
+def split_alpha(image: Image, policy: str) -> tuple[Array, Array | None]:
+    """Colour (H, W, C) and alpha (H, W, 1), or None where there is none or it is treated as one more channel."""
+    if not image.has_alpha or policy == "independent":
+        return image.pixels, None
+    colour = np.ascontiguousarray(image.pixels[..., :-1])
+    return colour, None if policy == "drop" else np.ascontiguousarray(image.pixels[..., -1:])
+
+
+def choose_colour(colour: Array, channels: str, white: float) -> Array:
+    """Colour (H, W, C) as it is, as grey (H, W, 1), or as the sum of its channels (H, W, 1)."""
+    if channels == "each" or colour.shape[-1] == 1:
+        return colour
+    working = np.float64 if colour.dtype == np.float64 else np.float32
+    if channels == "sum":
+        return np.asarray(np.sum(colour, axis=-1, keepdims=True, dtype=working))
+    if colour.shape[-1] != 3:
+        return np.asarray(np.mean(colour, axis=-1, keepdims=True, dtype=working))
+    gray = np.zeros((*colour.shape[:2], 1), working)
+    for channel, weight in enumerate(_LUMA):
+        gray[..., 0] += colour[..., channel] * working(weight)
+    return gray
+
+
+def premultiplied(colour: Array, alpha: Array, dtype: Any) -> Array:
+    """Colour (H, W, C) times alpha (H, W, 1): both in pixel units, so that products of integers stay exact."""
+    return np.multiply(colour, alpha, dtype=dtype)
+
+
+def unpremultiplied(response: Array, coverage: Array, white: float) -> Array:
+    """The response to weighted colour (OH, OW, C) divided by the response to the weights (OH, OW, 1).
+
+    A colour that is the same wherever it can be seen comes out the same; where nothing is seen the result is 0.
+    """
+    visible = coverage > _INVISIBLE * white
+    return np.divide(response, coverage, out=np.zeros_like(response), where=visible)
+
+
+@dataclass(frozen=True)
+class OutputPolicy:
+    """How responses in input units become pixels; made by `output_policy`."""
+
+    range: str  # clip, abs, offset, minmax or raw
+    dtype: np.dtype[Any]  # of the output
+    working: Any  # float dtype for what lies between
+    white_in: float
+    gain: float  # output units per input unit
+    offset: float  # added before clipping, in input units
+    format: str | None
+    is_angle: bool
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def store(self) -> Store:
+        """The store in input units; to be used where gain is 1."""
+        if self.range == "raw":
+            return Store(self.dtype)
+        return Store(self.dtype, 0.0, self.white_in * self.gain, self.range == "abs")
+
+    def converted_alpha(self, alpha: Array) -> Array:
+        """Alpha in input units (any dtype) in the output's depth."""
+        if alpha.dtype == self.dtype:
+            return alpha
+        scaled = np.multiply(alpha, self.gain, dtype=self.working)
+        return store_pixels(scaled, Store(self.dtype, 0.0, self.white_in * self.gain))[0]
+
+    def check(self, channels: int, has_alpha: bool) -> None:
+        """Raise `ImageError` with the fix if the output's format cannot hold the result."""
+        reason = self.format and holds(self.format, self.dtype, channels, has_alpha)
+        if reason:
+            raise ImageError(f"{reason}; {_fix(self.format, self.dtype, has_alpha)}")
+
+    def clipping_warning(self, share: float) -> tuple[str, ...]:
+        """One sentence if a share of clipped numbers is worth saying, else none."""
+        if share < _WORTH_SAYING or self.range in ("raw", "minmax"):
+            return ()
+        high = self.white_in * self.gain
+        return (
+            f"{share:.1%} of the values lay outside 0..{high:g} and were clipped "
+            "(--range minmax shows them all, --range raw writes the numbers)",
+        )
+
+
+def output_policy(
+    image: Image, format: str | None, depth: str, range: str, *, zero_sum: bool, is_angle: bool, linear: bool
+) -> OutputPolicy:
+    """Decide depth and range; refuses before any work what ``format`` cannot hold, whatever the channels."""
+    source = image.pixels.dtype
+    dtype, warnings = _depth(source, format, "float" if range == "raw" and depth == "same" else depth)
+    if range == "raw" and dtype.kind != "f":
+        raise ImageError(f"range: got raw with depth {depth}, expected depth float: raw numbers are not pixels")
+    if range == "auto":
+        open_ended = source.kind == dtype.kind == "f"
+        range = "raw" if open_ended and not is_angle else "abs" if zero_sum and not is_angle else "clip"
+    if format is not None and holds(format, dtype, 1, False) and holds(format, dtype, 3, False):
+        raise ImageError(f"{holds(format, dtype, 3, False)}; {_fix(format, dtype, False)}")
+    white_out = float(np.iinfo(dtype).max) if dtype.kind == "u" else 1.0
+    gain = 1.0 if range == "raw" else white_out / image.white
+    middle = (image.white + 1) // 2 if source.kind == "u" else 0.5
+    return OutputPolicy(
+        range=range,
+        dtype=dtype,
+        working=np.float64 if source == np.float64 else np.float32,
+        white_in=image.white,
+        gain=gain,
+        offset=float(middle) if range == "offset" else 0.0,
+        format=format,
+        is_angle=is_angle,
+        warnings=warnings,
+    )
+
+
+def _depth(source: np.dtype[Any], format: str | None, depth: str) -> tuple[np.dtype[Any], tuple[str, ...]]:
+    if depth == "same":
+        if source == np.uint16 and format and holds(format, source, 3, False) and not holds(format, np.uint8, 3, False):
+            return np.dtype(np.uint8), (f"{format} holds 8-bit pixels: the 16-bit input was written with 8 bits",)
+        return source, ()
+    if depth == "float":
+        return np.dtype(source if source.kind == "f" else np.float32), ()
+    return np.dtype(np.uint8 if depth == "8" else np.uint16), ()
+
+
+def _fix(format: str | None, dtype: np.dtype[Any], has_alpha: bool) -> str:
+    if has_alpha:
+        return "add --alpha drop, or write .png"
+    if dtype.kind == "f":
+        return "add --depth 8 or 16, or write .tiff or .npy"
+    return "add --depth 8, or write .png or .tiff" if dtype == np.uint16 else "write .png, .tiff or .npy"
+
+
+def finish(response: Array, policy: OutputPolicy) -> tuple[Array, int]:
+    """A response in input units (an angle in radians) as output pixels, and how many numbers were clipped."""
+    number = response.dtype.type
+    if policy.is_angle and policy.range != "raw":
+        # -pi..pi fills the pixel range: black is to the left, middle grey to the right.
+        response = (response + number(np.pi)) * number(policy.white_in / (2 * np.pi))
+    if policy.range == "minmax":
+        response = _stretched(response, policy.white_in)
+    if policy.offset:
+        response = response + number(policy.offset)
+    if policy.gain != 1:
+        response = response * number(policy.gain)
+    return store_pixels(response, policy.store)
+
+
+def _stretched(response: Array, white: float) -> Array:
+    """The smallest finite number to black, the largest to white; a constant response becomes black."""
+    finite = response[np.isfinite(response)]
+    if finite.size == 0:
+        return np.zeros_like(response)
+    low, high = float(finite.min()), float(finite.max())
+    if high == low:
+        return np.zeros_like(response)
+    number = response.dtype.type
+    return np.asarray((response - number(low)) * number(white / (high - low)), response.dtype)

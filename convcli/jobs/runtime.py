@@ -1,0 +1,107 @@
+"""The loops' surroundings: how many threads, the notice of a first compilation, the cache, and a report on them."""
+
+import os
+import platform
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import metadata
+
+from convcli import __version__
+from convcli.errors import ConvcliError
+
+
+def request_threads(threads: int | None) -> None:
+    """Ask for a number of threads before numba is loaded, so that more than the machine's cores are possible too."""
+    if threads is not None and "numba" not in sys.modules:
+        most = max(threads, os.cpu_count() or 1, int(os.environ.get("NUMBA_NUM_THREADS", "1")))
+        os.environ["NUMBA_NUM_THREADS"] = str(most)
+
+
+def prepare_loops(threads: int | None, on_first_compile: Callable[[], None]) -> None:
+    """Load numba, set the threads, and have the first compilation announced."""
+    from convcli.loops import compiler
+
+    compiler.on_first_compile(on_first_compile)
+    if threads is not None:
+        compiler.set_threads(threads)
+
+
+@dataclass(frozen=True)
+class CacheReport:
+    """Where compiled loops are kept; ``folder`` is None where nothing can be kept."""
+
+    folder: str | None
+    reason: str
+    files: int
+    bytes: int
+
+
+def cache_report() -> CacheReport:
+    """Look at the cache of compiled loops."""
+    from convcli.loops import compiler
+
+    folder, reason = compiler.cache_place()
+    files, size = compiler.cache_size()
+    return CacheReport(None if folder is None else str(folder), reason, files, size)
+
+
+def clear_cache() -> int:
+    """Delete the compiled loops; returns how many files that were."""
+    from convcli.loops import compiler
+
+    return compiler.clear_cache()
+
+
+def warm_cache(on_step: Callable[[str], None]) -> int:
+    """Compile the loops that the commands use; returns how many files the cache then has.
+
+    ``on_step`` is called with a word or two before each kind of picture.
+    """
+    import numpy as np
+
+    from convcli.images import Image
+    from convcli.jobs.filter import filter_image, plan_filter
+
+    for dtype in (np.uint8, np.uint16, np.float32):
+        on_step(f"filters for {np.dtype(dtype).name}")
+        image = Image(np.zeros((24, 24, 3), dtype))
+        for spec in ("sharpen", "sobel", "gaussian:sigma=2", "box:size=15"):
+            filter_image(image, plan_filter([spec]))
+    return cache_report().files
+
+
+@dataclass(frozen=True)
+class Doctor:
+    """What a bug report needs."""
+
+    versions: dict[str, str]
+    machine: dict[str, str]
+    threads: dict[str, str]
+    cache: CacheReport
+
+
+_LIBRARIES = ("numpy", "numba", "llvmlite", "click", "pillow", "imagecodecs", "tifffile", "platformdirs", "rich")
+
+
+def examine() -> Doctor:
+    """Collect versions, processor, threads and cache place; runs one small loop to learn the threading layer."""
+    from convcli.loops import compiler
+
+    versions = {"convcli": __version__, "python": platform.python_version()}
+    versions |= {name: _version(name) for name in _LIBRARIES}
+    machine = {"system": platform.platform(), **compiler.processor(), "cores": str(os.cpu_count())}
+    return Doctor(versions, machine, compiler.threads(), cache_report())
+
+
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return "missing"
+
+
+def check_threads(threads: int | None) -> None:
+    """Raise `ConvcliError` for a number of threads below 1 or absurdly high."""
+    if threads is not None and not 1 <= threads <= 1024:
+        raise ConvcliError(f"threads: got {threads}, expected 1 to 1024")

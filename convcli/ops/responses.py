@@ -1,0 +1,112 @@
+"""Responses of whole kernels, also compound ones, and what happens to a response before it is a pixel."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from convcli.geometry import Window
+from convcli.kernels import Kernel
+from convcli.ops.arguments import Array
+from convcli.ops.correlation import Border, Store, correlate_stack
+from convcli.ops.plan import plan_correlation
+
+# sRGB: IEC 61966-2-1:1999.
+_SRGB_LINEAR_END = 0.04045
+
+
+def respond(stack: Array, kernel: Kernel, windows: tuple[Window, ...], border: Border, dtype: Any) -> Array:
+    """The response (N, OD, OH, OW, C) of a kernel to a stack (N, D, H, W, C), in a float ``dtype``; checked arguments.
+
+    A compound kernel's planes are combined as `Kernel.combine` says; an angle is in radians.
+    """
+    total = _plane(stack, kernel, 0, windows, border, dtype)
+    if kernel.combine == "single":
+        return total
+    from convcli.loops import pointwise
+
+    flat = total.reshape(-1)
+    if kernel.combine == "magnitude":
+        flat *= flat
+    combine = {
+        "magnitude": pointwise.add_squares,
+        "maximum": pointwise.keep_largest,
+        "angle": pointwise.direction,
+    }[kernel.combine]
+    for plane in range(1, len(kernel.planes)):
+        combine(flat, _plane(stack, kernel, plane, windows, border, dtype).reshape(-1))
+    if kernel.combine == "magnitude":
+        pointwise.root(flat)
+    return total
+
+
+def _plane(stack: Array, kernel: Kernel, plane: int, windows: tuple[Window, ...], border: Border, dtype: Any) -> Array:
+    plan = plan_correlation(kernel.planes[plane], stack.dtype)
+    return correlate_stack(stack, plan, windows, border, store=Store(dtype))[0]
+
+
+def store_pixels(values: Array, store: Store) -> tuple[Array, int]:
+    """Write floats of any shape as pixels: folded, clipped, rounded half to even; and how many lay outside."""
+    from convcli.loops import pointwise
+    from convcli.loops.correlation import Numbers
+
+    out = np.empty(values.shape, store.dtype)
+    of = values.dtype.type
+    numbers = Numbers(of(0), of(0), of(store.low), of(store.high), store.fold, out.dtype.kind == "u")
+    outside = np.zeros(-(-values.size // pointwise.CHUNK), np.int64)
+    pointwise.store(values.reshape(-1), numbers, outside, out.reshape(-1))
+    return out, int(outside.sum())
+
+
+def to_linear(pixels: Array, white: float, dtype: Any) -> Array:
+    """sRGB pixels 0..white as linear light 0..white, in ``dtype``. Source: IEC 61966-2-1:1999."""
+    if pixels.dtype.kind == "u":
+        levels = np.arange(int(white) + 1) / white
+        return (_srgb_to_linear(levels) * white).astype(dtype)[pixels]
+    return (_srgb_to_linear(pixels.astype(np.float64) / white) * white).astype(dtype)
+
+
+def _srgb_to_linear(levels: Array) -> Array:
+    size = np.abs(levels)
+    light = np.where(size <= _SRGB_LINEAR_END, size / 12.92, ((size + 0.055) / 1.055) ** 2.4)
+    return np.copysign(light, levels)
+
+
+def to_srgb(light: Array, white: float) -> None:
+    """Linear light 0..white to sRGB's curve, in place; negative light mirrors it. Source: IEC 61966-2-1:1999."""
+    from convcli.loops.pointwise import encode_srgb
+
+    encode_srgb(light.reshape(-1), light.dtype.type(white))
+
+
+def _gelu(x: Array) -> Array:
+    from convcli.loops.pointwise import gelu
+
+    gated = np.array(x)
+    gelu(gated.reshape(-1))
+    return gated
+
+
+def _sigmoid(x: Array) -> Array:
+    # exp of a negative number only: no overflow for large |x|.
+    small = np.exp(-np.abs(x))
+    return np.asarray(np.where(x >= 0, 1, small) / (1 + small), x.dtype)
+
+
+def _softmax(x: Array) -> Array:
+    powers = np.exp(x - x.max(axis=-1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=-1, keepdims=True), x.dtype)
+
+
+# Name -> function on floats (..., C); softmax is over the channels. Keras's names and constants.
+ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
+    "none": lambda x: x,
+    "linear": lambda x: x,
+    "relu": lambda x: np.maximum(x, 0),
+    "leaky_relu": lambda x: np.where(x >= 0, x, x * x.dtype.type(0.2)),
+    "elu": lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0))),
+    "gelu": _gelu,
+    "sigmoid": _sigmoid,
+    "tanh": np.tanh,
+    "softmax": _softmax,
+}
