@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from math import prod
+from textwrap import wrap
 from typing import Any
 
 from convcli.architectures import LayerPlan, NetworkPlan, axis_names, shape_text
@@ -70,11 +71,9 @@ def totals(plan: NetworkPlan) -> list[str]:
     if plan.layers:
         of = shape_text(plan.input[:-1] or plan.input)
         lines.append(f"receptive field  {_field(plan.layers[-1].field)} of {of}")
-    lines += [
-        f"leftover         {layer.name}: {text}"
-        for layer in layers
-        if layer.type != "pad" and (text := leftover(layer))
-    ]
+    for layer in layers:
+        if layer.type != "pad" and (text := leftover(layer)):
+            lines += _wrapped(f"leftover         {layer.name}: {text}")
     for head in plan.heads:
         lines.append(f"in parentheses   {head.name}: {head.all_params:,} parameters, used in training only")
     if plan.heads:
@@ -98,12 +97,12 @@ def details(layer: LayerPlan) -> list[str]:
     lines.append(f"multiply-adds    {multiplications}{layer.macs:,}")
     lines.append(f"receptive field  {_field(layer.field)}")
     if any(isinstance(window, Window) for window in layer.windows) and layer.type != "pad":
-        lines.append(f"leftover         {leftover(layer) or 'none'}")
+        lines += _wrapped(f"leftover         {leftover(layer) or 'none'}")
     return lines
 
 
 def leftover(layer: LayerPlan) -> str:
-    """``15 of 64 pixels (1 of 8 along height, 1 of 8 along width)``, or nothing if windows reach every cell."""
+    """``15 of 64 pixels (height 1 of 8, width 1 of 8)``, or nothing if windows reach every cell."""
     spatial = layer.input[:-1]
     unread = [
         window.leftover(n) if isinstance(window, Window) else 0
@@ -114,11 +113,15 @@ def leftover(layer: LayerPlan) -> str:
     whole = prod(spatial)
     count = whole - prod(n - each for n, each in zip(spatial, unread, strict=True))
     along = [
-        f"{each} of {n} along {name}"
+        f"{name} {each:,} of {n:,}"
         for each, n, name in zip(unread, spatial, axis_names(len(spatial)), strict=True)
         if each
     ]
     return f"{count:,} of {whole:,} {_CELLS[len(spatial)]} ({', '.join(along)})"
+
+
+def _wrapped(line: str) -> list[str]:
+    return wrap(line, WIDTH, subsequent_indent=" " * 17, break_long_words=False)
 
 
 def _entry(layer: LayerPlan) -> dict[str, Any]:
@@ -191,8 +194,8 @@ def _field(field: tuple[ReceptiveField, ...]) -> str:
 
 def _bytes(values: int) -> str:
     size = float(values * FLOAT32)
-    for unit in ("B", "KiB", "MiB"):
+    for unit in ("B", "KiB", "MiB", "GiB", "TiB", "PiB"):
         if size < 1024:
             return f"{size:.0f} B" if unit == "B" else f"{size:.1f} {unit}"
         size /= 1024
-    return f"{size:.1f} GiB"
+    return f"{size:,.1f} EiB"
