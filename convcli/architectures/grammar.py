@@ -225,7 +225,7 @@ def _options(typed: str, options: Sequence[str], where: str) -> tuple[dict[str, 
         if not equals or ":" in key:
             key, value = _bare(typed, option, where)
         if key in given:
-            _fail(where, f"got {key} twice")
+            _fail(where, f"got {shortened(key)} twice")
         given[key] = value
     return given, given.pop("name", None)
 
