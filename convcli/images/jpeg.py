@@ -90,7 +90,8 @@ def encode(image: Image, *, quality: int | None = None) -> bytes:
     metadata, settings = image.metadata, image.metadata.jpeg
     options: dict[str, Any] = {}
     if settings is not None and quality is None:
-        options["qtables"] = [list(table) for table in _distinct(settings.tables, image.pixels.shape[2])]
+        # One table for brightness and, for colour, one for both colour differences.
+        options["qtables"] = [list(table) for table in settings.tables[: 1 if image.pixels.shape[2] == 1 else 2]]
     else:
         options["quality"] = DEFAULT_QUALITY if quality is None else quality
     fallback = "4:2:0" if settings is None and options.get("quality", 100) < 90 else "4:4:4"
@@ -113,11 +114,6 @@ def encode(image: Image, *, quality: int | None = None) -> bytes:
     stream = io.BytesIO()
     Pillow.fromarray(pixels).save(stream, "JPEG", **options)
     return stream.getvalue()
-
-
-def _distinct(tables: tuple[tuple[int, ...], ...], channels: int) -> tuple[tuple[int, ...], ...]:
-    """The tables as the encoder wants them: one for brightness and, for colour, one for both colour differences."""
-    return tables[:1] if channels == 1 or len(tables) == 1 or tables[1] == tables[0] else tables[:2]
 
 
 def _read_markers(data: bytes) -> _Contents:

@@ -8,6 +8,7 @@ Only the first page is read here; pages as the slices of a volume belong into a 
 import io
 import logging
 import math
+import struct
 from dataclasses import replace
 from typing import Any
 
@@ -30,6 +31,7 @@ _JPEG_KINDS = frozenset({6, 7, 34892, 33007})
 _COMPRESSION_NAMES = {1: "none", 5: "lzw", 8: "deflate", 32946: "deflate", 32773: "packbits", 50000: "zstd"}
 _TIFFFILE_NAMES = {"none": None, "lzw": "lzw", "deflate": "zlib", "packbits": "packbits", "zstd": "zstd"}
 _ORIENTATION, _X_RESOLUTION, _Y_RESOLUTION, _UNIT, _XMP, _ICC = 274, 282, 283, 296, 700, 34675
+_SUBFILE_TYPE, _LONG = 254, 4
 _SMALLER_COPY = 1  # bit of a page's subfile type
 _ROWS = 256
 
@@ -39,8 +41,9 @@ def decode(data: bytes, max_pixels: int) -> Decoded:
     import tifffile
 
     with tifffile.TiffFile(io.BytesIO(data)) as file:
-        pages = [each for each in file.pages if not int(each.subfiletype) & _SMALLER_COPY] or list(file.pages)
-        page = pages[0].aspage()
+        kinds = _page_kinds(data)
+        pages = [index for index, kind in enumerate(kinds) if not kind & _SMALLER_COPY] or [0]
+        page = file.pages[pages[0]].aspage()
         _check(page, len(data), max_pixels)
         stored = page.asarray()
         samples = int(page.samplesperpixel)
@@ -86,6 +89,33 @@ def encode(image: Image, *, compression: str | None = None) -> bytes:
     tifffile.imwrite(stream, pixels if pixels.shape[2] > 1 else pixels[:, :, 0], byteorder="<", **options)
     encoded = stream.getvalue()
     return exif_tiff.attach(encoded, metadata.exif) if metadata.exif else encoded
+
+
+def _page_kinds(data: bytes) -> list[int]:
+    """The subfile type of every page. Walked here, because tifffile follows directories that go round for ever."""
+    order = "<" if data[:2] == b"II" else ">"
+    big = 43 in data[2:4]
+    count_code, pointer_code, entry_size = ("Q", "Q", 20) if big else ("H", "I", 12)
+    seen: dict[int, int] = {}
+    offset = struct.unpack_from(order + pointer_code, data, 8 if big else 4)[0]
+    while offset:
+        if offset in seen:
+            raise ImageError("damaged TIFF: its list of pages goes round in a circle; get a fresh copy")
+        count = struct.unpack_from(order + count_code, data, offset)[0]
+        start = offset + struct.calcsize(count_code)
+        end = start + count * entry_size
+        if end > len(data):
+            raise ImageError(f"truncated TIFF: it has {len(data)} bytes, expected at least {end}; get a fresh copy")
+        seen[offset] = 0
+        for position in range(start, end, entry_size):
+            tag, kind = struct.unpack_from(order + "HH", data, position)
+            if tag == _SUBFILE_TYPE and kind == _LONG:
+                seen[offset] = struct.unpack_from(order + "I", data, position + entry_size - (8 if big else 4))[0]
+                break
+        offset = struct.unpack_from(order + pointer_code, data, end)[0]
+    if not seen:
+        raise ImageError("damaged TIFF: it holds no page; get a fresh copy")
+    return list(seen.values())
 
 
 def _check(page: Any, available: int, max_pixels: int) -> None:
