@@ -27,8 +27,10 @@ def replacing(target: Path, *, overwrite: bool) -> Iterator[IO[bytes]]:
     try:
         # O_EXCL and mode 0o666: never somebody else's file, and permissions follow the umask like any other file's.
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
-    except OSError as error:
-        raise ImageError(f"{target}: cannot be written ({_reason(error)}); choose a folder you may write to") from error
+    except (OSError, ValueError) as error:
+        raise ImageError(
+            f"{str(target)!r}: cannot be written ({_reason(error)}); choose a folder you may write to"
+        ) from error
     try:
         with os.fdopen(descriptor, "wb") as stream:
             yield stream
@@ -49,11 +51,21 @@ def replacing(target: Path, *, overwrite: bool) -> Iterator[IO[bytes]]:
 def check_target(target: Path, *, overwrite: bool) -> None:
     """Refuse a target before any work is done for it; raises `ImageError` with the fix."""
     final = _resolve(target)
-    if final.is_dir():
+    try:
+        exists, has_folder = os.path.lexists(final), final.parent.is_dir()
+        is_folder, is_file = final.is_dir(), final.is_file()
+        may_write = not exists or os.access(final, os.W_OK)
+    except (OSError, ValueError) as error:
+        raise ImageError(f"{str(target)!r}: cannot be written ({_reason(error)})") from error
+    if is_folder:
         raise ImageError(f"{target}: is a folder, expected a file name")
-    if not overwrite and (final.exists() or final.is_symlink()):
+    if exists and not is_file:  # a device or a pipe would be replaced by a file
+        raise ImageError(f"{target}: is not a regular file; use - for standard output")
+    if exists and not overwrite:
         raise ImageError(f"{target}: already exists; choose another name or add --overwrite")
-    if not final.parent.is_dir():
+    if not may_write:
+        raise ImageError(f"{target}: is write-protected; choose another name or change its permissions")
+    if not has_folder:
         raise ImageError(f"{target}: its folder {final.parent} does not exist; create it first")
 
 
@@ -61,7 +73,7 @@ def _resolve(target: Path) -> Path:
     try:
         return target.resolve() if target.is_symlink() else target
     except (OSError, RuntimeError) as error:
-        raise ImageError(f"{target}: is a symbolic link that leads nowhere ({_reason(error)})") from error
+        raise ImageError(f"{str(target)!r}: cannot be written ({_reason(error)})") from error
 
 
 def _claim(part: Path, final: Path, target: Path) -> None:

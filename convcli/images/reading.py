@@ -93,8 +93,11 @@ def _load(source: str | Path | BinaryIO, name: str) -> bytes:
         raise ImageError(f"{name}: is a folder, expected a picture file") from error
     except PermissionError as error:
         raise ImageError(f"{name}: may not be read (permission denied); check its permissions") from error
-    except OSError as error:
-        raise ImageError(f"{name}: cannot be read ({(error.strerror or str(error)).lower()})") from error
+    except ImageError:
+        raise
+    except (OSError, ValueError) as error:  # ValueError: a name with a zero byte
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ImageError(f"{name!r}: cannot be read ({reason.lower()})") from error
 
 
 def _recognise(data: bytes, name: str) -> Format:

@@ -98,9 +98,7 @@ def _encoder(
         raise ImageError(reason)
     longest = BY_NAME[chosen].longest_side
     if max(height, width) > longest:
-        raise ImageError(
-            f"got a picture of {width}x{height}, expected at most {longest} a side in a {chosen}; write PNG"
-        )
+        raise ImageError(f"got {width}x{height} pixels, expected at most {longest} a side in a {chosen}; write a PNG")
     if quality is not None and not 1 <= quality <= 100:
         raise ImageError(f"quality: got {quality}, expected 1 to 100")
     image = replace(image, metadata=_outgoing(image, strip=strip))
