@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import IO
 
 from convcli.errors import ImageError
+from convcli.images.model import shown
 
 SUFFIX = ".convcli-part"
 
@@ -29,7 +30,7 @@ def replacing(target: Path, *, overwrite: bool) -> Iterator[IO[bytes]]:
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
     except (OSError, ValueError) as error:
         raise ImageError(
-            f"{str(target)!r}: cannot be written ({_reason(error)}); choose a folder you may write to"
+            f"{shown(target)}: cannot be written ({_reason(error)}); choose a folder you may write to"
         ) from error
     try:
         with os.fdopen(descriptor, "wb") as stream:
@@ -43,7 +44,7 @@ def replacing(target: Path, *, overwrite: bool) -> Iterator[IO[bytes]]:
         else:
             _claim(part, final, target)
     except OSError as error:
-        raise ImageError(f"{target}: cannot be written ({_reason(error)})") from error
+        raise ImageError(f"{shown(target)}: cannot be written ({_reason(error)})") from error
     finally:
         part.unlink(missing_ok=True)
 
@@ -56,37 +57,37 @@ def check_target(target: Path, *, overwrite: bool) -> None:
         is_folder, is_file = final.is_dir(), final.is_file()
         may_write = not exists or os.access(final, os.W_OK)
     except (OSError, ValueError) as error:
-        raise ImageError(f"{str(target)!r}: cannot be written ({_reason(error)})") from error
+        raise ImageError(f"{shown(target)}: cannot be written ({_reason(error)})") from error
     if is_folder:
-        raise ImageError(f"{target}: is a folder, expected a file name")
+        raise ImageError(f"{shown(target)}: is a folder, expected a file name")
     if exists and not is_file:  # a device or a pipe would be replaced by a file
-        raise ImageError(f"{target}: is not a regular file; use - for standard output")
+        raise ImageError(f"{shown(target)}: is not a regular file; use - for standard output")
     if exists and not overwrite:
-        raise ImageError(f"{target}: already exists; choose another name or add --overwrite")
+        raise ImageError(f"{shown(target)}: already exists; choose another name or add --overwrite")
     if not may_write:
-        raise ImageError(f"{target}: is write-protected; choose another name or change its permissions")
+        raise ImageError(f"{shown(target)}: is write-protected; choose another name or change its permissions")
     if not has_folder:
-        raise ImageError(f"{target}: its folder {final.parent} does not exist; create it first")
+        raise ImageError(f"{shown(target)}: its folder {shown(final.parent)} does not exist; create it first")
 
 
 def _resolve(target: Path) -> Path:
     try:
         return target.resolve() if target.is_symlink() else target
     except (OSError, RuntimeError) as error:
-        raise ImageError(f"{str(target)!r}: cannot be written ({_reason(error)})") from error
+        raise ImageError(f"{shown(target)}: cannot be written ({_reason(error)})") from error
 
 
 def _claim(part: Path, final: Path, target: Path) -> None:
     try:
         os.link(part, final)
     except FileExistsError as error:
-        raise ImageError(f"{target}: already exists; choose another name or add --overwrite") from error
+        raise ImageError(f"{shown(target)}: already exists; choose another name or add --overwrite") from error
     except OSError:
         # Some file systems have no hard links: claim the name first, so that nobody else's file is replaced.
         try:
             os.close(os.open(final, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
         except FileExistsError as error:
-            raise ImageError(f"{target}: already exists; choose another name or add --overwrite") from error
+            raise ImageError(f"{shown(target)}: already exists; choose another name or add --overwrite") from error
         try:
             part.replace(final)
         except BaseException:

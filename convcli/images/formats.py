@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from convcli.errors import ImageError
+from convcli.images.model import shown
 
 _EIGHT = frozenset({"uint8"})
 _SIXTEEN = frozenset({"uint8", "uint16"})
@@ -110,7 +111,7 @@ def format_of(path: str | Path) -> str:
         if suffix in each.suffixes:
             return each.name
     got = f"the suffix {suffix!r}" if suffix else "no suffix"
-    raise ImageError(f"{path}: got {got}, expected one of {' '.join(WRITABLE_SUFFIXES)}")
+    raise ImageError(f"{shown(path)}: got {got}, expected one of {' '.join(WRITABLE_SUFFIXES)}")
 
 
 def format_named(name: str) -> str:

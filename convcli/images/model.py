@@ -126,3 +126,9 @@ def check_size(width: int, height: int, max_pixels: int) -> None:
             f"got {width}x{height} = {width * height} pixels, expected at most {max_pixels}; "
             f"raise the limit with --max-pixels {width * height} if the file is trusted"
         )
+
+
+def shown(name: object) -> str:
+    """A file's name as an error shows it: on one line, whatever characters it is made of."""
+    text = str(name)
+    return text if text.isprintable() else repr(text)

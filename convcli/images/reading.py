@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 from convcli.errors import ImageError
 from convcli.images.formats import BY_NAME, FORMATS, Format, recognise
-from convcli.images.model import Decoded, Image
+from convcli.images.model import Decoded, Image, shown
 from convcli.images.orientation import TURNED, upright
 
 MAX_PIXELS = 500_000_000
@@ -74,9 +74,9 @@ def _decode(kind: Format, data: bytes, max_pixels: int) -> Decoded:
 
 def _name(source: str | Path | BinaryIO) -> str:
     if isinstance(source, str | Path):
-        return str(source)
+        return shown(source)
     name = getattr(source, "name", None)
-    return name if isinstance(name, str) else "<stream>"
+    return shown(name) if isinstance(name, str) else "<stream>"
 
 
 def _load(source: str | Path | BinaryIO, name: str) -> bytes:
@@ -97,7 +97,7 @@ def _load(source: str | Path | BinaryIO, name: str) -> bytes:
         raise
     except (OSError, ValueError) as error:  # ValueError: a name with a zero byte
         reason = getattr(error, "strerror", None) or str(error)
-        raise ImageError(f"{name!r}: cannot be read ({reason.lower()})") from error
+        raise ImageError(f"{name}: cannot be read ({reason.lower()})") from error
 
 
 def _recognise(data: bytes, name: str) -> Format:

@@ -10,7 +10,7 @@ from convcli.errors import ImageError
 from convcli.images import exif
 from convcli.images.atomic import check_target, replacing
 from convcli.images.formats import BY_NAME, format_named, format_of, holds
-from convcli.images.model import Image, Metadata
+from convcli.images.model import Image, Metadata, shown
 
 Value = TypeVar("Value")
 
@@ -49,7 +49,7 @@ def write(
     ImageError
         One line naming the target and the fix; nothing is left behind then, not even a temporary file.
     """
-    name = str(target) if isinstance(target, str | Path) else str(getattr(target, "name", "<stream>"))
+    name = shown(target if isinstance(target, str | Path) else getattr(target, "name", "<stream>"))
     chosen = _choose(image, target, format)
     try:
         encode = _encoder(image, chosen, strip=strip, quality=quality, compression=compression)

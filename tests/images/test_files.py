@@ -49,6 +49,14 @@ def test_forbidden_by_the_system(tmp_path, monkeypatch):
         read(tmp_path / "a.png")
 
 
+def test_a_name_of_two_lines_makes_an_error_of_one(tmp_path):
+    name = tmp_path / "two\nlines.png"
+    for work in (lambda: read(name), lambda: write(IMAGE, name / "a.png"), lambda: write(IMAGE, tmp_path / "a\n.x\ny")):
+        with pytest.raises(ImageError) as caught:
+            work()
+        assert "\n" not in str(caught.value)
+
+
 def test_name_that_no_system_takes():
     for name in ("a" * 5000 + ".png", "nul\0byte.png"):
         with pytest.raises(ImageError, match="cannot be read"):
