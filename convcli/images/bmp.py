@@ -35,10 +35,11 @@ def encode(image: Image) -> bytes:
 
     pixels: Pixels = image.pixels if image.pixels.shape[2] == 1 else to_colour(image.pixels)
     height, width, channels = pixels.shape
-    stored = pixels[::-1, :, [2, 1, 0, 3][:channels]] if channels > 1 else pixels[::-1]  # bottom row first, blue first
     stride = -(-width * channels // 4) * 4
     rows = np.zeros((height, stride), np.uint8)
-    rows[:, : width * channels] = stored.reshape(height, width * channels)
+    stored = rows[:, : width * channels].reshape(height, width, channels)  # a view without the filling
+    for place, channel in enumerate([2, 1, 0, 3][:channels] if channels > 1 else [0]):
+        stored[:, :, place] = pixels[::-1, :, channel]  # bottom row first, blue first
     greys = b"".join(bytes((each, each, each, 0)) for each in range(256)) if channels == 1 else b""
     masks = struct.pack("<4I4s36x3I", *_MASKS, b"BGRs", 0, 0, 0) if channels == 4 else b""
     size = _V4_HEADER if channels == 4 else _INFO_HEADER

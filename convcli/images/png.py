@@ -32,7 +32,6 @@ def decode(data: bytes, max_pixels: int) -> Decoded:
     width, height = struct.unpack_from(">II", chunks[0][1])
     check_size(width, height, max_pixels)
     metadata, orientation, warnings = _describe(chunks)
-    # A crop or a text program may leave an sBIT or an iCCP that libpng dislikes: it warns inside, the pixels are right.
     pixels = imagecodecs.png_decode(data)
     if pixels.ndim == 2:
         pixels = pixels[:, :, np.newaxis]

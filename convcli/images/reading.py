@@ -1,5 +1,7 @@
 """Reading a picture file: find its format by content, decode it completely or fail, turn it upright."""
 
+import logging
+import struct
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -13,6 +15,14 @@ from convcli.images.orientation import TURNED, upright
 MAX_PIXELS = 500_000_000
 
 _HEAD = 16
+
+# These two report oddities to their loggers (libpng's "known incorrect sRGB profile", a TIFF tag twice); without a
+# handler Python prints them on stderr.
+for _library in ("imagecodecs", "tifffile"):
+    logging.getLogger(_library).addHandler(logging.NullHandler())
+
+# What a decoder that stumbles over nonsense says is about its own code, not about the file.
+_UNHELPFUL = (TypeError, AttributeError, LookupError, ArithmeticError, UnicodeError, struct.error)
 
 
 def read(source: str | Path | BinaryIO, *, max_pixels: int = MAX_PIXELS) -> Image:
@@ -68,8 +78,9 @@ def _decode(kind: Format, data: bytes, max_pixels: int) -> Decoded:
     except Exception as error:
         # Decoders raise whatever they like about damaged data (struct.error, KeyError, their own types); for the user
         # it is one thing. The cause stays attached for CONVCLI_DEBUG.
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise ImageError(f"damaged or unsupported {kind.name} ({reason[:200]}); get a fresh copy") from error
+        reason = "" if isinstance(error, _UNHELPFUL) else " ".join(str(error).split())
+        detail = f" ({reason[:200]})" if reason else ""
+        raise ImageError(f"damaged or unsupported {kind.name}{detail}; get a fresh copy") from error
 
 
 def _name(source: str | Path | BinaryIO) -> str:

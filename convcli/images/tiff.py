@@ -6,7 +6,6 @@ Only the first page is read here; pages as the slices of a volume belong into a 
 """
 
 import io
-import logging
 import math
 import struct
 from dataclasses import replace
@@ -20,9 +19,6 @@ from convcli.images.depth import look_up, stretch, supported
 from convcli.images.model import Decoded, Image, Metadata, Pixels, check_size
 
 COMPRESSIONS = ("none", "lzw", "deflate", "packbits", "zstd")
-
-# tifffile reports oddities to its logger; without a handler Python would print them on stderr.
-logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _MASK, _INK, _YCBCR = range(7)
 _COLOURS = {_WHITE_IS_ZERO: 1, _BLACK_IS_ZERO: 1, _RGB: 3, _PALETTE: 1, _MASK: 1, _INK: 4, _YCBCR: 3}

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import threading
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -94,6 +95,33 @@ def test_many_threads(tmp_path):
     with ThreadPoolExecutor(8) as pool:
         for path, pixels in zip(paths * 10, pool.map(lambda path: read(path).pixels, paths * 10), strict=True):
             np.testing.assert_array_equal(pixels, alone[paths.index(path)])
+
+
+def test_nothing_leaks_onto_stderr(tmp_path):
+    """In a process of its own, where no test framework takes care of loggers and warnings."""
+    whole = io.BytesIO()
+    write(IMAGE, whole, format="png")
+    content = whole.getvalue()
+    odd = content[:33] + b"\0\0\0\3eXIfbad" + zlib.crc32(b"eXIfbad").to_bytes(4, "big") + content[33:]
+    (tmp_path / "odd.png").write_bytes(odd)
+    (tmp_path / "short.png").write_bytes(content[:-20])
+    whole = io.BytesIO()
+    write(IMAGE, whole, format="tiff")
+    (tmp_path / "short.tif").write_bytes(whole.getvalue()[:-20])
+    code = """
+import sys
+from convcli.errors import ImageError
+from convcli.images import read
+for name in sys.argv[1:]:
+    try:
+        read(name)
+    except ImageError as error:
+        print(error)
+"""
+    arguments = [sys.executable, "-W", "always", "-c", code, *map(str, sorted(tmp_path.iterdir()))]
+    result = subprocess.run(arguments, capture_output=True, text=True, check=True)
+    assert result.stderr == ""
+    assert len(result.stdout.splitlines()) == 2
 
 
 def test_import_is_light():
