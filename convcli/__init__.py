@@ -12,7 +12,20 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from convcli.kernels import kernel
-    from convcli.ops import convolve2d, correlate2d, dilate2d, dilate3d, pad2d, pad3d
+    from convcli.ops import (
+        adaptive_pool1d,
+        adaptive_pool2d,
+        adaptive_pool3d,
+        convolve2d,
+        correlate2d,
+        dilate2d,
+        dilate3d,
+        pad2d,
+        pad3d,
+        pool1d,
+        pool2d,
+        pool3d,
+    )
 
 # Public name -> the module that defines it.
 _HOMES = {
@@ -23,6 +36,12 @@ _HOMES = {
     "dilate2d": "convcli.ops",
     "pad3d": "convcli.ops",
     "dilate3d": "convcli.ops",
+    "pool1d": "convcli.ops",
+    "pool2d": "convcli.ops",
+    "pool3d": "convcli.ops",
+    "adaptive_pool1d": "convcli.ops",
+    "adaptive_pool2d": "convcli.ops",
+    "adaptive_pool3d": "convcli.ops",
 }
 
 __all__ = [
@@ -33,6 +52,9 @@ __all__ = [
     "ModelError",
     "ShapeError",
     "__version__",
+    "adaptive_pool1d",
+    "adaptive_pool2d",
+    "adaptive_pool3d",
     "convolve2d",
     "correlate2d",
     "dilate2d",
@@ -40,6 +62,9 @@ __all__ = [
     "kernel",
     "pad2d",
     "pad3d",
+    "pool1d",
+    "pool2d",
+    "pool3d",
 ]
 
 

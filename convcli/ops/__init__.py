@@ -3,5 +3,19 @@
 from convcli.ops.correlation import convolve2d, correlate2d
 from convcli.ops.dilation import dilate2d, dilate3d
 from convcli.ops.padding import pad2d, pad3d
+from convcli.ops.pooling import adaptive_pool1d, adaptive_pool2d, adaptive_pool3d, pool1d, pool2d, pool3d
 
-__all__ = ["convolve2d", "correlate2d", "dilate2d", "dilate3d", "pad2d", "pad3d"]
+__all__ = [
+    "adaptive_pool1d",
+    "adaptive_pool2d",
+    "adaptive_pool3d",
+    "convolve2d",
+    "correlate2d",
+    "dilate2d",
+    "dilate3d",
+    "pad2d",
+    "pad3d",
+    "pool1d",
+    "pool2d",
+    "pool3d",
+]

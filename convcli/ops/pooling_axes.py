@@ -1,0 +1,121 @@
+"""Pooling windows along each axis: from their words to the tables that loops walk. No image is looked at."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli.errors import ShapeError
+from convcli.geometry import PaddingSpec, Window, per_axis, windows_of
+
+Counts = int | Sequence[int]
+
+
+@dataclass(frozen=True, eq=False)
+class PoolingAxis:
+    """The windows along one axis.
+
+    Attributes
+    ----------
+    table : ndarray
+        (OUT, 3) int64, for each output position: the window's first cell in the image, how many of its taps are in the
+        image, and which tap the first one is.
+    padded_ends : ndarray
+        (OUT,) int64: how many taps, from the window's first, lie in the image or its padding. ``ceil_mode`` lets a
+        window hang over the padding's end.
+    kernel_size : int
+        Taps of every window, or 0 where windows differ from position to position.
+    stride, before, dilation : int
+        As in `convcli.geometry.Window`; 1, 0 and 1 where windows differ.
+    """
+
+    table: NDArray[np.int64]
+    padded_ends: NDArray[np.int64]
+    kernel_size: int
+    stride: int = 1
+    before: int = 0
+    dilation: int = 1
+
+    def weights(self, weighted: bool) -> NDArray[np.float64]:
+        """(1, taps), or (OUT, taps) where windows differ: 1, or what `bell` says."""
+        if self.kernel_size:
+            return bell(self.kernel_size)[None] if weighted else np.ones((1, self.kernel_size))
+        counts = self.table[:, 1]
+        weights = np.ones((len(counts), int(counts.max())))
+        if weighted:
+            for row, count in zip(weights, counts, strict=True):
+                row[:count] = bell(int(count))
+        return weights
+
+    def divisors(self, weighted: bool, count_padding: bool) -> NDArray[np.float64]:
+        """(OUT,): the sum of the weights of the taps that count."""
+        weights = self.weights(weighted)
+        sums = np.concatenate([np.zeros((len(weights), 1)), np.cumsum(weights, axis=1)], axis=1)
+        rows = np.arange(len(self.table)) % len(weights)
+        first = self.table[:, 2] * (not count_padding)
+        end = self.padded_ends if count_padding else self.table[:, 2] + self.table[:, 1]
+        return np.asarray(sums[rows, end] - sums[rows, first])
+
+
+def bell(kernel_size: int) -> NDArray[np.float64]:
+    """The weights of ``weighted`` pooling along one axis: ``exp(-d**2 / (2 * sigma**2))``, sigma = kernel_size / 4.
+
+    ``d`` is the distance of a tap from the window's centre, in taps. The window's edge lies two sigma from the centre.
+    """
+    distance = np.arange(kernel_size) - (kernel_size - 1) / 2
+    return np.asarray(np.exp(-8 * (distance / kernel_size) ** 2))
+
+
+def sliding_axes(
+    sizes: Sequence[int], size: Any, stride: Counts | None, padding: PaddingSpec, dilation: Counts, ceil_mode: bool
+) -> tuple[PoolingAxis, ...]:
+    """Windows of one size that slide along each axis; raises `ShapeError` where none fits or one holds no pixel."""
+    kernel_sizes = per_axis(size, len(sizes), "size")
+    windows = windows_of(
+        sizes,
+        kernel_sizes,
+        stride=kernel_sizes if stride is None else stride,
+        padding=padding,
+        dilation=dilation,
+        ceil_mode=ceil_mode,
+    )
+    return tuple(_sliding(axis, n, window) for axis, (n, window) in enumerate(zip(sizes, windows, strict=True)))
+
+
+def adaptive_axes(sizes: Sequence[int], output_size: Counts) -> tuple[PoolingAxis, ...]:
+    """Windows that share each axis out: position i has the cells ``floor(i*n/out)`` to ``ceil((i+1)*n/out)``.
+
+    They overlap by a cell where the size does not divide; this is PyTorch's rule (``AdaptivePooling.h``).
+    """
+    counts = per_axis(output_size, len(sizes), "output_size")
+    return tuple(_adaptive(n, count) for n, count in zip(sizes, counts, strict=True))
+
+
+def _sliding(axis: int, n: int, window: Window) -> PoolingAxis:
+    count = window.output(n)
+    if count < 1:
+        raise ShapeError(
+            f"size: spans {window.effective} along axis {axis}, expected at most the image's "
+            f"{n} + {window.before + window.after} padded; padding 'same' fits any window"
+        )
+    starts = np.arange(count, dtype=np.int64) * window.stride - window.before
+    first_tap = np.maximum(-(starts // window.dilation), 0)
+    end_tap = np.minimum(-((starts - n) // window.dilation), window.kernel_size)
+    padded_ends = np.minimum(-((starts - n - window.after) // window.dilation), window.kernel_size)
+    empty = np.flatnonzero(end_tap <= first_tap)
+    if len(empty):
+        raise ShapeError(
+            f"padding: got {window.before} before and {window.after} after axis {axis}, where window {empty[0]} then "
+            f"covers no pixel of the image's {n}; use less padding"
+        )
+    table = np.stack([starts + first_tap * window.dilation, end_tap - first_tap, first_tap], axis=1)
+    return PoolingAxis(table, padded_ends, window.kernel_size, window.stride, window.before, window.dilation)
+
+
+def _adaptive(n: int, count: int) -> PoolingAxis:
+    position = np.arange(count, dtype=np.int64)
+    first = position * n // count
+    taps = -(-(position + 1) * n // count) - first
+    return PoolingAxis(np.stack([first, taps, np.zeros_like(first)], axis=1), taps, 0)

@@ -1,0 +1,138 @@
+"""Pooling carried out: from a stack, its windows and a mode to a loop."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from convcli.errors import ShapeError
+from convcli.geometry import effective_kernel_size, is_integer
+from convcli.ops.arguments import Array, loop_dtype, result_dtype
+from convcli.ops.ordering import as_ordered, highest, lowest
+from convcli.ops.pooling_axes import PoolingAxis, adaptive_axes
+from convcli.ops.words import new_array, read_only
+
+if TYPE_CHECKING:
+    from convcli.loops.walk import Walk
+
+MODES = {
+    "max": "the largest value",
+    "average": "the mean",
+    "min": "the smallest value",
+    "weighted": "the mean with weights that fall with the distance from the window's centre",
+    "lp": "(sum of |value|**p) ** (1/p); p is 2",
+    "median": "the middle value, the lower one of two",
+    "stochastic": "a value drawn with a chance in proportion to it",
+}
+_ALIASES = {"avg": "average", "mean": "average", "maximum": "max", "minimum": "min"}
+# Bytes of a row that a thread works on at a time, so that it stays in the first-level cache.
+_TILE_BYTES = 8 * 1024
+# From this stride on, summing each window by itself beats summing, in vectors, at all the positions between.
+_FAR = 8
+
+Axes = tuple[PoolingAxis, ...]
+
+
+def resolve_mode(mode: str) -> str:
+    """One of `MODES`, in any case; raises `ShapeError` for others."""
+    word = str(mode).lower()
+    word = _ALIASES.get(word, word)
+    if word not in MODES:
+        raise ShapeError(f"mode: got {mode!r}, expected {', '.join(MODES)}")
+    return word
+
+
+def pool_stack(
+    source: Array, axes: tuple[PoolingAxis, ...], mode: str, count_include_pad: bool, p: float = 2.0, seed: int = 0
+) -> Array:
+    """Pool a stack (N, D, H, W, C): ``axes`` are the windows along the last of D, H and W."""
+    mode = resolve_mode(mode)
+    if count_include_pad and mode not in ("average", "weighted"):
+        raise ShapeError(f"count_include_pad: got True with mode {mode!r}, expected mode average or weighted")
+    axes = adaptive_axes(source.shape[1 : 4 - len(axes)], 1) + axes if len(axes) < 3 else axes
+    if mode in ("max", "min"):
+        return _extrema(source, axes, mode == "max")
+    if mode == "median":
+        return _medians(source, axes)
+    if mode == "stochastic":
+        return _drawn(source, axes, seed)
+    if mode == "lp" and not 0 < p < np.inf:
+        raise ShapeError(
+            f"p: got {p!r}, expected a number above 0 (its limit at infinity is mode 'max' of absolute values)"
+        )
+    return _sums(source, axes, mode, count_include_pad, float(p))
+
+
+def _extrema(source: Array, axes: Axes, largest: bool) -> Array:
+    from convcli.loops.extrema import pool_extrema
+
+    ordered, restore = as_ordered(source)
+    out = _result(source, axes, ordered.dtype)
+    walk = _walk(source, axes, axes[2].kernel_size, ordered.dtype.itemsize)
+    identity = (lowest if largest else highest)(ordered.dtype)
+    pool_extrema(_rows(ordered), _tables(axes), walk, identity, None if largest else True, _flat(out))
+    return restore(out)
+
+
+def _medians(source: Array, axes: Axes) -> Array:
+    from convcli.loops.selection import pool_medians
+
+    ordered, restore = as_ordered(source)
+    out = _result(source, axes, ordered.dtype)
+    dilations = tuple(axis.dilation for axis in axes)
+    pool_medians(_rows(ordered), _tables(axes), dilations, source.shape[4], _flat(out))
+    return restore(out)
+
+
+def _drawn(source: Array, axes: Axes, seed: int) -> Array:
+    from convcli.loops.selection import draw_positions
+
+    if not is_integer(seed) or not 0 <= seed < 2**64:
+        raise ShapeError(f"seed: got {seed!r}, expected an integer from 0 to 2**64 - 1")
+    positions = _result(source, axes, np.dtype(np.int64))
+    dilations = tuple(axis.dilation for axis in axes)
+    chances = source.astype(loop_dtype(source.dtype), copy=False)
+    draw_positions(_rows(chances), _tables(axes), dilations, source.shape[4], np.uint64(seed), _flat(positions))
+    return np.asarray(source.reshape(-1)[positions])
+
+
+def _sums(source: Array, axes: Axes, mode: str, count_padding: bool, p: float) -> Array:
+    from convcli.loops.sums import pool_sums
+
+    numbers = source.astype(loop_dtype(source.dtype), copy=False)
+    out = _result(source, axes, result_dtype(numbers.dtype))
+    weighted = mode == "weighted"
+    kernel = axes[2].kernel_size if axes[2].stride < _FAR else 0
+    walk = _walk(source, axes, kernel, 8)
+    weights = tuple(axis.weights(weighted) for axis in axes)
+    divisors = tuple(axis.divisors(weighted, count_padding) for axis in axes)
+    pool_sums(_rows(numbers), _tables(axes), weights, divisors, walk, p if mode == "lp" else 0.0, _flat(out))
+    return out.astype(result_dtype(source.dtype), copy=False)
+
+
+def _walk(source: Array, axes: Axes, kernel: int, itemsize: int) -> "Walk":
+    """Steps and tiles; ``kernel`` 0 stands for windows that go by their table, ``itemsize`` is a row buffer's."""
+    from convcli.loops.walk import Walk
+
+    width, channels = axes[2], source.shape[4]
+    cells = _TILE_BYTES // (channels * itemsize)
+    beyond = effective_kernel_size(width.kernel_size, width.dilation) - 1 if width.kernel_size else 0
+    # A tile should not be less than what hangs over it.
+    tile = max((cells - beyond) // width.stride, beyond // width.stride, 1)
+    z, y, x = (axis.dilation for axis in axes)
+    return Walk(channels, z, y, x, width.stride, width.before, kernel, tile)
+
+
+def _result(source: Array, axes: Axes, dtype: np.dtype[Any]) -> Array:
+    return new_array((source.shape[0], *(len(axis.table) for axis in axes), source.shape[4]), dtype)
+
+
+def _tables(axes: Axes) -> tuple[Array, ...]:
+    return tuple(axis.table for axis in axes)
+
+
+def _flat(array: Array) -> Array:
+    return array.reshape(*array.shape[:3], -1)
+
+
+def _rows(array: Array) -> Array:
+    return read_only(_flat(array))
