@@ -1,6 +1,7 @@
 """JPEG: quality kept, colour spaces right, metadata kept, truncation found."""
 
 import io
+import struct
 
 import numpy as np
 import pytest
@@ -223,3 +224,40 @@ def test_twelve_bits_are_refused():
     place = data.index(b"\xff\xc0") + 4
     with pytest.raises(ImageError, match="got a 12-bit lossy JPEG of 3 channels, expected an 8-bit lossy one"):
         read(io.BytesIO(data[:place] + b"\x0c" + data[place + 1 :]))
+
+
+def cmyk_profile():
+    """A minimal CMYK profile: every ink is grey, L falls to 0 with black and to a third for each of the other three."""
+    curve = bytes(range(256))
+    corners = [(c, m, y, k) for c in (0, 1) for m in (0, 1) for y in (0, 1) for k in (0, 1)]
+    lightness = [round(255 * (1 - (c + m + y) / 3) * (1 - k)) for c, m, y, k in corners]
+    matrix = struct.pack(">9i", 65536, 0, 0, 0, 65536, 0, 0, 0, 65536)
+    table = b"mft1" + bytes(4) + bytes([4, 3, 2, 0]) + matrix + curve * 4
+    table += b"".join(bytes([each, 128, 128]) for each in lightness) + curve * 3
+    start = 128 + 4 + 12
+    header = struct.pack(">I4sI4s4s4s", start + len(table), b"", 0x02400000, b"prtr", b"CMYK", b"Lab ")
+    header += struct.pack(">6H4s", 2020, 1, 1, 0, 0, 0, b"acsp") + bytes(28) + struct.pack(">3i", 63190, 65536, 54061)
+    return header.ljust(128, b"\0") + struct.pack(">I4sII", 1, b"A2B0", start, len(table)) + table
+
+
+@pytest.mark.parametrize("file_format", ["JPEG", "TIFF"])
+@pytest.mark.parametrize(("ink", "light"), [((0, 0, 0, 0), 255), ((0, 0, 0, 255), 0), ((255, 0, 0, 0), 160)])
+def test_cmyk_through_its_profile(file_format, ink, light):
+    stream = io.BytesIO()
+    options = {"quality": 100} if file_format == "JPEG" else {}
+    pixels = np.full((16, 16, 4), ink, np.uint8)
+    Pillow.frombytes("CMYK", (16, 16), pixels.tobytes()).save(
+        stream, file_format, icc_profile=cmyk_profile(), **options
+    )
+    image = read(io.BytesIO(stream.getvalue()))
+    assert np.abs(image.pixels.astype(int) - light).max() <= 3  # an L of 66.7 is 160 in sRGB
+    assert image.warnings == () and image.metadata.icc is None
+
+
+def test_cmyk_with_a_broken_profile_falls_back_and_says_so():
+    stream = io.BytesIO()
+    profile = cmyk_profile()[:300].ljust(400, b"\0")
+    Pillow.frombytes("CMYK", (16, 16), bytes(1024)).save(stream, "JPEG", icc_profile=profile)
+    image = read(io.BytesIO(stream.getvalue()))
+    assert (image.pixels == 255).all()
+    assert "its colour profile is unusable" in image.warnings[0]
