@@ -50,7 +50,20 @@ def replacing(target: Path, *, overwrite: bool) -> Iterator[IO[bytes]]:
 
 
 def check_target(target: Path, *, overwrite: bool) -> None:
-    """Refuse a target before any work is done for it; raises `ImageError` with the fix."""
+    """Refuse a target before any work is done for it.
+
+    Parameters
+    ----------
+    target:
+        The file that is going to be written.
+    overwrite:
+        Whether it may exist already.
+
+    Raises
+    ------
+    ImageError
+        If it exists, is protected, a folder or a device, or lies in a folder that does not exist.
+    """
     final = _resolve(target)
     try:
         exists, has_folder = os.path.lexists(final), final.parent.is_dir()

@@ -10,13 +10,16 @@ import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from convcli.errors import ImageError
 from convcli.images import exif
 from convcli.images.model import Decoded, Image, JpegSettings, Metadata, check_size
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as Picture
 
 DEFAULT_QUALITY = 95
 
@@ -96,7 +99,10 @@ def encode(image: Image, *, quality: int | None = None) -> bytes:
         options["quality"] = DEFAULT_QUALITY if quality is None else quality
     fallback = "4:2:0" if settings is None and options.get("quality", 100) < 90 else "4:4:4"
     options["subsampling"] = (settings.subsampling if settings else None) or fallback
-    options["progressive"] = settings is not None and settings.progressive
+    pixels = image.pixels[:, :, 0] if image.pixels.shape[2] == 1 else image.pixels
+    picture = Pillow.fromarray(pixels)
+    if settings is not None and settings.progressive:
+        options["progressive"] = _fits_progressively(picture, options)
     if metadata.dpi and all(0.5 <= each <= _MOST_DENSITY for each in metadata.dpi):
         options["dpi"] = metadata.dpi
     if metadata.icc:
@@ -110,10 +116,20 @@ def encode(image: Image, *, quality: int | None = None) -> bytes:
                 f"{_MOST_IN_A_MARKER - len(prefix)} in a JPEG; write PNG or TIFF, or drop it with --strip"
             )
         options[name] = prefix + content if name == "exif" else content
-    pixels = image.pixels[:, :, 0] if image.pixels.shape[2] == 1 else image.pixels
     stream = io.BytesIO()
-    Pillow.fromarray(pixels).save(stream, "JPEG", **options)
+    picture.save(stream, "JPEG", **options)
     return stream.getvalue()
+
+
+def _fits_progressively(picture: "Picture", options: dict[str, Any]) -> bool:
+    """Whether the picture fits the buffer in which Pillow makes a progressive JPEG: two bytes per pixel, or one.
+
+    Noise at a high quality does not, and is written in one pass instead: the same pixels, only in another order.
+    """
+    stream = io.BytesIO()
+    picture.save(stream, "JPEG", **options)
+    room = picture.width * picture.height * (2 if options.get("quality", 100) >= 95 else 1)
+    return stream.tell() * 1.1 + 4096 <= room
 
 
 def _read_markers(data: bytes) -> _Contents:

@@ -2,6 +2,7 @@
 
 import io
 import struct
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,10 +10,10 @@ from PIL import Image as Pillow
 from PIL import ImageCms, ImageOps, JpegImagePlugin
 
 from convcli.errors import ImageError
-from convcli.images import Image, Metadata, read, write
+from convcli.images import Image, JpegSettings, Metadata, read, write
 
 
-def photograph(height=48, width=64):
+def photograph(height=96, width=128):
     y, x = np.mgrid[:height, :width]
     return np.stack([x * 4 % 256, y * 5 % 256, (x + y) * 2 % 256], axis=2).astype(np.uint8)
 
@@ -115,20 +116,20 @@ def test_orientations_that_do_not_exist_change_nothing(orientation):
 def test_big_endian_exif():
     block = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"
     image = read(io.BytesIO(jpeg(exif=block)))
-    assert image.pixels.shape == (64, 48, 3)
+    assert image.pixels.shape == (128, 96, 3)
     assert image.metadata.exif == block[6:].replace(b"\x01\0\x06", b"\x01\0\x01")
 
 
 def test_exif_is_patched_not_rebuilt():
     """A maker's note keeps its place; width and height follow the pixels; the thumbnail goes."""
     block = orient(6, x010F="maker")
-    block.get_ifd(0x8769).update({0xA002: 64, 0xA003: 48, 0x927C: b"NOTE" * 50})
+    block.get_ifd(0x8769).update({0xA002: 128, 0xA003: 96, 0x927C: b"NOTE" * 50})
     data = jpeg(exif=block)
     place = block.tobytes().index(b"NOTENOTE")
     after = rewrite(data)
     assert after.info["exif"].index(b"NOTENOTE") == place
     nested = after.getexif().get_ifd(0x8769)
-    assert (nested[0xA002], nested[0xA003]) == (48, 64)
+    assert (nested[0xA002], nested[0xA003]) == (96, 128)
 
 
 def test_thumbnail_goes():
@@ -216,7 +217,7 @@ def test_a_complete_thumbnail_does_not_make_the_file_complete():
 
 
 def test_bytes_after_the_end_do_not_matter():
-    assert read(io.BytesIO(jpeg() + b"a film hides here")).pixels.shape == (48, 64, 3)
+    assert read(io.BytesIO(jpeg() + b"a film hides here")).pixels.shape == (96, 128, 3)
 
 
 def test_twelve_bits_are_refused():
@@ -261,3 +262,16 @@ def test_cmyk_with_a_broken_profile_falls_back_and_says_so():
     image = read(io.BytesIO(stream.getvalue()))
     assert (image.pixels == 255).all()
     assert "its colour profile is unusable" in image.warnings[0]
+
+
+@pytest.mark.parametrize("metadata", [Metadata(), Metadata(icc=bytes(16) + b"RGB " + bytes(150_000))])
+@pytest.mark.parametrize("size", [8, 64, 300])
+@pytest.mark.parametrize("quality", [None, 100, 90])
+def test_noise_in_a_progressive_jpeg(size, quality, metadata, capfd):
+    """Pillow's buffer for progressive files is too small for it, and libjpeg then complains on stderr."""
+    settings = JpegSettings(((1,) * 64,) * 3, "4:4:4", progressive=True)
+    noise = np.random.default_rng(0).integers(0, 256, (size, size, 3), dtype=np.uint8)
+    stream = io.BytesIO()
+    write(Image(noise, metadata=replace(metadata, jpeg=settings)), stream, format="jpeg", quality=quality)
+    assert read(io.BytesIO(stream.getvalue())).pixels.shape == noise.shape
+    assert capfd.readouterr() == ("", "")
