@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import shutil
 import sys
 import textwrap
@@ -10,6 +9,7 @@ from collections.abc import Iterator
 
 import click
 
+from convcli.cli import options
 from convcli.errors import KernelError
 from convcli.jobs.kernel import KernelDescription, aliases_of, describe, entry_as_dict, library
 from convcli.kernels import LIBRARY, Entry
@@ -21,24 +21,7 @@ LABEL = 12  # columns of the labels of `kernel show` and of the names of `kernel
 NAME = 17
 
 
-class _WrongSpec(click.ClickException):
-    """A SPEC that cannot be read: wrong usage, but the message says all that the help would."""
-
-    exit_code = 2
-
-
-class _MatrixCommand(click.Command):
-    """A command whose argument may be a matrix that starts with a minus sign: ``-1 0 1`` is no option."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Put what starts as a negative number behind ``--``, after which click looks for no options."""
-        matrices = [each for each in args if re.match(r"-\s*[0-9.]", each)]
-        if matrices and "--" not in args:
-            args = [each for each in args if each not in matrices] + ["--", *matrices]
-        return super().parse_args(ctx, args)
-
-
-@click.group(no_args_is_help=False)
+@click.group()
 def command() -> None:
     """List the kernel library; show one kernel as a matrix.
 
@@ -86,7 +69,7 @@ def list_command(as_json: bool) -> None:
     click.echo("Details of one: convcli kernel show NAME")
 
 
-@command.command("show", cls=_MatrixCommand)
+@command.command("show", cls=options.MatrixCommand)
 @click.argument("spec", metavar="SPEC")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document: weights, sum, factors and more.")
 def show_command(spec: str, as_json: bool) -> None:
@@ -106,7 +89,7 @@ def show_command(spec: str, as_json: bool) -> None:
     try:
         described = describe(spec)
     except KernelError as error:
-        raise _WrongSpec(str(error)) from error
+        raise options.WrongUsage(str(error)) from error
     if as_json:
         click.echo(json.dumps(described.as_dict()))
         return

@@ -19,9 +19,10 @@ def request_threads(threads: int | None) -> None:
 
 
 def prepare_loops(threads: int | None, on_first_compile: Callable[[], None]) -> None:
-    """Load numba, set the threads, and have the first compilation announced."""
+    """Load numba for the command line, set the threads, and have the first compilation announced."""
     from convcli.loops import compiler
 
+    compiler.forgo_linear_algebra()
     compiler.on_first_compile(on_first_compile)
     if threads is not None:
         compiler.set_threads(threads)

@@ -100,6 +100,22 @@ def set_threads(threads: int) -> None:
     numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
 
 
+def forgo_linear_algebra() -> None:
+    """Spare the process the import of scipy.linalg (0.1 s), which numba does only to learn whether it has a BLAS.
+
+    Our loops need none; others' might, so this is for processes that are ours: the command line's.
+    """
+    if "scipy.linalg" in sys.modules:
+        return
+    sys.modules["scipy.linalg"] = None  # type: ignore[assignment]
+    try:
+        import numba.np.arraymath  # noqa: F401
+    except ImportError:
+        pass
+    finally:
+        del sys.modules["scipy.linalg"]
+
+
 def threads() -> dict[str, str]:
     """How loops are spread over threads: how many they use, how many they could, and what runs them."""
 

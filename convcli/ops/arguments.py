@@ -56,8 +56,9 @@ def as_stack(image: Any, axes: int, *, keep_dtype: bool = False) -> Stack:
 
 def loop_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """The dtype in which loops read values of ``dtype`` without losing any."""
+    dtype = dtype.newbyteorder("=")
     if dtype in (np.uint8, np.uint16, np.float32, np.float64):
-        return dtype.newbyteorder("=")
+        return dtype
     if dtype.kind == "b":
         return np.dtype(np.uint8)
     return np.dtype(np.float32 if dtype.itemsize <= 2 else np.float64)
@@ -65,7 +66,7 @@ def loop_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
 
 def result_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """The dtype of computed results: float64 stays float64, all else becomes float32."""
-    return np.dtype(np.float64 if dtype == np.float64 else np.float32)
+    return np.dtype(np.float64 if dtype.newbyteorder("=") == np.float64 else np.float32)
 
 
 def as_weights(kernel: Any, axes: int) -> NDArray[np.float64]:

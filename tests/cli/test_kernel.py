@@ -159,7 +159,6 @@ def test_a_matrix_that_starts_with_a_minus_sign_is_no_option(convcli, matrix):
         (["show", "soble-x"], "did you mean sobel-x?"),
         (["show", "1 2; 3"], "kernel row 2 has 1 number, expected 2 as in row 1"),
         (["show", "nowhere.txt"], "kernel file nowhere.txt: no such file"),
-        ([], "Missing command"),
         (["show"], "Missing argument 'SPEC'"),
         (["show", "--jsn", "box"], "No such option '--jsn'"),
         (["show", "--jsn"], "No such option '--jsn'"),

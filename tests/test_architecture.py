@@ -1,0 +1,104 @@
+"""The house rules that a machine can hold: import direction, who may import what, file and function sizes."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "convcli"
+MODULES = sorted(path for path in PACKAGE.rglob("*.py") if "__pycache__" not in path.parts)
+
+# A room may import its own modules and those of lower rooms. Leaves may be imported by anyone and import leaves only.
+LEAVES = {"errors", "geometry", "kernels", "architectures"}
+ORDER = ["loops", "ops", "images", "datasets", "nn", "views", "jobs", "cli"]
+
+
+def room(module):
+    """The room of a dotted module name: ``convcli.ops.plan`` -> ``ops``."""
+    parts = module.split(".")
+    return parts[1] if len(parts) > 1 else ""
+
+
+def imports(path):
+    """Every (line, dotted name) a module imports, those inside functions too."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                submodule = PACKAGE.parent / (node.module or "").replace(".", "/") / f"{alias.name}.py"
+                yield node.lineno, f"{node.module}.{alias.name}" if submodule.exists() else node.module
+
+
+def name_of(path):
+    return ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_imports_run_one_way(path):
+    here = room(name_of(path))
+    if here in ("", "__main__"):
+        return
+    for line, name in imports(path):
+        there = room(name) if name.split(".")[0] == "convcli" else None
+        if there in (None, "", here, "errors"):
+            continue
+        allowed = LEAVES if here in LEAVES or there in LEAVES else set(ORDER[: ORDER.index(here)])
+        assert there in allowed, f"{path.name}:{line}: {here} imports {name}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_who_may_import_what(path):
+    here = room(name_of(path))
+    for line, name in imports(path):
+        library = name.split(".")[0]
+        if library in ("numba", "llvmlite"):
+            assert here == "loops", f"{path.name}:{line}: numba lives in loops only"
+        if library == "click":
+            assert here == "cli", f"{path.name}:{line}: click lives in cli only"
+        if library == "rich":
+            assert here in ("cli", "views"), f"{path.name}:{line}: rich is for showing"
+        assert library not in ("scipy", "torch", "cv2", "skimage") or "bench" in path.parts, f"{path.name}:{line}"
+        if here in ("geometry", "errors", "architectures"):
+            assert library not in ("numpy",), f"{path.name}:{line}: {here} is standard library only"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_only_the_command_line_prints(path):
+    calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+    printed = [node.lineno for node in calls if isinstance(node.func, ast.Name) and node.func.id == "print"]
+    assert not printed or room(name_of(path)) == "cli", f"{path.name}: prints in line {printed}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_modules_and_functions_stay_readable(path):
+    text = path.read_text()
+    assert text.count("\n") <= 450, f"{path.name}: {text.count(chr(10))} lines; does it hold two things?"
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef):
+            body = [each for each in node.body if not isinstance(each, ast.Expr)] or node.body
+            lines = (node.end_lineno or 0) - body[0].lineno
+            assert lines <= 70, f"{path.name}:{node.lineno}: {node.name} has {lines} lines"
+
+
+def test_prange_is_used_in_parallel_loops_only():
+    for path in (PACKAGE / "loops").glob("*.py"):
+        for function in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(function, ast.FunctionDef):
+                continue
+            inner = {
+                n
+                for f in ast.walk(function)
+                if isinstance(f, ast.FunctionDef) and f is not function
+                for n in ast.walk(f)
+            }
+            uses = any(isinstance(n, ast.Name) and n.id == "prange" for n in ast.walk(function) if n not in inner)
+            decorators = [ast.unparse(each) for each in function.decorator_list]
+            if uses:
+                assert "loop" in decorators, f"{path.name}: {function.name} uses prange but is not a parallel loop"
+
+
+def test_no_machine_path_is_in_the_project():
+    for path in [*MODULES, *Path(__file__).parent.rglob("*.py"), PACKAGE.parent / "README.md"]:
+        assert not re.search(r"/(home|root|Users)/\w", path.read_text().replace("Path.home", "")), path
