@@ -278,7 +278,7 @@ WRONG = [
         (1, 2, 5, 3),
         (3, 3, 3, 4),
         {},
-        "weight: spans 3 along spatial axis 0, expected at most x's 2 + 0 padded; padding",
+        "weight: spans 3 along spatial axis 0, expected at most x's 2 + 0 padded",
     ),
     ((1, 5, 5, 3), (3, 3, 3, 4), {"padding": "some"}, "padding: got 'some', expected valid, same, full"),
     ((1, 5, 5, 3), (3, 3, 3, 4), {"stride": 0}, "stride: got 0, expected an integer of at least 1"),
@@ -288,7 +288,7 @@ WRONG_TRANSPOSED = [
     (
         {"padding": 3},
         (2, 2, 3, 4),
-        "padding: got 3 + 3 along spatial axis 0, expected less than the 6 pixels it is cut",
+        "padding: got 3 + 3 along spatial axis 0, expected less than the 6 pixels it is",
     ),
     ({"output_padding": 1}, (2, 2, 3, 4), "output_padding: got 1, expected an integer from 0 to 0"),
     ({}, (2, 2, 3, 5), "weight: got shape (2, 2, 3, 5), expected 4 along its last axis: x has 4 channels"),

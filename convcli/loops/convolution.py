@@ -1,0 +1,390 @@
+"""Convolution layers on the register tiles: a pass forward, and the gradient of the weights.
+
+Forward, transposed and the gradient of the input are all a *pass*: output position ``j`` of an axis sums the taps ``t``
+at input positions ``START + j * STEP + t * TAP_STEP``, zero outside the input, and is stored at ``OUT_START + j *
+OUT_STEP``. Every image has three axes, the missing ones of size 1.
+
+The output is cut into *boxes* (images, planes, rows, columns). A box that looks over the input's edge first copies what
+it needs into a workspace, which stays in the second-level cache; other boxes read the input where it is. The filters
+are cut into *units*, one tile wide; packed weights and packed gradients lie unit by unit, each (steps, tile's width).
+"""
+
+from typing import Any, NamedTuple
+
+import numba
+import numpy as np
+from numba import prange
+
+from convcli.loops.compiler import loop
+from convcli.loops.product import FOLDED, LANES, ONE, ROWS, TWO, multiply, read_only
+
+# Columns of ``axes`` (3, 10), a row for each of depth, height and width; all integers.
+COUNT, BOX, START, STEP, TAPS, TAP_STEP, SIZE, OUT_START, OUT_STEP, OUT_SIZE = range(10)
+
+
+class Job(NamedTuple):
+    """What a pass is made of beside its axes; all integers."""
+
+    kind: int  # of tile: LANES, FOLDED, or TWO (with ONE where a single vector is left)
+    images: int
+    box_images: int
+    channels: int  # numbers of an input position
+    filters: int  # numbers of an output position
+    groups: int
+    lanes: int  # numbers of one vector
+    units: int
+    boxes: int
+    copies: bool  # boxes copy their input into the workspace
+    slab: int  # steps after which sums go to memory, so that the weights of a slab stay in the cache
+    room: int  # numbers of the workspace before the copied box
+
+
+class Numbers(NamedTuple):
+    """Scalars in the type of the sums."""
+
+    floor: Any  # results are not below: zero for ReLU, else minus infinity
+    lowest: Any  # minus infinity
+
+
+def threads() -> int:
+    """How many workspaces a loop can make use of now."""
+    return numba.get_num_threads()
+
+
+@loop(parallel=False)
+def _extent(axes, axis):
+    """Input positions under a whole box along one axis; arguments are already checked."""
+    return (axes[axis, BOX] - 1) * axes[axis, STEP] + (axes[axis, TAPS] - 1) * axes[axis, TAP_STEP] + 1
+
+
+@loop(parallel=False)
+def _source_sizes(axes, job):
+    """(D, H, W) of what the tiles read: the input or the workspace; arguments are already checked."""
+    if job.copies:
+        return _extent(axes, 0), _extent(axes, 1), _extent(axes, 2)
+    return axes[0, SIZE], axes[1, SIZE], axes[2, SIZE]
+
+
+@loop(parallel=False)
+def _fill_taps(axes, job, taps):
+    """Offsets of a unit's weights: each tap, each channel it reads; returns how many; arguments are already checked."""
+    _, height, width = _source_sizes(axes, job)
+    channels = 1 if job.kind == LANES else job.channels // job.groups
+    step = job.lanes if job.kind == FOLDED else 1
+    at = 0
+    for z in range(axes[0, TAPS]):
+        for y in range(axes[1, TAPS]):
+            for x in range(axes[2, TAPS]):
+                first = (z * axes[0, TAP_STEP] * height + y * axes[1, TAP_STEP]) * width + x * axes[2, TAP_STEP]
+                for channel in range(0, channels, step):
+                    taps[at] = first * job.channels + channel
+                    at += 1
+    for extra in range(ROWS):  # a last tile of fewer rows reads this many offsets all the same
+        taps[at + extra] = 0
+    return at
+
+
+@loop(parallel=False)
+def _fill_pixels(axes, job, sizes, pixels, places):
+    """Offsets of a box's pixels in the source and in the output, from its first; arguments are already checked."""
+    depth, height, width = _source_sizes(axes, job)
+    at = 0
+    for image in range(sizes[0]):
+        for z in range(sizes[1]):
+            for y in range(sizes[2]):
+                line = ((image * depth + z * axes[0, STEP]) * height + y * axes[1, STEP]) * width
+                place = (image * axes[0, OUT_SIZE] + z * axes[0, OUT_STEP]) * axes[1, OUT_SIZE] + y * axes[1, OUT_STEP]
+                place *= axes[2, OUT_SIZE]
+                for x in range(sizes[3]):
+                    pixels[at] = (line + x * axes[2, STEP]) * job.channels
+                    places[at] = (place + x * axes[2, OUT_STEP]) * job.filters
+                    at += 1
+    for extra in range(ROWS):
+        pixels[at + extra] = 0
+        places[at + extra] = 0
+    return at
+
+
+@loop(parallel=False)
+def _box_at(axes, job, box):
+    """First output (image, z, y, x) of a box and its sizes; arguments are already checked."""
+    boxes_x = -(-axes[2, COUNT] // axes[2, BOX])
+    boxes_y = -(-axes[1, COUNT] // axes[1, BOX])
+    boxes_z = -(-axes[0, COUNT] // axes[0, BOX])
+    x = box % boxes_x * axes[2, BOX]
+    y = box // boxes_x % boxes_y * axes[1, BOX]
+    z = box // (boxes_x * boxes_y) % boxes_z * axes[0, BOX]
+    image = box // (boxes_x * boxes_y * boxes_z) * job.box_images
+    sizes = (
+        min(job.box_images, job.images - image),
+        min(axes[0, BOX], axes[0, COUNT] - z),
+        min(axes[1, BOX], axes[1, COUNT] - y),
+        min(axes[2, BOX], axes[2, COUNT] - x),
+    )
+    return (image, z, y, x), sizes
+
+
+@loop(parallel=False)
+def _first_offsets(axes, job, first):
+    """Offsets of a box's first pixel in the source and in the output; arguments are already checked."""
+    source = first[0]
+    place = first[0]
+    for axis in range(3):
+        source = source * axes[axis, SIZE] + axes[axis, START] + first[axis + 1] * axes[axis, STEP]
+        place = place * axes[axis, OUT_SIZE] + axes[axis, OUT_START] + first[axis + 1] * axes[axis, OUT_STEP]
+    return (0 if job.copies else source * job.channels), place * job.filters
+
+
+@loop(parallel=False)
+def _copy_box(source, axes, job, first, sizes, room):
+    """Copy the input under a box of ``sizes`` outputs at ``first``, zero outside the input; checked arguments."""
+    depth, height, width = _extent(axes, 0), _extent(axes, 1), _extent(axes, 2)
+    top_z = axes[0, START] + first[1] * axes[0, STEP]
+    top_y = axes[1, START] + first[2] * axes[1, STEP]
+    top_x = axes[2, START] + first[3] * axes[2, STEP]
+    used_z = depth - (axes[0, BOX] - sizes[1]) * axes[0, STEP]
+    used_y = height - (axes[1, BOX] - sizes[2]) * axes[1, STEP]
+    used_x = width - (axes[2, BOX] - sizes[3]) * axes[2, STEP]
+    channels = job.channels
+    before = min(max(-top_x, 0), used_x) * channels
+    inside = max(min(axes[2, SIZE] - top_x, used_x) * channels, before)
+    for image in range(sizes[0]):
+        for z in range(used_z):
+            for y in range(used_y):
+                at = ((image * depth + z) * height + y) * width * channels
+                row = room[at : at + used_x * channels]
+                if 0 <= top_z + z < axes[0, SIZE] and 0 <= top_y + y < axes[1, SIZE]:
+                    line = ((first[0] + image) * axes[0, SIZE] + top_z + z) * axes[1, SIZE] + top_y + y
+                    start = (line * axes[2, SIZE] + top_x) * channels
+                    row[:before] = 0
+                    row[before:inside] = source[start + before : start + inside]
+                    row[inside:] = 0
+                else:
+                    row[:] = 0
+
+
+@loop(parallel=False)
+def _unit_at(job, unit):
+    """Kind, width of the tile, numbers wanted, and the unit's first channel, column and filter; checked arguments.
+
+    Columns count the numbers of one step of the packed weights, all units side by side.
+    """
+    lanes = job.lanes
+    if job.kind == LANES:
+        first = unit * lanes
+        return LANES, lanes, min(lanes, job.filters - first), first, first, first
+    group_channels, group_filters = job.channels // job.groups, job.filters // job.groups
+    if job.kind == FOLDED:
+        return FOLDED, lanes, 1, unit // group_filters * group_channels, unit * lanes, unit
+    panels = -(-group_filters // (2 * lanes))
+    group, panel = divmod(unit, panels)
+    first = panel * 2 * lanes
+    wanted = min(2 * lanes, group_filters - first)
+    column = group * -(-group_filters // lanes) * lanes + first
+    kind = TWO if wanted > lanes else ONE
+    return kind, kind * lanes, wanted, group * group_channels, column, group * group_filters + first
+
+
+@loop(parallel=False)
+def _multiply_rows(
+    unit, data, at, rows, first_row, end_row, steps, count, slab, weights, weights_at,
+    bias, bias_at, add, numbers, scratch, scratch_places, out, out_at, places,
+):  # fmt: skip
+    """Rows ``first_row`` to ``end_row`` of one unit, tile by tile; arguments are already checked.
+
+    A unit that wants fewer numbers than its tile is wide goes through ``scratch`` in one slab.
+    """
+    kind, width, wanted = unit
+    narrow = kind != FOLDED and wanted < width
+    slab = max(count, 1) if narrow else slab
+    target = scratch if narrow else out
+    target_at = 0 if narrow else out_at
+    for step in range(0, max(count, 1), slab):
+        length = min(slab, count - step)
+        floor = numbers.floor if step + length == count else numbers.lowest
+        for row in range(first_row, end_row, ROWS):
+            valid = min(ROWS, end_row - row)
+            if narrow and add:
+                for i in range(valid):
+                    for j in range(wanted):
+                        scratch[i * width + j] = out[out_at + places[row + i] + j]
+            multiply(
+                kind, data, at, rows, row, steps, step, length, weights, weights_at + step * width, width,
+                bias, bias_at, add or step > 0, floor, target, target_at,
+                scratch_places if narrow else places, 0 if narrow else row, valid,
+            )  # fmt: skip
+            if narrow:
+                for i in range(valid):
+                    for j in range(wanted):
+                        out[out_at + places[row + i] + j] = scratch[i * width + j]
+
+
+@loop
+def convolve(source, weights, bias, axes, job, numbers, workspaces, tables, out):
+    """One pass from ``source`` (N*D*H*W*C) into ``out`` (N*OD*OH*OW*O), flat; arguments are already checked.
+
+    ``weights`` and ``bias`` are packed. Each index of the parallel loop owns one of the ``workspaces`` (threads,
+    numbers) and ``tables`` (threads, 4, offsets), and a run of boxes with all their outputs.
+    """
+    workers = workspaces.shape[0]
+    for index in prange(workers):
+        worker = np.int64(index)  # unsigned from prange; mixed with signed integers it would become a float
+        first, end = job.boxes * worker // workers, job.boxes * (worker + 1) // workers
+        _convolve_boxes(source, weights, bias, axes, job, numbers, first, end, workspaces[worker], tables[worker], out)
+
+
+@loop(parallel=False)
+def _convolve_boxes(source, weights, bias, axes, job, numbers, first_box, end_box, workspace, table, out):
+    """Boxes ``first_box`` to ``end_box`` of a pass; arguments are already checked."""
+    pixels, places = table[0], table[1]
+    count = _fill_taps(axes, job, table[2])
+    taps = table[2, :count]
+    known = (-1, -1, -1, -1)
+    valid = 0
+    scratch, room = workspace[: job.room], workspace[job.room :]
+    scratch_places = np.empty(ROWS, np.int64)
+    data = read_only(room) if job.copies else source
+    for box in range(first_box, end_box):
+        first, sizes = _box_at(axes, job, box)
+        if sizes != known:
+            valid = _fill_pixels(axes, job, sizes, pixels, places)
+            known = sizes
+        if job.copies:
+            _copy_box(source, axes, job, first, sizes, room)
+        at, out_at = _first_offsets(axes, job, first)
+        for unit in range(job.units):
+            kind, width, wanted, channel, column, filter_ = _unit_at(job, unit)
+            for i in range(ROWS):
+                scratch_places[i] = i * width
+            _multiply_rows(
+                (kind, width, wanted), data, at + channel, pixels, 0, valid, taps, count, job.slab,
+                weights, column * count, bias, column, False, numbers,
+                scratch, scratch_places, out, out_at + filter_, places,
+            )  # fmt: skip
+
+
+@loop
+def weight_gradient(source, gradient, zeros, axes, job, numbers, parts, workspaces, tables, partial):
+    """Sums of source times gradient over the pixels of each part, in packed order; arguments are already checked.
+
+    ``source`` (N*D*H*W*C) and ``gradient`` (N*OD*OH*OW*O) are flat, ``partial`` is (chunks, packed weights). A part is
+    a chunk of boxes and a block of rows, (chunks, blocks) of them: the parts depend on the shapes alone, not on the
+    threads. Each index of the parallel loop owns one of the ``workspaces`` and ``tables``, and a run of parts.
+    """
+    workers = workspaces.shape[0]
+    chunks, blocks = parts
+    for index in prange(workers):
+        worker = np.int64(index)
+        first, end = chunks * blocks * worker // workers, chunks * blocks * (worker + 1) // workers
+        _weight_gradient_parts(
+            source, gradient, zeros, axes, job, numbers, parts, first, end, workspaces[worker], tables[worker], partial
+        )
+
+
+@loop(parallel=False)
+def _weight_gradient_parts(
+    source, gradient, zeros, axes, job, numbers, parts, first_part, end_part, workspace, table, partial
+):
+    """Parts ``first_part`` to ``end_part`` of a weight gradient; arguments are already checked."""
+    chunks, blocks = parts
+    pixels, places, taps, rows = table[0], table[1], table[2], table[3]
+    count = _fill_taps(axes, job, taps)
+    row_tiles = -(-count // ROWS)
+    known = (-1, -1, -1, -1)
+    valid = 0
+    panel, room = workspace[: job.room], workspace[job.room :]
+    data = read_only(room) if job.copies else source
+    for part in range(first_part, end_part):
+        chunk, block = divmod(part, blocks)
+        first_row = row_tiles * block // blocks * ROWS
+        end_row = min(row_tiles * (block + 1) // blocks * ROWS, count)
+        first_box, end_box = job.boxes * chunk // chunks, job.boxes * (chunk + 1) // chunks
+        for box in range(first_box, end_box):
+            first, sizes = _box_at(axes, job, box)
+            if sizes != known:
+                valid = _fill_pixels(axes, job, sizes, pixels, places)
+                known = sizes
+            if job.copies:
+                _copy_box(source, axes, job, first, sizes, room)
+            at, out_at = _first_offsets(axes, job, first)
+            for unit in range(job.units):
+                kind, width, wanted, channel, column, filter_ = _unit_at(job, unit)
+                for row in range(first_row, end_row):
+                    rows[row] = row * width
+                for i in range(valid):
+                    start = out_at + filter_ + places[i]
+                    panel[i * width : i * width + wanted] = gradient[start : start + wanted]
+                    panel[i * width + wanted : (i + 1) * width] = 0
+                _multiply_rows(
+                    (kind, width, width), data, at + channel, taps, first_row, end_row, pixels, valid, valid,
+                    panel, 0, zeros, 0, box > first_box, numbers,
+                    panel, rows, partial[chunk], column * count, rows,
+                )  # fmt: skip
+
+
+@loop
+def unpack(partial, job, count, out):
+    """Add up ``partial`` (chunks, packed), chunk by chunk in order, into ``out`` (K, O); arguments are already checked.
+
+    Each index of the parallel loop owns one row of ``out``.
+    """
+    chunks = partial.shape[0]
+    for index in prange(count):
+        row = np.int64(index)
+        for unit in range(job.units):
+            _, width, wanted, _, column, filter_ = _unit_at(job, unit)
+            start = column * count + row * width
+            target = out[row, filter_ : filter_ + wanted]
+            target[:] = partial[0, start : start + wanted]
+            for chunk in range(1, chunks):
+                target += partial[chunk, start : start + wanted]
+
+
+@loop
+def pack(weights, strides, bias, job, taps, channels, packed, packed_bias):
+    """Lay out flat weights and the bias (O) unit by unit; arguments are already checked.
+
+    ``strides`` are those of group, tap, channel and filter, in numbers. Each index of the parallel loop owns one unit;
+    columns beyond its filters become zero.
+    """
+    group_filters = job.filters // job.groups
+    by_group, by_tap, by_channel, by_filter = strides
+    for index in prange(job.units):
+        unit = np.int64(index)
+        kind, width, wanted, _, column, filter_ = _unit_at(job, unit)
+        first = filter_ // group_filters * by_group + filter_ % group_filters * by_filter
+        across = by_filter
+        if kind == LANES:
+            across = by_group
+        elif kind == FOLDED:
+            across = by_channel
+        step = width if kind == FOLDED else 1
+        numbers = width if kind == FOLDED else wanted
+        at = column * taps * (channels // step)
+        for tap in range(taps):
+            for channel in range(0, channels, step):
+                start = first + tap * by_tap + channel * by_channel
+                for j in range(numbers):
+                    packed[at + j] = weights[start + j * across]
+                for j in range(numbers, width):
+                    packed[at + j] = 0
+                at += width
+        for j in range(width):
+            packed_bias[column + j] = bias[filter_ + j] if j < wanted else 0
+
+
+@loop
+def bias_gradient(gradient, partial):
+    """Sums of ``gradient`` (pixels, O) over equal runs of pixels into ``partial`` (chunks, O); arguments are checked.
+
+    Each index of the parallel loop owns one run, and its row of ``partial``.
+    """
+    pixels, filters = gradient.shape
+    chunks = partial.shape[0]
+    for index in prange(chunks):
+        chunk = np.int64(index)
+        sums = partial[chunk]
+        sums[:] = 0
+        for pixel in range(pixels * chunk // chunks, pixels * (chunk + 1) // chunks):
+            for filter_ in range(filters):
+                sums[filter_] += gradient[pixel, filter_]

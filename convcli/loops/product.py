@@ -1,0 +1,243 @@
+"""The register tiles of the convolution layers: with `tile`, all vector instructions of this package, and a naive twin.
+
+A tile computes ``ROWS`` rows of sums at once. Row ``i`` of step ``k`` reads ``source[at + rows[i] + steps[k]]``: two
+tables of offsets describe any convolution, so windows are never copied into a matrix. A forward pass has a row per
+output pixel and a step per weight; the gradient of the weights has a row per weight and a step per pixel. There are
+four kinds:
+
+=========  ==============================================================  ===================================
+kind       one step                                                        used for
+=========  ==============================================================  ===================================
+``ONE``    one number of each row times one vector of weights              a last, odd vector of filters
+``TWO``    one number of each row times two vectors of weights             all other filters
+``LANES``  one vector of each row times one vector of weights, by lane     depthwise convolution
+``FOLDED`` the same, and in the end the lanes of a row are added up        very few filters, many channels
+=========  ==============================================================  ===================================
+
+Eight rows by two vectors was as fast as six by four (113 of 118 GFLOP/s on one Zen 4 core), and suits any number of
+filters; beyond nine rows LLVM runs out of integer registers for the row pointers and spills vectors (78 GFLOP/s).
+
+A sum is a chain of fused multiply-adds in the order of the steps, begun at zero. `FOLDED` alone depends on the host's
+vector width; nothing depends on how rows were cut into tiles.
+"""
+
+import llvmlite.binding as llvm
+import numba
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from convcli.loops.tile import VECTOR_BYTES
+
+ONE, TWO, LANES, FOLDED = 1, 2, 3, 4
+
+
+def _rows() -> int:
+    """Rows whose sums stay in registers: 16 sums of 32 registers, or 12 of 16."""
+    many = llvm.get_host_cpu_features().get("avx512f") or "aarch64" in llvm.get_process_triple()
+    return 8 if many else 6
+
+
+ROWS = _rows()  # a table of row offsets must be this much longer than what is wanted
+
+
+def lanes_of(dtype) -> int:
+    """Numbers of ``dtype`` in one vector."""
+    return VECTOR_BYTES // np.dtype(dtype).itemsize
+
+
+def _multiply_naive(
+    kind, source, at, rows, row, steps, step, count, weights, weights_at, stride,
+    base, base_at, add, floor, out, out_at, out_rows, out_row, valid,
+):  # fmt: skip
+    """The tile, readable and slow: each product and each sum is rounded, where the tile rounds once."""
+    lanes = lanes_of(source.dtype)
+    width = lanes * (kind if kind in (ONE, TWO) else 1)
+    for i in range(valid):
+        sums = np.zeros(width, source.dtype)
+        for k in range(count):
+            number = at + rows[row + i] + steps[step + k]
+            factor = source[number] if kind in (ONE, TWO) else source[number : number + lanes]
+            sums += factor * weights[weights_at + k * stride : weights_at + k * stride + width]
+        if kind == FOLDED:
+            sums = sums.sum(keepdims=True)
+        first = out_at + out_rows[out_row + i]
+        before = out[first : first + sums.size] if add else base[base_at : base_at + sums.size]
+        total = sums + before
+        out[first : first + sums.size] = np.where(total < floor, floor, total)
+
+
+class _Builder:
+    """Writes one tile as LLVM IR for one kind and one element type."""
+
+    def __init__(self, builder, kind, element_bits):
+        self.ir = builder
+        self.kind = kind
+        self.vectors = 2 if kind == TWO else 1
+        self.element = ir.FloatType() if element_bits == 32 else ir.DoubleType()
+        self.bytes = element_bits // 8
+        self.lanes = VECTOR_BYTES // self.bytes
+        self.vector = ir.VectorType(self.element, self.lanes)
+        self.int64 = ir.IntType(64)
+        self.module = builder.function.module
+        name = f"llvm.fmuladd.v{self.lanes}f{element_bits}"
+        signature = ir.FunctionType(self.vector, [self.vector] * 3)
+        self.multiply_add = self.module.globals.get(name) or ir.Function(self.module, signature, name)
+
+    def number(self, value):
+        return ir.Constant(self.int64, value)
+
+    def at(self, pointer, index):
+        return self.ir.gep(pointer, [index])
+
+    def shuffle(self, vector, order):
+        mask = ir.Constant(ir.VectorType(ir.IntType(32), len(order)), order)
+        return self.ir.shuffle_vector(vector, ir.Constant(vector.type, ir.Undefined), mask)
+
+    def splat(self, scalar):
+        first = self.ir.insert_element(ir.Constant(self.vector, ir.Undefined), scalar, ir.Constant(ir.IntType(32), 0))
+        return self.shuffle(first, [0] * self.lanes)
+
+    def load_vector(self, pointer):
+        return self.ir.load(self.ir.bitcast(pointer, self.vector.as_pointer()), align=self.bytes)
+
+    def store_vector(self, value, pointer):
+        self.ir.store(value, self.ir.bitcast(pointer, self.vector.as_pointer()), align=self.bytes)
+
+    def sums(self, source, rows, steps, count, weights, stride):
+        """The loop over the steps; returns the sums, a list of vectors for each row."""
+        build = self.ir
+        pointers = [self.at(source, build.load(self.at(rows, self.number(i)))) for i in range(ROWS)]
+        before, head, done = build.block, build.append_basic_block("step"), build.append_basic_block("done")
+        nothing = ir.Constant(self.vector, [0.0] * self.lanes)
+        build.cbranch(build.icmp_signed(">", count, self.number(0)), head, done)
+        build.position_at_end(head)
+        step, weight = build.phi(self.int64), build.phi(weights.type)
+        step.add_incoming(self.number(0), before)
+        weight.add_incoming(weights, before)
+        running = [[build.phi(self.vector) for _ in range(self.vectors)] for _ in range(ROWS)]
+        offset = build.load(self.at(steps, step))
+        factors = [self.load_vector(self.at(weight, self.number(j * self.lanes))) for j in range(self.vectors)]
+        updated = []
+        for pointer, held in zip(pointers, running, strict=True):
+            place = self.at(pointer, offset)
+            read = self.splat(build.load(place)) if self.kind in (ONE, TWO) else self.load_vector(place)
+            updated.append([build.call(self.multiply_add, [read, f, s]) for f, s in zip(factors, held, strict=True)])
+        next_step = build.add(step, self.number(1))
+        step.add_incoming(next_step, head)
+        weight.add_incoming(self.at(weight, stride), head)
+        branch = build.cbranch(build.icmp_signed("<", next_step, count), head, done)
+        # Unrolled, LLVM hoists the next step's loads and spills the sums.
+        once = self.module.add_metadata(["llvm.loop.unroll.disable"])
+        branch.set_metadata("llvm.loop", self.module.add_metadata([once, once]))
+        build.position_at_end(done)
+        final = [[build.phi(self.vector) for _ in row] for row in running]
+        for row in range(ROWS):
+            for j in range(self.vectors):
+                for phi in (running[row][j], final[row][j]):
+                    phi.add_incoming(nothing, before)
+                    phi.add_incoming(updated[row][j], head)
+        return final
+
+    def store(self, sums, base, add, floor, out, out_rows, valid):
+        """Write the first ``valid`` rows: what was there, or the base, plus the sums, not below the floor."""
+        build = self.ir
+        folded = self.kind == FOLDED
+        low = floor if folded else self.splat(floor)
+        for i, row in enumerate(sums):
+            with build.if_then(build.icmp_signed("<", self.number(i), valid)):
+                target = self.at(out, build.load(self.at(out_rows, self.number(i))))
+                before = build.select(add, target, base)
+                for j, value in enumerate(row):
+                    shift = self.number(j * self.lanes)
+                    place = self.at(before, shift)
+                    if folded:
+                        total = build.fadd(self.fold(value), build.load(place))
+                    else:
+                        total = build.fadd(value, self.load_vector(place))
+                    total = build.select(build.fcmp_ordered("<", total, low), low, total)
+                    if folded:
+                        build.store(total, target)
+                    else:
+                        self.store_vector(total, self.at(target, shift))
+
+    def fold(self, vector):
+        """The sum of a vector's lanes, halves first."""
+        count = self.lanes
+        while count > 1:
+            count //= 2
+            low = self.shuffle(vector, list(range(count)))
+            high = self.shuffle(vector, list(range(count, 2 * count)))
+            vector = self.ir.fadd(low, high)
+        return self.ir.extract_element(vector, ir.Constant(ir.IntType(32), 0))
+
+
+@intrinsic
+def _multiply_vectors(
+    typing_context, kind, source, at, rows, row, steps, step, count, weights, weights_at, stride,
+    base, base_at, add, floor, out, out_at, out_rows, out_row, valid,
+):  # fmt: skip
+    """`_multiply_naive` in registers; reads ``ROWS`` row offsets, however few are valid."""
+    index = types.intp
+    signature = types.void(
+        index, source, index, rows, index, steps, index, index, weights, index, index,
+        base, index, types.boolean, source.dtype, out, index, out_rows, index, index,
+    )  # fmt: skip
+
+    def generate(context, builder, signature, arguments):
+        values = [
+            context.make_array(one)(context, builder, value).data if isinstance(one, types.Array) else value
+            for one, value in zip(signature.args, arguments, strict=True)
+        ]
+        (kind, source, at, rows, row, steps, step, count, weights, weights_at, stride,
+         base, base_at, add, floor, out, out_at, out_rows, out_row, valid) = values  # fmt: skip
+        add = builder.icmp_signed("!=", add, ir.Constant(add.type, 0))
+        source, rows, steps, weights, base, out, out_rows = (
+            builder.gep(pointer, [first])
+            for pointer, first in (
+                (source, at), (rows, row), (steps, step), (weights, weights_at),
+                (base, base_at), (out, out_at), (out_rows, out_row),
+            )
+        )  # fmt: skip
+        end = builder.append_basic_block("end")
+        switch = builder.switch(kind, end)
+        for which in (ONE, TWO, LANES, FOLDED):
+            block = builder.append_basic_block(f"kind{which}")
+            switch.add_case(ir.Constant(kind.type, which), block)
+            builder.position_at_end(block)
+            maker = _Builder(builder, which, signature.args[1].dtype.bitwidth)
+            sums = maker.sums(source, rows, steps, count, weights, stride)
+            maker.store(sums, base, add, floor, out, out_rows, valid)
+            builder.branch(end)
+        builder.position_at_end(end)
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+@intrinsic
+def _read_only(typing_context, array):
+    """The same array under its read-only type, so that a loop is compiled once for both."""
+    return array.copy(readonly=True)(array), lambda context, builder, signature, arguments: _borrow(
+        context, builder, signature, arguments[0]
+    )
+
+
+def _borrow(context, builder, signature, value):
+    context.nrt.incref(builder, signature.return_type, value)
+    return value
+
+
+if numba.config.DISABLE_JIT:
+    multiply = _multiply_naive
+
+    def read_only(array):
+        """The array itself."""
+        return array
+
+else:
+    multiply = _multiply_vectors
+    read_only = _read_only
+
+multiply_twin = _multiply_naive  # for tests

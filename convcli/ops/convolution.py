@@ -1,0 +1,401 @@
+"""Convolution layers as array functions: check, ask the geometry, run a pass."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from convcli.errors import ShapeError
+from convcli.geometry import PaddingSpec, TransposedWindow, Window, is_integer, transposed_windows_of, windows_of
+from convcli.ops.arguments import Array, result_dtype
+from convcli.ops.convolution_passes import conv_forward, conv_input_gradient
+
+Counts = int | Sequence[int]
+
+_SPATIAL = {1: "W", 2: "H, W", 3: "D, H, W"}
+_KERNEL = {1: "KW", 2: "KH, KW", 3: "KD, KH, KW"}
+
+
+def conv1d(
+    x: Any,
+    weight: Any,
+    bias: Any = None,
+    *,
+    stride: Counts = 1,
+    padding: PaddingSpec = "valid",
+    dilation: Counts = 1,
+    groups: int = 1,
+) -> Array:
+    """Apply a convolution layer to series: `conv2d` with one spatial axis.
+
+    ``out[n, x, o] = bias[o] + sum over i, c of weight[i, c, o] * padded[n, stride*x + dilation*i, c]``
+
+    Parameters
+    ----------
+    x : array_like
+        (N, W, C).
+    weight : array_like
+        (KW, C/groups, O).
+    bias, stride, padding, dilation, groups
+        As in `conv2d`.
+
+    Returns
+    -------
+    ndarray
+        (N, OW, O).
+
+    Raises
+    ------
+    ShapeError
+        As in `conv2d`.
+
+    Examples
+    --------
+    >>> conv1d([[[1], [2], [4]]], [[[1]], [[-1]]])
+    array([[[-1.],
+            [-2.]]], dtype=float32)
+    """
+    return _convolution(x, weight, bias, 1, stride, padding, dilation, groups)
+
+
+def conv2d(
+    x: Any,
+    weight: Any,
+    bias: Any = None,
+    *,
+    stride: Counts = 1,
+    padding: PaddingSpec = "valid",
+    dilation: Counts = 1,
+    groups: int = 1,
+) -> Array:
+    """Apply a convolution layer to images: each filter is cross-correlated with all channels of its group.
+
+    ``out[n, y, x, o] = bias[o]
+    + sum over i, j, c of weight[i, j, c, o] * padded[n, stride*y + dilation*i, stride*x + dilation*j, c]``
+
+    where ``c`` runs over the channels of filter ``o``'s group, and the padding is zero.
+
+    Parameters
+    ----------
+    x : array_like
+        (N, H, W, C) of floats or integers.
+    weight : array_like
+        (KH, KW, C/groups, O), converted to the result's dtype.
+    bias : array_like, optional
+        (O,): added to each filter's map.
+    stride, dilation : int or (int, int)
+        Steps between windows and between taps, in pixels; 1 is dense.
+    padding : str, int or sequence
+        ``"valid"``, ``"same"`` (output ``ceil(n / stride)``, the odd pixel goes to the end), ``"full"``, an integer,
+        one per axis, or (before, after) per axis.
+    groups : int
+        Channels and filters are cut into so many parts, which do not see each other; ``groups=C`` is depthwise.
+
+    Returns
+    -------
+    ndarray
+        (N, OH, OW, O); float64 for float64 ``x``, float32 for all others. The bits do not depend on the number of
+        threads.
+
+    Raises
+    ------
+    ShapeError
+        If a rank, size, dtype or count is not as above, if the groups do not divide, or if no window fits.
+
+    Examples
+    --------
+    >>> x = [[[[1], [2]], [[3], [4]]]]
+    >>> conv2d(x, np.ones((2, 2, 1, 2)), [0, 10]).tolist()
+    [[[[10.0, 20.0]]]]
+    """
+    return _convolution(x, weight, bias, 2, stride, padding, dilation, groups)
+
+
+def conv3d(
+    x: Any,
+    weight: Any,
+    bias: Any = None,
+    *,
+    stride: Counts = 1,
+    padding: PaddingSpec = "valid",
+    dilation: Counts = 1,
+    groups: int = 1,
+) -> Array:
+    """Apply a convolution layer to volumes or clips: `conv2d` with three spatial axes.
+
+    ``out[n, z, y, x, o] = bias[o] + sum over h, i, j, c of weight[h, i, j, c, o]
+    * padded[n, stride*z + dilation*h, stride*y + dilation*i, stride*x + dilation*j, c]``
+
+    Parameters
+    ----------
+    x : array_like
+        (N, D, H, W, C).
+    weight : array_like
+        (KD, KH, KW, C/groups, O).
+    bias, stride, padding, dilation, groups
+        As in `conv2d`, with three numbers where it has two.
+
+    Returns
+    -------
+    ndarray
+        (N, OD, OH, OW, O).
+
+    Raises
+    ------
+    ShapeError
+        As in `conv2d`.
+
+    Examples
+    --------
+    >>> conv3d(np.ones((1, 3, 3, 3, 1)), np.ones((3, 3, 3, 1, 1))).item()
+    27.0
+    """
+    return _convolution(x, weight, bias, 3, stride, padding, dilation, groups)
+
+
+def conv_transpose1d(
+    x: Any,
+    weight: Any,
+    bias: Any = None,
+    *,
+    stride: Counts = 1,
+    padding: PaddingSpec = 0,
+    output_padding: Counts = 0,
+    dilation: Counts = 1,
+    groups: int = 1,
+) -> Array:
+    """Apply a transposed convolution layer to series: `conv_transpose2d` with one spatial axis.
+
+    ``out[n, stride*x + dilation*i - before, o] += weight[i, o, c] * x[n, x, c]``
+
+    Parameters
+    ----------
+    x : array_like
+        (N, W, C).
+    weight : array_like
+        (KW, O/groups, C).
+    bias, stride, padding, output_padding, dilation, groups
+        As in `conv_transpose2d`.
+
+    Returns
+    -------
+    ndarray
+        (N, OW, O).
+
+    Raises
+    ------
+    ShapeError
+        As in `conv_transpose2d`.
+
+    Examples
+    --------
+    >>> conv_transpose1d([[[1], [2]]], [[[1]], [[1]], [[1]]], stride=2).ravel().tolist()
+    [1.0, 1.0, 3.0, 2.0, 2.0]
+    """
+    return _transposed(x, weight, bias, 1, stride, padding, output_padding, dilation, groups)
+
+
+def conv_transpose2d(
+    x: Any,
+    weight: Any,
+    bias: Any = None,
+    *,
+    stride: Counts = 1,
+    padding: PaddingSpec = 0,
+    output_padding: Counts = 0,
+    dilation: Counts = 1,
+    groups: int = 1,
+) -> Array:
+    """Apply a transposed convolution layer to images: each pixel lays down its filters, ``stride`` apart, added up.
+
+    ``out[n, stride*y + dilation*i - before, stride*x + dilation*j - before, o] += weight[i, j, o, c] * x[n, y, x, c]``
+
+    It is the gradient of `conv2d` with respect to its input, with the same weights: O are that convolution's channels
+    and C its filters.
+
+    Parameters
+    ----------
+    x : array_like
+        (N, H, W, C) of floats or integers.
+    weight : array_like
+        (KH, KW, O/groups, C), the layout of the convolution that is transposed.
+    bias : array_like, optional
+        (O,): added to each map of the result.
+    stride, dilation : int or (int, int)
+        Steps between the windows in the output and between their taps, in pixels.
+    padding : str, int or sequence
+        Pixels cut from the full result: an integer, one per axis, or (before, after) per axis. The words mean the
+        padding of the transposed convolution: ``"valid"`` cuts nothing, ``"same"`` leaves ``n * stride`` pixels.
+    output_padding : int or (int, int)
+        Pixels added at the end of each axis, fewer than the stride or the dilation: which of the sizes that the
+        convolution would map to ``n``.
+    groups : int
+        As in `conv2d`.
+
+    Returns
+    -------
+    ndarray
+        (N, OH, OW, O) with ``OH = (H - 1)*stride + dilation*(KH - 1) + 1 - before - after + output_padding``; float64
+        for float64 ``x``, float32 for all others.
+
+    Raises
+    ------
+    ShapeError
+        If a rank, size, dtype or count is not as above, if the groups do not divide, or if everything is cut away.
+
+    Examples
+    --------
+    >>> conv_transpose2d(np.ones((1, 2, 2, 1)), np.ones((2, 2, 1, 1)))[0, :, :, 0].tolist()
+    [[1.0, 2.0, 1.0], [2.0, 4.0, 2.0], [1.0, 2.0, 1.0]]
+    """
+    return _transposed(x, weight, bias, 2, stride, padding, output_padding, dilation, groups)
+
+
+def conv_transpose3d(
+    x: Any,
+    weight: Any,
+    bias: Any = None,
+    *,
+    stride: Counts = 1,
+    padding: PaddingSpec = 0,
+    output_padding: Counts = 0,
+    dilation: Counts = 1,
+    groups: int = 1,
+) -> Array:
+    """Apply a transposed convolution layer to volumes or clips: `conv_transpose2d` with three spatial axes.
+
+    ``out[n, stride*z + dilation*h - before, ..., o] += weight[h, i, j, o, c] * x[n, z, y, x, c]``
+
+    Parameters
+    ----------
+    x : array_like
+        (N, D, H, W, C).
+    weight : array_like
+        (KD, KH, KW, O/groups, C).
+    bias, stride, padding, output_padding, dilation, groups
+        As in `conv_transpose2d`, with three numbers where it has two.
+
+    Returns
+    -------
+    ndarray
+        (N, OD, OH, OW, O).
+
+    Raises
+    ------
+    ShapeError
+        As in `conv_transpose2d`.
+
+    Examples
+    --------
+    >>> conv_transpose3d(np.ones((1, 1, 1, 1, 1)), np.ones((2, 2, 2, 1, 1)), stride=2).shape
+    (1, 2, 2, 2, 1)
+    """
+    return _transposed(x, weight, bias, 3, stride, padding, output_padding, dilation, groups)
+
+
+def _convolution(
+    x: Any,
+    weight: Any,
+    bias: Any,
+    axes: int,
+    stride: Counts,
+    padding: PaddingSpec,
+    dilation: Counts,
+    groups: int,
+) -> Array:
+    array, weights = _arrays(x, weight, axes, "C/groups, O")
+    _check_channels(array, weights, groups, weights.shape[-1], weights.shape[-2], "filters")
+    sizes = array.shape[1:-1]
+    windows = windows_of(sizes, weights.shape[:-2], stride=stride, padding=padding, dilation=dilation)
+    for axis, (window, n) in enumerate(zip(windows, sizes, strict=True)):
+        if window.output(n) < 1:
+            raise ShapeError(
+                f"weight: spans {window.effective} along spatial axis {axis}, expected at most x's "
+                f"{n} + {window.before + window.after} padded; padding 'same' fits any kernel"
+            )
+    return conv_forward(array, weights, _bias(bias, weights.shape[-1], array.dtype), windows, groups)
+
+
+def _transposed(
+    x: Any,
+    weight: Any,
+    bias: Any,
+    axes: int,
+    stride: Counts,
+    padding: PaddingSpec,
+    output_padding: Counts,
+    dilation: Counts,
+    groups: int,
+) -> Array:
+    array, weights = _arrays(x, weight, axes, "O/groups, C")
+    filters = weights.shape[-2] * (groups if is_integer(groups) else 1)
+    _check_channels(array, weights, groups, filters, weights.shape[-1], "channels of weight")
+    windows = transposed_windows_of(
+        array.shape[1:-1], weights.shape[:-2], stride=stride, padding=padding, dilation=dilation,
+        output_padding=None if is_integer(output_padding) and output_padding == 0 else output_padding,
+    )  # fmt: skip
+    sizes = tuple(window.output(n) for window, n in zip(windows, array.shape[1:-1], strict=True))
+    for axis, (window, n) in enumerate(zip(windows, array.shape[1:-1], strict=True)):
+        if window.output(n) < 1:
+            whole = (n - 1) * window.stride + window.effective + window.output_padding
+            raise ShapeError(
+                f"padding: got {window.before} + {window.after} along spatial axis {axis}, "
+                f"expected less than the {whole} pixels it is cut from"
+            )
+    return conv_input_gradient(
+        array, weights, sizes, _untransposed(windows), groups, bias=_bias(bias, filters, array.dtype)
+    )
+
+
+def _untransposed(windows: Sequence[TransposedWindow]) -> tuple[Window, ...]:
+    return tuple(Window(w.kernel_size, w.stride, w.before, w.after, w.dilation) for w in windows)
+
+
+def _arrays(x: Any, weight: Any, axes: int, last: str) -> tuple[Array, Array]:
+    """Both arrays, C-contiguous and of the result's dtype, once their ranks, sizes and dtypes are right."""
+    layouts = {"x": f"(N, {_SPATIAL[axes]}, C)", "weight": f"({_KERNEL[axes]}, {last})"}
+    arrays = []
+    for name, value in (("x", x), ("weight", weight)):
+        array = _real(name, value, layouts[name])
+        if array.ndim != axes + 2:
+            batch = name == "x" and array.ndim == axes + 1
+            fix = "; x[None] adds the batch axis" if batch else ""
+            raise ShapeError(f"{name}: got shape {array.shape}, expected {layouts[name]}{fix}")
+        if 0 in array.shape:
+            raise ShapeError(f"{name}: got shape {array.shape}, expected at least one element along every axis")
+        arrays.append(array)
+    dtype = result_dtype(arrays[0].dtype)
+    return np.ascontiguousarray(arrays[0], dtype), np.ascontiguousarray(arrays[1], dtype)
+
+
+def _real(name: str, value: Any, layout: str) -> Array:
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise ShapeError(f"{name}: got rows of different lengths, expected a full array {layout}") from None
+    if array.dtype.kind not in "buif":
+        raise ShapeError(f"{name}: got dtype {array.dtype}, expected real numbers")
+    return array
+
+
+def _check_channels(x: Array, weight: Array, groups: int, divided: int, channels: int, divided_name: str) -> None:
+    """Check the groups and the channels: a convolution's weights have C/groups of them, a transposed one's C."""
+    total = x.shape[-1]
+    transposed = divided_name != "filters"
+    if not is_integer(groups) or groups < 1 or total % groups or (not transposed and divided % groups):
+        both = f"x's {total} channels" + ("" if transposed else f" and weight's {divided} filters")
+        raise ShapeError(f"groups: got {groups!r}, expected an integer that divides {both}")
+    expected = total if transposed else total // groups
+    if channels != expected:
+        place = "last" if transposed else "last but one"
+        why = f"x has {total} channels" + (f" in {groups} groups" if groups > 1 and not transposed else "")
+        raise ShapeError(f"weight: got shape {weight.shape}, expected {expected} along its {place} axis: {why}")
+
+
+def _bias(bias: Any, filters: int, dtype: np.dtype[Any]) -> Array | None:
+    if bias is None:
+        return None
+    array = _real("bias", bias, "(O,)")
+    if array.shape != (filters,):
+        raise ShapeError(f"bias: got shape {array.shape}, expected ({filters},): one number per filter")
+    return np.ascontiguousarray(array, dtype)

@@ -1,0 +1,167 @@
+"""Convolution layers on checked arrays: forward, and the gradients of input, weights and bias. What the engine calls.
+
+Arrays are (N, *spatial, C), weights (*kernel, C/groups, O), of one, two or three spatial axes, all C-contiguous and of
+one dtype, float32 or float64. One `convcli.geometry.Window` for each spatial axis says how it is walked.
+
+A transposed convolution is the input gradient of the convolution with its windows; its own input gradient is that
+convolution forward, and the gradient of its weights is `conv_weight_gradient` with its two arrays changed over.
+
+Every result has the same bits at any number of threads.
+"""
+
+from collections.abc import Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from convcli.geometry import Window
+from convcli.ops.arguments import Array
+from convcli.ops.convolution_plan import PassAxis, Plan, forward_axes, gradient_axes, parts_of, plan_pass
+
+# Runs of pixels that are summed by themselves for the gradient of a bias: never the number of threads.
+_BIAS_CHUNKS = 16
+
+
+def conv_forward(
+    x: Array,
+    weight: Array,
+    bias: Array | None,
+    windows: Sequence[Window],
+    groups: int = 1,
+    *,
+    relu: bool = False,
+    sizes: Sequence[int] | None = None,
+    out: Array | None = None,
+) -> Array:
+    """Cross-correlate, add the bias and, if wanted, cut off at zero, in one pass over the output (N, *out spatial, O).
+
+    ``sizes`` are the output's, where there are not as many windows as fit: the gradient of a transposed convolution.
+    """
+    axes = forward_axes(_three(windows), _three_sizes(x), sizes and (1,) * (3 - len(sizes)) + tuple(sizes))
+    if out is None:
+        out = np.empty((x.shape[0], *(axis.outputs for axis in axes[3 - len(windows) :]), weight.shape[-1]), x.dtype)
+    _run(x, _volume_kernel(weight), bias, axes, groups, out, transposed=False, relu=relu)
+    return out
+
+
+def conv_input_gradient(
+    gradient: Array,
+    weight: Array,
+    sizes: Sequence[int],
+    windows: Sequence[Window],
+    groups: int = 1,
+    *,
+    bias: Array | None = None,
+    relu: bool = False,
+    out: Array | None = None,
+) -> Array:
+    """The gradient of a layer's input (N, *sizes, C), given that of its output: the transposed convolution.
+
+    ``bias`` (C) and ``relu`` are for the transposed convolution as a layer of its own.
+    """
+    channels = weight.shape[-2] * groups
+    if out is None:
+        out = np.empty((gradient.shape[0], *sizes, channels), gradient.dtype)
+    volume = out.reshape(out.shape[0], *_three_sizes(out), channels)
+    kernel = _volume_kernel(weight)
+    for axes in gradient_axes(_three(windows), volume.shape[1:4], _three_sizes(gradient)):
+        if all(axis.taps for axis in axes):
+            _run(gradient, kernel, bias, axes, groups, out, transposed=True, relu=relu)
+            continue
+        z, y, x = (slice(axis.out_start, None, axis.out_step) for axis in axes)
+        alone = np.zeros(channels, out.dtype) if bias is None else bias
+        volume[:, z, y, x] = np.maximum(alone, 0) if relu else alone
+    return out
+
+
+def conv_weight_gradient(
+    x: Array, gradient: Array, windows: Sequence[Window], groups: int = 1, *, out: Array | None = None
+) -> Array:
+    """The gradient of a layer's weights (*kernel, C/groups, O), given its input and the gradient of its output."""
+    from convcli.loops.convolution import threads, unpack, weight_gradient
+
+    channels, filters = x.shape[-1], gradient.shape[-1]
+    if out is None:
+        out = np.empty((*(window.kernel_size for window in windows), channels // groups, filters), x.dtype)
+    axes = forward_axes(_three(windows), _three_sizes(x), _three_sizes(gradient))
+    plan = plan_pass(axes, x.shape[0], channels, filters, groups, x.dtype, 0)
+    parts = parts_of(plan, x.nbytes + gradient.nbytes, x.itemsize)
+    partial = np.empty((parts[0], plan.steps * plan.columns), x.dtype)
+    zeros = np.zeros(2 * plan.job.lanes, x.dtype)
+    weight_gradient(
+        _flat(x), _flat(gradient), zeros, plan.axes, plan.job, _numbers(x.dtype, relu=False), parts,
+        *_workspaces(plan, min(threads(), prod(parts)), x.dtype), partial,
+    )  # fmt: skip
+    unpack(partial, plan.job, plan.steps, out.reshape(plan.steps, filters))
+    return out
+
+
+def conv_bias_gradient(gradient: Array) -> Array:
+    """The gradient of a layer's bias (O): the gradient of its output, summed over images and positions."""
+    from convcli.loops.convolution import bias_gradient
+
+    pixels = gradient.reshape(-1, gradient.shape[-1]).view()
+    pixels.flags.writeable = False
+    partial = np.empty((min(_BIAS_CHUNKS, len(pixels)), pixels.shape[1]), gradient.dtype)
+    bias_gradient(pixels, partial)
+    total: Array = partial.sum(axis=0)
+    return total
+
+
+def _run(
+    source: Array, kernel: Array, bias: Array | None, axes: tuple[PassAxis, ...], groups: int, out: Array, *,
+    transposed: bool, relu: bool,
+) -> None:  # fmt: skip
+    from convcli.loops.convolution import convolve, pack, threads
+
+    dtype, workers = source.dtype, threads()
+    plan = plan_pass(axes, source.shape[0], source.shape[-1], out.shape[-1], groups, dtype, workers)
+    for number, axis in enumerate(axes):
+        if axis.taps != tuple(range(kernel.shape[number])):
+            kernel = kernel.take(axis.taps, axis=number)
+    channels, all_filters = kernel.shape[3:]
+    filters = all_filters // groups
+    if transposed:
+        strides, read = (filters, channels * all_filters, 1, all_filters), filters
+    else:
+        strides, read = (filters, channels * all_filters, all_filters, 1), channels
+    packed, packed_bias = np.empty(plan.steps * plan.columns, dtype), np.empty(plan.columns, dtype)
+    added = np.zeros(plan.job.filters, dtype) if bias is None else bias
+    pack(_flat(kernel), strides, _flat(added), plan.job, prod(kernel.shape[:3]), read, packed, packed_bias)
+    convolve(
+        _flat(source), packed, packed_bias, plan.axes, plan.job, _numbers(dtype, relu=relu),
+        *_workspaces(plan, min(workers, plan.job.boxes), dtype), out.reshape(-1),
+    )  # fmt: skip
+
+
+def _three(windows: Sequence[Window]) -> tuple[Window, ...]:
+    """One window for each of depth, height and width."""
+    return (Window(1),) * (3 - len(windows)) + tuple(windows)
+
+
+def _three_sizes(array: Array) -> tuple[int, ...]:
+    """(D, H, W) of (N, *spatial, C)."""
+    return (1,) * (5 - array.ndim) + array.shape[1:-1]
+
+
+def _volume_kernel(weight: Array) -> Array:
+    """(KD, KH, KW, C/groups, O) of (*kernel, C/groups, O)."""
+    return weight.reshape((1,) * (5 - weight.ndim) + weight.shape)
+
+
+def _workspaces(plan: Plan, workers: int, dtype: np.dtype[Any]) -> tuple[Array, Array]:
+    return np.empty((workers, plan.workspace), dtype), np.empty((workers, 4, plan.offsets), np.int64)
+
+
+def _numbers(dtype: np.dtype[Any], *, relu: bool) -> Any:
+    from convcli.loops.convolution import Numbers
+
+    lowest = dtype.type(-np.inf)
+    return Numbers(dtype.type(0) if relu else lowest, lowest)
+
+
+def _flat(array: Array) -> Array:
+    flat = array.reshape(-1).view()
+    flat.flags.writeable = False  # one signature to compile, not one for read-only arrays and one for others
+    return flat

@@ -1,0 +1,196 @@
+"""From the geometry of a convolution layer to what `convcli.loops.convolution` takes: passes, boxes, kinds of tile.
+
+A convolution is one pass. Its input gradient, which is also the transposed convolution, is one pass for every remainder
+of the output position modulo the stride: each sees its own taps, and no zeros are put between anything.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import product
+from math import gcd, prod
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from convcli.geometry import Window
+from convcli.ops.arguments import Array
+
+if TYPE_CHECKING:
+    from convcli.loops.convolution import Job
+
+# Input of a box that should stay in the second-level cache beside the weights (1 MB on the machine it was measured on).
+_BOX_BYTES = 256 * 1024
+# Weights of one tile's filters that should stay there while a box's pixels pass by.
+_SLAB_BYTES = 256 * 1024
+# Sums of one block of weight gradients, which are read and written once for every box.
+_BLOCK_BYTES = 256 * 1024
+# The most partial sums of a weight gradient, and the least parts it is cut into. Never the number of threads: the bits
+# would depend on it.
+_CHUNKS, _PARTS = 16, 16
+
+
+class PassAxis(NamedTuple):
+    """One axis of a pass, in the words of `convcli.loops.convolution`, and which taps of the kernel it sees."""
+
+    outputs: int
+    start: int
+    step: int
+    tap_step: int
+    size: int
+    out_start: int
+    out_step: int
+    out_size: int
+    taps: tuple[int, ...]  # indices into the kernel, in the order in which they are added
+
+    @property
+    def overlaps(self) -> bool:
+        """Whether a tap falls outside the input."""
+        last = self.start + (self.outputs - 1) * self.step + (len(self.taps) - 1) * self.tap_step
+        return self.start < 0 or last >= self.size
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """A pass as its loop takes it."""
+
+    axes: Array  # (3, 10) int64
+    job: "Job"
+    steps: int  # weights of one filter
+    columns: int  # numbers of one step of the packed weights
+    workspace: int  # numbers each thread needs
+    offsets: int  # offsets in each of a thread's tables
+
+
+def forward_axes(
+    windows: Sequence[Window], sizes: Sequence[int], out_sizes: Sequence[int] | None = None
+) -> tuple[PassAxis, ...]:
+    """The pass of a convolution over an input of ``sizes``, with as many windows as fit or as ``out_sizes`` says."""
+    counts = out_sizes or [window.output(n) for window, n in zip(windows, sizes, strict=True)]
+    return tuple(
+        PassAxis(count, -w.before, w.stride, w.dilation, n, 0, 1, count, tuple(range(w.kernel_size)))
+        for w, n, count in zip(windows, sizes, counts, strict=True)
+    )
+
+
+def gradient_axes(
+    windows: Sequence[Window], sizes: Sequence[int], gradient_sizes: Sequence[int]
+) -> Iterator[tuple[PassAxis, ...]]:
+    """The passes of a convolution's input gradient, which together write every position of ``sizes`` once."""
+    phases = (list(_phases(*each)) for each in zip(windows, sizes, gradient_sizes, strict=True))
+    return product(*phases)
+
+
+def _phases(window: Window, n: int, gradient_n: int) -> Iterator[PassAxis]:
+    """One axis for each remainder of (position + before) modulo the stride.
+
+    Position ``i`` gets tap ``j`` of window ``(i + before - dilation * j) / stride``, where that is whole.
+    """
+    stride, dilation = window.stride, window.dilation
+    for first in range(min(stride, n)):
+        quotient, remainder = divmod(first + window.before, stride)
+        taps = [j for j in range(window.kernel_size) if (dilation * j - remainder) % stride == 0]
+        start = quotient - (dilation * taps[-1] - remainder) // stride if taps else 0
+        yield PassAxis(
+            -(-(n - first) // stride), start, 1, dilation // gcd(stride, dilation), gradient_n,
+            first, stride, n, tuple(reversed(taps)),
+        )  # fmt: skip
+
+
+@lru_cache(maxsize=512)
+def plan_pass(
+    axes: tuple[PassAxis, ...],
+    images: int,
+    channels: int,
+    filters: int,
+    groups: int,
+    dtype: np.dtype[Any],
+    workers: int,
+) -> Plan:
+    """Choose the kind of tile and the boxes of a pass for so many threads; 0 plans a gradient of the weights."""
+    from convcli.loops.convolution import Job
+    from convcli.loops.product import FOLDED, LANES, ROWS, TWO, lanes_of
+
+    gradient = workers == 0
+    lanes = lanes_of(dtype)
+    group_channels, group_filters = channels // groups, filters // groups
+    taps = prod(len(axis.taps) for axis in axes)
+    steps, units, columns, kind = taps * group_channels, 0, 0, TWO
+    if groups == channels == filters and groups > 1:
+        kind, steps, units = LANES, taps, -(-channels // lanes)
+        columns = units * lanes
+    elif not gradient and group_filters <= 4 and group_channels % lanes == 0:
+        kind, steps, units = FOLDED, steps // lanes, filters
+        columns = units * lanes
+    else:
+        units = groups * -(-group_filters // (2 * lanes))
+        columns = groups * -(-group_filters // lanes) * lanes
+    copies = any(axis.overlaps for axis in axes) or (kind == LANES and channels % lanes > 0)
+    work = steps * columns / lanes
+    box = _best_box(axes, images, channels * dtype.itemsize, work, copies, workers or 8, ROWS)
+    pixels = prod(box)
+    boxes = prod(-(-n // b) for n, b in zip((images, *(axis.outputs for axis in axes)), box, strict=True))
+    room = (pixels + ROWS if gradient else ROWS) * 2 * lanes
+    slab = max(_SLAB_BYTES // (2 * lanes * dtype.itemsize), 1)
+    table = [
+        (axis.outputs, b, axis.start, axis.step, len(axis.taps), axis.tap_step, axis.size,
+         axis.out_start, axis.out_step, axis.out_size)
+        for axis, b in zip(axes, box[1:], strict=True)
+    ]  # fmt: skip
+    job = Job(kind, images, box[0], channels, filters, groups, lanes, units, boxes, copies, slab, room)
+    copied = _positions(axes, box) * channels + lanes if copies else 0
+    return Plan(np.array(table, np.int64), job, steps, columns, room + copied, max(pixels, steps) + ROWS)
+
+
+def _positions(axes: Sequence[PassAxis], box: Sequence[int]) -> int:
+    """Input positions under a box."""
+    pairs = zip(axes, box[1:], strict=True)
+    return box[0] * prod((b - 1) * axis.step + (len(axis.taps) - 1) * axis.tap_step + 1 for axis, b in pairs)
+
+
+def _best_box(
+    axes: Sequence[PassAxis], images: int, position_bytes: int, work: float, copies: bool, workers: int, rows: int
+) -> tuple[int, int, int, int]:
+    """The box with the least time for the busiest thread, by a count of vector operations."""
+    counts = (images, *(axis.outputs for axis in axes))
+    best, least = (1, 1, 1, 1), float("inf")
+    for pixels in (8, 16, 32, 48, 64, 96, 128, 192, 256, 320, 384, 512):
+        box = _box_of(counts, pixels)
+        size, read = prod(box), _positions(axes, box) * position_bytes
+        boxes = prod(-(-n // b) for n, b in zip(counts, box, strict=True))
+        cost = -(-size // rows) * rows * (work + 8) + 100
+        # Copying moves 16 bytes a cycle; input that does not stay in the cache is fetched again for each tile.
+        cost += read / 16 * (copies + 4 * (read > _BOX_BYTES))
+        cost *= -(-boxes // workers)
+        if cost < least:
+            best, least = box, cost
+    return best
+
+
+def _box_of(counts: Sequence[int], pixels: int) -> tuple[int, int, int, int]:
+    """A box of about so many pixels: whole rows first (long ones in pieces), then planes, then images."""
+    images, depth, height, width = counts
+    x = _even(width, pixels if width <= 2 * pixels or height == 1 else max(pixels // 8, 16))
+    y = _even(height, max(pixels // x, 1))
+    z = _even(depth, max(pixels // (x * y), 1)) if y == height else 1
+    n = _even(images, max(pixels // (x * y * z), 1)) if (y, z) == (height, depth) and x == width else 1
+    return n, z, y, x
+
+
+def _even(n: int, most: int) -> int:
+    """The length of equal parts, at most ``most``, that ``n`` is cut into."""
+    return -(-n // -(-n // most)) if n else 1
+
+
+def parts_of(plan: Plan, data_bytes: int, itemsize: int) -> tuple[int, int]:
+    """Into how many chunks of boxes and blocks of rows a weight gradient is cut, whatever the number of threads.
+
+    Every chunk has its own sums, so there are fewer of them for large weights; blocks read the data again.
+    """
+    from convcli.loops.product import ROWS
+
+    size = plan.steps * plan.columns * itemsize
+    tiles = -(-plan.steps // ROWS)
+    chunks = max(min(data_bytes // (4 * size), _CHUNKS, plan.job.boxes), 1)
+    blocks = max(-(-size // _BLOCK_BYTES), -(-_PARTS // chunks))
+    return chunks, max(min(blocks, tiles // 4), 1)
