@@ -81,10 +81,11 @@ def run(arguments: list[str] | None = None) -> int:
         return _fail(error.format_message(), error.exit_code)
     except (KeyboardInterrupt, click.Abort):
         return _fail("interrupted; nothing half-written was left", 130)
-    except BrokenPipeError:
-        # The reader of our stdout is gone (`convcli kernel list | head -1`): not a failure, but nothing more to print.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except SystemExit as stop:
+        # The reader of our stdout is gone (`convcli kernel list | head -1`). For click that is a failure; it is none.
+        if isinstance(stop.__context__, BrokenPipeError):
+            return 0
+        raise
     except (ConvcliError, OSError, MemoryError) as error:
         if os.environ.get("CONVCLI_DEBUG") == "1":
             raise

@@ -1,0 +1,57 @@
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+LOOP = """
+import numpy as np
+import convcli
+print(convcli.correlate2d(np.ones((4, 4)), np.ones((3, 3)))[0, 0])
+"""
+
+
+def python(code, **environment):
+    """Run code in a fresh interpreter."""
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **environment})
+
+
+def test_info_clear_and_a_first_run_that_says_it_compiles(tmp_path):
+    words = ["filter", str(tmp_path / "a.png"), "-k", "box", "--overwrite"]
+    code = f"import sys; from convcli.cli import run; sys.exit(run({words!r}))"
+    from PIL import Image
+
+    Image.new("L", (9, 9)).save(tmp_path / "a.png")
+    cache = {"NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+    first, second = python(code, **cache), python(code, **cache)
+    assert (first.returncode, second.returncode) == (0, 0)
+    assert first.stderr.count("compiling loops (first run only)") == 1
+    assert second.stderr == ""
+    info = json.loads(python("from convcli.cli import run; run(['cache', 'info', '--json'])", **cache).stdout)
+    assert info["folder"] == str(tmp_path / "cache")
+    assert info["files"] > 0
+    cleared = json.loads(python("from convcli.cli import run; run(['cache', 'clear', '--json'])", **cache).stdout)
+    assert cleared["deleted"] == info["files"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="folders are made read-only the POSIX way")
+def test_a_home_that_cannot_be_written_is_never_fatal(tmp_path):
+    blocked = tmp_path / "file"
+    blocked.write_text("a file where a folder should be")
+    environment = {"HOME": str(blocked), "XDG_CACHE_HOME": str(blocked / "cache"), "NUMBA_CACHE_DIR": ""}
+    result = python(LOOP, **environment)
+    assert result.stdout == "9.0\n"
+    info = python("from convcli.cli import run; run(['cache', 'info'])", **environment)
+    assert "cannot be written" in info.stdout
+
+
+def test_doctor_names_what_a_bug_report_needs(convcli):
+    found = json.loads(convcli("doctor", "--json").out)
+    assert set(found) == {"versions", "machine", "threads", "cache"}
+    assert found["versions"]["numba"]
+    assert found["threads"]["layer"]
+    text = convcli("doctor")
+    assert text.code == 0
+    assert max(map(len, text.out.splitlines())) <= 160

@@ -1,0 +1,150 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image as Pillow
+
+from convcli.errors import ConvcliError
+from convcli.jobs.batch import Files, Produced, Task, find_inputs, plan_tasks, run_tasks
+
+
+def unchanged(image, format):
+    """The operation that does nothing."""
+    return Produced(image, (), {"format": format})
+
+
+def make(folder, *names, size=(6, 5)):
+    """Small PNGs in a folder."""
+    for name in names:
+        Pillow.new("RGB", size, (10, 200, 30)).save(folder / name)
+    return [str(folder / name) for name in names]
+
+
+def targets(*arguments, **words):
+    return [task.target for task in plan_tasks(*arguments, **words)]
+
+
+def test_folders_and_patterns_become_files(tmp_path):
+    names = make(tmp_path, "b.png", "a.png")
+    (tmp_path / "notes.txt").write_text("no picture")
+    (tmp_path / ".hidden.png").write_bytes(b"")
+    assert find_inputs([str(tmp_path)]) == sorted(names)
+    assert find_inputs([str(tmp_path / "*.png")]) == sorted(names)
+    assert find_inputs([names[0], str(tmp_path)]) == [names[0], names[1]]
+    assert find_inputs(["missing.png"]) == ["missing.png"]
+    with pytest.raises(ConvcliError, match="the pattern matches no file"):
+        find_inputs([str(tmp_path / "*.jpg")])
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ConvcliError, match="holds no picture, expected files ending in"):
+        find_inputs([str(tmp_path / "empty")])
+
+
+def test_targets(tmp_path):
+    beside = str(Path("shots/a_sharpen.png"))
+    assert targets(["shots/a.png"], None, "sharpen") == [beside]
+    assert targets(["a.png"], "b.jpg", "sharpen") == ["b.jpg"]
+    assert targets(["a.png", "b.jpg"], "out/", "box") == [str(Path("out/a_box.png")), str(Path("out/b_box.jpg"))]
+    assert targets(["a.png"], str(tmp_path), "box") == [str(tmp_path / "a_box.png")]
+    assert targets(["a.png", "b.png"], "{index:03d}-{stem}-{kernel}.tif", "box") == ["001-a-box.tif", "002-b-box.tif"]
+    assert targets(["x/a.png"], "{stem}{ext}", "box") == ["a.png"]
+    assert targets(["-"], None, "box") == ["-"]
+    assert targets(["-"], "out/", "box") == [str(Path("out/stdin_box"))]
+    assert targets(["a.png"], "a.png", "box", overwrite=True) == ["a.png"]
+
+
+@pytest.mark.parametrize(
+    ("sources", "output", "message"),
+    [
+        (["a.png"], "a.png", "a.png is also an input; choose another name"),
+        (["a.png", "b.png"], "{stem}.png", "is also an input"),
+        (["x/a.png", "y/a.png"], "out/", "would both become"),
+        (["a.png", "b.png"], "out.png", r"got the one file out.png for 2 inputs, expected a folder \(out/\)"),
+        (["a.png"], "{name}.png", "expected the fields {stem} {kernel} {ext} {index}"),
+        (["a.png"], "{stem.__class__}.png", "got the field {stem.__class__}"),
+        (["a.png"], "{stem", "expected the fields"),
+        (["a.png", "-"], "out/", "expected it alone"),
+        (["a.png", "b.png"], "-", "standard output: got 2 inputs, expected one"),
+    ],
+)
+def test_impossible_outputs_are_refused_before_any_work(sources, output, message):
+    with pytest.raises(ConvcliError, match=message):
+        plan_tasks(sources, output, "box")
+
+
+def test_one_bad_file_does_not_stop_the_rest(tmp_path):
+    names = make(tmp_path, *(f"{i:03d}.png" for i in range(30)))
+    Path(names[11]).write_bytes(Path(names[11]).read_bytes()[:40])
+    outcomes = list(run_tasks(plan_tasks(names, str(tmp_path / "out") + "/", "same"), unchanged, Files()))
+    assert [outcome.status for outcome in outcomes] == ["done"] * 11 + ["failed"] + ["done"] * 18
+    assert names[11] in outcomes[11].error
+    assert len(list((tmp_path / "out").iterdir())) == 29
+
+
+def test_existing_outputs_are_refused_skipped_or_replaced(tmp_path):
+    (name,) = make(tmp_path, "a.png")
+    target = tmp_path / "out.png"
+    target.write_bytes(b"precious")
+
+    def statuses(**words):
+        return [outcome.status for outcome in run_tasks([Task(name, str(target))], unchanged, Files(**words))]
+
+    assert statuses() == ["failed"]
+    assert statuses(skip_existing=True) == ["skipped"]
+    assert target.read_bytes() == b"precious"
+    assert statuses(overwrite=True) == ["done"]
+    with Pillow.open(target) as written:
+        assert written.size == (6, 5)
+
+
+def test_an_operation_that_fails_leaves_nothing(tmp_path):
+    (name,) = make(tmp_path, "a.png")
+
+    def refuse(image, format):
+        raise ConvcliError("cannot be done")
+
+    (outcome,) = run_tasks([Task(name, str(tmp_path / "out.png"))], refuse, Files())
+    assert outcome.error == f"{name}: cannot be done"
+    assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
+
+
+def test_an_interrupt_leaves_no_partial_file(tmp_path):
+    names = make(tmp_path, *(f"{i}.png" for i in range(8)))
+    seen = []
+
+    def interrupt(image, format):
+        seen.append(image)
+        if len(seen) == 3:
+            raise KeyboardInterrupt
+        return Produced(image)
+
+    tasks = plan_tasks(names, str(tmp_path / "out") + "/", "x")
+    with pytest.raises(KeyboardInterrupt):
+        list(run_tasks(tasks, interrupt, Files()))
+    written = sorted((tmp_path / "out").iterdir())
+    assert len(written) <= 2
+    for path in written:
+        with Pillow.open(path) as picture:
+            assert np.asarray(picture).shape == (5, 6, 3)
+
+
+def test_streams(tmp_path, quiet_stream):
+    (name,) = make(tmp_path, "a.png")
+    with Path(name).open("rb") as stdin:
+        files = Files(format="tiff", stdin=stdin, stdout=quiet_stream)
+        (outcome,) = run_tasks([Task("-", "-")], unchanged, files)
+    assert outcome.status == "done"
+    assert outcome.details["format"] == "TIFF"
+    assert quiet_stream.getvalue()[:2] == b"II"
+
+
+def test_prepare_runs_once_and_before_the_first_operation(tmp_path):
+    names = make(tmp_path, "a.png", "b.png")
+    calls = []
+
+    def operation(image, format):
+        calls.append("operation")
+        return Produced(image)
+
+    tasks = plan_tasks(names, str(tmp_path / "out") + "/", "x")
+    list(run_tasks(tasks, operation, Files(), prepare=lambda: calls.append("prepare")))
+    assert calls == ["prepare", "operation", "operation"]
