@@ -41,6 +41,14 @@ class LazyGroup(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; when the reader of stdout has gone (`convcli kernel list | head -1`), stop without an error."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the static one-line helps."""
         with formatter.section("Commands"):
@@ -81,11 +89,6 @@ def run(arguments: list[str] | None = None) -> int:
         return _fail(error.format_message(), error.exit_code)
     except (KeyboardInterrupt, click.Abort):
         return _fail("interrupted; nothing half-written was left", 130)
-    except SystemExit as stop:
-        # The reader of our stdout is gone (`convcli kernel list | head -1`). For click that is a failure; it is none.
-        if isinstance(stop.__context__, BrokenPipeError):
-            return 0
-        raise
     except (ConvcliError, OSError, MemoryError) as error:
         if os.environ.get("CONVCLI_DEBUG") == "1":
             raise
