@@ -23,7 +23,9 @@ if TYPE_CHECKING:
         conv_transpose2d,
         conv_transpose3d,
         convolve2d,
+        convolve3d,
         correlate2d,
+        correlate3d,
         dilate2d,
         dilate3d,
         morph2d,
@@ -35,30 +37,9 @@ if TYPE_CHECKING:
         pool3d,
     )
 
-# Public name -> the module that defines it.
-_HOMES = {
-    "kernel": "convcli.kernels",
-    "correlate2d": "convcli.ops",
-    "convolve2d": "convcli.ops",
-    "conv1d": "convcli.ops",
-    "conv2d": "convcli.ops",
-    "conv3d": "convcli.ops",
-    "conv_transpose1d": "convcli.ops",
-    "conv_transpose2d": "convcli.ops",
-    "conv_transpose3d": "convcli.ops",
-    "pad2d": "convcli.ops",
-    "dilate2d": "convcli.ops",
-    "pad3d": "convcli.ops",
-    "dilate3d": "convcli.ops",
-    "pool1d": "convcli.ops",
-    "pool2d": "convcli.ops",
-    "pool3d": "convcli.ops",
-    "adaptive_pool1d": "convcli.ops",
-    "adaptive_pool2d": "convcli.ops",
-    "adaptive_pool3d": "convcli.ops",
-    "morph2d": "convcli.ops",
-    "morph3d": "convcli.ops",
-}
+# Errors are here already; every other public name is resolved when it is first asked for.
+_HOMES = {"kernel": "convcli.kernels"}
+_USUAL_HOME = "convcli.ops"
 
 __all__ = [
     "ConvcliError",
@@ -78,7 +59,9 @@ __all__ = [
     "conv_transpose2d",
     "conv_transpose3d",
     "convolve2d",
+    "convolve3d",
     "correlate2d",
+    "correlate3d",
     "dilate2d",
     "dilate3d",
     "kernel",
@@ -93,11 +76,11 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in __all__:
         raise AttributeError(f"module 'convcli' has no attribute {name!r}")
     from importlib import import_module
 
-    value = getattr(import_module(_HOMES[name]), name)
+    value = getattr(import_module(_HOMES.get(name, _USUAL_HOME)), name)
     globals()[name] = value
     return value
 

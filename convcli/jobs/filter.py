@@ -30,9 +30,10 @@ from convcli.jobs.pixels import (
 from convcli.kernels import Kernel, flipped, normalized, parse_kernel
 from convcli.ops.arguments import Array
 from convcli.ops.borders import resolve_border
-from convcli.ops.correlation import Border, correlate_stack, correlation_windows
+from convcli.ops.correlation import correlation_windows
 from convcli.ops.plan import plan_correlation
 from convcli.ops.responses import ACTIVATIONS, respond, to_linear, to_srgb
+from convcli.ops.stacks import Border, correlate_stack
 
 NORMALIZE = ("none", "sum", "abs")
 

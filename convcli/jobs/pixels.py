@@ -8,8 +8,8 @@ import numpy as np
 from convcli.errors import ImageError
 from convcli.images import Image, holds
 from convcli.ops.arguments import Array
-from convcli.ops.correlation import Store
 from convcli.ops.responses import store_pixels
+from convcli.ops.stacks import Store
 
 CHANNELS = ("each", "gray", "sum")
 RANGES = ("auto", "clip", "abs", "offset", "minmax", "raw")

@@ -8,8 +8,8 @@ import numpy as np
 from convcli.geometry import Window
 from convcli.kernels import Kernel
 from convcli.ops.arguments import Array
-from convcli.ops.correlation import Border, Store, correlate_stack
 from convcli.ops.plan import plan_correlation
+from convcli.ops.stacks import Border, Store, correlate_stack
 
 # sRGB: IEC 61966-2-1:1999.
 _SRGB_LINEAR_END = 0.04045

@@ -1,0 +1,166 @@
+"""Correlating stacks of images and volumes as a plan says: from checked arguments to loops.
+
+`convcli.ops.correlation` has the public functions; jobs that write pixels call `correlate_stack` themselves.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from convcli.geometry import Window
+from convcli.ops.arguments import Array
+from convcli.ops.borders import border_table
+from convcli.ops.plan import CorrelationPlan, Weights, plan_correlation, sums_dtype
+
+if TYPE_CHECKING:
+    from convcli.loops.correlation import Numbers
+
+_BOX_BANDS = 64  # enough for an even load on many cores
+
+
+@dataclass(frozen=True)
+class Store:
+    """What becomes of a sum when it is written: (folded to its size,) clipped to [low, high], rounded if integer."""
+
+    dtype: Any
+    low: float = -np.inf
+    high: float = np.inf
+    fold: bool = False
+
+
+@dataclass(frozen=True)
+class Border:
+    """What lies beyond the border: a word of `BORDERS`, and the value of the constant."""
+
+    name: str = "constant"
+    value: float = 0.0
+
+
+def correlate_stack(
+    source: Array,
+    plan: CorrelationPlan,
+    windows: tuple[Window, ...],
+    border: Border,
+    *,
+    store: Store,
+    scale: float = 1.0,
+    bias: float = 0.0,
+) -> tuple[Array, int]:
+    """Correlate a stack (N, D, H, W, C) as a plan says: ``store(scale * sums + bias)``; arguments are already checked.
+
+    ``windows`` has one window per axis of the kernel, the last ones of (D, H, W). Returns the result (N, OD, OH, OW, C)
+    and how many of its numbers lay outside the store's range.
+    """
+    windows = (Window(1),) * (3 - len(windows)) + windows
+    if plan.method == "separable" and windows[0].kernel_size > 1:
+        return _through_depth_first(source, plan, windows, border, store=store, scale=scale, bias=bias)
+    out_sizes = tuple(window.output(n) for window, n in zip(windows, source.shape[1:4], strict=True))
+    out = np.empty((source.shape[0], *out_sizes, source.shape[4]), store.dtype)
+    whole = out.dtype.kind == "u"
+    dtype = sums_dtype(source.dtype, plan, whole=whole)
+    tables = tuple(
+        border_table(n, (window.before, window.after), border.name)
+        for n, window in zip(source.shape[1:4], windows, strict=True)
+    )
+    numbers = _numbers(dtype, border.value, bias, store, whole)
+    flat_source = source.reshape(*source.shape[:3], -1).view()
+    flat_out = out.reshape(*out.shape[:3], -1)
+    if plan.method == "box" and _can_run_sums(windows, border):
+        outside = _run_box(flat_source, tables, windows, plan, numbers, scale, source.shape[4], border.value, flat_out)
+    else:
+        outside = _run_programs(flat_source, tables, windows, plan, numbers, scale, source.shape, flat_out, out.shape)
+    return out, outside
+
+
+def _through_depth_first(
+    source: Array,
+    plan: CorrelationPlan,
+    windows: tuple[Window, ...],
+    border: Border,
+    *,
+    store: Store,
+    scale: float,
+    bias: float,
+) -> tuple[Array, int]:
+    """A separable kernel on volumes: along depth into floats, then its planes' two passes."""
+    dtype = sums_dtype(source.dtype, plan, whole=np.dtype(store.dtype).kind == "u")
+    depth, column, row = plan.factors
+    along = plan_correlation(depth[:, None, None], dtype)
+    planes, _ = correlate_stack(source, along, (windows[0], Window(1), Window(1)), border, store=Store(dtype))
+    across = plan_correlation(np.multiply.outer(column, row), dtype)
+    # Beyond the border lie whole columns of the constant: along depth they have become this.
+    beyond = Border(border.name, border.value * float(depth.sum()))
+    return correlate_stack(planes, across, windows[1:], beyond, store=store, scale=scale, bias=bias)
+
+
+def _run_programs(
+    source: Array,
+    tables: tuple[Array, ...],
+    windows: tuple[Window, ...],
+    plan: CorrelationPlan,
+    numbers: "Numbers",
+    scale: float,
+    shape: tuple[int, ...],
+    out: Array,
+    out_shape: tuple[int, ...],
+) -> int:
+    from convcli.loops.correlation import correlate, parts_of
+    from convcli.loops.tile import ROWS
+    from convcli.ops.programs import layout_of, row_program, window_program
+
+    dtype = numbers.bias.dtype
+    two_passes = plan.method != "taps"
+    row: Weights = plan.factors[2] if two_passes else np.zeros(0)
+    first: Weights = plan.weights * scale
+    if two_passes:
+        first = (plan.factors[1] * scale)[None, :, None] * plan.factors[0].sum()
+    layout = layout_of(shape, out_shape, windows, dtype.itemsize, two_passes=two_passes)
+    last_rows = out_shape[2] % ROWS or ROWS
+    column = (*windows[:2], Window(1, windows[2].stride)) if two_passes else windows
+    programs = tuple(window_program(first, column, rows, dtype) for rows in (ROWS, last_rows))
+    outside = np.zeros(parts_of(out_shape, layout), np.int64)
+    source.flags.writeable = False  # one signature to compile, not one for read-only arrays and one for others
+    correlate(source, tables, layout, *programs, row_program(row, windows[2], dtype), numbers, outside, out)
+    return int(outside.sum())
+
+
+def _can_run_sums(windows: tuple[Window, ...], border: Border) -> bool:
+    dense = all(window.stride == window.dilation == 1 for window in windows)
+    return dense and (border.name != "constant" or float(border.value).is_integer())
+
+
+def _run_box(
+    source: Array,
+    tables: tuple[Array, ...],
+    windows: tuple[Window, ...],
+    plan: CorrelationPlan,
+    numbers: "Numbers",
+    scale: float,
+    channels: int,
+    value: float,
+    out: Array,
+) -> int:
+    from convcli.loops.box import box
+
+    height, width = windows[1].kernel_size, windows[2].kernel_size
+    largest = max(np.iinfo(source.dtype).max, abs(value)) * height * width
+    integers = np.zeros(0, np.int32 if largest < 2**31 else np.int64)
+    constant = integers.dtype.type(int(value) * height) if tables[1].min() < 0 or tables[2].min() < 0 else 0
+    # A band's first row sums a whole window: bands much lower than the window would spend their time on that.
+    band = max(-(-out.shape[2] // _BOX_BANDS), min(2 * height, -(-out.shape[2] // 8)))
+    outside = np.zeros(out.shape[0] * -(-out.shape[2] // band), np.int64)
+    weight = np.array([plan.weights.flat[0] * scale], numbers.bias.dtype)
+    source.flags.writeable = False
+    box(
+        source, tables, (height, width), channels, windows[2].before, band, weight, integers.dtype.type(constant),
+        numbers, integers, outside, out,
+    )  # fmt: skip
+    return int(outside.sum())
+
+
+def _numbers(dtype: np.dtype[Any], value: float, bias: float, store: Store, whole: bool) -> "Numbers":
+    from convcli.loops.correlation import Numbers
+
+    of = dtype.type
+    return Numbers(of(value), of(bias), of(store.low), of(store.high), store.fold, whole)
