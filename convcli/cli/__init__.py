@@ -16,9 +16,10 @@ from convcli import ConvcliError, __version__
 # Command -> (module in convcli.cli that defines `command`, its line in `convcli --help`).
 COMMANDS = {
     "filter": ("filter", "Filter images with kernels: blur, sharpen, find edges, or your own matrix."),
+    "gallery": ("gallery", "Show what kernels do to your pictures, on one sheet."),
     "kernel": ("kernel", "List the kernel library; show one kernel as a matrix."),
     "shape": ("shape", "Print what comes out of a layer, or of a chain of layers."),
-    "summary": ("summary", "Print the layers of a network: shapes, parameters, memory."),
+    "summary": ("summary", "Print the layers of a network: shapes, parameters, multiply-adds, memory."),
     "cache": ("cache", "Look after the compiled loops: info, clear, warm."),
     "doctor": ("doctor", "Print versions, threads, cache and processor: what a bug report needs."),
 }
@@ -42,7 +43,7 @@ class LazyGroup(click.Group):
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command; when the reader of stdout has gone (`convcli kernel list | head -1`), stop without an error."""
+        """Run a command; when the reader of stdout has gone (`… kernel list | head -1`), stop without an error."""
         try:
             return super().invoke(ctx)
         except BrokenPipeError:

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from convcli.cli.options import WrongUsage, binary_stdout, usage
+from convcli.cli.options import WrongUsage, binary_stdout, say_compiling, usage
 from convcli.images import MAX_PIXELS
 from convcli.jobs.batch import STREAM, Files, Operation, Outcome, Task, find_inputs, plan_tasks, run_tasks
 from convcli.jobs.runtime import prepare_loops, request_threads
@@ -28,7 +28,7 @@ def run(inputs: Sequence[str], operation: Operation, name: str, settings: dict[s
     outcomes = []
     with _progress(len(tasks), hidden=quiet) as advance:
         for outcome in run_tasks(
-            tasks, operation, files, prepare=lambda: prepare_loops(settings["threads"], _say_compiling)
+            tasks, operation, files, prepare=lambda: prepare_loops(settings["threads"], say_compiling)
         ):
             outcomes.append(outcome)
             advance(outcome)
@@ -118,7 +118,3 @@ def _summary(outcomes: list[Outcome], seconds: float) -> str:
     words = [f"{counts['done']} written"]
     words += [f"{counts[status]} {status}" for status in ("failed", "skipped") if counts[status]]
     return f"{', '.join(words)} in {seconds:.1f} s"
-
-
-def _say_compiling() -> None:
-    click.echo("compiling loops (first run only)", err=True)

@@ -10,7 +10,10 @@ import click
 from convcli.errors import ConvcliError, ShapeError
 
 # Generic in click's annotations since 8.3, but older releases run too.
-_ParamType = click.ParamType[Any] if TYPE_CHECKING else click.ParamType
+if TYPE_CHECKING:
+    _ParamType = click.ParamType[Any]
+else:
+    _ParamType = click.ParamType
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -69,7 +72,7 @@ class Border(_ParamType):
         try:
             return resolve_border(value)
         except ShapeError as error:
-            self.fail(str(error).removeprefix("border: "), param, ctx)
+            return self.fail(str(error).removeprefix("border: "), param, ctx)
 
 
 class WrongUsage(click.ClickException):
@@ -142,6 +145,11 @@ quiet = click.option("-q", "--quiet", is_flag=True, help="No progress, warnings 
 # What every command that turns picture files into picture files takes.
 # The first is apart because it belongs near the top of a help page.
 rest_of_files = _chained(overwrite, skip_existing, format_, quality, strip, max_pixels, threads, as_json, quiet)
+
+
+def say_compiling() -> None:
+    """The one line that explains why a first run takes seconds."""
+    click.echo("compiling loops (first run only)", err=True)
 
 
 def binary_stdout() -> Any:

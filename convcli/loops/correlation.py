@@ -2,8 +2,8 @@
 
 One loop serves 2-D and 3-D: an image is a volume of one plane. The output is cut into bands of rows and tiles of
 columns; a thread owns one such part. It keeps the input rows under its windows in a *ring*, converted to the type of
-the sums and padded, so that nothing further in knows about borders, strides or pixel types. Within a ring row the columns
-are ordered by phase (column modulo stride): with any stride a tap then reads one contiguous run of numbers.
+the sums and padded, so that nothing further in knows about borders, strides or pixel types. Within a ring row the
+columns are ordered by phase (column modulo stride): with any stride a tap then reads one contiguous run of numbers.
 
 A kernel that is a column times a row takes two passes over each part: the column's program over ring rows, then the
 row's program over those sums, which have not left the first-level cache.

@@ -56,7 +56,7 @@ def encode_srgb(values, white):
 
 @loop
 def gelu(values):
-    """``x * Phi(x)``, Phi the normal distribution function, (n) in place; checked arguments. Each index owns a chunk."""
+    """``x * Phi(x)``, Phi the normal distribution function, (n) in place; checked arguments; an index owns a chunk."""
     for chunk in prange((values.shape[0] + CHUNK - 1) // CHUNK):
         for i in range(chunk * CHUNK, min((chunk + 1) * CHUNK, values.shape[0])):
             values[i] *= 0.5 * (1 + math.erf(values[i] * math.sqrt(0.5)))

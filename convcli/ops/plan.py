@@ -77,7 +77,7 @@ def sums_dtype(source: Any, plan: CorrelationPlan, *, whole: bool) -> np.dtype[A
     """
     source = np.dtype(source)
     if source == np.float64:
-        return source
+        return np.dtype(np.float64)
     if whole and source.kind == "u":
         bound = plan.multiply_adds * 2.0**-24 * float(np.abs(plan.weights).sum()) * np.iinfo(source).max
         return np.dtype(np.float32 if bound < 0.05 else np.float64)

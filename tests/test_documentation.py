@@ -1,0 +1,84 @@
+"""The README and the help texts are true: generated parts are up to date, examples run, every option is explained."""
+
+import re
+import shlex
+from pathlib import Path
+
+import click
+import pytest
+
+from convcli.cli import COMMANDS
+from convcli.cli.reference import commands, reference, with_reference
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+ALL_COMMANDS = dict(commands())
+
+
+def shell_examples():
+    """Every `convcli ...` line of the README's shell blocks before the reference."""
+    text = README.split("## Command reference")[0]
+    for block in re.findall(r"```sh\n(.*?)```", text, re.S):
+        for line in block.splitlines():
+            if line.startswith("convcli "):
+                yield line
+
+
+def test_the_reference_in_the_readme_is_up_to_date():
+    assert with_reference(README) == README, "run: python -m convcli.cli.reference README.md"
+
+
+def test_every_command_is_in_the_reference():
+    assert {words.split()[1] for words in ALL_COMMANDS} == set(COMMANDS)
+    for words in ALL_COMMANDS:
+        assert f"### `{words}`" in reference()
+
+
+@pytest.mark.parametrize("words", list(ALL_COMMANDS))
+def test_help_explains_every_option_and_has_examples_in_80_columns(convcli, words):
+    command = ALL_COMMANDS[words]
+    for parameter in command.params:
+        if isinstance(parameter, click.Option) and not isinstance(parameter.type, click.Choice):
+            assert parameter.help, f"{words}: {parameter.name} has no help"
+    result = convcli(*words.split()[1:], "--help")
+    assert result.code == 0
+    assert "Example" in result.out, words
+    assert max(map(len, result.out.splitlines())) <= 80, words
+
+
+@pytest.mark.parametrize("name", list(COMMANDS))
+def test_the_static_line_is_the_first_line_of_the_help(name):
+    command = ALL_COMMANDS[f"convcli {name}"]
+    assert command.help is not None
+    assert command.help.splitlines()[0].startswith(COMMANDS[name][1].rstrip(".")), name
+
+
+@pytest.mark.parametrize("line", list(shell_examples()))
+def test_readme_commands_run(convcli, line, tmp_path, monkeypatch):
+    (tmp_path / "sample_images").symlink_to(ROOT / "sample_images")
+    if "-o sample_images/" in line:
+        line = line.replace("-o sample_images/", "-o ")  # the repository's own gallery stays as it is
+    monkeypatch.chdir(tmp_path)
+    result = convcli(*shlex.split(line)[1:])
+    assert result.code == 0, result.err
+
+
+def test_readme_python_runs():
+    (block,) = re.findall(r"```python\n(.*?)```", README, re.S)
+    namespace = {}
+    exec(block, namespace)  # the README's own code
+    assert namespace["image"].shape == (5, 5)
+
+
+def test_public_functions_have_runnable_examples():
+    import doctest
+    from importlib import import_module
+
+    names = ["convcli.ops.correlation", "convcli.ops.borders", "convcli.ops.plan", "convcli.ops.padding",
+             "convcli.ops.dilation", "convcli.images.formats", "convcli.images.depth"]  # fmt: skip
+    for name in names:
+        module = import_module(name)
+        found = doctest.DocTestSuite(module, extraglobs=vars(import_module("convcli.ops")))
+        assert found.countTestCases() > 0, name
+        result = doctest.testmod(module)
+        assert result.failed == 0, name
