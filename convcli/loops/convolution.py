@@ -4,9 +4,11 @@ Forward, transposed and the gradient of the input are all a *pass*: output posit
 at input positions ``START + j * STEP + t * TAP_STEP``, zero outside the input, and is stored at ``OUT_START + j *
 OUT_STEP``. Every image has three axes, the missing ones of size 1.
 
-The output is cut into *boxes* (images, planes, rows, columns). A box that looks over the input's edge first copies what
-it needs into a workspace, which stays in the second-level cache; other boxes read the input where it is. The filters
-are cut into *units*, one tile wide; packed weights and packed gradients lie unit by unit, each (steps, tile's width).
+The output is cut into *boxes* (images, planes, rows, columns), and a box into *zones* of pixels that see the same taps
+inside the input: nothing is multiplied by zero, and the input is read where it is. Where zones would be too small a box
+copies its input, with zeros around it, into a workspace that stays in the second-level cache, and is one zone. The
+filters are cut into *units*, one tile wide; packed weights and packed gradients lie unit by unit, each (steps, tile's
+width).
 """
 
 from typing import Any, NamedTuple
@@ -33,6 +35,7 @@ class Job(NamedTuple):
     groups: int
     lanes: int  # numbers of one vector
     units: int
+    steps: int  # weights of one filter, or vectors of them
     boxes: int
     copies: bool  # boxes copy their input into the workspace
     slab: int  # steps after which sums go to memory, so that the weights of a slab stay in the cache
@@ -66,43 +69,90 @@ def _source_sizes(axes, job):
 
 
 @loop(parallel=False)
-def _fill_taps(axes, job, taps):
-    """Offsets of a unit's weights: each tap, each channel it reads; returns how many; arguments are already checked."""
+def _fill_zones(axes, job, first, sizes, zones):
+    """Cut each axis of a box into runs (first, end, first tap, end of taps) that see the same taps; checked arguments.
+
+    Returns how many there are along depth, height and width.
+    """
+    found = (0, 0, 0)
+    for axis in range(3):
+        taps, step, tap_step = axes[axis, TAPS], axes[axis, STEP], axes[axis, TAP_STEP]
+        count = 0
+        for i in range(sizes[axis + 1]):
+            place = axes[axis, START] + (first[axis + 1] + i) * step
+            low, high = 0, taps
+            if not job.copies:
+                low = min(max(-(place // tap_step), 0), taps)
+                high = max(min((axes[axis, SIZE] - 1 - place) // tap_step + 1, taps), low)
+            if count and zones[axis, count - 1, 2] == low and zones[axis, count - 1, 3] == high:
+                zones[axis, count - 1, 1] = i + 1
+            else:
+                zones[axis, count, 0] = i
+                zones[axis, count, 1] = i + 1
+                zones[axis, count, 2] = low
+                zones[axis, count, 3] = high
+                count += 1
+        found = (found[1], found[2], count)
+    return found
+
+
+@loop(parallel=False)
+def _fill_taps(axes, job, zone, table):
+    """Pairs of a zone's weights: offset in the source, place among a filter's weights; returns how many; checked."""
     _, height, width = _source_sizes(axes, job)
     channels = 1 if job.kind == LANES else job.channels // job.groups
     step = job.lanes if job.kind == FOLDED else 1
     at = 0
-    for z in range(axes[0, TAPS]):
-        for y in range(axes[1, TAPS]):
-            for x in range(axes[2, TAPS]):
+    for z in range(zone[0, 2], zone[0, 3]):
+        for y in range(zone[1, 2], zone[1, 3]):
+            for x in range(zone[2, 2], zone[2, 3]):
                 first = (z * axes[0, TAP_STEP] * height + y * axes[1, TAP_STEP]) * width + x * axes[2, TAP_STEP]
-                for channel in range(0, channels, step):
-                    taps[at] = first * job.channels + channel
+                place = ((z * axes[1, TAPS] + y) * axes[2, TAPS] + x) * (channels // step)
+                for channel in range(channels // step):
+                    table[2 * at] = first * job.channels + channel * step
+                    table[2 * at + 1] = place + channel
                     at += 1
-    for extra in range(ROWS):  # a last tile of fewer rows reads this many offsets all the same
-        taps[at + extra] = 0
+    _repeat_last(table, at)
     return at
 
 
 @loop(parallel=False)
-def _fill_pixels(axes, job, sizes, pixels, places):
-    """Offsets of a box's pixels in the source and in the output, from its first; arguments are already checked."""
+def _fill_pixels(axes, job, images, zone, table):
+    """Pairs of a zone's pixels: offsets in the source and in the output from the box's first; returns how many."""
     depth, height, width = _source_sizes(axes, job)
     at = 0
-    for image in range(sizes[0]):
-        for z in range(sizes[1]):
-            for y in range(sizes[2]):
+    for image in range(images):
+        for z in range(zone[0, 0], zone[0, 1]):
+            for y in range(zone[1, 0], zone[1, 1]):
                 line = ((image * depth + z * axes[0, STEP]) * height + y * axes[1, STEP]) * width
                 place = (image * axes[0, OUT_SIZE] + z * axes[0, OUT_STEP]) * axes[1, OUT_SIZE] + y * axes[1, OUT_STEP]
                 place *= axes[2, OUT_SIZE]
-                for x in range(sizes[3]):
-                    pixels[at] = (line + x * axes[2, STEP]) * job.channels
-                    places[at] = (place + x * axes[2, OUT_STEP]) * job.filters
+                for x in range(zone[2, 0], zone[2, 1]):
+                    table[2 * at] = (line + x * axes[2, STEP]) * job.channels
+                    table[2 * at + 1] = (place + x * axes[2, OUT_STEP]) * job.filters
                     at += 1
-    for extra in range(ROWS):
-        pixels[at + extra] = 0
-        places[at + extra] = 0
+    _repeat_last(table, at)
     return at
+
+
+@loop(parallel=False)
+def _repeat_last(table, count):
+    """Append ROWS times the last of ``count`` pairs: a tile of fewer rows reads somewhere all the same; checked."""
+    for extra in range(2 * count, 2 * (count + ROWS)):
+        table[extra] = table[extra - 2] if count else 0
+
+
+@loop(parallel=False)
+def _zone_at(zones, found, number, zone):
+    """Copy the runs of one zone of a box to ``zone`` (3, 4); returns whether they are new; checked arguments."""
+    z, rest = divmod(number, found[1] * found[2])
+    y, x = divmod(rest, found[2])
+    new = False
+    for axis, run in enumerate((z, y, x)):
+        for i in range(4):
+            new |= zone[axis, i] != zones[axis, run, i]
+            zone[axis, i] = zones[axis, run, i]
+    return new
 
 
 @loop(parallel=False)
@@ -187,8 +237,8 @@ def _unit_at(job, unit):
 
 @loop(parallel=False)
 def _multiply_rows(
-    unit, data, at, rows, first_row, end_row, steps, count, slab, weights, weights_at,
-    bias, bias_at, add, numbers, scratch, scratch_places, out, out_at, places,
+    unit, data, at, rows, first_row, end_row, steps, count, slab, weights, weights_at, stride,
+    bias, bias_at, add, numbers, scratch, out, out_at, out_stride,
 ):  # fmt: skip
     """Rows ``first_row`` to ``end_row`` of one unit, tile by tile; arguments are already checked.
 
@@ -198,25 +248,21 @@ def _multiply_rows(
     narrow = kind != FOLDED and wanted < width
     slab = max(count, 1) if narrow else slab
     target = scratch if narrow else out
-    target_at = 0 if narrow else out_at
+    target_at, target_stride, target_step = (0, 0, width) if narrow else (out_at, out_stride, 0)
     for step in range(0, max(count, 1), slab):
         length = min(slab, count - step)
         floor = numbers.floor if step + length == count else numbers.lowest
         for row in range(first_row, end_row, ROWS):
             valid = min(ROWS, end_row - row)
-            if narrow and add:
-                for i in range(valid):
-                    for j in range(wanted):
-                        scratch[i * width + j] = out[out_at + places[row + i] + j]
             multiply(
-                kind, data, at, rows, row, steps, step, length, weights, weights_at + step * width, width,
-                bias, bias_at, add or step > 0, floor, target, target_at,
-                scratch_places if narrow else places, 0 if narrow else row, valid,
+                kind, data, at, rows, row, steps, step, length, weights, weights_at, stride,
+                bias, bias_at, add or step > 0, floor, target, target_at, target_stride, target_step, valid,
             )  # fmt: skip
             if narrow:
                 for i in range(valid):
+                    place = out_at + rows[2 * (row + i) + 1] * out_stride
                     for j in range(wanted):
-                        out[out_at + places[row + i] + j] = scratch[i * width + j]
+                        out[place + j] = scratch[i * width + j]
 
 
 @loop
@@ -224,7 +270,7 @@ def convolve(source, weights, bias, axes, job, numbers, workspaces, tables, out)
     """One pass from ``source`` (N*D*H*W*C) into ``out`` (N*OD*OH*OW*O), flat; arguments are already checked.
 
     ``weights`` and ``bias`` are packed. Each index of the parallel loop owns one of the ``workspaces`` (threads,
-    numbers) and ``tables`` (threads, 4, offsets), and a run of boxes with all their outputs.
+    numbers) and ``tables`` (threads, 2, pairs), and a run of boxes with all their outputs.
     """
     workers = workspaces.shape[0]
     for index in prange(workers):
@@ -236,39 +282,66 @@ def convolve(source, weights, bias, axes, job, numbers, workspaces, tables, out)
 @loop(parallel=False)
 def _convolve_boxes(source, weights, bias, axes, job, numbers, first_box, end_box, workspace, table, out):
     """Boxes ``first_box`` to ``end_box`` of a pass; arguments are already checked."""
-    pixels, places = table[0], table[1]
-    count = _fill_taps(axes, job, table[2])
-    taps = table[2, :count]
-    known = (-1, -1, -1, -1)
-    valid = 0
+    pixels, taps = table[0], table[1]
     scratch, room = workspace[: job.room], workspace[job.room :]
-    scratch_places = np.empty(ROWS, np.int64)
     data = read_only(room) if job.copies else source
+    zones = np.empty((3, 2 * axes[:, TAPS].max() + 2, 4), np.int64)
+    zone = np.full((3, 4), -1, np.int64)
+    images, valid, count = 0, 0, 0
     for box in range(first_box, end_box):
         first, sizes = _box_at(axes, job, box)
-        if sizes != known:
-            valid = _fill_pixels(axes, job, sizes, pixels, places)
-            known = sizes
         if job.copies:
             _copy_box(source, axes, job, first, sizes, room)
         at, out_at = _first_offsets(axes, job, first)
-        for unit in range(job.units):
-            kind, width, wanted, channel, column, filter_ = _unit_at(job, unit)
-            for i in range(ROWS):
-                scratch_places[i] = i * width
-            _multiply_rows(
-                (kind, width, wanted), data, at + channel, pixels, 0, valid, taps, count, job.slab,
-                weights, column * count, bias, column, False, numbers,
-                scratch, scratch_places, out, out_at + filter_, places,
-            )  # fmt: skip
+        found = _fill_zones(axes, job, first, sizes, zones)
+        for number in range(found[0] * found[1] * found[2]):
+            if _zone_at(zones, found, number, zone) or images != sizes[0]:
+                images = sizes[0]
+                valid = _fill_pixels(axes, job, images, zone, pixels)
+                count = _fill_taps(axes, job, zone, taps)
+            for unit in range(job.units):
+                kind, width, wanted, channel, column, filter_ = _unit_at(job, unit)
+                _multiply_rows(
+                    (kind, width, wanted), data, at + channel, pixels, 0, valid, taps, count, job.slab,
+                    weights, column * job.steps, width, bias, column, False, numbers,
+                    scratch, out, out_at + filter_, 1,
+                )  # fmt: skip
+
+
+@loop(parallel=False)
+def _block_start(job, block, blocks):
+    """The first weight of a block, a multiple of ROWS but for the last; arguments are already checked."""
+    return min(-(-job.steps // ROWS) * block // blocks * ROWS, job.steps)
+
+
+@loop(parallel=False)
+def _first_from(pairs, count, place):
+    """Index of the first of ``count`` pairs, in ascending order, whose place is not below; checked arguments."""
+    at = 0
+    while at < count and pairs[2 * at + 1] < place:
+        at += 1
+    return at
+
+
+@loop(parallel=False)
+def _pack_panel(gradient, at, pixels, valid, wanted, width, panel, panel_pixels):
+    """Copy ``wanted`` numbers of each pixel to a panel ``width`` wide, and number the pixels; checked arguments."""
+    for i in range(valid):
+        start = at + pixels[2 * i + 1]
+        panel_pixels[2 * i] = pixels[2 * i]
+        panel_pixels[2 * i + 1] = i
+        for j in range(wanted):
+            panel[i * width + j] = gradient[start + j]
+        for j in range(wanted, width):
+            panel[i * width + j] = 0
 
 
 @loop
-def weight_gradient(source, gradient, zeros, axes, job, numbers, parts, workspaces, tables, partial):
-    """Sums of source times gradient over the pixels of each part, in packed order; arguments are already checked.
+def weight_gradient(source, gradient, axes, job, numbers, parts, workspaces, tables, partial):
+    """Add source times gradient over the pixels of each part to ``partial``; arguments are already checked.
 
-    ``source`` (N*D*H*W*C) and ``gradient`` (N*OD*OH*OW*O) are flat, ``partial`` is (chunks, packed weights). A part is
-    a chunk of boxes and a block of rows, (chunks, blocks) of them: the parts depend on the shapes alone, not on the
+    ``source`` (N*D*H*W*C) and ``gradient`` (N*OD*OH*OW*O) are flat, ``partial`` (chunks, packed weights) is zero. A part
+    is a chunk of boxes and a block of rows, (chunks, blocks) of them: the parts depend on the shapes alone, not on the
     threads. Each index of the parallel loop owns one of the ``workspaces`` and ``tables``, and a run of parts.
     """
     workers = workspaces.shape[0]
@@ -277,49 +350,55 @@ def weight_gradient(source, gradient, zeros, axes, job, numbers, parts, workspac
         worker = np.int64(index)
         first, end = chunks * blocks * worker // workers, chunks * blocks * (worker + 1) // workers
         _weight_gradient_parts(
-            source, gradient, zeros, axes, job, numbers, parts, first, end, workspaces[worker], tables[worker], partial
+            source, gradient, axes, job, numbers, parts, first, end, workspaces[worker], tables[worker], partial
         )
 
 
 @loop(parallel=False)
 def _weight_gradient_parts(
-    source, gradient, zeros, axes, job, numbers, parts, first_part, end_part, workspace, table, partial
+    source, gradient, axes, job, numbers, parts, first_part, end_part, workspace, table, partial
 ):
     """Parts ``first_part`` to ``end_part`` of a weight gradient; arguments are already checked."""
     chunks, blocks = parts
-    pixels, places, taps, rows = table[0], table[1], table[2], table[3]
-    count = _fill_taps(axes, job, taps)
-    row_tiles = -(-count // ROWS)
-    known = (-1, -1, -1, -1)
-    valid = 0
+    pixels, taps, panel_pixels = table[0], table[1], table[2]
     panel, room = workspace[: job.room], workspace[job.room :]
     data = read_only(room) if job.copies else source
+    zones = np.empty((3, 2 * axes[:, TAPS].max() + 2, 4), np.int64)
+    zone = np.full((3, 4), -1, np.int64)
+    zeros = np.zeros(1, partial.dtype)
+    images, valid, first_row, end_row = 0, 0, 0, 0
     for part in range(first_part, end_part):
         chunk, block = divmod(part, blocks)
-        first_row = row_tiles * block // blocks * ROWS
-        end_row = min(row_tiles * (block + 1) // blocks * ROWS, count)
-        first_box, end_box = job.boxes * chunk // chunks, job.boxes * (chunk + 1) // chunks
-        for box in range(first_box, end_box):
+        out = partial[chunk]
+        zone[:] = -1
+        for box in range(job.boxes * chunk // chunks, job.boxes * (chunk + 1) // chunks):
             first, sizes = _box_at(axes, job, box)
-            if sizes != known:
-                valid = _fill_pixels(axes, job, sizes, pixels, places)
-                known = sizes
             if job.copies:
                 _copy_box(source, axes, job, first, sizes, room)
             at, out_at = _first_offsets(axes, job, first)
-            for unit in range(job.units):
-                kind, width, wanted, channel, column, filter_ = _unit_at(job, unit)
-                for row in range(first_row, end_row):
-                    rows[row] = row * width
-                for i in range(valid):
-                    start = out_at + filter_ + places[i]
-                    panel[i * width : i * width + wanted] = gradient[start : start + wanted]
-                    panel[i * width + wanted : (i + 1) * width] = 0
-                _multiply_rows(
-                    (kind, width, width), data, at + channel, taps, first_row, end_row, pixels, valid, valid,
-                    panel, 0, zeros, 0, box > first_box, numbers,
-                    panel, rows, partial[chunk], column * count, rows,
-                )  # fmt: skip
+            found = _fill_zones(axes, job, first, sizes, zones)
+            for number in range(found[0] * found[1] * found[2]):
+                if _zone_at(zones, found, number, zone) or images != sizes[0]:
+                    images = sizes[0]
+                    valid = _fill_pixels(axes, job, images, zone, pixels)
+                    count = _fill_taps(axes, job, zone, taps)
+                    first_row = _first_from(taps, count, _block_start(job, block, blocks))
+                    end_row = _first_from(taps, count, _block_start(job, block + 1, blocks))
+                for unit in range(job.units):
+                    kind, width, wanted, channel, column, filter_ = _unit_at(job, unit)
+                    if wanted == width:
+                        _multiply_rows(
+                            (kind, width, width), data, at + channel, taps, first_row, end_row, pixels, valid, valid,
+                            gradient, out_at + filter_, 1, zeros, 0, True, numbers,
+                            zeros, out, column * job.steps, width,
+                        )  # fmt: skip
+                    else:
+                        _pack_panel(gradient, out_at + filter_, pixels, valid, wanted, width, panel, panel_pixels)
+                        _multiply_rows(
+                            (kind, width, width), data, at + channel, taps, first_row, end_row, panel_pixels, valid,
+                            valid, read_only(panel), 0, width, zeros, 0, True, numbers,
+                            zeros, out, column * job.steps, width,
+                        )  # fmt: skip
 
 
 @loop

@@ -1,9 +1,10 @@
 """The register tiles of the convolution layers: with `tile`, all vector instructions of this package, and a naive twin.
 
-A tile computes ``ROWS`` rows of sums at once. Row ``i`` of step ``k`` reads ``source[at + rows[i] + steps[k]]``: two
-tables of offsets describe any convolution, so windows are never copied into a matrix. A forward pass has a row per
-output pixel and a step per weight; the gradient of the weights has a row per weight and a step per pixel. There are
-four kinds:
+A tile computes ``ROWS`` rows of sums at once: ``out[row] += source[row + step] * weights[step]``, over all steps. Two
+tables of pairs say where: a row's pair is its offset in the source and its place in the result, a step's pair is its
+offset in the source and its place among the weights. That describes any convolution, so windows are never copied into
+a matrix. A forward pass has a row per output pixel and a step per weight; for the gradient of the weights the same two
+tables change places. There are four kinds:
 
 =========  ==============================================================  ===================================
 kind       one step                                                        used for
@@ -39,7 +40,7 @@ def _rows() -> int:
     return 8 if many else 6
 
 
-ROWS = _rows()  # a table of row offsets must be this much longer than what is wanted
+ROWS = _rows()  # a table of rows must be this many pairs longer than what is wanted
 
 
 def lanes_of(dtype) -> int:
@@ -49,20 +50,22 @@ def lanes_of(dtype) -> int:
 
 def _multiply_naive(
     kind, source, at, rows, row, steps, step, count, weights, weights_at, stride,
-    base, base_at, add, floor, out, out_at, out_rows, out_row, valid,
+    base, base_at, add, floor, out, out_at, out_stride, out_step, valid,
 ):  # fmt: skip
     """The tile, readable and slow: each product and each sum is rounded, where the tile rounds once."""
     lanes = lanes_of(source.dtype)
     width = lanes * (kind if kind in (ONE, TWO) else 1)
     for i in range(valid):
+        from_row, to_row = rows[2 * (row + i) : 2 * (row + i + 1)]
         sums = np.zeros(width, source.dtype)
-        for k in range(count):
-            number = at + rows[row + i] + steps[step + k]
+        for k in range(step, step + count):
+            number = at + from_row + steps[2 * k]
+            first = weights_at + steps[2 * k + 1] * stride
             factor = source[number] if kind in (ONE, TWO) else source[number : number + lanes]
-            sums += factor * weights[weights_at + k * stride : weights_at + k * stride + width]
+            sums += factor * weights[first : first + width]
         if kind == FOLDED:
             sums = sums.sum(keepdims=True)
-        first = out_at + out_rows[out_row + i]
+        first = out_at + to_row * out_stride + i * out_step
         before = out[first : first + sums.size] if add else base[base_at : base_at + sums.size]
         total = sums + before
         out[first : first + sums.size] = np.where(total < floor, floor, total)
@@ -105,19 +108,23 @@ class _Builder:
     def store_vector(self, value, pointer):
         self.ir.store(value, self.ir.bitcast(pointer, self.vector.as_pointer()), align=self.bytes)
 
+    def second(self, pairs, index):
+        """The second number of a pair."""
+        return self.ir.load(self.at(pairs, self.ir.add(self.ir.shl(index, self.number(1)), self.number(1))))
+
     def sums(self, source, rows, steps, count, weights, stride):
         """The loop over the steps; returns the sums, a list of vectors for each row."""
         build = self.ir
-        pointers = [self.at(source, build.load(self.at(rows, self.number(i)))) for i in range(ROWS)]
+        pointers = [self.at(source, build.load(self.at(rows, self.number(2 * i)))) for i in range(ROWS)]
         before, head, done = build.block, build.append_basic_block("step"), build.append_basic_block("done")
         nothing = ir.Constant(self.vector, [0.0] * self.lanes)
         build.cbranch(build.icmp_signed(">", count, self.number(0)), head, done)
         build.position_at_end(head)
-        step, weight = build.phi(self.int64), build.phi(weights.type)
+        step = build.phi(self.int64)
         step.add_incoming(self.number(0), before)
-        weight.add_incoming(weights, before)
         running = [[build.phi(self.vector) for _ in range(self.vectors)] for _ in range(ROWS)]
-        offset = build.load(self.at(steps, step))
+        offset = build.load(self.at(steps, build.shl(step, self.number(1))))
+        weight = self.at(weights, build.mul(self.second(steps, step), stride))
         factors = [self.load_vector(self.at(weight, self.number(j * self.lanes))) for j in range(self.vectors)]
         updated = []
         for pointer, held in zip(pointers, running, strict=True):
@@ -126,7 +133,6 @@ class _Builder:
             updated.append([build.call(self.multiply_add, [read, f, s]) for f, s in zip(factors, held, strict=True)])
         next_step = build.add(step, self.number(1))
         step.add_incoming(next_step, head)
-        weight.add_incoming(self.at(weight, stride), head)
         branch = build.cbranch(build.icmp_signed("<", next_step, count), head, done)
         # Unrolled, LLVM hoists the next step's loads and spills the sums.
         once = self.module.add_metadata(["llvm.loop.unroll.disable"])
@@ -140,14 +146,15 @@ class _Builder:
                     phi.add_incoming(updated[row][j], head)
         return final
 
-    def store(self, sums, base, add, floor, out, out_rows, valid):
+    def store(self, sums, base, add, floor, out, rows, out_stride, out_step, valid):
         """Write the first ``valid`` rows: what was there, or the base, plus the sums, not below the floor."""
         build = self.ir
         folded = self.kind == FOLDED
         low = floor if folded else self.splat(floor)
         for i, row in enumerate(sums):
             with build.if_then(build.icmp_signed("<", self.number(i), valid)):
-                target = self.at(out, build.load(self.at(out_rows, self.number(i))))
+                place = build.mul(self.second(rows, self.number(i)), out_stride)
+                target = self.at(out, build.add(place, build.mul(out_step, self.number(i))))
                 before = build.select(add, target, base)
                 for j, value in enumerate(row):
                     shift = self.number(j * self.lanes)
@@ -176,13 +183,13 @@ class _Builder:
 @intrinsic
 def _multiply_vectors(
     typing_context, kind, source, at, rows, row, steps, step, count, weights, weights_at, stride,
-    base, base_at, add, floor, out, out_at, out_rows, out_row, valid,
+    base, base_at, add, floor, out, out_at, out_stride, out_step, valid,
 ):  # fmt: skip
-    """`_multiply_naive` in registers; reads ``ROWS`` row offsets, however few are valid."""
+    """`_multiply_naive` in registers; reads ``ROWS`` rows, however few are valid."""
     index = types.intp
     signature = types.void(
         index, source, index, rows, index, steps, index, index, weights, index, index,
-        base, index, types.boolean, source.dtype, out, index, out_rows, index, index,
+        base, index, types.boolean, source.dtype, out, index, index, index, index,
     )  # fmt: skip
 
     def generate(context, builder, signature, arguments):
@@ -191,15 +198,14 @@ def _multiply_vectors(
             for one, value in zip(signature.args, arguments, strict=True)
         ]
         (kind, source, at, rows, row, steps, step, count, weights, weights_at, stride,
-         base, base_at, add, floor, out, out_at, out_rows, out_row, valid) = values  # fmt: skip
+         base, base_at, add, floor, out, out_at, out_stride, out_step, valid) = values  # fmt: skip
         add = builder.icmp_signed("!=", add, ir.Constant(add.type, 0))
-        source, rows, steps, weights, base, out, out_rows = (
+        one = ir.Constant(row.type, 1)
+        firsts = (at, builder.shl(row, one), builder.shl(step, one), weights_at, base_at, out_at)
+        source, rows, steps, weights, base, out = (
             builder.gep(pointer, [first])
-            for pointer, first in (
-                (source, at), (rows, row), (steps, step), (weights, weights_at),
-                (base, base_at), (out, out_at), (out_rows, out_row),
-            )
-        )  # fmt: skip
+            for pointer, first in zip((source, rows, steps, weights, base, out), firsts, strict=True)
+        )
         end = builder.append_basic_block("end")
         switch = builder.switch(kind, end)
         for which in (ONE, TWO, LANES, FOLDED):
@@ -208,7 +214,7 @@ def _multiply_vectors(
             builder.position_at_end(block)
             maker = _Builder(builder, which, signature.args[1].dtype.bitwidth)
             sums = maker.sums(source, rows, steps, count, weights, stride)
-            maker.store(sums, base, add, floor, out, out_rows, valid)
+            maker.store(sums, base, add, floor, out, rows, out_stride, out_step, valid)
             builder.branch(end)
         builder.position_at_end(end)
         return context.get_dummy_value()

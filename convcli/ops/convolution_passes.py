@@ -87,10 +87,9 @@ def conv_weight_gradient(
     axes = forward_axes(_three(windows), _three_sizes(x), _three_sizes(gradient))
     plan = plan_pass(axes, x.shape[0], channels, filters, groups, x.dtype, 0)
     parts = parts_of(plan, x.nbytes + gradient.nbytes, x.itemsize)
-    partial = np.empty((parts[0], plan.steps * plan.columns), x.dtype)
-    zeros = np.zeros(2 * plan.job.lanes, x.dtype)
+    partial = np.zeros((parts[0], plan.steps * plan.columns), x.dtype)
     weight_gradient(
-        _flat(x), _flat(gradient), zeros, plan.axes, plan.job, _numbers(x.dtype, relu=False), parts,
+        _flat(x), _flat(gradient), plan.axes, plan.job, _numbers(x.dtype, relu=False), parts,
         *_workspaces(plan, min(threads(), prod(parts)), x.dtype), partial,
     )  # fmt: skip
     unpack(partial, plan.job, plan.steps, out.reshape(plan.steps, filters))
@@ -151,7 +150,7 @@ def _volume_kernel(weight: Array) -> Array:
 
 
 def _workspaces(plan: Plan, workers: int, dtype: np.dtype[Any]) -> tuple[Array, Array]:
-    return np.empty((workers, plan.workspace), dtype), np.empty((workers, 4, plan.offsets), np.int64)
+    return np.empty((workers, plan.workspace), dtype), np.empty((workers, 3, 2 * plan.pairs), np.int64)
 
 
 def _numbers(dtype: np.dtype[Any], *, relu: bool) -> Any:

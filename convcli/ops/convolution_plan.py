@@ -59,7 +59,7 @@ class Plan:
     steps: int  # weights of one filter
     columns: int  # numbers of one step of the packed weights
     workspace: int  # numbers each thread needs
-    offsets: int  # offsets in each of a thread's tables
+    pairs: int  # in each of a thread's tables
 
 
 def forward_axes(
@@ -125,19 +125,23 @@ def plan_pass(
     else:
         units = groups * -(-group_filters // (2 * lanes))
         columns = groups * -(-group_filters // lanes) * lanes
-    copies = any(axis.overlaps for axis in axes) or (kind == LANES and channels % lanes > 0)
-    work = steps * columns / lanes
-    box = _best_box(axes, images, channels * dtype.itemsize, work, copies, workers or 8, ROWS)
+    work = columns // lanes
+    must_copy = kind == LANES and channels % lanes > 0  # a vector may hang over the end of the array
+    cost, box, copies = min(
+        _cost(axes, box, images, channels, work, steps, copies, workers or 8, dtype.itemsize)
+        for box in _boxes((images, *(axis.outputs for axis in axes)))
+        for copies in ((True,) if must_copy else (False, True) if any(axis.overlaps for axis in axes) else (False,))
+    )
     pixels = prod(box)
     boxes = prod(-(-n // b) for n, b in zip((images, *(axis.outputs for axis in axes)), box, strict=True))
-    room = (pixels + ROWS if gradient else ROWS) * 2 * lanes
+    room = (pixels if gradient else ROWS) * 2 * lanes
     slab = max(_SLAB_BYTES // (2 * lanes * dtype.itemsize), 1)
     table = [
         (axis.outputs, b, axis.start, axis.step, len(axis.taps), axis.tap_step, axis.size,
          axis.out_start, axis.out_step, axis.out_size)
         for axis, b in zip(axes, box[1:], strict=True)
     ]  # fmt: skip
-    job = Job(kind, images, box[0], channels, filters, groups, lanes, units, boxes, copies, slab, room)
+    job = Job(kind, images, box[0], channels, filters, groups, lanes, units, steps, boxes, copies, slab, room)
     copied = _positions(axes, box) * channels + lanes if copies else 0
     return Plan(np.array(table, np.int64), job, steps, columns, room + copied, max(pixels, steps) + ROWS)
 
@@ -148,38 +152,61 @@ def _positions(axes: Sequence[PassAxis], box: Sequence[int]) -> int:
     return box[0] * prod((b - 1) * axis.step + (len(axis.taps) - 1) * axis.tap_step + 1 for axis, b in pairs)
 
 
-def _best_box(
-    axes: Sequence[PassAxis], images: int, position_bytes: int, work: float, copies: bool, workers: int, rows: int
-) -> tuple[int, int, int, int]:
-    """The box with the least time for the busiest thread, by a count of vector operations."""
-    counts = (images, *(axis.outputs for axis in axes))
-    best, least = (1, 1, 1, 1), float("inf")
-    for pixels in (8, 16, 32, 48, 64, 96, 128, 192, 256, 320, 384, 512):
-        box = _box_of(counts, pixels)
-        size, read = prod(box), _positions(axes, box) * position_bytes
-        boxes = prod(-(-n // b) for n, b in zip(counts, box, strict=True))
-        cost = -(-size // rows) * rows * (work + 8) + 100
-        # Copying moves 16 bytes a cycle; input that does not stay in the cache is fetched again for each tile.
-        cost += read / 16 * (copies + 4 * (read > _BOX_BYTES))
-        cost *= -(-boxes // workers)
-        if cost < least:
-            best, least = box, cost
-    return best
-
-
-def _box_of(counts: Sequence[int], pixels: int) -> tuple[int, int, int, int]:
-    """A box of about so many pixels: whole rows first (long ones in pieces), then planes, then images."""
+def _boxes(counts: Sequence[int]) -> Iterator[tuple[int, int, int, int]]:
+    """Boxes of more and more pixels: whole rows first (long ones in pieces), then planes, then images."""
     images, depth, height, width = counts
-    x = _even(width, pixels if width <= 2 * pixels or height == 1 else max(pixels // 8, 16))
-    y = _even(height, max(pixels // x, 1))
-    z = _even(depth, max(pixels // (x * y), 1)) if y == height else 1
-    n = _even(images, max(pixels // (x * y * z), 1)) if (y, z) == (height, depth) and x == width else 1
-    return n, z, y, x
+    known = set()
+    for pixels in (8, 16, 32, 48, 64, 96, 128, 192, 256, 320, 384, 512, 768, 1024):
+        x = _even(width, pixels if width <= 2 * pixels or height == 1 else max(pixels // 8, 16))
+        y = _even(height, max(pixels // x, 1))
+        z = _even(depth, max(pixels // (x * y), 1)) if y == height else 1
+        n = _even(images, max(pixels // (x * y * z), 1)) if (x, y, z) == (width, height, depth) else 1
+        if (n, z, y, x) not in known:
+            known.add((n, z, y, x))
+            yield n, z, y, x
+
+
+def _cost(
+    axes: Sequence[PassAxis], box: tuple[int, int, int, int], images: int, channels: int, vectors: int, steps: int,
+    copies: bool, workers: int, itemsize: int,
+) -> tuple[float, tuple[int, int, int, int], bool]:  # fmt: skip
+    """Cycles of the busiest thread, roughly, with the box and the choice they belong to: for `min`."""
+    from convcli.loops.product import ROWS
+
+    counts = (images, *(axis.outputs for axis in axes))
+    boxes = prod(-(-n // b) for n, b in zip(counts, box, strict=True))
+    taps = prod(len(axis.taps) for axis in axes)
+    runs = [[(b, len(axis.taps))] if copies else _runs(axis, b) for axis, b in zip(axes, box[1:], strict=True)]
+    cycles = 0.0
+    for zone in product(*runs):
+        tiles = -(-box[0] * prod(pixels for pixels, _ in zone) // ROWS)
+        share = prod(seen for _, seen in zone) / taps
+        cycles += tiles * vectors * (ROWS * steps * share + 40) + 3 * steps * share + 200
+    read = _positions(axes, box) * channels * itemsize
+    # Copying moves 16 bytes a cycle; input that does not stay in the cache is fetched again for each unit.
+    cycles += read / 16 * (copies + vectors * (read > _BOX_BYTES))
+    return cycles * -(-boxes // workers), box, copies
+
+
+def _runs(axis: PassAxis, box: int) -> list[tuple[int, int]]:
+    """How many positions of the first box see how many taps inside the input, run by run."""
+    runs: list[tuple[int, int]] = []
+    last = (-1, -1)
+    for i in range(box):
+        place = axis.start + i * axis.step
+        low = min(max(-(place // axis.tap_step), 0), len(axis.taps))
+        high = max(min((axis.size - 1 - place) // axis.tap_step + 1, len(axis.taps)), low)
+        if (low, high) == last:
+            runs[-1] = (runs[-1][0] + 1, high - low)
+        else:
+            runs.append((1, high - low))
+        last = low, high
+    return runs
 
 
 def _even(n: int, most: int) -> int:
     """The length of equal parts, at most ``most``, that ``n`` is cut into."""
-    return -(-n // -(-n // most)) if n else 1
+    return -(-n // -(-n // most))
 
 
 def parts_of(plan: Plan, data_bytes: int, itemsize: int) -> tuple[int, int]:

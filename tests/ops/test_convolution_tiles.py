@@ -8,37 +8,35 @@ from convcli.loops.product import FOLDED, LANES, ONE, ROWS, TWO, lanes_of, multi
 
 
 @loop(parallel=False)
-def run_tile(kind, source, rows, steps, weights, base, add, floor, out, out_rows, valid, stride):
+def run_tile(kind, source, rows, steps, count, weights, stride, base, add, floor, out, out_step, valid):
     """A loop around one tile; arguments are already checked."""
     multiply(
-        kind, source, 3, rows, 1, steps, 2, len(steps) - 2, weights, 5, stride, base, 1, add, floor,
-        out, 7, out_rows, 1, valid,
+        kind, source, 3, rows, 1, steps, 2, count, weights, 5, stride, base, 1, add, floor,
+        out, 7, 2, out_step, valid,
     )  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", [ONE, TWO, LANES, FOLDED])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("steps", [0, 1, 7])
+@pytest.mark.parametrize("count", [0, 1, 7])
 @pytest.mark.parametrize("valid", [1, ROWS - 1, ROWS])
 @pytest.mark.parametrize("add", [False, True])
-def test_tile_equals_its_twin(kind, dtype, steps, valid, add):
+def test_tile_equals_its_twin(kind, dtype, count, valid, add):
     rng = np.random.default_rng(kind)
     lanes = lanes_of(dtype)
     width = lanes * (2 if kind == TWO else 1)
-    source = rng.standard_normal(500).astype(dtype)
-    rows, offsets = rng.integers(0, 200, ROWS + 1), rng.integers(0, 200, steps + 2)
-    weights = rng.standard_normal(5 + (steps + 1) * (width + 3)).astype(dtype)
+    source, weights = rng.standard_normal((2, 2000)).astype(dtype)
+    rows, steps = rng.integers(0, 200, (ROWS + 1, 2)), rng.integers(0, 200, (count + 2, 2))
+    rows[:, 1] = rng.permutation(ROWS + 1) * width
     base = rng.standard_normal(1 + width).astype(dtype)
-    places = rng.permutation(ROWS + 1) * (width + 1)
-    start = rng.standard_normal(7 + (ROWS + 2) * (width + 1)).astype(dtype)
+    start = rng.standard_normal(7 + (ROWS + 2) * 2 * width + ROWS * 5).astype(dtype)
     got, expected = start.copy(), start.copy()
-    floor = dtype(-0.5)
-    run_tile(kind, source, rows, offsets, weights, base, add, floor, got, places, valid, width + 3)
+    arguments = (kind, source, rows.ravel(), steps.ravel(), count, weights, 3, base, add, dtype(-0.5))
+    run_tile(*arguments, got, 5, valid)
     multiply_twin(
-        kind, source, 3, rows, 1, offsets, 2, steps, weights, 5, width + 3, base, 1, add, floor,
-        expected, 7, places, 1, valid,
+        kind, source, 3, rows.ravel(), 1, steps.ravel(), 2, count, weights, 5, 3, base, 1, add, dtype(-0.5),
+        expected, 7, 2, 5, valid,
     )  # fmt: skip
-    np.testing.assert_allclose(
-        got, expected, rtol=1e-5 if dtype == np.float32 else 1e-13, atol=1e-5 if dtype == np.float32 else 1e-13
-    )
+    tolerance = 1e-5 if dtype == np.float32 else 1e-13
+    np.testing.assert_allclose(got, expected, rtol=tolerance, atol=tolerance)
     assert (got != start).sum() <= valid * (1 if kind == FOLDED else width)
