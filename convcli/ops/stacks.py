@@ -3,7 +3,7 @@
 `convcli.ops.correlation` has the public functions; jobs that write pixels call `correlate_stack` themselves.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,10 +31,21 @@ class Store:
 
 @dataclass(frozen=True)
 class Border:
-    """What lies beyond the border: a word of `BORDERS`, and the value of the constant."""
+    """What lies beyond the border: a word of `BORDERS`, and the value of the constant.
+
+    ``planes`` is for a caller who holds some planes of a volume only: the position in its array of each plane that the
+    windows will look at, in padded order, -1 for the constant. The depth's window then pads nothing itself.
+    """
 
     name: str = "constant"
     value: float = 0.0
+    planes: Array | None = field(default=None, compare=False)
+
+    def table(self, axis: int, n: int, window: Window) -> Array:
+        """Source positions along one of the axes (depth, height, width), ``n`` long, padded for a window."""
+        if axis == 0 and self.planes is not None:
+            return self.planes
+        return border_table(n, (window.before, window.after), self.name)
 
 
 def correlate_stack(
@@ -55,18 +66,18 @@ def correlate_stack(
     windows = (Window(1),) * (3 - len(windows)) + windows
     if plan.method == "separable" and windows[0].kernel_size > 1:
         return _through_depth_first(source, plan, windows, border, store=store, scale=scale, bias=bias)
-    out_sizes = tuple(window.output(n) for window, n in zip(windows, source.shape[1:4], strict=True))
+    tables = tuple(border.table(axis, source.shape[1 + axis], window) for axis, window in enumerate(windows))
+    paddings = (window.before + window.after for window in windows)
+    out_sizes = tuple(
+        window.output(len(table) - padding) for window, table, padding in zip(windows, tables, paddings, strict=True)
+    )
     out = np.empty((source.shape[0], *out_sizes, source.shape[4]), store.dtype)
     whole = out.dtype.kind == "u"
     dtype = sums_dtype(source.dtype, plan, whole=whole)
-    tables = tuple(
-        border_table(n, (window.before, window.after), border.name)
-        for n, window in zip(source.shape[1:4], windows, strict=True)
-    )
     numbers = _numbers(dtype, border.value, bias, store, whole)
     flat_source = source.reshape(*source.shape[:3], -1).view()
     flat_out = out.reshape(*out.shape[:3], -1)
-    if plan.method == "box" and _can_run_sums(windows, border):
+    if plan.method == "box" and source.shape[1] == 1 and _can_run_sums(windows, border):
         outside = _run_box(flat_source, tables, windows, plan, numbers, scale, source.shape[4], border.value, flat_out)
     else:
         outside = _run_programs(flat_source, tables, windows, plan, numbers, scale, source.shape, flat_out, out.shape)
@@ -127,7 +138,8 @@ def _run_programs(
 
 def _can_run_sums(windows: tuple[Window, ...], border: Border) -> bool:
     dense = all(window.stride == window.dilation == 1 for window in windows)
-    return dense and (border.name != "constant" or float(border.value).is_integer())
+    flat = windows[0] == Window(1) and border.planes is None
+    return dense and flat and (border.name != "constant" or float(border.value).is_integer())
 
 
 def _run_box(

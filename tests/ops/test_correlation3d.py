@@ -44,6 +44,14 @@ def test_a_volume_of_equal_planes_is_the_plane_filtered(rng):
     np.testing.assert_array_equal(got, np.repeat(convcli.correlate2d(plane, weights, padding="same")[None], 5, axis=0))
 
 
+def test_a_large_flat_box_blurs_every_plane_of_a_volume_of_integers(rng):
+    volume, weights = rng.integers(0, 256, (4, 20, 21), np.uint8), np.full((1, 9, 9), 1 / 81)
+    got = convcli.correlate3d(volume, weights, padding=(1, 4, 4))
+    expected = scipy.ndimage.correlate(volume.astype(float), weights, mode="constant")
+    np.testing.assert_allclose(got[1:-1], expected, rtol=1e-6)
+    assert not got[[0, -1]].any()
+
+
 def test_slabs_of_a_volume_give_the_same_bits(rng):
     volume = rng.standard_normal((20, 15, 16)).astype(np.float32)
     for spec in ("gaussian3d:sigma=1", "sharpen3d", "box3d:size=5"):
