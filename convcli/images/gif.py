@@ -24,7 +24,7 @@ def decode(data: bytes, max_pixels: int) -> Decoded:
 
     from convcli.images.pillow import to_pixels
 
-    frames = _frames(data)
+    frames = frames_in(data)
     if not frames:
         raise ImageError("damaged GIF: it holds no picture; get a fresh copy")
     left, top, width, height = frames[0]
@@ -84,7 +84,7 @@ def _index(colour: Pixels, most: int) -> tuple[Pixels, bytes]:
     return np.searchsorted(order, packed).astype(np.uint8), palette.astype(np.uint8).tobytes()
 
 
-def _frames(data: bytes) -> list[tuple[int, int, int, int]]:
+def frames_in(data: bytes) -> list[tuple[int, int, int, int]]:
     """(left, top, width, height) of every frame; raises `ImageError` if the blocks stop before the end mark."""
     frames = []
     try:

@@ -5,7 +5,7 @@ The numbers carry no meaning beyond themselves: no alpha, no colour, any number 
 
 import io
 import math
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -19,7 +19,7 @@ _HEADER_READERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.f
 def decode(data: bytes, max_pixels: int) -> Decoded:
     """Decode an (H, W) or (H, W, C) array of numbers: a read-only view where nothing needs converting."""
     stream = io.BytesIO(data)
-    shape, fortran, dtype = _read_header(stream)
+    shape, fortran, dtype = read_header(stream)
     if len(shape) not in (2, 3):
         raise ImageError(f"got an array of shape {shape}, expected (H, W) or (H, W, C)")
     check_size(shape[1], shape[0], max_pixels)
@@ -46,7 +46,7 @@ def encode(image: Image) -> bytes:
     return stream.getvalue()
 
 
-def _read_header(stream: io.BytesIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+def read_header(stream: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     try:
         version = np.lib.format.read_magic(stream)
         reader = _HEADER_READERS.get(version)

@@ -1,7 +1,9 @@
 """Reading a picture file: find its format by content, decode it completely or fail, turn it upright."""
 
+import contextlib
 import logging
 import struct
+from collections.abc import Iterator
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -14,7 +16,7 @@ from convcli.images.orientation import TURNED, upright
 
 MAX_PIXELS = 500_000_000
 
-_HEAD = 16
+HEAD = 16
 
 # These two report oddities to their loggers (libpng's "known incorrect sRGB profile", a TIFF tag twice); without a
 # handler Python prints them on stderr.
@@ -54,7 +56,7 @@ def read(source: str | Path | BinaryIO, *, max_pixels: int = MAX_PIXELS) -> Imag
     """
     name = _name(source)
     data = _load(source, name)
-    kind = _recognise(data, name)
+    kind = recognised(data, name)
     try:
         decoded = _decode(kind, data, max_pixels)
     except ImageError as error:
@@ -68,9 +70,16 @@ def read(source: str | Path | BinaryIO, *, max_pixels: int = MAX_PIXELS) -> Imag
 
 def _decode(kind: Format, data: bytes, max_pixels: int) -> Decoded:
     codec = import_module(f"convcli.images.{kind.module}")
-    try:
+    with explaining(kind.name):
         decoded: Decoded = codec.decode(data, max_pixels)
-        return decoded
+    return decoded
+
+
+@contextlib.contextmanager
+def explaining(format: str) -> Iterator[None]:
+    """Turn whatever a decoder raises about damaged data into one `ImageError`."""
+    try:
+        yield
     except ImageError:
         raise
     except MemoryError as error:
@@ -80,7 +89,7 @@ def _decode(kind: Format, data: bytes, max_pixels: int) -> Decoded:
         # it is one thing. The cause stays attached for CONVCLI_DEBUG.
         reason = "" if isinstance(error, _UNHELPFUL) else " ".join(str(error).split())
         detail = f" ({reason[:200]})" if reason else ""
-        raise ImageError(f"damaged or unsupported {kind.name}{detail}; get a fresh copy") from error
+        raise ImageError(f"damaged or unsupported {format}{detail}; get a fresh copy") from error
 
 
 def _name(source: str | Path | BinaryIO) -> str:
@@ -91,13 +100,20 @@ def _name(source: str | Path | BinaryIO) -> str:
 
 
 def _load(source: str | Path | BinaryIO, name: str) -> bytes:
-    try:
+    with opening(name):
         if not isinstance(source, str | Path):
             return source.read()
         with Path(source).open("rb") as stream:
-            _recognise(stream.read(_HEAD), name)  # before a film of many gigabytes is read into memory
+            recognised(stream.read(HEAD), name)  # before a film of many gigabytes is read into memory
             stream.seek(0)
             return stream.read()
+
+
+@contextlib.contextmanager
+def opening(name: str) -> Iterator[None]:
+    """Turn what opening and reading a file can raise into an `ImageError` that begins with its name."""
+    try:
+        yield
     except FileNotFoundError as error:
         raise ImageError(f"{name}: no such file") from error
     except IsADirectoryError as error:
@@ -111,10 +127,11 @@ def _load(source: str | Path | BinaryIO, name: str) -> bytes:
         raise ImageError(f"{name}: cannot be read ({reason.lower()})") from error
 
 
-def _recognise(data: bytes, name: str) -> Format:
+def recognised(data: bytes, name: str) -> Format:
+    """The format of a file that begins with these bytes; raises `ImageError` for none that is known."""
     if not data:
         raise ImageError(f"{name}: is empty (0 bytes), expected a picture")
-    kind = recognise(data[:_HEAD])
+    kind = recognise(data[:HEAD])
     if kind is None:
         known = ", ".join(each.name for each in FORMATS if each is not BY_NAME["PGM"])
         raise ImageError(f"{name}: is not a picture convcli knows by its content, expected {known}")

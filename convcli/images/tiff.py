@@ -2,11 +2,12 @@
 
 Everything is turned into grey or RGB with straight alpha: palettes are looked up, white-is-zero is inverted,
 premultiplied alpha divided out, odd bit depths stretched to full scale. What cannot be turned truthfully is refused.
-Only the first page is read here; pages as the slices of a volume belong into a function of their own beside `decode`.
+Only the first page is read here; pages as the planes of a volume are `convcli.images.volume_tiff`'s.
 """
 
 import io
 import math
+import mmap
 import struct
 from dataclasses import replace
 from typing import Any
@@ -24,8 +25,8 @@ _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _MASK, _INK, _YCBCR = range(7)
 _COLOURS = {_WHITE_IS_ZERO: 1, _BLACK_IS_ZERO: 1, _RGB: 3, _PALETTE: 1, _MASK: 1, _INK: 4, _YCBCR: 3}
 _PREMULTIPLIED, _STRAIGHT = 1, 2
 _JPEG_KINDS = frozenset({6, 7, 34892, 33007})
-_COMPRESSION_NAMES = {1: "none", 5: "lzw", 8: "deflate", 32946: "deflate", 32773: "packbits", 50000: "zstd"}
-_TIFFFILE_NAMES = {"none": None, "lzw": "lzw", "deflate": "zlib", "packbits": "packbits", "zstd": "zstd"}
+COMPRESSION_NAMES = {1: "none", 5: "lzw", 8: "deflate", 32946: "deflate", 32773: "packbits", 50000: "zstd"}
+TIFFFILE_NAMES = {"none": None, "lzw": "lzw", "deflate": "zlib", "packbits": "packbits", "zstd": "zstd"}
 _ORIENTATION, _X_RESOLUTION, _Y_RESOLUTION, _UNIT, _XMP, _ICC = 274, 282, 283, 296, 700, 34675
 _SUBFILE_TYPE, _LONG = 254, 4
 _SMALLER_COPY = 1  # bit of a page's subfile type
@@ -37,17 +38,12 @@ def decode(data: bytes, max_pixels: int) -> Decoded:
     import tifffile
 
     with tifffile.TiffFile(io.BytesIO(data)) as file:
-        kinds = _page_kinds(data)
+        kinds = page_kinds(data)
         pages = [index for index, kind in enumerate(kinds) if not kind & _SMALLER_COPY] or [0]
         page = file.pages[pages[0]].aspage()
-        _check(page, len(data), max_pixels)
-        stored = page.asarray()
-        samples = int(page.samplesperpixel)
-        if int(page.planarconfig) == 2 and samples > 1:
-            stored = np.moveaxis(stored, 0, -1)
-        stored = stored.reshape(page.imagelength, page.imagewidth, samples)
+        check_page(page, len(data), max_pixels)
         metadata = _describe(page, data)
-        pixels, has_alpha, notes = _interpret(page, stored, metadata.icc)
+        pixels, has_alpha, notes = page_pixels(page, metadata.icc)
         if int(page.photometric) == _INK:
             metadata = replace(metadata, icc=None)  # the profile spoke of inks
         orientation = page.tags.valueof(_ORIENTATION, 1)
@@ -66,7 +62,7 @@ def encode(image: Image, *, compression: str | None = None) -> bytes:
     colour = pixels.shape[2] >= 3
     options: dict[str, Any] = {
         "photometric": "rgb" if colour else "minisblack",
-        "compression": _TIFFFILE_NAMES[chosen],
+        "compression": TIFFFILE_NAMES[chosen],
         "predictor": chosen in ("lzw", "deflate", "zstd"),
         # zlib levels on a 24 MP photograph: 1 0.45 s 37 MB, 3 1.0 s 35 MB, 6 1.3 s 35 MB.
         "compressionargs": {"level": 1} if chosen == "deflate" else None,
@@ -87,7 +83,7 @@ def encode(image: Image, *, compression: str | None = None) -> bytes:
     return exif_tiff.attach(encoded, metadata.exif) if metadata.exif else encoded
 
 
-def _page_kinds(data: bytes) -> list[int]:
+def page_kinds(data: bytes | mmap.mmap) -> list[int]:
     """The subfile type of every page. Walked here, because tifffile follows directories that go round for ever."""
     order = "<" if data[:2] == b"II" else ">"
     big = 43 in data[2:4]
@@ -114,7 +110,7 @@ def _page_kinds(data: bytes) -> list[int]:
     return list(seen.values())
 
 
-def _check(page: Any, available: int, max_pixels: int) -> None:
+def check_page(page: Any, available: int, max_pixels: int) -> None:
     """Refuse what would be decoded wrongly, partly, or into more memory than allowed."""
     check_size(page.imagewidth, page.imagelength, max_pixels)
     if page.imagedepth != 1:
@@ -145,6 +141,16 @@ def _check(page: Any, available: int, max_pixels: int) -> None:
             raise ImageError("incomplete TIFF: a piece of the picture was never written; get a fresh copy")
         if offset + size > available:
             raise ImageError(f"truncated TIFF: it has {available} bytes, expected {offset + size}; get a fresh copy")
+
+
+def page_pixels(page: Any, icc: bytes | None) -> tuple[Pixels, bool, tuple[str, ...]]:
+    """Decode a page that `check_page` has passed: grey or RGB (H, W, C), whether with alpha, and what was lost."""
+    stored = page.asarray()
+    samples = int(page.samplesperpixel)
+    if int(page.planarconfig) == 2 and samples > 1:
+        stored = np.moveaxis(stored, 0, -1)
+    stored = stored.reshape(page.imagelength, page.imagewidth, samples)
+    return _interpret(page, stored, icc)
 
 
 def _interpret(page: Any, stored: Pixels, icc: bytes | None) -> tuple[Pixels, bool, tuple[str, ...]]:
@@ -237,12 +243,12 @@ def _describe(page: Any, data: bytes) -> Metadata:
         icc=icc,
         exif=exif.upright(block)[0] if block else None,
         xmp=exif.upright_xmp(xmp) if xmp else None,
-        dpi=_resolution(tags),
-        tiff_compression=_COMPRESSION_NAMES.get(int(page.compression)),
+        dpi=resolution_of(tags),
+        tiff_compression=COMPRESSION_NAMES.get(int(page.compression)),
     )
 
 
-def _resolution(tags: Any) -> tuple[float, float] | None:
+def resolution_of(tags: Any) -> tuple[float, float] | None:
     unit = int(tags.valueof(_UNIT, 2))
     values = []
     for tag in (_X_RESOLUTION, _Y_RESOLUTION):
