@@ -17,9 +17,9 @@ from convcli.loops.compiler import loop
 @loop(parallel=False)
 def _winner(a, b, smallest):
     """The larger (or smaller) of two numbers; NaN if either is; arguments are already checked."""
-    if smallest is None:
-        return b if (b > a) | (b != b) else a
-    return b if (b < a) | (b != b) else a
+    # One machine instruction, which gives b if either is NaN, and a correction where a is.
+    winner = (a if a > b else b) if smallest is None else (a if a < b else b)
+    return a if a != a else winner
 
 
 @loop(parallel=False)

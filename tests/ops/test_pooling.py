@@ -12,7 +12,7 @@ COMPUTED = ("max", "min", "average", "weighted", "lp", "median")
 # Each dtype costs a loop's compilation, so not every mode meets every one.
 CASES = [
     ("max", "float32"), ("max", "uint8"), ("min", "float32"), ("median", "float32"), ("average", "float32"),
-    ("average", "float64"), ("average", "uint8"), ("weighted", "float64"), ("lp", "float32"), ("lp", "float64"),
+    ("average", "float64"), ("average", "uint8"), ("weighted", "float64"), ("lp", "float32"),
 ]  # fmt: skip
 CHOOSING = ("max", "min", "median", "stochastic")
 POOLS = {1: convcli.pool1d, 2: convcli.pool2d, 3: convcli.pool3d}
@@ -140,12 +140,13 @@ def test_weighted_by_hand():
     assert np.isclose(convcli.pool2d(image, 3, mode="weighted")[0, 0], 1 / (1 + 2 * side) ** 2, rtol=1e-14)
 
 
-EVERY_DTYPE = ("bool", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "float16")
+# Loops know six dtypes and each costs a compilation; test_ordering has the others.
+DTYPES = ("bool", "int8", "uint8", "float16", "int64", "uint64")
 
 
 @pytest.mark.parametrize(
     ("mode", "dtype"),
-    [("max", dtype) for dtype in EVERY_DTYPE] + [("min", "int8"), ("median", "int16"), ("stochastic", "int64")],
+    [("max", dtype) for dtype in DTYPES] + [("min", "float16"), ("median", "float16"), ("stochastic", "int64")],
 )
 def test_choosing_modes_keep_every_dtype(mode, dtype):
     image = np.random.default_rng(2).standard_normal((6, 8, 2)) * 100
@@ -173,7 +174,7 @@ def test_computing_modes_give_float32(dtype, mode):
 @pytest.mark.parametrize("mode", ["max", "min", "median", "average", "stochastic"])
 @pytest.mark.parametrize("place", range(6))
 def test_nan_stays_in_its_windows(mode, place):
-    image = np.random.default_rng(4).random((1, 12, 1))
+    image = np.random.default_rng(4).random((1, 12, 1), np.float32)
     image[0, place, 0] = np.nan
     windows = np.lib.stride_tricks.sliding_window_view(image[0, :, 0], 5)
     result = convcli.pool1d(image, 5, mode=mode, stride=1)
@@ -181,7 +182,7 @@ def test_nan_stays_in_its_windows(mode, place):
 
 
 def test_infinities():
-    image = np.array([[-np.inf, -np.inf], [-np.inf, -np.inf]])
+    image = np.full((2, 2), -np.inf, np.float32)
     assert convcli.pool2d(image, 2)[0, 0] == -np.inf
     assert convcli.pool2d(-image, 2, mode="min", padding=1).tolist() == [[np.inf] * 2] * 2
     assert convcli.pool2d([[0, np.inf, 1, 2]], (1, 4), mode="stochastic")[0, 0] == np.inf
@@ -222,7 +223,7 @@ def test_the_bits_do_not_depend_on_the_threads(mode):
 
 @pytest.mark.parametrize("mode", ["max", "average", "weighted", "median"])
 def test_wide_images_are_cut_into_tiles_without_a_seam(mode):
-    image = np.random.default_rng(7).random((4, 20011, 1))
+    image = np.random.default_rng(7).random((4, 20011, 1), np.float32)
     for kernel, stride, dilation in [(2, 2, 1), (5, 3, 2), (7, 1, 300)]:
         whole = convcli.pool2d(image, (2, kernel), mode=mode, stride=(1, stride), dilation=(1, dilation))
         part = convcli.pool2d(
@@ -232,11 +233,11 @@ def test_wide_images_are_cut_into_tiles_without_a_seam(mode):
 
 
 def test_layouts_and_views():
-    image = np.random.default_rng(8).random((2, 8, 6, 3))
+    image = np.random.default_rng(8).random((2, 8, 6, 3), np.float32)
     expected = convcli.pool2d(image, 2)
     assert np.array_equal(convcli.pool2d(image[0], 2), expected[0])
     assert np.array_equal(convcli.pool2d(image[1, :, :, 2], 2), expected[1, :, :, 2])
-    turned = image[:, ::-1].astype(">f8")
+    turned = image[:, ::-1].astype(">f4")
     turned.flags.writeable = False
     assert np.array_equal(convcli.pool2d(turned, 2), expected[:, ::-1])
     assert image.flags.writeable
