@@ -12,34 +12,51 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from convcli.kernels import kernel
-    from convcli.ops import (
-        adaptive_pool1d,
-        adaptive_pool2d,
-        adaptive_pool3d,
-        conv1d,
-        conv2d,
-        conv3d,
-        conv_transpose1d,
-        conv_transpose2d,
-        conv_transpose3d,
-        convolve2d,
-        convolve3d,
-        correlate2d,
-        correlate3d,
-        dilate2d,
-        dilate3d,
-        morph2d,
-        morph3d,
-        pad2d,
-        pad3d,
-        pool1d,
-        pool2d,
-        pool3d,
-    )
+    from convcli.ops.convolution import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
+    from convcli.ops.correlation import convolve2d, convolve3d, correlate2d, correlate3d
+    from convcli.ops.dilation import dilate2d, dilate3d
+    from convcli.ops.morphology import morph2d, morph3d
+    from convcli.ops.padding import pad2d, pad3d
+    from convcli.ops.pooling import adaptive_pool1d, adaptive_pool2d, adaptive_pool3d, pool1d, pool2d, pool3d
 
-# Errors are here already; every other public name is resolved when it is first asked for.
-_HOMES = {"kernel": "convcli.kernels"}
-_USUAL_HOME = "convcli.ops"
+# The module that defines a public function -> the functions; each is imported when it is first asked for.
+_HOMES = {
+    "convcli.kernels": ("kernel",),
+    "convcli.ops.convolution": (
+        "conv1d",
+        "conv2d",
+        "conv3d",
+        "conv_transpose1d",
+        "conv_transpose2d",
+        "conv_transpose3d",
+    ),
+    "convcli.ops.correlation": (
+        "convolve2d",
+        "convolve3d",
+        "correlate2d",
+        "correlate3d",
+    ),
+    "convcli.ops.dilation": (
+        "dilate2d",
+        "dilate3d",
+    ),
+    "convcli.ops.morphology": (
+        "morph2d",
+        "morph3d",
+    ),
+    "convcli.ops.padding": (
+        "pad2d",
+        "pad3d",
+    ),
+    "convcli.ops.pooling": (
+        "adaptive_pool1d",
+        "adaptive_pool2d",
+        "adaptive_pool3d",
+        "pool1d",
+        "pool2d",
+        "pool3d",
+    ),
+}
 
 __all__ = [
     "ConvcliError",
@@ -76,13 +93,13 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module 'convcli' has no attribute {name!r}")
-    from importlib import import_module
+    for home, names in _HOMES.items():
+        if name in names:
+            from importlib import import_module
 
-    value = getattr(import_module(_HOMES.get(name, _USUAL_HOME)), name)
-    globals()[name] = value
-    return value
+            globals()[name] = value = getattr(import_module(home), name)
+            return value
+    raise AttributeError(f"module 'convcli' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -207,7 +207,7 @@ if numba.config.DISABLE_JIT:
     accumulate = _accumulate_naive
 else:
 
-    @numba.njit(inline="always")
+    @numba.njit
     def accumulate(ring, starts, weights, masks, lengths, bias, sums, count):
         """Sums (R, >= count + SLACK) of a program over a flat, C-contiguous ring of float32 or float64."""
         _accumulate_vectors(ring, starts, weights, masks, lengths, bias, sums, count)
