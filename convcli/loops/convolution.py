@@ -18,7 +18,7 @@ import numpy as np
 from numba import prange
 
 from convcli.loops.compiler import loop
-from convcli.loops.product import FOLDED, LANES, ONE, ROWS, TWO, multiply, read_only
+from convcli.loops.product import FEW_ROWS, FOLDED, LANES, ONE, ROWS, TWO, multiply, read_only
 
 # Columns of ``axes`` (3, 10), a row for each of depth, height and width; all integers.
 COUNT, BOX, START, STEP, TAPS, TAP_STEP, SIZE, OUT_START, OUT_STEP, OUT_SIZE = range(10)
@@ -202,15 +202,17 @@ def _copy_box(source, axes, job, first, sizes, room):
         for z in range(used_z):
             for y in range(used_y):
                 at = ((image * depth + z) * height + y) * width * channels
-                row = room[at : at + used_x * channels]
-                if 0 <= top_z + z < axes[0, SIZE] and 0 <= top_y + y < axes[1, SIZE]:
-                    line = ((first[0] + image) * axes[0, SIZE] + top_z + z) * axes[1, SIZE] + top_y + y
-                    start = (line * axes[2, SIZE] + top_x) * channels
-                    row[:before] = 0
-                    row[before:inside] = source[start + before : start + inside]
-                    row[inside:] = 0
-                else:
-                    row[:] = 0
+                line = ((first[0] + image) * axes[0, SIZE] + top_z + z) * axes[1, SIZE] + top_y + y
+                start = (line * axes[2, SIZE] + top_x) * channels
+                within = 0 <= top_z + z < axes[0, SIZE] and 0 <= top_y + y < axes[1, SIZE]
+                left, right = (before, inside) if within else (0, 0)
+                # Slices assigned to slices would compile Numba's whole error formatting.
+                for i in range(left):
+                    room[at + i] = 0
+                for i in range(left, right):
+                    room[at + i] = source[start + i]
+                for i in range(right, used_x * channels):
+                    room[at + i] = 0
 
 
 @loop(parallel=False)
@@ -252,10 +254,13 @@ def _multiply_rows(
     for step in range(0, max(count, 1), slab):
         length = min(slab, count - step)
         floor = numbers.floor if step + length == count else numbers.lowest
-        for row in range(first_row, end_row, ROWS):
-            valid = min(ROWS, end_row - row)
+        row = first_row
+        while row < end_row:
+            rest = end_row - row
+            height = FEW_ROWS if rest <= FEW_ROWS or ROWS < rest <= 2 * FEW_ROWS else ROWS
+            valid = min(height, rest)
             multiply(
-                kind, data, at, rows, row, steps, step, length, weights, weights_at, stride,
+                kind, height, data, at, rows, row, steps, step, length, weights, weights_at, stride,
                 bias, bias_at, add or step > 0, floor, target, target_at, target_stride, target_step, valid,
             )  # fmt: skip
             if narrow:
@@ -263,6 +268,7 @@ def _multiply_rows(
                     place = out_at + rows[2 * (row + i) + 1] * out_stride
                     for j in range(wanted):
                         out[place + j] = scratch[i * width + j]
+            row += valid
 
 
 @loop
@@ -285,8 +291,8 @@ def _convolve_boxes(source, weights, bias, axes, job, numbers, first_box, end_bo
     pixels, taps = table[0], table[1]
     scratch, room = workspace[: job.room], workspace[job.room :]
     data = read_only(room) if job.copies else source
-    zones = np.empty((3, 2 * axes[:, TAPS].max() + 2, 4), np.int64)
-    zone = np.full((3, 4), -1, np.int64)
+    zones = np.empty((3, 2 * max(axes[0, TAPS], axes[1, TAPS], axes[2, TAPS]) + 1, 4), np.int64)
+    zone = np.zeros((3, 4), np.int64)
     images, valid, count = 0, 0, 0
     for box in range(first_box, end_box):
         first, sizes = _box_at(axes, job, box)
@@ -340,9 +346,9 @@ def _pack_panel(gradient, at, pixels, valid, wanted, width, panel, panel_pixels)
 def weight_gradient(source, gradient, axes, job, numbers, parts, workspaces, tables, partial):
     """Add source times gradient over the pixels of each part to ``partial``; arguments are already checked.
 
-    ``source`` (N*D*H*W*C) and ``gradient`` (N*OD*OH*OW*O) are flat, ``partial`` (chunks, packed weights) is zero. A part
-    is a chunk of boxes and a block of rows, (chunks, blocks) of them: the parts depend on the shapes alone, not on the
-    threads. Each index of the parallel loop owns one of the ``workspaces`` and ``tables``, and a run of parts.
+    ``source`` (N*D*H*W*C) and ``gradient`` (N*OD*OH*OW*O) are flat, ``partial`` (chunks, packed weights) is zero. A
+    part is a chunk of boxes and a block of rows, (chunks, blocks) of them: the parts depend on the shapes alone, not on
+    the threads. Each index of the parallel loop owns one of the ``workspaces`` and ``tables``, and a run of parts.
     """
     workers = workspaces.shape[0]
     chunks, blocks = parts
@@ -363,14 +369,14 @@ def _weight_gradient_parts(
     pixels, taps, panel_pixels = table[0], table[1], table[2]
     panel, room = workspace[: job.room], workspace[job.room :]
     data = read_only(room) if job.copies else source
-    zones = np.empty((3, 2 * axes[:, TAPS].max() + 2, 4), np.int64)
-    zone = np.full((3, 4), -1, np.int64)
+    zones = np.empty((3, 2 * max(axes[0, TAPS], axes[1, TAPS], axes[2, TAPS]) + 1, 4), np.int64)
+    zone = np.zeros((3, 4), np.int64)
     zeros = np.zeros(1, partial.dtype)
     images, valid, first_row, end_row = 0, 0, 0, 0
     for part in range(first_part, end_part):
         chunk, block = divmod(part, blocks)
         out = partial[chunk]
-        zone[:] = -1
+        zone[0, 1] = 0  # so that the rows are found anew for this block
         for box in range(job.boxes * chunk // chunks, job.boxes * (chunk + 1) // chunks):
             first, sizes = _box_at(axes, job, box)
             if job.copies:
@@ -386,19 +392,15 @@ def _weight_gradient_parts(
                     end_row = _first_from(taps, count, _block_start(job, block + 1, blocks))
                 for unit in range(job.units):
                     kind, width, wanted, channel, column, filter_ = _unit_at(job, unit)
-                    if wanted == width:
-                        _multiply_rows(
-                            (kind, width, width), data, at + channel, taps, first_row, end_row, pixels, valid, valid,
-                            gradient, out_at + filter_, 1, zeros, 0, True, numbers,
-                            zeros, out, column * job.steps, width,
-                        )  # fmt: skip
-                    else:
+                    narrow = wanted < width
+                    if narrow:
                         _pack_panel(gradient, out_at + filter_, pixels, valid, wanted, width, panel, panel_pixels)
-                        _multiply_rows(
-                            (kind, width, width), data, at + channel, taps, first_row, end_row, panel_pixels, valid,
-                            valid, read_only(panel), 0, width, zeros, 0, True, numbers,
-                            zeros, out, column * job.steps, width,
-                        )  # fmt: skip
+                    _multiply_rows(
+                        (kind, width, width), data, at + channel, taps, first_row, end_row,
+                        panel_pixels if narrow else pixels, valid, valid,
+                        read_only(panel) if narrow else gradient, 0 if narrow else out_at + filter_,
+                        width if narrow else 1, zeros, 0, True, numbers, zeros, out, column * job.steps, width,
+                    )  # fmt: skip
 
 
 @loop
@@ -413,10 +415,11 @@ def unpack(partial, job, count, out):
         for unit in range(job.units):
             _, width, wanted, _, column, filter_ = _unit_at(job, unit)
             start = column * count + row * width
-            target = out[row, filter_ : filter_ + wanted]
-            target[:] = partial[0, start : start + wanted]
+            for j in range(wanted):
+                out[row, filter_ + j] = partial[0, start + j]
             for chunk in range(1, chunks):
-                target += partial[chunk, start : start + wanted]
+                for j in range(wanted):
+                    out[row, filter_ + j] += partial[chunk, start + j]
 
 
 @loop
@@ -463,7 +466,8 @@ def bias_gradient(gradient, partial):
     for index in prange(chunks):
         chunk = np.int64(index)
         sums = partial[chunk]
-        sums[:] = 0
+        for filter_ in range(filters):
+            sums[filter_] = 0
         for pixel in range(pixels * chunk // chunks, pixels * (chunk + 1) // chunks):
             for filter_ in range(filters):
                 sums[filter_] += gradient[pixel, filter_]

@@ -41,6 +41,7 @@ def _rows() -> int:
 
 
 ROWS = _rows()  # a table of rows must be this many pairs longer than what is wanted
+FEW_ROWS = ROWS // 2 + 1  # a second height of tiles, so that the last ones are not mostly empty: 9 = 5 + 4
 
 
 def lanes_of(dtype) -> int:
@@ -49,7 +50,7 @@ def lanes_of(dtype) -> int:
 
 
 def _multiply_naive(
-    kind, source, at, rows, row, steps, step, count, weights, weights_at, stride,
+    kind, height, source, at, rows, row, steps, step, count, weights, weights_at, stride,
     base, base_at, add, floor, out, out_at, out_stride, out_step, valid,
 ):  # fmt: skip
     """The tile, readable and slow: each product and each sum is rounded, where the tile rounds once."""
@@ -72,11 +73,12 @@ def _multiply_naive(
 
 
 class _Builder:
-    """Writes one tile as LLVM IR for one kind and one element type."""
+    """Writes one tile as LLVM IR for one kind, one number of rows and one element type."""
 
-    def __init__(self, builder, kind, element_bits):
+    def __init__(self, builder, kind, height, element_bits):
         self.ir = builder
         self.kind = kind
+        self.height = height
         self.vectors = 2 if kind == TWO else 1
         self.element = ir.FloatType() if element_bits == 32 else ir.DoubleType()
         self.bytes = element_bits // 8
@@ -115,14 +117,14 @@ class _Builder:
     def sums(self, source, rows, steps, count, weights, stride):
         """The loop over the steps; returns the sums, a list of vectors for each row."""
         build = self.ir
-        pointers = [self.at(source, build.load(self.at(rows, self.number(2 * i)))) for i in range(ROWS)]
+        pointers = [self.at(source, build.load(self.at(rows, self.number(2 * i)))) for i in range(self.height)]
         before, head, done = build.block, build.append_basic_block("step"), build.append_basic_block("done")
         nothing = ir.Constant(self.vector, [0.0] * self.lanes)
         build.cbranch(build.icmp_signed(">", count, self.number(0)), head, done)
         build.position_at_end(head)
         step = build.phi(self.int64)
         step.add_incoming(self.number(0), before)
-        running = [[build.phi(self.vector) for _ in range(self.vectors)] for _ in range(ROWS)]
+        running = [[build.phi(self.vector) for _ in range(self.vectors)] for _ in range(self.height)]
         offset = build.load(self.at(steps, build.shl(step, self.number(1))))
         weight = self.at(weights, build.mul(self.second(steps, step), stride))
         factors = [self.load_vector(self.at(weight, self.number(j * self.lanes))) for j in range(self.vectors)]
@@ -139,7 +141,7 @@ class _Builder:
         branch.set_metadata("llvm.loop", self.module.add_metadata([once, once]))
         build.position_at_end(done)
         final = [[build.phi(self.vector) for _ in row] for row in running]
-        for row in range(ROWS):
+        for row in range(self.height):
             for j in range(self.vectors):
                 for phi in (running[row][j], final[row][j]):
                     phi.add_incoming(nothing, before)
@@ -182,13 +184,13 @@ class _Builder:
 
 @intrinsic
 def _multiply_vectors(
-    typing_context, kind, source, at, rows, row, steps, step, count, weights, weights_at, stride,
+    typing_context, kind, height, source, at, rows, row, steps, step, count, weights, weights_at, stride,
     base, base_at, add, floor, out, out_at, out_stride, out_step, valid,
 ):  # fmt: skip
-    """`_multiply_naive` in registers; reads ``ROWS`` rows, however few are valid."""
+    """`_multiply_naive` in registers, for a height of ``ROWS`` or ``FEW_ROWS``: all are read, however few are valid."""
     index = types.intp
     signature = types.void(
-        index, source, index, rows, index, steps, index, index, weights, index, index,
+        index, index, source, index, rows, index, steps, index, index, weights, index, index,
         base, index, types.boolean, source.dtype, out, index, index, index, index,
     )  # fmt: skip
 
@@ -197,7 +199,7 @@ def _multiply_vectors(
             context.make_array(one)(context, builder, value).data if isinstance(one, types.Array) else value
             for one, value in zip(signature.args, arguments, strict=True)
         ]
-        (kind, source, at, rows, row, steps, step, count, weights, weights_at, stride,
+        (kind, height, source, at, rows, row, steps, step, count, weights, weights_at, stride,
          base, base_at, add, floor, out, out_at, out_stride, out_step, valid) = values  # fmt: skip
         add = builder.icmp_signed("!=", add, ir.Constant(add.type, 0))
         one = ir.Constant(row.type, 1)
@@ -207,15 +209,17 @@ def _multiply_vectors(
             for pointer, first in zip((source, rows, steps, weights, base, out), firsts, strict=True)
         )
         end = builder.append_basic_block("end")
-        switch = builder.switch(kind, end)
+        few = builder.icmp_signed("<", height, ir.Constant(height.type, ROWS))
+        switch = builder.switch(builder.select(few, builder.neg(kind), kind), end)
         for which in (ONE, TWO, LANES, FOLDED):
-            block = builder.append_basic_block(f"kind{which}")
-            switch.add_case(ir.Constant(kind.type, which), block)
-            builder.position_at_end(block)
-            maker = _Builder(builder, which, signature.args[1].dtype.bitwidth)
-            sums = maker.sums(source, rows, steps, count, weights, stride)
-            maker.store(sums, base, add, floor, out, rows, out_stride, out_step, valid)
-            builder.branch(end)
+            for case, rows_of_tile in ((which, ROWS), (-which, FEW_ROWS)):
+                block = builder.append_basic_block("tile")
+                switch.add_case(ir.Constant(kind.type, case), block)
+                builder.position_at_end(block)
+                maker = _Builder(builder, which, rows_of_tile, signature.args[2].dtype.bitwidth)
+                sums = maker.sums(source, rows, steps, count, weights, stride)
+                maker.store(sums, base, add, floor, out, rows, out_stride, out_step, valid)
+                builder.branch(end)
         builder.position_at_end(end)
         return context.get_dummy_value()
 

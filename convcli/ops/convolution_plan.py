@@ -127,7 +127,7 @@ def plan_pass(
         columns = groups * -(-group_filters // lanes) * lanes
     work = columns // lanes
     must_copy = kind == LANES and channels % lanes > 0  # a vector may hang over the end of the array
-    cost, box, copies = min(
+    _, box, copies = min(
         _cost(axes, box, images, channels, work, steps, copies, workers or 8, dtype.itemsize)
         for box in _boxes((images, *(axis.outputs for axis in axes)))
         for copies in ((True,) if must_copy else (False, True) if any(axis.overlaps for axis in axes) else (False,))

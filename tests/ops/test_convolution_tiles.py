@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from convcli.loops.compiler import loop
-from convcli.loops.product import FOLDED, LANES, ONE, ROWS, TWO, lanes_of, multiply, multiply_twin
+from convcli.loops.product import FEW_ROWS, FOLDED, LANES, ONE, ROWS, TWO, lanes_of, multiply, multiply_twin
 
 
 @loop(parallel=False)
-def run_tile(kind, source, rows, steps, count, weights, stride, base, add, floor, out, out_step, valid):
+def run_tile(kind, height, source, rows, steps, count, weights, stride, base, add, floor, out, out_step, valid):
     """A loop around one tile; arguments are already checked."""
     multiply(
-        kind, source, 3, rows, 1, steps, 2, count, weights, 5, stride, base, 1, add, floor,
+        kind, height, source, 3, rows, 1, steps, 2, count, weights, 5, stride, base, 1, add, floor,
         out, 7, 2, out_step, valid,
     )  # fmt: skip
 
@@ -19,9 +19,11 @@ def run_tile(kind, source, rows, steps, count, weights, stride, base, add, floor
 @pytest.mark.parametrize("kind", [ONE, TWO, LANES, FOLDED])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("count", [0, 1, 7])
-@pytest.mark.parametrize("valid", [1, ROWS - 1, ROWS])
+@pytest.mark.parametrize(
+    ("height", "valid"), [(ROWS, 1), (ROWS, ROWS - 1), (ROWS, ROWS), (FEW_ROWS, 2), (FEW_ROWS, FEW_ROWS)]
+)
 @pytest.mark.parametrize("add", [False, True])
-def test_tile_equals_its_twin(kind, dtype, count, valid, add):
+def test_tile_equals_its_twin(kind, dtype, count, height, valid, add):
     rng = np.random.default_rng(kind)
     lanes = lanes_of(dtype)
     width = lanes * (2 if kind == TWO else 1)
@@ -31,10 +33,10 @@ def test_tile_equals_its_twin(kind, dtype, count, valid, add):
     base = rng.standard_normal(1 + width).astype(dtype)
     start = rng.standard_normal(7 + (ROWS + 2) * 2 * width + ROWS * 5).astype(dtype)
     got, expected = start.copy(), start.copy()
-    arguments = (kind, source, rows.ravel(), steps.ravel(), count, weights, 3, base, add, dtype(-0.5))
+    arguments = (kind, height, source, rows.ravel(), steps.ravel(), count, weights, 3, base, add, dtype(-0.5))
     run_tile(*arguments, got, 5, valid)
     multiply_twin(
-        kind, source, 3, rows.ravel(), 1, steps.ravel(), 2, count, weights, 5, 3, base, 1, add, dtype(-0.5),
+        kind, height, source, 3, rows.ravel(), 1, steps.ravel(), 2, count, weights, 5, 3, base, 1, add, dtype(-0.5),
         expected, 7, 2, 5, valid,
     )  # fmt: skip
     tolerance = 1e-5 if dtype == np.float32 else 1e-13
