@@ -151,6 +151,8 @@ def _facts(described: KernelDescription, width: int) -> Iterator[tuple[str, str]
     yield "sum", _sums(described)
     yield "separable", _separability(described)
     yield from _factors(described, width)
+    for how in dict.fromkeys(described.plans):
+        yield "computed by", how
     if kernel.combine != "single":
         yield "result", COMBINATIONS[kernel.combine]
     if entry is None:

@@ -7,16 +7,18 @@ from typing import Any
 from convcli.kernels import ALIASES, LIBRARY, Entry, Kernel, parse_kernel
 from convcli.kernels.analysis import separable_factors
 from convcli.kernels.entry import Weights
+from convcli.ops.plan import plan_correlation
 
 
 @dataclass(frozen=True, eq=False)
 class KernelDescription:
-    """A kernel and what can be said about it; sums, sums of magnitudes and factors have an item per plane."""
+    """A kernel and what can be said about it; sums, sums of magnitudes, factors and plans have an item per plane."""
 
     kernel: Kernel
     sums: tuple[float, ...]
     sums_of_magnitudes: tuple[float, ...]
     factors: tuple[tuple[Weights, ...] | None, ...]
+    plans: tuple[str, ...]  # how 8-bit pictures are correlated with each plane
 
     @property
     def size(self) -> tuple[int, ...]:
@@ -51,6 +53,7 @@ class KernelDescription:
             "zero_sum": kernel.is_zero_sum,
             "separable": self.is_separable,
             "factors": factors[0] if is_single else factors,
+            "plan": self.plans[0] if is_single else list(self.plans),
             "parts": list(entry.parts) if entry else [],
             "parameters": dict(kernel.parameters),
             "summary": entry.summary if entry else None,
@@ -76,6 +79,7 @@ def describe(spec: str) -> KernelDescription:
         tuple(math.fsum(plane) for plane in planes),
         tuple(math.fsum(map(abs, plane)) for plane in planes),
         tuple(separable_factors(plane) for plane in kernel.planes),
+        tuple(plan_correlation(plane).why for plane in kernel.planes),
     )
 
 
