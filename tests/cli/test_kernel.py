@@ -70,6 +70,7 @@ def test_show_says_everything_about_a_kernel(convcli):
         "separable   yes: 3 + 3 taps instead of 9",
         "  down y    1 2 1",
         "  across x  -1 0 1",
+        "computed by 6 taps that are not zero: too few for separate passes",
         "formula     -1 0 1; -2 0 2; -1 0 1",
         "sign        positive where brightness rises to the right",
         "scale       8 for an image that rises by 1 per pixel",
