@@ -47,6 +47,7 @@ def encode(image: Image) -> bytes:
 
 
 def read_header(stream: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Shape, whether in Fortran order, and dtype, from a stream that is left where the data begin."""
     try:
         version = np.lib.format.read_magic(stream)
         reader = _HEADER_READERS.get(version)

@@ -243,12 +243,12 @@ def _describe(page: Any, data: bytes) -> Metadata:
         icc=icc,
         exif=exif.upright(block)[0] if block else None,
         xmp=exif.upright_xmp(xmp) if xmp else None,
-        dpi=resolution_of(tags),
+        dpi=_resolution(tags),
         tiff_compression=COMPRESSION_NAMES.get(int(page.compression)),
     )
 
 
-def resolution_of(tags: Any) -> tuple[float, float] | None:
+def _resolution(tags: Any) -> tuple[float, float] | None:
     unit = int(tags.valueof(_UNIT, 2))
     values = []
     for tag in (_X_RESOLUTION, _Y_RESOLUTION):

@@ -26,7 +26,7 @@ def decode(data: bytes, max_pixels: int) -> Decoded:
     from convcli.images.pillow import to_pixels
 
     chunks = list(chunks_in(data))
-    check_size(*canvas_size(chunks), max_pixels)
+    check_size(*_size(chunks), max_pixels)
     frames = sum(kind == b"ANMF" for kind, _ in chunks)
     with WebPImageFile(io.BytesIO(data)) as picture:
         pixels, has_alpha = to_pixels(picture)
@@ -56,6 +56,7 @@ def encode(image: Image, *, quality: int | None = None, lossless: bool | None = 
 
 
 def chunks_in(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """(kind, content) of every chunk; raises `ImageError` if they stop before the end."""
     end = 8 + struct.unpack_from("<I", data, 4)[0]
     if end > len(data):
         raise ImageError(f"truncated WebP: it has {len(data)} bytes, expected {end}; get a fresh copy")
@@ -68,7 +69,7 @@ def chunks_in(data: bytes) -> Iterator[tuple[bytes, bytes]]:
         position += 8 + length + length % 2
 
 
-def canvas_size(chunks: list[tuple[bytes, bytes]]) -> tuple[int, int]:
+def _size(chunks: list[tuple[bytes, bytes]]) -> tuple[int, int]:
     for kind, content in chunks:
         if kind == b"VP8X" and len(content) >= 10:
             width, height = (int.from_bytes(content[start : start + 3], "little") + 1 for start in (4, 7))

@@ -14,6 +14,7 @@ import numpy as np
 from convcli.errors import ConvcliError, KernelError
 from convcli.geometry import PaddingSpec, Window, effective_kernel_size
 from convcli.images import Image
+from convcli.jobs.axes import AXES, check_words, counts_for, kernel_for, padding_for
 from convcli.jobs.pixels import (
     ALPHA,
     CHANNELS,
@@ -45,8 +46,8 @@ class FilterPlan:
     kernels: tuple[Kernel, ...]
     border: Border = field(default_factory=lambda: Border("reflect"))
     padding: PaddingSpec = "same"
-    stride: tuple[int, int] = (1, 1)
-    dilation: tuple[int, int] = (1, 1)
+    stride: tuple[int, ...] = (1, 1)
+    dilation: tuple[int, ...] = (1, 1)
     scale: float = 1.0
     bias: float = 0.0
     activation: str = "none"
@@ -55,6 +56,7 @@ class FilterPlan:
     alpha: str = "premultiply"
     depth: str = "same"
     linear: bool = False
+    axes: str = "yx"
 
     @property
     def name(self) -> str:
@@ -88,8 +90,8 @@ def plan_filter(
     border: str = "reflect",
     border_value: float = 0.0,
     padding: PaddingSpec = "same",
-    stride: tuple[int, int] = (1, 1),
-    dilation: tuple[int, int] = (1, 1),
+    stride: int | Sequence[int] = 1,
+    dilation: int | Sequence[int] = 1,
     convolve: bool = False,
     normalize: Literal["none", "sum", "abs"] = "none",
     scale: float = 1.0,
@@ -100,6 +102,7 @@ def plan_filter(
     alpha: str = "premultiply",
     depth: str = "same",
     linear: bool = False,
+    axes: str = "yx",
 ) -> FilterPlan:
     """Check the words of a filter and return its plan.
 
@@ -109,7 +112,7 @@ def plan_filter(
         The chain, first kernel first. Padding, border and dilation apply to each; stride, scale, bias and activation
         to the last.
     border, border_value, padding, stride, dilation
-        As in `convcli.correlate2d`; the value in pixel units of the input.
+        As in `convcli.correlate2d`, in the order of the axes; the value in pixel units of the input.
     convolve : bool
         Whether kernels are flipped.
     normalize : str
@@ -120,11 +123,14 @@ def plan_filter(
         One of `ACTIVATIONS`, `CHANNELS`, `RANGES`, `ALPHA`, `DEPTHS`.
     linear : bool
         Whether to filter in linear light instead of sRGB's curve.
+    axes : str
+        One of `AXES`: ``yx`` for pictures, ``zyx`` for volumes (`convcli.jobs.volume`), ``x`` for signals
+        (`convcli.jobs.signal`); what makes no sense there is refused.
 
     Raises
     ------
     KernelError
-        For a SPEC that cannot be read, a 3-D kernel, or an angle that is not the chain's last kernel.
+        For a SPEC that cannot be read, a kernel of other axes, or an angle that is not the chain's last kernel.
     ConvcliError
         For any other word that is none of those allowed.
     """
@@ -135,6 +141,7 @@ def plan_filter(
         ("range", range, RANGES),
         ("alpha", alpha, ALPHA),
         ("depth", depth, DEPTHS),
+        ("axes", axes, AXES),
     ):
         if word not in known:
             raise ConvcliError(f"{name}: got {word!r}, expected one of {', '.join(known)}")
@@ -144,9 +151,9 @@ def plan_filter(
     if not specs:
         raise KernelError("kernel: got none, expected at least one; convcli kernel list shows the library")
     kernels = [parse_kernel(spec) if isinstance(spec, str) else spec for spec in specs]
-    for kernel in kernels:
-        if kernel.ndim != 2:
-            raise KernelError(f"{kernel.name}: is a 3-D kernel, expected a 2-D one for a picture")
+    if axes != "yx":
+        check_words(axes, range=range, alpha=alpha, channels=channels, depth=depth, linear=linear)
+    kernels = [kernel_for(axes, kernel) for kernel in kernels]
     for kernel in kernels[:-1]:
         if kernel.combine == "angle":
             raise KernelError(f"{kernel.name}: its result is a direction, so it must be the last kernel of the chain")
@@ -154,9 +161,9 @@ def plan_filter(
     return FilterPlan(
         kernels=tuple(normalized(kernel, normalize) for kernel in kernels),
         border=Border(resolve_border(border), float(border_value)),
-        padding=padding,
-        stride=stride,
-        dilation=dilation,
+        padding=padding_for(axes, padding),
+        stride=counts_for(axes, stride, "stride"),
+        dilation=counts_for(axes, dilation, "dilation"),
         scale=float(scale),
         bias=float(bias),
         activation=activation,
@@ -165,6 +172,7 @@ def plan_filter(
         alpha=alpha,
         depth=depth,
         linear=linear,
+        axes=axes,
     )
 
 
@@ -254,7 +262,7 @@ def _chain(source: Array, kernels: Sequence[Kernel], plan: FilterPlan, dtype: An
     return source
 
 
-def _windows(source: Array, kernel: Kernel, plan: FilterPlan, stride: tuple[int, int]) -> tuple[Window, ...]:
+def _windows(source: Array, kernel: Kernel, plan: FilterPlan, stride: tuple[int, ...]) -> tuple[Window, ...]:
     return correlation_windows(source.shape[:2], kernel.planes[0].shape, stride, plan.padding, plan.dilation)
 
 

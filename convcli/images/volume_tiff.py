@@ -1,0 +1,260 @@
+"""Multi-page TIFF as a volume, read and written: plain pages, ImageJ's stacks and OME-TIFF.
+
+Uncompressed planes that lie one behind the other are read through a memory map, others page by page as pictures are.
+"""
+
+import mmap
+import warnings
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from convcli.errors import ImageError
+from convcli.images.model import Pixels
+from convcli.images.tiff import COMPRESSION_NAMES, TIFFFILE_NAMES, check_page, page_kinds, page_pixels
+from convcli.images.volumes import Volume, VolumeMetadata
+
+_BLACK_IS_ZERO, _RGB = 1, 2
+_ORIENTATION, _X_RESOLUTION, _Y_RESOLUTION, _UNIT, _ICC = 274, 282, 283, 296, 34675
+_SMALLER_COPY = 1
+# Above this many bytes of voxels, offsets of 32 bits may not reach the last page.
+_BIG = (1 << 32) - (1 << 25)
+_IMAGEJ_DTYPES = ("uint8", "uint16", "float32")
+# What ImageJ counts anew for the stack that is written, and what is no longer true of it or cannot be written.
+_IMAGEJ_OWN = ("ImageJ", "images", "channels", "slices", "frames", "hyperstack", "order", "mode", "ROI", "Overlays")
+_OME_STEPS = ("PhysicalSizeX", "PhysicalSizeY", "PhysicalSizeZ", "TimeIncrement")
+_OME_UNITS = {
+    "micron": "µm",
+    "um": "µm",
+    "µm": "µm",
+    "\\u00B5m": "µm",
+    "nm": "nm",
+    "mm": "mm",
+    "cm": "cm",
+    "inch": "in",
+}
+
+
+def open_tiff(path: Path, name: str, max_pixels: int) -> Volume:
+    """Open a TIFF whose pages, all alike, are the planes of one volume; see `open_volume`."""
+    import tifffile
+
+    size = path.stat().st_size
+    with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        kinds = page_kinds(data)
+    full = [index for index, kind in enumerate(kinds) if not kind & _SMALLER_COPY] or [0]
+    file = tifffile.TiffFile(path, _multifile=False)
+    try:
+        pages, series = _planes(file, full)
+        for number, page in enumerate(pages, 1):
+            _check_alike(page, pages[0], number)
+            check_page(page, size, max_pixels)
+        sample, has_alpha, notes = page_pixels(pages[0], None)
+        metadata = _describe(file, pages[0], series)
+    except BaseException:
+        file.close()
+        raise
+    offset = _contiguous(series, pages, sample)
+    depth = len(pages) if len(pages) > 1 or series is None else int(np.prod(series.shape[: _plane_axes(series)]))
+    if depth > len(pages) and offset is None:
+        file.close()
+        raise ImageError("got an ImageJ stack whose planes are not plain numbers; save it again as a multi-page TIFF")
+    if offset is not None and offset + depth * sample.nbytes > size:
+        file.close()
+        missing = offset + depth * sample.nbytes - size
+        raise ImageError(f"truncated TIFF: {missing} bytes are missing at its end; get a fresh copy")
+
+    def read_run(first: int, end: int) -> Pixels:
+        if offset is None:
+            return np.stack([_decode(pages[index], index + 1, sample) for index in range(first, end)])
+        dtype = pages[0].dtype.newbyteorder(file.byteorder)
+        stored = np.memmap(path, dtype, "r", offset + first * sample.nbytes, (end - first, *sample.shape))
+        return stored.view(np.ndarray).astype(sample.dtype, copy=False)
+
+    if depth == 1:
+        notes = (*notes, "holds a single page: the volume is one plane deep")
+    shape = (depth, *sample.shape)
+    return Volume(
+        name, shape, sample.dtype, metadata, read_run, sample.shape[2] > 1, has_alpha, notes, file.close
+    )  # fmt: skip
+
+
+def _planes(file: Any, full: list[int]) -> tuple[list[Any], Any]:
+    """The pages that are planes, in order, and the series that says so; None for pages that nothing is said about."""
+    described = [series for series in file.series if series.kind not in ("uniform", "generic")]
+    if file.is_imagej and not any(series.kind == "imagej" for series in described) and not file.is_ome:
+        raise ImageError("truncated or damaged ImageJ TIFF: it has fewer planes than it says; get a fresh copy")
+    separate = all(series.kind == "shaped" and len(series.pages) == 1 for series in described)
+    if not described or (len(described) > 1 and separate):
+        return [file.pages[index].aspage() for index in full], None
+    if len(file.series) > 1:
+        raise ImageError(f"got a TIFF of {len(file.series)} images, expected one volume; save one of them")
+    series = described[0]
+    along = series.axes[: _plane_axes(series)]
+    if len(along) > 1 or "C" in along:
+        sizes = "x".join(str(n) for n in series.shape)
+        raise ImageError(f"got a TIFF of axes {series.axes} ({sizes}), expected one stack; save one channel and time")
+    if series.is_multifile or any(page is None for page in series.pages):
+        raise ImageError("incomplete TIFF: some of its planes lie in other files; save it as one file")
+    return [page.aspage() for page in series.pages], series
+
+
+def _plane_axes(series: Any) -> int:
+    """How many of a series' axes lie before its planes'."""
+    axes = str(series.axes)
+    return min((axes.index(letter) for letter in "YXS" if letter in axes), default=len(axes))
+
+
+def _check_alike(page: Any, first: Any, number: int) -> None:
+    got, expected = _kind(page), _kind(first)
+    if got != expected:
+        raise ImageError(f"page {number}: got {got}, expected {expected} as in page 1; a volume's planes are all alike")
+    if page.tags.valueof(_ORIENTATION, 1) != 1:
+        raise ImageError(
+            f"page {number}: got orientation {page.tags.valueof(_ORIENTATION)}, expected upright planes (1)"
+        )
+
+
+def _kind(page: Any) -> str:
+    colour = getattr(page.photometric, "name", str(page.photometric)).lower()
+    samples = page.samplesperpixel
+    kind = page.dtype.name if page.dtype is not None else f"{page.bitspersample} bits"
+    return f"{page.imagewidth}x{page.imagelength} pixels, {kind}, {samples} channel{'s' * (samples > 1)} ({colour})"
+
+
+def _contiguous(series: Any, pages: list[Any], sample: Pixels) -> int | None:
+    """Where the planes begin if they lie one behind the other as `sample` is stored; None if not."""
+    page = pages[0]
+    plain = (
+        int(page.photometric) in (_BLACK_IS_ZERO, _RGB)
+        and page.dtype == sample.dtype
+        and page.bitspersample == 8 * sample.dtype.itemsize
+        and not page.extrasamples
+        and (page.samplesperpixel == 1 or int(page.planarconfig) == 1)
+        and all(each.is_final for each in pages)
+    )
+    if not plain:
+        return None
+    if series is not None and len(pages) == 1:
+        return None if series.dataoffset is None else int(series.dataoffset)
+    first = int(page.dataoffsets[0])
+    follow = all(each.dataoffsets[0] == first + index * sample.nbytes for index, each in enumerate(pages))
+    return first if follow else None
+
+
+def _decode(page: Any, number: int, sample: Pixels) -> Pixels:
+    pixels, _, _ = page_pixels(page, None)
+    if pixels.shape != sample.shape or pixels.dtype != sample.dtype:  # two palettes, one of them grey
+        raise ImageError(f"page {number}: got other colours than page 1; a volume's planes are all alike")
+    return pixels
+
+
+def _describe(file: Any, page: Any, series: Any) -> VolumeMetadata:
+    profile = page.tags.valueof(_ICC)
+    values = [page.tags.valueof(tag) for tag in (_X_RESOLUTION, _Y_RESOLUTION)]
+    known = all(isinstance(value, tuple) and len(value) == 2 and all(value) for value in values)
+    unit = int(page.tags.valueof(_UNIT, 2))
+    known = known and not (unit == 1 and values == [(1, 1), (1, 1)])  # tifffile's way of saying nothing
+    style = series.kind if series is not None and series.kind in ("ome", "imagej") else "plain"
+    notes: dict[str, Any] = {}
+    if style == "imagej":
+        found = file.imagej_metadata or {}
+        notes = {name: value for name, value in found.items() if name not in _IMAGEJ_OWN}
+    elif style == "ome":
+        notes = _ome_notes(file.ome_metadata)
+    return VolumeMetadata(
+        "TIFF",
+        style,
+        "T" if series is not None and series.axes.startswith("T") else "Z",
+        (values[0][0] / values[0][1], values[1][0] / values[1][1]) if known else None,
+        unit,
+        COMPRESSION_NAMES.get(int(page.compression)),
+        bytes(profile) if profile else None,
+        notes,
+    )
+
+
+def _ome_notes(text: str) -> dict[str, Any]:
+    """What OME-XML says about distances and names, in the words that tifffile writes."""
+    root = ElementTree.fromstring(text)
+    notes: dict[str, Any] = {}
+    image = root.find("{*}Image")
+    pixels = None if image is None else image.find("{*}Pixels")
+    if image is None or pixels is None:
+        return notes
+    if image.get("Name"):
+        notes["Name"] = image.get("Name")
+    for name in _OME_STEPS:
+        if pixels.get(name):
+            notes[name] = float(pixels.get(name, ""))
+        if pixels.get(f"{name}Unit"):
+            notes[f"{name}Unit"] = pixels.get(f"{name}Unit")
+    names = [channel.get("Name") for channel in pixels.findall("{*}Channel")]
+    if len(names) == 1 and names[0]:
+        notes["Channel"] = {"Name": names[0]}
+    return notes
+
+
+def write_tiff(
+    planes: Iterator[Pixels],
+    stream: IO[bytes],
+    shape: tuple[int, int, int, int],
+    dtype: np.dtype[Any],
+    metadata: VolumeMetadata,
+    compression: str | None,
+) -> None:
+    """Write planes (H, W, C), one after the other, as the pages of a TIFF; shape (D, H, W, C), C being 1 or 3."""
+    import tifffile
+
+    depth, height, width, channels = shape
+    style = metadata.style
+    if style == "imagej" and (dtype.name not in _IMAGEJ_DTYPES or (channels == 3 and dtype != np.uint8)):
+        style, metadata = "ome", _imagej_as_ome(metadata)
+    chosen = compression or metadata.compression or "none"
+    if style == "imagej":
+        chosen = "none"  # ImageJ reads its own stacks uncompressed only
+    options: dict[str, Any] = {
+        "photometric": "rgb" if channels == 3 else "minisblack",
+        "compression": TIFFFILE_NAMES[chosen],
+        "predictor": chosen in ("lzw", "deflate", "zstd"),
+        "compressionargs": {"level": 1} if chosen == "deflate" else None,
+        "software": False,
+        "metadata": None,
+    }
+    if style != "plain":
+        options["metadata"] = {"axes": f"{metadata.axis}YX" + "S" * (channels == 3), **metadata.notes}
+    if metadata.resolution:
+        options |= {"resolution": metadata.resolution, "resolutionunit": metadata.resolution_unit}
+    if metadata.icc:
+        options["iccprofile"] = metadata.icc
+    large = depth * height * width * channels * dtype.itemsize > _BIG
+    # An ImageJ stack of more than 4 GB has one page, its planes follow it: so ImageJ itself writes them.
+    words = {
+        "bigtiff": large and style != "imagej",
+        "imagej": style == "imagej",
+        "ome": style == "ome",
+        "shaped": False,
+    }
+    whole = (depth, height, width, 3) if channels == 3 else (depth, height, width)
+    flat = (plane if channels == 3 else plane[:, :, 0] for plane in planes)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with tifffile.TiffWriter(stream, byteorder="<", **words) as writer:
+            writer.write(flat, shape=whole, dtype=dtype, **options)
+
+
+def _imagej_as_ome(metadata: VolumeMetadata) -> VolumeMetadata:
+    """ImageJ's distances in OME's words, for numbers that ImageJ's format does not hold."""
+    from dataclasses import replace
+
+    notes: dict[str, Any] = {}
+    unit = _OME_UNITS.get(str(metadata.notes.get("unit")))
+    if unit and metadata.resolution:
+        notes |= {"PhysicalSizeX": 1 / metadata.resolution[0], "PhysicalSizeY": 1 / metadata.resolution[1]}
+    if unit and "spacing" in metadata.notes:
+        notes["PhysicalSizeZ"] = metadata.notes["spacing"]
+    notes |= {f"{name}Unit": unit for name in tuple(notes)}
+    return replace(metadata, style="ome", notes=notes)

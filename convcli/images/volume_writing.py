@@ -1,0 +1,86 @@
+"""Writing a volume plane by plane: memory stays flat, and the file appears complete or not at all."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from convcli.errors import ConvcliError, ImageError
+from convcli.images.atomic import replacing
+from convcli.images.model import Pixels, shown
+from convcli.images.tiff import COMPRESSIONS
+from convcli.images.volumes import VolumeMetadata
+
+VOLUME_FORMATS = ("TIFF", "NPY")
+
+
+def check_volume_format(format: str, channels: int) -> None:
+    """Raise `ImageError` with the fix if a volume of so many channels, none of them alpha, cannot be written so."""
+    if format not in VOLUME_FORMATS:
+        raise ImageError(f"got {format} for a volume, expected .tiff or .npy; name the output with -o volume.tiff")
+    if format == "TIFF" and channels not in (1, 3):
+        raise ImageError(f"got {channels} channels for TIFF, expected 1 or 3; write .npy")
+
+
+def write_volume(
+    planes: Iterator[Pixels],
+    target: str | Path,
+    shape: tuple[int, int, int, int],
+    dtype: np.dtype[Any],
+    metadata: VolumeMetadata,
+    *,
+    format: str,
+    has_channels: bool = False,
+    overwrite: bool = False,
+    strip: bool = False,
+    compression: str | None = None,
+) -> None:
+    """Write planes (H, W, C) as they come.
+
+    Parameters
+    ----------
+    planes:
+        D arrays of ``dtype`` and of shape ``shape[1:]``, in order.
+    shape:
+        (D, H, W, C).
+    metadata:
+        What the volume keeps of the one it was made from.
+    format:
+        ``TIFF`` or ``NPY``, checked by `check_volume_format`.
+    has_channels:
+        Whether an .npy gets an axis of channels even for one channel.
+    strip:
+        Whether to drop resolution, profile and what ImageJ or OME say.
+
+    Raises
+    ------
+    ImageError
+        One line naming the target; nothing is left behind then.
+    """
+    if compression is not None and compression.lower() not in COMPRESSIONS:
+        raise ImageError(f"compression of TIFF: got {compression!r}, expected one of {' '.join(COMPRESSIONS)}")
+    kept = VolumeMetadata(metadata.format, compression=metadata.compression) if strip else metadata
+    with replacing(Path(target), overwrite=overwrite) as stream:
+        if format == "NPY":
+            _write_npy(planes, stream, shape, dtype, has_channels=has_channels)
+            return
+        from convcli.images.volume_tiff import write_tiff
+
+        try:
+            write_tiff(planes, stream, shape, dtype, kept, compression and compression.lower())
+        except (ValueError, TypeError, RuntimeError) as error:
+            if isinstance(error, ConvcliError):
+                raise
+            reason = " ".join(str(error).split())[:200]
+            raise ImageError(f"{shown(target)}: cannot be written as TIFF ({reason})") from error
+
+
+def _write_npy(
+    planes: Iterator[Pixels], stream: IO[bytes], shape: tuple[int, ...], dtype: np.dtype[Any], *, has_channels: bool
+) -> None:
+    whole = shape if has_channels or shape[3] > 1 else shape[:3]
+    header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": whole}
+    np.lib.format.write_array_header_1_0(stream, header)
+    for plane in planes:
+        stream.write(np.ascontiguousarray(plane).reshape(-1).view(np.uint8).data)

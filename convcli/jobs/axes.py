@@ -1,0 +1,96 @@
+"""What a filter's words mean on pictures (yx), volumes (zyx) and signals (x), and which make no sense there."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from convcli.errors import ConvcliError, KernelError
+from convcli.geometry import PaddingSpec, is_integer, per_axis
+from convcli.kernels import LIBRARY, Kernel
+
+AXES = ("yx", "zyx", "x")
+_NAMES = {"yx": "a picture", "zyx": "a volume", "x": "a signal"}
+
+
+def check_words(axes: str, *, range: str, alpha: str, channels: str, depth: str, linear: bool) -> None:
+    """Raise `ConvcliError` for words that make no sense on volumes or signals."""
+    allowed = {
+        "zyx": {"alpha": ("premultiply", "drop"), "channels": ("each",)},
+        "x": {
+            "alpha": ("premultiply",),
+            "channels": ("each", "sum"),
+            "range": ("auto", "clip", "abs", "raw"),
+            "depth": ("same",),
+        },
+    }[axes]
+    got = {"range": range, "alpha": alpha, "channels": channels, "depth": depth}
+    for name, words in allowed.items():
+        if got[name] not in words:
+            raise ConvcliError(f"{name}: got {got[name]} for {_NAMES[axes]}, expected {' or '.join(words)}")
+    if linear:
+        raise ConvcliError(f"linear: {_NAMES[axes]} is filtered in the numbers it holds; leave --linear out")
+
+
+def kernel_for(axes: str, kernel: Kernel) -> Kernel:
+    """The kernel as it acts along the axes; raises `KernelError` with the fix for one of other axes.
+
+    A kernel of the library acts on a signal as on a picture whose rows are all the signal: its columns are summed.
+    """
+    if axes == "zyx":
+        if kernel.ndim == 3:
+            return kernel
+        sibling = f"{kernel.entry.name}3d" if kernel.entry else ""
+        fix = (
+            f"try {sibling}, or "
+            if sibling in LIBRARY
+            else ""
+            if kernel.entry
+            else "end it with | to filter each plane, or "
+        )
+        raise KernelError(f"{kernel.name}: is a 2-D kernel, expected a 3-D one for a volume; {fix}leave --axes zyx out")
+    if kernel.ndim == 3:
+        fix = "; --axes zyx filters volumes" if axes == "yx" else ""
+        raise KernelError(f"{kernel.name}: is a 3-D kernel, expected a {len(axes)}-D one for {_NAMES[axes]}{fix}")
+    return kernel if axes == "yx" else _along_time(kernel)
+
+
+def _along_time(kernel: Kernel) -> Kernel:
+    height, width = kernel.planes[0].shape
+    if height == 1:
+        return kernel
+    if kernel.entry is None:
+        if width > 1:
+            raise KernelError(
+                f"{kernel.name}: got {height}x{width} weights, expected one row for a signal, such as '1 2 1'"
+            )
+        return replace(kernel, planes=tuple(np.ascontiguousarray(plane.T) for plane in kernel.planes))
+    # fsum rounds once: nine times 1/81 is 1/9 again.
+    planes = tuple(np.array([[math.fsum(column) for column in plane.T]]) for plane in kernel.planes)
+    if not all(plane.any() for plane in planes):
+        raise KernelError(f"{kernel.name}: every weight is zero along a signal; it looks across rows only")
+    return replace(kernel, planes=planes)
+
+
+def counts_for(axes: str, counts: int | Sequence[int], name: str) -> tuple[int, ...]:
+    """Strides or dilations, one per axis; a signal is a picture one row high."""
+    given = (counts,) if is_integer(counts) else tuple(counts)  # type: ignore[arg-type]
+    if len(given) not in (1, len(axes)):
+        expected = "1" if axes == "x" else f"1 or {len(axes)}"
+        raise ConvcliError(f"{name}: got {len(given)} numbers for {_NAMES[axes]}, expected {expected}")
+    spread = per_axis(given[0] if len(given) == 1 else given, len(axes), name)
+    return (1, *spread) if axes == "x" else spread
+
+
+def padding_for(axes: str, padding: Any) -> PaddingSpec:
+    """A padding checked for its number of axes; a signal is padded in time only."""
+    if isinstance(padding, str):
+        return padding
+    if is_integer(padding):
+        return (0, int(padding)) if axes == "x" else int(padding)
+    if len(padding) != len(axes):
+        expected = "1" if axes == "x" else f"1 or {len(axes)}"
+        raise ConvcliError(f"padding: got {len(padding)} numbers for {_NAMES[axes]}, expected {expected}")
+    return ((0, 0), padding[0]) if axes == "x" else padding  # type: ignore[no-any-return]
