@@ -4,7 +4,7 @@ import contextlib
 import json
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import click
@@ -14,22 +14,35 @@ from convcli.images import MAX_PIXELS
 from convcli.jobs.batch import STREAM, Files, Operation, Outcome, Task, find_inputs, plan_tasks, run_tasks
 from convcli.jobs.runtime import prepare_loops, request_threads
 
+# What is done with the tasks: it calls the function it is given once, before loops run, and yields outcomes in order.
+Work = Callable[[list[Task], Files, Callable[[], None]], Iterator[Outcome]]
+
 
 def run(inputs: Sequence[str], operation: Operation, name: str, settings: dict[str, Any]) -> int:
-    """Carry out one command on its inputs and return the exit code.
+    """Carry out one command on its pictures and return the exit code.
 
     ``settings`` are the values of `options.output` and `options.rest_of_files`; ``name`` stands for ``{kernel}`` in
     file names.
+    """
+    return carry_out(
+        inputs, name, settings, lambda tasks, files, prepare: run_tasks(tasks, operation, files, prepare=prepare)
+    )
+
+
+def carry_out(
+    inputs: Sequence[str], name: str, settings: dict[str, Any], work: Work, *, shows_progress: bool = True
+) -> int:
+    """Plan the tasks of one command, have the work done, report, and return the exit code; `run` is for pictures.
+
+    ``shows_progress`` is off for work that draws a bar of its own.
     """
     files, tasks = usage(lambda: _plan(inputs, name, settings))
     as_json, quiet = settings["as_json"], settings["quiet"]
     request_threads(settings["threads"])
     started = time.perf_counter()
     outcomes = []
-    with _progress(len(tasks), hidden=quiet) as advance:
-        for outcome in run_tasks(
-            tasks, operation, files, prepare=lambda: prepare_loops(settings["threads"], say_compiling)
-        ):
+    with _progress(len(tasks), hidden=quiet or not shows_progress) as advance:
+        for outcome in work(tasks, files, lambda: prepare_loops(settings["threads"], say_compiling)):
             outcomes.append(outcome)
             advance(outcome)
             _report(outcome, as_json=as_json, quiet=quiet, several=len(tasks) > 1)
@@ -80,6 +93,27 @@ def _progress(count: int, *, hidden: bool) -> Iterator[Any]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         bar = progress.add_task("", total=count)
         yield lambda outcome: progress.update(bar, advance=1, description=outcome.task.source[-40:])
+
+
+@contextlib.contextmanager
+def plane_progress(*, hidden: bool) -> Iterator[Callable[[int, int], None]]:
+    """A bar on stderr for the planes of one volume after the other, on a terminal; yields what is to be called."""
+    if hidden or not sys.stderr.isatty():
+        yield lambda done, total: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("planes"), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        bar = progress.add_task("", total=None)
+
+        def advance(done: int, total: int) -> None:
+            if done < progress.tasks[0].completed:  # the next volume
+                progress.reset(bar)
+            progress.update(bar, completed=done, total=total)
+
+        yield advance
 
 
 def _report(outcome: Outcome, *, as_json: bool, quiet: bool, several: bool) -> None:

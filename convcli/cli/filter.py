@@ -32,11 +32,13 @@ _PLAN_WORDS = (
 )  # fmt: skip
 @click.option("--border-value", type=float, default=0.0, show_default=True, help="The constant, in pixel units.")
 @click.option(
-    "--padding", type=options.Padding(), default="same", show_default=True, metavar="WORD|N|N,M",
+    "--padding", type=options.Padding(3), default="same", show_default=True, metavar="WORD|N|N,M",
     help="same, valid, full, or pixels added at each side.",
 )  # fmt: skip
-@click.option("--stride", type=options.Counts(), default="1", metavar="N|NxM", help="Step between windows.")
-@click.option("--dilation", type=options.Counts(), default="1", metavar="N|NxM", help="Step between taps; 1 is dense.")
+@click.option("--stride", type=options.Counts(None), default="1", metavar="N|NxM", help="Step between windows.")
+@click.option(
+    "--dilation", type=options.Counts(None), default="1", metavar="N|NxM", help="Step between taps; 1 is dense."
+)
 @click.option("--convolve", is_flag=True, help="Flip the kernel; without it, cross-correlation as given.")
 @click.option(
     "--normalize", type=click.Choice(NORMALIZE), default="none", show_default=True,
@@ -61,9 +63,15 @@ _PLAN_WORDS = (
     "--depth", type=click.Choice(DEPTHS), default="same", show_default=True, help="Bits per channel of the output."
 )
 @click.option("--linear", is_flag=True, help="Filter in linear light instead of sRGB's curve.")
-@click.option("--axes", type=click.Choice(("yx",)), default="yx", show_default=True, help="The axes that are filtered.")
+@click.option(
+    "--axes", type=click.Choice(("yx", "zyx")), default="yx", show_default=True,
+    help="yx filters pictures, zyx volumes; see below.",
+)  # fmt: skip
+@click.option(
+    "--stack", is_flag=True, help="With zyx: the inputs, pictures in this order, are the planes of one volume."
+)
 @options.rest_of_files
-def command(inputs: tuple[str, ...], kernels: tuple[str, ...], axes: str, **settings: Any) -> int:
+def command(inputs: tuple[str, ...], kernels: tuple[str, ...], axes: str, stack: bool, **settings: Any) -> int:
     """Filter images with kernels: blur, sharpen, find edges, or your own matrix.
 
     INPUT is a file, a pattern, a folder, or - for standard input. Without -o the result is written beside the input
@@ -88,10 +96,27 @@ def command(inputs: tuple[str, ...], kernels: tuple[str, ...], axes: str, **sett
       minmax  smallest black, largest white
       raw     the numbers themselves, as float TIFF or NPY
 
+    \b
+    --axes zyx, for volumes:
+      a TIFF of several pages, a .npy array (D, H, W) or (D, H, W, C), the frames
+      of a GIF or WebP, or several pictures with --stack; written as .tiff or .npy
+      convcli filter scan.tif -k gaussian3d:sigma=1x2x2 --axes zyx
+      convcli filter slices/*.png --stack -k box3d --axes zyx -o soft.tiff
+
+    Volumes are filtered piece by piece and may be larger than the memory; --max-pixels counts one plane. Strides and
+    such are one number, or three: NxMxK for planes, rows and columns.
+
     Float pixels mean 0 black, 1 white. The anchor of a kernel of even size is the last tap before its middle. Kernels
     that sum to zero act on colour and keep alpha.
     """
-    plan: FilterPlan = options.usage(lambda: plan_filter(kernels, **{word: settings.pop(word) for word in _PLAN_WORDS}))
+    words = {word: settings.pop(word) for word in _PLAN_WORDS}
+    plan: FilterPlan = options.usage(lambda: plan_filter(kernels, axes=axes, **words))
+    if stack and axes != "zyx":
+        raise options.WrongUsage("got --stack without --axes zyx, expected both: a stack is filtered as a volume")
+    if axes == "zyx":
+        from convcli.cli.volumes import run_volumes
+
+        return run_volumes(inputs, plan, settings, stack=stack)
 
     def operation(image: Image, format: str | None) -> Produced:
         filtered = filter_image(image, plan, format)

@@ -19,11 +19,14 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 class Counts(_ParamType):
-    """``N`` or ``NxM``: one positive integer, or one per axis."""
+    """``N`` or ``NxM``: one positive integer, or one per axis.
+
+    With ``axes`` None the command learns the number of axes later: up to three numbers are passed on as they are.
+    """
 
     name = "N|NxM"
 
-    def __init__(self, axes: int = 2) -> None:
+    def __init__(self, axes: int | None = 2) -> None:
         self.axes = axes
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
@@ -35,15 +38,20 @@ class Counts(_ParamType):
         counts = tuple(int(each) for each in re.split("[xX,]", str(value).strip()))
         if 0 in counts:
             self.fail(f"got {value!r}, expected numbers of at least 1", param, ctx)
+        if self.axes is None and len(counts) <= 3:
+            return counts
         if len(counts) not in (1, self.axes):
-            self.fail(f"got {len(counts)} numbers in {value!r}, expected 1 or {self.axes}", param, ctx)
-        return counts * self.axes if len(counts) == 1 else counts
+            self.fail(f"got {len(counts)} numbers in {value!r}, expected 1 or {self.axes or '2 or 3'}", param, ctx)
+        return counts * (self.axes or 1) if len(counts) == 1 else counts
 
 
 class Padding(_ParamType):
-    """``same``, ``valid``, ``full``, ``N`` or ``N,M`` (rows, columns)."""
+    """``same``, ``valid``, ``full``, ``N`` or ``N,M`` (rows, columns); with ``axes`` 3 also ``N,M,K``."""
 
     name = "same|valid|full|N|N,M"
+
+    def __init__(self, axes: int = 2) -> None:
+        self.axes = axes
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Parse into what `geometry.resolve_padding` takes, or fail with the form that was expected."""
@@ -55,7 +63,7 @@ class Padding(_ParamType):
         if not re.fullmatch(r"\d{1,9}(,\d{1,9})*", word):
             self.fail(f"got {value!r}, expected same, valid, full, N or N,M", param, ctx)
         amounts = tuple(int(each) for each in word.split(","))
-        if len(amounts) > 2:
+        if len(amounts) > self.axes:
             self.fail(f"got {len(amounts)} numbers in {value!r}, expected N or N,M (rows, columns)", param, ctx)
         return amounts[0] if len(amounts) == 1 else amounts
 

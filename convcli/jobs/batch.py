@@ -225,17 +225,25 @@ def _read_ahead(
         reading.append((task, readers.submit(_read, task, files)))
 
 
+def is_due(task: Task, files: Files) -> bool:
+    """Whether a task is to be done, not skipped; a target that cannot be is refused before anything is decoded."""
+    if task.target == STREAM:
+        return True
+    target = Path(task.target)
+    if files.skip_existing and target.exists():
+        return False
+    if files.format is None:
+        format_of(target)
+    if task.makes_folder:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    check_target(target, overwrite=files.overwrite)
+    return True
+
+
 def _read(task: Task, files: Files) -> Image | None:
-    """The picture, or None if its target is to be skipped; the target is checked before anything is decoded."""
-    if task.target != STREAM:
-        target = Path(task.target)
-        if files.skip_existing and target.exists():
-            return None
-        if files.format is None:
-            format_of(target)
-        if task.makes_folder:
-            target.parent.mkdir(parents=True, exist_ok=True)
-        check_target(target, overwrite=files.overwrite)
+    """The picture, or None if its target is to be skipped."""
+    if not is_due(task, files):
+        return None
     if task.source == STREAM:
         if files.stdin is None:
             raise ImageError("standard input: is not open")
@@ -253,7 +261,7 @@ def _operate(
             return Outcome(task, "skipped")
         produced = operation(image, _format(task, image, files))
     except (ConvcliError, OSError, MemoryError) as error:
-        return _failed(task, error)
+        return failed(task, error)
     return writers.submit(_write, task, produced, files, time.perf_counter() - started)
 
 
@@ -268,7 +276,7 @@ def _format(task: Task, image: Image, files: Files) -> str | None:
 def _write(task: Task, produced: Produced, files: Files, seconds: float) -> Outcome:
     target = files.stdout if task.target == STREAM else task.target
     if target is None:
-        return _failed(task, ImageError("standard output: is not open"))
+        return failed(task, ImageError("standard output: is not open"))
     try:
         write(
             produced.image,
@@ -280,13 +288,14 @@ def _write(task: Task, produced: Produced, files: Files, seconds: float) -> Outc
             compression=files.compression,
         )
     except (ConvcliError, OSError, MemoryError) as error:
-        return _failed(task, error)
+        return failed(task, error)
     pixels = produced.image.pixels
     details = {**produced.details, "seconds": round(seconds, 6)}
     return Outcome(task, "done", "", produced.warnings, pixels.shape, pixels.dtype.name, details)
 
 
-def _failed(task: Task, error: BaseException) -> Outcome:
+def failed(task: Task, error: BaseException) -> Outcome:
+    """The outcome of a task that raised an error: one line that names the file."""
     message = " ".join(str(error).split()) or type(error).__name__
     name = "standard input" if task.source == STREAM else task.source
     if not any(known in message for known in (task.source, task.target) if known != STREAM):

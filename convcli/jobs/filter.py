@@ -283,17 +283,23 @@ def _sampled(alpha: Array, plan: FilterPlan) -> Array:
 
 def _finished(response: Array, plan: FilterPlan, policy: OutputPolicy) -> tuple[Array, int]:
     """Scale, bias, activation, then the range policy."""
+    response = shaped(response, plan)
+    if plan.linear and not plan.is_angle:
+        if policy.range == "abs":
+            np.abs(response, out=response)
+        to_srgb(response, policy.white_in)
+    return finish(response, policy)
+
+
+def shaped(response: Array, plan: FilterPlan) -> Array:
+    """A response (..., C) scaled, with its bias and through its activation; the array given is spoiled."""
     if plan.scale != 1:
         response *= response.dtype.type(plan.scale)
     if plan.bias:
         response += response.dtype.type(plan.bias)
     if plan.activation not in ("none", "linear"):
         response = np.ascontiguousarray(ACTIVATIONS[plan.activation](response))
-    if plan.linear and not plan.is_angle:
-        if policy.range == "abs":
-            np.abs(response, out=response)
-        to_srgb(response, policy.white_in)
-    return finish(response, policy)
+    return response
 
 
 def _with_alpha(pixels: Array, alpha: Array, policy: OutputPolicy) -> Array:

@@ -160,7 +160,7 @@ def finish(response: Array, policy: OutputPolicy) -> tuple[Array, int]:
         # -pi..pi fills the pixel range: black is to the left, middle grey to the right.
         response = (response + number(np.pi)) * number(policy.white_in / (2 * np.pi))
     if policy.range == "minmax":
-        response = _stretched(response, policy.white_in)
+        response = stretched(response, extremes(response), policy.white_in)
     if policy.offset:
         response = response + number(policy.offset)
     if policy.gain != 1:
@@ -168,13 +168,16 @@ def finish(response: Array, policy: OutputPolicy) -> tuple[Array, int]:
     return store_pixels(response, policy.store)
 
 
-def _stretched(response: Array, white: float) -> Array:
-    """The smallest finite number to black, the largest to white; a constant response becomes black."""
+def extremes(response: Array) -> tuple[float, float]:
+    """The smallest and the largest finite number; of none, infinity and minus infinity."""
     finite = response[np.isfinite(response)]
-    if finite.size == 0:
-        return np.zeros_like(response)
-    low, high = float(finite.min()), float(finite.max())
-    if high == low:
+    return float(finite.min(initial=np.inf)), float(finite.max(initial=-np.inf))
+
+
+def stretched(response: Array, between: tuple[float, float], white: float) -> Array:
+    """The smallest number to black, the largest to white; a constant response becomes black."""
+    low, high = between
+    if high <= low:
         return np.zeros_like(response)
     number = response.dtype.type
     return np.asarray((response - number(low)) * number(white / (high - low)), response.dtype)
