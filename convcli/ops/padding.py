@@ -1,6 +1,9 @@
 """Padding: an image with more cells around it."""
 
+from collections.abc import Sequence
 from typing import Any
+
+import numpy as np
 
 from convcli.errors import ShapeError
 from convcli.geometry import PaddingSpec, Pair, resolve_padding
@@ -8,8 +11,10 @@ from convcli.ops.arguments import Array, as_stack
 from convcli.ops.borders import border_table, resolve_border
 from convcli.ops.words import as_words, new_array, read_only, value_words
 
+Value = float | Sequence[float]
 
-def pad2d(image: Any, amount: PaddingSpec, *, mode: str = "constant", value: float = 0.0) -> Array:
+
+def pad2d(image: Any, amount: PaddingSpec, *, mode: str = "constant", value: Value = 0.0) -> Array:
     """Add cells around an image, each channel by itself.
 
     ``out[y, x] = image[source(y - top), source(x - left)]``, where ``source`` is the mode's continuation of the image.
@@ -24,8 +29,8 @@ def pad2d(image: Any, amount: PaddingSpec, *, mode: str = "constant", value: flo
     mode : str
         ``constant`` (``value``), ``edge``, ``reflect``, ``symmetric`` or ``wrap``, in numpy.pad's words, or another
         library's name for one of them.
-    value : float
-        The constant, in pixel units; integer images take whole numbers of their range only.
+    value : float or sequence of float
+        The constant, in pixel units, or one for each channel; integer images take whole numbers of their range only.
 
     Returns
     -------
@@ -48,7 +53,7 @@ def pad2d(image: Any, amount: PaddingSpec, *, mode: str = "constant", value: flo
     return _pad(image, 2, amount, mode, value)
 
 
-def pad3d(image: Any, amount: PaddingSpec, *, mode: str = "constant", value: float = 0.0) -> Array:
+def pad3d(image: Any, amount: PaddingSpec, *, mode: str = "constant", value: Value = 0.0) -> Array:
     """Add cells around a volume, each channel by itself: `pad2d` with an axis more.
 
     Parameters
@@ -78,8 +83,15 @@ def pad3d(image: Any, amount: PaddingSpec, *, mode: str = "constant", value: flo
     return _pad(image, 3, amount, mode, value)
 
 
-def pad_stack(source: Array, pads: tuple[Pair, ...], mode: str, value: float) -> Array:
-    """Pad a stack (N, D, H, W, C) by (before, after) per axis of D, H, W; arguments are already checked."""
+def pad_stack(source: Array, pads: tuple[Pair, ...], mode: str, value: Value) -> Array:
+    """Pad a stack (N, D, H, W, C) by (before, after) per axis of D, H, W.
+
+    Raises `ShapeError` for a ``value`` that the dtype does not hold, or not as many of them as channels.
+    """
+    constants = list(value) if isinstance(value, (Sequence, np.ndarray)) and not isinstance(value, str) else [value]
+    if len(constants) not in (1, source.shape[4]):
+        raise ShapeError(f"value: got {len(constants)} numbers, expected one, or one per channel ({source.shape[4]})")
+    fill = np.concatenate([value_words(each, source.dtype) for each in constants])
     sizes = source.shape[1:4]
     shape = tuple(n + before + after for n, (before, after) in zip(sizes, pads, strict=True))
     out = new_array((source.shape[0], *shape, source.shape[4]), source.dtype)
@@ -87,21 +99,20 @@ def pad_stack(source: Array, pads: tuple[Pair, ...], mode: str, value: float) ->
     words, pixel = as_words(source)
     from convcli.loops.copying import pad_rows
 
-    pad_rows(read_only(words), tables, pads[2][0], pixel, value_words(value, source.dtype), as_words(out)[0])
+    pad_rows(read_only(words), tables, pads[2][0], pixel, fill, as_words(out)[0])
     return out
 
 
-def _pad(image: Any, axes: int, amount: PaddingSpec, mode: str, value: float) -> Array:
-    stack = as_stack(image, axes, keep_dtype=True)
-    pads = ((0, 0),) * (3 - axes) + _amounts(amount, axes)
+def resolve_pad_mode(mode: str) -> str:
+    """One of numpy.pad's five words, from its own name or another library's; raises `ShapeError` for others."""
     try:
-        mode = resolve_border(mode)
+        return resolve_border(mode)
     except ShapeError as error:
         raise ShapeError(str(error).replace("border:", "mode:", 1)) from None
-    return stack.restore(pad_stack(stack.array, pads, mode, value))
 
 
-def _amounts(amount: Any, axes: int) -> tuple[Pair, ...]:
+def resolve_amounts(amount: Any, axes: int) -> tuple[Pair, ...]:
+    """(before, after) for each axis, from one number, one per axis, or pairs; raises `ShapeError` for others."""
     amount = amount.tolist() if hasattr(amount, "tolist") else amount
     if isinstance(amount, str):
         raise ShapeError(f"amount: got {amount!r}, expected an integer, one per axis, or (before, after) per axis")
@@ -110,3 +121,9 @@ def _amounts(amount: Any, axes: int) -> tuple[Pair, ...]:
         return resolve_padding(amount, sizes, sizes)
     except ShapeError as error:
         raise ShapeError(str(error).replace("padding:", "amount:", 1)) from None
+
+
+def _pad(image: Any, axes: int, amount: PaddingSpec, mode: str, value: Value) -> Array:
+    stack = as_stack(image, axes, keep_dtype=True)
+    pads = ((0, 0),) * (3 - axes) + resolve_amounts(amount, axes)
+    return stack.restore(pad_stack(stack.array, pads, resolve_pad_mode(mode), value))

@@ -69,11 +69,19 @@ def test_the_constant(value, dtype):
     assert result.dtype == dtype
 
 
+def test_a_constant_per_channel():
+    image = numbers((2, 3, 3), "uint16")
+    result = convcli.pad2d(image, 2, value=(1, 20, 65535))
+    assert (result[:2] == (1, 20, 65535)).all()
+    assert (result[:, 5:] == (1, 20, 65535)).all()
+    assert np.array_equal(result[2:4, 2:5], image)
+
+
 def test_the_constant_may_be_nan_in_floats():
     assert np.isnan(convcli.pad2d(np.zeros((1, 1), "float16"), 1, value=np.nan)[0]).all()
 
 
-@pytest.mark.parametrize("value", [256, -1, 0.5, float("nan"), float("inf"), "1", [1, 2]])
+@pytest.mark.parametrize("value", [256, -1, 0.5, float("nan"), float("inf"), "1", [1, 2], []])
 def test_a_value_the_dtype_cannot_hold(value):
     with pytest.raises(ShapeError, match=r"^value: got .*, expected "):
         convcli.pad2d(np.zeros((1, 1), np.uint8), 1, value=value)
