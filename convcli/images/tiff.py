@@ -93,11 +93,11 @@ def page_kinds(data: bytes | mmap.mmap) -> list[int]:
     while offset:
         if offset in seen:
             raise ImageError("damaged TIFF: its list of pages goes round in a circle; get a fresh copy")
-        count = struct.unpack_from(order + count_code, data, offset)[0]
         start = offset + struct.calcsize(count_code)
+        count = struct.unpack_from(order + count_code, data, offset)[0] if start <= len(data) else 0
         end = start + count * entry_size
-        if end > len(data):
-            raise ImageError(f"truncated TIFF: it has {len(data)} bytes, expected at least {end}; get a fresh copy")
+        if end + struct.calcsize(pointer_code) > len(data):
+            raise ImageError(f"truncated TIFF: it has {len(data)} bytes, expected more than {end}; get a fresh copy")
         seen[offset] = 0
         for position in range(start, end, entry_size):
             tag, kind = struct.unpack_from(order + "HH", data, position)

@@ -240,9 +240,10 @@ def write_tiff(
     }
     whole = (depth, height, width, 3) if channels == 3 else (depth, height, width)
     flat = (plane if channels == 3 else plane[:, :, 0] for plane in planes)
+    handle = tifffile.FileHandle(stream, name="volume.tiff")  # a stream opened by number has none that tifffile takes
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        with tifffile.TiffWriter(stream, byteorder="<", **words) as writer:
+        with tifffile.TiffWriter(handle, byteorder="<", **words) as writer:
             writer.write(flat, shape=whole, dtype=dtype, **options)
 
 
