@@ -104,20 +104,20 @@ def store_row(sums, target, numbers):
     NaN stays NaN in floats; in integer pixels it counts as outside and becomes ``low``.
     """
     low, high, fold = numbers.low, numbers.high, numbers.fold
-    outside = 0
+    outside = np.int32(0)  # as wide as a float32: counting in 64 bits took a quarter longer
     if numbers.whole:
         for i in range(target.shape[0]):
             rounded = np.rint(abs(sums[i])) if fold else np.rint(sums[i])
             clipped = rounded if rounded >= low else low
             clipped = clipped if clipped <= high else high
-            outside += np.int32(rounded != clipped)
+            outside = np.int32(outside + np.int32(rounded != clipped))
             target[i] = np.int32(clipped)
     else:
         for i in range(target.shape[0]):
             number = abs(sums[i]) if fold else sums[i]
             clipped = low if number < low else number
             clipped = high if clipped > high else clipped
-            outside += np.int32((number < low) | (number > high))
+            outside = np.int32(outside + np.int32((number < low) | (number > high)))
             target[i] = clipped
     return outside
 
