@@ -16,6 +16,9 @@ from convcli import ConvcliError, __version__
 # Command -> (module in convcli.cli that defines `command`, its line in `convcli --help`).
 COMMANDS = {
     "filter": ("filter", "Filter images with kernels: blur, sharpen, find edges, or your own matrix."),
+    "pool": ("pool", "Pool images: the largest, the mean, or another number of each window."),
+    "pad": ("pad", "Pad images with a constant, their edge, or a mirror image."),
+    "morph": ("morph", "Grow, shrink, open or close bright areas of images."),
     "gallery": ("gallery", "Show what kernels do to your pictures, on one sheet."),
     "kernel": ("kernel", "List the kernel library; show one kernel as a matrix."),
     "shape": ("shape", "Print what comes out of a layer, or of a chain of layers."),

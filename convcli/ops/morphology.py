@@ -154,6 +154,21 @@ def resolve_operation(operation: str) -> str:
     return word
 
 
+def resolve_outside(border: str, shape: Element | tuple[int, ...]) -> str:
+    """``none`` or a word of numpy.pad's, from its own name or another library's.
+
+    Raises `ShapeError` for others, and for ``none`` with an element whose window may be empty.
+    """
+    if str(border).lower() == "none":
+        if not isinstance(shape, tuple) and not shape[tuple(k // 2 for k in shape.shape)]:
+            raise ShapeError("border: got 'none' with an element without its centre: a window may be empty; use 'edge'")
+        return "none"
+    try:
+        return resolve_border(border)
+    except ShapeError as error:
+        raise ShapeError(str(error).replace("expected ", "expected none, ", 1)) from None
+
+
 def morph_stack(source: Array, operation: str, shape: Element | tuple[int, ...], border: str, value: float) -> Array:
     """Morphology of a stack (N, D, H, W, C); ``shape`` is what `as_element` gives, of two or three dimensions.
 
@@ -163,7 +178,7 @@ def morph_stack(source: Array, operation: str, shape: Element | tuple[int, ...],
     missing = 3 - (len(shape) if isinstance(shape, tuple) else shape.ndim)
     shape = (1,) * missing + shape if isinstance(shape, tuple) else shape[(None,) * missing]
     ordered, restore = as_ordered(source)
-    beyond = _beyond(border, value, source.dtype, shape)
+    beyond = _beyond(resolve_outside(border, shape), value, source.dtype)
 
     def dilate(array: Array) -> Array:
         return _slide(array, shape if isinstance(shape, tuple) else np.flip(shape), True, beyond)
@@ -190,19 +205,11 @@ def _morph(
     return stack.restore(morph_stack(stack.array, operation, shape, border, value))
 
 
-def _beyond(border: str, value: float, dtype: np.dtype[Any], shape: Element | tuple[int, ...]) -> _Beyond:
-    if str(border).lower() != "none":
-        try:
-            name = resolve_border(border)
-        except ShapeError as error:
-            raise ShapeError(str(error).replace("expected ", "expected none, ", 1)) from None
-        fill = value_words(value, dtype).view(dtype) if name == "constant" else np.zeros(1, dtype)
-        return _Beyond(name, as_ordered(fill)[0][0])
-    if not isinstance(shape, tuple) and not shape[tuple(k // 2 for k in shape.shape)]:
-        raise ShapeError(
-            "border: got 'none' with an element without its centre, expected another: a window may be empty"
-        )
-    return _Beyond("constant", None)
+def _beyond(border: str, value: float, dtype: np.dtype[Any]) -> _Beyond:
+    if border == "none":
+        return _Beyond("constant", None)
+    fill = value_words(value, dtype).view(dtype) if border == "constant" else np.zeros(1, dtype)
+    return _Beyond(border, as_ordered(fill)[0][0])
 
 
 def _difference(upper: Array, lower: Array, dtype: np.dtype[Any]) -> Array:

@@ -234,6 +234,19 @@ def adaptive_pool1d(signal: Any, output_size: Counts, *, mode: str = "max", p: f
     return stack.restore(pool_stack(stack.array, axes, mode, False, p, seed))[:, 0]
 
 
+def check_global(stride: Any, padding: Any, dilation: Any, ceil_mode: bool) -> None:
+    """Raise `ShapeError` for words that size ``"global"`` has no use for."""
+    for name, value, default in (
+        ("stride", stride, None),
+        ("padding", padding, "valid"),
+        ("dilation", dilation, 1),
+        ("ceil_mode", ceil_mode, False),
+    ):
+        spread = set(value) if isinstance(value, tuple) else {value}
+        if spread != {default}:
+            raise ShapeError(f"{name}: got {value!r} with size 'global', expected none: one window is the whole image")
+
+
 def _axes(
     sizes: Sequence[int],
     size: Counts | str,
@@ -246,9 +259,7 @@ def _axes(
         return sliding_axes(sizes, size, stride, padding, dilation, ceil_mode)
     if size.lower() != "global":
         raise ShapeError(f"size: got {size!r}, expected an integer, one per axis ({len(sizes)}), or 'global'")
-    for name, value, default in (("stride", stride, None), ("padding", padding, "valid"), ("dilation", dilation, 1)):
-        if value != default:
-            raise ShapeError(f"{name}: got {value!r} with size 'global', expected none: there is one window, the image")
+    check_global(stride, padding, dilation, ceil_mode)
     return adaptive_axes(sizes, 1)
 
 

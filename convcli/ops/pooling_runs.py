@@ -32,12 +32,18 @@ _FAR = 8
 Axes = tuple[PoolingAxis, ...]
 
 
-def resolve_mode(mode: str) -> str:
-    """One of `MODES`, in any case; raises `ShapeError` for others."""
+def check_mode(mode: str, count_include_pad: bool = False, p: float = 2.0, seed: int = 0) -> str:
+    """One of `MODES`, in any case or by another name; raises `ShapeError` for what it is not or does not take."""
     word = str(mode).lower()
     word = _ALIASES.get(word, word)
     if word not in MODES:
         raise ShapeError(f"mode: got {mode!r}, expected {', '.join(MODES)}")
+    if count_include_pad and word not in ("average", "weighted"):
+        raise ShapeError(f"count_include_pad: got True with mode {word!r}, expected mode average or weighted")
+    if not 0 < p < np.inf:
+        raise ShapeError(f"p: got {p!r}, expected a finite number above 0")
+    if not is_integer(seed) or not 0 <= seed < 2**64:
+        raise ShapeError(f"seed: got {seed!r}, expected an integer from 0 to 2**64 - 1")
     return word
 
 
@@ -45,9 +51,7 @@ def pool_stack(
     source: Array, axes: tuple[PoolingAxis, ...], mode: str, count_include_pad: bool, p: float = 2.0, seed: int = 0
 ) -> Array:
     """Pool a stack (N, D, H, W, C): ``axes`` are the windows along the last of D, H and W."""
-    mode = resolve_mode(mode)
-    if count_include_pad and mode not in ("average", "weighted"):
-        raise ShapeError(f"count_include_pad: got True with mode {mode!r}, expected mode average or weighted")
+    mode = check_mode(mode, count_include_pad, p, seed)
     axes = adaptive_axes(source.shape[1 : 4 - len(axes)], 1) + axes if len(axes) < 3 else axes
     if mode in ("max", "min"):
         return _extrema(source, axes, mode == "max")
@@ -55,10 +59,6 @@ def pool_stack(
         return _medians(source, axes)
     if mode == "stochastic":
         return _drawn(source, axes, seed)
-    if mode == "lp" and not 0 < p < np.inf:
-        raise ShapeError(
-            f"p: got {p!r}, expected a number above 0 (its limit at infinity is mode 'max' of absolute values)"
-        )
     return _sums(source, axes, mode, count_include_pad, float(p))
 
 
@@ -86,8 +86,6 @@ def _medians(source: Array, axes: Axes) -> Array:
 def _drawn(source: Array, axes: Axes, seed: int) -> Array:
     from convcli.loops.selection import draw_positions
 
-    if not is_integer(seed) or not 0 <= seed < 2**64:
-        raise ShapeError(f"seed: got {seed!r}, expected an integer from 0 to 2**64 - 1")
     positions = _result(source, axes, np.dtype(np.int64))
     dilations = tuple(axis.dilation for axis in axes)
     chances = source.astype(loop_dtype(source.dtype), copy=False)

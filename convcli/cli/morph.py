@@ -1,0 +1,75 @@
+"""`convcli morph`: grey morphology."""
+
+from typing import Any
+
+import click
+
+from convcli.cli import options
+from convcli.cli.files import run
+from convcli.images import Image
+from convcli.jobs.batch import Produced
+from convcli.jobs.morph import MorphPlan, morph_image, plan_morph
+from convcli.jobs.pixels import ALPHA, DEPTHS
+from convcli.ops.morphology import OPERATIONS
+
+_PLAN_WORDS = ("size", "element", "border", "value", "alpha", "depth")
+
+
+@click.command()
+@click.argument("operation", metavar="OPERATION", type=click.Choice(tuple(OPERATIONS)))
+@click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
+@click.option("--size", type=options.Counts(), metavar="N|NxM", help="A box of this many pixels (rows x columns).")
+@click.option("--element", metavar="SPEC", help="Another element: see below.")
+@options.output
+@click.option(
+    "--border", default="none", show_default=True, metavar="NAME",
+    help="Beyond the border: none (nothing there ever wins), reflect, symmetric, edge, wrap, constant.",
+)  # fmt: skip
+@click.option("--border-value", "value", type=float, default=0.0, show_default=True, help="The constant.")
+@click.option(
+    "--alpha", type=click.Choice(ALPHA), default="premultiply", show_default=True,
+    help="Weigh colour by alpha, treat alpha like a colour, keep it, or drop it.",
+)  # fmt: skip
+@click.option(
+    "--depth", type=click.Choice(DEPTHS), default="same", show_default=True, help="Bits per channel of the output."
+)
+@options.rest_of_files
+def command(operation: str, inputs: tuple[str, ...], **settings: Any) -> int:
+    """Grow, shrink, open or close bright areas of images.
+
+    OPERATION is one of those below. INPUT is a file, a pattern, a folder, or - for standard input. Without -o the
+    result is written beside the input as {stem}_{operation}{ext}.
+
+    \b
+    Examples:
+      convcli morph dilate scan.png --size 3
+      convcli morph open scan.png --element disk:radius=3 -o clean.png
+      convcli morph gradient photo.jpg --element cross
+      convcli morph close shots/*.png --size 1x9 -o closed/
+      convcli morph tophat scan.png --element line:length=15,angle=45
+
+    \b
+    OPERATION:
+      dilate    the largest value under the element: bright areas grow
+      erode     the smallest value under it: bright areas shrink
+      open      erode, then dilate: small bright details vanish
+      close     dilate, then erode: small dark details vanish
+      gradient  dilate minus erode: outlines
+      tophat    the image minus open: the small bright details
+      blackhat  close minus the image: the small dark details
+
+    \b
+    --element:
+      disk:radius=3              pixels no further than 3 from the centre
+      diamond:radius=2           pixels at most 2 steps away
+      cross:radius=1             the pixel and its 4 neighbours
+      line:length=9,angle=45     degrees from the row, counter-clockwise
+      "0 1 0; 1 1 1; 0 1 0"      a matrix: what is not zero takes part
+    """
+    words = {word: settings.pop(word) for word in _PLAN_WORDS}
+    plan: MorphPlan = options.usage(lambda: plan_morph(operation, **words))
+
+    def operate(image: Image, format: str | None) -> Produced:
+        return morph_image(image, plan, format)
+
+    return run(inputs, operate, plan.name, settings)

@@ -1,0 +1,78 @@
+"""`convcli pad`: pictures with more pixels around them."""
+
+import re
+from typing import Any
+
+import click
+
+from convcli.cli import options
+from convcli.cli.files import run
+from convcli.images import Image
+from convcli.jobs.batch import Produced
+from convcli.jobs.pad import PadPlan, pad_image, plan_pad
+
+MODES = ("constant", "edge", "reflect", "symmetric", "wrap")
+
+
+@click.command()
+@click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
+@click.option(
+    "--amount", required=True, metavar="N|V,H|T,R,B,L",
+    help="Pixels to add: at each side; above and below, left and right; or top, right, bottom, left.",
+)  # fmt: skip
+@options.output
+@click.option(
+    "--mode", type=click.Choice(MODES), default="constant", show_default=True, help="What the new pixels show."
+)
+@click.option(
+    "--value", default="0", show_default=True, metavar="N|N,N,N",
+    help="constant: the pixel's value, in its own units, or one for each channel.",
+)  # fmt: skip
+@options.rest_of_files
+def command(inputs: tuple[str, ...], amount: str, mode: str, value: str, **settings: Any) -> int:
+    """Pad images with a constant, their edge, or a mirror image.
+
+    INPUT is a file, a pattern, a folder, or - for standard input. Without -o the result is written beside the input
+    as {stem}_pad{ext}.
+
+    \b
+    Examples:
+      convcli pad photo.jpg --amount 20
+      convcli pad photo.jpg --amount 10,40 --value 255
+      convcli pad photo.jpg --amount 0,0,60,0 --value 200,30,30 -o framed.png
+      convcli pad shots/*.png --amount 8 --mode reflect -o padded/
+
+    \b
+    --mode, beyond the pixels abcd:
+      constant   abcd|vvv
+      edge       abcd|ddd
+      reflect    abcd|cba
+      symmetric  abcd|dcb
+      wrap       abcd|abc
+
+    A constant is opaque; a value for each channel, alpha included, may say otherwise. The amount may be larger than
+    the picture.
+    """
+    plan: PadPlan = options.usage(lambda: plan_pad(_amounts(amount), mode=mode, value=_values(value)))
+
+    def operation(image: Image, format: str | None) -> Produced:
+        return pad_image(image, plan, format)
+
+    return run(inputs, operation, plan.name, settings)
+
+
+def _amounts(text: str) -> Any:
+    if not re.fullmatch(r"\s*\d{1,9}\s*(,\s*\d{1,9}\s*){0,3}", text) or text.count(",") == 2:
+        raise options.WrongUsage(f"amount: got {text!r}, expected N, V,H or T,R,B,L: whole numbers from 0")
+    numbers = [int(each) for each in text.split(",")]
+    if len(numbers) == 4:
+        top, right, bottom, left = numbers
+        return (top, bottom), (left, right)
+    return numbers[0] if len(numbers) == 1 else tuple(numbers)
+
+
+def _values(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(each) for each in text.split(","))
+    except ValueError:
+        raise options.WrongUsage(f"value: got {text!r}, expected a number, or one per channel as in 255,0,0") from None

@@ -1,0 +1,82 @@
+"""`convcli pool`: pictures made smaller, one number for each window."""
+
+from typing import Any
+
+import click
+
+from convcli.cli import options
+from convcli.cli.files import run
+from convcli.images import Image
+from convcli.jobs.batch import Produced
+from convcli.jobs.pixels import ALPHA, DEPTHS
+from convcli.jobs.pool import PoolPlan, plan_pool, pool_image
+from convcli.ops.pooling_runs import MODES
+
+_PLAN_WORDS = ("mode", "stride", "padding", "dilation", "ceil_mode", "count_include_pad", "p", "seed", "alpha", "depth")
+
+
+@click.command()
+@click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
+@click.option("--size", type=options.Counts(), metavar="N|NxM", help="The window, in pixels (rows x columns).")
+@click.option("--global", "everything", is_flag=True, help="One window over the whole picture.")
+@options.output
+@click.option(
+    "--mode", type=click.Choice(tuple(MODES)), default="max", show_default=True, help="What becomes of a window."
+)
+@click.option("--stride", type=options.Counts(), metavar="N|NxM", help="Step between windows; default: the size.")
+@click.option(
+    "--padding", type=options.Padding(), default="valid", show_default=True, metavar="WORD|N|N,M",
+    help="valid, same, full, or pixels added at each side.",
+)  # fmt: skip
+@click.option("--dilation", type=options.Counts(), default="1", metavar="N|NxM", help="Step between taps; 1 is dense.")
+@click.option("--ceil", "ceil_mode", is_flag=True, help="Let the last window hang over the end.")
+@click.option(
+    "--count-include-pad", is_flag=True, help="Average, weighted: padding counts, as zeros; without it, it does not."
+)
+@click.option("--p", type=float, default=2.0, show_default=True, help="lp: the exponent.")
+@click.option("--seed", type=click.IntRange(0, 2**64 - 1), default=0, metavar="N", help="stochastic: what to draw by.")
+@click.option(
+    "--alpha", type=click.Choice(ALPHA), default="premultiply", show_default=True,
+    help="Weigh colour by alpha, pool alpha like a colour, keep it, or drop it.",
+)  # fmt: skip
+@click.option(
+    "--depth", type=click.Choice(DEPTHS), default="same", show_default=True, help="Bits per channel of the output."
+)
+@options.rest_of_files
+def command(inputs: tuple[str, ...], size: tuple[int, ...] | None, everything: bool, **settings: Any) -> int:
+    """Pool images: the largest, the mean, or another number of each window.
+
+    INPUT is a file, a pattern, a folder, or - for standard input. Without -o the result is written beside the input
+    as {stem}_{mode}-pool{ext}.
+
+    \b
+    Examples:
+      convcli pool photo.jpg --size 2
+      convcli pool photo.jpg --size 4 --mode average -o small.png
+      convcli pool photo.jpg --size 3 --stride 1 --padding same --mode median
+      convcli pool shots/*.jpg --size 2x4 --mode min -o pooled/
+      convcli pool photo.jpg --global --mode average -o colour.png
+
+    \b
+    --mode:
+      max, min    the largest, the smallest value
+      average     the mean
+      weighted    the mean, with weights that fall with the distance from the
+                  window's centre: exp(-8 * (distance / size)**2) per axis
+      lp          (sum of |value|**p) ** (1/p), clipped to the pixel range
+      median      the middle value, the lower one of two
+      stochastic  a value drawn with a chance in proportion to it
+
+    Padding never wins a maximum, and counts in a mean only with --count-include-pad. Windows that would reach past
+    the end are left out, unless --ceil.
+    """
+    if everything == (size is not None):
+        got = "both --size and --global" if everything else "neither --size nor --global"
+        raise options.WrongUsage(f"got {got}, expected one of them")
+    words = {word: settings.pop(word) for word in _PLAN_WORDS}
+    plan: PoolPlan = options.usage(lambda: plan_pool("global" if everything else size or 1, **words))
+
+    def operation(image: Image, format: str | None) -> Produced:
+        return pool_image(image, plan, format)
+
+    return run(inputs, operation, plan.name, settings)

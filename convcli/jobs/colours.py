@@ -1,0 +1,98 @@
+"""An operation on a picture's colour, and what becomes of its alpha and depth: shared by pool and morph.
+
+The policies are `convcli.jobs.pixels`'s: by default colour is weighted by alpha, so that what cannot be seen has no
+say. That is right for extrema and medians too: none of them gives more of weighted colour than of the weights.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from convcli.errors import ConvcliError
+from convcli.images import Image
+from convcli.jobs.batch import Produced
+from convcli.jobs.pixels import (
+    ALPHA,
+    DEPTHS,
+    OutputPolicy,
+    finish,
+    output_policy,
+    premultiplied,
+    split_alpha,
+    unpremultiplied,
+)
+from convcli.ops.arguments import Array
+
+# (H, W, C) in some dtype to (OH, OW, C).
+Step = Callable[[Array], Array]
+# The same, told what an opaque alpha has multiplied the pixels by; 1 where they are as they were.
+WeightedStep = Callable[[Array, float], Array]
+
+
+@dataclass(frozen=True)
+class Colours:
+    """How an operation acts on pixels (H, W, C).
+
+    Attributes
+    ----------
+    act : callable
+        On colour, and its weight.
+    cover : callable or None
+        On alpha that weighed the colour, the same without what is not picture; None for operations that keep alpha.
+    sample : callable
+        On alpha that is kept: the pixels that stay.
+    """
+
+    act: WeightedStep
+    cover: Step | None
+    sample: Step
+
+
+def check_policies(alpha: str, depth: str) -> None:
+    """Raise `ConvcliError` for words that are no policies."""
+    for name, word, known in (("alpha", alpha, ALPHA), ("depth", depth, DEPTHS)):
+        if word not in known:
+            raise ConvcliError(f"{name}: got {word!r}, expected one of {', '.join(known)}")
+
+
+def process(image: Image, steps: Colours, name: str, format: str | None, *, alpha: str, depth: str) -> Produced:
+    """Carry out an operation on one picture; ``name`` is what details call it.
+
+    Raises `ConvcliError` (with the fix) when it does not fit the picture or ``format`` cannot hold the result.
+    """
+    colour, cover = split_alpha(image, alpha)
+    policy = output_policy(image, format, depth, "auto", zero_sum=False, is_angle=False, linear=False)
+    if cover is None:
+        pixels, clipped = _stored(steps.act(colour, 1), policy)
+        clippable = pixels.size
+    else:
+        if alpha == "premultiply" and bool((cover != image.white).any()):
+            shown, cover = _weighted(colour, cover, steps, image.white, policy)
+        else:
+            shown, cover = steps.act(colour, 1), steps.sample(cover)
+        colours, clipped = _stored(shown, policy)
+        clippable = colours.size
+        pixels = np.concatenate([colours, policy.converted_alpha(cover)], axis=-1)
+    has_alpha = image.has_alpha and alpha != "drop"
+    policy.check(pixels.shape[-1], has_alpha)
+    share = clipped / clippable
+    # These commands have no --range to recommend.
+    clipping = [sentence.partition(" (--range")[0] for sentence in policy.clipping_warning(share)]
+    warnings = (*image.warnings, *policy.warnings, *clipping)
+    result = replace(image, pixels=np.ascontiguousarray(pixels), has_alpha=has_alpha, warnings=())
+    return Produced(result, warnings, {"operation": name, "clipped": round(share, 6)})
+
+
+def _weighted(colour: Array, alpha: Array, steps: Colours, white: float, policy: OutputPolicy) -> tuple[Array, Array]:
+    """Colour and alpha after an operation on colour weighted by alpha."""
+    response = steps.act(premultiplied(colour, alpha, policy.working), white)
+    coverage = (steps.cover or steps.sample)(alpha.astype(policy.working))
+    return unpremultiplied(response, coverage, white), coverage
+
+
+def _stored(response: Array, policy: OutputPolicy) -> tuple[Array, int]:
+    """A response in input units as output pixels, and how many numbers were clipped; pixels stay as they are."""
+    if response.dtype == policy.dtype and policy.gain == 1:
+        return response, 0
+    return finish(response.astype(policy.working, copy=False), policy)

@@ -1,0 +1,89 @@
+"""Grey morphology of one picture: a validated plan, then array work that cannot fail on its arguments."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from convcli.errors import ConvcliError
+from convcli.images import Image
+from convcli.jobs.batch import Produced
+from convcli.jobs.colours import Colours, check_policies, process
+from convcli.ops.arguments import Array
+from convcli.ops.elements import Element, as_element
+from convcli.ops.morphology import morph_stack, resolve_operation, resolve_outside
+
+# These show differences; of a picture with alpha they act on colour and keep alpha.
+_DIFFERENCES = ("gradient", "tophat", "blackhat")
+
+
+@dataclass(frozen=True, eq=False)
+class MorphPlan:
+    """Everything `morph_image` needs to know, checked: see `plan_morph` for the words."""
+
+    operation: str
+    element: Element | tuple[int, ...]
+    border: str = "none"
+    value: float = 0.0
+    alpha: str = "premultiply"
+    depth: str = "same"
+
+    @property
+    def name(self) -> str:
+        """For file names: the operation."""
+        return self.operation
+
+
+def plan_morph(
+    operation: str,
+    *,
+    size: int | Sequence[int] | None = None,
+    element: Any = None,
+    border: str = "none",
+    value: float = 0.0,
+    alpha: str = "premultiply",
+    depth: str = "same",
+) -> MorphPlan:
+    """Check the words of a morphological operation and return its plan.
+
+    Parameters
+    ----------
+    operation, size, element, border, value
+        As in `convcli.morph2d`.
+    alpha, depth : str
+        One of `ALPHA`, `DEPTHS`.
+
+    Raises
+    ------
+    ConvcliError
+        For a word that is none of those allowed, or an element that cannot be used.
+    """
+    check_policies(alpha, depth)
+    if not np.isfinite(value):
+        raise ConvcliError(f"value: got {value}, expected a finite number")
+    found = as_element(size, element, 2)
+    return MorphPlan(resolve_operation(operation), found, resolve_outside(border, found), value, alpha, depth)
+
+
+def morph_image(image: Image, plan: MorphPlan, format: str | None = None) -> Produced:
+    """Carry a morphological operation out on one picture; ``format`` is the one it will be written in.
+
+    Raises `ConvcliError` (with the fix) when the picture cannot hold the border's value or the format the result.
+    """
+
+    def act(pixels: Array, weight: float) -> Array:
+        value = plan.value * weight if weight != 1 else plan.value
+        return _morphed(pixels, plan, value)
+
+    def cover(alpha: Array) -> Array:
+        # Beyond a constant border lies an opaque colour.
+        return _morphed(alpha, plan, image.white)
+
+    steps = Colours(act, None if plan.operation in _DIFFERENCES else cover, lambda alpha: alpha)
+    return process(image, steps, plan.name, format, alpha=plan.alpha, depth=plan.depth)
+
+
+def _morphed(pixels: Array, plan: MorphPlan, value: float) -> Array:
+    stack = morph_stack(pixels[None, None], plan.operation, plan.element, plan.border, value)
+    return stack.reshape(pixels.shape)

@@ -1,0 +1,60 @@
+"""Padding one picture: a validated plan, then array work that fails only on a value the picture cannot hold."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from convcli.errors import ConvcliError, ImageError, ShapeError
+from convcli.geometry import PaddingSpec, Pair
+from convcli.images import Image, holds
+from convcli.jobs.batch import Produced
+from convcli.ops.padding import pad_stack, resolve_amounts, resolve_pad_mode
+
+
+@dataclass(frozen=True)
+class PadPlan:
+    """Everything `pad_image` needs to know, checked: see `plan_pad` for the words."""
+
+    amounts: tuple[Pair, ...]
+    mode: str = "constant"
+    value: tuple[float, ...] = (0.0,)
+
+    @property
+    def name(self) -> str:
+        """For file names."""
+        return "pad"
+
+
+def plan_pad(amount: PaddingSpec, *, mode: str = "constant", value: float | Sequence[float] = 0.0) -> PadPlan:
+    """Check the words of a padding and return its plan; they are those of `convcli.pad2d`.
+
+    One ``value`` stands for every colour channel, and alpha is then opaque; or there is one for each channel.
+
+    Raises `ConvcliError` for a word that is none of those allowed.
+    """
+    values = tuple(value) if isinstance(value, Sequence) else (value,)
+    if not values or not all(np.isfinite(each) for each in values):
+        raise ConvcliError(f"value: got {value!r}, expected a finite number, or one per channel")
+    return PadPlan(resolve_amounts(amount, 2), resolve_pad_mode(mode), values)
+
+
+def pad_image(image: Image, plan: PadPlan, format: str | None = None) -> Produced:
+    """Pad one picture as planned; ``format`` is the one it will be written in.
+
+    Raises `ConvcliError` when the picture cannot hold the value, or the format the result.
+    """
+    channels = image.pixels.shape[2]
+    colours = channels - image.has_alpha
+    if len(plan.value) not in (1, colours, channels):
+        expected = f"1 or {colours}" if channels == colours else f"1, {colours} or {channels}"
+        raise ShapeError(f"value: got {len(plan.value)} numbers, expected {expected} for this picture")
+    value = plan.value * colours if len(plan.value) == 1 else plan.value
+    value = (*value, image.white) if len(value) < channels else value
+    reason = format and holds(format, image.pixels.dtype, channels, image.has_alpha)
+    if reason:
+        raise ImageError(f"{reason}; write .png, .tiff or .npy")
+    pixels = pad_stack(image.pixels[None, None], ((0, 0), *plan.amounts), plan.mode, value)[0, 0]
+    details: dict[str, Any] = {"operation": plan.name}
+    return Produced(replace(image, pixels=pixels, warnings=()), image.warnings, details)

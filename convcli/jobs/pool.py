@@ -1,0 +1,130 @@
+"""Pooling one picture: a validated plan, then array work that fails only where a window does not fit the picture."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from convcli.geometry import PaddingSpec, per_axis, windows_of
+from convcli.images import Image
+from convcli.jobs.batch import Produced
+from convcli.jobs.colours import Colours, check_policies, process
+from convcli.ops.arguments import Array
+from convcli.ops.pooling import check_global, pool2d
+from convcli.ops.pooling_runs import check_mode
+
+
+@dataclass(frozen=True)
+class PoolPlan:
+    """Everything `pool_image` needs to know, checked: see `plan_pool` for the words."""
+
+    size: tuple[int, ...] | str
+    mode: str = "max"
+    stride: tuple[int, ...] | None = None
+    padding: PaddingSpec = "valid"
+    dilation: tuple[int, ...] = (1, 1)
+    ceil_mode: bool = False
+    count_include_pad: bool = False
+    p: float = 2.0
+    seed: int = 0
+    alpha: str = "premultiply"
+    depth: str = "same"
+
+    @property
+    def name(self) -> str:
+        """For file names: ``max-pool``."""
+        return f"{self.mode}-pool"
+
+
+def plan_pool(
+    size: int | Sequence[int] | str,
+    *,
+    mode: str = "max",
+    stride: int | Sequence[int] | None = None,
+    padding: PaddingSpec = "valid",
+    dilation: int | Sequence[int] = 1,
+    ceil_mode: bool = False,
+    count_include_pad: bool = False,
+    p: float = 2.0,
+    seed: int = 0,
+    alpha: str = "premultiply",
+    depth: str = "same",
+) -> PoolPlan:
+    """Check the words of a pooling and return its plan.
+
+    Parameters
+    ----------
+    size, mode, stride, padding, dilation, ceil_mode, count_include_pad, p, seed
+        As in `convcli.pool2d`.
+    alpha, depth : str
+        One of `ALPHA`, `DEPTHS`.
+
+    Raises
+    ------
+    ConvcliError
+        For a word that is none of those allowed, or that does not go with the others.
+    """
+    check_policies(alpha, depth)
+    if isinstance(size, str):
+        size = size.lower()
+        if size == "global":
+            check_global(stride, padding, dilation, ceil_mode)
+    return PoolPlan(
+        size=size if isinstance(size, str) else per_axis(size, 2, "size"),
+        mode=check_mode(mode, count_include_pad, p, seed),
+        stride=None if stride is None else per_axis(stride, 2, "stride"),
+        padding=padding,
+        dilation=per_axis(dilation, 2, "dilation"),
+        ceil_mode=ceil_mode,
+        count_include_pad=count_include_pad,
+        p=p,
+        seed=seed,
+        alpha=alpha,
+        depth=depth,
+    )
+
+
+def pool_image(image: Image, plan: PoolPlan, format: str | None = None) -> Produced:
+    """Pool one picture as planned; ``format`` is the one it will be written in, which limits its depth.
+
+    Raises `ConvcliError` (with the fix) when no window fits the picture or the format cannot hold the result.
+    """
+
+    def act(pixels: Array, weight: float) -> Array:
+        return _pooled(pixels, plan)
+
+    def cover(alpha: Array) -> Array:
+        # Padding is opaque: it darkens colour, not alpha.
+        return _pooled(alpha, replace(plan, count_include_pad=False))
+
+    def sample(alpha: Array) -> Array:
+        return _sampled(alpha, plan)
+
+    return process(image, Colours(act, cover, sample), plan.name, format, alpha=plan.alpha, depth=plan.depth)
+
+
+def _pooled(pixels: Array, plan: PoolPlan) -> Array:
+    words: dict[str, Any] = {"mode": plan.mode, "p": plan.p, "seed": plan.seed}
+    if plan.size == "global":
+        return pool2d(pixels, "global", **words)
+    return pool2d(
+        pixels, plan.size, stride=plan.stride, padding=plan.padding, dilation=plan.dilation, ceil_mode=plan.ceil_mode,
+        count_include_pad=plan.count_include_pad, **words,
+    )  # fmt: skip
+
+
+def _sampled(alpha: Array, plan: PoolPlan) -> Array:
+    """Alpha (H, W, 1) at the middles of the windows: (OH, OW, 1), in its own dtype."""
+    sizes = alpha.shape[:2]
+    if isinstance(plan.size, str):
+        return alpha[(sizes[0] - 1) // 2 : (sizes[0] + 1) // 2, (sizes[1] - 1) // 2 : (sizes[1] + 1) // 2]
+    windows = windows_of(
+        sizes, plan.size, stride=plan.stride or plan.size, padding=plan.padding, dilation=plan.dilation,
+        ceil_mode=plan.ceil_mode,
+    )  # fmt: skip
+    positions = []
+    for window, n in zip(windows, sizes, strict=True):
+        middle = np.arange(window.output(n)) * window.stride - window.before + (window.effective - 1) // 2
+        positions.append(np.clip(middle, 0, n - 1))
+    return alpha[np.ix_(*positions)]
