@@ -206,13 +206,17 @@ def _copy_box(source, axes, job, first, sizes, room):
                 start = (line * axes[2, SIZE] + top_x) * channels
                 within = 0 <= top_z + z < axes[0, SIZE] and 0 <= top_y + y < axes[1, SIZE]
                 left, right = (before, inside) if within else (0, 0)
-                # Slices assigned to slices would compile Numba's whole error formatting.
+                # Slices assigned to slices would compile Numba's whole error formatting; indices that may be negative
+                # would not vectorise.
+                row = room[at : at + used_x * channels]
                 for i in range(left):
-                    room[at + i] = 0
-                for i in range(left, right):
-                    room[at + i] = source[start + i]
-                for i in range(right, used_x * channels):
-                    room[at + i] = 0
+                    row[i] = 0
+                inside_row, pixels = row[left:right], source[start + left : start + right]
+                for i in range(right - left):
+                    inside_row[i] = pixels[i]
+                rest = row[right:]
+                for i in range(len(rest)):
+                    rest[i] = 0
 
 
 @loop(parallel=False)
@@ -336,10 +340,11 @@ def _pack_panel(gradient, at, pixels, valid, wanted, width, panel, panel_pixels)
         start = at + pixels[2 * i + 1]
         panel_pixels[2 * i] = pixels[2 * i]
         panel_pixels[2 * i + 1] = i
+        target, numbers = panel[i * width : (i + 1) * width], gradient[start : start + wanted]
         for j in range(wanted):
-            panel[i * width + j] = gradient[start + j]
+            target[j] = numbers[j]
         for j in range(wanted, width):
-            panel[i * width + j] = 0
+            target[j] = 0
 
 
 @loop
@@ -415,11 +420,13 @@ def unpack(partial, job, count, out):
         for unit in range(job.units):
             _, width, wanted, _, column, filter_ = _unit_at(job, unit)
             start = column * count + row * width
+            target, numbers = out[row, filter_ : filter_ + wanted], partial[0, start : start + wanted]
             for j in range(wanted):
-                out[row, filter_ + j] = partial[0, start + j]
+                target[j] = numbers[j]
             for chunk in range(1, chunks):
+                numbers = partial[chunk, start : start + wanted]
                 for j in range(wanted):
-                    out[row, filter_ + j] += partial[chunk, start + j]
+                    target[j] += numbers[j]
 
 
 @loop
@@ -446,10 +453,15 @@ def pack(weights, strides, bias, job, taps, channels, packed, packed_bias):
         for tap in range(taps):
             for channel in range(0, channels, step):
                 start = first + tap * by_tap + channel * by_channel
-                for j in range(numbers):
-                    packed[at + j] = weights[start + j * across]
+                target, read = packed[at : at + width], weights[start:]
+                if across == 1:
+                    for j in range(numbers):
+                        target[j] = read[j]
+                else:
+                    for j in range(numbers):
+                        target[j] = read[j * across]
                 for j in range(numbers, width):
-                    packed[at + j] = 0
+                    target[j] = 0
                 at += width
         for j in range(width):
             packed_bias[column + j] = bias[filter_ + j] if j < wanted else 0

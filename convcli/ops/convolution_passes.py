@@ -11,13 +11,16 @@ Every result has the same bits at any number of threads.
 
 from collections.abc import Sequence
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from convcli.geometry import Window
 from convcli.ops.arguments import Array
-from convcli.ops.convolution_plan import PassAxis, Plan, forward_axes, gradient_axes, parts_of, plan_pass
+from convcli.ops.convolution_plan import PassAxis, Plan, forward_axes, gradient_axes, parts_of, plan_pass, squares_of
+
+if TYPE_CHECKING:
+    from convcli.loops.winograd import Squares
 
 # Runs of pixels that are summed by themselves for the gradient of a bias: never the number of threads.
 _BIAS_CHUNKS = 16
@@ -31,6 +34,7 @@ def conv_forward(
     groups: int = 1,
     *,
     relu: bool = False,
+    winograd: bool = False,
     sizes: Sequence[int] | None = None,
     out: Array | None = None,
 ) -> Array:
@@ -41,7 +45,7 @@ def conv_forward(
     axes = forward_axes(_three(windows), _three_sizes(x), sizes and (1,) * (3 - len(sizes)) + tuple(sizes))
     if out is None:
         out = np.empty((x.shape[0], *(axis.outputs for axis in axes[3 - len(windows) :]), weight.shape[-1]), x.dtype)
-    _run(x, _volume_kernel(weight), bias, axes, groups, out, transposed=False, relu=relu)
+    _run(x, _volume_kernel(weight), bias, axes, groups, out, transposed=False, relu=relu, winograd=winograd)
     return out
 
 
@@ -54,6 +58,7 @@ def conv_input_gradient(
     *,
     bias: Array | None = None,
     relu: bool = False,
+    winograd: bool = False,
     out: Array | None = None,
 ) -> Array:
     """The gradient of a layer's input (N, *sizes, C), given that of its output: the transposed convolution.
@@ -67,7 +72,7 @@ def conv_input_gradient(
     kernel = _volume_kernel(weight)
     for axes in gradient_axes(_three(windows), volume.shape[1:4], _three_sizes(gradient)):
         if all(axis.taps for axis in axes):
-            _run(gradient, kernel, bias, axes, groups, out, transposed=True, relu=relu)
+            _run(gradient, kernel, bias, axes, groups, out, transposed=True, relu=relu, winograd=winograd)
             continue
         z, y, x = (slice(axis.out_start, None, axis.out_step) for axis in axes)
         alone = np.zeros(channels, out.dtype) if bias is None else bias
@@ -76,7 +81,13 @@ def conv_input_gradient(
 
 
 def conv_weight_gradient(
-    x: Array, gradient: Array, windows: Sequence[Window], groups: int = 1, *, out: Array | None = None
+    x: Array,
+    gradient: Array,
+    windows: Sequence[Window],
+    groups: int = 1,
+    *,
+    winograd: bool = False,
+    out: Array | None = None,
 ) -> Array:
     """The gradient of a layer's weights (*kernel, C/groups, O), given its input and the gradient of its output."""
     from convcli.loops.convolution import threads, unpack, weight_gradient
@@ -86,6 +97,9 @@ def conv_weight_gradient(
         out = np.empty((*(window.kernel_size for window in windows), channels // groups, filters), x.dtype)
     axes = forward_axes(_three(windows), _three_sizes(x), _three_sizes(gradient))
     plan = plan_pass(axes, x.shape[0], channels, filters, groups, x.dtype, 0)
+    if winograd and (squares := squares_of(axes, plan, x.dtype, 0)):
+        _weight_gradient_squares(_flat(x), _flat(gradient), squares, out.reshape(-1))
+        return out
     parts = parts_of(plan, x.nbytes + gradient.nbytes, x.itemsize)
     partial = np.zeros((parts[0], plan.steps * plan.columns), x.dtype)
     weight_gradient(
@@ -110,7 +124,7 @@ def conv_bias_gradient(gradient: Array) -> Array:
 
 def _run(
     source: Array, kernel: Array, bias: Array | None, axes: tuple[PassAxis, ...], groups: int, out: Array, *,
-    transposed: bool, relu: bool,
+    transposed: bool, relu: bool, winograd: bool,
 ) -> None:  # fmt: skip
     from convcli.loops.convolution import convolve, pack, threads
 
@@ -128,10 +142,52 @@ def _run(
     packed, packed_bias = np.empty(plan.steps * plan.columns, dtype), np.empty(plan.columns, dtype)
     added = np.zeros(plan.job.filters, dtype) if bias is None else bias
     pack(_flat(kernel), strides, _flat(added), plan.job, prod(kernel.shape[:3]), read, packed, packed_bias)
+    numbers, flat_out = _numbers(dtype, relu=relu), out.reshape(-1)
+    if winograd and (squares := squares_of(axes, plan, dtype, workers)):
+        _run_squares(_flat(source), packed, packed_bias, squares, numbers, workers, flat_out)
+        return
     convolve(
-        _flat(source), packed, packed_bias, plan.axes, plan.job, _numbers(dtype, relu=relu),
-        *_workspaces(plan, min(workers, plan.job.boxes), dtype), out.reshape(-1),
+        _flat(source), packed, packed_bias, plan.axes, plan.job, numbers,
+        *_workspaces(plan, min(workers, plan.job.boxes), dtype), flat_out,
     )  # fmt: skip
+
+
+def _run_squares(
+    source: Array, packed: Array, bias: Array, squares: "Squares", numbers: Any, workers: int, out: Array
+) -> None:
+    from convcli.loops.transform import KERNEL, POINTS
+    from convcli.loops.winograd import convolve_squares, transform_kernel
+
+    points, width = POINTS**2, 2 * squares.lanes
+    transformed = np.empty(packed.size // KERNEL**2 * points, packed.dtype)
+    transform_kernel(packed, squares.channels, width, -(-squares.filters // width), transformed)
+    room = points * (squares.group * (squares.channels + width) + squares.channels + width)
+    workspaces = np.empty((workers, room), packed.dtype)
+    convolve_squares(source, transformed, bias, squares, numbers, workspaces, out)
+
+
+def _weight_gradient_squares(x: Array, gradient: Array, squares: "Squares", out: Array) -> None:
+    from convcli.loops.convolution import threads
+    from convcli.loops.product import ROWS
+    from convcli.loops.transform import POINTS
+    from convcli.loops.winograd import finish_kernel, multiply_round, transform_round
+
+    points, channels, filters, group = POINTS**2, squares.channels, squares.filters, squares.group
+    inputs, gradients = np.empty(points * group * channels, x.dtype), np.empty(points * group * filters, x.dtype)
+    sums = np.empty(points * channels * filters, x.dtype)
+    patches = np.empty((min(threads(), group), points * max(channels, filters)), x.dtype)
+    rows = np.minimum(np.arange(channels + ROWS), channels - 1).repeat(2)
+    steps = np.stack((np.arange(group) * channels, np.arange(group)), axis=-1)
+    nothing, numbers = np.zeros(2 * squares.lanes, x.dtype), _numbers(x.dtype, relu=False)
+    blocks = max(min(channels // 64, 4), 1)
+    for first in range(0, squares.total, group):
+        count = min(group, squares.total - first)
+        transform_round(x, gradient, squares, first, count, patches, inputs, gradients)
+        multiply_round(
+            _flat(inputs), _flat(gradients), rows, steps.reshape(-1), squares, numbers, nothing, count, first > 0,
+            blocks, sums,
+        )  # fmt: skip
+    finish_kernel(_flat(sums), squares, out)
 
 
 def _three(windows: Sequence[Window]) -> tuple[Window, ...]:

@@ -18,6 +18,7 @@ from convcli.ops.arguments import Array
 
 if TYPE_CHECKING:
     from convcli.loops.convolution import Job
+    from convcli.loops.winograd import Squares
 
 # Input of a box that should stay in the second-level cache beside the weights (1 MB on the machine it was measured on).
 _BOX_BYTES = 256 * 1024
@@ -25,6 +26,11 @@ _BOX_BYTES = 256 * 1024
 _SLAB_BYTES = 256 * 1024
 # Sums of one block of weight gradients, which are read and written once for every box.
 _BLOCK_BYTES = 256 * 1024
+# Transformed input and products of one group of squares: what stays in the second-level cache beside the weights.
+_SQUARES_BYTES = 384 * 1024
+# Transformed input and gradients of one round of squares: what stays in the third-level cache; and the fewest squares
+# for which it pays to read and write all sums.
+_ROUND_BYTES, _ROUND_SQUARES = 6 * 1024 * 1024, 192
 # The most partial sums of a weight gradient, and the least parts it is cut into. Never the number of threads: the bits
 # would depend on it.
 _CHUNKS, _PARTS = 16, 16
@@ -60,6 +66,7 @@ class Plan:
     columns: int  # numbers of one step of the packed weights
     workspace: int  # numbers each thread needs
     pairs: int  # in each of a thread's tables
+    cycles: float  # in one thread, roughly
 
 
 def forward_axes(
@@ -127,11 +134,18 @@ def plan_pass(
         columns = groups * -(-group_filters // lanes) * lanes
     work = columns // lanes
     must_copy = kind == LANES and channels % lanes > 0  # a vector may hang over the end of the array
-    _, box, copies = min(
-        _cost(axes, box, images, channels, work, steps, copies, workers or 8, dtype.itemsize)
-        for box in _boxes((images, *(axis.outputs for axis in axes)))
-        for copies in ((True,) if must_copy else (False, True) if any(axis.overlaps for axis in axes) else (False,))
-    )
+    overlaps = any(axis.overlaps for axis in axes)
+
+    def best(copies: bool, threads: int) -> tuple[float, tuple[int, int, int, int]]:
+        boxes = _boxes((images, *(axis.outputs for axis in axes)))
+        return min(
+            (_cost(axes, box, images, channels, work, steps, copies, threads, dtype.itemsize), box) for box in boxes
+        )
+
+    # What is computed must not depend on the threads, not even what becomes of an infinite weight beside zeros.
+    alone = {copies: best(copies, 1)[0] for copies in {must_copy, must_copy or overlaps}}
+    copies = min(alone, key=lambda choice: alone[choice])
+    box = best(copies, workers or 8)[1]
     pixels = prod(box)
     boxes = prod(-(-n // b) for n, b in zip((images, *(axis.outputs for axis in axes)), box, strict=True))
     room = (pixels if gradient else ROWS) * 2 * lanes
@@ -143,7 +157,7 @@ def plan_pass(
     ]  # fmt: skip
     job = Job(kind, images, box[0], channels, filters, groups, lanes, units, steps, boxes, copies, slab, room)
     copied = _positions(axes, box) * channels + lanes if copies else 0
-    return Plan(np.array(table, np.int64), job, steps, columns, room + copied, max(pixels, steps) + ROWS)
+    return Plan(np.array(table, np.int64), job, steps, columns, room + copied, max(pixels, steps) + ROWS, alone[copies])
 
 
 def _positions(axes: Sequence[PassAxis], box: Sequence[int]) -> int:
@@ -169,8 +183,8 @@ def _boxes(counts: Sequence[int]) -> Iterator[tuple[int, int, int, int]]:
 def _cost(
     axes: Sequence[PassAxis], box: tuple[int, int, int, int], images: int, channels: int, vectors: int, steps: int,
     copies: bool, workers: int, itemsize: int,
-) -> tuple[float, tuple[int, int, int, int], bool]:  # fmt: skip
-    """Cycles of the busiest thread, roughly, with the box and the choice they belong to: for `min`."""
+) -> float:  # fmt: skip
+    """Cycles of the busiest thread, roughly."""
     from convcli.loops.product import ROWS
 
     counts = (images, *(axis.outputs for axis in axes))
@@ -185,7 +199,7 @@ def _cost(
     read = _positions(axes, box) * channels * itemsize
     # Copying moves 16 bytes a cycle; input that does not stay in the cache is fetched again for each unit.
     cycles += read / 16 * (copies + vectors * (read > _BOX_BYTES))
-    return cycles * -(-boxes // workers), box, copies
+    return cycles * -(-boxes // workers)
 
 
 def _runs(axis: PassAxis, box: int) -> list[tuple[int, int]]:
@@ -221,3 +235,44 @@ def parts_of(plan: Plan, data_bytes: int, itemsize: int) -> tuple[int, int]:
     chunks = max(min(data_bytes // (4 * size), _CHUNKS, plan.job.boxes), 1)
     blocks = max(-(-size // _BLOCK_BYTES), -(-_PARTS // chunks))
     return chunks, max(min(blocks, tiles // 4), 1)
+
+
+def squares_of(
+    axes: Sequence[PassAxis], plan: Plan, dtype: np.dtype[Any], workers: int, *, always: bool = False
+) -> "Squares | None":
+    """The pass by Winograd's transforms, or None where it is none of 3x3 with stride 1, or would not be faster.
+
+    0 threads plan a gradient of the weights.
+    """
+    from convcli.loops.product import ROWS, TWO
+    from convcli.loops.transform import OUTPUTS, POINTS
+
+    job = plan.job
+    _, height, width = axes
+    plain = all(axis.step == axis.tap_step == axis.out_step == 1 for axis in axes)
+    taps = [len(axis.taps) for axis in axes]
+    vectors = job.filters // job.lanes
+    if not plain or taps != [1, 3, 3] or axes[0].overlaps or axes[0].size != axes[0].outputs:
+        return None
+    if dtype != np.float32 or job.kind != TWO or job.groups > 1 or job.channels % job.lanes or job.filters % job.lanes:
+        return None
+    images = job.images * axes[0].size
+    total = images * -(-height.outputs // OUTPUTS) * -(-width.outputs // OUTPUTS)
+    points = POINTS**2
+    # The choice must not depend on the threads, or the bits would.
+    transforms = total * 250 * (job.channels // job.lanes + vectors) + points * job.channels * vectors * 4
+    cycles = -(-total // ROWS) * ROWS * points * vectors * (job.channels + 10) + transforms
+    if not always and cycles > plan.cycles:
+        return None
+    from convcli.loops.winograd import Squares
+
+    if workers:
+        bytes_each = points * (job.channels + 2 * job.lanes) * dtype.itemsize
+        group = min(max(_SQUARES_BYTES // bytes_each // ROWS * ROWS, ROWS), -(-total // (workers * ROWS)) * ROWS)
+    else:
+        bytes_each = points * (job.channels + job.filters) * dtype.itemsize
+        group = min(max(_ROUND_BYTES // bytes_each, _ROUND_SQUARES), total)
+    return Squares(
+        images, height.size, width.size, height.start, width.start, job.channels, height.outputs, width.outputs,
+        job.filters, job.lanes, group, total,
+    )  # fmt: skip

@@ -1,0 +1,261 @@
+"""3x3 convolution with stride 1 by Winograd's transforms: a quarter of the products, on the same register tiles.
+
+The output is cut into squares of 4x4 pixels, from its first pixel on, whatever the threads. A thread takes a group of
+squares: transforms their input (points, squares, C), multiplies each of the 36 points by its weights, a unit of filters
+at a time (points, squares, width), and transforms that back. Both stay in the second-level cache.
+
+The gradient of the weights goes in rounds: all squares of a round are transformed, both their input and the gradient of
+their output; then each point is a product of its own, summed over the squares in order.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import prange
+
+from convcli.loops.compiler import loop
+from convcli.loops.product import FEW_ROWS, ONE, ROWS, TWO, multiply, read_only
+from convcli.loops.transform import (
+    KERNEL,
+    OUTPUTS,
+    POINTS,
+    finish_outputs,
+    finish_weights,
+    transform_gradient,
+    transform_input,
+    transform_weights,
+)
+
+
+class Squares(NamedTuple):
+    """The sizes of a pass; all integers. Channels and filters are multiples of the lanes."""
+
+    images: int
+    height: int  # of the input
+    width: int
+    top: int  # input row of the first output row's first tap, negative for padding
+    left: int
+    channels: int
+    out_height: int
+    out_width: int
+    filters: int
+    lanes: int  # numbers of one vector
+    group: int  # squares transformed together
+    total: int
+
+
+@loop
+def transform_kernel(packed, channels, width, units, transformed):
+    """Weights packed (units, 9, C, width), flat, to (units, 36, C, width); arguments are already checked.
+
+    The last unit may be half as wide. Each index of the parallel loop owns one channel of all units.
+    """
+    lanes = width // 2
+    columns = packed.shape[0] // (KERNEL * KERNEL * channels)
+    for index in prange(channels):
+        channel = np.int64(index)
+        for unit in range(units):
+            wide = min(width, columns - unit * width)
+            source = unit * width * KERNEL * KERNEL * channels + channel * wide
+            target = unit * width * POINTS * POINTS * channels + channel * wide
+            step = channels * wide
+            for lane in range(0, wide, lanes):
+                transform_weights(
+                    packed, source + lane, KERNEL * step, step, transformed, target + lane, POINTS * step, step
+                )
+
+
+@loop
+def convolve_squares(source, weights, bias, squares, numbers, workspaces, out):
+    """One pass from ``source`` (N*H*W*C) into ``out`` (N*OH*OW*O), flat; arguments are already checked.
+
+    ``weights`` are transformed. Each index of the parallel loop owns one of the ``workspaces`` (threads, numbers) and a
+    run of groups with all their outputs.
+    """
+    workers = workspaces.shape[0]
+    groups = -(-squares.total // squares.group)
+    for index in prange(workers):
+        worker = np.int64(index)
+        first = groups * worker // workers * squares.group
+        end = min(groups * (worker + 1) // workers * squares.group, squares.total)
+        _convolve_run(source, weights, bias, squares, numbers, first, end, workspaces[worker], out)
+
+
+@loop(parallel=False)
+def _convolve_run(source, weights, bias, squares, numbers, first_square, end_square, workspace, out):
+    """Squares ``first_square`` to ``end_square``, group by group; arguments are already checked."""
+    channels, group, lanes = squares.channels, squares.group, squares.lanes
+    points = POINTS * POINTS
+    inputs_end = points * group * channels
+    products_end = inputs_end + points * group * 2 * lanes
+    inputs, products = workspace[:inputs_end], workspace[inputs_end:products_end]
+    data = read_only(inputs)
+    patch = workspace[products_end : products_end + points * channels]
+    corner = workspace[products_end + points * channels :]
+    rows = np.empty(2 * (group + ROWS), np.int64)
+    for i in range(group + ROWS):
+        square = min(i, group - 1)
+        rows[2 * i] = square * channels
+        rows[2 * i + 1] = square
+    steps = np.empty(2 * channels, np.int64)
+    for i in range(channels):
+        steps[2 * i] = i
+        steps[2 * i + 1] = i
+    nothing = np.zeros(2 * lanes, out.dtype)
+    for first in range(first_square, end_square, group):
+        valid = min(group, end_square - first)
+        for i in range(valid):
+            _transform_square(source, squares, first + i, i, patch, inputs)
+        for filter_ in range(0, squares.filters, 2 * lanes):
+            width = min(2 * lanes, squares.filters - filter_)
+            for point in range(points):
+                _multiply_rows(
+                    TWO if width > lanes else ONE, data, point * group * channels, rows, 0, valid, steps, channels,
+                    weights, (filter_ * points + point * width) * channels, width,
+                    nothing, False, numbers, products, point * group * width, width,
+                )  # fmt: skip
+            for i in range(valid):
+                _finish_square(products, squares, first + i, i, width, filter_, bias, numbers.floor, corner, out)
+
+
+@loop(parallel=False)
+def _square_at(squares, square):
+    """Image and first output row and column of a square; arguments are already checked."""
+    across, down = -(-squares.out_width // OUTPUTS), -(-squares.out_height // OUTPUTS)
+    return square // (across * down), square // across % down * OUTPUTS, square % across * OUTPUTS
+
+
+@loop(parallel=False)
+def _multiply_rows(
+    kind, data, at, rows, row, end_row, steps, count, weights, weights_at, stride, nothing, add, numbers,
+    out, out_at, out_stride,
+):  # fmt: skip
+    """Rows ``row`` to ``end_row`` of one unit, tile by tile; arguments are already checked."""
+    while row < end_row:
+        rest = end_row - row
+        height = FEW_ROWS if rest <= FEW_ROWS or ROWS < rest <= 2 * FEW_ROWS else ROWS
+        multiply(
+            kind, height, data, at, rows, row, steps, 0, count, weights, weights_at, stride,
+            nothing, 0, add, numbers.lowest, out, out_at, out_stride, 0, min(height, rest),
+        )  # fmt: skip
+        row += height
+
+
+@loop(parallel=False)
+def _pixels_at(array, image, y, x, size, height, width, channels, patch):
+    """The array, place and row stride of ``size`` by ``size`` pixels; arguments are already checked.
+
+    Pixels that hang over the image's edge are copied to ``patch``, with zeros outside.
+    """
+    if y >= 0 and x >= 0 and y + size <= height and x + size <= width:
+        return array, ((image * height + y) * width + x) * channels, width * channels
+    for i in range(size):
+        for j in range(size):
+            at = ((image * height + y + i) * width + x + j) * channels
+            target = patch[(i * size + j) * channels : (i * size + j + 1) * channels]
+            if 0 <= y + i < height and 0 <= x + j < width:
+                pixel = array[at : at + channels]
+                for channel in range(channels):
+                    target[channel] = pixel[channel]
+            else:
+                for channel in range(channels):
+                    target[channel] = 0
+    return read_only(patch), 0, size * channels
+
+
+@loop(parallel=False)
+def _transform_square(source, squares, square, slot, patch, inputs):
+    """Transform the input of one square; arguments are already checked."""
+    image, y, x = _square_at(squares, square)
+    channels, step = squares.channels, squares.group * squares.channels
+    data, at, line = _pixels_at(
+        source, image, y + squares.top, x + squares.left, POINTS, squares.height, squares.width, channels, patch
+    )
+    for channel in range(0, channels, squares.lanes):
+        transform_input(data, at + channel, line, channels, inputs, slot * channels + channel, POINTS * step, step)
+
+
+@loop(parallel=False)
+def _finish_square(products, squares, square, slot, width, filter_, bias, floor, corner, out):
+    """Transform the products of one square back and store what lies inside the output; checked arguments."""
+    image, y, x = _square_at(squares, square)
+    lanes, group, filters = squares.lanes, squares.group, squares.filters
+    out_at = ((image * squares.out_height + y) * squares.out_width + x) * filters + filter_
+    whole = y + OUTPUTS <= squares.out_height and x + OUTPUTS <= squares.out_width
+    for lane in range(0, width, lanes):
+        finish_outputs(
+            products, slot * width + lane, POINTS * group * width, group * width, bias, filter_ + lane, floor,
+            out if whole else corner, out_at + lane if whole else lane,
+            squares.out_width * filters if whole else OUTPUTS * width, filters if whole else width,
+        )  # fmt: skip
+    if not whole:
+        for i in range(min(OUTPUTS, squares.out_height - y)):
+            for j in range(min(OUTPUTS, squares.out_width - x)):
+                place, slot = out_at + (i * squares.out_width + j) * filters, (i * OUTPUTS + j) * width
+                target, numbers = out[place : place + width], corner[slot : slot + width]
+                for lane in range(width):
+                    target[lane] = numbers[lane]
+
+
+@loop
+def transform_round(source, gradient, squares, first, count, patches, inputs, gradients):
+    """Transform the input (36, group, C) and the gradient (36, group, O) of ``count`` squares; arguments are checked.
+
+    ``source`` (N*H*W*C) and ``gradient`` (N*OH*OW*O) are flat. Each index of the parallel loop owns one of the
+    ``patches`` (threads, numbers), and a run of squares with their results.
+    """
+    workers = patches.shape[0]
+    for index in prange(workers):
+        worker = np.int64(index)
+        for slot in range(count * worker // workers, count * (worker + 1) // workers):
+            _transform_square(source, squares, first + slot, slot, patches[worker], inputs)
+            _transform_gradient_square(gradient, squares, first + slot, slot, patches[worker], gradients)
+
+
+@loop(parallel=False)
+def _transform_gradient_square(gradient, squares, square, slot, patch, gradients):
+    """Transform the gradient of one square's output; arguments are already checked."""
+    image, y, x = _square_at(squares, square)
+    filters, step = squares.filters, squares.group * squares.filters
+    data, at, line = _pixels_at(gradient, image, y, x, OUTPUTS, squares.out_height, squares.out_width, filters, patch)
+    for filter_ in range(0, filters, squares.lanes):
+        transform_gradient(data, at + filter_, line, filters, gradients, slot * filters + filter_, POINTS * step, step)
+
+
+@loop
+def multiply_round(inputs, gradients, rows, steps, squares, numbers, nothing, count, add, blocks, sums):
+    """Products of a round's squares (units, 36, C, width), put in or added to ``sums``; arguments are already checked.
+
+    Each index of the parallel loop owns one point and one of its ``blocks`` of channels.
+    """
+    points, channels, filters, lanes = POINTS * POINTS, squares.channels, squares.filters, squares.lanes
+    tiles = -(-channels // ROWS)
+    for index in prange(points * blocks):
+        point, block = divmod(np.int64(index), blocks)
+        first, end = tiles * block // blocks * ROWS, min(tiles * (block + 1) // blocks * ROWS, channels)
+        for filter_ in range(0, filters, 2 * lanes):
+            width = min(2 * lanes, filters - filter_)
+            _multiply_rows(
+                TWO if width > lanes else ONE, inputs, point * squares.group * channels, rows, first, end, steps, count,
+                gradients, point * squares.group * filters + filter_, filters,
+                nothing, add, numbers, sums, (filter_ * points + point * width) * channels, width,
+            )  # fmt: skip
+
+
+@loop
+def finish_kernel(sums, squares, out):
+    """Transform ``sums`` to the gradient of the weights (9*C*O), flat; arguments are already checked.
+
+    Each index of the parallel loop owns one channel.
+    """
+    channels, filters, lanes = squares.channels, squares.filters, squares.lanes
+    for index in prange(channels):
+        channel = np.int64(index)
+        for filter_ in range(0, filters, lanes):
+            unit = filter_ // (2 * lanes) * 2 * lanes
+            width = min(2 * lanes, filters - unit)
+            at = unit * POINTS * POINTS * channels + channel * width + filter_ - unit
+            finish_weights(
+                sums, at, POINTS * channels * width, channels * width,
+                out, channel * filters + filter_, KERNEL * channels * filters, channels * filters,
+            )  # fmt: skip
