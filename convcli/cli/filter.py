@@ -6,7 +6,9 @@ import click
 
 from convcli.cli import options
 from convcli.cli.files import run
+from convcli.cli.signals import axes_of, run_signals
 from convcli.images import Image
+from convcli.jobs.axes import AXES
 from convcli.jobs.batch import Produced
 from convcli.jobs.filter import NORMALIZE, FilterPlan, filter_image, plan_filter
 from convcli.jobs.pixels import ALPHA, CHANNELS, DEPTHS, RANGES
@@ -64,14 +66,13 @@ _PLAN_WORDS = (
 )
 @click.option("--linear", is_flag=True, help="Filter in linear light instead of sRGB's curve.")
 @click.option(
-    "--axes", type=click.Choice(("yx", "zyx")), default="yx", show_default=True,
-    help="yx filters pictures, zyx volumes; see below.",
+    "--axes", type=click.Choice(AXES), help="yx filters pictures, zyx volumes, x signals; see below.",
 )  # fmt: skip
 @click.option(
     "--stack", is_flag=True, help="With zyx: the inputs, pictures in this order, are the planes of one volume."
 )
 @options.rest_of_files
-def command(inputs: tuple[str, ...], kernels: tuple[str, ...], axes: str, stack: bool, **settings: Any) -> int:
+def command(inputs: tuple[str, ...], kernels: tuple[str, ...], axes: str | None, stack: bool, **settings: Any) -> int:
     """Filter images with kernels: blur, sharpen, find edges, or your own matrix.
 
     INPUT is a file, a pattern, a folder, or - for standard input. Without -o the result is written beside the input
@@ -106,9 +107,21 @@ def command(inputs: tuple[str, ...], kernels: tuple[str, ...], axes: str, stack:
     Volumes are filtered piece by piece and may be larger than the memory; --max-pixels counts one plane. Strides and
     such are one number, or three: NxMxK for planes, rows and columns.
 
+    \b
+    --axes x, for signals; .wav, .csv and a .npy of one axis need no --axes:
+      convcli filter prices.csv -k box:size=9           a moving average
+      convcli filter voice.wav -k gaussian:sigma=8      a low-pass
+      convcli filter voice.wav -k "1 0.5" --dilation 11025 --convolve \
+        --padding full --border constant                an echo after 11025 samples
+
+    A signal keeps its format, sample rate and header. Its kernels have one row; one of the library acts as on a picture
+    whose rows are all the signal. Columns of a table are filtered each by itself; text and columns called time, date,
+    index and the like are kept.
+
     Float pixels mean 0 black, 1 white. The anchor of a kernel of even size is the last tap before its middle. Kernels
     that sum to zero act on colour and keep alpha.
     """
+    axes = axes or axes_of(inputs)
     words = {word: settings.pop(word) for word in _PLAN_WORDS}
     plan: FilterPlan = options.usage(lambda: plan_filter(kernels, axes=axes, **words))
     if stack and axes != "zyx":
@@ -117,6 +130,8 @@ def command(inputs: tuple[str, ...], kernels: tuple[str, ...], axes: str, stack:
         from convcli.cli.volumes import run_volumes
 
         return run_volumes(inputs, plan, settings, stack=stack)
+    if axes == "x":
+        return run_signals(inputs, plan, settings)
 
     def operation(image: Image, format: str | None) -> Produced:
         filtered = filter_image(image, plan, format)

@@ -77,8 +77,10 @@ class Produced:
 Operation = Callable[[Image, str | None], Produced]
 
 
-def find_inputs(inputs: Sequence[str]) -> list[str]:
-    """Files, glob patterns and folders to file names: folders give the pictures directly in them, in order of name.
+def find_inputs(inputs: Sequence[str], suffixes: Sequence[str] = READABLE_SUFFIXES) -> list[str]:
+    """Files, glob patterns and folders to file names: folders give what is directly in them, in order of name.
+
+    In folders those files are found that end in one of ``suffixes``: of pictures, if nothing else is said.
 
     Names that do not exist stay as they are, so that each is reported like any other bad file.
 
@@ -90,9 +92,10 @@ def find_inputs(inputs: Sequence[str]) -> list[str]:
         if name == STREAM or path.is_file():
             found.append(name)
         elif path.is_dir():
-            inside = [each for each in sorted(path.iterdir()) if _is_picture(each)]
+            inside = [each for each in sorted(path.iterdir()) if _ends_in(each, suffixes)]
             if not inside:
-                raise ConvcliError(f"{name}: holds no picture, expected files ending in {' '.join(READABLE_SUFFIXES)}")
+                what = "picture" if suffixes is READABLE_SUFFIXES else "signal"
+                raise ConvcliError(f"{name}: holds no {what}, expected files ending in {' '.join(suffixes)}")
             found += [str(each) for each in inside]
         elif not path.exists() and glob.has_magic(name):
             matches = sorted(glob.iglob(name, recursive=True))  # noqa: PTH207 (patterns may be absolute)
@@ -137,8 +140,8 @@ def plan_tasks(sources: Sequence[str], output: str | None, name: str, *, overwri
     return [Task(source, target, makes_folder) for source, target in zip(sources, targets, strict=True)]
 
 
-def _is_picture(path: Path) -> bool:
-    return path.is_file() and path.suffix.lower() in READABLE_SUFFIXES and not path.name.startswith(".")
+def _ends_in(path: Path, suffixes: Sequence[str]) -> bool:
+    return path.is_file() and path.suffix.lower() in suffixes and not path.name.startswith(".")
 
 
 def _real(name: str) -> Path:
@@ -225,14 +228,17 @@ def _read_ahead(
         reading.append((task, readers.submit(_read, task, files)))
 
 
-def is_due(task: Task, files: Files) -> bool:
-    """Whether a task is to be done, not skipped; a target that cannot be is refused before anything is decoded."""
+def is_due(task: Task, files: Files, *, pictures: bool = True) -> bool:
+    """Whether a task is to be done, not skipped; a target that cannot be is refused before anything is decoded.
+
+    ``pictures`` tells whether the target's suffix has to be one that pictures have.
+    """
     if task.target == STREAM:
         return True
     target = Path(task.target)
     if files.skip_existing and target.exists():
         return False
-    if files.format is None:
+    if pictures and files.format is None:
         format_of(target)
     if task.makes_folder:
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -17,7 +17,7 @@ ALPHA = ("premultiply", "independent", "keep", "drop")
 DEPTHS = ("same", "8", "16", "float")
 
 # Share of clipped pixels from which it is worth a warning.
-_WORTH_SAYING = 0.0005
+WORTH_SAYING = 0.0005
 # Below this much alpha (of white) a colour divided by it would be noise; such pixels are invisible and become black.
 _INVISIBLE = 1e-6
 # Grey as Rec. ITU-R BT.601 weighs encoded red, green and blue.
@@ -97,7 +97,7 @@ class OutputPolicy:
 
     def clipping_warning(self, share: float) -> tuple[str, ...]:
         """One sentence if a share of clipped numbers is worth saying, else none."""
-        if share < _WORTH_SAYING or self.range in ("raw", "minmax"):
+        if share < WORTH_SAYING or self.range in ("raw", "minmax"):
             return ()
         high = self.white_in * self.gain
         return (

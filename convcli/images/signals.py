@@ -1,0 +1,188 @@
+"""Signals: numbers along one axis, from .wav, .csv and one-dimensional .npy files, and back into the same format.
+
+The format is found by content: RIFF is WAV, numpy's magic is NPY, anything else is read as a table of text. A signal is
+written as what it was read from, with the same sample rate, sample type, header row and delimiter.
+"""
+
+import io
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from convcli.errors import ImageError
+from convcli.images.atomic import replacing
+from convcli.images.model import Pixels, shown
+from convcli.images.reading import MAX_PIXELS, explaining, opening
+
+SIGNAL_SUFFIXES = (".wav", ".csv", ".tsv", ".npy")
+_NPY_MAGIC = b"\x93NUMPY"
+_SUFFIXES = {"WAV": (".wav",), "CSV": (".csv", ".tsv"), "NPY": (".npy",)}
+
+# Makes a file of samples (W, C). The second argument tells for each of them which sample of the input it stands at, the
+# third is the stride between those, the fourth whether to drop what is not needed to read the file.
+Encode = Callable[[Pixels, Pixels, int, bool], bytes]
+
+
+@dataclass(frozen=True, eq=False)
+class Signal:
+    """A signal in memory.
+
+    Parameters
+    ----------
+    samples:
+        (W, C) float32 or float64: W moments, C channels or columns. Integers of a WAV are whole numbers around 0.
+    format:
+        ``WAV``, ``CSV`` or ``NPY``.
+    encode:
+        Makes a file like the one that was read; see `Encode`.
+    limits:
+        Lowest and highest number that an integer WAV holds; None for floats.
+    full_scale:
+        What a float WAV plays without distortion, 1.0; None where nothing is known about the scale.
+    has_channels:
+        Whether the file has an axis of channels.
+    kept:
+        Names of columns that are not filtered.
+    """
+
+    samples: Pixels
+    format: str
+    encode: Encode
+    limits: tuple[float, float] | None = None
+    full_scale: float | None = None
+    has_channels: bool = True
+    kept: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def sample_type(self) -> str:
+        """The numbers as the file has them: ``int16``, ``float64``."""
+        return f"int{int(self.limits[1]).bit_length() + 1}" if self.limits else self.samples.dtype.name
+
+
+def is_signal(path: str | Path) -> bool:
+    """Whether a file can only be a signal: by its suffix, or as a one-dimensional .npy; False for what is not there."""
+    suffix = Path(path).suffix.lower()
+    if suffix != ".npy":
+        return suffix in SIGNAL_SUFFIXES
+    from convcli.images.npy import read_header
+
+    try:
+        with Path(path).open("rb") as stream:
+            return len(read_header(stream)[0]) == 1
+    except (OSError, ValueError):
+        return False
+
+
+def read_signal(source: str | Path | BinaryIO, *, max_samples: int = MAX_PIXELS) -> Signal:
+    """Read one signal, completely or not at all.
+
+    Raises `ImageError`, one line naming the file: missing, truncated, damaged, no numbers, or too long.
+    """
+    name = shown(source) if isinstance(source, str | Path) else "standard input"
+    with opening(name):
+        data = Path(source).read_bytes() if isinstance(source, str | Path) else source.read()
+    if not data:
+        raise ImageError(f"{name}: is empty (0 bytes), expected a signal")
+    format = "WAV" if data[:4] in (b"RIFF", b"RF64", b"RIFX") else "NPY" if data.startswith(_NPY_MAGIC) else "CSV"
+    try:
+        with explaining(format):
+            signal = _decode(data, format)
+        length, channels = signal.samples.shape
+        if length * channels > max_samples:
+            raise ImageError(
+                f"got {length} x {channels} samples, expected at most {max_samples}; "
+                f"raise the limit with --max-pixels {length * channels} if the file is trusted"
+            )
+    except ImageError as error:
+        raise ImageError(f"{name}: {error}") from error.__cause__
+    return signal
+
+
+def _decode(data: bytes, format: str) -> Signal:
+    if format == "WAV":
+        from convcli.images.wav import decode
+
+        return decode(data)
+    if format == "CSV":
+        from convcli.images.table import decode
+
+        return decode(data)
+    return _decode_npy(data)
+
+
+def _decode_npy(data: bytes) -> Signal:
+    from convcli.images.npy import read_header
+
+    stream = io.BytesIO(data)
+    shape, fortran, dtype = read_header(stream)
+    if len(shape) not in (1, 2):
+        raise ImageError(f"got an array of shape {shape}, expected a signal (W,) or (W, C)")
+    if 0 in shape:
+        raise ImageError(f"got an array of shape {shape}, expected at least one sample")
+    if dtype.hasobject or dtype.kind not in "buif":
+        raise ImageError(f"got an array of {dtype}, expected plain numbers")
+    missing = math.prod(shape) * dtype.itemsize - (len(data) - stream.tell())
+    if missing > 0:
+        raise ImageError(f"truncated NPY: {missing} bytes are missing at its end; get a fresh copy")
+    stored = np.frombuffer(data, dtype, math.prod(shape), stream.tell())
+    stored = stored.reshape(shape, order="F" if fortran else "C")
+    wanted = np.float32 if dtype.newbyteorder("=") in (np.float16, np.float32) else np.float64
+    samples = np.ascontiguousarray(stored.reshape(shape[0], -1), wanted)
+    has_channels = len(shape) == 2
+
+    def encode(samples: Pixels, positions: Pixels, stride: int, strip: bool) -> bytes:
+        written = io.BytesIO()
+        np.save(written, samples if has_channels or samples.shape[1] > 1 else samples[:, 0])
+        return written.getvalue()
+
+    return Signal(samples, "NPY", encode, has_channels=has_channels)
+
+
+def check_signal_target(signal: Signal, target: str | Path) -> None:
+    """Raise `ImageError` for a target whose suffix says another format than the signal has."""
+    suffixes = _SUFFIXES[signal.format]
+    if Path(target).suffix.lower() not in suffixes:
+        got = Path(target).suffix or "no suffix"
+        raise ImageError(f"{shown(target)}: got {got} for a {signal.format} signal, expected {' or '.join(suffixes)}")
+
+
+def write_signal(
+    signal: Signal,
+    samples: Pixels,
+    target: str | Path | BinaryIO,
+    *,
+    positions: Pixels | None = None,
+    stride: int = 1,
+    overwrite: bool = False,
+    strip: bool = False,
+) -> None:
+    """Write samples (W, C) as the format that ``signal`` was read from; a file appears complete or not at all.
+
+    Parameters
+    ----------
+    positions:
+        For each sample the one of the input that it stands at, perhaps beyond its ends; columns that were kept go by
+        it. Without it, one for one.
+    stride:
+        Input samples between neighbours: the sample rate is divided by it.
+
+    Raises
+    ------
+    ImageError
+        One line naming the target; nothing is left behind then.
+    """
+    places = np.arange(len(samples)) if positions is None else positions
+    data = signal.encode(samples, places, stride, strip)
+    if isinstance(target, str | Path):
+        check_signal_target(signal, target)
+        with replacing(Path(target), overwrite=overwrite) as stream:
+            stream.write(data)
+    else:
+        target.write(data)
+        target.flush()
+
