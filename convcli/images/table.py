@@ -3,7 +3,7 @@
 The delimiter is a tab, a semicolon, a comma or spaces, whichever the first row has. A first row without any number is a
 header. Kept as they are, not filtered: the header, comment lines (#) above it, columns of text, and columns whose
 header says that they count time: time, t, date, datetime, timestamp, index, sample, frame, also with a unit:
-``time (s)``.
+``time (s)``. Beside another delimiter a comma may be the decimal sign; it is written again.
 """
 
 import csv
@@ -29,6 +29,7 @@ class _Table:
     header: list[str] | None
     rows: list[list[str]]
     delimiter: str
+    decimal: str  # point or comma
     line_end: str
     first_line: int  # of the file's, the row that is rows[0]
 
@@ -75,8 +76,12 @@ def _split(text: str) -> _Table:
         reader = csv.reader(lines[start:], delimiter=delimiter)
         numbered = [(start + reader.line_num, row) for row in reader]
     numbered = [(number, row) for number, row in numbered if any(cell.strip() for cell in row)]
+    comma = delimiter != "," and any(
+        "," in cell and _number(cell, ",") is not None for _, row in numbered for cell in row
+    )
+    decimal = "," if comma else "."
     header = None
-    if all(_number(cell) is None for cell in numbered[0][1] if cell.strip()):
+    if all(_number(cell, decimal) is None for cell in numbered[0][1] if cell.strip()):
         header = numbered[0][1]
         numbered = numbered[1:]
     if not numbered:
@@ -86,34 +91,32 @@ def _split(text: str) -> _Table:
         if len(row) != width:
             raise ImageError(f"line {number}: got {len(row)} cells, expected {width} as in the first row")
     rows = [row for _, row in numbered]
-    return _Table(comments, header, rows, delimiter, "\r\n" if "\r\n" in text else "\n", numbered[0][0])
+    return _Table(comments, header, rows, delimiter, decimal, "\r\n" if "\r\n" in text else "\n", numbered[0][0])
 
 
 def _is_kept(table: _Table, index: int) -> bool:
     if table.header and _TIME.fullmatch(_UNIT.sub("", table.header[index].strip())):
         return True
     first = next((row[index] for row in table.rows if row[index].strip()), "")
-    decimal_comma = table.delimiter != "," and _number(first.replace(",", ".")) is not None
-    return bool(first) and _number(first) is None and not decimal_comma
+    return bool(first) and _number(first, table.decimal) is None
 
 
 def _column(table: _Table, names: list[str], index: int) -> list[float]:
     numbers = []
     for place, row in enumerate(table.rows):
         cell = row[index].strip()
-        number = _number(cell) if cell else math.nan
+        number = _number(cell, table.decimal) if cell else math.nan
         if number is None:
-            comma = "; decimals have a point" if _number(cell.replace(",", ".")) is not None else ""
-            raise ImageError(f"row {place + 1} of {names[index]}: got '{shortened(cell)}', expected a number{comma}")
+            raise ImageError(f"row {place + 1} of {names[index]}: got '{shortened(cell)}', expected a number")
         numbers.append(number)
     return numbers
 
 
-def _number(cell: str) -> float | None:
+def _number(cell: str, decimal: str) -> float | None:
     if "_" in cell:  # Python reads 1_000
         return None
     try:
-        return float(cell)
+        return float(cell.replace(",", ".") if decimal == "," else cell)
     except ValueError:
         return None
 
@@ -138,6 +141,6 @@ def _encode(table: _Table, filtered: list[int], samples: Pixels, positions: Pixe
     for numbers, position in zip(samples.tolist(), positions.tolist(), strict=True):
         row = list(table.rows[position] if 0 <= position < len(table.rows) else blank)
         for index, number in zip(columns, numbers, strict=True):
-            row[index] = repr(number).removesuffix(".0")
+            row[index] = repr(number).removesuffix(".0").replace(".", table.decimal)
         writer.writerow([row[index] for index in places])
     return stream.getvalue().encode()

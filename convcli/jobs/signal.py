@@ -5,7 +5,7 @@ Responses are written as they are; only the integers of a WAV are rounded and cl
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from convcli.images.signals import Signal, check_signal_target, read_signal, wri
 from convcli.jobs.batch import STREAM, Files, Outcome, Task, failed, is_due
 from convcli.jobs.filter import FilterPlan, shaped
 from convcli.jobs.pixels import WORTH_SAYING, choose_colour
+from convcli.kernels import Kernel
 from convcli.ops.arguments import Array
 from convcli.ops.correlation import correlation_windows
 from convcli.ops.responses import respond
@@ -38,14 +39,13 @@ def filter_signal(signal: Signal, plan: FilterPlan) -> FilteredSignal:
     """
     range, limits = _range(signal, plan)
     source = signal.samples[None]
-    working = source.dtype.type
     source = choose_colour(source, plan.channels, 1.0)
     first = 0
     for index, kernel in enumerate(plan.kernels):
         stride = plan.stride if index == len(plan.kernels) - 1 else (1, 1)
         shape = kernel.planes[0].shape
         windows = correlation_windows(source.shape[:2], shape, stride, plan.padding, plan.dilation)
-        source = respond(source[None, None], kernel, windows, plan.border, working)[0, 0]
+        source = _respond(source, kernel, windows, plan)
         first += _anchor(windows[1]) - windows[1].before
     samples = shaped(source, plan)[0]
     positions = first + np.arange(len(samples)) * plan.stride[1]
@@ -58,6 +58,19 @@ def filter_signal(signal: Signal, plan: FilterPlan) -> FilteredSignal:
         outside = int((inside != samples).sum())
         samples = np.nan_to_num(inside, nan=0.0) if signal.limits else inside
     return FilteredSignal(samples, positions, range, outside / samples.size)
+
+
+def _respond(source: Array, kernel: Kernel, windows: tuple[Window, ...], plan: FilterPlan) -> Array:
+    """The response (1, OW, C) to a signal (1, W, C) in its dtype.
+
+    A mean is a sum divided once: (2.5 + 4.5 + 2) / 3 is 3, the sum of their thirds is 2.9999999999999996.
+    """
+    count = kernel.planes[0].size
+    is_mean = kernel.combine == "single" and np.allclose(kernel.planes[0] * count, 1, rtol=1e-12, atol=0)
+    if is_mean:
+        kernel = replace(kernel, planes=(np.ones_like(kernel.planes[0]),))
+    response: Array = respond(source[None, None], kernel, windows, plan.border, source.dtype)[0, 0]
+    return response / source.dtype.type(count) if is_mean else response
 
 
 def _anchor(window: Window) -> int:
