@@ -4,6 +4,7 @@ Uncompressed planes that lie one behind the other are read through a memory map,
 """
 
 import mmap
+import struct
 import warnings
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from convcli.images.tiff import COMPRESSION_NAMES, TIFFFILE_NAMES, check_page, p
 from convcli.images.volumes import Volume, VolumeMetadata
 
 _BLACK_IS_ZERO, _RGB = 1, 2
+_DESCRIPTION = 270
 _ORIENTATION, _X_RESOLUTION, _Y_RESOLUTION, _UNIT, _ICC = 274, 282, 283, 296, 34675
 _SMALLER_COPY = 1
 # Above this many bytes of voxels, offsets of 32 bits may not reach the last page.
@@ -48,6 +50,7 @@ def open_tiff(path: Path, name: str, max_pixels: int) -> Volume:
     full = [index for index, kind in enumerate(kinds) if not kind & _SMALLER_COPY] or [0]
     file = tifffile.TiffFile(path, _multifile=False)
     try:
+        _check_description(file)
         pages, series = _planes(file, full)
         for number, page in enumerate(pages, 1):
             _check_alike(page, pages[0], number)
@@ -80,6 +83,16 @@ def open_tiff(path: Path, name: str, max_pixels: int) -> Volume:
     return Volume(
         name, shape, sample.dtype, metadata, read_run, sample.shape[2] > 1, has_alpha, notes, file.close
     )  # fmt: skip
+
+
+def _check_description(file: Any) -> None:
+    """Refuse a file whose description was cut off: tifffile would take an OME-TIFF for a plain one then."""
+    page, layout, handle = file.pages[0].aspage(), file.tiff, file.filehandle
+    handle.seek(page.offset)
+    count = struct.unpack(layout.tagnoformat, handle.read(layout.tagnosize))[0]
+    codes = {struct.unpack_from(file.byteorder + "H", handle.read(layout.tagsize))[0] for _ in range(count)}
+    if _DESCRIPTION in codes and _DESCRIPTION not in page.tags:
+        raise ImageError("truncated TIFF: its description ends beyond its end; get a fresh copy")
 
 
 def _planes(file: Any, full: list[int]) -> tuple[list[Any], Any]:
