@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from convcli.cli import options
+from convcli.cli import options, volume_steps
 from convcli.cli.files import run
 from convcli.images import Image
 from convcli.jobs.batch import Produced
@@ -18,7 +18,7 @@ _PLAN_WORDS = ("size", "element", "border", "value", "alpha", "depth")
 @click.command()
 @click.argument("operation", metavar="OPERATION", type=click.Choice(tuple(OPERATIONS)))
 @click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
-@click.option("--size", type=options.Counts(), metavar="N|NxM", help="A box of this many pixels (rows x columns).")
+@click.option("--size", type=options.Counts(None), metavar="N|NxM", help="A box of this many pixels (rows x columns).")
 @click.option("--element", metavar="SPEC", help="Another element: see below.")
 @options.output
 @click.option(
@@ -33,8 +33,10 @@ _PLAN_WORDS = ("size", "element", "border", "value", "alpha", "depth")
 @click.option(
     "--depth", type=click.Choice(DEPTHS), default="same", show_default=True, help="Bits per channel of the output."
 )
+@volume_steps.axes
+@volume_steps.stack
 @options.rest_of_files
-def command(operation: str, inputs: tuple[str, ...], **settings: Any) -> int:
+def command(operation: str, inputs: tuple[str, ...], axes: str, stack: bool, **settings: Any) -> int:
     """Grow, shrink, open or close bright areas of images.
 
     OPERATION is one of those below. INPUT is a file, a pattern, a folder, or - for standard input. Without -o the
@@ -65,9 +67,19 @@ def command(operation: str, inputs: tuple[str, ...], **settings: Any) -> int:
       cross:radius=1             the pixel and its 4 neighbours
       line:length=9,angle=45     degrees from the row, counter-clockwise
       "0 1 0; 1 1 1; 0 1 0"      a matrix: what is not zero takes part
+
+    --axes zyx is for volumes: a TIFF of several pages, .npy, the frames of a GIF or WebP, or pictures with --stack. A
+    disk is then a ball, and there is no line. They are written as .tiff or .npy, piece by piece.
     """
     words = {word: settings.pop(word) for word in _PLAN_WORDS}
-    plan: MorphPlan = options.usage(lambda: plan_morph(operation, **words))
+    volume_steps.check_stack(stack, axes)
+    plan: MorphPlan = options.usage(lambda: plan_morph(operation, axes=axes, **words))
+    if axes == "zyx":
+        from convcli.jobs.volume_steps import VolumeMorph
+
+        return volume_steps.run_volumes(
+            inputs, lambda volume, format: VolumeMorph(volume, plan, format), plan.name, settings, stack=stack
+        )
 
     def operate(image: Image, format: str | None) -> Produced:
         return morph_image(image, plan, format)

@@ -5,12 +5,14 @@ from typing import Any
 
 import click
 
-from convcli.cli import options
+from convcli.cli import options, volume_steps
 from convcli.cli.files import run
 from convcli.images import Image
 from convcli.jobs.batch import Produced
 from convcli.jobs.pad import PadPlan, pad_image, plan_pad
 
+# How many numbers an amount may have.
+_NUMBERS = {"yx": (1, 2, 4), "zyx": (1, 3)}
 MODES = ("constant", "edge", "reflect", "symmetric", "wrap")
 
 
@@ -28,8 +30,12 @@ MODES = ("constant", "edge", "reflect", "symmetric", "wrap")
     "--value", default="0", show_default=True, metavar="N|N,N,N",
     help="constant: the pixel's value, in its own units, or one for each channel.",
 )  # fmt: skip
+@volume_steps.axes
+@volume_steps.stack
 @options.rest_of_files
-def command(inputs: tuple[str, ...], amount: str, mode: str, value: str, **settings: Any) -> int:
+def command(
+    inputs: tuple[str, ...], amount: str, mode: str, value: str, axes: str, stack: bool, **settings: Any
+) -> int:
     """Pad images with a constant, their edge, or a mirror image.
 
     INPUT is a file, a pattern, a folder, or - for standard input. Without -o the result is written beside the input
@@ -52,8 +58,18 @@ def command(inputs: tuple[str, ...], amount: str, mode: str, value: str, **setti
 
     A constant is opaque; a value for each channel, alpha included, may say otherwise. The amount may be larger than
     the picture.
+
+    --axes zyx is for volumes: a TIFF of several pages, .npy, the frames of a GIF or WebP, or pictures with --stack. The
+    amount is then N, or Z,V,H with Z planes at either end. They are written as .tiff or .npy, piece by piece.
     """
-    plan: PadPlan = options.usage(lambda: plan_pad(_amounts(amount), mode=mode, value=_values(value)))
+    volume_steps.check_stack(stack, axes)
+    plan: PadPlan = options.usage(lambda: plan_pad(_amounts(amount, axes), mode=mode, value=_values(value), axes=axes))
+    if axes == "zyx":
+        from convcli.jobs.volume_steps import VolumePad
+
+        return volume_steps.run_volumes(
+            inputs, lambda volume, format: VolumePad(volume, plan, format), plan.name, settings, stack=stack
+        )
 
     def operation(image: Image, format: str | None) -> Produced:
         return pad_image(image, plan, format)
@@ -61,10 +77,12 @@ def command(inputs: tuple[str, ...], amount: str, mode: str, value: str, **setti
     return run(inputs, operation, plan.name, settings)
 
 
-def _amounts(text: str) -> Any:
-    if not re.fullmatch(r"\s*\d{1,9}\s*(,\s*\d{1,9}\s*){0,3}", text) or text.count(",") == 2:
-        raise options.WrongUsage(f"amount: got {text!r}, expected N, V,H or T,R,B,L: whole numbers from 0")
-    numbers = [int(each) for each in text.split(",")]
+def _amounts(text: str, axes: str) -> Any:
+    words = text.split(",")
+    if not all(re.fullmatch(r"\s*\d{1,9}\s*", word) for word in words) or len(words) not in _NUMBERS[axes]:
+        expected = "N, V,H or T,R,B,L" if axes == "yx" else "N or Z,V,H"
+        raise options.WrongUsage(f"amount: got {text!r}, expected {expected}: whole numbers from 0")
+    numbers = [int(word) for word in words]
     if len(numbers) == 4:
         top, right, bottom, left = numbers
         return (top, bottom), (left, right)

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from convcli.cli import options
+from convcli.cli import options, volume_steps
 from convcli.cli.files import run
 from convcli.images import Image
 from convcli.jobs.batch import Produced
@@ -17,18 +17,20 @@ _PLAN_WORDS = ("mode", "stride", "padding", "dilation", "ceil_mode", "count_incl
 
 @click.command()
 @click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
-@click.option("--size", type=options.Counts(), metavar="N|NxM", help="The window, in pixels (rows x columns).")
+@click.option("--size", type=options.Counts(None), metavar="N|NxM", help="The window, in pixels (rows x columns).")
 @click.option("--global", "everything", is_flag=True, help="One window over the whole picture.")
 @options.output
 @click.option(
     "--mode", type=click.Choice(tuple(MODES)), default="max", show_default=True, help="What becomes of a window."
 )
-@click.option("--stride", type=options.Counts(), metavar="N|NxM", help="Step between windows; default: the size.")
+@click.option("--stride", type=options.Counts(None), metavar="N|NxM", help="Step between windows; default: the size.")
 @click.option(
-    "--padding", type=options.Padding(), default="valid", show_default=True, metavar="WORD|N|N,M",
+    "--padding", type=options.Padding(3), default="valid", show_default=True, metavar="WORD|N|N,M",
     help="valid, same, full, or pixels added at each side.",
 )  # fmt: skip
-@click.option("--dilation", type=options.Counts(), default="1", metavar="N|NxM", help="Step between taps; 1 is dense.")
+@click.option(
+    "--dilation", type=options.Counts(None), default="1", metavar="N|NxM", help="Step between taps; 1 is dense."
+)
 @click.option("--ceil", "ceil_mode", is_flag=True, help="Let the last window hang over the end.")
 @click.option(
     "--count-include-pad", is_flag=True, help="Average, weighted: padding counts, as zeros; without it, it does not."
@@ -42,8 +44,12 @@ _PLAN_WORDS = ("mode", "stride", "padding", "dilation", "ceil_mode", "count_incl
 @click.option(
     "--depth", type=click.Choice(DEPTHS), default="same", show_default=True, help="Bits per channel of the output."
 )
+@volume_steps.axes
+@volume_steps.stack
 @options.rest_of_files
-def command(inputs: tuple[str, ...], size: tuple[int, ...] | None, everything: bool, **settings: Any) -> int:
+def command(
+    inputs: tuple[str, ...], size: tuple[int, ...] | None, everything: bool, axes: str, stack: bool, **settings: Any
+) -> int:
     """Pool images: the largest, the mean, or another number of each window.
 
     INPUT is a file, a pattern, a folder, or - for standard input. Without -o the result is written beside the input
@@ -69,12 +75,22 @@ def command(inputs: tuple[str, ...], size: tuple[int, ...] | None, everything: b
 
     Padding never wins a maximum, and counts in a mean only with --count-include-pad. Windows that would reach past
     the end are left out, unless --ceil.
+
+    --axes zyx is for volumes: a TIFF of several pages, .npy, the frames of a GIF or WebP, or pictures with --stack;
+    sizes are then one number, or three as in 2x4x4. They are written as .tiff or .npy, piece by piece.
     """
     if everything == (size is not None):
         got = "both --size and --global" if everything else "neither --size nor --global"
         raise options.WrongUsage(f"got {got}, expected one of them")
     words = {word: settings.pop(word) for word in _PLAN_WORDS}
-    plan: PoolPlan = options.usage(lambda: plan_pool("global" if everything else size or 1, **words))
+    volume_steps.check_stack(stack, axes)
+    plan: PoolPlan = options.usage(lambda: plan_pool("global" if everything else size or 1, axes=axes, **words))
+    if axes == "zyx":
+        from convcli.jobs.volume_steps import VolumePool
+
+        return volume_steps.run_volumes(
+            inputs, lambda volume, format: VolumePool(volume, plan, format), plan.name, settings, stack=stack
+        )
 
     def operation(image: Image, format: str | None) -> Produced:
         return pool_image(image, plan, format)

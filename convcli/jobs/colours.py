@@ -49,9 +49,10 @@ class Colours:
     sample: Step
 
 
-def check_policies(alpha: str, depth: str) -> None:
-    """Raise `ConvcliError` for words that are no policies."""
-    for name, word, known in (("alpha", alpha, ALPHA), ("depth", depth, DEPTHS)):
+def check_policies(alpha: str, depth: str, axes: str = "yx") -> None:
+    """Raise `ConvcliError` for words that are no policies, or none for volumes."""
+    alphas = ALPHA if axes == "yx" else ("premultiply", "drop")
+    for name, word, known in (("alpha", alpha, alphas), ("depth", depth, DEPTHS)):
         if word not in known:
             raise ConvcliError(f"{name}: got {word!r}, expected one of {', '.join(known)}")
 
@@ -64,14 +65,14 @@ def process(image: Image, steps: Colours, name: str, format: str | None, *, alph
     colour, cover = split_alpha(image, alpha)
     policy = output_policy(image, format, depth, "auto", zero_sum=False, is_angle=False, linear=False)
     if cover is None:
-        pixels, clipped = _stored(steps.act(colour, 1), policy)
+        pixels, clipped = stored(steps.act(colour, 1), policy)
         clippable = pixels.size
     else:
         if alpha == "premultiply" and bool((cover != image.white).any()):
             shown, cover = _weighted(colour, cover, steps, image.white, policy)
         else:
             shown, cover = steps.act(colour, 1), steps.sample(cover)
-        colours, clipped = _stored(shown, policy)
+        colours, clipped = stored(shown, policy)
         clippable = colours.size
         pixels = np.concatenate([colours, policy.converted_alpha(cover)], axis=-1)
     has_alpha = image.has_alpha and alpha != "drop"
@@ -91,7 +92,7 @@ def _weighted(colour: Array, alpha: Array, steps: Colours, white: float, policy:
     return unpremultiplied(response, coverage, white), coverage
 
 
-def _stored(response: Array, policy: OutputPolicy) -> tuple[Array, int]:
+def stored(response: Array, policy: OutputPolicy) -> tuple[Array, int]:
     """A response in input units as output pixels, and how many numbers were clipped; pixels stay as they are."""
     if response.dtype == policy.dtype and policy.gain == 1:
         return response, 0

@@ -8,6 +8,7 @@ import numpy as np
 
 from convcli.errors import ConvcliError
 from convcli.images import Image
+from convcli.jobs.axes import counts_for
 from convcli.jobs.batch import Produced
 from convcli.jobs.colours import Colours, check_policies, process
 from convcli.ops.arguments import Array
@@ -20,7 +21,7 @@ _DIFFERENCES = ("gradient", "tophat", "blackhat")
 
 @dataclass(frozen=True, eq=False)
 class MorphPlan:
-    """Everything `morph_image` needs to know, checked: see `plan_morph` for the words."""
+    """Everything a morphological operation needs to know, checked: see `plan_morph` for the words."""
 
     operation: str
     element: Element | tuple[int, ...]
@@ -44,6 +45,7 @@ def plan_morph(
     value: float = 0.0,
     alpha: str = "premultiply",
     depth: str = "same",
+    axes: str = "yx",
 ) -> MorphPlan:
     """Check the words of a morphological operation and return its plan.
 
@@ -53,16 +55,18 @@ def plan_morph(
         As in `convcli.morph2d`.
     alpha, depth : str
         One of `ALPHA`, `DEPTHS`.
+    axes : str
+        ``yx`` for pictures, ``zyx`` for volumes (`convcli.jobs.volume_steps`).
 
     Raises
     ------
     ConvcliError
         For a word that is none of those allowed, or an element that cannot be used.
     """
-    check_policies(alpha, depth)
+    check_policies(alpha, depth, axes)
     if not np.isfinite(value):
         raise ConvcliError(f"value: got {value}, expected a finite number")
-    found = as_element(size, element, 2)
+    found = as_element(None if size is None else counts_for(axes, size, "size"), element, len(axes))
     return MorphPlan(resolve_operation(operation), found, resolve_outside(border, found), value, alpha, depth)
 
 

@@ -15,7 +15,7 @@ from convcli.ops.padding import pad_stack, resolve_amounts, resolve_pad_mode
 
 @dataclass(frozen=True)
 class PadPlan:
-    """Everything `pad_image` needs to know, checked: see `plan_pad` for the words."""
+    """Everything a padding needs to know, checked: see `plan_pad` for the words."""
 
     amounts: tuple[Pair, ...]
     mode: str = "constant"
@@ -27,8 +27,10 @@ class PadPlan:
         return "pad"
 
 
-def plan_pad(amount: PaddingSpec, *, mode: str = "constant", value: float | Sequence[float] = 0.0) -> PadPlan:
-    """Check the words of a padding and return its plan; they are those of `convcli.pad2d`.
+def plan_pad(
+    amount: PaddingSpec, *, mode: str = "constant", value: float | Sequence[float] = 0.0, axes: str = "yx"
+) -> PadPlan:
+    """Check the words of a padding and return its plan; they are those of `convcli.pad2d`, or with zyx of `pad3d`.
 
     One ``value`` stands for every colour channel, and alpha is then opaque; or there is one for each channel.
 
@@ -37,7 +39,7 @@ def plan_pad(amount: PaddingSpec, *, mode: str = "constant", value: float | Sequ
     values = tuple(value) if isinstance(value, Sequence) else (value,)
     if not values or not all(np.isfinite(each) for each in values):
         raise ConvcliError(f"value: got {value!r}, expected a finite number, or one per channel")
-    return PadPlan(resolve_amounts(amount, 2), resolve_pad_mode(mode), values)
+    return PadPlan(resolve_amounts(amount, len(axes)), resolve_pad_mode(mode), values)
 
 
 def pad_image(image: Image, plan: PadPlan, format: str | None = None) -> Produced:

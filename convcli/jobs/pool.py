@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from convcli.geometry import PaddingSpec, per_axis, windows_of
+from convcli.errors import ShapeError
+from convcli.geometry import PaddingSpec, windows_of
 from convcli.images import Image
+from convcli.jobs.axes import counts_for, padding_for
 from convcli.jobs.batch import Produced
 from convcli.jobs.colours import Colours, check_policies, process
 from convcli.ops.arguments import Array
@@ -17,7 +19,7 @@ from convcli.ops.pooling_runs import check_mode
 
 @dataclass(frozen=True)
 class PoolPlan:
-    """Everything `pool_image` needs to know, checked: see `plan_pool` for the words."""
+    """Everything a pooling needs to know, checked: see `plan_pool` for the words."""
 
     size: tuple[int, ...] | str
     mode: str = "max"
@@ -50,6 +52,7 @@ def plan_pool(
     seed: int = 0,
     alpha: str = "premultiply",
     depth: str = "same",
+    axes: str = "yx",
 ) -> PoolPlan:
     """Check the words of a pooling and return its plan.
 
@@ -59,23 +62,26 @@ def plan_pool(
         As in `convcli.pool2d`.
     alpha, depth : str
         One of `ALPHA`, `DEPTHS`.
+    axes : str
+        ``yx`` for pictures, ``zyx`` for volumes (`convcli.jobs.volume_steps`).
 
     Raises
     ------
     ConvcliError
         For a word that is none of those allowed, or that does not go with the others.
     """
-    check_policies(alpha, depth)
+    check_policies(alpha, depth, axes)
     if isinstance(size, str):
         size = size.lower()
-        if size == "global":
-            check_global(stride, padding, dilation, ceil_mode)
+        if size != "global":
+            raise ShapeError(f"size: got {size!r}, expected whole numbers or 'global'")
+        check_global(stride, padding, dilation, ceil_mode)
     return PoolPlan(
-        size=size if isinstance(size, str) else per_axis(size, 2, "size"),
+        size=size if isinstance(size, str) else counts_for(axes, size, "size"),
         mode=check_mode(mode, count_include_pad, p, seed),
-        stride=None if stride is None else per_axis(stride, 2, "stride"),
-        padding=padding,
-        dilation=per_axis(dilation, 2, "dilation"),
+        stride=None if stride is None else counts_for(axes, stride, "stride"),
+        padding=padding_for(axes, padding),
+        dilation=counts_for(axes, dilation, "dilation"),
         ceil_mode=ceil_mode,
         count_include_pad=count_include_pad,
         p=p,

@@ -95,12 +95,12 @@ def _uniform(seed, index):
 
 
 @loop
-def draw_positions(source, tables, dilations, channels, seed, out):
+def draw_positions(source, tables, dilations, channels, seed, drawn, out):
     """Draw a position in each window of ``source`` (N, D, H, W*C) with a chance in proportion to its positive value.
 
     ``out`` (N, OD, OH, OW*C) int64 gets flat positions in ``source``; a window with NaN gives the first NaN's, one
-    without positive values any position with the same chance. Arguments are already checked. Each index of the
-    parallel loop owns one row of ``out``.
+    without positive values any position with the same chance. ``drawn`` counts the numbers drawn before, for other
+    parts of one image. Arguments are already checked. Each index of the parallel loop owns one row of ``out``.
     """
     planes, rows, columns = tables
     depth, height, out_width = planes.shape[0], rows.shape[0], columns.shape[0]
@@ -131,7 +131,7 @@ def draw_positions(source, tables, dilations, channels, seed, out):
                         found += 1
                 chosen = broken
                 if broken < 0:
-                    chance = _uniform(seed, task * out_width * channels + x * channels + channel)
+                    chance = _uniform(seed, drawn + (task * out_width + x) * channels + channel)
                     chosen = _chosen(values[:found], total, chance)
                 out[image, z, y, x * channels + channel] = places[chosen]
 

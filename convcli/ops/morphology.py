@@ -34,11 +34,15 @@ _PARTS = 64  # enough for an even load on many cores
 
 
 @dataclass(frozen=True)
-class _Beyond:
-    """What lies beyond the border; ``fill`` None stands for what never wins."""
+class Beyond:
+    """What lies beyond the border, and the constant as an ordered value; None stands for what never wins."""
 
     border: str
     fill: Any
+
+    def value(self, dtype: np.dtype[Any], largest: bool) -> Any:
+        """The constant of an ordered dtype, where the ``largest`` wins or the smallest."""
+        return (lowest if largest else highest)(dtype) if self.fill is None else self.fill
 
 
 def morph2d(
@@ -154,6 +158,14 @@ def resolve_operation(operation: str) -> str:
     return word
 
 
+def reach(kernel_size: int, largest: bool) -> Pair:
+    """Pixels before and after its own that a pixel's window covers along an axis.
+
+    The largest is taken under the reflected element, whose centre is the other of an even side's two middle pixels.
+    """
+    return ((kernel_size - 1) // 2, kernel_size // 2) if largest else (kernel_size // 2, (kernel_size - 1) // 2)
+
+
 def resolve_outside(border: str, shape: Element | tuple[int, ...]) -> str:
     """``none`` or a word of numpy.pad's, from its own name or another library's.
 
@@ -178,23 +190,23 @@ def morph_stack(source: Array, operation: str, shape: Element | tuple[int, ...],
     missing = 3 - (len(shape) if isinstance(shape, tuple) else shape.ndim)
     shape = (1,) * missing + shape if isinstance(shape, tuple) else shape[(None,) * missing]
     ordered, restore = as_ordered(source)
-    beyond = _beyond(resolve_outside(border, shape), value, source.dtype)
+    beyond = beyond_border(resolve_outside(border, shape), value, source.dtype)
 
     def dilate(array: Array) -> Array:
-        return _slide(array, shape if isinstance(shape, tuple) else np.flip(shape), True, beyond)
+        return slide(array, shape if isinstance(shape, tuple) else np.flip(shape), True, beyond)
 
     def erode(array: Array) -> Array:
-        return _slide(array, shape, False, beyond)
+        return slide(array, shape, False, beyond)
 
     if operation in ("dilate", "erode"):
         return restore(dilate(ordered) if operation == "dilate" else erode(ordered))
     if operation in ("open", "tophat"):
         opened = dilate(erode(ordered))
-        return restore(opened) if operation == "open" else _difference(ordered, opened, source.dtype)
+        return restore(opened) if operation == "open" else difference(ordered, opened, source.dtype)
     if operation in ("close", "blackhat"):
         closed = erode(dilate(ordered))
-        return restore(closed) if operation == "close" else _difference(closed, ordered, source.dtype)
-    return _difference(dilate(ordered), erode(ordered), source.dtype)
+        return restore(closed) if operation == "close" else difference(closed, ordered, source.dtype)
+    return difference(dilate(ordered), erode(ordered), source.dtype)
 
 
 def _morph(
@@ -205,14 +217,15 @@ def _morph(
     return stack.restore(morph_stack(stack.array, operation, shape, border, value))
 
 
-def _beyond(border: str, value: float, dtype: np.dtype[Any]) -> _Beyond:
+def beyond_border(border: str, value: float, dtype: np.dtype[Any]) -> Beyond:
+    """What lies beyond the border of an ordered array made of ``dtype``; ``border`` is what `resolve_outside` gives."""
     if border == "none":
-        return _Beyond("constant", None)
+        return Beyond("constant", None)
     fill = value_words(value, dtype).view(dtype) if border == "constant" else np.zeros(1, dtype)
-    return _Beyond(border, as_ordered(fill)[0][0])
+    return Beyond(border, as_ordered(fill)[0][0])
 
 
-def _difference(upper: Array, lower: Array, dtype: np.dtype[Any]) -> Array:
+def difference(upper: Array, lower: Array, dtype: np.dtype[Any]) -> Array:
     """``upper - lower`` of ordered arrays as ``dtype``, stopping at its limits."""
     if dtype.kind == "f":
         with np.errstate(over="ignore", invalid="ignore"):
@@ -224,13 +237,12 @@ def _difference(upper: Array, lower: Array, dtype: np.dtype[Any]) -> Array:
     return result.view(dtype)
 
 
-def _slide(source: Array, shape: Element | tuple[int, ...], largest: bool, beyond: _Beyond) -> Array:
+def slide(source: Array, shape: Element | tuple[int, ...], largest: bool, beyond: Beyond) -> Array:
     """Extrema of ordered (N, D, H, W, C) under a box or an element (KD, KH, KW) as it lies, not reflected."""
     identity = (lowest if largest else highest)(source.dtype)
-    fill = identity if beyond.fill is None else beyond.fill
+    fill = beyond.value(source.dtype, largest)
     sizes = shape if isinstance(shape, tuple) else shape.shape
-    # The reflected element's centre is the other one of an even side's two middle pixels.
-    pads = tuple(((k - 1) // 2, k // 2) if largest else (k // 2, (k - 1) // 2) for k in sizes)
+    pads = tuple(reach(k, largest) for k in sizes)
     if isinstance(shape, tuple):
         return _slide_box(source, pads, largest, beyond.border, fill)
     from convcli.loops.morphology import slide_runs

@@ -1,7 +1,7 @@
 """Pooling windows along each axis: from their words to the tables that loops walk. No image is looked at."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,14 @@ class PoolingAxis:
     stride: int = 1
     before: int = 0
     dilation: int = 1
+
+    def part(self, first: int, end: int) -> tuple["PoolingAxis", int, int]:
+        """The windows of positions ``first`` to ``end``, on only the cells they cover, and which cells those are."""
+        table = self.table[first:end].copy()
+        begin = int(table[:, 0].min())
+        finish = int((table[:, 0] + (table[:, 1] - 1) * self.dilation).max()) + 1
+        table[:, 0] -= begin
+        return replace(self, table=table, padded_ends=self.padded_ends[first:end]), begin, finish
 
     def weights(self, weighted: bool) -> NDArray[np.float64]:
         """(1, taps), or (OUT, taps) where windows differ: 1, or what `bell` says."""

@@ -48,9 +48,18 @@ def check_mode(mode: str, count_include_pad: bool = False, p: float = 2.0, seed:
 
 
 def pool_stack(
-    source: Array, axes: tuple[PoolingAxis, ...], mode: str, count_include_pad: bool, p: float = 2.0, seed: int = 0
+    source: Array,
+    axes: tuple[PoolingAxis, ...],
+    mode: str,
+    count_include_pad: bool,
+    p: float = 2.0,
+    seed: int = 0,
+    drawn: int = 0,
 ) -> Array:
-    """Pool a stack (N, D, H, W, C): ``axes`` are the windows along the last of D, H and W."""
+    """Pool a stack (N, D, H, W, C): ``axes`` are the windows along the last of D, H and W.
+
+    ``drawn`` counts the numbers that ``stochastic`` has drawn before, for other parts of one image.
+    """
     mode = check_mode(mode, count_include_pad, p, seed)
     axes = adaptive_axes(source.shape[1 : 4 - len(axes)], 1) + axes if len(axes) < 3 else axes
     if mode in ("max", "min"):
@@ -58,7 +67,7 @@ def pool_stack(
     if mode == "median":
         return _medians(source, axes)
     if mode == "stochastic":
-        return _drawn(source, axes, seed)
+        return _drawn(source, axes, seed, drawn)
     return _sums(source, axes, mode, count_include_pad, float(p))
 
 
@@ -83,13 +92,13 @@ def _medians(source: Array, axes: Axes) -> Array:
     return restore(out)
 
 
-def _drawn(source: Array, axes: Axes, seed: int) -> Array:
+def _drawn(source: Array, axes: Axes, seed: int, drawn: int) -> Array:
     from convcli.loops.selection import draw_positions
 
     positions = _result(source, axes, np.dtype(np.int64))
     dilations = tuple(axis.dilation for axis in axes)
     chances = source.astype(loop_dtype(source.dtype), copy=False)
-    draw_positions(_rows(chances), _tables(axes), dilations, source.shape[4], np.uint64(seed), _flat(positions))
+    draw_positions(_rows(chances), _tables(axes), dilations, source.shape[4], np.uint64(seed), drawn, _flat(positions))
     return np.asarray(source.reshape(-1)[positions])
 
 
