@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
-from math import gcd, prod
+from math import gcd, inf, prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -17,7 +17,7 @@ from convcli.geometry import Window
 from convcli.ops.arguments import Array
 
 if TYPE_CHECKING:
-    from convcli.loops.convolution import Job
+    from convcli.loops.packing import Job
     from convcli.loops.winograd import Squares
 
 # Input of a box that should stay in the second-level cache beside the weights (1 MB on the machine it was measured on).
@@ -31,6 +31,8 @@ _SQUARES_BYTES = 384 * 1024
 # Transformed input and gradients of one round of squares: what stays in the third-level cache; and the fewest squares
 # for which it pays to read and write all sums.
 _ROUND_BYTES, _ROUND_SQUARES = 6 * 1024 * 1024, 192
+# Above so many zones their tiles would be mostly empty, and planning slow: such boxes are copied.
+_ZONES = 128
 # The most partial sums of a weight gradient, and the least parts it is cut into. Never the number of threads: the bits
 # would depend on it.
 _CHUNKS, _PARTS = 16, 16
@@ -49,6 +51,10 @@ class PassAxis(NamedTuple):
     out_size: int
     taps: tuple[int, ...]  # indices into the kernel, in the order in which they are added
 
+    def unplaced(self) -> "PassAxis":
+        """The same as far as its plan is concerned: the phases of a stride share one."""
+        return self._replace(out_start=0, taps=tuple(range(len(self.taps))))
+
     @property
     def overlaps(self) -> bool:
         """Whether a tap falls outside the input."""
@@ -60,7 +66,7 @@ class PassAxis(NamedTuple):
 class Plan:
     """A pass as its loop takes it."""
 
-    axes: Array  # (3, 10) int64
+    axes: Array  # (3, 10) int64, OUT_START yet to be filled in
     job: "Job"
     steps: int  # weights of one filter
     columns: int  # numbers of one step of the packed weights
@@ -115,7 +121,7 @@ def plan_pass(
     workers: int,
 ) -> Plan:
     """Choose the kind of tile and the boxes of a pass for so many threads; 0 plans a gradient of the weights."""
-    from convcli.loops.convolution import Job
+    from convcli.loops.packing import Job
     from convcli.loops.product import FOLDED, LANES, ROWS, TWO, lanes_of
 
     gradient = workers == 0
@@ -191,6 +197,8 @@ def _cost(
     boxes = prod(-(-n // b) for n, b in zip(counts, box, strict=True))
     taps = prod(len(axis.taps) for axis in axes)
     runs = [[(b, len(axis.taps))] if copies else _runs(axis, b) for axis, b in zip(axes, box[1:], strict=True)]
+    if prod(len(run) for run in runs) > _ZONES:
+        return inf
     cycles = 0.0
     for zone in product(*runs):
         tiles = -(-box[0] * prod(pixels for pixels, _ in zone) // ROWS)
@@ -237,6 +245,7 @@ def parts_of(plan: Plan, data_bytes: int, itemsize: int) -> tuple[int, int]:
     return chunks, max(min(blocks, tiles // 4), 1)
 
 
+@lru_cache(maxsize=512)
 def squares_of(
     axes: Sequence[PassAxis], plan: Plan, dtype: np.dtype[Any], workers: int, *, always: bool = False
 ) -> "Squares | None":

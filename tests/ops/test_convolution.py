@@ -200,6 +200,19 @@ def test_same_padding_of_the_transposed_enlarges_by_the_stride():
         assert out.shape == (1, 4 * stride, 5 * stride, 3)
 
 
+def test_kernels_larger_than_the_image_and_many_phases():
+    rng = np.random.default_rng(9)
+    x, weight = rng.standard_normal((1, 9, 8, 2)), rng.standard_normal((15, 17, 2, 3))
+    pads = [(7, 7), (8, 8)]
+    expected = naive_convolution(x, weight, stride=(1, 1), padding=pads, dilation=(1, 1))
+    close(convcli.conv2d(x, weight, padding=pads), expected)
+    weight = rng.standard_normal((8, 8, 3, 2))
+    expected = naive_transposed(
+        x[:, :2, :3], weight, stride=(8, 8), padding=[(0, 0)] * 2, output_padding=(0, 0), dilation=(1, 1)
+    )
+    close(convcli.conv_transpose2d(x[:, :2, :3], weight, stride=8), expected)
+
+
 def test_nan_stays_where_windows_see_it():
     x = np.zeros((1, 9, 9, 20), np.float32)
     x[0, 4, 4, 19] = np.nan
@@ -218,6 +231,8 @@ CASES = [
     (2, (9, 9, 48), (3, 3, 1, 48), {"padding": "same", "groups": 48}),
     (1, (3000, 2), (7, 2, 3), {"stride": 2, "dilation": 3}),
     (1, (64, 64, 32), (3, 3, 32, 1), {"padding": "same"}),
+    (1, (30, 30, 3), (15, 15, 3, 4), {"padding": "same"}),
+    (5, (9, 30, 10), (2, 3, 10, 6), {"stride": 3, "padding": 1}),
 ]
 
 THREADS = """

@@ -170,6 +170,12 @@ def test_relu_and_out(filters, dtype):
     np.testing.assert_array_equal(into, gradient)
 
 
+def test_out_must_be_contiguous():
+    x, weight, windows = np.ones((1, 4, 4, 2)), np.ones((2, 2, 2, 3)), windows_of((4, 4), (2, 2))
+    with pytest.raises(ValueError, match=r"^out: got strided memory, expected a C-contiguous array$"):
+        conv_forward(x, weight, None, windows, out=np.ones((1, 3, 3, 6))[..., ::2])
+
+
 def test_long_reductions_keep_their_precision():
     rng = np.random.default_rng(7)
     x, gradient = rng.random((64, 26, 26, 3), dtype=np.float32), rng.random((64, 24, 24, 20), dtype=np.float32)
