@@ -1,0 +1,183 @@
+"""Pooling layers and their gradients. Windows are those of `convcli.ops.pooling_axes`, so are the forward sums."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli.architectures import LayerPlan
+from convcli.errors import ModelError
+from convcli.nn.layer import Array, Layer
+from convcli.ops.pooling_axes import PoolingAxis, adaptive_axes, sliding_axes
+from convcli.ops.pooling_runs import pool_stack
+from convcli.ops.words import read_only
+
+# Which windows and taps see a cell: cell i is in (window, tap) pairs[starts[i]:starts[i + 1]].
+Cover = tuple[NDArray[np.int64], NDArray[np.int64]]
+_TRAINABLE = ("max", "min", "average", "weighted", "lp")
+
+
+class _Windows:
+    """The windows of a pooling layer along depth, height and width, and who covers what."""
+
+    def __init__(self, plan: LayerPlan) -> None:
+        sizes, settings, windows = plan.input[:-1], plan.settings, plan.windows
+        axes = sliding_axes(
+            sizes,
+            [window.kernel_size for window in windows],
+            [window.stride for window in windows],
+            [(window.before, window.after) for window in windows],
+            [window.dilation for window in windows],
+            settings["ceil_mode"],
+        )
+        self.axes: tuple[PoolingAxis, ...] = axes
+        self.three = adaptive_axes((1,) * (3 - len(axes)), 1) + axes
+        self.sizes = (1,) * (3 - len(sizes)) + tuple(sizes)
+        self.tables = tuple(axis.table for axis in self.three)
+        self.dilations = tuple(axis.dilation for axis in self.three)
+        self.kernels = tuple(max(axis.kernel_size, 1) for axis in self.three)
+        self.covers = [cover(axis, n) for axis, n in zip(self.three, self.sizes, strict=True)]
+
+    def factors(self, weighted: bool, count_padding: bool, dtype: Any) -> tuple[Array, ...]:
+        """(windows, taps) for each axis: what a tap's value is multiplied by in its window's mean."""
+        return tuple(
+            (axis.weights(weighted) / axis.divisors(weighted, count_padding)[:, None]).astype(dtype)
+            for axis in self.three
+        )
+
+    def rows(self, array: Array) -> Array:
+        """(N, D, H, W*C) of (N, *spatial, C)."""
+        volume = array.reshape(len(array), *(1,) * (5 - array.ndim), *array.shape[1:])
+        return volume.reshape(*volume.shape[:3], -1)
+
+
+def cover(axis: PoolingAxis, n: int) -> Cover:
+    """For each of ``n`` cells the windows that see it, in their order, and with which tap."""
+    windows = np.repeat(np.arange(len(axis.table)), axis.table[:, 1])
+    inside = np.concatenate([np.arange(count) for count in axis.table[:, 1]])
+    cells = axis.table[windows, 0] + inside * axis.dilation
+    order = np.argsort(cells, kind="stable")
+    pairs = np.stack([windows, axis.table[windows, 2] + inside], axis=1)[order]
+    return np.searchsorted(cells[order], np.arange(n + 1)), np.ascontiguousarray(pairs)
+
+
+class ExtremaPool(Layer):
+    """Max and min pooling. Of equal values the first one of a window has the whole gradient."""
+
+    def __init__(self, plan: LayerPlan, dtype: Any) -> None:
+        super().__init__(plan, dtype)
+        self._windows = _Windows(plan)
+        self._smallest = True if plan.settings["mode"] == "min" else None
+        self._taps: Array = np.empty(0, np.int32)
+
+    def forward(self, x: Array, training: bool = False) -> Array:
+        """The extrema; in training also where they are."""
+        from convcli.loops.gradients import find_extrema
+
+        windows = self._windows
+        out = self.buffer("output", (len(x), *self.output_shape), training)
+        taps = self.hold("taps", out.shape, np.int32) if training else np.empty(out.shape, np.int32)
+        find_extrema(
+            read_only(windows.rows(x)), windows.tables, windows.dilations, windows.kernels, self._smallest,
+            windows.rows(out), windows.rows(taps),
+        )  # fmt: skip
+        if training:
+            self._taps = taps
+        return out
+
+    def backward(self, gradient: Array) -> Array:
+        """Each input cell gathers the gradients of the windows whose extremum it is."""
+        from convcli.loops.gradients import extrema_gradient
+
+        windows = self._windows
+        out = self.hold("input gradient", (len(gradient), *self.plan.input))
+        extrema_gradient(
+            read_only(windows.rows(gradient)), read_only(windows.rows(self._taps)), windows.covers[0],
+            windows.covers[1], windows.tables[2], windows.dilations[2], windows.kernels, windows.rows(out),
+        )  # fmt: skip
+        return out
+
+
+class SumPool(Layer):
+    """Average, weighted and lp pooling.
+
+    For lp, ``out = (sum of |x|**p)**(1/p)``, a value's slope is ``sign(x) * (|x| / out)**(p - 1)``, 0 where out is 0.
+    """
+
+    def __init__(self, plan: LayerPlan, dtype: Any) -> None:
+        super().__init__(plan, dtype)
+        settings = plan.settings
+        self._windows = _Windows(plan)
+        self._mode, self._p = settings["mode"], settings["p"]
+        self._counts = settings["count_include_pad"] and self._mode != "lp"
+        weighted = self._mode == "weighted"
+        self._factors = (
+            tuple(np.ones((len(axis.table), max(axis.kernel_size, 1)), dtype) for axis in self._windows.three)
+            if self._mode == "lp"
+            else self._windows.factors(weighted, self._counts, dtype)
+        )
+        self._input = self._output = np.empty(0, self.dtype)
+
+    def forward(self, x: Array, training: bool = False) -> Array:
+        """The means or norms."""
+        volume = x.reshape(len(x), *self._windows.sizes, x.shape[-1])
+        out = pool_stack(volume, self._windows.three, self._mode, self._counts, self._p)
+        out = out.reshape(len(x), *self.output_shape)
+        if training and self._mode == "lp":
+            self._input, self._output = x, out
+        return out
+
+    def backward(self, gradient: Array) -> Array:
+        """Each input cell gathers its share of the windows it is in."""
+        from convcli.loops.gradients import sums_gradient
+
+        windows, lp = self._windows, self._mode == "lp"
+        if lp:
+            divisor = np.where(self._output > 0, self._output, 1) ** self.dtype.type(self._p - 1)
+            gradient = np.where(self._output > 0, gradient / divisor, 0).astype(self.dtype, copy=False)
+        out = self.hold("input gradient", (len(gradient), *self.plan.input))
+        sums_gradient(
+            read_only(windows.rows(gradient)), windows.covers[0], windows.covers[1], windows.tables[2],
+            windows.dilations[2], self._factors, windows.rows(out),
+        )  # fmt: skip
+        if lp:
+            out *= np.sign(self._input) * np.abs(self._input) ** self.dtype.type(self._p - 1)
+        return out
+
+
+class GlobalPool(Layer):
+    """The mean, maximum or minimum of each channel over all positions."""
+
+    def __init__(self, plan: LayerPlan, dtype: Any) -> None:
+        super().__init__(plan, dtype)
+        self._mode = plan.settings["mode"]
+        self._places: Array = np.empty(0, np.int64)
+
+    def forward(self, x: Array, training: bool = False) -> Array:
+        """(N, C)."""
+        flat = x.reshape(len(x), -1, x.shape[-1])
+        if self._mode == "average":
+            return np.asarray(flat.mean(axis=1, dtype=np.float64), self.dtype)
+        places = (flat.argmax if self._mode == "max" else flat.argmin)(axis=1)[:, None]
+        if training:
+            self._places = places
+        return np.asarray(np.take_along_axis(flat, places, axis=1)[:, 0])
+
+    def backward(self, gradient: Array) -> Array:
+        """The same share to every position, or all of it to the first extremum."""
+        out = self.hold("input gradient", (len(gradient), *self.plan.input))
+        flat = out.reshape(len(out), -1, out.shape[-1])
+        if self._mode == "average":
+            flat[...] = gradient[:, None] / self.dtype.type(flat.shape[1])
+        else:
+            flat[...] = 0
+            np.put_along_axis(flat, self._places, gradient[:, None], axis=1)
+        return out
+
+
+def make_pool(plan: LayerPlan, dtype: Any) -> Layer:
+    """A pooling layer of the right kind; raises `ModelError` for modes that have no gradient here."""
+    mode = plan.settings["mode"]
+    if mode not in _TRAINABLE:
+        raise ModelError(f"{plan.name}: got mode {mode!r}, expected {', '.join(_TRAINABLE)}: a network cannot train it")
+    return (ExtremaPool if mode in ("max", "min") else SumPool)(plan, dtype)
