@@ -2,10 +2,13 @@
 
 import re
 import shlex
+import wave
 from pathlib import Path
 
 import click
+import numpy as np
 import pytest
+import tifffile
 
 from convcli.cli import COMMANDS
 from convcli.cli.reference import commands, reference, with_reference
@@ -22,6 +25,15 @@ def shell_examples():
         for line in block.splitlines():
             if line.startswith("convcli "):
                 yield line
+
+
+def make_readme_files():
+    """The files that the README's examples only name: a volume, a recording, a series."""
+    tifffile.imwrite("scan.tif", np.zeros((6, 12, 14), np.uint16), photometric="minisblack")
+    with wave.open("speech.wav", "wb") as recording:
+        recording.setparams((1, 2, 8000, 0, "NONE", ""))
+        recording.writeframes(bytes(400))
+    Path("prices.csv").write_text("price\n" + "\n".join(map(str, range(20))) + "\n")
 
 
 def test_the_reference_in_the_readme_is_up_to_date():
@@ -59,6 +71,7 @@ def test_readme_commands_run(convcli, line, tmp_path, monkeypatch):
     if "-o sample_images/" in line:
         line = line.replace("-o sample_images/", "-o ")  # the repository's own gallery stays as it is
     monkeypatch.chdir(tmp_path)
+    make_readme_files()
     result = convcli(*shlex.split(line)[1:])
     assert result.code == 0, result.err
 

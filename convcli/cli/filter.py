@@ -111,7 +111,7 @@ def command(inputs: tuple[str, ...], kernels: tuple[str, ...], axes: str | None,
     --axes x, for signals; .wav, .csv and a .npy of one axis need no --axes:
       convcli filter prices.csv -k box:size=9           a moving average
       convcli filter voice.wav -k gaussian:sigma=8      a low-pass
-      convcli filter voice.wav -k "1 0.5" --dilation 11025 --convolve \
+      convcli filter voice.wav -k "1 0.5" --dilation 11025 --convolve \\
         --padding full --border constant                an echo after 11025 samples
 
     A signal keeps its format, sample rate and header. Its kernels have one row; one of the library acts as on a picture
