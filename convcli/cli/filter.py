@@ -112,7 +112,7 @@ def command(inputs: tuple[str, ...], kernels: tuple[str, ...], axes: str | None,
       convcli filter prices.csv -k box:size=9           a moving average
       convcli filter voice.wav -k gaussian:sigma=8      a low-pass
       convcli filter voice.wav -k "1 0.5" --dilation 11025 --convolve \\
-        --padding full --border constant                an echo after 11025 samples
+        --padding full --border constant              an echo, 11025 samples later
 
     A signal keeps its format, sample rate and header. Its kernels have one row; one of the library acts as on a picture
     whose rows are all the signal. Columns of a table are filtered each by itself; text and columns called time, date,
