@@ -122,10 +122,10 @@ def command(inputs: tuple[str, ...], kernels: tuple[str, ...], axes: str | None,
     that sum to zero act on colour and keep alpha.
     """
     axes = axes or axes_of(inputs)
-    words = {word: settings.pop(word) for word in _PLAN_WORDS}
-    plan: FilterPlan = options.usage(lambda: plan_filter(kernels, axes=axes, **words))
     if stack and axes != "zyx":
         raise options.WrongUsage("got --stack without --axes zyx, expected both: a stack is filtered as a volume")
+    words = {word: settings.pop(word) for word in _PLAN_WORDS}
+    plan: FilterPlan = options.usage(lambda: plan_filter(kernels, axes=axes, **words))
     if axes == "zyx":
         from convcli.cli.volumes import run_volumes
 

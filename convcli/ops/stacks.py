@@ -73,7 +73,8 @@ def correlate_stack(
     )
     out = np.empty((source.shape[0], *out_sizes, source.shape[4]), store.dtype)
     whole = out.dtype.kind == "u"
-    dtype = sums_dtype(source.dtype, plan, whole=whole)
+    # Who asks for float64 of integer pixels, as the pass along depth may, asks for sums of that precision.
+    dtype = out.dtype if out.dtype == np.float64 else sums_dtype(source.dtype, plan, whole=whole)
     numbers = _numbers(dtype, border.value, bias, store, whole)
     flat_source = source.reshape(*source.shape[:3], -1).view()
     flat_out = out.reshape(*out.shape[:3], -1)

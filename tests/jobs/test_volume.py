@@ -156,3 +156,10 @@ def test_words_that_make_no_sense_are_refused(specs, words, error, message):
 def test_a_window_that_does_not_fit(rng):
     with pytest.raises(ConvcliError, match="padding 'same' fits any kernel"):
         filtered(rng.random((3, 9, 9)), ["box3d:size=5"], padding="valid")
+
+
+def test_sixteen_bits_are_rounded_right(rng):
+    array = rng.integers(0, 65536, (7, 8, 9), np.uint16)
+    got, _ = filtered(array, ["gaussian3d:sigma=1"])
+    exact = scipy.ndimage.correlate(array.astype(float), convcli.kernel("gaussian3d:sigma=1"), mode="mirror")
+    np.testing.assert_array_equal(got[..., 0], np.rint(exact))
