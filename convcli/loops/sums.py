@@ -34,10 +34,12 @@ def _down(planes, table_z, table_y, weights_z, weights_y, walk, power, begin, en
 @loop(parallel=False)
 def _across(row, total, weights, unit):
     """Add ``row`` up, ``unit`` numbers further for each weight, in ``total`` (zeros); arguments are already checked."""
+    count = row.shape[0] - (weights.shape[0] - 1) * unit
+    sums = total[:count]
     for tap in range(weights.shape[0]):
-        part, weight = row[tap * unit :], weights[tap]
-        for i in range(part.shape[0]):
-            total[i] += weight * part[i]
+        part, weight = row[tap * unit : tap * unit + count], weights[tap]
+        for i in range(count):
+            sums[i] += weight * part[i]
 
 
 @loop(parallel=False)

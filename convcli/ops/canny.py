@@ -63,7 +63,7 @@ def canny(
     if pixels.ndim != 2:
         raise ShapeError(f"image: got shape {pixels.shape}, expected (H, W): one channel")
     for name, number in (("sigma", sigma), ("low", low), ("high", high)):
-        if not 0 <= number < np.inf:
+        if not isinstance(number, (int, float, np.integer, np.floating)) or not 0 <= number < np.inf:
             raise ShapeError(f"{name}: got {number!r}, expected a finite number of at least 0")
     if low > high:
         raise ShapeError(f"low: got {low!r}, expected at most high, {high!r}")

@@ -109,7 +109,10 @@ def parse_element(spec: str, axes: int) -> Element:
     """
     text = spec.strip()
     if text[:1].isdigit() or text[:1] == "[":
-        return np.asarray(read_matrix(text) != 0)
+        try:
+            return np.asarray(read_matrix(text) != 0)
+        except KernelError as error:
+            raise KernelError(str(error).replace("kernel", "element", 1)) from None
     name, colon, rest = text.partition(":")
     name = name.strip().lower()
     name = _ALIASES.get(name, name)

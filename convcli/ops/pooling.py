@@ -242,8 +242,8 @@ def check_global(stride: Any, padding: Any, dilation: Any, ceil_mode: bool) -> N
         ("dilation", dilation, 1),
         ("ceil_mode", ceil_mode, False),
     ):
-        spread = set(value) if isinstance(value, tuple) else {value}
-        if spread != {default}:
+        spread = list(value) if isinstance(value, (list, tuple, np.ndarray)) else [value]
+        if any(each != default for each in spread):
             raise ShapeError(f"{name}: got {value!r} with size 'global', expected none: one window is the whole image")
 
 

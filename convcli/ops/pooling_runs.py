@@ -28,6 +28,7 @@ _ALIASES = {"avg": "average", "mean": "average", "maximum": "max", "minimum": "m
 _TILE_BYTES = 8 * 1024
 # From this stride on, summing each window by itself beats summing, in vectors, at all the positions between.
 _FAR = 8
+_LARGE = 4  # times the image
 
 Axes = tuple[PoolingAxis, ...]
 
@@ -40,7 +41,7 @@ def check_mode(mode: str, count_include_pad: bool = False, p: float = 2.0, seed:
         raise ShapeError(f"mode: got {mode!r}, expected {', '.join(MODES)}")
     if count_include_pad and word not in ("average", "weighted"):
         raise ShapeError(f"count_include_pad: got True with mode {word!r}, expected mode average or weighted")
-    if not 0 < p < np.inf:
+    if not isinstance(p, (int, float, np.integer, np.floating)) or not 0 < p < np.inf:
         raise ShapeError(f"p: got {p!r}, expected a finite number above 0")
     if not is_integer(seed) or not 0 <= seed < 2**64:
         raise ShapeError(f"seed: got {seed!r}, expected an integer from 0 to 2**64 - 1")
@@ -76,7 +77,7 @@ def _extrema(source: Array, axes: Axes, largest: bool) -> Array:
 
     ordered, restore = as_ordered(source)
     out = _result(source, axes, ordered.dtype)
-    walk = _walk(source, axes, axes[2].kernel_size, ordered.dtype.itemsize)
+    walk = _walk(source, axes, ordered.dtype.itemsize)
     identity = (lowest if largest else highest)(ordered.dtype)
     pool_extrema(_rows(ordered), _tables(axes), walk, identity, None if largest else True, _flat(out))
     return restore(out)
@@ -108,21 +109,24 @@ def _sums(source: Array, axes: Axes, mode: str, count_padding: bool, p: float) -
     numbers = source.astype(loop_dtype(source.dtype), copy=False)
     out = _result(source, axes, result_dtype(numbers.dtype))
     weighted = mode == "weighted"
-    kernel = axes[2].kernel_size if axes[2].stride < _FAR else 0
-    walk = _walk(source, axes, kernel, 8)
+    walk = _walk(source, axes, 8, by_table=axes[2].stride >= _FAR)
     weights = tuple(axis.weights(weighted) for axis in axes)
     divisors = tuple(axis.divisors(weighted, count_padding) for axis in axes)
     pool_sums(_rows(numbers), _tables(axes), weights, divisors, walk, p if mode == "lp" else 0.0, _flat(out))
     return out.astype(result_dtype(source.dtype), copy=False)
 
 
-def _walk(source: Array, axes: Axes, kernel: int, itemsize: int) -> "Walk":
-    """Steps and tiles; ``kernel`` 0 stands for windows that go by their table, ``itemsize`` is a row buffer's."""
+def _walk(source: Array, axes: Axes, itemsize: int, *, by_table: bool = False) -> "Walk":
+    """Steps and tiles for row buffers of numbers of ``itemsize``."""
     from convcli.loops.walk import Walk
 
     width, channels = axes[2], source.shape[4]
+    kernel = width.kernel_size
+    beyond = effective_kernel_size(kernel, width.dilation) - 1 if kernel else 0
+    # A buffer holds a window whole, and most of one that is far larger than the image would be padding.
+    if by_table or beyond > _LARGE * source.shape[3]:
+        kernel = 0
     cells = _TILE_BYTES // (channels * itemsize)
-    beyond = effective_kernel_size(width.kernel_size, width.dilation) - 1 if width.kernel_size else 0
     # A tile should not be less than what hangs over it.
     tile = max((cells - beyond) // width.stride, beyond // width.stride, 1)
     z, y, x = (axis.dilation for axis in axes)

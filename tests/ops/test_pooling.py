@@ -232,6 +232,24 @@ def test_wide_images_are_cut_into_tiles_without_a_seam(mode):
         assert np.array_equal(whole[:, 50:], part)
 
 
+@pytest.mark.parametrize("mode", ["max", "weighted"])
+@pytest.mark.parametrize("size", [21, 1000, 10**7])
+def test_windows_far_larger_than_the_image(mode, size):
+    image = np.random.default_rng(7).random((3, 5), np.float32)
+    if size == 10**7 and mode == "weighted":
+        size = 10**6
+    result = convcli.pool2d(image, (1, size), mode=mode, padding="same", stride=1)
+    expected = image.max(axis=1) if mode == "max" else image.mean(axis=1)
+    assert np.allclose(result, expected[:, None], rtol=1e-6 if size > 1000 or mode == "max" else 0.1)
+
+
+def test_numbers_in_arrays():
+    image = np.random.default_rng(8).random((6, 7), np.float32)
+    words = {"stride": np.array([1, 2]), "padding": np.array([[1, 0], [0, 1]]), "dilation": [1, 1]}
+    expected = convcli.pool2d(image, (2, 3), stride=(1, 2), padding=((1, 0), (0, 1)))
+    assert np.array_equal(convcli.pool2d(image, np.array([2, 3]), **words), expected)
+
+
 def test_layouts_and_views():
     image = np.random.default_rng(8).random((2, 8, 6, 3), np.float32)
     expected = convcli.pool2d(image, 2)
@@ -256,7 +274,8 @@ def test_layouts_and_views():
         ("size", np.ones((4, 4)), 5, {}),
         ("size", np.ones((4, 4)), 2, {"dilation": 10**12}),
         ("stride", np.ones((4, 4)), 2, {"stride": 0}),
-        ("stride", np.ones((4, 4)), "global", {"stride": 2}),
+        ("stride", np.ones((4, 4)), "global", {"stride": [2, 2]}),
+        ("ceil_mode", np.ones((4, 4)), "global", {"ceil_mode": True}),
         ("padding", np.ones((4, 4)), "global", {"padding": 1}),
         ("padding", np.ones((4, 4)), 2, {"padding": 2}),
         ("padding", np.ones((4, 4)), 2, {"padding": "some"}),
@@ -264,6 +283,7 @@ def test_layouts_and_views():
         ("mode", np.ones((4, 4)), 2, {"mode": "mix"}),
         ("count_include_pad", np.ones((4, 4)), 2, {"count_include_pad": True}),
         ("p", np.ones((4, 4)), 2, {"mode": "lp", "p": 0}),
+        ("p", np.ones((4, 4)), 2, {"mode": "lp", "p": None}),
         ("p", np.ones((4, 4)), 2, {"mode": "lp", "p": float("nan")}),
         ("seed", np.ones((4, 4)), 2, {"mode": "stochastic", "seed": -1}),
     ],
