@@ -32,7 +32,11 @@ def decode(data: bytes, max_pixels: int) -> Decoded:
     check_size(max(canvas_width, left + width), max(canvas_height, top + height), max_pixels)
     with GifImageFile(io.BytesIO(data)) as picture:
         pixels, has_alpha = to_pixels(picture)
-    warnings = (f"animated GIF: only the first of {len(frames)} frames was read",) if len(frames) > 1 else ()
+    warnings = (
+        (f"animated GIF: only the first of {len(frames)} frames was read; --axes zyx takes all",)
+        if len(frames) > 1
+        else ()
+    )
     return Decoded(Image(pixels, has_alpha, Metadata(format="GIF"), warnings))
 
 

@@ -48,7 +48,7 @@ def decode(data: bytes, max_pixels: int) -> Decoded:
             metadata = replace(metadata, icc=None)  # the profile spoke of inks
         orientation = page.tags.valueof(_ORIENTATION, 1)
     if len(pages) > 1:
-        notes = (f"multi-page TIFF: only the first of {len(pages)} pages was read", *notes)
+        notes = (f"multi-page TIFF: only the first of {len(pages)} pages was read; --axes zyx takes all", *notes)
     orientation = int(orientation) if orientation in range(1, 9) else 1
     return Decoded(Image(np.ascontiguousarray(pixels), has_alpha, metadata, notes), orientation)
 

@@ -11,7 +11,7 @@ import numpy as np
 from convcli.errors import ImageError
 from convcli.images.model import Image, Pixels, check_size, shown
 from convcli.images.reading import MAX_PIXELS, read
-from convcli.images.volumes import Volume, VolumeMetadata
+from convcli.images.volumes import Volume, VolumeMetadata, one_by_one
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
@@ -70,10 +70,9 @@ def open_sequence(paths: Sequence[str], *, max_pixels: int = MAX_PIXELS) -> Volu
     """
     first = read(paths[0], max_pixels=max_pixels)
 
-    def read_run(begin: int, end: int) -> Pixels:
-        return np.stack([_plane(read(path, max_pixels=max_pixels), path) for path in paths[begin:end]])
-
-    def _plane(image: Image, path: str) -> Pixels:
+    def decode(index: int) -> Pixels:
+        path = paths[index]
+        image = read(path, max_pixels=max_pixels)
         if _kind(image) != _kind(first):
             raise ImageError(f"{shown(path)}: got {_kind(image)}, expected {_kind(first)} as in {shown(paths[0])}")
         return image.pixels
@@ -88,6 +87,7 @@ def open_sequence(paths: Sequence[str], *, max_pixels: int = MAX_PIXELS) -> Volu
     height, width, channels = first.pixels.shape
     shape = (len(paths), height, width, channels)
     warnings = first.warnings + _order(paths)
+    read_run = one_by_one(decode)
     return Volume(
         shown(paths[0]), shape, first.pixels.dtype, metadata, read_run, channels > 1, first.has_alpha, warnings
     )  # fmt: skip

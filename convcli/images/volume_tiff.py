@@ -16,7 +16,7 @@ import numpy as np
 from convcli.errors import ImageError
 from convcli.images.model import Pixels
 from convcli.images.tiff import COMPRESSION_NAMES, TIFFFILE_NAMES, check_page, page_kinds, page_pixels
-from convcli.images.volumes import Volume, VolumeMetadata
+from convcli.images.volumes import Volume, VolumeMetadata, one_by_one
 
 _BLACK_IS_ZERO, _RGB = 1, 2
 _DESCRIPTION = 270
@@ -70,13 +70,13 @@ def open_tiff(path: Path, name: str, max_pixels: int) -> Volume:
         missing = offset + depth * sample.nbytes - size
         raise ImageError(f"truncated TIFF: {missing} bytes are missing at its end; get a fresh copy")
 
-    def read_run(first: int, end: int) -> Pixels:
-        if offset is None:
-            return np.stack([_decode(pages[index], index + 1, sample) for index in range(first, end)])
+    def read_map(first: int, end: int) -> Pixels:
+        assert offset is not None
         dtype = pages[0].dtype.newbyteorder(file.byteorder)
         stored = np.memmap(path, dtype, "r", offset + first * sample.nbytes, (end - first, *sample.shape))
         return stored.view(np.ndarray).astype(sample.dtype, copy=False)
 
+    read_run = one_by_one(lambda index: _decode(pages[index], index + 1, sample)) if offset is None else read_map
     if depth == 1:
         notes = (*notes, "holds a single page: the volume is one plane deep")
     shape = (depth, *sample.shape)

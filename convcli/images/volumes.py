@@ -132,6 +132,23 @@ class Volume:
         return runs[0] if len(runs) == 1 else np.concatenate(runs)
 
 
+def one_by_one(decode: Callable[[int], Pixels]) -> Callable[[int, int], Pixels]:
+    """A `Volume.read_run` from a function that decodes one plane (H, W, C).
+
+    Slabs overlap: planes of the run before are copied, not decoded again.
+    """
+    begin, before = 0, np.zeros((0, 1, 1, 1), np.uint8)
+
+    def read_run(first: int, end: int) -> Pixels:
+        nonlocal begin, before
+        known = range(begin, begin + len(before))
+        planes = np.stack([before[index - begin] if index in known else decode(index) for index in range(first, end)])
+        begin, before = first, planes
+        return planes
+
+    return read_run
+
+
 def open_volume(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Volume:
     """Open a file as one volume.
 

@@ -31,7 +31,9 @@ def decode(data: bytes, max_pixels: int) -> Decoded:
     with WebPImageFile(io.BytesIO(data)) as picture:
         pixels, has_alpha = to_pixels(picture)
     metadata, orientation = _describe(chunks)
-    warnings = (f"animated WebP: only the first of {frames} frames was read",) if frames > 1 else ()
+    warnings = (
+        (f"animated WebP: only the first of {frames} frames was read; --axes zyx takes all",) if frames > 1 else ()
+    )
     return Decoded(Image(pixels, has_alpha, metadata, warnings), orientation)
 
 

@@ -88,7 +88,11 @@ class VolumeFilter:
         self.policy.check(1, False)
         depth, height, width = self.stages[-1].out_sizes
         self.shape = (depth, height, width, self.channels)
-        self.slab = self._planes_per_slab(slab_bytes or _slab_bytes())
+        budget = slab_bytes or _slab_bytes()
+        # Neighbouring slabs share planes: where those are the larger part, twice the memory saves most of the work.
+        self.slab = self._planes_per_slab(budget)
+        if self.slab < self.stages[0].windows[0].effective:
+            self.slab = self._planes_per_slab(2 * budget)
         self.clipped = 0  # numbers, once the planes have been taken
 
     def planes(self, progress: Progress = lambda done, total: None) -> Iterator[Array]:

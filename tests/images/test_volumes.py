@@ -8,7 +8,7 @@ from PIL import Image
 from convcli.errors import ImageError
 from convcli.images.volume_frames import open_sequence
 from convcli.images.volume_writing import write_volume
-from convcli.images.volumes import VolumeMetadata, open_volume
+from convcli.images.volumes import VolumeMetadata, one_by_one, open_volume
 
 
 @pytest.fixture
@@ -66,6 +66,19 @@ def test_pages_written_one_by_one_in_strips_and_tiles(tmp_path, voxels):
             words = {"tile": (16, 16)} if index % 2 else {"rowsperstrip": 3}
             writer.write(plane, **words)
     np.testing.assert_array_equal(whole(tmp_path / "v.tif")[..., 0], voxels)
+
+
+def test_planes_that_slabs_share_are_decoded_once():
+    decoded = []
+
+    def decode(index):
+        decoded.append(index)
+        return np.full((1, 1, 1), index, np.uint8)
+
+    read_run = one_by_one(decode)
+    for first, end in ((0, 4), (2, 6), (5, 7), (0, 2)):
+        assert read_run(first, end).ravel().tolist() == list(range(first, end))
+    assert decoded == [0, 1, 2, 3, 4, 5, 6, 0, 1]
 
 
 def test_a_palette_is_looked_up(tmp_path):
