@@ -23,6 +23,7 @@ COMMANDS = {
     "kernel": ("kernel", "List the kernel library; show one kernel as a matrix."),
     "shape": ("shape", "Print what comes out of a layer, or of a chain of layers."),
     "summary": ("summary", "Print the layers of a network: shapes, parameters, multiply-adds, memory."),
+    "gradcheck": ("gradcheck", "Prove the gradients of layers, or of a network, by finite differences."),
     "cache": ("cache", "Look after the compiled loops: info, clear, warm."),
     "doctor": ("doctor", "Print versions, threads, cache and processor: what a bug report needs."),
 }

@@ -1,4 +1,8 @@
-"""Loops of the network's gradients that look at one number at a time. All arrays are flat."""
+"""Loops of the network's gradients that look at one number at a time. All arrays are flat.
+
+The loops named ``..._run`` do a run of numbers on the calling thread: a short array is done before a second thread has
+woken up.
+"""
 
 import math
 
@@ -9,20 +13,33 @@ from convcli.loops.compiler import loop
 CHUNK = 16 * 1024  # numbers a thread owns at a time
 
 
+@loop(parallel=False)
+def relu_run(gradient, activated, out, begin, end):
+    """``gradient`` where ``activated`` is above zero, else 0, for a run of (n); arguments are already checked."""
+    nothing = out.dtype.type(0)
+    for i in range(begin, end):
+        out[i] = gradient[i] if activated[i] > 0 else nothing
+
+
+@loop(parallel=False)
+def gelu_run(gradient, values, out, begin, end):
+    """``gradient * (Phi(x) + x * phi(x))``, of the normal distribution, for a run of (n); checked arguments."""
+    for i in range(begin, end):
+        x = values[i]
+        share = 0.5 * (1 + math.erf(x * math.sqrt(0.5)))
+        density = math.exp(-0.5 * x * x) / math.sqrt(2 * math.pi)
+        out[i] = gradient[i] * (share + x * density)
+
+
 @loop
 def relu_gradient(gradient, activated, out):
-    """``gradient`` where ``activated`` is above zero, else 0 (n); checked arguments. Each index owns one chunk."""
+    """`relu_run` over (n); arguments are already checked. Each index of the parallel loop owns one chunk."""
     for chunk in prange((out.shape[0] + CHUNK - 1) // CHUNK):
-        for i in range(chunk * CHUNK, min((chunk + 1) * CHUNK, out.shape[0])):
-            out[i] = gradient[i] if activated[i] > 0 else out.dtype.type(0)
+        relu_run(gradient, activated, out, chunk * CHUNK, min((chunk + 1) * CHUNK, out.shape[0]))
 
 
 @loop
 def gelu_gradient(gradient, values, out):
-    """``gradient * (Phi(x) + x * phi(x))`` (n), of the normal distribution; checked; each index owns one chunk."""
+    """`gelu_run` over (n); arguments are already checked. Each index of the parallel loop owns one chunk."""
     for chunk in prange((out.shape[0] + CHUNK - 1) // CHUNK):
-        for i in range(chunk * CHUNK, min((chunk + 1) * CHUNK, out.shape[0])):
-            x = values[i]
-            share = 0.5 * (1 + math.erf(x * math.sqrt(0.5)))
-            density = math.exp(-0.5 * x * x) / math.sqrt(2 * math.pi)
-            out[i] = gradient[i] * (share + x * density)
+        gelu_run(gradient, values, out, chunk * CHUNK, min((chunk + 1) * CHUNK, out.shape[0]))

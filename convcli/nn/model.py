@@ -131,7 +131,10 @@ class Model:
         ShapeError
             If the batch does not have the network's input shape.
         """
-        values = self._forward(self._batch(x), training)
+        batch = self._batch(x)
+        if not len(batch):
+            return self._leave(np.empty((0, *self.plan.output), self.dtype))
+        values = self._forward(batch, training)
         outputs = values if logits else self.final.forward(values)
         return np.array(self._leave(outputs)) if training or outputs.base is not None else self._leave(outputs)
 
@@ -168,7 +171,10 @@ class Model:
             If the loss is not for this network's output.
         """
         loss = usual_loss(self.final) if loss is None else loss
-        logits = self._forward(self._batch(x), True)
+        batch = self._batch(x)
+        if not len(batch):
+            raise ShapeError("x: got a batch of none, expected at least one")
+        logits = self._forward(batch, True)
         labels = self._arrive_labels(labels, logits)
         total, gradient = loss_of_logits(loss, self.final, logits, labels)
         for head in self.heads:

@@ -34,6 +34,7 @@ class Optimizer(ABC):
     T. Mikolov, Y. Bengio, "On the difficulty of training recurrent neural networks", ICML 2013, algorithm 1.
     """
 
+    name = ""
     slots: tuple[str, ...] = ()
 
     def __init__(
@@ -63,18 +64,22 @@ class Optimizer(ABC):
         self.steps += 1
         for name, parameter in trained.items():
             of = parameter.value.dtype.type
-            shrink = of(rate * self.weight_decay if parameter.decays else 0.0)
-            arrays = [self._slot(f"{name}/{slot}", parameter).reshape(-1) for slot in self.slots]
-            value, gradient = parameter.value.reshape(-1), parameter.gradient.reshape(-1)
-            self._update(value, gradient, arrays, (of(scale), of(limit)), shrink, rate)
+            arrays = tuple(self._slot(f"{name}/{slot}", parameter).reshape(-1) for slot in self.slots)
+            _run(
+                self.name, parameter.value.reshape(-1), parameter.gradient.reshape(-1), self._arrays(arrays, of),
+                (of(scale), of(limit)), of(rate * self.weight_decay if parameter.decays else 0.0),
+                tuple(of(number) for number in self._numbers(rate)),
+            )  # fmt: skip
             if parameter.constraint is not None:
                 parameter.constraint.apply(parameter.value)
 
     @abstractmethod
-    def _update(
-        self, value: Array, gradient: Array, slots: list[Array], clipping: tuple[Any, Any], shrink: Any, rate: float
-    ) -> None:
-        """One step on one flat array."""
+    def _numbers(self, rate: float) -> tuple[float, ...]:
+        """What the loop is told of this step."""
+
+    def _arrays(self, slots: tuple[Array, ...], of: Any) -> tuple[Array, ...]:
+        """The slots as the loop wants them: one that is not in use is a single zero."""
+        return slots
 
     def _slot(self, key: str, parameter: Parameter) -> Array:
         if key not in self._state:
@@ -96,6 +101,17 @@ class Optimizer(ABC):
         self._state = {name: np.array(each) for name, each in state.items() if name != "steps"}
 
 
+def _run(name: str, *arguments: Any) -> None:
+    """The loop of an optimizer, or of an average, on the calling thread if there is but one chunk."""
+    from convcli.loops import updates
+
+    size = arguments[0].size
+    if size <= updates.CHUNK:
+        getattr(updates, f"{name}_run")(*arguments, 0, size)
+    else:
+        getattr(updates, name)(*arguments)
+
+
 def global_norm(parameters: Parameters) -> float:
     """The norm of all gradients together."""
     squares = (float(np.square(each.gradient, dtype=np.float64).sum()) for each in parameters.values())
@@ -109,6 +125,8 @@ class SGD(Optimizer):
     equations 1 to 4, in the form of Keras.
     """
 
+    name = "sgd"
+
     def __init__(
         self, learning_rate: float = 0.01, *, momentum: float = 0.0, nesterov: bool = False, **others: Any
     ) -> None:
@@ -117,14 +135,11 @@ class SGD(Optimizer):
         self.nesterov = nesterov
         self.slots = ("velocity",) if momentum else ()
 
-    def _update(
-        self, value: Array, gradient: Array, slots: list[Array], clipping: tuple[Any, Any], shrink: Any, rate: float
-    ) -> None:
-        from convcli.loops.updates import sgd
+    def _numbers(self, rate: float) -> tuple[float, ...]:
+        return rate, self.momentum, float(self.nesterov)
 
-        of = value.dtype.type
-        velocity = slots[0] if slots else np.zeros(1, value.dtype)
-        sgd(value, gradient, velocity, clipping, shrink, of(rate), of(self.momentum), self.nesterov)
+    def _arrays(self, slots: tuple[Array, ...], of: Any) -> tuple[Array, ...]:
+        return slots or (np.zeros(1, of),)
 
 
 class RMSprop(Optimizer):
@@ -132,6 +147,8 @@ class RMSprop(Optimizer):
 
     Source: T. Tieleman, G. Hinton, "Lecture 6.5: rmsprop", Coursera, 2012, in the form of Keras.
     """
+
+    name = "rmsprop"
 
     def __init__(
         self, learning_rate: float = 1e-3, *, rho: float = 0.9, momentum: float = 0.0, epsilon: float = 1e-7,
@@ -143,15 +160,11 @@ class RMSprop(Optimizer):
         self.epsilon = epsilon
         self.slots = ("square", "velocity") if momentum else ("square",)
 
-    def _update(
-        self, value: Array, gradient: Array, slots: list[Array], clipping: tuple[Any, Any], shrink: Any, rate: float
-    ) -> None:
-        from convcli.loops.updates import rmsprop
+    def _numbers(self, rate: float) -> tuple[float, ...]:
+        return rate, self.rho, self.momentum, self.epsilon
 
-        of = value.dtype.type
-        velocity = slots[1] if len(slots) > 1 else np.zeros(1, value.dtype)
-        numbers = (of(rate), of(self.rho), of(self.momentum), of(self.epsilon))
-        rmsprop(value, gradient, slots[0], velocity, clipping, shrink, *numbers)
+    def _arrays(self, slots: tuple[Array, ...], of: Any) -> tuple[Array, ...]:
+        return slots if len(slots) == 2 else (*slots, np.zeros(1, of))
 
 
 class Adam(Optimizer):
@@ -162,6 +175,7 @@ class Adam(Optimizer):
     Source: D. Kingma, J. Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015, section 2, last paragraph.
     """
 
+    name = "adam"
     slots = ("mean", "square")
 
     def __init__(
@@ -173,15 +187,9 @@ class Adam(Optimizer):
         self.beta_2 = beta_2
         self.epsilon = epsilon
 
-    def _update(
-        self, value: Array, gradient: Array, slots: list[Array], clipping: tuple[Any, Any], shrink: Any, rate: float
-    ) -> None:
-        from convcli.loops.updates import adam
-
-        of = value.dtype.type
+    def _numbers(self, rate: float) -> tuple[float, ...]:
         corrected = rate * sqrt(1 - self.beta_2**self.steps) / (1 - self.beta_1**self.steps)
-        numbers = (of(corrected), of(self.beta_1), of(self.beta_2), of(self.epsilon))
-        adam(value, gradient, slots[0], slots[1], clipping, shrink, *numbers)
+        return corrected, self.beta_1, self.beta_2, self.epsilon
 
 
 class AdamW(Adam):
@@ -224,13 +232,11 @@ class WeightAverage:
 
     def update(self) -> None:
         """Take the present weights into the average."""
-        from convcli.loops.updates import approach
-
         self.updates += 1
         share = 1 - min(self.decay, (1 + self.updates) / (10 + self.updates))
         for name, average in self._averages.items():
             value = self._parameters[name].value.reshape(-1)
-            approach(average.reshape(-1), value, value.dtype.type(share))
+            _run("approach", average.reshape(-1), value, value.dtype.type(share))
 
     def swap(self) -> None:
         """Exchange the model's weights and their averages; a second call puts both back."""

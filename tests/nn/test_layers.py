@@ -204,3 +204,15 @@ def test_smaller_batches_use_the_same_buffers(rng):
     np.testing.assert_array_equal(conv.forward(x[:2], training=True), whole[:2])
     assert np.shares_memory(conv.forward(x[:2], training=True), conv.forward(x, training=True))
     assert not np.shares_memory(conv.forward(x), conv.forward(x))
+
+
+@pytest.mark.parametrize("words", ["relu", "gelu"])
+def test_large_activations_have_the_gradients_of_small_ones(words, rng):
+    x = rng.standard_normal((2, 100, 100, 1))
+    cotangent = rng.standard_normal(x.shape)
+    large, small = layer(words, (100, 100, 1)), layer(words, (100, 100, 1))
+    large.forward(x, training=True)
+    whole = large.backward(cotangent)
+    for n in range(2):
+        small.forward(x[n : n + 1], training=True)
+        np.testing.assert_array_equal(small.backward(cotangent[n : n + 1])[0], whole[n])

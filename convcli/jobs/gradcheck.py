@@ -1,0 +1,150 @@
+"""Gradients proven: of one layer, of a chain of layers, of a whole network, or of one layer of every kind."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from convcli.architectures import NetworkPlan, NetworkSpec, load, parse_words, plan_network
+from convcli.architectures.files import find_shipped, is_file_name
+from convcli.errors import ShapeError
+
+if TYPE_CHECKING:
+    from convcli.nn.gradcheck import Check
+
+# One layer of every kind, awkward on purpose: even kernels, remainders, strides with dilation, groups.
+EVERY_KIND = (
+    ("conv:3,kernel=3x2,stride=2x1,same", (7, 6, 4)),
+    ("conv:4,kernel=3,dilation=2,stride=2,padding=2,groups=2,tanh", (7, 6, 4)),
+    ("conv:3,kernel=4,stride=3,gelu", (11, 4)),
+    ("conv:6,kernel=2x3x2,padding=0:1x1x0,elu", (5, 3, 4, 2)),
+    ("conv_transpose:4,kernel=3,stride=2,same,groups=2,relu", (4, 5, 2)),
+    ("depthwise:3,depth_multiplier=2,sigmoid", (7, 6, 4)),
+    ("dense:5,leaky_relu", (7,)),
+    ("max_pool:3,stride=2,same", (7, 8, 2)),
+    ("min_pool:2x3", (7, 6, 4)),
+    ("average_pool:3,stride=2,ceil", (8, 7, 2)),
+    ("weighted_pool:3,stride=1,padding=1", (7, 6, 4)),
+    ("lp_pool:2,p=3", (7, 6, 4)),
+    ("global_average_pool", (5, 4, 3)),
+    ("global_max_pool", (5, 4, 3)),
+    ("batch_norm", (5, 4, 3)),
+    ("lrn:5,alpha=0.3", (3, 4, 7)),
+    ("dropout:0.4", (5, 5, 2)),
+    ("pad:1x2,mode=reflect", (5, 5, 2)),
+    ("softmax", (5, 4, 3)),
+    ("[ conv:3,same | max_pool:3,stride=1,same ]", (5, 4, 3)),
+    ("[ conv:3,same,relu batch_norm + ]", (5, 4, 3)),
+)
+# The input of a layer that is given without one, by the axes its word says.
+_INPUTS = {1: (9, 4), 2: (7, 6, 4), 3: (5, 4, 4, 2)}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A layer's check, with what it is called: its word, in a network its name and word."""
+
+    label: str
+    check: "Check"
+
+
+@dataclass(frozen=True)
+class GradcheckReport:
+    """All checks, in the order of computation."""
+
+    rows: tuple[Row, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every gradient is proven."""
+        return all(row.check.passed for row in self.rows)
+
+    @property
+    def worst(self) -> float:
+        """The largest relative error."""
+        return max(row.check.error for row in self.rows)
+
+
+def is_network(words: Sequence[str]) -> bool:
+    """Whether the words name a network, shipped or a file, and not layers."""
+    (word, *more) = words
+    return not more and (is_file_name(word) or find_shipped(word) is not None or Path(word).is_file())
+
+
+def gradcheck(
+    words: Sequence[str] = (), *, input: Sequence[int] | None = None, seed: int = 0, batch: int = 2
+) -> GradcheckReport:
+    """Compare gradients with finite differences, in float64.
+
+    Parameters
+    ----------
+    words : sequence of str
+        The layers of a chain (each is checked by itself, on random input of its size), or one name or file of a network
+        (checked as a whole, through its loss). Without any, one layer of every kind is checked.
+    input : sequence of int, optional
+        Spatial sizes and channels. A network has its own; a layer has a small one of its rank.
+    seed : int
+        Of the weights, the input, the cotangent and the directions.
+    batch : int
+        Images in the batch.
+
+    Raises
+    ------
+    ModelError
+        If there is no such layer or network, or it cannot be trained.
+    ShapeError
+        If a layer does not fit its input.
+
+    Examples
+    --------
+    >>> gradcheck(["global_max_pool"]).passed
+    True
+    """
+    if not words:
+        rows = [row for word, size in EVERY_KIND for row in _layers(word, size, seed, batch)]
+    elif is_network(words):
+        spec = load(words[0])
+        rows = _network(plan_network(spec if input is None else _resized(spec, input)), seed, batch)
+    else:
+        text = " ".join(words)
+        rows = _layers(text, tuple(input) if input else _usual_input(text), seed, batch)
+    return GradcheckReport(tuple(rows))
+
+
+def _layers(words: str, size: tuple[int, ...], seed: int, batch: int) -> list[Row]:
+    import numpy as np
+
+    from convcli.nn.build import Builder
+    from convcli.nn.gradcheck import check_layer
+
+    plan = plan_network(NetworkSpec(size, parse_words(words)))
+    layers = Builder(seed, np.float64).chain(plan.layers)
+    words_of = {layer.name: words if len(layers) == 1 else layer.plan.word for layer in layers}
+    return [
+        Row(words_of.get(check.layer, check.layer), check)
+        for layer in layers
+        for check in check_layer(layer, seed=seed, batch=batch)
+    ]
+
+
+def _network(plan: NetworkPlan, seed: int, batch: int) -> list[Row]:
+    import numpy as np
+
+    from convcli.nn.gradcheck import check_model
+    from convcli.nn.model import Model
+
+    model = Model(plan, seed=seed, dtype=np.float64)
+    labels = {layer.name: f"{layer.name}  {layer.plan.word}" for layer in model.walk()}
+    checks = check_model(model, seed=seed, batch=batch)
+    return [Row(labels.get(check.layer, check.layer), check) for check in checks]
+
+
+def _resized(spec: NetworkSpec, size: Sequence[int]) -> NetworkSpec:
+    numbers = (*size, spec.input[-1]) if len(size) == len(spec.input) - 1 else tuple(size)
+    if len(numbers) != len(spec.input):
+        raise ShapeError(f"input: got {len(size)} numbers, expected as many as the network's {len(spec.input)}")
+    return replace(spec, input=numbers)
+
+
+def _usual_input(words: str) -> tuple[int, ...]:
+    return next((_INPUTS[layer.dimensions] for layer in parse_words(words) if layer.dimensions), _INPUTS[2])
