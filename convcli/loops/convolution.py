@@ -70,18 +70,22 @@ def _fill_zones(axes, job, first, sizes, zones):
 
 
 @loop(parallel=False)
-def _fill_taps(axes, job, zone, table):
-    """Pairs of a zone's weights: offset in the source, place among a filter's weights; returns how many; checked."""
+def _fill_taps(axes, job, zone, low, high, table):
+    """Pairs of a zone's weights: offset in the source, place among a filter's weights; returns how many.
+
+    Only places from ``low`` to ``high`` are taken; arguments are already checked.
+    """
     _, height, width = _source_sizes(axes, job)
     channels = 1 if job.kind == LANES else job.channels // job.groups
     step = job.lanes if job.kind == FOLDED else 1
+    each = channels // step
     at = 0
     for z in range(zone[0, 2], zone[0, 3]):
         for y in range(zone[1, 2], zone[1, 3]):
             for x in range(zone[2, 2], zone[2, 3]):
                 first = (z * axes[0, TAP_STEP] * height + y * axes[1, TAP_STEP]) * width + x * axes[2, TAP_STEP]
-                place = ((z * axes[1, TAPS] + y) * axes[2, TAPS] + x) * (channels // step)
-                for channel in range(channels // step):
+                place = ((z * axes[1, TAPS] + y) * axes[2, TAPS] + x) * each
+                for channel in range(min(max(low - place, 0), each), min(max(high - place, 0), each)):
                     table[2 * at] = first * job.channels + channel * step
                     table[2 * at + 1] = place + channel
                     at += 1
@@ -116,16 +120,29 @@ def _repeat_last(table, count):
 
 
 @loop(parallel=False)
-def _zone_at(zones, found, number, zone):
-    """Copy the runs of one zone of a box to ``zone`` (3, 4); returns whether they are new; checked arguments."""
+def _find_zone(axes, job, zones, found, number, images, low, high, known, counts, tables):
+    """Fill the tables of one zone of a box, unless they are there; returns their slot; arguments are already checked.
+
+    The zone that sees all taps, usually by far the largest, has slot 0 for itself, all others share slot 1. ``known``
+    (2, 13) says what is in a slot's ``tables`` (2, 2, pairs), ``counts`` (2, 2) how many pixels and taps.
+    """
     z, rest = divmod(number, found[1] * found[2])
     y, x = divmod(rest, found[2])
-    new = False
+    slot = 0
+    for axis, run in enumerate((z, y, x)):
+        if zones[axis, run, 2] > 0 or zones[axis, run, 3] < axes[axis, TAPS]:
+            slot = 1
+    new = known[slot, 12] != images
+    known[slot, 12] = images
     for axis, run in enumerate((z, y, x)):
         for i in range(4):
-            new |= zone[axis, i] != zones[axis, run, i]
-            zone[axis, i] = zones[axis, run, i]
-    return new
+            new |= known[slot, 4 * axis + i] != zones[axis, run, i]
+            known[slot, 4 * axis + i] = zones[axis, run, i]
+    if new:
+        zone = known[slot, :12].reshape(3, 4)
+        counts[slot, 0] = _fill_pixels(axes, job, images, zone, tables[slot, 0])
+        counts[slot, 1] = _fill_taps(axes, job, zone, low, high, tables[slot, 1])
+    return slot
 
 
 @loop(parallel=False)
@@ -194,36 +211,22 @@ def _copy_box(source, axes, job, first, sizes, room):
 
 @loop(parallel=False)
 def _multiply_rows(
-    unit, data, at, rows, first_row, end_row, steps, count, slab, weights, weights_at, stride,
-    bias, bias_at, add, numbers, scratch, out, out_at, out_stride,
+    kind, wanted, data, at, rows, row_count, steps, count, slab, weights, weights_at, stride,
+    bias, bias_at, add, numbers, out, out_at, out_stride,
 ):  # fmt: skip
-    """Rows ``first_row`` to ``end_row`` of one unit, tile by tile; arguments are already checked.
-
-    A unit that wants fewer numbers than its tile is wide goes through ``scratch`` in one slab.
-    """
-    kind, width, wanted = unit
-    narrow = kind != FOLDED and wanted < width
-    slab = max(count, 1) if narrow else slab
-    target = scratch if narrow else out
-    target_at, target_stride, target_step = (0, 0, width) if narrow else (out_at, out_stride, 0)
+    """All rows of one unit, tile by tile and slab by slab; arguments are already checked."""
     for step in range(0, max(count, 1), slab):
         length = min(slab, count - step)
         floor = numbers.floor if step + length == count else numbers.lowest
-        row = first_row
-        while row < end_row:
-            rest = end_row - row
+        first = 0
+        while first < row_count:
+            rest = row_count - first
             height = FEW_ROWS if rest <= FEW_ROWS or ROWS < rest <= 2 * FEW_ROWS else ROWS
-            valid = min(height, rest)
             multiply(
-                kind, height, data, at, rows, row, steps, step, length, weights, weights_at, stride,
-                bias, bias_at, add or step > 0, floor, target, target_at, target_stride, target_step, valid,
+                kind, height, data, at, rows, first, steps, step, length, weights, weights_at, stride,
+                bias, bias_at, add or step > 0, floor, out, out_at, out_stride, min(height, rest), wanted,
             )  # fmt: skip
-            if narrow:
-                for i in range(valid):
-                    place = out_at + rows[2 * (row + i) + 1] * out_stride
-                    for j in range(wanted):
-                        out[place + j] = scratch[i * width + j]
-            row += valid
+            first += height
 
 
 @loop
@@ -231,7 +234,7 @@ def convolve(source, weights, bias, axes, job, numbers, workspaces, tables, out)
     """One pass from ``source`` (N*D*H*W*C) into ``out`` (N*OD*OH*OW*O), flat; arguments are already checked.
 
     ``weights`` and ``bias`` are packed. Each index of the parallel loop owns one of the ``workspaces`` (threads,
-    numbers) and ``tables`` (threads, 2, pairs), and a run of boxes with all their outputs.
+    numbers) and ``tables`` (threads, 2, 2, pairs), and a run of boxes with all their outputs.
     """
     workers = workspaces.shape[0]
     for index in prange(workers):
@@ -241,31 +244,25 @@ def convolve(source, weights, bias, axes, job, numbers, workspaces, tables, out)
 
 
 @loop(parallel=False)
-def _convolve_boxes(source, weights, bias, axes, job, numbers, first_box, end_box, workspace, table, out):
+def _convolve_boxes(source, weights, bias, axes, job, numbers, first_box, end_box, workspace, tables, out):
     """Boxes ``first_box`` to ``end_box`` of a pass; arguments are already checked."""
-    pixels, taps = table[0], table[1]
-    scratch, room = workspace[: job.room], workspace[job.room :]
-    data = read_only(room) if job.copies else source
+    data = read_only(workspace) if job.copies else source
     zones = np.empty((3, 2 * max(axes[0, TAPS], axes[1, TAPS], axes[2, TAPS]) + 1, 4), np.int64)
-    zone = np.zeros((3, 4), np.int64)
-    images, valid, count = 0, 0, 0
+    known, counts = np.zeros((2, 13), np.int64), np.zeros((2, 2), np.int64)
     for box in range(first_box, end_box):
         first, sizes = _box_at(axes, job, box)
         if job.copies:
-            _copy_box(source, axes, job, first, sizes, room)
+            _copy_box(source, axes, job, first, sizes, workspace)
         at, out_at = _first_offsets(axes, job, first)
         found = _fill_zones(axes, job, first, sizes, zones)
         for number in range(found[0] * found[1] * found[2]):
-            if _zone_at(zones, found, number, zone) or images != sizes[0]:
-                images = sizes[0]
-                valid = _fill_pixels(axes, job, images, zone, pixels)
-                count = _fill_taps(axes, job, zone, taps)
+            slot = _find_zone(axes, job, zones, found, number, sizes[0], 0, job.steps, known, counts, tables)
+            pixels, taps = tables[slot, 0], tables[slot, 1]
             for unit in range(job.units):
                 kind, width, wanted, channel, column, filter_ = unit_at(job, unit)
                 _multiply_rows(
-                    (kind, width, wanted), data, at + channel, pixels, 0, valid, taps, count, job.slab,
-                    weights, column * job.steps, width, bias, column, False, numbers,
-                    scratch, out, out_at + filter_, 1,
+                    kind, wanted, data, at + channel, pixels, counts[slot, 0], taps, counts[slot, 1], job.slab,
+                    weights, column * job.steps, width, bias, column, False, numbers, out, out_at + filter_, 1,
                 )  # fmt: skip
 
 
@@ -273,15 +270,6 @@ def _convolve_boxes(source, weights, bias, axes, job, numbers, first_box, end_bo
 def _block_start(job, block, blocks):
     """The first weight of a block, a multiple of ROWS but for the last; arguments are already checked."""
     return min(-(-job.steps // ROWS) * block // blocks * ROWS, job.steps)
-
-
-@loop(parallel=False)
-def _first_from(pairs, count, place):
-    """Index of the first of ``count`` pairs, in ascending order, whose place is not below; checked arguments."""
-    at = 0
-    while at < count and pairs[2 * at + 1] < place:
-        at += 1
-    return at
 
 
 @loop(parallel=False)
@@ -318,21 +306,21 @@ def weight_gradient(source, gradient, axes, job, numbers, parts, workspaces, tab
 
 @loop(parallel=False)
 def _weight_gradient_parts(
-    source, gradient, axes, job, numbers, parts, first_part, end_part, workspace, table, partial
+    source, gradient, axes, job, numbers, parts, first_part, end_part, workspace, tables, partial
 ):
     """Parts ``first_part`` to ``end_part`` of a weight gradient; arguments are already checked."""
     chunks, blocks = parts
-    pixels, taps, panel_pixels = table[0], table[1], table[2]
     panel, room = workspace[: job.room], workspace[job.room :]
+    panel_pixels = np.empty(tables.shape[2], np.int64)
     data = read_only(room) if job.copies else source
     zones = np.empty((3, 2 * max(axes[0, TAPS], axes[1, TAPS], axes[2, TAPS]) + 1, 4), np.int64)
-    zone = np.zeros((3, 4), np.int64)
+    known, counts = np.zeros((2, 13), np.int64), np.zeros((2, 2), np.int64)
     zeros = np.zeros(1, partial.dtype)
-    images, valid, first_row, end_row = 0, 0, 0, 0
     for part in range(first_part, end_part):
         chunk, block = divmod(part, blocks)
         out = partial[chunk]
-        zone[0, 1] = 0  # so that the rows are found anew for this block
+        low, high = _block_start(job, block, blocks), _block_start(job, block + 1, blocks)
+        known[0, 12] = known[1, 12] = 0  # the taps of another block
         for box in range(job.boxes * chunk // chunks, job.boxes * (chunk + 1) // chunks):
             first, sizes = _box_at(axes, job, box)
             if job.copies:
@@ -340,20 +328,17 @@ def _weight_gradient_parts(
             at, out_at = _first_offsets(axes, job, first)
             found = _fill_zones(axes, job, first, sizes, zones)
             for number in range(found[0] * found[1] * found[2]):
-                if _zone_at(zones, found, number, zone) or images != sizes[0]:
-                    images = sizes[0]
-                    valid = _fill_pixels(axes, job, images, zone, pixels)
-                    count = _fill_taps(axes, job, zone, taps)
-                    first_row = _first_from(taps, count, _block_start(job, block, blocks))
-                    end_row = _first_from(taps, count, _block_start(job, block + 1, blocks))
+                slot = _find_zone(axes, job, zones, found, number, sizes[0], low, high, known, counts, tables)
+                pixels, taps, valid = tables[slot, 0], tables[slot, 1], counts[slot, 0]
                 for unit in range(job.units):
                     kind, width, wanted, channel, column, filter_ = unit_at(job, unit)
-                    narrow = wanted < width
+                    place = out_at + filter_
+                    # Vectors of gradients may hang over into the next pixel, but not over the end of the array.
+                    narrow = place + pixels[2 * valid - 1] + width > len(gradient)
                     if narrow:
-                        _pack_panel(gradient, out_at + filter_, pixels, valid, wanted, width, panel, panel_pixels)
+                        _pack_panel(gradient, place, pixels, valid, wanted, width, panel, panel_pixels)
                     _multiply_rows(
-                        (kind, width, width), data, at + channel, taps, first_row, end_row,
-                        panel_pixels if narrow else pixels, valid, valid,
-                        read_only(panel) if narrow else gradient, 0 if narrow else out_at + filter_,
-                        width if narrow else 1, zeros, 0, True, numbers, zeros, out, column * job.steps, width,
+                        kind, width, data, at + channel, taps, counts[slot, 1], panel_pixels if narrow else pixels,
+                        valid, valid, read_only(panel) if narrow else gradient, 0 if narrow else place,
+                        width if narrow else 1, zeros, 0, True, numbers, out, column * job.steps, width,
                     )  # fmt: skip

@@ -28,7 +28,7 @@ class Job(NamedTuple):
     boxes: int
     copies: bool  # boxes copy their input into the workspace
     slab: int  # steps after which sums go to memory, so that the weights of a slab stay in the cache
-    room: int  # numbers of the workspace before the copied box
+    room: int  # numbers of a gradient's workspace before the copied box
 
 
 class Numbers(NamedTuple):

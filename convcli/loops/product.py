@@ -51,7 +51,7 @@ def lanes_of(dtype) -> int:
 
 def _multiply_naive(
     kind, height, source, at, rows, row, steps, step, count, weights, weights_at, stride,
-    base, base_at, add, floor, out, out_at, out_stride, out_step, valid,
+    base, base_at, add, floor, out, out_at, out_stride, valid, wanted,
 ):  # fmt: skip
     """The tile, readable and slow: each product and each sum is rounded, where the tile rounds once."""
     lanes = lanes_of(source.dtype)
@@ -66,10 +66,9 @@ def _multiply_naive(
             sums += factor * weights[first : first + width]
         if kind == FOLDED:
             sums = sums.sum(keepdims=True)
-        first = out_at + to_row * out_stride + i * out_step
-        before = out[first : first + sums.size] if add else base[base_at : base_at + sums.size]
-        total = sums + before
-        out[first : first + sums.size] = np.where(total < floor, floor, total)
+        first = out_at + to_row * out_stride
+        total = sums[:wanted] + (out[first : first + wanted] if add else base[base_at : base_at + wanted])
+        out[first : first + wanted] = np.where(total < floor, floor, total)
 
 
 class _Builder:
@@ -101,14 +100,34 @@ class _Builder:
         return self.ir.shuffle_vector(vector, ir.Constant(vector.type, ir.Undefined), mask)
 
     def splat(self, scalar):
-        first = self.ir.insert_element(ir.Constant(self.vector, ir.Undefined), scalar, ir.Constant(ir.IntType(32), 0))
+        undefined = ir.Constant(ir.VectorType(scalar.type, self.lanes), ir.Undefined)
+        first = self.ir.insert_element(undefined, scalar, ir.Constant(ir.IntType(32), 0))
         return self.shuffle(first, [0] * self.lanes)
 
-    def load_vector(self, pointer):
-        return self.ir.load(self.ir.bitcast(pointer, self.vector.as_pointer()), align=self.bytes)
+    def load_vector(self, pointer, mask=None):
+        place = self.ir.bitcast(pointer, self.vector.as_pointer())
+        if mask is None:
+            return self.ir.load(place, align=self.bytes)
+        nothing = ir.Constant(self.vector, [0.0] * self.lanes)
+        return self.call_masked("load", self.vector, [place, self.alignment, mask, nothing])
 
-    def store_vector(self, value, pointer):
-        self.ir.store(value, self.ir.bitcast(pointer, self.vector.as_pointer()), align=self.bytes)
+    def store_vector(self, value, pointer, mask=None):
+        place = self.ir.bitcast(pointer, self.vector.as_pointer())
+        if mask is None:
+            self.ir.store(value, place, align=self.bytes)
+        else:
+            self.call_masked("store", ir.VoidType(), [value, place, self.alignment, mask])
+
+    @property
+    def alignment(self):
+        return ir.Constant(ir.IntType(32), self.bytes)
+
+    def call_masked(self, name, result, arguments):
+        """LLVM's masked load or store."""
+        full = f"llvm.masked.{name}.v{self.lanes}f{self.bytes * 8}.p0"
+        kinds = [argument.type for argument in arguments]
+        function = self.module.globals.get(full) or ir.Function(self.module, ir.FunctionType(result, kinds), full)
+        return self.ir.call(function, arguments)
 
     def second(self, pairs, index):
         """The second number of a pair."""
@@ -148,28 +167,45 @@ class _Builder:
                     phi.add_incoming(updated[row][j], head)
         return final
 
-    def store(self, sums, base, add, floor, out, rows, out_stride, out_step, valid):
-        """Write the first ``valid`` rows: what was there, or the base, plus the sums, not below the floor."""
+    def store(self, sums, base, add, floor, out, rows, out_stride, valid, wanted):
+        """Write ``wanted`` numbers of ``valid`` rows: what was there, or the base, plus sums; at least the floor."""
+        if self.kind == FOLDED:
+            self.store_rows(sums, base, add, floor, out, rows, out_stride, valid, None)
+            return
+        build = self.ir
+        narrow = build.icmp_signed("<", wanted, self.number(self.vectors * self.lanes))
+        with build.if_else(narrow) as (masked, whole):
+            with masked:
+                lanes = ir.VectorType(self.int64, self.lanes)
+                masks = []
+                for j in range(self.vectors):
+                    numbers = ir.Constant(lanes, list(range(j * self.lanes, (j + 1) * self.lanes)))
+                    masks.append(build.icmp_signed("<", numbers, self.splat(wanted)))
+                self.store_rows(sums, base, add, floor, out, rows, out_stride, valid, masks)
+            with whole:
+                self.store_rows(sums, base, add, floor, out, rows, out_stride, valid, None)
+
+    def store_rows(self, sums, base, add, floor, out, rows, out_stride, valid, masks):
+        """The rows of `store`; numbers under a zero of the masks are neither read nor written."""
         build = self.ir
         folded = self.kind == FOLDED
         low = floor if folded else self.splat(floor)
         for i, row in enumerate(sums):
             with build.if_then(build.icmp_signed("<", self.number(i), valid)):
-                place = build.mul(self.second(rows, self.number(i)), out_stride)
-                target = self.at(out, build.add(place, build.mul(out_step, self.number(i))))
+                target = self.at(out, build.mul(self.second(rows, self.number(i)), out_stride))
                 before = build.select(add, target, base)
                 for j, value in enumerate(row):
-                    shift = self.number(j * self.lanes)
-                    place = self.at(before, shift)
-                    if folded:
-                        total = build.fadd(self.fold(value), build.load(place))
-                    else:
-                        total = build.fadd(value, self.load_vector(place))
+                    mask = masks and masks[j]
+                    place, target_place = (
+                        self.at(pointer, self.number(j * self.lanes)) for pointer in (before, target)
+                    )
+                    old = build.load(place) if folded else self.load_vector(place, mask)
+                    total = build.fadd(self.fold(value) if folded else value, old)
                     total = build.select(build.fcmp_ordered("<", total, low), low, total)
                     if folded:
-                        build.store(total, target)
+                        build.store(total, target_place)
                     else:
-                        self.store_vector(total, self.at(target, shift))
+                        self.store_vector(total, target_place, mask)
 
     def fold(self, vector):
         """The sum of a vector's lanes, halves first."""
@@ -185,7 +221,7 @@ class _Builder:
 @intrinsic
 def _multiply_vectors(
     typing_context, kind, height, source, at, rows, row, steps, step, count, weights, weights_at, stride,
-    base, base_at, add, floor, out, out_at, out_stride, out_step, valid,
+    base, base_at, add, floor, out, out_at, out_stride, valid, wanted,
 ):  # fmt: skip
     """`_multiply_naive` in registers, for a height of ``ROWS`` or ``FEW_ROWS``: all are read, however few are valid."""
     index = types.intp
@@ -200,7 +236,7 @@ def _multiply_vectors(
             for one, value in zip(signature.args, arguments, strict=True)
         ]
         (kind, height, source, at, rows, row, steps, step, count, weights, weights_at, stride,
-         base, base_at, add, floor, out, out_at, out_stride, out_step, valid) = values  # fmt: skip
+         base, base_at, add, floor, out, out_at, out_stride, valid, wanted) = values  # fmt: skip
         add = builder.icmp_signed("!=", add, ir.Constant(add.type, 0))
         one = ir.Constant(row.type, 1)
         firsts = (at, builder.shl(row, one), builder.shl(step, one), weights_at, base_at, out_at)
@@ -218,7 +254,7 @@ def _multiply_vectors(
                 builder.position_at_end(block)
                 maker = _Builder(builder, which, rows_of_tile, signature.args[2].dtype.bitwidth)
                 sums = maker.sums(source, rows, steps, count, weights, stride)
-                maker.store(sums, base, add, floor, out, rows, out_stride, out_step, valid)
+                maker.store(sums, base, add, floor, out, rows, out_stride, valid, wanted)
                 builder.branch(end)
         builder.position_at_end(end)
         return context.get_dummy_value()

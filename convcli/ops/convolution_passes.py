@@ -214,7 +214,7 @@ def _volume_kernel(weight: Array) -> Array:
 
 
 def _workspaces(plan: Plan, workers: int, dtype: np.dtype[Any]) -> tuple[Array, Array]:
-    return np.empty((workers, plan.workspace), dtype), np.empty((workers, 3, 2 * plan.pairs), np.int64)
+    return np.empty((workers, plan.workspace), dtype), np.empty((workers, 2, 2, 2 * plan.pairs), np.int64)
 
 
 def _numbers(dtype: np.dtype[Any], *, relu: bool) -> Any:

@@ -144,9 +144,8 @@ def plan_pass(
 
     def best(copies: bool, threads: int) -> tuple[float, tuple[int, int, int, int]]:
         boxes = _boxes((images, *(axis.outputs for axis in axes)))
-        return min(
-            (_cost(axes, box, images, channels, work, steps, copies, threads, dtype.itemsize), box) for box in boxes
-        )
+        numbers = images, channels, work, steps, copies, threads, dtype.itemsize, gradient
+        return min((_cost(axes, box, *numbers), box) for box in boxes)
 
     # What is computed must not depend on the threads, not even what becomes of an infinite weight beside zeros.
     alone = {copies: best(copies, 1)[0] for copies in {must_copy, must_copy or overlaps}}
@@ -154,7 +153,7 @@ def plan_pass(
     box = best(copies, workers or 8)[1]
     pixels = prod(box)
     boxes = prod(-(-n // b) for n, b in zip((images, *(axis.outputs for axis in axes)), box, strict=True))
-    room = (pixels if gradient else ROWS) * 2 * lanes
+    room = pixels * 2 * lanes if gradient else 0
     slab = max(_SLAB_BYTES // (2 * lanes * dtype.itemsize), 1)
     table = [
         (axis.outputs, b, axis.start, axis.step, len(axis.taps), axis.tap_step, axis.size,
@@ -188,33 +187,48 @@ def _boxes(counts: Sequence[int]) -> Iterator[tuple[int, int, int, int]]:
 
 def _cost(
     axes: Sequence[PassAxis], box: tuple[int, int, int, int], images: int, channels: int, vectors: int, steps: int,
-    copies: bool, workers: int, itemsize: int,
+    copies: bool, workers: int, itemsize: int, gradient: bool,
 ) -> float:  # fmt: skip
     """Cycles of the busiest thread, roughly."""
     from convcli.loops.product import ROWS
 
-    counts = (images, *(axis.outputs for axis in axes))
-    boxes = prod(-(-n // b) for n, b in zip(counts, box, strict=True))
     taps = prod(len(axis.taps) for axis in axes)
-    runs = [[(b, len(axis.taps))] if copies else _runs(axis, b) for axis, b in zip(axes, box[1:], strict=True)]
-    if prod(len(run) for run in runs) > _ZONES:
-        return inf
+    places = [_places(axis, b, copies) for axis, b in zip(axes, box[1:], strict=True)]
     cycles = 0.0
-    for zone in product(*runs):
-        tiles = -(-box[0] * prod(pixels for pixels, _ in zone) // ROWS)
-        share = prod(seen for _, seen in zone) / taps
-        cycles += tiles * vectors * (ROWS * steps * share + 40) + 3 * steps * share + 200
+    for place in product(*places):
+        if prod(len(runs) for _, runs in place) > _ZONES:
+            return inf
+        each = 0.0
+        for zone in product(*(runs for _, runs in place)):
+            pixels = box[0] * prod(outputs for outputs, _ in zone)
+            weights = steps * prod(seen for _, seen in zone) // taps
+            rows, length = (weights, pixels) if gradient else (pixels, weights)
+            each += -(-rows // ROWS) * vectors * (ROWS * length + 40) + 200
+            each += (8 * pixels + 4 * weights) * (weights < steps)  # the largest zone's tables are kept
+        cycles += each * prod(often for often, _ in place)
     read = _positions(axes, box) * channels * itemsize
+    boxes = prod(-(-n // b) for n, b in zip((images, *(axis.outputs for axis in axes)), box, strict=True))
     # Copying moves 16 bytes a cycle; input that does not stay in the cache is fetched again for each unit.
-    cycles += read / 16 * (copies + vectors * (read > _BOX_BYTES))
-    return cycles * -(-boxes // workers)
+    cycles *= -(-images // box[0])
+    cycles += boxes * read / 16 * (copies + vectors * (read > _BOX_BYTES))
+    return cycles * -(-boxes // workers) / boxes
 
 
-def _runs(axis: PassAxis, box: int) -> list[tuple[int, int]]:
-    """How many positions of the first box see how many taps inside the input, run by run."""
+def _places(axis: PassAxis, box: int, copies: bool) -> list[tuple[int, list[tuple[int, int]]]]:
+    """How many boxes along an axis see what: the first, those between, the last."""
+    boxes = -(-axis.outputs // box)
+    if copies or not axis.overlaps:
+        return [(boxes, [(box, len(axis.taps))])]
+    middle = [(boxes - 2, _runs(axis, box, box))] if boxes > 2 else []
+    last = [(1, _runs(axis, axis.outputs - box, box))] if boxes > 1 else []
+    return [(1, _runs(axis, 0, box)), *middle, *last]
+
+
+def _runs(axis: PassAxis, first: int, box: int) -> list[tuple[int, int]]:
+    """How many positions of a box see how many taps inside the input, run by run."""
     runs: list[tuple[int, int]] = []
     last = (-1, -1)
-    for i in range(box):
+    for i in range(first, first + box):
         place = axis.start + i * axis.step
         low = min(max(-(place // axis.tap_step), 0), len(axis.taps))
         high = max(min((axis.size - 1 - place) // axis.tap_step + 1, len(axis.taps)), low)

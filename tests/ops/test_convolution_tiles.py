@@ -8,11 +8,11 @@ from convcli.loops.product import FEW_ROWS, FOLDED, LANES, ONE, ROWS, TWO, lanes
 
 
 @loop(parallel=False)
-def run_tile(kind, height, source, rows, steps, count, weights, stride, base, add, floor, out, out_step, valid):
+def run_tile(kind, height, source, rows, steps, count, weights, stride, base, add, floor, out, valid, wanted):
     """A loop around one tile; arguments are already checked."""
     multiply(
         kind, height, source, 3, rows, 1, steps, 2, count, weights, 5, stride, base, 1, add, floor,
-        out, 7, 2, out_step, valid,
+        out, 7, 2, valid, wanted,
     )  # fmt: skip
 
 
@@ -23,22 +23,24 @@ def run_tile(kind, height, source, rows, steps, count, weights, stride, base, ad
     ("height", "valid"), [(ROWS, 1), (ROWS, ROWS - 1), (ROWS, ROWS), (FEW_ROWS, 2), (FEW_ROWS, FEW_ROWS)]
 )
 @pytest.mark.parametrize("add", [False, True])
-def test_tile_equals_its_twin(kind, dtype, count, height, valid, add):
+@pytest.mark.parametrize("missing", [0, 1, 3])
+def test_tile_equals_its_twin(kind, dtype, count, height, valid, add, missing):
     rng = np.random.default_rng(kind)
     lanes = lanes_of(dtype)
     width = lanes * (2 if kind == TWO else 1)
+    wanted = 1 if kind == FOLDED else width - missing
     source, weights = rng.standard_normal((2, 2000)).astype(dtype)
     rows, steps = rng.integers(0, 200, (ROWS + 1, 2)), rng.integers(0, 200, (count + 2, 2))
     rows[:, 1] = rng.permutation(ROWS + 1) * width
     base = rng.standard_normal(1 + width).astype(dtype)
-    start = rng.standard_normal(7 + (ROWS + 2) * 2 * width + ROWS * 5).astype(dtype)
+    start = rng.standard_normal(7 + (ROWS + 2) * 2 * width).astype(dtype)
     got, expected = start.copy(), start.copy()
     arguments = (kind, height, source, rows.ravel(), steps.ravel(), count, weights, 3, base, add, dtype(-0.5))
-    run_tile(*arguments, got, 5, valid)
+    run_tile(*arguments, got, valid, wanted)
     multiply_twin(
         kind, height, source, 3, rows.ravel(), 1, steps.ravel(), 2, count, weights, 5, 3, base, 1, add, dtype(-0.5),
-        expected, 7, 2, 5, valid,
+        expected, 7, 2, valid, wanted,
     )  # fmt: skip
     tolerance = 1e-5 if dtype == np.float32 else 1e-13
     np.testing.assert_allclose(got, expected, rtol=tolerance, atol=tolerance)
-    assert (got != start).sum() <= valid * (1 if kind == FOLDED else width)
+    assert (got != start).sum() <= valid * wanted
