@@ -5,9 +5,11 @@ from typing import Any
 import click
 
 from convcli.cli import options, volume_steps
-from convcli.cli.files import run
+from convcli.cli.files import carry_out, run
+from convcli.cli.signals import axes_of
 from convcli.images import Image
-from convcli.jobs.batch import Produced
+from convcli.jobs.axes import AXES
+from convcli.jobs.batch import Produced, find_inputs
 from convcli.jobs.pixels import ALPHA, DEPTHS
 from convcli.jobs.pool import PoolPlan, plan_pool, pool_image
 from convcli.ops.pooling_runs import MODES
@@ -44,11 +46,16 @@ _PLAN_WORDS = ("mode", "stride", "padding", "dilation", "ceil_mode", "count_incl
 @click.option(
     "--depth", type=click.Choice(DEPTHS), default="same", show_default=True, help="Bits per channel of the output."
 )
-@volume_steps.axes
+@click.option("--axes", type=click.Choice(AXES), help="yx for pictures, zyx for volumes, x for signals; see below.")
 @volume_steps.stack
 @options.rest_of_files
 def command(
-    inputs: tuple[str, ...], size: tuple[int, ...] | None, everything: bool, axes: str, stack: bool, **settings: Any
+    inputs: tuple[str, ...],
+    size: tuple[int, ...] | None,
+    everything: bool,
+    axes: str | None,
+    stack: bool,
+    **settings: Any,
 ) -> int:
     """Pool images: the largest, the mean, or another number of each window.
 
@@ -62,6 +69,7 @@ def command(
       convcli pool photo.jpg --size 3 --stride 1 --padding same --mode median
       convcli pool shots/*.jpg --size 2x4 --mode min -o pooled/
       convcli pool photo.jpg --global --mode average -o colour.png
+      convcli pool prices.csv --size 7 --mode average
 
     \b
     --mode:
@@ -77,14 +85,18 @@ def command(
     the end are left out, unless --ceil.
 
     --axes zyx is for volumes: a TIFF of several pages, .npy, the frames of a GIF or WebP, or pictures with --stack;
-    sizes are then one number, or three as in 2x4x4. They are written as .tiff or .npy, piece by piece.
+    sizes are then one number, or three as in 2x4x4. They are written as .tiff or .npy, piece by piece. Signals, .wav,
+    .csv and a .npy of one axis, need no --axes: they keep their format, and their sample rate is divided by the stride.
     """
+    axes = axes or axes_of(inputs)
     if everything == (size is not None):
         got = "both --size and --global" if everything else "neither --size nor --global"
         raise options.WrongUsage(f"got {got}, expected one of them")
     words = {word: settings.pop(word) for word in _PLAN_WORDS}
     volume_steps.check_stack(stack, axes)
     plan: PoolPlan = options.usage(lambda: plan_pool("global" if everything else size or 1, axes=axes, **words))
+    if axes == "x":
+        return _pool_signals(inputs, plan, settings)
     if axes == "zyx":
         from convcli.jobs.volume_steps import VolumePool
 
@@ -96,3 +108,17 @@ def command(
         return pool_image(image, plan, format)
 
     return run(inputs, operation, plan.name, settings)
+
+
+def _pool_signals(inputs: tuple[str, ...], plan: PoolPlan, settings: dict[str, Any]) -> int:
+    from convcli.images.signals import SIGNAL_SUFFIXES
+    from convcli.jobs.signal_pool import pool_signals
+
+    if settings["format"] is not None:
+        raise options.WrongUsage(
+            f"format: got {settings['format']} for a signal, which keeps its own; leave --format out"
+        )
+    found: list[str] = options.usage(lambda: find_inputs(inputs, SIGNAL_SUFFIXES))
+    return carry_out(
+        found, plan.name, settings, lambda tasks, files, prepare: pool_signals(tasks, plan, files, prepare=prepare)
+    )

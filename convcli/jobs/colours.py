@@ -50,9 +50,10 @@ class Colours:
 
 
 def check_policies(alpha: str, depth: str, axes: str = "yx") -> None:
-    """Raise `ConvcliError` for words that are no policies, or none for volumes."""
-    alphas = ALPHA if axes == "yx" else ("premultiply", "drop")
-    for name, word, known in (("alpha", alpha, alphas), ("depth", depth, DEPTHS)):
+    """Raise `ConvcliError` for words that are no policies, or none for volumes or signals."""
+    alphas = {"yx": ALPHA, "zyx": ("premultiply", "drop"), "x": ("premultiply",)}[axes]
+    depths = ("same",) if axes == "x" else DEPTHS
+    for name, word, known in (("alpha", alpha, alphas), ("depth", depth, depths)):
         if word not in known:
             raise ConvcliError(f"{name}: got {word!r}, expected one of {', '.join(known)}")
 

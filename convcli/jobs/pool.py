@@ -63,7 +63,8 @@ def plan_pool(
     alpha, depth : str
         One of `ALPHA`, `DEPTHS`.
     axes : str
-        ``yx`` for pictures, ``zyx`` for volumes (`convcli.jobs.volume_steps`).
+        ``yx`` for pictures, ``zyx`` for volumes (`convcli.jobs.volume_steps`), ``x`` for signals
+        (`convcli.jobs.signal_pool`).
 
     Raises
     ------
@@ -98,11 +99,11 @@ def pool_image(image: Image, plan: PoolPlan, format: str | None = None) -> Produ
     """
 
     def act(pixels: Array, weight: float) -> Array:
-        return _pooled(pixels, plan)
+        return pooled(pixels, plan)
 
     def cover(alpha: Array) -> Array:
         # Padding is opaque: it darkens colour, not alpha.
-        return _pooled(alpha, replace(plan, count_include_pad=False))
+        return pooled(alpha, replace(plan, count_include_pad=False))
 
     def sample(alpha: Array) -> Array:
         return _sampled(alpha, plan)
@@ -110,7 +111,8 @@ def pool_image(image: Image, plan: PoolPlan, format: str | None = None) -> Produ
     return process(image, Colours(act, cover, sample), plan.name, format, alpha=plan.alpha, depth=plan.depth)
 
 
-def _pooled(pixels: Array, plan: PoolPlan) -> Array:
+def pooled(pixels: Array, plan: PoolPlan) -> Array:
+    """Pixels (H, W, C) as planned, nothing clipped or rounded: (OH, OW, C)."""
     words: dict[str, Any] = {"mode": plan.mode, "p": plan.p, "seed": plan.seed}
     if plan.size == "global":
         return pool2d(pixels, "global", **words)

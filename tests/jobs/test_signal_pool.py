@@ -1,0 +1,89 @@
+"""Pooling of signals: files in, files of the same kind out."""
+
+import json
+import wave
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import convcli as library
+
+
+@pytest.fixture
+def samples(tmp_path, monkeypatch, rng):
+    """A 16-bit stereo WAV of 1000 samples, and its samples."""
+    monkeypatch.chdir(tmp_path)
+    samples = rng.integers(-30000, 30000, (1000, 2)).astype("<i2")
+    with wave.open("voice.wav", "wb") as file:
+        file.setnchannels(2)
+        file.setsampwidth(2)
+        file.setframerate(8000)
+        file.writeframes(samples.tobytes())
+    return samples
+
+
+def read(name):
+    with wave.open(name, "rb") as file:
+        return np.frombuffer(file.readframes(10**6), "<i2").reshape(-1, 2), file.getframerate()
+
+
+@pytest.mark.parametrize("mode", ["max", "average", "median"])
+def test_a_wav(convcli, samples, mode):
+    result = convcli("pool", "voice.wav", "--size", 4, "--mode", mode)
+    assert (result.code, result.out) == (0, f"voice_{mode}-pool.wav\n"), result.err
+    pooled, rate = read(f"voice_{mode}-pool.wav")
+    assert rate == 2000
+    assert np.array_equal(pooled, np.rint(library.pool1d(samples[None], 4, mode=mode)[0]))
+
+
+def test_norms_are_clipped_and_said_so(convcli, samples):
+    result = convcli("pool", "voice.wav", "--size", 4, "--mode", "lp", "--json", "-o", "norm.wav")
+    assert result.code == 0
+    assert "were clipped" in result.err
+    assert json.loads(result.out)["files"][0]["clipped"] > 0.1
+    assert read("norm.wav")[0].max() == 32767
+
+
+def test_a_moving_average_of_a_table(convcli, samples):
+    rows = "\n".join(f"2024-01-{day:02d},{day * day}" for day in range(1, 11))
+    Path("prices.csv").write_text(f"date,price\n{rows}\n")
+    result = convcli("pool", "prices.csv", "--size", 3, "--stride", 1, "--mode", "average", "-o", "mean.csv")
+    assert result.code == 0, result.err
+    lines = Path("mean.csv").read_text().splitlines()
+    assert lines[0] == "date,price"
+    assert [line.split(",")[0] for line in lines[1:]] == [f"2024-01-{day:02d}" for day in range(2, 10)]
+    means = [float(line.split(",")[1]) for line in lines[1:]]
+    assert np.allclose(means, np.convolve(np.arange(1, 11) ** 2, np.ones(3) / 3, "valid"))
+
+
+@pytest.mark.parametrize(
+    "words", [["--padding", "same", "--stride", "2"], ["--padding", "1"], ["--ceil"], ["--global"]]
+)
+def test_an_array_with_other_words(convcli, samples, words):
+    signal = np.linspace(0, 1, 11)
+    np.save("signal.npy", signal)
+    size = [] if words == ["--global"] else ["--size", "3"]
+    result = convcli("pool", "signal.npy", *size, *words, "-o", "out.npy")
+    assert result.code == 0, result.err
+    keywords = {"--padding": {"padding": words[-1]}, "--ceil": {"ceil_mode": True}, "--global": {}}[words[0]]
+    keywords = {"padding": "same", "stride": 2} if "same" in words else keywords
+    keywords = {"padding": 1} if words == ["--padding", "1"] else keywords
+    expected = library.pool1d(signal[None, :, None], 3 if size else "global", **keywords)
+    assert np.array_equal(np.load("out.npy"), expected[0, :, 0])
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["--size", "2x2"], 2, "size: got 2 numbers for a signal"),
+        (["--size", "2", "--alpha", "drop"], 2, "alpha: got 'drop'"),
+        (["--size", "2", "--format", "png"], 2, "format: got png"),
+        (["--size", "1001", "-o", "out.wav"], 1, "size: spans 1001"),
+    ],
+)
+def test_errors(convcli, samples, words, code, message):
+    result = convcli("pool", "voice.wav", *words)
+    assert result.code == code
+    assert message in result.err
+    assert result.err.count("\n") == 1
