@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.errors import ShapeError
+from convcli.ops.arguments import as_stack
 from convcli.ops.correlation import correlate2d
 from convcli.ops.words import read_only
 
@@ -59,9 +60,10 @@ def canny(
            [0, 0, 0, 1, 0, 0],
            [0, 0, 0, 1, 0, 0]])
     """
-    pixels = np.asarray(image)
-    if pixels.ndim != 2:
-        raise ShapeError(f"image: got shape {pixels.shape}, expected (H, W): one channel")
+    stack = as_stack(image, 2, keep_dtype=True)
+    if stack.ndim != 2:
+        raise ShapeError(f"image: got shape {np.shape(image)}, expected (H, W): one channel")
+    pixels = stack.array[0, 0, :, :, 0]
     for name, number in (("sigma", sigma), ("low", low), ("high", high)):
         if not isinstance(number, (int, float, np.integer, np.floating)) or not 0 <= number < np.inf:
             raise ShapeError(f"{name}: got {number!r}, expected a finite number of at least 0")
