@@ -39,10 +39,11 @@ def carry_out(
     files, tasks = usage(lambda: _plan(inputs, name, settings))
     as_json, quiet = settings["as_json"], settings["quiet"]
     request_threads(settings["threads"])
+    announce = (lambda: None) if quiet else say_compiling
     started = time.perf_counter()
     outcomes = []
     with _progress(len(tasks), hidden=quiet or not shows_progress) as advance:
-        for outcome in work(tasks, files, lambda: prepare_loops(settings["threads"], say_compiling)):
+        for outcome in work(tasks, files, lambda: prepare_loops(settings["threads"], announce)):
             outcomes.append(outcome)
             advance(outcome)
             _report(outcome, as_json=as_json, quiet=quiet, several=len(tasks) > 1)
@@ -63,7 +64,14 @@ def _plan(inputs: Sequence[str], name: str, settings: dict[str, Any]) -> tuple[F
         from convcli.images.formats import format_named
 
         format_named(settings["format"])
-    tasks = plan_tasks(find_inputs(inputs), settings["output"], name, overwrite=settings["overwrite"])
+    tasks = plan_tasks(
+        find_inputs(inputs),
+        settings["output"],
+        name,
+        overwrite=settings["overwrite"],
+        format=settings["format"],
+        explicit=inputs,
+    )
     to_stdout = any(task.target == STREAM for task in tasks)
     if to_stdout and settings["as_json"]:
         raise WrongUsage("got both --json and a picture on standard output, expected one of them")
@@ -74,7 +82,7 @@ def _plan(inputs: Sequence[str], name: str, settings: dict[str, Any]) -> tuple[F
         quality=settings["quality"],
         max_pixels=settings["max_pixels"] or MAX_PIXELS,
         format=settings["format"],
-        stdin=sys.stdin.buffer if any(task.source == STREAM for task in tasks) else None,
+        stdin=getattr(sys.stdin, "buffer", None) if any(task.source == STREAM for task in tasks) else None,
         stdout=binary_stdout() if to_stdout else None,
     )
     return files, tasks

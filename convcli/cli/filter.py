@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from convcli.cli import options
+from convcli.cli import options, volume_steps
 from convcli.cli.files import run
 from convcli.cli.signals import axes_of, run_signals
 from convcli.images import Image
@@ -119,19 +119,23 @@ def command(inputs: tuple[str, ...], kernels: tuple[str, ...], axes: str | None,
     index and the like are kept.
 
     Float pixels mean 0 black, 1 white. The anchor of a kernel of even size is the last tap before its middle. Kernels
-    that sum to zero act on colour and keep alpha.
+    with negative weights act on colour and keep alpha; the others are means of what can be seen, and blur alpha too.
+    In a chain the stride is the last kernel's; padding, border and dilation are each kernel's.
     """
     axes = axes or axes_of(inputs)
-    if stack and axes != "zyx":
-        raise options.WrongUsage("got --stack without --axes zyx, expected both: a stack is filtered as a volume")
+    volume_steps.check_stack(stack, axes)
     words = {word: settings.pop(word) for word in _PLAN_WORDS}
     plan: FilterPlan = options.usage(lambda: plan_filter(kernels, axes=axes, **words))
     if axes == "zyx":
-        from convcli.cli.volumes import run_volumes
+        from convcli.jobs.volume import VolumeFilter
 
-        return run_volumes(inputs, plan, settings, stack=stack)
+        return volume_steps.run_volumes(
+            inputs, lambda volume, format: VolumeFilter(volume, plan, format), plan.name, settings, stack=stack
+        )
     if axes == "x":
-        return run_signals(inputs, plan, settings)
+        from convcli.jobs.signal import filter_signal
+
+        return run_signals(inputs, lambda signal: filter_signal(signal, plan), plan.name, settings)
 
     def operation(image: Image, format: str | None) -> Produced:
         filtered = filter_image(image, plan, format)

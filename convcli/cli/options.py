@@ -102,14 +102,16 @@ class MatrixCommand(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Join ``-k`` and a matrix that begins with a minus; put other such matrices behind ``--``."""
+        options = [each for each in self.params if isinstance(each, click.Option) and not each.is_flag]
+        valued = {name for option in options for name in option.opts}
         joined: list[str] = []
         loose: list[str] = []
         for word in args:
             if not re.match(r"-\s*[0-9.]", word) or "--" in joined:
                 joined.append(word)
-            elif joined and joined[-1] in ("-k", "--kernel"):
-                joined[-1:] = [f"--kernel={word}"]
-            elif joined and joined[-1].startswith("--"):
+            elif joined and joined[-1] in valued and not joined[-1].startswith("--"):
+                joined[-1:] = [joined[-1] + word]
+            elif joined and joined[-1] in valued and joined[-1].startswith("--"):
                 joined[-1:] = [f"{joined[-1]}={word}"]
             else:
                 loose.append(word)
@@ -162,6 +164,8 @@ def say_compiling() -> None:
 
 def binary_stdout() -> Any:
     """Standard output for a picture; refused on a terminal."""
+    if sys.stdout is None:
+        raise WrongUsage("standard output: is closed, expected a pipe or a file")
     if sys.stdout.isatty():
         raise WrongUsage("standard output: is a terminal, expected a pipe or a file (… -o - > picture.png)")
     return sys.stdout.buffer

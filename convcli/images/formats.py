@@ -127,6 +127,11 @@ def format_named(name: str) -> str:
     raise ImageError(f"format: got {name!r}, expected one of {known}")
 
 
+def suffixes_of(name: str) -> tuple[str, ...]:
+    """The suffixes of a format by its name as people type it, the usual one first; raises `ImageError` if unknown."""
+    return BY_NAME[format_named(name)].suffixes
+
+
 def holds(format: str, dtype: npt.DTypeLike, channels: int, has_alpha: bool) -> str | None:
     """Say why a format cannot hold such pixels, or None if it can.
 

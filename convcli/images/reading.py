@@ -104,9 +104,9 @@ def _load(source: str | Path | BinaryIO, name: str) -> bytes:
         if not isinstance(source, str | Path):
             return source.read()
         with Path(source).open("rb") as stream:
-            recognised(stream.read(HEAD), name)  # before a film of many gigabytes is read into memory
-            stream.seek(0)
-            return stream.read()
+            head = stream.read(HEAD)
+            recognised(head, name)  # before a film of many gigabytes is read into memory
+            return head + stream.read()  # no seeking: a pipe may be named like a file
 
 
 @contextlib.contextmanager

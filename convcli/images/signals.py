@@ -185,4 +185,3 @@ def write_signal(
     else:
         target.write(data)
         target.flush()
-

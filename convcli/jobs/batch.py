@@ -5,6 +5,7 @@ file does not stop the rest.
 """
 
 import glob
+import os
 import string
 import time
 from collections import deque
@@ -17,6 +18,7 @@ from typing import Any, BinaryIO
 from convcli.errors import ConvcliError, ImageError
 from convcli.images import MAX_PIXELS, READABLE_SUFFIXES, Image, format_of, read, write
 from convcli.images.atomic import check_target
+from convcli.images.formats import format_named, suffixes_of
 
 STREAM = "-"
 _FIELDS = ("stem", "kernel", "ext", "index")
@@ -88,6 +90,8 @@ def find_inputs(inputs: Sequence[str], suffixes: Sequence[str] = READABLE_SUFFIX
     """
     found: list[str] = []
     for name in inputs:
+        if not name:
+            raise ConvcliError("input: got an empty name, expected a file, a pattern or a folder")
         path = Path(name)
         if name == STREAM or path.is_file():
             found.append(name)
@@ -104,23 +108,47 @@ def find_inputs(inputs: Sequence[str], suffixes: Sequence[str] = READABLE_SUFFIX
             found += [each for each in matches if Path(each).is_file()]
         else:
             found.append(name)
-    return list(dict.fromkeys(found))
+    first: dict[str, str] = {}
+    for name in found:
+        first.setdefault(name if name == STREAM else str(_real(name)), name)
+    return list(first.values())
 
 
-def plan_tasks(sources: Sequence[str], output: str | None, name: str, *, overwrite: bool = False) -> list[Task]:
+def plan_tasks(
+    sources: Sequence[str],
+    output: str | None,
+    name: str,
+    *,
+    overwrite: bool = False,
+    format: str | None = None,
+    explicit: Sequence[str] | None = None,
+) -> list[Task]:
     """Pair each source with its target.
 
     Without ``output`` a picture goes to ``{stem}_{kernel}{ext}`` beside it; ``output`` is a file for one source, a
     folder, or a template with the fields ``{stem} {kernel} {ext} {index}`` (``ext`` with its dot, ``index`` from 1).
-    ``name`` is what ``{kernel}`` stands for.
+    ``name`` is what ``{kernel}`` stands for; ``format`` decides ``ext`` if it is given. Sources that are not among the
+    ``explicit`` ones, found in a folder for instance, are left out if they are another source's target: results of an
+    earlier run.
 
-    Raises `ConvcliError` when two sources would get one target, or a target is a source.
+    Raises `ConvcliError` when two sources would get one target, a target is a source, or a target's suffix belongs to
+    another format than ``format``.
     """
+    if output == "":
+        raise ConvcliError("output: got an empty name, expected a file, a folder, a template or -")
     if STREAM in sources and len(sources) > 1:
         raise ConvcliError(f"standard input: got {len(sources) - 1} further inputs, expected it alone")
     if output == STREAM and len(sources) > 1:
         raise ConvcliError(f"standard output: got {len(sources)} inputs, expected one; name a folder with -o")
-    targets = [_target(source, output, name, index, len(sources)) for index, source in enumerate(sources, 1)]
+    if explicit is not None:
+        made = {_real(_target(source, output, name, 1, len(sources), format)) for source in sources}
+        sources = [source for source in sources if source in explicit or _real(source) not in made]
+    targets = [_target(source, output, name, index, len(sources), format) for index, source in enumerate(sources, 1)]
+    for target in targets:
+        if format is not None and target != STREAM and Path(target).suffix.lower() not in suffixes_of(format):
+            raise ConvcliError(
+                f"output: got {target} and format {format}, expected a name in {suffixes_of(format)[0]} or no --format"
+            )
     taken: dict[Path, str] = {}
     real_sources = {_real(source): source for source in sources if source != STREAM}
     for source, target in zip(sources, targets, strict=True):
@@ -145,18 +173,20 @@ def _ends_in(path: Path, suffixes: Sequence[str]) -> bool:
 
 
 def _real(name: str) -> Path:
-    return Path(name).resolve()
+    return Path(os.path.realpath(name))  # unlike Path.resolve, at peace with links that go round
 
 
-def _target(source: str, output: str | None, name: str, index: int, count: int) -> str:
+def _target(source: str, output: str | None, name: str, index: int, count: int, format: str | None) -> str:
     if output == STREAM or (source == STREAM and output is None):
         return STREAM
     stem, ext = ("stdin", "") if source == STREAM else (Path(source).stem, Path(source).suffix)
+    ext = ext if format is None else suffixes_of(format)[0]
     if output is None:
         return str(Path(source).with_name(f"{stem}_{name}{ext}"))
-    fields = [field for _, field, _, _ in _template_parts(output) if field is not None]
-    if fields:
-        return output.format(stem=stem, kernel=name, ext=ext, index=index)
+    has_fields = any(field is not None for _, field, _, _ in _template_parts(output))
+    output = output.format(stem=stem, kernel=name, ext=ext, index=index)
+    if has_fields:
+        return output
     if _names_folder(output):
         return str(Path(output) / f"{stem}_{name}{ext}")
     if count == 1:
@@ -266,14 +296,12 @@ def _operate(
         if image is None:
             return Outcome(task, "skipped")
         produced = operation(image, _format(task, image, files))
-    except (ConvcliError, OSError, MemoryError) as error:
+    except Exception as error:
         return failed(task, error)
     return writers.submit(_write, task, produced, files, time.perf_counter() - started)
 
 
 def _format(task: Task, image: Image, files: Files) -> str | None:
-    from convcli.images.formats import format_named
-
     if files.format is not None:
         return format_named(files.format)
     return image.metadata.format if task.target == STREAM else format_of(task.target)
@@ -293,16 +321,25 @@ def _write(task: Task, produced: Produced, files: Files, seconds: float) -> Outc
             quality=files.quality,
             compression=files.compression,
         )
-    except (ConvcliError, OSError, MemoryError) as error:
+    except Exception as error:
         return failed(task, error)
     pixels = produced.image.pixels
     details = {**produced.details, "seconds": round(seconds, 6)}
     return Outcome(task, "done", "", produced.warnings, pixels.shape, pixels.dtype.name, details)
 
 
-def failed(task: Task, error: BaseException) -> Outcome:
-    """The outcome of a task that raised an error: one line that names the file."""
+def failed(task: Task, error: Exception) -> Outcome:
+    """The outcome of a task that raised an error: one line that names the file.
+
+    An error nobody foresaw says so; with CONVCLI_DEBUG=1 it is raised.
+    """
     message = " ".join(str(error).split()) or type(error).__name__
+    if isinstance(error, OSError) and error.strerror:
+        message = error.strerror
+    elif not isinstance(error, ConvcliError | OSError | MemoryError):
+        if os.environ.get("CONVCLI_DEBUG") == "1":
+            raise error
+        message = f"internal error ({type(error).__name__}: {message}); CONVCLI_DEBUG=1 shows where"
     name = "standard input" if task.source == STREAM else task.source
     if not any(known in message for known in (task.source, task.target) if known != STREAM):
         message = f"{name}: {message}"

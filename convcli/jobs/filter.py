@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from convcli.errors import ConvcliError, KernelError
-from convcli.geometry import PaddingSpec, Window, effective_kernel_size
+from convcli.geometry import PaddingSpec, Window
 from convcli.images import Image
 from convcli.jobs.axes import AXES, check_words, counts_for, kernel_for, padding_for
 from convcli.jobs.pixels import (
@@ -24,10 +24,9 @@ from convcli.jobs.pixels import (
     choose_colour,
     finish,
     output_policy,
-    premultiplied,
     split_alpha,
-    unpremultiplied,
 )
+from convcli.jobs.transparency import at_anchors, filter_visible
 from convcli.kernels import Kernel, flipped, normalized, parse_kernel
 from convcli.ops.arguments import Array
 from convcli.ops.borders import resolve_border
@@ -148,6 +147,8 @@ def plan_filter(
     for name, number in (("scale", scale), ("bias", bias), ("border_value", border_value)):
         if not np.isfinite(number):
             raise ConvcliError(f"{name}: got {number}, expected a finite number")
+    if channels != "each" and alpha == "independent":
+        raise ConvcliError(f"alpha: got independent with channels {channels}, expected premultiply, keep or drop")
     if not specs:
         raise KernelError("kernel: got none, expected at least one; convcli kernel list shows the library")
     kernels = [parse_kernel(spec) if isinstance(spec, str) else spec for spec in specs]
@@ -176,6 +177,7 @@ def plan_filter(
     )
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def filter_image(image: Image, plan: FilterPlan, format: str | None = None) -> Filtered:
     """Filter one picture as planned; ``format`` is the one it will be written in, which limits its depth.
 
@@ -202,7 +204,8 @@ def filter_image(image: Image, plan: FilterPlan, format: str | None = None) -> F
 
 def _filter_opaque(colour: Array, plan: FilterPlan, policy: OutputPolicy) -> tuple[Array, int]:
     """Colour (H, W, C) without alpha to pixels (OH, OW, C), and how many numbers were clipped."""
-    prepared = choose_colour(colour, plan.channels, policy.white_in)
+    source = to_linear(colour, policy.white_in, policy.working) if plan.linear else colour
+    prepared = choose_colour(source, plan.channels, linear=plan.linear)
     if _goes_straight(plan, policy, prepared):
         kernel = plan.kernels[0]
         result, clipped = correlate_stack(
@@ -215,10 +218,7 @@ def _filter_opaque(colour: Array, plan: FilterPlan, policy: OutputPolicy) -> tup
             bias=plan.bias + policy.offset,
         )
         return result[0, 0], clipped
-    source = prepared
-    if plan.linear:
-        source = to_linear(prepared, policy.white_in, policy.working)
-    return _finished(_chain(source, plan.kernels, plan, policy.working), plan, policy)
+    return _finished(_chain(prepared, plan.kernels, plan, policy.working), plan, policy)
 
 
 def _goes_straight(plan: FilterPlan, policy: OutputPolicy, prepared: Array) -> bool:
@@ -234,32 +234,31 @@ def _goes_straight(plan: FilterPlan, policy: OutputPolicy, prepared: Array) -> b
 
 
 def _filter_weighted(colour: Array, alpha: Array, plan: FilterPlan, policy: OutputPolicy) -> tuple[Array, int]:
-    """Colour weighted by alpha, so that what cannot be seen has no say; see `unpremultiplied`."""
-    source = to_linear(colour, policy.white_in, policy.working) if plan.linear else colour
-    prepared = choose_colour(source, plan.channels, policy.white_in)
-    weighted = premultiplied(prepared, alpha, policy.working)
-    # Beyond a constant border lies an opaque colour: weighted by alpha it is that colour times white.
-    border = replace(plan.border, value=plan.border.value * policy.white_in)
-    response = _chain(weighted, plan.kernels, replace(plan, border=border), policy.working)
-    if plan.zero_sum:
-        coverage = _sampled(alpha, plan).astype(policy.working)
-    else:
-        opaque = replace(plan, border=replace(plan.border, value=policy.white_in))
-        kernels = tuple(normalized(kernel, "sum") for kernel in plan.kernels)
-        coverage = _chain(alpha.astype(policy.working), kernels, opaque, policy.working)
-    if not plan.is_angle:
-        response = unpremultiplied(response, coverage, policy.white_in)
-    pixels, clipped = _finished(response, plan, policy)
-    return _with_alpha(pixels, coverage, policy), clipped
+    """Colour weighted by alpha, so that what cannot be seen has no say: see `convcli.jobs.transparency`."""
+    # Products of 16-bit colour and alpha have 32 bits: more than a float32 holds.
+    working = np.float64 if colour.dtype == np.uint16 else policy.working
+    source = to_linear(colour, policy.white_in, working) if plan.linear else colour
+    prepared = choose_colour(source, plan.channels, linear=plan.linear).astype(working)
+
+    def windows_of(array: Array, index: int) -> tuple[Window, ...]:
+        return _windows(array, plan.kernels[index], plan, _stride(plan, index))
+
+    filtered = filter_visible(prepared, alpha.astype(working), plan.kernels, windows_of, plan.border, policy.white_in)
+    pixels, clipped = _finished(filtered[0], plan, policy)
+    return _with_alpha(pixels, filtered[1], policy), clipped
 
 
 def _chain(source: Array, kernels: Sequence[Kernel], plan: FilterPlan, dtype: Any) -> Array:
     """(H, W, C) through the kernels one after the other, in floats; the stride is the last one's."""
     for index, kernel in enumerate(kernels):
-        stride = plan.stride if index == len(kernels) - 1 else (1, 1)
-        windows = _windows(source, kernel, plan, stride)
+        windows = _windows(source, kernel, plan, _stride(plan, index))
         source = respond(source[None, None], kernel, windows, plan.border, dtype)[0, 0]
     return source
+
+
+def _stride(plan: FilterPlan, index: int) -> tuple[int, ...]:
+    """The stride of one kernel of the chain: the plan's for the last, 1 for the others."""
+    return plan.stride if index == len(plan.kernels) - 1 else (1,) * len(plan.stride)
 
 
 def _windows(source: Array, kernel: Kernel, plan: FilterPlan, stride: tuple[int, ...]) -> tuple[Window, ...]:
@@ -269,15 +268,7 @@ def _windows(source: Array, kernel: Kernel, plan: FilterPlan, stride: tuple[int,
 def _sampled(alpha: Array, plan: FilterPlan) -> Array:
     """Alpha (H, W, 1) at the anchors of the windows: (OH, OW, 1), unfiltered, in its own dtype."""
     for index, kernel in enumerate(plan.kernels):
-        stride = plan.stride if index == len(plan.kernels) - 1 else (1, 1)
-        shape = kernel.planes[0].shape
-        windows = correlation_windows(alpha.shape[:2], shape, stride, plan.padding, plan.dilation)
-        positions = []
-        for window, n in zip(windows, alpha.shape[:2], strict=True):
-            anchor = (effective_kernel_size(window.kernel_size, window.dilation) - 1) // 2
-            place = np.arange(window.output(n)) * window.stride - window.before + anchor
-            positions.append(np.clip(place, 0, n - 1))
-        alpha = alpha[np.ix_(*positions)]
+        alpha = at_anchors(alpha, _windows(alpha, kernel, plan, _stride(plan, index)))
     return alpha
 
 

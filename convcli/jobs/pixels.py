@@ -20,8 +20,9 @@ DEPTHS = ("same", "8", "16", "float")
 WORTH_SAYING = 0.0005
 # Below this much alpha (of white) a colour divided by it would be noise; such pixels are invisible and become black.
 _INVISIBLE = 1e-6
-# Grey as Rec. ITU-R BT.601 weighs encoded red, green and blue.
+# Grey as Rec. ITU-R BT.601 weighs encoded red, green and blue, and as BT.709 weighs light.
 _LUMA = (0.299, 0.587, 0.114)
+_LUMINANCE = (0.2126, 0.7152, 0.0722)
 
 
 def split_alpha(image: Image, policy: str) -> tuple[Array, Array | None]:
@@ -32,7 +33,7 @@ def split_alpha(image: Image, policy: str) -> tuple[Array, Array | None]:
     return colour, None if policy == "drop" else np.ascontiguousarray(image.pixels[..., -1:])
 
 
-def choose_colour(colour: Array, channels: str, white: float) -> Array:
+def choose_colour(colour: Array, channels: str, *, linear: bool = False) -> Array:
     """Colour (H, W, C) as it is, as grey (H, W, 1), or as the sum of its channels (H, W, 1)."""
     if channels == "each" or colour.shape[-1] == 1:
         return colour
@@ -42,14 +43,14 @@ def choose_colour(colour: Array, channels: str, white: float) -> Array:
     if colour.shape[-1] != 3:
         return np.asarray(np.mean(colour, axis=-1, keepdims=True, dtype=working))
     gray = np.zeros((*colour.shape[:2], 1), working)
-    for channel, weight in enumerate(_LUMA):
+    for channel, weight in enumerate(_LUMINANCE if linear else _LUMA):
         gray[..., 0] += colour[..., channel] * working(weight)
     return gray
 
 
-def premultiplied(colour: Array, alpha: Array, dtype: Any) -> Array:
+def premultiplied(colour: Array, alpha: Array, dtype: Any = None) -> Array:
     """Colour (H, W, C) times alpha (H, W, 1): both in pixel units, so that products of integers stay exact."""
-    return np.multiply(colour, alpha, dtype=dtype)
+    return np.asarray(np.multiply(colour, alpha, dtype=dtype))
 
 
 def unpremultiplied(response: Array, coverage: Array, white: float) -> Array:
@@ -102,7 +103,7 @@ class OutputPolicy:
         high = self.white_in * self.gain
         return (
             f"{share:.1%} of the values lay outside 0..{high:g} and were clipped "
-            "(--range minmax shows them all, --range raw writes the numbers)",
+            "(--range minmax shows them all; --range raw writes the numbers, as .tiff or .npy)",
         )
 
 
@@ -114,6 +115,8 @@ def output_policy(
     dtype, warnings = _depth(source, format, "float" if range == "raw" and depth == "same" else depth)
     if range == "raw" and dtype.kind != "f":
         raise ImageError(f"range: got raw with depth {depth}, expected depth float: raw numbers are not pixels")
+    if range == "raw" and format is not None and holds(format, dtype, 3, False):
+        raise ImageError(f"range: got raw for {format}, expected a format that holds any number: write .tiff or .npy")
     if range == "auto":
         open_ended = source.kind == dtype.kind == "f"
         range = "raw" if open_ended and not is_angle else "abs" if zero_sum and not is_angle else "clip"

@@ -14,7 +14,8 @@ from convcli.errors import ConvcliError
 def request_threads(threads: int | None) -> None:
     """Ask for a number of threads before numba is loaded, so that more than the machine's cores are possible too."""
     if threads is not None and "numba" not in sys.modules:
-        most = max(threads, os.cpu_count() or 1, int(os.environ.get("NUMBA_NUM_THREADS", "1")))
+        set_already = os.environ.get("NUMBA_NUM_THREADS", "")
+        most = max(threads, os.cpu_count() or 1, int(set_already) if set_already.isdecimal() else 1)
         os.environ["NUMBA_NUM_THREADS"] = str(most)
 
 
@@ -67,8 +68,10 @@ def warm_cache(on_step: Callable[[str], None]) -> int:
     for dtype in (np.uint8, np.uint16, np.float32):
         on_step(f"filters for {np.dtype(dtype).name}")
         image = Image(np.zeros((24, 24, 3), dtype))
-        for spec in ("sharpen", "sobel", "gaussian:sigma=2", "box:size=15"):
+        for spec in ("sharpen", "sobel", "gaussian:sigma=2", "box:size=15", "sobel-angle", "kirsch"):
             filter_image(image, plan_filter([spec]))
+        for words in ({"linear": True}, {"channels": "gray"}):
+            filter_image(image, plan_filter(["sharpen"], **words))
     return cache_report().files
 
 

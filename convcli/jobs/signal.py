@@ -3,43 +3,30 @@
 Responses are written as they are; only the integers of a WAV are rounded and clipped to what they can hold.
 """
 
-import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 
-from convcli.errors import ConvcliError, ImageError
+from convcli.errors import ConvcliError
 from convcli.geometry import Window
-from convcli.images.signals import Signal, check_signal_target, read_signal, write_signal
-from convcli.jobs.batch import STREAM, Files, Outcome, Task, failed, is_due
+from convcli.images.signals import Signal
 from convcli.jobs.filter import FilterPlan, shaped
-from convcli.jobs.pixels import WORTH_SAYING, choose_colour
+from convcli.jobs.pixels import choose_colour
+from convcli.jobs.signal_batch import SignalResult, fitted
 from convcli.kernels import Kernel
 from convcli.ops.arguments import Array
 from convcli.ops.correlation import correlation_windows
 from convcli.ops.responses import respond
 
 
-@dataclass(frozen=True, eq=False)
-class FilteredSignal:
-    """A signal's new samples (OW, C), the input samples they stand at, and what there is to say about them."""
-
-    samples: Array
-    positions: Array
-    range: str  # clip, abs or raw
-    clipped: float  # share of the numbers that lay outside what the format holds, 0..1
-
-
-def filter_signal(signal: Signal, plan: FilterPlan) -> FilteredSignal:
+def filter_signal(signal: Signal, plan: FilterPlan) -> SignalResult:
     """Filter a signal by a plan made with ``axes="x"``.
 
     Raises `ConvcliError` when no window fits, or when the range asked for is not one of this signal's.
     """
     range, limits = _range(signal, plan)
     source = signal.samples[None]
-    source = choose_colour(source, plan.channels, 1.0)
+    source = choose_colour(source, plan.channels)
     first = 0
     for index, kernel in enumerate(plan.kernels):
         stride = plan.stride if index == len(plan.kernels) - 1 else (1, 1)
@@ -51,13 +38,8 @@ def filter_signal(signal: Signal, plan: FilterPlan) -> FilteredSignal:
     positions = first + np.arange(len(samples)) * plan.stride[1]
     if range == "abs":
         samples = np.abs(samples)
-    outside = 0
-    if limits is not None:
-        samples = np.rint(samples) if signal.limits else samples
-        inside = np.clip(samples, *limits)
-        outside = int((inside != samples).sum())
-        samples = np.nan_to_num(inside, nan=0.0) if signal.limits else inside
-    return FilteredSignal(samples, positions, range, outside / samples.size)
+    samples, clipped = fitted(samples, limits, whole=signal.limits is not None)
+    return SignalResult(samples, positions, plan.stride[1], {"kernel": plan.name, "range": range}, clipped)
 
 
 def _respond(source: Array, kernel: Kernel, windows: tuple[Window, ...], plan: FilterPlan) -> Array:
@@ -89,59 +71,3 @@ def _range(signal: Signal, plan: FilterPlan) -> tuple[str, tuple[float, float] |
     if plan.range == "auto":
         return "raw" if limits is None else "clip", limits
     return plan.range, limits
-
-
-def filter_signals(
-    tasks: Sequence[Task], plan: FilterPlan, files: Files, *, prepare: Callable[[], None] = lambda: None
-) -> Iterator[Outcome]:
-    """Filter one signal after the other, and yield the outcome of each.
-
-    ``prepare`` is called once before loops run. A task that fails yields an outcome that says so.
-    """
-    prepare()
-    for task in tasks:
-        started = time.perf_counter()
-        try:
-            if not is_due(task, files, pictures=False):
-                yield Outcome(task, "skipped")
-                continue
-            outcome = _filter_file(task, plan, files)
-            outcome.details["seconds"] = round(time.perf_counter() - started, 6)
-            yield outcome
-        except (ConvcliError, OSError, MemoryError) as error:
-            yield failed(task, error)
-
-
-def _filter_file(task: Task, plan: FilterPlan, files: Files) -> Outcome:
-    source: Any = files.stdin if task.source == STREAM else task.source
-    target: Any = files.stdout if task.target == STREAM else task.target
-    if source is None or target is None:
-        raise ImageError("standard input or output: is not open")
-    signal = read_signal(source, max_samples=files.max_pixels)
-    if target is not files.stdout:
-        check_signal_target(signal, target)
-    filtered = filter_signal(signal, plan)
-    write_signal(
-        signal,
-        filtered.samples,
-        target,
-        positions=filtered.positions,
-        stride=plan.stride[1],
-        overwrite=files.overwrite,
-        strip=files.strip,
-    )
-    details: dict[str, Any] = {"kernel": plan.name, "range": filtered.range, "clipped": round(filtered.clipped, 6)}
-    if signal.kept:
-        details["kept"] = list(signal.kept)
-    shape = filtered.samples.shape
-    if filtered.clipped >= WORTH_SAYING:
-        limits = signal.limits or (-1, 1)
-        warning = (
-            f"{filtered.clipped:.1%} of the samples lay outside {limits[0]:g}..{limits[1]:g} and were clipped "
-            "(--scale 0.5 leaves room)"
-        )
-    else:
-        warning = ""
-    warnings = (*signal.warnings, warning) if warning else signal.warnings
-    shape = shape if signal.has_channels else shape[:1]
-    return Outcome(task, "done", "", warnings, shape, signal.sample_type, details)

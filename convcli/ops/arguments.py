@@ -38,7 +38,10 @@ def as_stack(image: Any, axes: int, *, keep_dtype: bool = False) -> Stack:
     uint8, uint16, float32 and float64 stay as they are; other integers become float64 (float16 becomes float32) unless
     ``keep_dtype``. Raises `ShapeError` for other dtypes, ranks and empty axes.
     """
-    array = np.asarray(image)
+    try:
+        array = np.asarray(image)
+    except ValueError:
+        raise ShapeError("image: got rows of different lengths, expected a full array") from None
     layouts = _LAYOUTS[axes]
     if array.ndim not in layouts:
         raise ShapeError(f"image: got shape {array.shape}, expected {_words(layouts.values())}")

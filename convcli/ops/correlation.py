@@ -12,6 +12,8 @@ from convcli.ops.borders import resolve_border
 from convcli.ops.plan import plan_correlation
 from convcli.ops.stacks import Border, Store, correlate_stack
 
+_MOST_PADDING = 10_000_000  # cells along an axis; more is a slip, and would fill the memory with padding
+
 Counts = int | Sequence[int]
 
 
@@ -177,6 +179,10 @@ def _correlate(
 ) -> Array:
     stack = as_stack(image, axes)
     weights = as_weights(kernel, axes)
+    if isinstance(padding, np.ndarray):
+        padding = padding.tolist()
+    if not isinstance(value, int | float | np.number) or isinstance(value, bool):
+        raise ShapeError(f"value: got {value!r}, expected a number")
     weights = np.ascontiguousarray(np.flip(weights)) if flip else weights
     sizes = stack.array.shape[4 - axes : 4]
     windows = correlation_windows(sizes, weights.shape, stride, padding, dilation, anchor)
@@ -199,11 +205,16 @@ def correlation_windows(
     if anchor is not None:
         if not (isinstance(padding, str) and padding.lower() == "same"):
             raise ShapeError(f"anchor: got {anchor!r} with padding {padding!r}, expected padding 'same'")
-        anchors = (anchor,) * len(sizes) if is_integer(anchor) else tuple(anchor)  # type: ignore[arg-type]
+        anchors = tuple(anchor) if isinstance(anchor, Sequence) else (anchor,) * len(sizes)
         if len(anchors) != len(sizes):
             raise ShapeError(f"anchor: got {len(anchors)} values, expected one, or one per axis ({len(sizes)})")
         windows = tuple(_anchored(*each) for each in zip(windows, sizes, anchors, strict=True))
     for axis, (window, n) in enumerate(zip(windows, sizes, strict=True)):
+        if window.before + window.after > _MOST_PADDING:
+            raise ShapeError(
+                f"padding: got {window.before} + {window.after} cells along axis {axis}, "
+                f"expected at most {_MOST_PADDING}"
+            )
         if window.output(n) < 1:
             raise ShapeError(
                 f"kernel: spans {window.effective} along axis {axis}, expected at most the image's "

@@ -46,8 +46,9 @@ def _entries(weights: Weights, windows: tuple[Window, ...], rows: int) -> Iterat
     """Planes, rows, columns and weights (T, ROWS) of the entries, one padded row after the other."""
     stride, dilation = windows[1].stride, windows[1].dilation
     depth, height, width = weights.shape
+    used = sorted({i * stride + dilation * tap for i in range(rows) for tap in range(height)})
     for plane in range(depth):
-        for row in range((rows - 1) * stride + dilation * (height - 1) + 1):
+        for row in used:
             values = np.zeros((width, ROWS))
             for i in range(rows):
                 tap, off_grid = divmod(row - i * stride, dilation)

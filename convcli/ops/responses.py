@@ -20,11 +20,17 @@ def respond(stack: Array, kernel: Kernel, windows: tuple[Window, ...], border: B
 
     A compound kernel's planes are combined as `Kernel.combine` says; an angle is in radians.
     """
-    total = _plane(stack, kernel, 0, windows, border, dtype)
+    return combined(kernel, lambda plane: _plane(stack, kernel, plane, windows, border, dtype))
+
+
+def combined(kernel: Kernel, response: Callable[[int], Array]) -> Array:
+    """The responses of a kernel's planes, ``response(plane)``, made one as `Kernel.combine` says."""
+    total = response(0)
     if kernel.combine == "single":
         return total
     from convcli.loops import pointwise
 
+    total = np.ascontiguousarray(total)
     flat = total.reshape(-1)
     if kernel.combine == "magnitude":
         flat *= flat
@@ -34,7 +40,7 @@ def respond(stack: Array, kernel: Kernel, windows: tuple[Window, ...], border: B
         "angle": pointwise.direction,
     }[kernel.combine]
     for plane in range(1, len(kernel.planes)):
-        combine(flat, _plane(stack, kernel, plane, windows, border, dtype).reshape(-1))
+        combine(flat, np.ascontiguousarray(response(plane)).reshape(-1))
     if kernel.combine == "magnitude":
         pointwise.root(flat)
     return total

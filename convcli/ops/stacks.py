@@ -3,7 +3,7 @@
 `convcli.ops.correlation` has the public functions; jobs that write pixels call `correlate_stack` themselves.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -71,6 +71,8 @@ def correlate_stack(
     out_sizes = tuple(
         window.output(len(table) - padding) for window, table, padding in zip(windows, tables, paddings, strict=True)
     )
+    # The step to a second window that does not exist must not decide how many rows are held.
+    windows = tuple(replace(w, stride=1) if n == 1 else w for w, n in zip(windows, out_sizes, strict=True))
     out = np.empty((source.shape[0], *out_sizes, source.shape[4]), store.dtype)
     whole = out.dtype.kind == "u"
     # Who asks for float64 of integer pixels, as the pass along depth may, asks for sums of that precision.
@@ -140,7 +142,8 @@ def _run_programs(
 def _can_run_sums(windows: tuple[Window, ...], border: Border) -> bool:
     dense = all(window.stride == window.dilation == 1 for window in windows)
     flat = windows[0] == Window(1) and border.planes is None
-    return dense and flat and (border.name != "constant" or float(border.value).is_integer())
+    whole = border.name != "constant" or (float(border.value).is_integer() and abs(border.value) < 2**31)
+    return dense and flat and whole
 
 
 def _run_box(

@@ -50,6 +50,41 @@ def test_targets(tmp_path):
     assert targets(["-"], None, "box") == ["-"]
     assert targets(["-"], "out/", "box") == [str(Path("out/stdin_box"))]
     assert targets(["a.png"], "a.png", "box", overwrite=True) == ["a.png"]
+    assert targets(["a.jpg"], None, "box", format="png") == ["a_box.png"]
+    assert targets(["-"], "out/", "box", format="tif") == [str(Path("out/stdin_box.tif"))]
+    assert targets(["a.png"], "a{{b}}.png", "box") == ["a{b}.png"]
+
+
+def test_results_of_an_earlier_run_are_no_inputs_of_a_folder(tmp_path):
+    names = make(tmp_path, "a.png", "b.png", "a_box.png")
+    found = find_inputs([str(tmp_path)])
+    assert targets(found, None, "box", explicit=[str(tmp_path)]) == [
+        str(tmp_path / "a_box.png"),
+        str(tmp_path / "b_box.png"),
+    ]
+    with pytest.raises(ConvcliError, match="is also an input"):
+        plan_tasks(found, None, "box", explicit=names)
+    assert find_inputs([names[0], str(tmp_path / "." / "a.png")]) == [names[0]]
+    with pytest.raises(ConvcliError, match="got an empty name"):
+        find_inputs([""])
+
+
+def test_a_name_that_belies_the_format_is_refused():
+    with pytest.raises(ConvcliError, match="format png, expected a name in"):
+        plan_tasks(["a.png"], "b.jpg", "box", format="png")
+
+
+def test_an_error_nobody_foresaw_fails_one_file_only(tmp_path):
+    names = make(tmp_path, "a.png", "b.png")
+    calls = []
+
+    def operation(image, format):
+        calls.append(image)
+        return Produced(image) if len(calls) > 1 else Produced(image.surprise)
+
+    outcomes = list(run_tasks(plan_tasks(names, str(tmp_path / "out") + "/", "x"), operation, Files()))
+    assert [outcome.status for outcome in outcomes] == ["failed", "done"]
+    assert "internal error (AttributeError" in outcomes[0].error
 
 
 @pytest.mark.parametrize(

@@ -86,6 +86,35 @@ def test_hidden_colour_has_no_say(square):
         assert (result[seen] == expected[seen]).all(), spec
 
 
+def test_a_shape_of_one_colour_has_no_edges_in_its_colour():
+    """Soft alpha over one colour: an edge detector that looks at colour sees nothing, sharpening changes nothing."""
+    pixels = np.full((9, 30, 4), 200, np.uint8)
+    pixels[..., 3] = np.linspace(1, 255, 30)
+    for spec in ("sobel-x", "sobel", "laplacian", "kirsch"):
+        assert (run(picture(pixels, True), spec)[..., :3] == 0).all(), spec
+    assert (run(picture(pixels, True), "sharpen") == pixels).all()
+
+
+def test_an_even_alpha_is_the_plain_response(rng):
+    pixels = rng.integers(0, 256, (14, 15, 4), np.uint8)
+    pixels[..., 3] = 77
+    for spec in ("sharpen", "laplacian", "emboss", "gaussian:sigma=1", "sobel"):
+        result = run(picture(pixels, True), spec)
+        assert (result[..., :3] == run(picture(pixels[..., :3]), spec)).all(), spec
+        assert (result[..., 3] == 77).all(), spec
+
+
+def test_linear_light_is_the_same_on_both_alpha_paths(rng):
+    rgb = rng.integers(0, 256, (30, 31, 3), np.uint8)
+    alpha = np.full(rgb.shape[:2], 255, np.uint8)
+    alpha[0, 0] = 254
+    for channels in ("each", "gray"):
+        words = {"channels": channels, "linear": True}
+        result = run(picture(np.dstack([rgb, alpha]), True), "gaussian:sigma=1.5", **words)
+        expected = run(picture(rgb), "gaussian:sigma=1.5", **words)
+        assert np.abs(result[10:, 10:, :-1].astype(int) - expected[10:, 10:]).max() <= 1
+
+
 def test_alpha_policies(square):
     kept = run(square, "box:size=5", alpha="keep")
     assert (kept[..., 3] == square.pixels[..., 3]).all()
@@ -235,6 +264,7 @@ def test_a_kernel_larger_than_the_picture_and_even_kernels(rng):
         (["sobel-angle", "box"], {}, KernelError, "must be the last kernel"),
         (["box"], {"range": "wide"}, ConvcliError, "range: got 'wide', expected one of auto, clip"),
         (["box"], {"alpha": "some"}, ConvcliError, "alpha: got 'some'"),
+        (["box"], {"alpha": "independent", "channels": "gray"}, ConvcliError, "expected premultiply, keep or drop"),
         (["box"], {"bias": float("nan")}, ConvcliError, "bias: got nan, expected a finite number"),
         (["box"], {"border": "rim"}, ShapeError, "border: got 'rim'"),
     ],
@@ -249,7 +279,7 @@ def test_wrong_plans_are_named(specs, words, error, message):
     [
         (np.float32, "PNG", {}, "PNG holds .* add --depth 8 or 16, or write .tiff or .npy"),
         (np.uint8, "JPEG", {"depth": "16"}, "JPEG holds .* add --depth 8"),
-        (np.uint8, "PNG", {"range": "raw"}, "PNG holds .*"),
+        (np.uint8, "PNG", {"range": "raw"}, "range: got raw for PNG, .* write .tiff or .npy"),
         (np.uint8, "TIFF", {"range": "raw", "depth": "8"}, "range: got raw with depth 8, expected depth float"),
     ],
 )

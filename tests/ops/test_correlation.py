@@ -226,6 +226,11 @@ def test_nan_spreads_under_the_window_only_and_not_under_zero_weights():
     assert not cross[2, 2]
 
 
+def test_a_stride_beyond_the_image_leaves_one_window():
+    image = np.arange(12.0).reshape(3, 4)
+    assert convcli.correlate2d(image, np.ones((2, 2)), stride=10**9).tolist() == [[10]]
+
+
 def test_a_kernel_of_zeros_gives_zeros():
     assert not convcli.correlate2d(np.ones((5, 5)), np.zeros((3, 3))).any()
 
@@ -310,6 +315,9 @@ def test_wrong_arguments_are_named(arguments, error, message):
         ({"dilation": (1, 2, 3)}, "dilation: got 3 values"),
         ({"padding": "some"}, "padding: got 'some', expected valid, same, full"),
         ({"padding": "same", "border": "rim"}, "border: got 'rim', expected reflect"),
+        ({"padding": 10**8}, "padding: got 100000000 \\+ 100000000 cells along axis 0"),
+        ({"value": "3"}, "value: got '3', expected a number"),
+        ({"anchor": 1.0, "padding": "same"}, "anchor: got 1.0, expected an integer"),
         ({"anchor": 1}, "anchor: got 1 with padding 'valid', expected padding 'same'"),
         ({"anchor": 3, "padding": "same"}, "anchor: got 3, expected an integer from 0 to 2"),
     ],
