@@ -27,7 +27,7 @@ from convcli.ops.pooling_axes import adaptive_axes, sliding_axes
 from convcli.ops.pooling_runs import pool_stack
 
 # For the planes of a slab, with those it is made from; what lies between may take a few times as much.
-_SLAB_BYTES = 128 << 20
+_SLAB_BYTES = 64 << 20
 
 
 class _Volume:
@@ -130,13 +130,14 @@ class VolumePad(_Volume):
             np.zeros((1, 1, 1, 1, self.channels), self.dtype), ((1, 0), (0, 0), (0, 0)), "constant", plan.value
         )
         beyond = np.broadcast_to(corner[0, 0], self.shape[1:])
-        for index, source in enumerate(sources):
-            if source < 0:
-                yield beyond
-            else:
-                plane = self.read(np.array([source]))[None]
-                yield pad_stack(plane, ((0, 0), *plan.amounts[1:]), plan.mode, plan.value)[0, 0]
-            progress(index + 1, len(sources))
+        planes_each = max(_SLAB_BYTES // (2 * self.plane_bytes()), 1)
+        for first, end in self.slabs(planes_each, progress):
+            under = sources[first:end]
+            needed = np.unique(under[under >= 0])
+            if needed.size:
+                held = pad_stack(self.read(needed)[None], ((0, 0), *plan.amounts[1:]), plan.mode, plan.value)[0]
+            for source in under:
+                yield beyond if source < 0 else held[np.searchsorted(needed, source)]
 
 
 @dataclass(frozen=True, eq=False)
