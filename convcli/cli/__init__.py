@@ -24,6 +24,7 @@ COMMANDS = {
     "shape": ("shape", "Print what comes out of a layer, or of a chain of layers."),
     "summary": ("summary", "Print the layers of a network: shapes, parameters, multiply-adds, memory."),
     "gradcheck": ("gradcheck", "Prove the gradients of layers, or of a network, by finite differences."),
+    "data": ("data", "Data sets for training: list them, fetch them, say where they lie."),
     "cache": ("cache", "Look after the compiled loops: info, clear, warm."),
     "doctor": ("doctor", "Print versions, threads, cache and processor: what a bug report needs."),
 }

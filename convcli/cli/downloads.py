@@ -1,0 +1,68 @@
+"""What a command shows while data files are fetched, and the options that say where they lie."""
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from convcli.datasets import Entry, Reports
+
+data_dir = click.option(
+    "--data-dir", metavar="DIR", help="Look for data files here first; then in CONVCLI_DATA_DIR, then in the cache."
+)
+offline = click.option("--offline", is_flag=True, help="Never download; if files are missing, say which go where.")
+
+
+@contextlib.contextmanager
+def reporting(*, quiet: bool = False) -> "Iterator[Reports]":
+    """Yield the reports for `datasets.load`: licence and citation on stderr, and a bar if that is a terminal."""
+    from convcli.datasets import Reports
+
+    with contextlib.ExitStack() as stack:
+
+        def begin(entry: "Entry") -> None:
+            click.echo(
+                f"downloading {entry.name}: {entry.download_size / 1e6:.0f} MB from {entry.mirrors[0]}", err=True
+            )
+            click.echo(f"licence: {entry.licence}", err=True)
+            click.echo(f"please cite: {entry.citation}", err=True)
+            if sys.stderr.isatty() and not quiet:
+                advance.append(stack.enter_context(_Bar()))
+
+        # The bar appears with the download: most often the files are here already.
+        advance: list[_Bar] = []
+        yield Reports(
+            begins=begin,
+            advances=lambda name, done, total: advance[0].show(name, done, total) if advance else None,
+            fails=lambda problem: None if quiet else click.echo(f"Warning: {problem}", err=True),
+        )
+
+
+class _Bar:
+    """One bar per file on stderr."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+        self.progress = Progress(*columns, console=Console(stderr=True), transient=True)
+        self.tasks: dict[str, int] = {}
+
+    def __enter__(self) -> "_Bar":
+        self.progress.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.progress.stop()
+
+    def show(self, name: str, done: int, total: int) -> None:
+        """Set the bar of a file to this many bytes."""
+        from rich.progress import TaskID
+
+        if name not in self.tasks:
+            self.tasks[name] = int(self.progress.add_task(name, total=total))
+        self.progress.update(TaskID(self.tasks[name]), completed=done, total=total)

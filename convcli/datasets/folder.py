@@ -1,0 +1,178 @@
+"""A folder with one sub-folder of pictures per class, as a data set.
+
+The rules, all of which the documentation states:
+
+- Classes are the sub-folders, sorted by name; hidden files and folders are ignored, and so are files whose suffix is
+  not a picture's. Pictures lie directly in their class's folder. If the folder holds exactly ``train`` and ``test``,
+  each with the same sub-folders, these are the two splits.
+- The size is the most common (height, width), of equally common ones the larger; if its longer side exceeds 256 it is
+  scaled down to that. Other pictures are scaled until they fill it, and what stands over is cut off at both sides.
+- Everything is grey if no picture shows a colour, else RGB. What is transparent shows white paper.
+- Every picture that cannot be read is reported, all in one error.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from convcli.datasets.model import Bytes, Dataset, Split
+from convcli.datasets.pictures import fill, is_grey, on_white, to_channels
+from convcli.datasets.preprocessing import Preprocessing
+from convcli.errors import ConvcliError, DataError
+from convcli.images import READABLE_SUFFIXES, read
+
+LONGEST_SIDE = 256
+LARGEST = 8_000_000_000  # bytes of all pictures together; they are held in memory
+_KEPT = 1_000_000_000  # bytes of decoded pictures kept between the two passes, so that few are decoded twice
+_WORKERS = 4
+_LISTED = 5  # unreadable files that an error names
+
+Labelled = tuple[Path, int]
+
+
+def load_folder(folder: Path, *, size: tuple[int, int] | None = None, channels: int | None = None) -> Dataset:
+    """Read a folder of classes.
+
+    Parameters
+    ----------
+    folder : Path
+        Its sub-folders are the classes, or ``train`` and ``test`` with the classes inside.
+    size : (int, int), optional
+        Height and width, instead of the most common.
+    channels : int, optional
+        1 or 3, instead of grey exactly if no picture shows a colour.
+
+    Raises
+    ------
+    DataError
+        One line: no or one class, a class without pictures, pictures that cannot be read, more than memory holds.
+    """
+    parts, classes = _find_parts(folder)
+    files = [labelled for part in parts for labelled in part]
+    pictures = _Pictures([path for path, _ in files])
+    if size is None or channels is None:
+        sizes, any_colour = pictures.survey()
+        size = size or usual_size(sizes)
+        channels = channels or (3 if any_colour else 1)
+    needed = len(files) * size[0] * size[1] * channels
+    if needed > LARGEST:
+        raise DataError(
+            f"{folder}: {len(files):,} pictures of {size[0]}x{size[1]}x{channels} take {needed / 1e9:.1f} GB, expected "
+            f"at most {LARGEST / 1e9:.0f} GB; use fewer or smaller pictures"
+        )
+    images = pictures.load(*size, channels)
+    labels = np.array([label for _, label in files], np.int64)
+    count = len(parts[0])
+    train = Split(images[:count], labels[:count])
+    test = Split(images[count:], labels[count:]) if len(parts) == 2 else None
+    rule = Preprocessing("picture", size[0], size[1], channels)
+    return Dataset(folder.resolve().name, train, test, classes, rule, str(folder))
+
+
+def usual_size(sizes: Iterable[tuple[int, int]]) -> tuple[int, int]:
+    """The most common (height, width), of equally common ones the larger, scaled down to `LONGEST_SIDE`.
+
+    >>> usual_size([(30, 20), (30, 20), (40, 40)]), usual_size([(3000, 2000)])
+    ((30, 20), (256, 171))
+    """
+    counted = Counter(sizes)
+    height, width = max(counted, key=lambda size: (counted[size], size[0] * size[1], size))
+    scale = min(1.0, LONGEST_SIDE / max(height, width))
+    return max(1, round(height * scale)), max(1, round(width * scale))
+
+
+def _find_parts(folder: Path) -> tuple[list[list[Labelled]], tuple[str, ...]]:
+    """The files of each split with their labels, and the classes."""
+    inside = _sub_folders(folder)
+    if {each.name for each in inside} == {"train", "test"}:
+        names = [tuple(each.name for each in _sub_folders(folder / part)) for part in ("train", "test")]
+        if names[0] != names[1]:
+            odd = sorted(set(names[0]) ^ set(names[1]))
+            raise DataError(f"{folder}: the class {odd[0]} is in one of train and test only, expected the same classes")
+        classes, roots = names[0], [folder / "train", folder / "test"]
+    else:
+        classes, roots = tuple(each.name for each in inside), [folder]
+    if len(classes) < 2:
+        got = f"one class, {classes[0]}" if classes else "no sub-folder"
+        raise DataError(f"{folder}: got {got}, expected a sub-folder of pictures for each of two or more classes")
+    parts = [
+        [(path, label) for label, name in enumerate(classes) for path in _pictures_in(root / name)] for root in roots
+    ]
+    return parts, classes
+
+
+def _sub_folders(folder: Path) -> list[Path]:
+    return sorted(each for each in folder.iterdir() if each.is_dir() and not each.name.startswith("."))
+
+
+def _pictures_in(folder: Path) -> list[Path]:
+    found = sorted(
+        each
+        for each in folder.iterdir()
+        if each.suffix.lower() in READABLE_SUFFIXES and not each.name.startswith(".") and each.is_file()
+    )
+    if not found:
+        raise DataError(f"{folder}: holds no picture, expected files ending in {' '.join(READABLE_SUFFIXES)}")
+    return found
+
+
+class _Pictures:
+    """Picture files that are gone through twice: for their sizes and colours, then for their pixels."""
+
+    def __init__(self, paths: list[Path]) -> None:
+        self.paths = paths
+        self.kept: dict[Path, Bytes] = {}
+
+    def survey(self) -> tuple[list[tuple[int, int]], bool]:
+        """The size of each picture, and whether any shows a colour."""
+        sizes = []
+        any_colour = False
+        room = _KEPT
+        for path, pixels in zip(self.paths, self._each(lambda pixels: pixels), strict=True):
+            sizes.append((pixels.shape[0], pixels.shape[1]))
+            any_colour = any_colour or not is_grey(pixels)
+            if pixels.nbytes <= room:
+                self.kept[path] = pixels
+                room -= pixels.nbytes
+        return sizes, any_colour
+
+    def load(self, height: int, width: int, channels: int) -> Bytes:
+        """All pictures as (N, height, width, channels)."""
+        images = np.empty((len(self.paths), height, width, channels), np.uint8)
+        for place, pixels in enumerate(self._each(lambda pixels: to_channels(fill(pixels, height, width), channels))):
+            images[place] = pixels
+        return images
+
+    def _each(self, finish: Callable[[Bytes], Bytes]) -> Iterator[Bytes]:
+        """Every picture in order, decoded by several threads; raises one `DataError` about all that fail."""
+        problems = []
+        with ThreadPoolExecutor(_WORKERS, thread_name_prefix="decode") as workers:
+            # A few ahead at a time: results that wait for their turn are whole pictures.
+            step = 4 * _WORKERS
+            for start in range(0, len(self.paths), step):
+                batch = [workers.submit(self._open, path, finish) for path in self.paths[start : start + step]]
+                for future in batch:
+                    try:
+                        pixels = future.result()
+                    except (ConvcliError, OSError, MemoryError) as error:
+                        problems.append(" ".join(str(error).split()))
+                        continue
+                    if not problems:
+                        yield pixels
+        if problems:
+            more = f"; and {len(problems) - _LISTED} more" if len(problems) > _LISTED else ""
+            listed = "; ".join(problems[:_LISTED])
+            raise DataError(f"{len(problems)} of {len(self.paths)} pictures cannot be read: {listed}{more}")
+
+    def _open(self, path: Path, finish: Callable[[Bytes], Bytes]) -> Bytes:
+        pixels = self.kept.get(path)
+        if pixels is None:
+            image = read(path)
+            try:
+                pixels = on_white(image)
+            except ConvcliError as error:
+                raise DataError(f"{path}: {error}") from error
+        return finish(pixels)

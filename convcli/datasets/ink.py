@@ -1,0 +1,132 @@
+"""From a photograph to ink: how much of a stroke lies on each pixel, whatever the paper, the light and the polarity.
+
+The paper is a smooth surface, fitted robustly so that strokes do not pull it; ink is what share of the paper's light is
+missing (or, on a dark ground, what share of the missing light is there). A shadow dims paper and strokes alike, so that
+share does not change with it.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from convcli.datasets.pictures import LUMA, resize
+from convcli.images.model import Pixels
+
+Floats = npt.NDArray[np.float32]
+
+LEAST_CONTRAST = 0.06  # of full scale; a pencil on white paper has three times as much
+_GRID = 48  # the paper is fitted on a picture of at most this side: it is smooth
+_ROUNDS = 12
+_CARD = 0.85  # share of opaque pixels in their box from which they are a card with a digit on it, not the digit
+
+
+@dataclass(frozen=True, eq=False)
+class Ink:
+    """How much ink lies on each pixel.
+
+    Parameters
+    ----------
+    amount:
+        (H, W) float32: 0 is paper; strokes are above 0, and what is on the other side of the paper's light below.
+    noise:
+        The standard deviation of paper.
+    """
+
+    amount: Floats
+    noise: float
+
+
+def to_grey(pixels: Pixels, has_alpha: bool) -> Floats:
+    """Pixels of any of the four types as (H, W) float32 of 0..1, transparency filled in so that the digit shows.
+
+    Transparent pixels around a card with a digit become the card's colour; where the opaque pixels themselves are the
+    digit, whatever its colour, they become black and the others white.
+    """
+    values = _full_scale(pixels)
+    alpha = values[:, :, -1] if has_alpha else None
+    colours = values[:, :, :-1] if has_alpha else values
+    grey: Floats = (colours @ LUMA if colours.shape[2] == 3 else colours.mean(axis=2)).astype(np.float32)
+    if alpha is None or alpha.min() >= 1:
+        return grey
+    opaque = alpha > 0.5
+    if not opaque.any():
+        return np.ones_like(grey)
+    rows, columns = np.flatnonzero(opaque.any(axis=1)), np.flatnonzero(opaque.any(axis=0))
+    box = opaque[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    shown = grey[opaque]
+    if box.mean() >= _CARD and shown.std() > LEAST_CONTRAST:
+        return grey * alpha + np.float32(np.median(shown)) * (1 - alpha)
+    return 1 - alpha
+
+
+def _full_scale(pixels: Pixels) -> Floats:
+    if pixels.dtype.kind == "u":
+        return np.divide(pixels, np.float32(np.iinfo(pixels.dtype).max), dtype=np.float32)
+    values = np.nan_to_num(pixels.astype(np.float32), nan=0.0, posinf=1.0, neginf=0.0)
+    low, high = float(values.min()), float(values.max())
+    # Floats of another scale than 0..1 have no white of their own; the brightest value has to stand for it.
+    if low < 0 or high > 1:
+        values = (values - np.float32(low)) / np.float32(max(high - low, 1e-12))
+    return values
+
+
+def find_ink(grey: Floats) -> Ink | None:
+    """Estimate paper and polarity and return the ink, or None if nothing stands out from the paper.
+
+    Polarity: strokes are on the side of the paper where more is beyond the noise.
+    """
+    paper = _fit_paper(grey)
+    difference = grey - paper
+    beyond = max(3 * _spread(difference), LEAST_CONTRAST / 2)
+    darker = float(np.maximum(-difference - beyond, 0).sum())
+    lighter = float(np.maximum(difference - beyond, 0).sum())
+    if max(darker, lighter) == 0:
+        return None
+    # Both sides are each other's mirror image, so an inverted picture gives the same ink. The floor keeps the share
+    # finite where the fitted paper is almost black (or, of chalk, almost white).
+    sign, light = (-1, paper) if darker >= lighter else (1, 1 - paper)
+    amount: Floats = (sign * difference / np.maximum(light, 0.15)).astype(np.float32)
+    return Ink(amount, _spread(amount))
+
+
+def _fit_paper(grey: Floats) -> Floats:
+    """The light of the paper alone: a quadratic surface through the pixels that agree with the border's.
+
+    Iteratively reweighted least squares (P. W. Holland, R. E. Welsch, Robust regression using iteratively reweighted
+    least-squares, 1977) with Cauchy-like weights, started from the border's median.
+    """
+    height, width = grey.shape
+    shrink = min(1.0, _GRID / max(height, width))
+    small = resize(grey, max(2, round(height * shrink)), max(2, round(width * shrink))).astype(np.float64)
+    terms = _terms(*small.shape)
+    values = small.ravel()
+    rim = np.ones(small.shape, bool)
+    depth = max(1, round(min(small.shape) / 12))
+    rim[depth:-depth, depth:-depth] = False
+    fitted = np.full(values.shape, np.median(small[rim]))
+    scale = max(float(np.median(np.abs(values - fitted)[rim.ravel()])) * 2, 0.02)
+    for _ in range(_ROUNDS):
+        weights = 1 / (1 + ((values - fitted) / scale) ** 2) ** 2
+        left = terms.T * weights
+        # The small diagonal keeps a surface flat where no paper tells what it does.
+        penalty = np.diag([0.0] + [1e-3 * len(values)] * 5)
+        coefficients = np.linalg.solve(left @ terms + penalty * 1e-2, left @ values)
+        fitted = terms @ coefficients
+        scale = max(1.4826 * float(np.median(np.abs(values - fitted))) * 2, 0.02)
+    surface = (_terms(height, width) @ coefficients).reshape(height, width)
+    return np.clip(surface, 0, 1).astype(np.float32)
+
+
+def _terms(height: int, width: int) -> npt.NDArray[np.float64]:
+    """(H*W, 6): the terms of a quadratic surface over -1..1."""
+    down = ((np.arange(height) + 0.5) / height * 2 - 1)[:, np.newaxis]
+    across = ((np.arange(width) + 0.5) / width * 2 - 1)[np.newaxis]
+    one = np.ones((height, width))
+    terms = (one, down * one, across * one, down**2 * one, across**2 * one, down * across)
+    return np.stack([term.ravel() for term in terms], axis=1)
+
+
+def _spread(difference: Floats) -> float:
+    """The standard deviation of paper: of the half of the pixels nearest to it, so that strokes do not count."""
+    return 1.4826 * float(np.median(np.abs(difference)))

@@ -1,0 +1,113 @@
+"""How a picture from outside becomes what a network was trained on: stored with the model, applied by `predict`."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from convcli.architectures.values import shortened
+from convcli.datasets.digit import prepare_digit
+from convcli.datasets.pictures import fill, on_white, to_channels
+from convcli.errors import DataError
+from convcli.images import Image
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """A rule that turns any picture into one (height, width, channels) float32 image of 0..1.
+
+    Parameters
+    ----------
+    kind:
+        ``"digit"``: one glyph is found, cut out, scaled into a box and centred, as in MNIST. ``"picture"``: the whole
+        picture is scaled until it fills the size, and what stands over is cut off at both sides.
+    height, width, channels:
+        Of the result; 1 channel is grey, 3 are RGB.
+    box:
+        For digits: the side of the square that the glyph is scaled into.
+    centre:
+        For digits: what is put on the middle, the centre of ``"mass"`` or of the ``"box"``.
+    light_on_dark:
+        For pictures: whether one with a light border is inverted, since the network knows dark borders only.
+    """
+
+    kind: Literal["digit", "picture"]
+    height: int
+    width: int
+    channels: int
+    box: int = 0
+    centre: Literal["mass", "box"] = "mass"
+    light_on_dark: bool = False
+
+    def apply(self, image: Image) -> Floats:
+        """Prepare one picture for the network.
+
+        Raises `DataError` for a picture without a digit, where one is expected.
+        """
+        if self.kind == "digit":
+            size = (self.height, self.width)
+            found = prepare_digit(image.pixels, has_alpha=image.has_alpha, size=size, box=self.box, centre=self.centre)
+            return np.repeat(found[:, :, np.newaxis], self.channels, axis=2)
+        pixels = to_channels(on_white(image), self.channels)
+        prepared = self.scaled(fill(pixels, self.height, self.width))
+        if self.light_on_dark and _border_median(prepared) > 0.5:
+            prepared = 1 - prepared
+        return prepared
+
+    def scaled(self, images: npt.NDArray[np.uint8]) -> Floats:
+        """Bytes of a data set as the float32 numbers of 0..1 that the network takes."""
+        return np.divide(images, np.float32(255), dtype=np.float32)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for a model's metadata; `from_dict` reads them back."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: object) -> "Preprocessing":
+        """Read what `as_dict` wrote.
+
+        Raises `DataError` naming the first value that is wrong: a model file may hold anything.
+        """
+        if not isinstance(values, dict):
+            raise DataError(f"preprocessing: got {type(values).__name__}, expected a table of keys")
+        for key, expected in _EXPECTED.items():
+            got = values.get(key, getattr(cls, key, None))
+            if not expected(got):
+                raise DataError(f"preprocessing: got {key}={shortened(got)}, expected {_MEANING[key]}")
+        rule = cls(**{key: values[key] for key in _EXPECTED if key in values})
+        if rule.kind == "digit" and not 1 <= rule.box <= min(rule.height, rule.width):
+            raise DataError(f"preprocessing: got box={rule.box}, expected 1 to {min(rule.height, rule.width)}")
+        return rule
+
+
+def _is_size(value: object) -> bool:
+    return type(value) is int and 1 <= value <= 4096
+
+
+_EXPECTED: dict[str, Callable[[Any], bool]] = {
+    "kind": lambda value: value in ("digit", "picture"),
+    "height": _is_size,
+    "width": _is_size,
+    "channels": lambda value: type(value) is int and value in (1, 3),
+    "box": lambda value: type(value) is int and 0 <= value <= 4096,
+    "centre": lambda value: value in ("mass", "box"),
+    "light_on_dark": lambda value: isinstance(value, bool),
+}
+_MEANING = {
+    "kind": "digit or picture",
+    "height": "1 to 4096",
+    "width": "1 to 4096",
+    "channels": "1 or 3",
+    "box": "0 to 4096",
+    "centre": "mass or box",
+    "light_on_dark": "true or false",
+}
+
+
+def _border_median(image: Floats) -> float:
+    border = [image[0], image[-1], image[:, 0], image[:, -1]]
+    return float(np.median(np.concatenate(border)))
