@@ -5,11 +5,11 @@ from typing import Any
 import click
 
 from convcli.cli import options, volume_steps
-from convcli.cli.files import carry_out, run
-from convcli.cli.signals import axes_of
+from convcli.cli.files import run
+from convcli.cli.signals import axes_of, run_signals
 from convcli.images import Image
 from convcli.jobs.axes import AXES
-from convcli.jobs.batch import Produced, find_inputs
+from convcli.jobs.batch import Produced
 from convcli.jobs.pixels import ALPHA, DEPTHS
 from convcli.jobs.pool import PoolPlan, plan_pool, pool_image
 from convcli.ops.pooling_runs import MODES
@@ -96,7 +96,9 @@ def command(
     volume_steps.check_stack(stack, axes)
     plan: PoolPlan = options.usage(lambda: plan_pool("global" if everything else size or 1, axes=axes, **words))
     if axes == "x":
-        return _pool_signals(inputs, plan, settings)
+        from convcli.jobs.signal_pool import pool_signal
+
+        return run_signals(inputs, lambda signal: pool_signal(signal, plan), plan.name, settings)
     if axes == "zyx":
         from convcli.jobs.volume_steps import VolumePool
 
@@ -108,17 +110,3 @@ def command(
         return pool_image(image, plan, format)
 
     return run(inputs, operation, plan.name, settings)
-
-
-def _pool_signals(inputs: tuple[str, ...], plan: PoolPlan, settings: dict[str, Any]) -> int:
-    from convcli.images.signals import SIGNAL_SUFFIXES
-    from convcli.jobs.signal_pool import pool_signals
-
-    if settings["format"] is not None:
-        raise options.WrongUsage(
-            f"format: got {settings['format']} for a signal, which keeps its own; leave --format out"
-        )
-    found: list[str] = options.usage(lambda: find_inputs(inputs, SIGNAL_SUFFIXES))
-    return carry_out(
-        found, plan.name, settings, lambda tasks, files, prepare: pool_signals(tasks, plan, files, prepare=prepare)
-    )

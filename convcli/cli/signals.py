@@ -1,13 +1,16 @@
-"""`convcli filter` on signals: .wav, .csv and one-dimensional .npy."""
+"""`convcli filter` and `convcli pool` on signals: .wav, .csv and one-dimensional .npy."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from convcli.cli.files import carry_out
 from convcli.cli.options import WrongUsage, usage
 from convcli.images.signals import SIGNAL_SUFFIXES, is_signal
 from convcli.jobs.batch import find_inputs
-from convcli.jobs.filter import FilterPlan
+
+if TYPE_CHECKING:
+    from convcli.images.signals import Signal
+    from convcli.jobs.signal_batch import SignalResult
 
 
 def axes_of(inputs: Sequence[str]) -> str:
@@ -19,13 +22,18 @@ def axes_of(inputs: Sequence[str]) -> str:
     return "x" if any(signals) else "yx"
 
 
-def run_signals(inputs: Sequence[str], plan: FilterPlan, settings: dict[str, Any]) -> int:
-    """Filter each input as a signal and return the exit code."""
-    from convcli.jobs.signal import filter_signals
+def run_signals(
+    inputs: Sequence[str], operation: "Callable[[Signal], SignalResult]", name: str, settings: dict[str, Any]
+) -> int:
+    """Work on each input as a signal and return the exit code; ``name`` stands for ``{kernel}`` in file names."""
+    from convcli.jobs.signal_batch import run_signal_tasks
 
     if settings["format"] is not None:
         raise WrongUsage(f"format: got {settings['format']} for a signal, which keeps its own; leave --format out")
     found: list[str] = usage(lambda: find_inputs(inputs, SIGNAL_SUFFIXES))
     return carry_out(
-        found, plan.name, settings, lambda tasks, files, prepare: filter_signals(tasks, plan, files, prepare=prepare)
+        found,
+        name,
+        settings,
+        lambda tasks, files, prepare: run_signal_tasks(tasks, operation, files, prepare=prepare),
     )

@@ -1,4 +1,4 @@
-"""`--axes zyx` of pool, pad and morph: volumes, with a bar for their planes."""
+"""`--axes zyx` of filter, pool, pad and morph: volumes, with a bar for their planes."""
 
 from collections.abc import Callable, Sequence
 from typing import Any

@@ -5,23 +5,19 @@ needs, by the border's table of the *whole* volume; so borders, strides, dilatio
 """
 
 import os
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from convcli.errors import ConvcliError, ImageError
+from convcli.errors import ImageError
 from convcli.geometry import Window
-from convcli.images import Image, format_of
-from convcli.images.formats import format_named
-from convcli.images.volume_frames import open_sequence
-from convcli.images.volume_writing import check_volume_format, write_volume
-from convcli.images.volumes import Volume, open_volume
-from convcli.jobs.batch import STREAM, Files, Outcome, Task, failed, is_due
+from convcli.images import Image
+from convcli.images.volumes import Volume
 from convcli.jobs.filter import FilterPlan, shaped
 from convcli.jobs.pixels import OutputPolicy, extremes, finish, output_policy, stretched
+from convcli.jobs.volume_batch import Progress
 from convcli.kernels import Kernel
 from convcli.ops.arguments import Array
 from convcli.ops.borders import border_table
@@ -33,9 +29,6 @@ from convcli.ops.stacks import Border, correlate_stack
 _MOST_SLAB_BYTES = 512 << 20
 # Arrays as large as its output that a kernel has at once: its sums, a pass before them, a second response, a temporary.
 _ARRAYS = 4
-
-# Called with the planes done and all planes.
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,6 +86,7 @@ class VolumeFilter:
         self.slab = self._planes_per_slab(budget)
         if self.slab < self.stages[0].windows[0].effective:
             self.slab = self._planes_per_slab(2 * budget)
+        self.dtype, self.stride = self.policy.dtype, plan.stride
         self.clipped = 0  # numbers, once the planes have been taken
 
     def planes(self, progress: Progress = lambda done, total: None) -> Iterator[Array]:
@@ -113,6 +107,12 @@ class VolumeFilter:
             self.clipped += clipped
             yield from pixels
             progress((passes - 1) * depth + int(wanted[-1]) + 1, passes * depth)
+
+    def report(self) -> tuple[tuple[str, ...], dict[str, Any]]:
+        """Warnings and details, once the planes have been taken."""
+        share = self.clipped / int(np.prod(self.shape, dtype=object))
+        details = {"kernel": self.plan.name, "range": self.policy.range, "clipped": round(share, 6)}
+        return (*self.policy.warnings, *self.policy.clipping_warning(share)), details
 
     def _slabs(self) -> Iterator[Array]:
         for first in range(0, self.shape[0], self.slab):
@@ -208,67 +208,3 @@ def _slab_bytes() -> int:
     except (AttributeError, ValueError, OSError):  # not on this system
         return _MOST_SLAB_BYTES
     return min(memory // 8, _MOST_SLAB_BYTES)
-
-
-def filter_volumes(
-    tasks: Sequence[Task],
-    plan: FilterPlan,
-    files: Files,
-    *,
-    stack: Sequence[str] = (),
-    prepare: Callable[[], None] = lambda: None,
-    progress: Progress = lambda done, total: None,
-) -> Iterator[Outcome]:
-    """Filter one volume after the other, and yield the outcome of each.
-
-    ``stack`` names the pictures that are the planes of the one task's volume. ``prepare`` is called once before loops
-    run. A task that fails yields an outcome that says so; nothing half-written is left.
-    """
-    prepare()
-    for task in tasks:
-        started = time.perf_counter()
-        try:
-            if not is_due(task, files):
-                yield Outcome(task, "skipped")
-                continue
-            outcome = _filter_file(task, plan, files, stack, progress)
-            outcome.details["seconds"] = round(time.perf_counter() - started, 6)
-            yield outcome
-        except (ConvcliError, OSError, MemoryError) as error:
-            yield failed(task, error)
-
-
-def _filter_file(task: Task, plan: FilterPlan, files: Files, stack: Sequence[str], progress: Progress) -> Outcome:
-    if STREAM in (task.source, task.target):
-        raise ImageError("a volume is read and written piece by piece: expected files, not standard input or output")
-    format = format_named(files.format) if files.format else format_of(task.target)
-    check_volume_format(format, 1)
-    with _open(task, files, stack) as volume:
-        work = VolumeFilter(volume, plan, format)
-        check_volume_format(format, work.channels)
-        write_volume(
-            work.planes(progress),
-            Path(task.target),
-            work.shape,
-            work.policy.dtype,
-            volume.metadata.strided(plan.stride),
-            format=format,
-            has_channels=volume.has_channels and work.channels > 1,
-            overwrite=files.overwrite,
-            strip=files.strip,
-            compression=files.compression,
-        )
-    share = work.clipped / int(np.prod(work.shape, dtype=object))
-    warnings = (*volume.warnings, *work.policy.warnings, *work.policy.clipping_warning(share))
-    shape = work.shape if work.channels > 1 else work.shape[:3]
-    details = {"kernel": plan.name, "range": work.policy.range, "clipped": round(share, 6)}
-    return Outcome(task, "done", "", warnings, shape, work.policy.dtype.name, details)
-
-
-def _open(task: Task, files: Files, stack: Sequence[str]) -> Volume:
-    if not stack:
-        return open_volume(task.source, max_pixels=files.max_pixels)
-    target = Path(task.target).resolve()
-    if any(Path(each).resolve() == target for each in stack):
-        raise ImageError(f"{task.target}: is also an input; choose another name with -o")
-    return open_sequence(stack, max_pixels=files.max_pixels)

@@ -69,7 +69,7 @@ def test_integers_saturate_and_the_share_is_told():
     got = filtered([100.0, -100.0, 3.0, 0.0], "1", scale=2, words=words)
     assert got.samples[:, 0].tolist() == [127, -128, 6, 0]
     assert got.clipped == 0.5
-    assert got.range == "clip"
+    assert got.details["range"] == "clip"
 
 
 def test_ranges(rng):
