@@ -95,7 +95,7 @@ def run(arguments: list[str] | None = None) -> int:
         return _fail(error.format_message(), error.exit_code)
     except (KeyboardInterrupt, click.Abort):
         return _fail("interrupted; nothing half-written was left", 130)
-    except (ConvcliError, OSError, MemoryError) as error:
+    except Exception as error:
         if os.environ.get("CONVCLI_DEBUG") == "1":
             raise
         return _fail(_one_line(error), 1)
@@ -105,7 +105,9 @@ def _one_line(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         place = f"{error.filename}: " if error.filename else ""
         return f"{place}{error.strerror}"
-    return str(error) or type(error).__name__
+    if isinstance(error, ConvcliError | OSError | MemoryError):
+        return str(error) or type(error).__name__
+    return f"internal error ({type(error).__name__}: {error}); CONVCLI_DEBUG=1 shows where"
 
 
 def _fail(message: str, code: int) -> int:

@@ -45,24 +45,22 @@ class Squares(NamedTuple):
 
 
 @loop
-def transform_kernel(packed, channels, width, units, transformed):
-    """Weights packed (units, 9, C, width), flat, to (units, 36, C, width); arguments are already checked.
+def transform_kernel(kernel, squares, transformed):
+    """Transform weights (9, C, O), flat, to (units, 36, C, width); arguments are already checked.
 
-    The last unit may be half as wide. Each index of the parallel loop owns one channel of all units.
+    A unit is two vectors of filters wide, the last one maybe one. Each index of the parallel loop owns one channel.
     """
-    lanes = width // 2
-    columns = packed.shape[0] // (KERNEL * KERNEL * channels)
+    channels, filters, lanes = squares.channels, squares.filters, squares.lanes
     for index in prange(channels):
         channel = np.int64(index)
-        for unit in range(units):
-            wide = min(width, columns - unit * width)
-            source = unit * width * KERNEL * KERNEL * channels + channel * wide
-            target = unit * width * POINTS * POINTS * channels + channel * wide
-            step = channels * wide
-            for lane in range(0, wide, lanes):
-                transform_weights(
-                    packed, source + lane, KERNEL * step, step, transformed, target + lane, POINTS * step, step
-                )
+        for filter_ in range(0, filters, lanes):
+            unit = filter_ // (2 * lanes) * 2 * lanes
+            width = min(2 * lanes, filters - unit)
+            at = unit * POINTS * POINTS * channels + channel * width + filter_ - unit
+            transform_weights(
+                kernel, channel * filters + filter_, KERNEL * channels * filters, channels * filters,
+                transformed, at, POINTS * channels * width, channels * width,
+            )  # fmt: skip
 
 
 @loop

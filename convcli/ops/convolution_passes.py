@@ -17,7 +17,7 @@ import numpy as np
 
 from convcli.geometry import Window
 from convcli.ops.arguments import Array
-from convcli.ops.convolution_plan import PassAxis, Plan, forward_axes, gradient_axes, parts_of, plan_pass, squares_of
+from convcli.ops.convolution_plan import Pass, Plan, Sizes, forward_pass, gradient_passes, parts_of
 
 if TYPE_CHECKING:
     from convcli.loops.winograd import Squares
@@ -45,10 +45,13 @@ def conv_forward(
 
     ``sizes`` are the output's, where there are not as many windows as fit: the gradient of a transposed convolution.
     """
-    axes = forward_axes(_three(windows), _three_sizes(x), sizes and (1,) * (3 - len(sizes)) + tuple(sizes))
+    given = None if sizes is None else (1,) * (3 - len(sizes)) + tuple(sizes)
+    numbers = Sizes(x.shape[0], x.shape[-1], weight.shape[-1], groups, x.dtype, _threads())
+    planned = forward_pass(_three(windows), _three_sizes(x), given, numbers)
     if out is None:
-        out = np.empty((x.shape[0], *(axis.outputs for axis in axes[3 - len(windows) :]), weight.shape[-1]), x.dtype)
-    _run(x, _volume_kernel(weight), bias, axes, groups, out, transposed=False, relu=relu, winograd=winograd)
+        counts = (axis.outputs for axis in planned.axes[3 - len(windows) :])
+        out = np.empty((x.shape[0], *counts, weight.shape[-1]), x.dtype)
+    _run(planned, x, _volume_kernel(weight), bias, groups, out, transposed=False, relu=relu, winograd=winograd)
     return out
 
 
@@ -71,13 +74,14 @@ def conv_input_gradient(
     channels = weight.shape[-2] * groups
     if out is None:
         out = np.empty((gradient.shape[0], *sizes, channels), gradient.dtype)
-    volume = out.reshape(out.shape[0], *_three_sizes(out), channels)
     kernel = _volume_kernel(weight)
-    for axes in gradient_axes(_three(windows), volume.shape[1:4], _three_sizes(gradient)):
-        if all(axis.taps for axis in axes):
-            _run(gradient, kernel, bias, axes, groups, out, transposed=True, relu=relu, winograd=winograd)
+    numbers = Sizes(gradient.shape[0], gradient.shape[-1], channels, groups, gradient.dtype, _threads())
+    for planned in gradient_passes(_three(windows), _three_sizes(out), _three_sizes(gradient), numbers):
+        if planned.plan is not None:
+            _run(planned, gradient, kernel, bias, groups, out, transposed=True, relu=relu, winograd=winograd)
             continue
-        z, y, x = (slice(axis.out_start, None, axis.out_step) for axis in axes)
+        volume = _flat_out(out).reshape(out.shape[0], *_three_sizes(out), channels)
+        z, y, x = (slice(axis.out_start, None, axis.out_step) for axis in planned.axes)
         alone = np.zeros(channels, out.dtype) if bias is None else bias
         volume[:, z, y, x] = np.maximum(alone, 0) if relu else alone
     return out
@@ -93,22 +97,24 @@ def conv_weight_gradient(
     out: Array | None = None,
 ) -> Array:
     """The gradient of a layer's weights (*kernel, C/groups, O), given its input and the gradient of its output."""
-    from convcli.loops.convolution import threads, weight_gradient
+    from convcli.loops.convolution import weight_gradient
     from convcli.loops.packing import unpack
 
     channels, filters = x.shape[-1], gradient.shape[-1]
     if out is None:
         out = np.empty((*(window.kernel_size for window in windows), channels // groups, filters), x.dtype)
-    axes = forward_axes(_three(windows), _three_sizes(x), _three_sizes(gradient))
-    plan = plan_pass(axes, x.shape[0], channels, filters, groups, x.dtype, 0)
-    if winograd and (squares := squares_of(axes, plan, x.dtype, 0)):
-        _weight_gradient_squares(_flat(x), _flat(gradient), squares, _flat_out(out))
+    numbers = Sizes(x.shape[0], channels, filters, groups, x.dtype, 0)
+    planned = forward_pass(_three(windows), _three_sizes(x), _three_sizes(gradient), numbers)
+    if winograd and planned.squares is not None:
+        _weight_gradient_squares(_flat(x), _flat(gradient), planned.squares, _flat_out(out))
         return out
+    plan = planned.plan
+    assert plan is not None  # every window has taps
     parts = parts_of(plan, x.nbytes + gradient.nbytes, x.itemsize)
     partial = np.zeros((parts[0], plan.steps * plan.columns), x.dtype)
     weight_gradient(
         _flat(x), _flat(gradient), plan.axes, plan.job, _numbers(x.dtype, relu=False), parts,
-        *_workspaces(plan, min(threads(), prod(parts)), x.dtype), partial,
+        *_workspaces(plan, min(_threads(), prod(parts)), x.dtype), partial,
     )  # fmt: skip
     unpack(partial, plan.job, plan.steps, _flat_out(out).reshape(plan.steps, filters))
     return out
@@ -127,20 +133,21 @@ def conv_bias_gradient(gradient: Array) -> Array:
 
 
 def _run(
-    source: Array, kernel: Array, bias: Array | None, axes: tuple[PassAxis, ...], groups: int, out: Array, *,
+    planned: Pass, source: Array, kernel: Array, bias: Array | None, groups: int, out: Array, *,
     transposed: bool, relu: bool, winograd: bool,
 ) -> None:  # fmt: skip
-    from convcli.loops.convolution import OUT_START, convolve, threads
+    from convcli.loops.convolution import convolve
     from convcli.loops.packing import pack
 
-    dtype, workers = source.dtype, threads()
-    unplaced = tuple(axis.unplaced() for axis in axes)
-    plan = plan_pass(unplaced, source.shape[0], source.shape[-1], out.shape[-1], groups, dtype, workers)
-    table = plan.axes.copy()
-    table[:, OUT_START] = [axis.out_start for axis in axes]
-    for number, axis in enumerate(axes):
-        if axis.taps != tuple(range(kernel.shape[number])):
-            kernel = kernel.take(axis.taps, axis=number)
+    dtype, plan = source.dtype, planned.plan
+    assert plan is not None
+    numbers = _numbers(dtype, relu=relu)
+    kernel = planned.taps_of(kernel)
+    added = np.zeros(plan.job.filters, dtype) if bias is None else bias
+    if winograd and planned.squares is not None:
+        prepared = np.ascontiguousarray(kernel.swapaxes(3, 4)) if transposed else kernel
+        _run_squares(_flat(source), _flat(prepared), _flat(added), planned.squares, numbers, _flat_out(out))
+        return
     channels, all_filters = kernel.shape[3:]
     filters = all_filters // groups
     if transposed:
@@ -148,34 +155,26 @@ def _run(
     else:
         strides, read = (filters, channels * all_filters, all_filters, 1), channels
     packed, packed_bias = np.empty(plan.steps * plan.columns, dtype), np.empty(plan.columns, dtype)
-    added = np.zeros(plan.job.filters, dtype) if bias is None else bias
     pack(_flat(kernel), strides, _flat(added), plan.job, prod(kernel.shape[:3]), read, packed, packed_bias)
-    numbers, flat_out = _numbers(dtype, relu=relu), _flat_out(out)
-    if winograd and (squares := squares_of(unplaced, plan, dtype, workers)):
-        _run_squares(_flat(source), packed, packed_bias, squares, numbers, workers, flat_out)
-        return
     convolve(
-        _flat(source), packed, packed_bias, table, plan.job, numbers,
-        *_workspaces(plan, min(workers, plan.job.boxes), dtype), flat_out,
+        _flat(source), packed, packed_bias, plan.axes, plan.job, numbers,
+        *_workspaces(plan, min(_threads(), plan.job.boxes), dtype), _flat_out(out),
     )  # fmt: skip
 
 
-def _run_squares(
-    source: Array, packed: Array, bias: Array, squares: "Squares", numbers: Any, workers: int, out: Array
-) -> None:
+def _run_squares(source: Array, kernel: Array, bias: Array, squares: "Squares", numbers: Any, out: Array) -> None:
     from convcli.loops.transform import KERNEL, POINTS
     from convcli.loops.winograd import convolve_squares, transform_kernel
 
     points, width = POINTS**2, 2 * squares.lanes
-    transformed = np.empty(packed.size // KERNEL**2 * points, packed.dtype)
-    transform_kernel(packed, squares.channels, width, -(-squares.filters // width), transformed)
+    transformed = np.empty(kernel.size // KERNEL**2 * points, kernel.dtype)
+    transform_kernel(kernel, squares, transformed)
     room = points * (squares.group * (squares.channels + width) + squares.channels + width)
-    workspaces = np.empty((workers, room), packed.dtype)
+    workspaces = np.empty((min(_threads(), -(-squares.total // squares.group)), room), kernel.dtype)
     convolve_squares(source, transformed, bias, squares, numbers, workspaces, out)
 
 
 def _weight_gradient_squares(x: Array, gradient: Array, squares: "Squares", out: Array) -> None:
-    from convcli.loops.convolution import threads
     from convcli.loops.product import ROWS
     from convcli.loops.transform import POINTS
     from convcli.loops.winograd import finish_kernel, multiply_round, transform_round
@@ -183,7 +182,7 @@ def _weight_gradient_squares(x: Array, gradient: Array, squares: "Squares", out:
     points, channels, filters, group = POINTS**2, squares.channels, squares.filters, squares.group
     inputs, gradients = np.empty(points * group * channels, x.dtype), np.empty(points * group * filters, x.dtype)
     sums = np.empty(points * channels * filters, x.dtype)
-    patches = np.empty((min(threads(), group), points * max(channels, filters)), x.dtype)
+    patches = np.empty((min(_threads(), group), points * max(channels, filters)), x.dtype)
     rows = np.minimum(np.arange(channels + ROWS), channels - 1).repeat(2)
     steps = np.stack((np.arange(group) * channels, np.arange(group)), axis=-1)
     nothing, numbers = np.zeros(2 * squares.lanes, x.dtype), _numbers(x.dtype, relu=False)
@@ -196,6 +195,12 @@ def _weight_gradient_squares(x: Array, gradient: Array, squares: "Squares", out:
             blocks, sums,
         )  # fmt: skip
     finish_kernel(_flat(sums), squares, out)
+
+
+def _threads() -> int:
+    from convcli.loops.convolution import threads
+
+    return threads()
 
 
 def _three(windows: Sequence[Window]) -> tuple[Window, ...]:

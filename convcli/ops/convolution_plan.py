@@ -5,7 +5,7 @@ of the output position modulo the stride: each sees its own taps, and no zeros a
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import product
 from math import gcd, inf, prod
@@ -33,6 +33,8 @@ _SQUARES_BYTES = 384 * 1024
 _ROUND_BYTES, _ROUND_SQUARES = 6 * 1024 * 1024, 192
 # Above so many zones their tiles would be mostly empty, and planning slow: such boxes are copied.
 _ZONES = 128
+# The column of a pass's axes that its phases differ in.
+_OUT_START = 7
 # The most partial sums of a weight gradient, and the least parts it is cut into. Never the number of threads: the bits
 # would depend on it.
 _CHUNKS, _PARTS = 16, 16
@@ -66,7 +68,7 @@ class PassAxis(NamedTuple):
 class Plan:
     """A pass as its loop takes it."""
 
-    axes: Array  # (3, 10) int64, OUT_START yet to be filled in
+    axes: Array  # (3, 10) int64
     job: "Job"
     steps: int  # weights of one filter
     columns: int  # numbers of one step of the packed weights
@@ -75,23 +77,63 @@ class Plan:
     cycles: float  # in one thread, roughly
 
 
-def forward_axes(
-    windows: Sequence[Window], sizes: Sequence[int], out_sizes: Sequence[int] | None = None
-) -> tuple[PassAxis, ...]:
-    """The pass of a convolution over an input of ``sizes``, with as many windows as fit or as ``out_sizes`` says."""
-    counts = out_sizes or [window.output(n) for window, n in zip(windows, sizes, strict=True)]
-    return tuple(
+@dataclass(frozen=True, eq=False)
+class Pass:
+    """A pass, which of the kernel's taps it sees, and the same by Winograd's transforms if that is possible and faster."""
+
+    axes: tuple[PassAxis, ...]
+    plan: Plan | None  # None where there are no taps, only the bias
+    squares: "Squares | None"
+
+    def taps_of(self, kernel: Array) -> Array:
+        """The kernel (KD, KH, KW, ...) as the pass sees it."""
+        for number, axis in enumerate(self.axes):
+            if axis.taps != tuple(range(kernel.shape[number])):
+                kernel = kernel.take(axis.taps, axis=number)
+        return kernel
+
+
+class Sizes(NamedTuple):
+    """What a pass must know beside its windows."""
+
+    images: int
+    channels: int  # of what it reads
+    filters: int  # of what it writes
+    groups: int
+    dtype: np.dtype[Any]
+    workers: int  # threads; 0 for a gradient of the weights
+
+
+@lru_cache(maxsize=512)
+def forward_pass(
+    windows: tuple[Window, ...], input_sizes: tuple[int, ...], output_sizes: tuple[int, ...] | None, sizes: Sizes
+) -> Pass:
+    """The pass of a convolution over (D, H, W), with as many windows as fit or as ``output_sizes`` says."""
+    counts = output_sizes or [window.output(n) for window, n in zip(windows, input_sizes, strict=True)]
+    axes = tuple(
         PassAxis(count, -w.before, w.stride, w.dilation, n, 0, 1, count, tuple(range(w.kernel_size)))
-        for w, n, count in zip(windows, sizes, counts, strict=True)
+        for w, n, count in zip(windows, input_sizes, counts, strict=True)
     )
+    return _planned(axes, sizes)
 
 
-def gradient_axes(
-    windows: Sequence[Window], sizes: Sequence[int], gradient_sizes: Sequence[int]
-) -> Iterator[tuple[PassAxis, ...]]:
-    """The passes of a convolution's input gradient, which together write every position of ``sizes`` once."""
-    phases = (list(_phases(*each)) for each in zip(windows, sizes, gradient_sizes, strict=True))
-    return product(*phases)
+@lru_cache(maxsize=512)
+def gradient_passes(
+    windows: tuple[Window, ...], output_sizes: tuple[int, ...], gradient_sizes: tuple[int, ...], sizes: Sizes
+) -> tuple[Pass, ...]:
+    """The passes of a convolution's input gradient (D, H, W), which together write every position once."""
+    phases = [list(_phases(*each)) for each in zip(windows, output_sizes, gradient_sizes, strict=True)]
+    return tuple(_planned(axes, sizes) for axes in product(*phases))
+
+
+def _planned(axes: tuple[PassAxis, ...], sizes: Sizes) -> Pass:
+    if not all(axis.taps for axis in axes):
+        return Pass(axes, None, None)
+    plan = _plan(tuple(axis.unplaced() for axis in axes), sizes)
+    placed = plan.axes.copy()
+    placed[:, _OUT_START] = [axis.out_start for axis in axes]
+    plan = replace(plan, axes=placed)
+    return Pass(axes, plan, squares_of(axes, plan, sizes))
 
 
 def _phases(window: Window, n: int, gradient_n: int) -> Iterator[PassAxis]:
@@ -111,19 +153,12 @@ def _phases(window: Window, n: int, gradient_n: int) -> Iterator[PassAxis]:
 
 
 @lru_cache(maxsize=512)
-def plan_pass(
-    axes: tuple[PassAxis, ...],
-    images: int,
-    channels: int,
-    filters: int,
-    groups: int,
-    dtype: np.dtype[Any],
-    workers: int,
-) -> Plan:
-    """Choose the kind of tile and the boxes of a pass for so many threads; 0 plans a gradient of the weights."""
+def _plan(axes: tuple[PassAxis, ...], sizes: Sizes) -> Plan:
+    """Choose the kind of tile and the boxes of a pass."""
     from convcli.loops.packing import Job
     from convcli.loops.product import FOLDED, LANES, ROWS, TWO, lanes_of
 
+    images, channels, filters, groups, dtype, workers = sizes
     gradient = workers == 0
     lanes = lanes_of(dtype)
     group_channels, group_filters = channels // groups, filters // groups
@@ -259,18 +294,12 @@ def parts_of(plan: Plan, data_bytes: int, itemsize: int) -> tuple[int, int]:
     return chunks, max(min(blocks, tiles // 4), 1)
 
 
-@lru_cache(maxsize=512)
-def squares_of(
-    axes: Sequence[PassAxis], plan: Plan, dtype: np.dtype[Any], workers: int, *, always: bool = False
-) -> "Squares | None":
-    """The pass by Winograd's transforms, or None where it is none of 3x3 with stride 1, or would not be faster.
-
-    0 threads plan a gradient of the weights.
-    """
+def squares_of(axes: Sequence[PassAxis], plan: Plan, sizes: Sizes, *, always: bool = False) -> "Squares | None":
+    """The pass by Winograd's transforms, or None where it is none of 3x3 with stride 1, or would not be faster."""
     from convcli.loops.product import ROWS, TWO
     from convcli.loops.transform import OUTPUTS, POINTS
 
-    job = plan.job
+    job, dtype, workers = plan.job, sizes.dtype, sizes.workers
     _, height, width = axes
     plain = all(axis.step == axis.tap_step == axis.out_step == 1 for axis in axes)
     taps = [len(axis.taps) for axis in axes]
