@@ -133,32 +133,21 @@ def plan_filter(
     ConvcliError
         For any other word that is none of those allowed.
     """
-    for name, word, known in (
-        ("normalize", normalize, NORMALIZE),
-        ("activation", activation, tuple(ACTIVATIONS)),
-        ("channels", channels, CHANNELS),
-        ("range", range, RANGES),
-        ("alpha", alpha, ALPHA),
-        ("depth", depth, DEPTHS),
-        ("axes", axes, AXES),
-    ):
-        if word not in known:
-            raise ConvcliError(f"{name}: got {word!r}, expected one of {', '.join(known)}")
-    for name, number in (("scale", scale), ("bias", bias), ("border_value", border_value)):
-        if not np.isfinite(number):
-            raise ConvcliError(f"{name}: got {number}, expected a finite number")
+    known = {
+        "normalize": (normalize, NORMALIZE),
+        "activation": (activation, tuple(ACTIVATIONS)),
+        "channels": (channels, CHANNELS),
+        "range": (range, RANGES),
+        "alpha": (alpha, ALPHA),
+        "depth": (depth, DEPTHS),
+        "axes": (axes, AXES),
+    }
+    _check_words(known, {"scale": scale, "bias": bias, "border_value": border_value})
     if channels != "each" and alpha == "independent":
         raise ConvcliError(f"alpha: got independent with channels {channels}, expected premultiply, keep or drop")
-    if not specs:
-        raise KernelError("kernel: got none, expected at least one; convcli kernel list shows the library")
-    kernels = [parse_kernel(spec) if isinstance(spec, str) else spec for spec in specs]
     if axes != "yx":
         check_words(axes, range=range, alpha=alpha, channels=channels, depth=depth, linear=linear)
-    kernels = [kernel_for(axes, kernel) for kernel in kernels]
-    for kernel in kernels[:-1]:
-        if kernel.combine == "angle":
-            raise KernelError(f"{kernel.name}: its result is a direction, so it must be the last kernel of the chain")
-    kernels = [flipped(kernel) if convolve else kernel for kernel in kernels]
+    kernels = [flipped(kernel) if convolve else kernel for kernel in _read_chain(specs, axes)]
     return FilterPlan(
         kernels=tuple(normalized(kernel, normalize) for kernel in kernels),
         border=Border(resolve_border(border), float(border_value)),
@@ -175,6 +164,26 @@ def plan_filter(
         linear=linear,
         axes=axes,
     )
+
+
+def _check_words(words: dict[str, tuple[str, tuple[str, ...]]], numbers: dict[str, float]) -> None:
+    """Refuse a word that is not among those known, and a number that is not finite."""
+    for name, (word, known) in words.items():
+        if word not in known:
+            raise ConvcliError(f"{name}: got {word!r}, expected one of {', '.join(known)}")
+    for name, number in numbers.items():
+        if not np.isfinite(number):
+            raise ConvcliError(f"{name}: got {number}, expected a finite number")
+
+
+def _read_chain(specs: Sequence[str | Kernel], axes: str) -> list[Kernel]:
+    if not specs:
+        raise KernelError("kernel: got none, expected at least one; convcli kernel list shows the library")
+    kernels = [kernel_for(axes, parse_kernel(spec) if isinstance(spec, str) else spec) for spec in specs]
+    for kernel in kernels[:-1]:
+        if kernel.combine == "angle":
+            raise KernelError(f"{kernel.name}: its result is a direction, so it must be the last kernel of the chain")
+    return kernels
 
 
 @np.errstate(over="ignore", invalid="ignore")

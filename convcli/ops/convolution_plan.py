@@ -79,7 +79,7 @@ class Plan:
 
 @dataclass(frozen=True, eq=False)
 class Pass:
-    """A pass, which taps of the kernel it sees, and the same by Winograd's transforms if that is possible and faster."""
+    """A pass, which taps it sees, and the same by Winograd's transforms if that is possible and faster."""
 
     axes: tuple[PassAxis, ...]
     plan: Plan | None  # None where there are no taps, only the bias
