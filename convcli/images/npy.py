@@ -21,7 +21,8 @@ def decode(data: bytes, max_pixels: int) -> Decoded:
     stream = io.BytesIO(data)
     shape, fortran, dtype = read_header(stream)
     if len(shape) not in (2, 3):
-        raise ImageError(f"got an array of shape {shape}, expected (H, W) or (H, W, C)")
+        fix = {1: "; --axes x takes signals", 4: "; --axes zyx takes volumes"}.get(len(shape), "")
+        raise ImageError(f"got an array of shape {shape}, expected (H, W) or (H, W, C){fix}")
     check_size(shape[1], shape[0], max_pixels)
     if dtype.hasobject or dtype.names is not None or dtype.kind not in "buif":
         raise ImageError(f"got an array of {dtype}, expected plain numbers")

@@ -84,7 +84,7 @@ def _layout(content: memoryview) -> _Layout:
             f"got a WAV of coding {kind} and {bits} bits, expected PCM of 8, 16, 24 or 32 bits, or floats of 32 or 64; "
             "convert it to PCM first"
         )
-    if not channels or not rate:
+    if not channels or not rate or rate * channels * bits // 8 > _MOST:
         raise ImageError(f"damaged WAV: got {channels} channels at {rate} Hz; get a fresh copy")
     return _Layout(kind, bits, channels, rate, extension)
 

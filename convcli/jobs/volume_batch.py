@@ -81,7 +81,7 @@ def _work(
             work.dtype,
             volume.metadata.strided(work.stride),
             format=format,
-            has_channels=volume.has_channels and channels > 1,
+            has_channels=volume.has_channels and (channels > 1 or volume.metadata.format == "NPY"),
             overwrite=files.overwrite,
             strip=files.strip,
             compression=files.compression,

@@ -67,6 +67,12 @@ def test_npy_json_and_overwrite(convcli, folder, rng):
     assert "1 skipped" not in convcli(*words, "--skip-existing").err
 
 
+def test_an_axis_of_one_channel_stays(convcli, folder):
+    np.save("v.npy", np.zeros((4, 5, 6, 1), np.uint8))
+    assert convcli("filter", "v.npy", "-k", "box3d", "--axes", "zyx", "-o", "w.npy").code == 0
+    assert np.load("w.npy").shape == (4, 5, 6, 1)
+
+
 def test_in_place_only_when_asked(convcli, folder, rng):
     voxels = rng.integers(0, 256, (6, 7, 8), np.uint8)
     np.save("v.npy", voxels)

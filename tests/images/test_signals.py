@@ -173,6 +173,7 @@ def test_what_can_only_be_a_signal(tmp_path):
         ("v.wav", wav(np.zeros((0, 1)), 16), "0 samples"),
         ("v.wav", wav([[1]], 16, kind=17), "coding 17 and 16 bits"),
         ("v.wav", wav([[1]], 16, rate=0), "1 channels at 0 Hz"),
+        ("v.wav", wav([[1]], 16).replace(struct.pack("<I", 8000), b"\xff" * 4), "1 channels at 4294967295 Hz"),
         ("v.wav", b"RF64" + bytes(50), "got a RF64 file"),
         ("v.csv", b"", "is empty"),
         ("v.csv", b"\n\n# nothing\n", "holds no number"),
