@@ -10,6 +10,14 @@ import pytest
 from convcli.cli import run
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_notice_of_compilation():
+    """Which test compiles a loop first depends on the cache; the line about it is `tests/cli/test_cache.py`'s."""
+    from convcli.loops.compiler import on_first_compile
+
+    on_first_compile(lambda: None)
+
+
 @pytest.fixture
 def rng():
     """The same random numbers in every run."""

@@ -157,6 +157,11 @@ class CompileNotice(event.Listener):
         """Numba has compiled something."""
 
 
+_NOTICES: list[CompileNotice] = []
+
+
 def on_first_compile(notify) -> None:
-    """Have ``notify()`` called when the first loop of this process is compiled."""
-    event.register("numba:compile", CompileNotice(notify))
+    """Have ``notify()`` called when a loop is compiled, once; what is asked for later in the process is ignored."""
+    if not _NOTICES:
+        _NOTICES.append(CompileNotice(notify))
+        event.register("numba:compile", _NOTICES[0])
