@@ -7,7 +7,9 @@ The gradient of the weights takes the output's gradient and its products through
 Source: A. Lavin, S. Gray, "Fast Algorithms for Convolutional Neural Networks", 2016, section 4. The matrices are those
 of the Cook-Toom algorithm (R. E. Blahut, "Fast Algorithms for Signal Processing", 2010, section 5.2) for the points 0,
 5/8, -5/8, 5/4, -5/4 and infinity: with them a float32 result is off by 2 times as much as a plain sum of products (root
-mean square, 64 to 256 channels), with the usual 0, 1, -1, 2, -2 by 5 times.
+mean square, 64 to 256 channels), with the usual 0, 1, -1, 2, -2 by 5 times. Measured on whole layers of 32 to 256
+channels, against float64: 6e-7 to 1.7e-6 of the root mean square forward and for the input's gradient (plain 2e-7 to
+8e-7), 1e-6 to 1.7e-6 for the weights' (plain 2e-7 to 4e-7).
 """
 
 from fractions import Fraction

@@ -1,5 +1,7 @@
 """conv1d/2d/3d and conv_transpose1d/2d/3d against nested loops, torch, and what must hold of any convolution."""
 
+import doctest
+import importlib
 import os
 import subprocess
 import sys
@@ -358,3 +360,9 @@ def test_agrees_with_torch(axes, groups):
 def test_importing_the_functions_loads_no_numba():
     code = "import convcli, sys; convcli.conv2d; convcli.conv_transpose3d; print('numba' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True).stdout == "False\n"
+
+
+def test_the_examples_run():
+    result = doctest.testmod(importlib.import_module("convcli.ops.convolution"))
+    assert result.attempted >= 6
+    assert result.failed == 0
