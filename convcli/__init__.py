@@ -12,6 +12,8 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from convcli.kernels import kernel
+    from convcli.nn.weights import TrainedModel, load_model
+    from convcli.ops.canny import canny
     from convcli.ops.convolution import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
     from convcli.ops.correlation import convolve2d, convolve3d, correlate2d, correlate3d
     from convcli.ops.dilation import dilate2d, dilate3d
@@ -22,6 +24,11 @@ if TYPE_CHECKING:
 # The module that defines a public function -> the functions; each is imported when it is first asked for.
 _HOMES = {
     "convcli.kernels": ("kernel",),
+    "convcli.nn.weights": (
+        "TrainedModel",
+        "load_model",
+    ),
+    "convcli.ops.canny": ("canny",),
     "convcli.ops.convolution": (
         "conv1d",
         "conv2d",
@@ -65,10 +72,12 @@ __all__ = [
     "KernelError",
     "ModelError",
     "ShapeError",
+    "TrainedModel",
     "__version__",
     "adaptive_pool1d",
     "adaptive_pool2d",
     "adaptive_pool3d",
+    "canny",
     "conv1d",
     "conv2d",
     "conv3d",
@@ -82,6 +91,7 @@ __all__ = [
     "dilate2d",
     "dilate3d",
     "kernel",
+    "load_model",
     "morph2d",
     "morph3d",
     "pad2d",

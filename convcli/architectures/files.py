@@ -1,8 +1,6 @@
 """Networks from files: the shipped architectures, TOML and JSON files, and the header of a weights file.
 
-A weights file is safetensors: 8 bytes with the header's length (little-endian), then the header as JSON, whose
-``__metadata__`` holds the network's TOML or JSON text under ``architecture``. Only the header is read, nothing in it is
-trusted. Source: the safetensors format, https://huggingface.co/docs/safetensors (section "Format").
+Of a weights file only the header is read (see `convcli.architectures.header`).
 """
 
 import json
@@ -11,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from convcli.architectures.grammar import GrammarError, NetworkSpec, document_of, read_network
+from convcli.architectures.header import WRITTEN, parse_json, read_header, reason_of
 from convcli.architectures.values import shortened, suggestion
 from convcli.errors import ModelError
 
 FOLDER = Path(__file__).parent
 SUFFIXES = (".toml", ".json", ".safetensors")
 LONGEST_TEXT = 4_000_000  # bytes; the largest shipped description is under 10,000
-LONGEST_HEADER = 100_000_000  # bytes; the limit of the safetensors library itself
 
 
 def shipped() -> tuple[str, ...]:
@@ -89,32 +87,16 @@ def _plain(name: str) -> str:
 
 
 def _architecture_of(path: Path) -> str:
-    size = path.stat().st_size
-    with path.open("rb") as stream:
-        start = stream.read(8)
-        length = int.from_bytes(start, "little")
-        if len(start) < 8 or not 2 <= length <= min(size - 8, LONGEST_HEADER):
-            raise ModelError(
-                f"{path}: is not a safetensors file: its header would have {length:,} bytes, the file has {size:,}"
-            )
-        header = stream.read(length)
-    document = _parsed(header.decode("utf-8", "replace"), str(path), "JSON")
-    metadata = document.get("__metadata__")
-    text = metadata.get("architecture") if isinstance(metadata, dict) else None
-    if not isinstance(text, str):
-        raise ModelError(
-            f"{path}: has no architecture in its metadata; expected a weights file written by convcli train"
-        )
+    text = read_header(path).metadata.get("architecture")
+    if text is None:
+        raise ModelError(f"{path}: has no architecture in its metadata, expected {WRITTEN}")
     return text
 
 
 def _parsed(text: str, origin: str, language: str) -> dict[str, Any]:
+    if language == "JSON":
+        return parse_json(text, origin)
     try:
-        document = json.loads(text) if language == "JSON" else tomllib.loads(text)
+        return tomllib.loads(text)
     except (ValueError, RecursionError) as error:
-        reason = "nested too deep" if isinstance(error, RecursionError) else str(error)
-        reason = "".join(each if each.isprintable() else " " for each in reason[:200])
-        raise ModelError(f"{origin}: is not readable as {language}: {reason}") from None
-    if not isinstance(document, dict):
-        raise ModelError(f"{origin}: got a {language} {type(document).__name__}, expected a table of keys")
-    return document
+        raise ModelError(f"{origin}: is not readable as TOML: {reason_of(error)}") from None

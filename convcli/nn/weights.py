@@ -1,0 +1,246 @@
+"""Trained models in files: `save_model`, `load_model`, and what one does with a loaded one.
+
+A model file is safetensors: the parameters by name, and as texts beside them the network (``architecture``), the card
+(``convcli``) and the ``format``. Heads, which only training uses, and the optimizer's state are not in it; checkpoints
+are elsewhere.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from convcli.architectures import LayerPlan, NetworkPlan, plan_network, read_text, write_text
+from convcli.architectures.card import ModelCard, card_of, card_text
+from convcli.architectures.header import MODEL_FORMAT, WRITTEN, read_header, require_model
+from convcli.architectures.values import shortened
+from convcli.errors import ModelError, ShapeError
+from convcli.nn.layer import Array, Shape
+from convcli.nn.model import Model
+from convcli.nn.tensors import read_tensors, write_tensors
+
+__all__ = ["ModelCard", "TrainedModel", "load_model", "parameter_shapes", "save_model", "shipped_model"]
+
+# What is set up for each window of a pooling layer, and for each value of one image: beyond this, a file lies.
+_MOST_TAPS = 100_000_000
+_MOST_VALUES = 4_000_000_000
+
+
+class TrainedModel:
+    """A model from a file.
+
+    Attributes
+    ----------
+    model : Model
+        The network with its weights.
+    card : ModelCard
+        Classes, preparation of images, how it was made, how good it is.
+    """
+
+    def __init__(self, model: Model, card: ModelCard) -> None:
+        self.model = model
+        self.card = card
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes' names, in the order of `predict`'s columns."""
+        return self.card.classes
+
+    @property
+    def input_shape(self) -> Shape:
+        """The shape of one image: (H, W, C), or (C, H, W) for a network whose data format is channels_first."""
+        size = self.model.plan.input
+        first = self.model.data_format == "channels_first" and len(size) > 1
+        return (size[-1], *size[:-1]) if first else size
+
+    def predict(self, x: Any, batch_size: int = 256) -> Array:
+        """The probability of each class for each image.
+
+        Parameters
+        ----------
+        x : array_like
+            (N, *input_shape): uint8 of 0 to 255, which is divided by 255, or floats as the network was trained: 0 to 1.
+        batch_size : int
+            How many images go through the network at a time.
+
+        Returns
+        -------
+        ndarray
+            (N, K), or (N, *output) for a network that does not classify.
+
+        Raises
+        ------
+        ShapeError
+            If ``x`` has another shape or type.
+        """
+        images = np.asarray(x)
+        self._check(images)
+        if images.dtype != np.uint8:
+            return self.model.predict(images, batch_size)
+        parts = [images[start : start + batch_size] for start in range(0, max(len(images), 1), max(batch_size, 1))]
+        scaled = (np.divide(part, np.float32(255), dtype=np.float32) for part in parts)
+        return np.concatenate([self.model.predict(part, batch_size) for part in scaled])
+
+    def _check(self, images: Array) -> None:
+        expected = self.input_shape
+        if images.shape[1:] != expected:
+            fix = "; x[None] makes a batch of one" if images.shape == expected else ""
+            fix = "; x[..., None] adds the channel" if (*images.shape[1:], 1) == expected else fix
+            raise ShapeError(f"x: got shape {images.shape}, expected (N, {str(expected)[1:-1]}){fix}")
+        if images.dtype != np.uint8 and images.dtype.kind != "f":
+            raise ShapeError(f"x: got {images.dtype}, expected uint8 of 0 to 255, or floats of 0 to 1")
+
+    def __repr__(self) -> str:
+        return f"TrainedModel({self.model.plan.spec.name} on {self.card.name}, {len(self.classes)} classes)"
+
+
+def save_model(path: str | Path, model: Model, card: ModelCard, *, overwrite: bool = False) -> None:
+    """Write a model into a safetensors file; the same model and card give the same bytes.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file; it appears complete or not at all.
+    model : Model
+        Its heads' weights are left out.
+    card : ModelCard
+        What stands beside the weights.
+    overwrite : bool
+        Whether the file may exist.
+
+    Raises
+    ------
+    ModelError
+        If the file exists or cannot be written, a weight is not finite, or the card does not fit the model.
+    """
+    wanted = parameter_shapes(model.plan)
+    arrays = {name: model.parameters[name].value for name in wanted}
+    _check_finite(arrays, "weights")
+    _check_classes(card, model.plan, "model card")
+    metadata = {"format": MODEL_FORMAT, "architecture": write_text(model.plan.spec), "convcli": card_text(card)}
+    write_tensors(Path(path), arrays, metadata, overwrite=overwrite)
+
+
+def load_model(path: str | Path) -> TrainedModel:
+    """Read a model that `convcli train` or `save_model` wrote.
+
+    The network is planned and compared with the file's tensors before any memory is taken for it. float16 and bfloat16
+    weights become float32; a file with float64 weights gives a float64 model. A weight that is not finite is refused.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+
+    Raises
+    ------
+    ModelError
+        One line: the file, what is wrong with it, and what was expected. Nothing is ever unpickled.
+    OSError
+        If the file cannot be opened.
+    """
+    path = Path(path)
+    header = read_header(path)
+    require_model(header, path)
+    missing = [key for key in ("architecture", "convcli") if key not in header.metadata]
+    if missing:
+        raise ModelError(f"{path}: has no {missing[0]} in its metadata, expected {WRITTEN}")
+    card = card_of(header.metadata["convcli"], f"{path}: card")
+    try:
+        plan = plan_network(read_text(header.metadata["architecture"], f"{path}: architecture"))
+    except ShapeError as error:
+        raise ModelError(f"{path}: architecture: {error}") from None
+    _check_shapes(header.shapes, parameter_shapes(plan), f"{path}: weights")
+    _check_work(plan, path)
+    _check_classes(card, plan, f"{path}: card")
+    arrays, _ = read_tensors(path)
+    kinds = {array.dtype for array in arrays.values()}
+    for name, array in arrays.items():
+        if array.dtype.kind != "f":
+            raise ModelError(f"{path}: {name}: got {array.dtype}, expected floats")
+    _check_finite(arrays, f"{path}: weights")
+    model = Model(plan, seed=card.seed, dtype=np.result_type(np.float32, *kinds), heads=False)
+    model.load_state(arrays)
+    return TrainedModel(model, card)
+
+
+def shipped_model() -> Path:
+    """Where the MNIST model lies that comes with convcli."""
+    return Path(__file__).parent.parent / "models" / "mnist.safetensors"
+
+
+def parameter_shapes(plan: NetworkPlan) -> dict[str, Shape]:
+    """The parameters' names and shapes, heads left out, in the order of computation, without building the network.
+
+    Examples
+    --------
+    >>> from convcli.architectures import load
+    >>> parameter_shapes(plan_network(load("mnist")))["conv_1/kernel"]
+    (3, 3, 1, 32)
+    """
+    shapes: dict[str, Shape] = {}
+    for layer in plan.flat():
+        shapes |= {f"{layer.name}/{name}": shape for name, shape in _shapes_of(layer).items()}
+    return shapes
+
+
+def _shapes_of(layer: LayerPlan) -> dict[str, Shape]:
+    channels, filters = layer.input[-1], layer.output[-1]
+    kernel = tuple(window.kernel_size for window in layer.windows)
+    if layer.type == "batch_norm":
+        learnt = [name for name, key in (("gamma", "scale"), ("beta", "center")) if layer.settings[key]]
+        return dict.fromkeys((*learnt, "moving_mean", "moving_variance"), (channels,))
+    if layer.type in ("conv", "depthwise"):
+        shape = (*kernel, channels // layer.groups, filters)
+    elif layer.type == "conv_transpose":
+        shape = (*kernel, filters // layer.groups, channels)
+    elif layer.type == "dense":
+        shape = (channels, filters)
+    else:
+        return {}
+    return {"kernel": shape} | ({"bias": (filters,)} if layer.settings["use_bias"] else {})
+
+
+def _check_shapes(got: Mapping[str, Shape], expected: Mapping[str, Shape], where: str) -> None:
+    for name, shape in expected.items():
+        if name not in got:
+            raise ModelError(f"{where}: got no {name}, expected the {len(expected)} arrays of its architecture")
+        if got[name] != shape:
+            raise ModelError(f"{where}: {name}: got shape {shortened(got[name])}, expected {shape}")
+    for name in got:
+        if name not in expected:
+            raise ModelError(
+                f"{where}: got an unknown {shortened(name)}, expected the {len(expected)} arrays of its architecture"
+            )
+
+
+def _check_work(plan: NetworkPlan, path: Path) -> None:
+    """Refuse sizes that no weights speak for: an input, pooling windows or neighbourhoods of absurd extent."""
+    taps = sum(
+        window.output(n) * window.kernel_size + n
+        for layer in plan.flat() if layer.type in ("pool", "pad")
+        for window, n in zip(layer.windows, layer.input, strict=False)
+    )  # fmt: skip
+    taps += sum(layer.settings["size"] for layer in plan.flat() if layer.type == "lrn")
+    if taps > _MOST_TAPS or plan.activations > _MOST_VALUES:
+        raise ModelError(
+            f"{path}: architecture: got {plan.activations:,} values for one input and {taps:,} window cells, expected "
+            f"at most {_MOST_VALUES:,} and {_MOST_TAPS:,}"
+        )
+
+
+def _check_classes(card: ModelCard, plan: NetworkPlan, where: str) -> None:
+    outputs = plan.output[-1]
+    if card.classes and len(card.classes) != outputs:
+        raise ModelError(f"{where}: classes: got {len(card.classes)} names, expected {outputs}, one for each output")
+
+
+def _check_finite(arrays: Mapping[str, Array], where: str) -> None:
+    for name, array in arrays.items():
+        bad = int(np.count_nonzero(~np.isfinite(array)))
+        if bad:
+            raise ModelError(
+                f"{where}: {name}: got {bad:,} of {array.size:,} numbers that are NaN or infinite, expected finite "
+                "ones; its training went wrong: train again with a smaller --lr"
+            )
