@@ -85,6 +85,7 @@ def command(inputs: tuple[str, ...], kernels: tuple[str, ...], axes: str | None,
       convcli filter photo.jpg -k "0 -1 0; -1 5 -1; 0 -1 0"
       convcli filter photo.jpg -k gaussian:sigma=1 -k sobel
       convcli filter photo.jpg -k sobel-x --range offset
+      convcli filter photo.jpg -k canny:sigma=2,low=20,high=50
       convcli filter shots/*.jpg -k unsharp -o sharp/
       cat photo.png | convcli filter - -k emboss > out.png
 

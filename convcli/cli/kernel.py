@@ -114,7 +114,11 @@ def _show_lines(described: KernelDescription, width: int) -> Iterator[str]:
     if entry:
         yield from textwrap.wrap(entry.summary, width)
     yield ""
-    yield _drawing(described, width)
+    if entry and entry.steps:
+        for number, step in enumerate(entry.steps, 1):
+            yield from textwrap.wrap(f"{number}. {step}", width, subsequent_indent="   ")
+    else:
+        yield _drawing(described, width)
     yield ""
     for label, text in _facts(described, width - LABEL):
         yield from textwrap.wrap(
@@ -143,16 +147,8 @@ def _drawing(described: KernelDescription, width: int) -> str:
 
 def _facts(described: KernelDescription, width: int) -> Iterator[tuple[str, str]]:
     kernel, entry = described.kernel, described.kernel.entry
-    axes = ("planes", "rows", "columns")[-kernel.ndim :]
-    yield "size", f"{_times(described.size)} ({' x '.join(axes)})"
-    places = ", ".join(f"{axis[:-1]} {index + 1}" for axis, index in zip(axes, described.anchor, strict=True))
-    even = "; of an even size the last before the middle" if any(n % 2 == 0 for n in described.size) else ""
-    yield "anchor", f"{places} (counted from 1){even}"
-    yield "sum", _sums(described)
-    yield "separable", _separability(described)
-    yield from _factors(described, width)
-    for how in dict.fromkeys(described.plans):
-        yield "computed by", how
+    if not (entry and entry.steps):
+        yield from _facts_of_weights(described, width)
     if kernel.combine != "single":
         yield "result", COMBINATIONS[kernel.combine]
     if entry is None:
@@ -168,6 +164,20 @@ def _facts(described: KernelDescription, width: int) -> Iterator[tuple[str, str]
     yield "sign", entry.sign
     yield "scale", entry.scale
     yield "source", entry.source
+
+
+def _facts_of_weights(described: KernelDescription, width: int) -> Iterator[tuple[str, str]]:
+    kernel = described.kernel
+    axes = ("planes", "rows", "columns")[-kernel.ndim :]
+    yield "size", f"{_times(described.size)} ({' x '.join(axes)})"
+    places = ", ".join(f"{axis[:-1]} {index + 1}" for axis, index in zip(axes, described.anchor, strict=True))
+    even = "; of an even size the last before the middle" if any(n % 2 == 0 for n in described.size) else ""
+    yield "anchor", f"{places} (counted from 1){even}"
+    yield "sum", _sums(described)
+    yield "separable", _separability(described)
+    yield from _factors(described, width)
+    for how in dict.fromkeys(described.plans):
+        yield "computed by", how
 
 
 def _sums(described: KernelDescription) -> str:

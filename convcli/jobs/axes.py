@@ -39,6 +39,9 @@ def kernel_for(axes: str, kernel: Kernel) -> Kernel:
 
     A kernel of the library acts on a signal as on a picture whose rows are all the signal: its columns are summed.
     """
+    if kernel.combine == "edges" and axes != "yx":
+        fix = "leave --axes zyx out" if axes == "zyx" else "sobel-x marks steps of a signal"
+        raise KernelError(f"{kernel.name}: finds the outlines of pictures, expected a kernel for {_NAMES[axes]}; {fix}")
     if axes == "zyx":
         if kernel.ndim == 3:
             return kernel

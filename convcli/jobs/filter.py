@@ -15,6 +15,8 @@ from convcli.errors import ConvcliError, KernelError
 from convcli.geometry import PaddingSpec, Window
 from convcli.images import Image
 from convcli.jobs.axes import AXES, check_words, counts_for, kernel_for, padding_for
+from convcli.jobs.outlines import check_words as check_outlines
+from convcli.jobs.outlines import is_preparation, unfolded
 from convcli.jobs.pixels import (
     ALPHA,
     CHANNELS,
@@ -60,7 +62,7 @@ class FilterPlan:
     @property
     def name(self) -> str:
         """The chain's name, for file names: ``gaussian_sobel-x``."""
-        return "_".join(kernel.name for kernel in self.kernels)
+        return "_".join(kernel.name for kernel in self.kernels if not is_preparation(kernel))
 
     @property
     def zero_sum(self) -> bool:
@@ -147,7 +149,15 @@ def plan_filter(
         raise ConvcliError(f"alpha: got independent with channels {channels}, expected premultiply, keep or drop")
     if axes != "yx":
         check_words(axes, range=range, alpha=alpha, channels=channels, depth=depth, linear=linear)
-    kernels = [flipped(kernel) if convolve else kernel for kernel in _read_chain(specs, axes)]
+    chain = _read_chain(specs, axes)
+    check_outlines(
+        chain,
+        {
+            "convolve": convolve, "normalize": normalize, "stride": stride, "dilation": dilation, "scale": scale,
+            "bias": bias, "activation": activation, "range": range, "alpha": alpha,
+        },
+    )  # fmt: skip
+    kernels = [flipped(kernel) if convolve else kernel for kernel in chain]
     return FilterPlan(
         kernels=tuple(normalized(kernel, normalize) for kernel in kernels),
         border=Border(resolve_border(border), float(border_value)),
@@ -179,7 +189,8 @@ def _check_words(words: dict[str, tuple[str, tuple[str, ...]]], numbers: dict[st
 def _read_chain(specs: Sequence[str | Kernel], axes: str) -> list[Kernel]:
     if not specs:
         raise KernelError("kernel: got none, expected at least one; convcli kernel list shows the library")
-    kernels = [kernel_for(axes, parse_kernel(spec) if isinstance(spec, str) else spec) for spec in specs]
+    asked = [kernel_for(axes, parse_kernel(spec) if isinstance(spec, str) else spec) for spec in specs]
+    kernels = [each for kernel in asked for each in unfolded(kernel)]
     for kernel in kernels[:-1]:
         if kernel.combine == "angle":
             raise KernelError(f"{kernel.name}: its result is a direction, so it must be the last kernel of the chain")
@@ -227,7 +238,7 @@ def _filter_opaque(colour: Array, plan: FilterPlan, policy: OutputPolicy) -> tup
             bias=plan.bias + policy.offset,
         )
         return result[0, 0], clipped
-    return _finished(_chain(prepared, plan.kernels, plan, policy.working), plan, policy)
+    return _finished(_chain(prepared, plan, policy.working, policy.white_in), plan, policy)
 
 
 def _goes_straight(plan: FilterPlan, policy: OutputPolicy, prepared: Array) -> bool:
@@ -257,11 +268,11 @@ def _filter_weighted(colour: Array, alpha: Array, plan: FilterPlan, policy: Outp
     return _with_alpha(pixels, filtered[1], policy), clipped
 
 
-def _chain(source: Array, kernels: Sequence[Kernel], plan: FilterPlan, dtype: Any) -> Array:
+def _chain(source: Array, plan: FilterPlan, dtype: Any, white: float) -> Array:
     """(H, W, C) through the kernels one after the other, in floats; the stride is the last one's."""
-    for index, kernel in enumerate(kernels):
+    for index, kernel in enumerate(plan.kernels):
         windows = _windows(source, kernel, plan, _stride(plan, index))
-        source = respond(source[None, None], kernel, windows, plan.border, dtype)[0, 0]
+        source = respond(source[None, None], kernel, windows, plan.border, dtype, white)[0, 0]
     return source
 
 

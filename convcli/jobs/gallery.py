@@ -7,7 +7,7 @@ from convcli.images import MAX_PIXELS, Image, read
 from convcli.jobs.filter import FilterPlan, filter_image, plan_filter
 
 # Few enough to be large, different enough to show what kernels are for.
-USUAL = ("gaussian:sigma=3", "unsharp:sigma=2,amount=1.5", "emboss", "sobel", "laplacian-8")
+USUAL = ("gaussian:sigma=3", "unsharp:sigma=2,amount=1.5", "emboss", "sobel", "laplacian-8", "canny")
 _MOST_CELLS = 400
 
 
@@ -44,5 +44,5 @@ def make_gallery(
     for source in sources:
         picture = read(source, max_pixels=max_pixels)
         rows.append([picture, *(filter_image(picture, plan, "PNG").image for plan in plans)])
-    labels = ["original", *(plan.kernels[0].name for plan in plans)]
+    labels = ["original", *(plan.name for plan in plans)]
     return Image(contact_sheet(rows, labels, (cell, cell)))

@@ -18,6 +18,7 @@ from dataclasses import replace
 import numpy as np
 
 from convcli.geometry import Window, effective_kernel_size
+from convcli.jobs.outlines import is_preparation
 from convcli.jobs.pixels import premultiplied, unpremultiplied
 from convcli.kernels import Kernel, normalized
 from convcli.ops.arguments import Array
@@ -40,6 +41,10 @@ def filter_visible(
     """
     for index, kernel in enumerate(kernels):
         windows = windows_of(colour, index)
+        if is_preparation(kernel):
+            colour, _ = _average(colour, alpha, kernel, windows, border, white)
+            alpha = at_anchors(alpha, windows)
+            continue
         act = _compare if any((plane < 0).any() for plane in kernel.planes) else _average
         colour, alpha = act(colour, alpha, kernel, windows, border, white)
     return colour, alpha
@@ -77,7 +82,7 @@ def _compare(
         mean_alpha = _respond(alpha, normalized(sizes, "sum"), windows, opaque)
         return np.asarray(unpremultiplied(seen, mean_alpha, white) + own * own.dtype.type(single.weights.sum()))
 
-    return combined(kernel, response), at_anchors(alpha, windows)
+    return combined(kernel, response, white), at_anchors(alpha, windows)
 
 
 def _respond(array: Array, kernel: Kernel, windows: tuple[Window, ...], border: Border) -> Array:

@@ -20,6 +20,7 @@ COMBINATIONS = {
     "magnitude": "the root of the sum of squares of the responses",
     "angle": "the direction atan2(second response, first response), in radians",
     "maximum": "the largest of the responses",
+    "edges": "white where the responses' magnitude has a ridge, else black",
 }
 
 
@@ -30,7 +31,7 @@ class Entry:
     ``build`` takes the parameters by name and returns one array, or for a compound kernel a tuple of arrays, whose
     names are ``parts`` where each is an entry itself; ``complete`` fills in the parameters whose default depends on
     others (a Gaussian's size). ``family`` is the entry under which `convcli kernel list` shows this one; ``dim``
-    counts the axes.
+    counts the axes. ``steps`` is what is done where that is more than correlating: such an entry has no matrix.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Entry:
     parts: tuple[str, ...] = ()
     dim: int = 2
     family: str = ""
+    steps: tuple[str, ...] = ()
 
     def parameter(self, name: str) -> Parameter | None:
         """The parameter of this name, or None."""
@@ -66,8 +68,8 @@ class Kernel:
     planes : tuple of ndarray
         float64, read-only, all of one shape (KH, KW) or (KD, KH, KW): correlation weights. One for a linear kernel.
     combine : str
-        ``"single"``, ``"magnitude"`` (root of the sum of squares), ``"angle"`` (atan2(plane 1, plane 0) in radians) or
-        ``"maximum"`` (the largest response).
+        ``"single"``, ``"magnitude"`` (root of the sum of squares), ``"angle"`` (atan2(plane 1, plane 0) in radians),
+        ``"maximum"`` (the largest response) or ``"edges"`` (Canny's).
     entry : Entry or None
         The entry of the library; None for matrices and files.
     parameters : dict
@@ -90,6 +92,11 @@ class Kernel:
         """The one plane of a linear kernel; raises `KernelError` for a compound one."""
         if self.combine == "single":
             return self.planes[0]
+        if self.combine == "edges":
+            raise KernelError(
+                f"{self.name} has no matrix: it smooths, takes slopes, thins and follows them; filter pictures with "
+                f"-k {self.name}, arrays with convcli.{self.name}(image)"
+            )
         parts = self.entry.parts if self.entry else ()
         fix = f"; ask for {_either(parts)}" if parts else "; here one linear kernel is needed"
         raise KernelError(f"{self.name} is the {self.combine} of {len(self.planes)} kernels{fix}")

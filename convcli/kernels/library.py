@@ -1,11 +1,11 @@
 """The registry: every entry of the library by name, and the other names people know them by."""
 
-from convcli.kernels import compass, edges, laplacians, lines, sharpening, smoothing, textures, volumes
+from convcli.kernels import canny, compass, edges, laplacians, lines, sharpening, smoothing, textures, volumes
 from convcli.kernels.entry import Entry
 
 LIBRARY: dict[str, Entry] = {
     entry.name: entry
-    for module in (smoothing, sharpening, edges, compass, laplacians, lines, textures, volumes)
+    for module in (smoothing, sharpening, edges, compass, canny, laplacians, lines, textures, volumes)
     for entry in module.ENTRIES
 }
 

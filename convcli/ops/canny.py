@@ -6,21 +6,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.errors import ShapeError
-from convcli.ops.arguments import as_stack
+from convcli.kernels import kernel
+from convcli.ops.arguments import Array, as_stack
 from convcli.ops.correlation import correlate2d
 from convcli.ops.words import read_only
 
-# Sobel's kernel divided by 8: the slope, in pixel values per pixel.
-_SLOPE = np.outer([1, 2, 1], [-1, 0, 1]) / 8
-
 
 def canny(
-    image: Any, sigma: float = 1.0, low: float = 4.0, high: float = 10.0, *, border: str = "reflect"
+    image: Any, sigma: float = 1.4, low: float = 30.0, high: float = 80.0, *, border: str = "reflect"
 ) -> NDArray[np.bool_]:
     """Find the edges of an image: smooth, take the gradient, thin it to ridges, follow them from where they are strong.
 
     1. A Gaussian of ``sigma``.
-    2. The gradient by Sobel's kernels over 8; ``slope = sqrt(gx**2 + gy**2)``.
+    2. The gradient by Sobel's kernels; ``slope = sqrt(gx**2 + gy**2)``. Of several channels the one with the largest
+       slope counts, pixel by pixel.
     3. A pixel stays if its slope is larger than the interpolated one a step up the gradient, and no smaller than the
        one a step down.
     4. Of these, pixels with ``slope >= high`` are edges, and so are those with ``slope >= low`` that they reach through
@@ -31,20 +30,20 @@ def canny(
     Parameters
     ----------
     image : array_like
-        (H, W) of integers or floats.
+        (H, W), (H, W, C) or (N, H, W, C) of integers or floats.
     sigma : float
         Standard deviation of the Gaussian, in pixels; 0 for no smoothing.
     low, high : float
-        Slopes, in pixel values per pixel: a straight step of height h, smoothed, has about ``h / (2.5 * sigma)``.
-        OpenCV's and scikit-image's thresholds are 8 times these, since they do not divide Sobel's kernels. The defaults
-        are for pixels from 0 to 255.
+        Slopes, as Sobel's kernels give them (8 for an image that rises by 1 per pixel), the unit of OpenCV and
+        scikit-image too: a straight step of height h, smoothed, has about ``3.2 * h / sigma``. The defaults are for
+        pixels from 0 to 255.
     border : str
         What continues the image for the first two steps: a word of `correlate2d`'s.
 
     Returns
     -------
     ndarray
-        (H, W) bool.
+        (H, W) or (N, H, W) bool.
 
     Raises
     ------
@@ -61,9 +60,7 @@ def canny(
            [0, 0, 0, 1, 0, 0]])
     """
     stack = as_stack(image, 2, keep_dtype=True)
-    if stack.ndim != 2:
-        raise ShapeError(f"image: got shape {np.shape(image)}, expected (H, W): one channel")
-    pixels = stack.array[0, 0, :, :, 0]
+    pixels = stack.array[:, 0]
     for name, number in (("sigma", sigma), ("low", low), ("high", high)):
         if not isinstance(number, (int, float, np.integer, np.floating)) or not 0 <= number < np.inf:
             raise ShapeError(f"{name}: got {number!r}, expected a finite number of at least 0")
@@ -71,11 +68,32 @@ def canny(
         raise ShapeError(f"low: got {low!r}, expected at most high, {high!r}")
     if sigma:
         pixels = correlate2d(pixels, f"gaussian:sigma={float(sigma)!r}", padding="same", border=border)
-    across, down = (correlate2d(pixels, kernel, padding="same", border=border) for kernel in (_SLOPE, _SLOPE.T))
+    across, down = (correlate2d(pixels, kernel(f"sobel-{axis}"), padding="same", border=border) for axis in ("x", "y"))
+    edges = outline(across, down, low, high)[..., 0]
+    return edges if stack.ndim == 4 else np.asarray(edges[0])
+
+
+def outline(across: Array, down: Array, low: float, high: float) -> NDArray[np.bool_]:
+    """Steps 3 and 4 on slopes (..., H, W, C), to the right and downward, in floats: (..., H, W, 1), where edges are."""
     from convcli.loops.edges import follow, thin
 
-    marks = np.empty(across.shape, np.uint8)
-    of = across.dtype.type
-    thin(read_only(across), read_only(down), of(low), of(high), marks)
-    follow(marks, np.empty(np.count_nonzero(marks), np.int64))
-    return np.asarray(marks == 3)
+    first, second = _steepest(across, down)
+    number = first.dtype.type
+    marks = np.empty(first.shape, np.uint8)
+    for index in np.ndindex(*first.shape[:-2]):
+        thin(read_only(first[index]), read_only(second[index]), number(low), number(high), marks[index])
+        follow(marks[index], np.empty(np.count_nonzero(marks[index]), np.int64))
+    return np.asarray(marks == 3)[..., None]
+
+
+def _steepest(across: Array, down: Array) -> tuple[Array, Array]:
+    """The slopes (..., H, W) of the channel that is steepest at each pixel, as OpenCV chooses it."""
+    first, second = (np.ascontiguousarray(slope[..., 0]) for slope in (across, down))
+    size = first * first + second * second
+    for channel in range(1, across.shape[-1]):
+        right, below = across[..., channel], down[..., channel]
+        other = right * right + below * below
+        steeper = other > size
+        for kept, new in ((first, right), (second, below), (size, other)):
+            np.copyto(kept, new, where=steeper)
+    return first, second

@@ -8,6 +8,7 @@ import numpy as np
 from convcli.geometry import Window
 from convcli.kernels import Kernel
 from convcli.ops.arguments import Array
+from convcli.ops.canny import outline
 from convcli.ops.plan import plan_correlation
 from convcli.ops.stacks import Border, Store, correlate_stack
 
@@ -15,17 +16,24 @@ from convcli.ops.stacks import Border, Store, correlate_stack
 _SRGB_LINEAR_END = 0.04045
 
 
-def respond(stack: Array, kernel: Kernel, windows: tuple[Window, ...], border: Border, dtype: Any) -> Array:
+def respond(
+    stack: Array, kernel: Kernel, windows: tuple[Window, ...], border: Border, dtype: Any, white: float = 255.0
+) -> Array:
     """The response (N, OD, OH, OW, C) of a kernel to a stack (N, D, H, W, C), in a float ``dtype``; checked arguments.
 
-    A compound kernel's planes are combined as `Kernel.combine` says; an angle is in radians.
+    A compound kernel's planes are combined as `Kernel.combine` says; an angle is in radians, edges are ``white`` and
+    have one channel.
     """
-    return combined(kernel, lambda plane: _plane(stack, kernel, plane, windows, border, dtype))
+    return combined(kernel, lambda plane: _plane(stack, kernel, plane, windows, border, dtype), white)
 
 
-def combined(kernel: Kernel, response: Callable[[int], Array]) -> Array:
+def combined(kernel: Kernel, response: Callable[[int], Array], white: float) -> Array:
     """The responses of a kernel's planes, ``response(plane)``, made one as `Kernel.combine` says."""
     total = response(0)
+    if kernel.combine == "edges":
+        low, high = (float(kernel.parameters[name]) * white / 255 for name in ("low", "high"))  # type: ignore[arg-type]
+        edges: Array = outline(total, response(1), low, high) * total.dtype.type(white)
+        return edges
     if kernel.combine == "single":
         return total
     from convcli.loops import pointwise
