@@ -20,6 +20,9 @@ class Weighted(Layer):
     """What they share: parameters, regularizers, constraints, the activation and its gradient.
 
     A ReLU is done in the pass that computes the values; any other activation is a pass of its own.
+
+    ``winograd`` (True) lets float32 convolutions of 3x3 with stride 1 use Winograd's transforms where those are faster:
+    the error, against a result's largest number, grows from 1e-6 to 4e-6, and a NaN reaches up to three pixels further.
     """
 
     def __init__(
@@ -29,6 +32,7 @@ class Weighted(Layer):
         super().__init__(plan, dtype)
         self.activation = make_activation(plan.settings["activation"])
         self.activity = make_regularizer(plan.settings["activity_regularizer"])
+        self.winograd = True
         self.kernel = self._parameter("kernel", kernel, filter_axis, generator, mask)
         self.bias = None
         if plan.settings["use_bias"]:
@@ -116,15 +120,20 @@ class Conv(Weighted):
     def apply(self, x: Array, relu: bool, out: Array) -> None:
         """See `Weighted`."""
         bias = None if self.bias is None else self.bias.value
-        conv_forward(x, self.kernel.value, bias, self._windows, self.plan.groups, relu=relu, out=out)
+        conv_forward(
+            x, self.kernel.value, bias, self._windows, self.plan.groups, relu=relu, winograd=self.winograd, out=out
+        )
 
     def input_gradient(self, gradient: Array, out: Array) -> None:
         """See `Weighted`."""
-        conv_input_gradient(gradient, self.kernel.value, out.shape[1:-1], self._windows, self.plan.groups, out=out)
+        conv_input_gradient(
+            gradient, self.kernel.value, out.shape[1:-1], self._windows, self.plan.groups, winograd=self.winograd,
+            out=out,
+        )  # fmt: skip
 
     def kernel_gradient(self, x: Array, gradient: Array, out: Array) -> None:
         """See `Weighted`."""
-        conv_weight_gradient(x, gradient, self._windows, self.plan.groups, out=out)
+        conv_weight_gradient(x, gradient, self._windows, self.plan.groups, winograd=self.winograd, out=out)
 
 
 class ConvTranspose(Weighted):

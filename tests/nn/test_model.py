@@ -134,6 +134,7 @@ import numpy as np
 from convcli.nn import Model, make_optimizer
 layers = ["conv:20,kernel=3,relu", "batch_norm", "pool:3,stride=2", "conv:9,kernel=2,relu", "average_pool:2"]
 layers += ["dense:70", "dropout:0.3", "dense:5,softmax"]
+layers[:0] = ["conv:32,kernel=3", "conv:32,kernel=3,same,relu"]
 model = Model.from_layers(layers, (20, 20, 3), seed=1)
 rng = np.random.default_rng(0)
 x, labels = rng.standard_normal((37, 20, 20, 3)), rng.integers(0, 5, 37)
@@ -148,6 +149,20 @@ print(hashlib.sha256(b"".join(each.tobytes() for each in model.state().values())
         for n in (1, 2)
     }
     assert len(outputs) == 1
+
+
+def test_winograds_transforms_are_used_and_give_nearly_the_same(rng):
+    layers = ["conv:32,kernel=3,relu", "conv:32,kernel=3,same,relu", "pool:2", "dense:5,softmax"]
+    x, labels = rng.standard_normal((32, 20, 20, 1)), rng.integers(0, 5, 32)
+    models = [Model.from_layers(layers, (20, 20, 1), winograd=winograd) for winograd in (True, False)]
+    outputs = [model.loss_and_gradients(x, labels, input_gradient=True) for model in models]
+    for one, other in [
+        (outputs[0].outputs, outputs[1].outputs),
+        (outputs[0].input_gradient, outputs[1].input_gradient),
+        *((each.gradient, models[1].parameters[name].gradient) for name, each in models[0].parameters.items()),
+    ]:
+        np.testing.assert_allclose(one, other, rtol=0, atol=1e-4 * np.abs(other).max())
+    assert not np.array_equal(outputs[0].outputs, outputs[1].outputs)
 
 
 def test_the_gradient_of_the_input_is_not_made_unless_asked_for(rng):
