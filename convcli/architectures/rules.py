@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 from convcli import geometry
 from convcli.errors import ShapeError
-from convcli.geometry import ReceptiveField, TransposedWindow, Window
+from convcli.geometry import AdaptiveWindow, ReceptiveField, TransposedWindow, Window
 
 Shape: TypeAlias = tuple[int, ...]
 _AXES: Mapping[int, tuple[str, ...]] = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
@@ -124,6 +124,14 @@ def _global_pool(flow: Flow, settings: Mapping[str, Any], whole: Shape) -> Made:
     return Made(replace(seen, shape=(flow.channels,)))
 
 
+def _adaptive_pool(flow: Flow, settings: Mapping[str, Any], whole: Shape) -> Made:
+    spatial = _spatial(flow)
+    sizes = geometry.per_axis(settings["output_size"], len(spatial), "output_size")
+    windows = [AdaptiveWindow(count) for count in sizes]
+    field = tuple(window.field(n, each) for window, n, each in zip(windows, spatial, flow.field, strict=True))
+    return Made(Flow((*sizes, flow.channels), field, sizes))
+
+
 def _flatten(flow: Flow, settings: Mapping[str, Any], whole: Shape) -> Made:
     return Made(replace(flow, shape=(prod(flow.shape),)))
 
@@ -156,6 +164,7 @@ RULES: Mapping[str, Callable[[Flow, Mapping[str, Any], Shape], Made]] = {
     "depthwise": _depthwise,
     "pool": _pool,
     "global_pool": _global_pool,
+    "adaptive_pool": _adaptive_pool,
     "flatten": _flatten,
     "dense": _dense,
     "dropout": _unchanged,

@@ -128,6 +128,15 @@ LAYERS: Mapping[str, LayerType] = {
     "global_pool": LayerType(
         "one value per channel", "mode", {"mode": Key(one_of(("average", "max", "min")), "average")}
     ),
+    "adaptive_pool": LayerType(
+        "so many windows, whatever the input's size",
+        "output_size",
+        {
+            "output_size": Key(sizes(), REQUIRED),
+            "mode": Key(one_of(POOL_MODES), "max"),
+            "p": Key(number(1), 2.0),
+        },
+    ),
     "flatten": LayerType("all values in one row"),
     "dense": LayerType("every value to each of UNITS units", "units", {"units": Key(count(), REQUIRED), **_WEIGHTS}),
     "dropout": LayerType("silences a share while training", "rate", {"rate": Key(number(0, 1), 0.5)}),
@@ -184,7 +193,13 @@ _OTHER_NAMES: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "auxiliary": ("head", {}),
     **{f"{mode}{word}": ("pool", {"mode": mode}) for mode in POOL_MODES for word in ("pool", "pooling")},
     **{f"global{mode}{word}": ("global_pool", {"mode": mode}) for mode in POOL_MODES for word in ("pool", "pooling")},
+    **{
+        f"adaptive{mode}{word}": ("adaptive_pool", {"mode": mode})
+        for mode in POOL_MODES
+        for word in ("pool", "pooling")
+    },
     "avgpool": ("pool", {"mode": "average"}),
+    "adaptiveavgpool": ("adaptive_pool", {"mode": "average"}),
     "globalavgpool": ("global_pool", {"mode": "average"}),
 }
 KNOWN_WORDS = (
@@ -193,6 +208,8 @@ KNOWN_WORDS = (
     *(f"{mode}_pool" for mode in POOL_MODES),
     "global_average_pool",
     "global_max_pool",
+    "adaptive_average_pool",
+    "adaptive_max_pool",
     "zero_pad",
     *(f"{name}{rank}d" for name in ("conv", "conv_transpose") for rank in (1, 2, 3)),
 )
@@ -219,7 +236,7 @@ def find_layer(word: str) -> tuple[str, Mapping[str, str], int | None] | None:
     return found[0], found[1], int(ranks[0]) if ranks else None
 
 
-_RANKED = ("conv", "conv_transpose", "depthwise", "pool", "global_pool", "pad")
+_RANKED = ("conv", "conv_transpose", "depthwise", "pool", "global_pool", "adaptive_pool", "pad")
 
 GRAMMAR = """\
 A layer is a word: TYPE:VALUE,key=value,...  VALUE is the key that matters
@@ -256,7 +273,7 @@ def grammar() -> str:
             continue
         keys = [key for key in layer.keys if key not in _WEIGHTS and key not in (layer.first, "connections")]
         word = name if layer.first is None or name == "activation" else f"{name}:{layer.first.upper()}"
-        lines.append(f"  {word:<24}{layer.meaning}")
+        lines.append(f"  {word:<27}{layer.meaning}")
         if keys:
             lines.append(f"  {'':<6}{', '.join(keys)}")
     names = list(ACTIVATIONS)

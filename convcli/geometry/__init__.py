@@ -1,9 +1,10 @@
 """The arithmetic of sliding windows: padding, output sizes, receptive fields, counts. Standard library only.
 
 This is the one place where an output size is computed; operations, layers, `convcli shape` and the animations all ask
-here. `sizes` works on one axis, `windows` carries resolved axes about, `counts` counts parameters and multiply-adds.
+here. `sizes` works on one axis, `windows` and `adaptive` carry resolved axes about, `counts` counts parameters and multiply-adds.
 """
 
+from convcli.geometry.adaptive import AdaptiveWindow
 from convcli.geometry.counts import convolution_macs, convolution_parameters, dense_parameters, transposed_macs
 from convcli.geometry.sizes import (
     PaddingSpec,
@@ -20,6 +21,7 @@ from convcli.geometry.sizes import (
 from convcli.geometry.windows import ReceptiveField, TransposedWindow, Window, transposed_windows_of, windows_of
 
 __all__ = [
+    "AdaptiveWindow",
     "PaddingSpec",
     "Pair",
     "ReceptiveField",

@@ -64,7 +64,11 @@ class Builder:
         if plan.type in _DRAWING:
             self._place += 1
             return _DRAWING[plan.type](plan, self._dtype, generator_for(self._seed, self._place))
-        return make_pool(plan, self._dtype) if plan.type == "pool" else _PLAIN[plan.type](plan, self._dtype)
+        return (
+            make_pool(plan, self._dtype)
+            if plan.type in ("pool", "adaptive_pool")
+            else _PLAIN[plan.type](plan, self._dtype)
+        )
 
 
 def split_output(layers: list[Layer]) -> tuple[list[Layer], Activation]:

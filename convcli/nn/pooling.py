@@ -22,20 +22,24 @@ class _Windows:
 
     def __init__(self, plan: LayerPlan) -> None:
         sizes, settings, windows = plan.input[:-1], plan.settings, plan.windows
-        axes = sliding_axes(
-            sizes,
-            [window.kernel_size for window in windows],
-            [window.stride for window in windows],
-            [(window.before, window.after) for window in windows],
-            [window.dilation for window in windows],
-            settings["ceil_mode"],
-        )
+        if plan.type == "adaptive_pool":
+            axes = adaptive_axes(sizes, plan.output[:-1])
+        else:
+            axes = sliding_axes(
+                sizes,
+                [window.kernel_size for window in windows],
+                [window.stride for window in windows],
+                [(window.before, window.after) for window in windows],
+                [window.dilation for window in windows],
+                settings["ceil_mode"],
+            )
         self.axes: tuple[PoolingAxis, ...] = axes
         self.three = adaptive_axes((1,) * (3 - len(axes)), 1) + axes
         self.sizes = (1,) * (3 - len(sizes)) + tuple(sizes)
         self.tables = tuple(axis.table for axis in self.three)
         self.dilations = tuple(axis.dilation for axis in self.three)
-        self.kernels = tuple(max(axis.kernel_size, 1) for axis in self.three)
+        # Where windows differ, the widest; their taps are counted from their own first cell.
+        self.kernels = tuple(axis.kernel_size or int(axis.table[:, 1].max()) for axis in self.three)
         self.covers = [cover(axis, n) for axis, n in zip(self.three, self.sizes, strict=True)]
 
     def factors(self, weighted: bool, count_padding: bool, dtype: Any) -> tuple[Array, ...]:
@@ -109,10 +113,13 @@ class SumPool(Layer):
         settings = plan.settings
         self._windows = _Windows(plan)
         self._mode, self._p = settings["mode"], settings["p"]
-        self._counts = settings["count_include_pad"] and self._mode != "lp"
+        self._counts = settings.get("count_include_pad", False) and self._mode != "lp"
         weighted = self._mode == "weighted"
         self._factors = (
-            tuple(np.ones((len(axis.table), max(axis.kernel_size, 1)), dtype) for axis in self._windows.three)
+            tuple(
+                np.ones((len(axis.table), taps), dtype)
+                for axis, taps in zip(self._windows.three, self._windows.kernels, strict=True)
+            )
             if self._mode == "lp"
             else self._windows.factors(weighted, self._counts, dtype)
         )

@@ -6,7 +6,7 @@ from textwrap import wrap
 from typing import Any
 
 from convcli.architectures import LayerPlan, NetworkPlan, axis_names, shape_text
-from convcli.geometry import ReceptiveField, TransposedWindow, Window
+from convcli.geometry import AdaptiveWindow, ReceptiveField, TransposedWindow, Window
 
 WIDTH = 80
 FLOAT32 = 4
@@ -90,6 +90,9 @@ def details(layer: LayerPlan) -> list[str]:
         padded = isinstance(window, Window) and layer.type == "pad"
         formula = f"{n} + {window.before} + {window.after} = {window.output(n)}" if padded else window.formula(n)
         formulas.setdefault(formula, []).append(name)
+    if layer.type == "adaptive_pool":
+        for name, n, count in zip(axis_names(len(layer.input) - 1), layer.input, layer.output[:-1], strict=False):
+            formulas.setdefault(AdaptiveWindow(count).formula(n), []).append(name)
     for formula, axes in formulas.items():
         lines.append(f"{', '.join(axes):<17}{formula}")
     parameters, multiplications = _count_formulas(layer)

@@ -27,6 +27,7 @@ _KINDS = {
 _KIND_OF = {
     "depthwise": "conv",
     "global_pool": "pool",
+    "adaptive_pool": "pool",
     "pad": "flatten",
     "parallel": "join",
     "add": "join",
@@ -135,6 +136,7 @@ def _operation(layer: LayerPlan) -> str:
     words = {
         "pool": f"{settings.get('mode')} pool",
         "global_pool": f"global {settings.get('mode')} pool",
+        "adaptive_pool": f"{settings.get('mode')} pool to {shape_text(layer.output[:-1])}",
         "dropout": f"dropout {settings.get('rate')}",
         "batch_norm": "batch norm",
         "conv_transpose": "transposed conv",

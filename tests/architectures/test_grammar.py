@@ -57,6 +57,8 @@ def plans(words, size=(28, 28, 4)):
         ("weighted_pool:3", "pool", {"mode": "weighted"}),
         ("lp_pool:3,p=3", "pool", {"mode": "lp", "p": 3.0}),
         ("global_pool", "global_pool", {}),
+        ("adaptive_pool:7x5,average", "adaptive_pool", {"output_size": (7, 5), "mode": "average"}),
+        ("AdaptiveAvgPool2d:7", "adaptive_pool", {"output_size": 7, "mode": "average"}),
         ("GlobalMaxPooling2D", "global_pool", {"mode": "max"}),
         ("Conv2DTranspose:4,output_padding=1,stride=2", "conv_transpose", {"output_padding": 1}),
         ("depthwise:5,depth_multiplier=2", "depthwise", {"kernel_size": 5, "depth_multiplier": 2}),

@@ -54,6 +54,19 @@ def test_a_network_gives_torchs_outputs_loss_and_gradients(rng):
         np.testing.assert_allclose(model.parameters[name].gradient, learnt[name].grad.numpy(), rtol=1e-7, atol=1e-12)
 
 
+@pytest.mark.parametrize("mode", ["max", "average"])
+def test_adaptive_pooling_and_its_gradient_are_torchs(mode, rng):
+    model = Model.from_layers([f"adaptive_pool:3x4,{mode}", "flatten"], (7, 10, 2), dtype=np.float64)
+    x, gradient = rng.standard_normal((2, 7, 10, 2)), rng.standard_normal((2, 3, 4, 2))
+    image = to_torch(x)
+    pool = functional.adaptive_max_pool2d if mode == "max" else functional.adaptive_avg_pool2d
+    theirs = pool(image, (3, 4))
+    theirs.backward(torch.tensor(np.moveaxis(gradient, -1, 1).copy()))
+    layer = model.layers[0]
+    np.testing.assert_allclose(layer.forward(x, training=True), np.moveaxis(theirs.detach().numpy(), 1, -1), rtol=1e-12)
+    np.testing.assert_allclose(layer.backward(gradient), np.moveaxis(image.grad.numpy(), 1, -1), rtol=1e-12)
+
+
 OPTIMIZERS = [
     ("sgd", {"learning_rate": 0.1}, lambda p: torch.optim.SGD(p, 0.1)),
     ("sgd", {"learning_rate": 0.1, "momentum": 0.9}, lambda p: torch.optim.SGD(p, 0.1, momentum=0.9)),

@@ -45,6 +45,12 @@ PROVEN = [
     ("weighted_pool:3,stride=1,padding=1", (7, 6, 4)),
     ("weighted_pool:2,stride=3", (5, 5, 5, 2)),
     ("lp_pool:2,p=3", (7, 6, 4)),
+    ("adaptive_average_pool:3x2", (7, 6, 4)),
+    ("adaptive_max_pool:3", (7, 8, 2)),
+    ("adaptive_pool:5,min", (3, 2)),
+    ("adaptive_pool:2x1x3,average", (5, 4, 4, 2)),
+    ("adaptive_pool:2x4,weighted", (5, 5, 2)),
+    ("adaptive_pool:3,mode=lp,p=3", (7, 5, 2)),
     ("global_average_pool", (5, 4, 3)),
     ("global_max_pool", (5, 4, 3)),
     ("global_pool:min", (5, 3)),
@@ -73,6 +79,15 @@ def test_gradients_are_proven(words, size):
     for each in build(words, size):
         checks = check_layer(each)
         assert all(check.passed for check in checks), checks
+
+
+@pytest.mark.parametrize("mode", ["max", "average", "min", "weighted", "lp"])
+def test_adaptive_pooling_is_the_operation(mode):
+    from convcli import adaptive_pool2d
+
+    x = np.random.default_rng(1).standard_normal((2, 7, 9, 3))
+    pooled = layer(f"adaptive_pool:3x10,{mode}", (7, 9, 3)).forward(x)
+    np.testing.assert_allclose(pooled, adaptive_pool2d(x, (3, 10), mode=mode), rtol=1e-12)
 
 
 def test_the_check_fails_for_a_wrong_gradient():
