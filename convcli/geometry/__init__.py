@@ -1,7 +1,8 @@
 """The arithmetic of sliding windows: padding, output sizes, receptive fields, counts. Standard library only.
 
 This is the one place where an output size is computed; operations, layers, `convcli shape` and the animations all ask
-here. `sizes` works on one axis, `windows` and `adaptive` carry resolved axes about, `counts` counts parameters and multiply-adds.
+here. `sizes` works on one axis, `windows` and `adaptive` carry resolved axes about, `counts` counts parameters and
+multiply-adds.
 """
 
 from convcli.geometry.adaptive import AdaptiveWindow

@@ -6,7 +6,8 @@ An axis is described by its length ``n`` and a window by ``kernel_size, stride, 
 
 from collections.abc import Iterable, Sequence
 from math import gcd
-from typing import TypeAlias
+from operator import index
+from typing import Any, TypeAlias
 
 from convcli.errors import ShapeError
 
@@ -106,6 +107,7 @@ def per_axis(value: int | Sequence[int], axes: int, name: str) -> tuple[int, ...
 
     Raises `ShapeError` naming ``name`` when the count is wrong or a value is below 1.
     """
+    value = listed(value)
     values = tuple(value) if isinstance(value, Iterable) and not isinstance(value, str) else (value,) * axes
     if len(values) != axes:
         raise ShapeError(f"{name}: got {len(values)} values {values}, expected one, or one per axis ({axes})")
@@ -127,11 +129,12 @@ def resolve_padding(
 
     ``padding`` is ``"valid"`` (none), ``"same"`` (output ``ceil(n / stride)``, the odd cell goes to the end, as in
     Keras and TensorFlow), ``"full"`` (every window that touches the input), an integer, one integer per axis, or one
-    (before, after) pair per axis.
+    (before, after) pair per axis; arrays of integers count as lists. Raises `ShapeError` for anything else.
     """
     axes = len(sizes)
-    strides = strides or (1,) * axes
-    dilations = dilations or (1,) * axes
+    strides = (1,) * axes if strides is None else strides
+    dilations = (1,) * axes if dilations is None else dilations
+    padding = listed(padding)
     if isinstance(padding, str):
         rule = {"valid": _valid, "same": _same, "full": _full}.get(padding.lower())
         if rule is None:
@@ -154,7 +157,18 @@ def resolve_padding(
 
 def is_integer(value: object) -> bool:
     """Whether a value is a whole number (numpy's integers too) and not a truth value."""
-    return hasattr(value, "__index__") and not isinstance(value, bool)
+    if isinstance(value, bool):
+        return False
+    try:
+        index(value)  # type: ignore[arg-type]
+    except TypeError:  # arrays of several numbers have the method too
+        return False
+    return True
+
+
+def listed(value: Any) -> Any:
+    """An array as (nested) lists, so that it is read as they are; anything else as it is."""
+    return value.tolist() if hasattr(value, "tolist") else value
 
 
 def _below(limit: int, runs: int, spacing: int, length: int) -> int:

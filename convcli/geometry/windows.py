@@ -13,6 +13,7 @@ from convcli.geometry.sizes import (
     PaddingSpec,
     effective_kernel_size,
     is_integer,
+    listed,
     per_axis,
     pooled_size,
     reached_cells,
@@ -210,6 +211,7 @@ def transposed_windows_of(
 
 
 def _output_padding(value: int | Sequence[int], axis: int, axes: int, limit: int) -> int:
+    value = listed(value)
     values = tuple(value) if isinstance(value, Sequence) else (value,) * axes
     if len(values) != axes:
         raise ShapeError(f"output_padding: got {len(values)} values {values}, expected one, or one per axis ({axes})")

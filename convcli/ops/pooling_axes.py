@@ -85,7 +85,7 @@ def sliding_axes(
         sizes,
         kernel_sizes,
         stride=kernel_sizes if stride is None else stride,
-        padding=padding.tolist() if isinstance(padding, np.ndarray) else padding,
+        padding=padding,
         dilation=dilation,
         ceil_mode=ceil_mode,
     )

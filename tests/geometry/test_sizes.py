@@ -145,6 +145,29 @@ def test_padding_forms():
     assert resolve_padding(((0, 1), (2, 3)), (5, 5), (3, 3)) == ((0, 1), (2, 3))
 
 
+@pytest.mark.parametrize("padding", [2, (1, 2), ((0, 1), (2, 3)), "same"])
+def test_arrays_are_read_as_lists(padding):
+    import numpy as np
+
+    arrays = {"strides": np.array([2, 1]), "dilations": np.array([1, 3])}
+    got = resolve_padding(np.array(padding) if padding != "same" else padding, (5, 5), np.array([3, 3]), **arrays)
+    assert got == resolve_padding(padding, (5, 5), (3, 3), strides=(2, 1), dilations=(1, 3))
+    assert per_axis(np.array([2, 3]), 2, "stride") == (2, 3)
+    assert per_axis(np.array(2), 2, "stride") == (2, 2)
+
+
+@pytest.mark.parametrize("wrong", [[1.0, 2.0], [True, False], [1, 2, 3], [[1, 2]], [], 1.5, [-1, 0]])
+def test_wrong_arrays_are_one_line(wrong):
+    import numpy as np
+
+    for call in (
+        lambda: resolve_padding(np.array(wrong), (5, 5), (3, 3)),
+        lambda: per_axis(np.array(wrong), 2, "padding"),
+    ):
+        with pytest.raises(ShapeError, match=r"^padding: got [^\n]*$"):
+            call()
+
+
 @pytest.mark.parametrize("wrong", ["sam", -1, (1,), (1, 2, 3), ((1, 2, 3), 0), 1.5, None, True, ((1, -1), 0)])
 def test_wrong_padding_is_one_line(wrong):
     with pytest.raises(ShapeError, match="padding: got") as caught:
