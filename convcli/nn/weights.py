@@ -5,7 +5,8 @@ A model file is safetensors: the parameters by name, and as texts beside them th
 are elsewhere.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from convcli.architectures.card import ModelCard, card_of, card_text
 from convcli.architectures.header import MODEL_FORMAT, WRITTEN, read_header, require_model
 from convcli.architectures.values import shortened
 from convcli.errors import ModelError, ShapeError
+from convcli.geometry import is_integer
 from convcli.nn.layer import Array, Shape
 from convcli.nn.model import Model
 from convcli.nn.tensors import read_tensors, write_tensors
@@ -25,6 +27,7 @@ __all__ = ["ModelCard", "TrainedModel", "load_model", "parameter_shapes", "save_
 # What is set up for each window of a pooling layer, and for each value of one image: beyond this, a file lies.
 _MOST_TAPS = 100_000_000
 _MOST_VALUES = 4_000_000_000
+_LARGEST = 2.0  # of an image whose values are 0 to 1, with room for what augmentation overshoots
 
 
 class TrainedModel:
@@ -36,6 +39,13 @@ class TrainedModel:
         The network with its weights.
     card : ModelCard
         Classes, preparation of images, how it was made, how good it is.
+
+    Examples
+    --------
+    >>> model = Model.from_layers(["dense:2,softmax"], (4,))
+    >>> trained = TrainedModel(model, ModelCard("tiny", ("no", "yes"), None, 0, {}, {}, ()))
+    >>> trained.input_shape, trained.classes
+    ((4,), ('no', 'yes'))
     """
 
     def __init__(self, model: Model, card: ModelCard) -> None:
@@ -76,11 +86,10 @@ class TrainedModel:
         """
         images = np.asarray(x)
         self._check(images)
-        if images.dtype != np.uint8:
+        if images.dtype != np.uint8 or not is_integer(batch_size) or batch_size < 1:
             return self.model.predict(images, batch_size)
-        parts = [images[start : start + batch_size] for start in range(0, max(len(images), 1), max(batch_size, 1))]
-        scaled = (np.divide(part, np.float32(255), dtype=np.float32) for part in parts)
-        return np.concatenate([self.model.predict(part, batch_size) for part in scaled])
+        parts = (images[start : start + batch_size] for start in range(0, max(len(images), 1), batch_size))
+        return np.concatenate([self.model.predict(np.divide(part, 255, dtype=np.float32)) for part in parts])
 
     def _check(self, images: Array) -> None:
         expected = self.input_shape
@@ -90,6 +99,9 @@ class TrainedModel:
             raise ShapeError(f"x: got shape {images.shape}, expected (N, {str(expected)[1:-1]}){fix}")
         if images.dtype != np.uint8 and images.dtype.kind != "f":
             raise ShapeError(f"x: got {images.dtype}, expected uint8 of 0 to 255, or floats of 0 to 1")
+        # Bytes that became floats on the way: the network would answer, and be wrong.
+        if self.card.preprocessing is not None and images.dtype.kind == "f" and images.size and images.max() > _LARGEST:
+            raise ShapeError(f"x: got values up to {images.max():.4g}, expected 0 to 1; divide by 255, or give uint8")
 
     def __repr__(self) -> str:
         return f"TrainedModel({self.model.plan.spec.name} on {self.card.name}, {len(self.classes)} classes)"
@@ -139,6 +151,15 @@ def load_model(path: str | Path) -> TrainedModel:
         One line: the file, what is wrong with it, and what was expected. Nothing is ever unpickled.
     OSError
         If the file cannot be opened.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> path = Path(mkdtemp()) / "tiny.safetensors"
+    >>> untrained = Model.from_layers(["dense:2,kernel_initializer=zeros,softmax"], (4,))
+    >>> save_model(path, untrained, ModelCard("tiny", ("no", "yes"), None, 0, {}, {}, ()))
+    >>> load_model(path).predict(np.ones((1, 4)))
+    array([[0.5, 0.5]], dtype=float32)
     """
     path = Path(path)
     header = read_header(path)
@@ -147,10 +168,9 @@ def load_model(path: str | Path) -> TrainedModel:
     if missing:
         raise ModelError(f"{path}: has no {missing[0]} in its metadata, expected {WRITTEN}")
     card = card_of(header.metadata["convcli"], f"{path}: card")
-    try:
-        plan = plan_network(read_text(header.metadata["architecture"], f"{path}: architecture"))
-    except ShapeError as error:
-        raise ModelError(f"{path}: architecture: {error}") from None
+    spec = read_text(header.metadata["architecture"], f"{path}: architecture")
+    with _naming(path):
+        plan = plan_network(spec)
     _check_shapes(header.shapes, parameter_shapes(plan), f"{path}: weights")
     _check_work(plan, path)
     _check_classes(card, plan, f"{path}: card")
@@ -160,7 +180,8 @@ def load_model(path: str | Path) -> TrainedModel:
         if array.dtype.kind != "f":
             raise ModelError(f"{path}: {name}: got {array.dtype}, expected floats")
     _check_finite(arrays, f"{path}: weights")
-    model = Model(plan, seed=card.seed, dtype=np.result_type(np.float32, *kinds), heads=False)
+    with _naming(path):
+        model = Model(plan, seed=card.seed, dtype=np.result_type(np.float32, *kinds), heads=False)
     model.load_state(arrays)
     return TrainedModel(model, card)
 
@@ -200,6 +221,15 @@ def _shapes_of(layer: LayerPlan) -> dict[str, Shape]:
     else:
         return {}
     return {"kernel": shape} | ({"bias": (filters,)} if layer.settings["use_bias"] else {})
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Errors of a network say which file it is from."""
+    try:
+        yield
+    except (ModelError, ShapeError) as error:
+        raise ModelError(f"{path}: architecture: {str(error)[:400]}") from None
 
 
 def _check_shapes(got: Mapping[str, Shape], expected: Mapping[str, Shape], where: str) -> None:

@@ -7,7 +7,17 @@ import pytest
 
 
 @pytest.mark.parametrize(
-    "name", ["nn.initializers", "nn.losses", "nn.model", "nn.randomness", "nn.schedules", "jobs.gradcheck"]
+    "name",
+    [
+        "architectures.card",
+        "nn.initializers",
+        "nn.losses",
+        "nn.model",
+        "nn.randomness",
+        "nn.schedules",
+        "nn.weights",
+        "jobs.gradcheck",
+    ],
 )
 def test_examples_run(name):
     module = import_module(f"convcli.{name}")
