@@ -11,14 +11,14 @@ from convcli.errors import ConvcliError, ShapeError
 
 # Generic in click's annotations since 8.3, but older releases run too.
 if TYPE_CHECKING:
-    _ParamType = click.ParamType[Any]
+    ParamType = click.ParamType[Any]
 else:
-    _ParamType = click.ParamType
+    ParamType = click.ParamType
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-class Counts(_ParamType):
+class Counts(ParamType):
     """``N`` or ``NxM``: one positive integer, or one per axis.
 
     With ``axes`` None the command learns the number of axes later: up to three numbers are passed on as they are.
@@ -45,7 +45,7 @@ class Counts(_ParamType):
         return counts * (self.axes or 1) if len(counts) == 1 else counts
 
 
-class Padding(_ParamType):
+class Padding(ParamType):
     """``same``, ``valid``, ``full``, ``N`` or ``N,M`` (rows, columns); with ``axes`` 3 also ``N,M,K``."""
 
     name = "same|valid|full|N|N,M"
@@ -68,7 +68,7 @@ class Padding(_ParamType):
         return amounts[0] if len(amounts) == 1 else amounts
 
 
-class Border(_ParamType):
+class Border(ParamType):
     """A word of numpy.pad or another library's name for one."""
 
     name = "BORDER"

@@ -1,0 +1,70 @@
+"""A network made to fit a data set: its input, its last layer, and a frame of zeros where its windows need one."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from convcli.architectures.grammar import LayerSpec, NetworkSpec
+from convcli.architectures.plan import NetworkPlan, plan_network
+from convcli.architectures.rules import shape_text
+from convcli.errors import ModelError, ShapeError
+
+
+def fitted(network: NetworkSpec, shape: Sequence[int], classes: int) -> NetworkPlan:
+    """The network for inputs of this shape and this many classes.
+
+    The last dense layer gets one unit for each class (a single unit may stay where there are two classes). If windows
+    do not fit an input that is smaller than the network's own, it gets a frame of zeros up to that size, as the digits
+    of MNIST had in LeNet-5.
+
+    Parameters
+    ----------
+    network : NetworkSpec
+        With any input.
+    shape : sequence of int
+        Spatial sizes, then channels.
+    classes : int
+        At least 2.
+
+    Raises
+    ------
+    ShapeError
+        If the network cannot take the shape.
+    ModelError
+        If it does not end with one value for each class.
+
+    Examples
+    --------
+    >>> from convcli.architectures import load
+    >>> fitted(load("lenet5"), (28, 28, 1), 10).params
+    61706
+    """
+    size = tuple(shape)
+    layers = _with_classes(network.layers, classes)
+    try:
+        plan = plan_network(replace(network, input=size, layers=layers))
+    except ShapeError:
+        missing = [own - given for own, given in zip(network.input[:-1], size[:-1], strict=False)]
+        if len(network.input) != len(size) or any(each < 0 for each in missing) or not any(missing):
+            raise
+        amount = tuple((each // 2, each - each // 2) for each in missing)
+        frame = LayerSpec("pad", {"amount": amount}, word=f"pad to {shape_text(network.input[:-1])}")
+        plan = plan_network(replace(network, input=size, layers=(frame, *layers)))
+    single = plan.output == (1,) and classes == 2 and str(plan.layers[-1].settings.get("activation")) == "sigmoid"
+    if plan.output != (classes,) and not single:
+        raise ModelError(
+            f"{network.name}: ends with {shape_text(plan.output)}, expected one value for each of {classes} classes; "
+            f"let it end with dense:{classes},softmax"
+        )
+    return plan
+
+
+def _with_classes(layers: tuple[LayerSpec, ...], classes: int) -> tuple[LayerSpec, ...]:
+    """The layers with the last dense one, if only an activation follows it, as wide as there are classes."""
+    place = len(layers) - 1
+    while place > 0 and layers[place].type == "activation":
+        place -= 1
+    last = layers[place]
+    if last.type != "dense" or last.settings["units"] == classes or (last.settings["units"] == 1 and classes == 2):
+        return layers
+    wide = replace(last, settings={**last.settings, "units": classes}, word=f"dense:{classes}")
+    return (*layers[:place], wide, *layers[place + 1 :])

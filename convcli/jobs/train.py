@@ -1,0 +1,341 @@
+"""Training a network on a data set: from words to a plan, from a plan or a checkpoint to a model file."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from convcli.architectures import NetworkPlan, load, shape_text
+from convcli.architectures.fitting import fitted
+from convcli.datasets import Dataset, Reports, hold_out, sample
+from convcli.datasets import load as load_data
+from convcli.errors import ConvcliError, DataError, ImageError, ModelError
+from convcli.images.atomic import check_target
+from convcli.jobs.training_log import check_log, write_log
+from convcli.nn.checkpoint import Checkpoint, Source, read_checkpoint, write_checkpoint
+from convcli.nn.model import Model
+from convcli.nn.presets import preset
+from convcli.nn.recipe import Recipe
+from convcli.nn.training import Epoch, Examples, Listener, Score, Training, score_of
+from convcli.nn.weights import ModelCard, save_model
+
+SUFFIX = ".safetensors"
+_CHECKPOINT = ".checkpoint"
+
+# The network that suits a data set; of other pictures their size decides.
+_NETWORKS = {"cifar10": "cifar10", "digits": "digits"}
+_BY_SHAPE = {(28, 28, 1): "mnist"}
+_ANY_PICTURE = "pictures"
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """All that is decided before the first step; nothing has been written yet.
+
+    Attributes
+    ----------
+    dataset : Dataset
+        With all its images.
+    network : NetworkPlan
+        Fitted to them.
+    recipe : Recipe
+        How.
+    source : Source
+        What a checkpoint says about the data.
+    target, checkpoint : Path
+        The model's file, and the checkpoint's beside it.
+    notes : tuple of str
+        What the user should know.
+    """
+
+    dataset: Dataset
+    network: NetworkPlan
+    recipe: Recipe
+    source: Source
+    target: Path
+    checkpoint: Path
+    overwrite: bool = False
+    log: Path | None = None
+    plot: Path | None = None
+    resumed: Checkpoint | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class TrainReport:
+    """What a training came to; ``test`` is None without a test split, and ``finished`` False if it was stopped."""
+
+    plan: TrainingPlan
+    history: tuple[Epoch, ...]
+    finished: bool
+    test: Score | None = None
+    best_epoch: int = 0
+    training: Training | None = field(default=None, repr=False)
+
+    @property
+    def seconds(self) -> float:
+        """Of all epochs together."""
+        return sum(each.seconds for each in self.history)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
+            "model": str(self.plan.target),
+            "history": [each.as_dict() for each in self.history],
+            "test_accuracy": self.test and self.test.accuracy,
+            "test_loss": self.test and self.test.loss,
+            "best_epoch": self.best_epoch or None,
+            "parameters": self.plan.network.params,
+            "seconds": round(self.seconds, 3),
+            "recipe": self.plan.recipe.as_dict(),
+        }
+
+
+def plan_training(
+    data: str,
+    *,
+    model: str | None = None,
+    preset_name: str = "default",
+    changes: Mapping[str, Any] | None = None,
+    held_out: float | int | None = None,
+    limit: int = 0,
+    size: tuple[int, int] | None = None,
+    output: str | None = None,
+    overwrite: bool = False,
+    log: str | None = None,
+    plot: str | None = None,
+    data_dir: str | None = None,
+    offline: bool = False,
+    reports: Reports | None = None,
+    command: str = "",
+) -> TrainingPlan:
+    """Decide everything about a training: read the data, fit the network, check every name and number.
+
+    Parameters
+    ----------
+    data : str
+        A data set's name, or a folder with a sub-folder per class.
+    model : str, optional
+        An architecture or a file of one; else what suits the preset and the data.
+    preset_name : str
+        Where the recipe begins.
+    changes : Mapping, optional
+        Values of the `Recipe` that differ from the preset's.
+    held_out : float or int, optional
+        Share (below 1) or number of training images for validation; else the preset's.
+    limit : int
+        Use so many training images, of each class its share; 0 for all.
+    size : (int, int), optional
+        Of a folder's pictures.
+    output : str, optional
+        The model's file; ``DATA.safetensors`` without it.
+
+    Raises
+    ------
+    ConvcliError
+        One line about the first thing that is wrong.
+    """
+    chosen = preset(preset_name)
+    given = dict(changes or {})
+    replace(chosen.recipe, **given)
+    network = None if model is None else load(model)
+    target = _target(output, data)
+    checkpoint = checkpoint_of(target)
+    _check_targets(target, checkpoint, log, plot, overwrite=overwrite)
+    dataset = load_data(data, data_dir=data_dir, offline=offline, size=size, reports=reports)
+    recipe = replace(chosen.recipe_for(limit or len(dataset.train)), **given)
+    share = chosen.held_out if held_out is None else held_out
+    network = network or load(chosen.network or _usual_network(dataset))
+    source = Source(data, preset_name, share, limit, size, digest_of(dataset), command)
+    notes = [*dataset.notes]
+    plan = fitted(network, dataset.shape, len(dataset.classes))
+    if plan.input != network.input or plan.spec.layers != network.layers:
+        notes.append(f"{network.name} is fitted to {shape_text(dataset.shape)} and {len(dataset.classes)} classes")
+    return TrainingPlan(
+        dataset, plan, recipe, source, target, checkpoint, overwrite,
+        None if log is None else Path(log), None if plot is None else Path(plot), notes=tuple(notes),
+    )  # fmt: skip
+
+
+def plan_resumed(
+    checkpoint: str,
+    *,
+    data: str | None = None,
+    output: str | None = None,
+    overwrite: bool = False,
+    log: str | None = None,
+    plot: str | None = None,
+    data_dir: str | None = None,
+    offline: bool = False,
+    reports: Reports | None = None,
+) -> TrainingPlan:
+    """Decide to go on with what a checkpoint says; only the data's place and the outputs may be others.
+
+    Raises `ConvcliError` if the checkpoint cannot be read, or the data are not those it was made with.
+    """
+    path = Path(checkpoint)
+    held = read_checkpoint(path)
+    source = held.source
+    target = Path(output) if output is not None else _model_of(path)
+    _check_targets(target, None, log, plot, overwrite=overwrite)
+    dataset = load_data(data or source.data, data_dir=data_dir, offline=offline, size=source.size, reports=reports)
+    if digest_of(dataset) != source.digest:
+        raise DataError(
+            f"{path}: was made with other images than {data or source.data} has now; expected the same data"
+        )
+    network = fitted(held.network, dataset.shape, len(dataset.classes))
+    notes = (f"going on after epoch {held.numbers.get('progress', {}).get('epoch', 0)} of {held.recipe.epochs}",)
+    return TrainingPlan(
+        dataset, network, held.recipe, source, target, path, overwrite,
+        None if log is None else Path(log), None if plot is None else Path(plot), held, notes,
+    )  # fmt: skip
+
+
+def train(plan: TrainingPlan, listener: Listener | None = None) -> TrainReport:
+    """Carry out a plan: a checkpoint after every epoch, and at the end the model's file and no checkpoint.
+
+    If the listener wants to stop, the checkpoint is written and ``finished`` of the report is False.
+
+    Raises
+    ------
+    DivergedError
+        If the loss is no number any more; the checkpoint of the epoch before is left.
+    ConvcliError
+        If a file cannot be written.
+    """
+    training = _begin(plan)
+    listener = listener or Listener()
+
+    def save(training: Training) -> None:
+        write_checkpoint(plan.checkpoint, training, plan.source)
+        if plan.log is not None:
+            write_log(plan.log, training.history)
+        listener.epoch_ends(training)
+
+    finished = training.run(replace(listener, epoch_ends=save))
+    if not finished:
+        write_checkpoint(plan.checkpoint, training, plan.source)
+        return TrainReport(plan, tuple(training.history), False, training=training)
+    training.finish()
+    test = plan.dataset.test
+    score = None if test is None else score_of(training.model, Examples(test.images, test.labels))
+    report = TrainReport(plan, tuple(training.history), True, score, training.best.epoch, training)
+    save_model(plan.target, training.model, _card(plan, report), overwrite=plan.overwrite)
+    plan.checkpoint.unlink(missing_ok=True)
+    return report
+
+
+def _begin(plan: TrainingPlan) -> Training:
+    """The training, new or as its checkpoint left it."""
+    kept = plan.dataset.train if not plan.source.limit else sample(plan.dataset.train, plan.source.limit, 0)
+    learned, held = (kept, None) if not plan.source.held_out else hold_out(kept, plan.source.held_out, 0)
+    validation = None if held is None or not len(held) else Examples(held.images, held.labels)
+    model = Model(plan.network, seed=plan.recipe.seed)
+    training = Training(model, plan.recipe, Examples(learned.images, learned.labels), validation)
+    if plan.resumed is not None:
+        try:
+            training.load_state(plan.resumed.arrays, plan.resumed.numbers)
+        except ModelError as error:
+            raise ModelError(f"{plan.checkpoint}: {error}") from None
+    return training
+
+
+def _card(plan: TrainingPlan, report: TrainReport) -> ModelCard:
+    last = report.history[report.best_epoch - 1] if report.best_epoch else report.history[-1]
+    metrics = {"seconds": report.seconds}
+    for name, value in (("val_loss", last.val_loss), ("val_accuracy", last.val_accuracy)):
+        if value is not None:
+            metrics[name] = value
+    if report.test is not None:
+        metrics |= {"test_loss": report.test.loss, "test_accuracy": report.test.accuracy}
+    recipe = plan.recipe.as_dict() | {
+        "preset": plan.source.preset,
+        "held_out": plan.source.held_out,
+        "limit": plan.source.limit,
+        "command": plan.source.command,
+    }
+    return ModelCard(
+        name=plan.dataset.name,
+        classes=plan.dataset.classes,
+        preprocessing=plan.dataset.preprocessing.as_dict(),
+        seed=plan.recipe.seed,
+        recipe=recipe,
+        metrics=metrics,
+        history=tuple(each.as_dict() for each in report.history),
+    )
+
+
+def digest_of(dataset: Dataset) -> str:
+    """A fingerprint of the training images and labels."""
+    digest = hashlib.blake2b(digest_size=16)
+    for array in (dataset.train.images, dataset.train.labels):
+        digest.update(repr(array.shape).encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
+
+
+def checkpoint_of(target: Path) -> Path:
+    """Where a training that makes this model keeps its checkpoint."""
+    return target.with_name(f"{target.name.removesuffix(SUFFIX)}{_CHECKPOINT}{SUFFIX}")
+
+
+def _model_of(checkpoint: Path) -> Path:
+    stem = checkpoint.name.removesuffix(SUFFIX)
+    if not stem.endswith(_CHECKPOINT):
+        raise ModelError(f"{checkpoint}: does not end with {_CHECKPOINT}{SUFFIX}; say with -o where the model goes")
+    return checkpoint.with_name(stem.removesuffix(_CHECKPOINT) + SUFFIX)
+
+
+def _target(output: str | None, data: str) -> Path:
+    if output is None:
+        return Path(f"{Path(data).resolve().name if Path(data).is_dir() else Path(data).name}{SUFFIX}")
+    target = Path(output)
+    if target.suffix.lower() != SUFFIX:
+        raise ModelError(f"{target}: got the suffix {target.suffix or 'none'!r}, expected a name that ends in {SUFFIX}")
+    return target
+
+
+def _check_targets(
+    target: Path, checkpoint: Path | None, log: str | None, plot: str | None, *, overwrite: bool
+) -> None:
+    """Refuse every output that could not be written, before hours of work."""
+    with _as_models():
+        check_target(target, overwrite=overwrite)
+        if checkpoint is not None and checkpoint.exists() and not overwrite:
+            raise ModelError(
+                f"{checkpoint}: an unfinished training lies here; go on with --resume {checkpoint}, or add --overwrite"
+            )
+        if log is not None:
+            check_log(Path(log), overwrite=overwrite)
+        if plot is not None:
+            check_target(Path(plot), overwrite=overwrite)
+            _check_plot(Path(plot))
+
+
+@contextmanager
+def _as_models() -> Any:
+    """What is said of picture files is said of these too."""
+    try:
+        yield
+    except ImageError as error:
+        raise ModelError(str(error)) from None
+
+
+def _check_plot(path: Path) -> None:
+    from importlib.util import find_spec
+
+    if path.suffix.lower() not in (".png", ".svg", ".pdf"):
+        raise ModelError(f"{path}: got {path.suffix or 'no suffix'}, expected a name that ends in .png, .svg or .pdf")
+    if find_spec("matplotlib") is None:
+        raise ConvcliError("plot: matplotlib is not installed; pip install 'convcli[plot]'")
+
+
+def _usual_network(dataset: Dataset) -> str:
+    return _NETWORKS.get(dataset.name) or _BY_SHAPE.get(dataset.shape, _ANY_PICTURE)
+
+
+Stop = Callable[[], bool]

@@ -1,0 +1,150 @@
+"""How a network is trained: a recipe's numbers, checked. What is done with them is in `training`."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from math import isfinite
+from typing import Any
+
+from convcli.errors import ModelError
+from convcli.nn.optimizers import Optimizer, make_optimizer
+from convcli.nn.schedules import Schedule, make_schedule
+from convcli.ops.augmentation import Augmentation
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything about a training but the network and the data.
+
+    Parameters
+    ----------
+    epochs : int
+        How often each image is seen.
+    batch_size : int
+        Images a step; the last batch of an epoch may be smaller.
+    optimizer : str
+        A name, and its settings if any: ``"sgd:momentum=0.9,nesterov=1"``.
+    learning_rate : float
+        The schedule's highest; None is the optimizer's own.
+    schedule : str
+        ``constant``, ``step``, ``cosine`` or ``one_cycle``.
+    warm_up : float
+        Epochs of a straight way up before the schedule begins; ``one_cycle`` has its own.
+    weight_decay : float
+        Of kernels, decoupled from the gradient.
+    label_smoothing : float
+        The share of each target that is spread over all classes.
+    clip_norm : float
+        The largest norm of all gradients together; 0 for any.
+    average : float
+        Decay of the moving average of the weights, which is what is kept then; 0 for none.
+    augment : str
+        Words of `Augmentation`: ``"shift=2,rotation=10"``; empty for none.
+    patience : int
+        Stop after so many epochs without a lower validation loss; 0 for never.
+    seed : int
+        Of initial weights, order of images, augmentation and dropout.
+
+    Raises
+    ------
+    ModelError
+        Naming the first value that is wrong.
+
+    Examples
+    --------
+    >>> Recipe(epochs=3, optimizer="sgd:momentum=0.9", learning_rate=0.1).optimizer_settings()
+    ('sgd', {'momentum': 0.9})
+    """
+
+    epochs: int = 5
+    batch_size: int = 64
+    optimizer: str = "rmsprop"
+    learning_rate: float | None = None
+    schedule: str = "constant"
+    warm_up: float = 0.0
+    weight_decay: float = 0.0
+    label_smoothing: float = 0.0
+    clip_norm: float = 0.0
+    average: float = 0.0
+    augment: str = ""
+    patience: int = 0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, (kinds, holds, expected) in _EXPECTED.items():
+            value = getattr(self, name)
+            right = isinstance(value, kinds) and not isinstance(value, bool)
+            if not right or (isinstance(value, float) and not isfinite(value)) or not holds(value):
+                raise ModelError(f"{name}: got {value!r}, expected {expected}")
+        self.make_optimizer()
+        self.make_schedule(1)
+        self.augmentation()
+
+    def optimizer_settings(self) -> tuple[str, dict[str, Any]]:
+        """The optimizer's name and its own settings."""
+        name, _, rest = self.optimizer.partition(":")
+        settings: dict[str, Any] = {}
+        for word in filter(None, rest.split(",")):
+            key, equals, value = word.partition("=")
+            try:
+                settings[key.strip()] = float(value) if equals else True
+            except ValueError:
+                raise ModelError(f"optimizer: got {word!r}, expected name=number") from None
+        if "nesterov" in settings:
+            settings["nesterov"] = bool(settings["nesterov"])
+        for key in ("learning_rate", "weight_decay", "clip_norm"):
+            if key in settings:
+                raise ModelError(f"optimizer: got {key} among its settings; it has an option of its own")
+        return name.strip().lower(), settings
+
+    def make_optimizer(self) -> Optimizer:
+        """A new optimizer."""
+        name, settings = self.optimizer_settings()
+        if self.learning_rate is not None:
+            settings["learning_rate"] = self.learning_rate
+        if self.weight_decay or name != "adamw":
+            settings["weight_decay"] = self.weight_decay
+        return make_optimizer(name, **settings, clip_norm=self.clip_norm or None)
+
+    def make_schedule(self, steps_per_epoch: int) -> Schedule:
+        """The learning rate of each step."""
+        rate = self.make_optimizer().learning_rate
+        warm_up = round(self.warm_up * steps_per_epoch)
+        return make_schedule(self.schedule, rate, self.epochs * steps_per_epoch, warm_up=warm_up)
+
+    def augmentation(self) -> Augmentation:
+        """What is done to the images of each batch."""
+        return Augmentation.from_words(self.augment)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for a model's metadata; `from_dict` reads them back."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Recipe":
+        """Read what `as_dict` wrote; raises `ModelError` for anything else."""
+        known = {each.name for each in fields(cls)}
+        for name in values:
+            if name not in known:
+                raise ModelError(f"recipe: got an unknown {name!r}, expected {', '.join(sorted(known))}")
+        return cls(**values)
+
+
+_COUNT = (int, lambda value: 1 <= value <= 1_000_000, "a whole number of at least 1")
+_SHARE = ((int, float), lambda value: 0 <= value < 1, "0 or more and less than 1")
+_AMOUNT = ((int, float), lambda value: value >= 0, "0 or more")
+_WORDS = (str, lambda value: True, "text")
+_EXPECTED: dict[str, tuple[Any, Any, str]] = {
+    "epochs": _COUNT,
+    "batch_size": _COUNT,
+    "optimizer": _WORDS,
+    "learning_rate": ((int, float, type(None)), lambda value: value is None or value > 0, "more than 0"),
+    "schedule": _WORDS,
+    "warm_up": _AMOUNT,
+    "weight_decay": _AMOUNT,
+    "label_smoothing": _SHARE,
+    "clip_norm": _AMOUNT,
+    "average": _SHARE,
+    "augment": _WORDS,
+    "patience": (int, lambda value: value >= 0, "a whole number of 0 or more"),
+    "seed": (int, lambda value: 0 <= value < 2**63, "a whole number of 0 or more"),
+}

@@ -1,0 +1,357 @@
+"""Training: epochs of batches, validation, averaged and best weights, and a state that goes on to the bit.
+
+What random numbers a batch draws depends on the seed, its epoch and its place alone, so that a training that was
+stopped between any two batches goes on as if it had not been. Files, printing and data sets are not here.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from math import isfinite, nan
+from time import perf_counter
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from convcli.errors import ModelError, ShapeError
+from convcli.nn.layer import Array
+from convcli.nn.losses import BinaryCrossEntropy, Loss, MeanSquaredError, SoftmaxCrossEntropy, loss_of_logits
+from convcli.nn.model import Model
+from convcli.nn.optimizers import WeightAverage
+from convcli.nn.randomness import generator_for
+from convcli.nn.recipe import Recipe
+from convcli.ops.augmentation import augment
+
+# Places of the random streams; layers have small numbers for theirs.
+_ORDER, _AUGMENT = 1_000_001, 1_000_002
+_SCORING_BATCH = 256
+
+
+class Examples(NamedTuple):
+    """Inputs (N, *input), float or uint8 (0..255, which becomes 0..1), and their labels (N, ...)."""
+
+    x: Array
+    labels: Array
+
+    def batch(self, indices: Array) -> Array:
+        """The inputs at these places as float32."""
+        return as_input(self.x[indices])
+
+
+class Score(NamedTuple):
+    """The mean loss of some examples, and the share that is right (NaN where nothing is classified)."""
+
+    loss: float
+    accuracy: float
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One line of the history; rates are images per second of training, validation left out."""
+
+    epoch: int
+    loss: float
+    accuracy: float
+    val_loss: float | None
+    val_accuracy: float | None
+    learning_rate: float
+    seconds: float
+    images_per_second: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        return asdict(self)
+
+
+@dataclass
+class Progress:
+    """Where a training stands: batches done of the present epoch, and their sums; ``seconds`` of the epoch so far."""
+
+    epoch: int = 0
+    batch: int = 0
+    seen: int = 0
+    loss: float = 0.0
+    right: int = 0
+    seconds: float = 0.0
+
+
+@dataclass
+class Listener:
+    """What a training tells while it runs, and whether it is asked to stop after the batch at hand."""
+
+    batch_ends: Callable[["Training"], None] = lambda training: None
+    epoch_ends: Callable[["Training"], None] = lambda training: None
+    should_stop: Callable[[], bool] = lambda: False
+
+
+@dataclass
+class _Best:
+    loss: float = float("inf")
+    epoch: int = 0
+    state: dict[str, Array] = field(default_factory=dict)
+
+
+class DivergedError(ModelError):
+    """The loss is no number any more; the message names the first layer where that shows."""
+
+
+class Training:
+    """A network on its way through a recipe.
+
+    Parameters
+    ----------
+    model : Model
+        Trained in place.
+    recipe : Recipe
+        How.
+    train : Examples
+        What is learned from.
+    validation : Examples, optional
+        What is never learned from: the epoch with its lowest loss is the one whose weights `finish` leaves.
+
+    Raises
+    ------
+    ShapeError
+        If inputs and labels are not as many, or there are none.
+
+    Examples
+    --------
+    >>> model = Model.from_layers(["flatten", "dense:2,softmax"], (1, 1, 1))
+    >>> train = Examples(np.array([0.0, 1.0], np.float32).reshape(2, 1, 1, 1), np.array([0, 1]))
+    >>> training = Training(model, Recipe(epochs=200, optimizer="sgd", learning_rate=1.0), train)
+    >>> training.run()
+    True
+    >>> training.history[-1].accuracy
+    1.0
+    """
+
+    def __init__(self, model: Model, recipe: Recipe, train: Examples, validation: Examples | None = None) -> None:
+        for name, examples in (("train", train), ("validation", validation)):
+            if examples is not None and (len(examples.x) != len(examples.labels) or not len(examples.x)):
+                counts = f"{len(examples.x)} inputs and {len(examples.labels)} labels"
+                raise ShapeError(f"{name}: got {counts}, expected as many, and some")
+        self.model = model
+        self.recipe = recipe
+        self.train = train
+        self.validation = validation
+        self.optimizer = recipe.make_optimizer()
+        self.steps_per_epoch = -(-len(train.x) // recipe.batch_size)
+        self.schedule = recipe.make_schedule(self.steps_per_epoch)
+        self.loss = loss_for(model, recipe.label_smoothing)
+        self.average = WeightAverage(model.parameters, recipe.average) if recipe.average else None
+        self.progress = Progress()
+        self.history: list[Epoch] = []
+        self.best = _Best()
+        self._augmentation = recipe.augmentation()
+
+    @property
+    def finished(self) -> bool:
+        """Whether all epochs are done, or patience ended."""
+        patience = self.recipe.patience
+        waited = patience and self.best.epoch and self.progress.epoch - self.best.epoch >= patience
+        return self.progress.epoch >= self.recipe.epochs or bool(waited)
+
+    def run(self, listener: Listener | None = None) -> bool:
+        """Train up to the end, or up to where the listener wants to stop; returns whether it is the end.
+
+        Raises
+        ------
+        DivergedError
+            If a loss is infinite or no number.
+        """
+        listener = listener or Listener()
+        while not self.finished:
+            if not self._epoch(listener):
+                return False
+            listener.epoch_ends(self)
+            if listener.should_stop() and not self.finished:
+                return False
+        return True
+
+    def finish(self) -> None:
+        """Leave the model with the weights to keep: those of the best epoch, else the averaged, else the last."""
+        if self.best.state:
+            self.model.load_state(self.best.state)
+        elif self.average is not None:
+            self.average.swap()
+
+    def state(self) -> tuple[dict[str, Array], dict[str, Any]]:
+        """Everything `load_state` needs to go on to the bit: arrays by name, and plain values."""
+        arrays = _prefixed("model", self.model.state()) | _prefixed("optimizer", self.optimizer.state())
+        arrays |= _prefixed("random", self.model.random_state())
+        if self.average is not None:
+            arrays |= _prefixed("average", self.average.state())
+        arrays |= _prefixed("best", self.best.state)
+        numbers = {
+            "progress": asdict(self.progress),
+            "history": [each.as_dict() for each in self.history],
+            "best": {"loss": self.best.loss if self.best.state else None, "epoch": self.best.epoch},
+            "examples": [len(self.train.x), 0 if self.validation is None else len(self.validation.x)],
+        }
+        return arrays, numbers
+
+    def load_state(self, arrays: Mapping[str, Array], numbers: Mapping[str, Any]) -> None:
+        """Take over what `state` gave.
+
+        Raises `ModelError` if it is another training's, or not a training's at all; the training is of no use then.
+        """
+        try:
+            here = [len(self.train.x), 0 if self.validation is None else len(self.validation.x)]
+            if list(numbers["examples"]) != here:
+                raise ModelError(
+                    f"checkpoint: was made with {numbers['examples'][0]} images and {numbers['examples'][1]} held out, "
+                    f"got {here[0]} and {here[1]}; expected the same data"
+                )
+            progress = Progress(**numbers["progress"])
+            history = [Epoch(**row) for row in numbers["history"]]
+            best = numbers["best"]
+            loss, epoch = float("inf") if best["loss"] is None else float(best["loss"]), int(best["epoch"])
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            if isinstance(error, ModelError):
+                raise
+            raise ModelError(f"checkpoint: its values cannot be read ({error}), expected those of a training") from None
+        self.model.load_state(_within("model", arrays))
+        self.optimizer.load_state(_within("optimizer", arrays))
+        self.model.load_random_state(_within("random", arrays))
+        if self.average is not None:
+            self.average.load_state(_within("average", arrays))
+        self.progress, self.history = progress, history
+        self.best = _Best(loss, epoch, _within("best", arrays))
+
+    def _epoch(self, listener: Listener) -> bool:
+        order = _shuffled(len(self.train.x), generator_for(self.recipe.seed, _ORDER, self.progress.epoch))
+        while self.progress.batch < self.steps_per_epoch:
+            begun = perf_counter()
+            self._step(order)
+            self.progress.seconds += perf_counter() - begun
+            listener.batch_ends(self)
+            if self.progress.batch < self.steps_per_epoch and listener.should_stop():
+                return False
+        self._close_epoch()
+        return True
+
+    def _step(self, order: Array) -> None:
+        at, size = self.progress, self.recipe.batch_size
+        indices = order[at.batch * size : (at.batch + 1) * size]
+        x, labels = self.train.batch(indices), self.train.labels[indices]
+        if self._augmentation:
+            x = augment(x, self._augmentation, generator_for(self.recipe.seed, _AUGMENT, at.epoch, at.batch))
+        step = self.model.loss_and_gradients(x, labels, self.loss)
+        if not isfinite(step.loss):
+            raise DivergedError(self._explain(step.loss, x))
+        self.optimizer.step(self.model.parameters, self.schedule(at.epoch * self.steps_per_epoch + at.batch))
+        if self.average is not None:
+            self.average.update()
+        at.batch += 1
+        at.seen += len(indices)
+        at.loss += step.loss * len(indices)
+        at.right += count_right(step.outputs, labels)
+
+    def _close_epoch(self) -> None:
+        at, score = self.progress, None
+        if self.validation is not None:
+            if self.average is not None:
+                with self.average.applied():
+                    score = self._validate(at.epoch + 1)
+            else:
+                score = self._validate(at.epoch + 1)
+        last = (at.epoch + 1) * self.steps_per_epoch - 1
+        self.history.append(
+            Epoch(
+                epoch=at.epoch + 1,
+                loss=at.loss / at.seen,
+                accuracy=at.right / at.seen,
+                val_loss=score and score.loss,
+                val_accuracy=score and score.accuracy,
+                learning_rate=self.schedule(last),
+                seconds=round(at.seconds, 3),
+                images_per_second=round(at.seen / max(at.seconds, 1e-9), 1),
+            )
+        )
+        self.progress = Progress(epoch=at.epoch + 1)
+
+    def _validate(self, epoch: int) -> Score:
+        assert self.validation is not None
+        score = score_of(self.model, self.validation)
+        if score.loss < self.best.loss:
+            self.best = _Best(score.loss, epoch, self.model.state())
+        return score
+
+    def _explain(self, loss: float, x: Array) -> str:
+        at = self.progress
+        where = f"epoch {at.epoch + 1}, step {at.batch + 1} of {self.steps_per_epoch}"
+        rate = self.schedule(at.epoch * self.steps_per_epoch + at.batch)
+        return (
+            f"the loss became {loss} in {where}: {first_bad(self.model, x)} is the first that is not finite; "
+            f"try a lower learning rate (now {rate:.3g}), or --clip-norm 1"
+        )
+
+
+def as_input(x: Array) -> Array:
+    """Inputs as float32; bytes of 0..255 become 0..1."""
+    if x.dtype == np.uint8:
+        return np.divide(x, np.float32(255), dtype=np.float32)
+    return np.asarray(x, np.float32)
+
+
+def loss_for(model: Model, label_smoothing: float = 0.0) -> Loss:
+    """The loss for classes: binary cross-entropy after a sigmoid, else cross-entropy with softmax, built in or not.
+
+    A network that ends with another activation, or in a map, learns the mean squared error.
+    """
+    if model.final.name == "sigmoid":
+        return BinaryCrossEntropy(label_smoothing)
+    if model.final.name in ("softmax", "linear") and len(model.plan.output) == 1 and model.plan.output[0] > 1:
+        return SoftmaxCrossEntropy(label_smoothing)
+    return MeanSquaredError()
+
+
+def score_of(model: Model, examples: Examples, batch_size: int = _SCORING_BATCH) -> Score:
+    """Loss and accuracy of a network as it stands, without label smoothing, dropout or regularizers."""
+    loss, total, right = loss_for(model), 0.0, 0
+    for start in range(0, len(examples.x), batch_size):
+        labels = examples.labels[start : start + batch_size]
+        logits = model.forward(as_input(examples.x[start : start + batch_size]), logits=True)
+        total += loss_of_logits(loss, model.final, logits, labels)[0] * len(labels)
+        right += count_right(logits, labels)
+    count = len(examples.x)
+    return Score(total / count, nan if isinstance(loss, MeanSquaredError) else right / count)
+
+
+def count_right(logits: Array, labels: Array) -> int:
+    """How many of N outputs are right: the largest is the label's, or, of one output, its sign."""
+    if labels.dtype.kind not in "iu" or labels.ndim != logits.ndim - 1:
+        return int((logits.argmax(axis=-1) == labels.argmax(axis=-1)).sum()) if labels.shape == logits.shape else 0
+    predicted = logits[..., 0] > 0 if logits.shape[-1] == 1 else logits.argmax(axis=-1)
+    return int((predicted == labels).sum())
+
+
+def first_bad(model: Model, x: Array) -> str:
+    """The first place, in the order of computation, with a number that is not finite."""
+    if not np.isfinite(x).all():
+        return "the input"
+    values = dict.fromkeys(layer.name for layer in model.layers)
+    weights = {
+        layer.name: [f"{each.name}/{array.name}" for each in layer.walk() for array in each.parameters
+                     if not np.isfinite(array.value).all()]
+        for layer in model.layers
+    }  # fmt: skip
+    for name, output in model.trace(x):
+        if weights.get(name):
+            return f"{weights[name][0]} (weights)"
+        if name in values and not np.isfinite(output).all():
+            return f"the output of {name}"
+    return "the loss itself"
+
+
+def _shuffled(count: int, generator: np.random.Generator) -> Array:
+    """All places once, in an order that raw numbers give: those stay the same in every numpy release."""
+    return np.argsort(generator.bit_generator.random_raw(count), kind="stable")
+
+
+def _prefixed(prefix: str, arrays: Mapping[str, Array]) -> dict[str, Array]:
+    return {f"{prefix}/{name}": array for name, array in arrays.items()}
+
+
+def _within(prefix: str, arrays: Mapping[str, Array]) -> dict[str, Array]:
+    start = f"{prefix}/"
+    return {name.removeprefix(start): array for name, array in arrays.items() if name.startswith(start)}
