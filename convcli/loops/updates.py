@@ -2,7 +2,8 @@
 
 Every loop first makes the gradient what clipping says (``clipping``: a scale, then the largest size) and shrinks the
 weights (``shrink``: learning rate times weight decay). A NaN stays a NaN. The loops named ``..._run`` do a run of
-numbers on the calling thread: an array of one chunk is done before a second thread has woken up.
+numbers on the calling thread: an array of one chunk is done before a second thread has woken up. They take slices:
+only indices that cannot be negative become vectors. So does `np.divide`, which does not look for zeros as ``/`` does.
 """
 
 import numpy as np
@@ -31,7 +32,10 @@ def sgd_run(value, gradient, slots, clipping, shrink, numbers, begin, end):
     """
     (velocity,) = slots
     rate, momentum, nesterov = numbers
-    for i in range(begin, end):
+    value, gradient = value[begin:end], gradient[begin:end]
+    if momentum != 0:
+        velocity = velocity[begin:end]
+    for i in range(len(value)):
         step = rate * _clipped(gradient[i], clipping)
         kept = value[i] - value[i] * shrink
         if momentum == 0:
@@ -50,10 +54,13 @@ def rmsprop_run(value, gradient, slots, clipping, shrink, numbers, begin, end):
     square, velocity = slots
     rate, rho, momentum, epsilon = numbers
     rest = value.dtype.type(1) - rho
-    for i in range(begin, end):
+    value, gradient, square = value[begin:end], gradient[begin:end], square[begin:end]
+    if momentum != 0:
+        velocity = velocity[begin:end]
+    for i in range(len(value)):
         g = _clipped(gradient[i], clipping)
         square[i] = rho * square[i] + rest * g * g
-        step = rate * g / np.sqrt(square[i] + epsilon)
+        step = np.divide(rate * g, np.sqrt(square[i] + epsilon))
         kept = value[i] - value[i] * shrink
         if momentum != 0:
             velocity[i] = momentum * velocity[i] + step
@@ -70,17 +77,19 @@ def adam_run(value, gradient, slots, clipping, shrink, numbers, begin, end):
     mean, square = slots
     rate, beta_1, beta_2, epsilon = numbers
     rest_1, rest_2 = value.dtype.type(1) - beta_1, value.dtype.type(1) - beta_2
-    for i in range(begin, end):
+    value, gradient, mean, square = value[begin:end], gradient[begin:end], mean[begin:end], square[begin:end]
+    for i in range(len(value)):
         g = _clipped(gradient[i], clipping)
         mean[i] += rest_1 * (g - mean[i])
         square[i] += rest_2 * (g * g - square[i])
-        value[i] = value[i] - value[i] * shrink - rate * mean[i] / (np.sqrt(square[i]) + epsilon)
+        value[i] = value[i] - value[i] * shrink - np.divide(rate * mean[i], np.sqrt(square[i]) + epsilon)
 
 
 @loop(parallel=False)
 def approach_run(average, value, share, begin, end):
     """``average += share * (value - average)`` for a run of (n) numbers; arguments are already checked."""
-    for i in range(begin, end):
+    average, value = average[begin:end], value[begin:end]
+    for i in range(len(average)):
         average[i] += share * (value[i] - average[i])
 
 
