@@ -83,6 +83,7 @@ def command(
       convcli shape --input 112x112x64 --pool 3 --stride 2 --ceil
       convcli shape --input 4x4x8 --transposed --filters 3 --stride 2
       convcli shape --input 200x200 dense:500
+      convcli shape --input 100x8 --dimensions 1 --filters 4
       convcli shape --input 28x28x1 conv:32,kernel=3,relu pool:2 flatten dense:10
       convcli shape --input 28x28x192 "[ conv:64,kernel=1 | conv:32,same ]"
     """
@@ -102,6 +103,9 @@ def command(
     positions_only = not layers and "filters" not in given and "pool" not in given
     for line in _lines(result, positions_only, expand):
         click.echo(line)
+    first = result.plan.spec.layers[0]
+    if len(size) == 2 and size[0] != size[1] and dimensions is None and first.dimensions is None:
+        click.echo(f"                 for a series of {size[1]} channels add --dimensions 1")
     if target:
         click.echo(f"drawing          {target}")
 
@@ -136,9 +140,10 @@ def _single_layer(given: dict[str, Any]) -> LayerSpec:
 def _lines(result: ShapeResult, positions_only: bool, expand: bool) -> list[str]:
     plan, layer = result.plan, result.layer
     output = plan.output[:-1] if positions_only and len(plan.output) > 1 else plan.output
+    ending = f"input            {_input_text(plan.input)}"
     if layer is None:
-        return [shape_text(output), "", *table(plan, expand=expand)]
-    return [shape_text(output), *details(layer), f"input            {_input_text(plan.input)}"]
+        return [shape_text(output), "", *table(plan, expand=expand), ending]
+    return [shape_text(output), *details(layer), ending]
 
 
 def _input_text(size: tuple[int, ...]) -> str:

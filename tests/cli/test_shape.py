@@ -43,6 +43,8 @@ def convcli(capsys, monkeypatch):
         ("--input 112x112x64 --pool 3 --stride 2 --ceil", "56x56x64", ["ceil((112 - 3 + 0)/2) + 1 = 56"]),
         ("--input 4x4x8 --transposed --filters 3 --stride 2", "9x9x3", ["(4 - 1)*2 + 3 - 0 + 0 = 9", "3,456"]),
         ("--input 4x4x8 --transposed --filters 3 --stride 2 --padding 1 --output-padding 1", "8x8x3", []),
+        ("--input 100x8 --filters 4", "98x6x4", ["                 for a series of 8 channels add --dimensions 1"]),
+        ("--input 100x8 conv1d:4 max_pool1d:2", "49x4", ["input            100x8 (length x channels)"]),
         ("--input 100x8 --dimensions 1 --filters 4", "98x4", ["length           (100 - 3 + 0)/1 + 1 = 98"]),
         ("--input 100x8 conv1d:4", "98x4", []),
         ("--input 100 --kernel-size 5", "96", []),
