@@ -1,0 +1,746 @@
+"use strict";
+
+// The page's numbers, written by convcli. Positions are those of the input; negative ones lie in the padding.
+const page = JSON.parse(document.getElementById("document").textContent);
+const stage = page.stage;
+const shape = page.window;
+const output = page.output;
+const [inputRows, inputColumns] = page.input.size;
+const isBroad = shape.kernel[1] > 7;
+const positions = output.rows * output.columns;
+const state = { filter: 0, channel: 0, part: 0, y: 0, x: 0, zoom: 1, timer: null };
+const byId = (id) => document.getElementById(id);
+
+// ---------------------------------------------------------------- numbers
+
+// JSON has no words for these; Number("NaN") and Number("-Infinity") are what they say.
+const numbers = (list) => list.map(Number);
+stage.values = stage.values.map(numbers);
+for (const filter of page.filters) filter.pixels = filter.pixels.map(numbers);
+
+function tidy(value, digits) {
+  if (!Number.isFinite(value)) return Number.isNaN(value) ? "NaN" : value > 0 ? "∞" : "−∞";
+  const text = Number.isInteger(value) && Math.abs(value) < 1e9 ? String(value) : String(Number(value.toPrecision(digits)));
+  return text.replace("-", "−");
+}
+const format = (value) => tidy(value, 6);
+
+// 1/9 reads better than 0.111111; a number with few decimals stays as it is.
+function formatWeight(value, digits = 5) {
+  if (Math.abs(value * 1000 - Math.round(value * 1000)) > 1e-9) {
+    for (let below = 3; below <= 128; below += 1) {
+      const above = value * below;
+      if (Math.abs(above - Math.round(above)) < 1e-9 * below) return `${tidy(Math.round(above), 6)}/${below}`;
+    }
+  }
+  return tidy(value, digits);
+}
+
+// Short enough for a column among many.
+const brief = (value) => (value !== 0 && Math.abs(value) < 1e-3 ? value.toExponential(1).replaceAll("-", "−") : tidy(value, 3));
+
+const bracketed = (text) => (text.startsWith("−") ? `(${text})` : text);
+
+function roundHalfToEven(value) {
+  const below = Math.floor(value);
+  const rest = value - below;
+  if (rest === 0.5) return below % 2 === 0 ? below : below + 1;
+  return rest < 0.5 ? below : below + 1;
+}
+
+// ---------------------------------------------------------------- arithmetic
+
+const ACTIVATIONS = {
+  relu: ["max(0, s)", (s) => Math.max(s, 0)],
+  leaky_relu: ["s, or 0.2·s below zero", (s) => (s >= 0 ? s : 0.2 * s)],
+  sigmoid: ["1 / (1 + exp(−s))", (s) => 1 / (1 + Math.exp(-s))],
+  tanh: ["tanh(s)", Math.tanh],
+};
+const COMBINATIONS = {
+  magnitude: ["root of the sum of squares", (sums) => Math.sqrt(sums.reduce((total, each) => total + each * each, 0))],
+  angle: ["atan2(second, first), in radians", (sums) => Math.atan2(sums[1], sums[0])],
+  maximum: ["the largest", (sums) => Math.max(...sums)],
+};
+
+const allChannels = page.input.channels.map((_, channel) => channel);
+const sumsChannels = () => page.filters[state.filter].sums_channels;
+const usedChannels = () => (sumsChannels() ? allChannels : [state.channel]);
+const shownChannels = () => (sumsChannels() && state.channel < 0 ? allChannels : [Math.max(state.channel, 0)]);
+const planeOf = (filter, part, channel) => {
+  const planes = filter.weights[part];
+  return planes[planes.length === 1 ? 0 : channel];
+};
+
+// The first cell under the window, in positions of the input.
+const corner = (y, x) => [
+  (output.first[0] + y) * shape.stride[0] - shape.before[0],
+  (output.first[1] + x) * shape.stride[1] - shape.before[1],
+];
+
+function tapsAt(filter, part, channel, y, x) {
+  const plane = planeOf(filter, part, channel);
+  const [top, left] = corner(y, x);
+  const taps = [];
+  for (let i = 0; i < shape.kernel[0]; i += 1) {
+    for (let j = 0; j < shape.kernel[1]; j += 1) {
+      const row = top + i * shape.dilation[0];
+      const column = left + j * shape.dilation[1];
+      const value = stage.values[channel][(row - stage.top) * stage.columns + column - stage.left];
+      const weight = plane[i][j];
+      // A weight of zero does not look at its pixel: 0 times NaN is no NaN here.
+      taps.push({ row, column, value, weight, product: weight === 0 ? 0 : weight * value, padding: isPadding(row, column) });
+    }
+  }
+  return taps;
+}
+
+const isPadding = (row, column) => row < 0 || column < 0 || row >= inputRows || column >= inputColumns;
+
+function pixelAt(y, x) {
+  const filter = page.filters[state.filter];
+  const map = filter.pixels[sumsChannels() || filter.pixels.length === 1 ? 0 : state.channel];
+  return map[y * output.columns + x];
+}
+
+// Every step from the products to the pixel, in the order in which `convcli filter` takes them.
+function workOut(y, x) {
+  const filter = page.filters[state.filter];
+  const parts = filter.weights.map((_, part) => {
+    const groups = usedChannels().map((channel) => {
+      const taps = tapsAt(filter, part, channel, y, x);
+      return { channel, taps, sum: taps.reduce((total, tap) => total + tap.product, 0) };
+    });
+    return { groups, sum: groups.reduce((total, group) => total + group.sum, 0) };
+  });
+  const steps = sumSteps(filter, parts);
+  let value = steps[steps.length - 1].value;
+  const step = (id, name, how, result) => {
+    value = result;
+    steps.push({ id, name, how, value });
+  };
+  if (filter.scale !== 1) step("scale", "Scale", `${format(filter.scale)} · ${bracketed(format(value))}`, value * filter.scale);
+  if (page.filters.some((each) => each.bias !== 0)) {
+    step("bias", "Bias", `${format(value)} + ${bracketed(format(filter.bias))}`, value + filter.bias);
+  }
+  if (filter.activation !== "none") {
+    const [how, act] = ACTIVATIONS[filter.activation];
+    step("activation", "Activation", `${filter.activation}: ${how}`, act(value));
+  }
+  rangeSteps(filter, () => value, step);
+  const pixel = pixelAt(y, x);
+  steps.push({ id: "pixel", name: "Pixel", how: "as convcli writes it", value: pixel, computed: value });
+  return { parts, steps, pixel, computed: value };
+}
+
+function sumSteps(filter, parts) {
+  if (parts.length === 1) {
+    const { groups, sum } = parts[0];
+    const how = groups.length > 1 ? groups.map((group) => bracketed(format(group.sum))).join(" + ") : "of the products";
+    return [{ id: "sum", name: "Sum", how, value: sum }];
+  }
+  const steps = parts.map((part, index) => ({
+    id: `sum-${index}`, name: `Sum ${index + 1}`, how: filter.parts[index], value: part.sum,
+  }));
+  const [how, combine] = COMBINATIONS[filter.combine];
+  return [...steps, { id: "sum", name: "Together", how, value: combine(parts.map((part) => part.sum)) }];
+}
+
+function rangeSteps(filter, current, step) {
+  const white = filter.white;
+  if (filter.range === "raw") {
+    step("range", "Range", "raw: numbers stay as they are, nothing is rounded or clipped", current());
+    return;
+  }
+  if (filter.is_angle) step("range", "Range", `(angle + π) · ${white} / 2π`, ((current() + Math.PI) * white) / (2 * Math.PI));
+  if (filter.range === "minmax") {
+    const [low, high] = filter.between.map(Number);
+    const stretched = high > low ? ((current() - low) * white) / (high - low) : 0;
+    step("range", "Range", `minmax: ${format(low)} … ${format(high)} becomes 0 … ${white}`, stretched);
+  }
+  if (filter.range === "offset") step("range", "Range", `offset: + ${format(filter.offset)}, so that 0 is middle grey`, current() + filter.offset);
+  if (filter.fold) step("range", "Range", `abs: |${format(current())}|`, Math.abs(current()));
+  if (filter.rounds) step("round", "Rounding", "to the nearest whole number, half to even", roundHalfToEven(current()));
+  const clipped = Math.min(Math.max(current(), 0), white);
+  step("clip", "Clipping", `to 0 … ${white}${clipped === current() ? ": inside" : ""}`, clipped);
+}
+
+// ---------------------------------------------------------------- colours
+
+const NEUTRAL = [247, 246, 243];
+const BELOW = [24, 90, 169];
+const ABOVE = [196, 88, 4];
+const mix = (from, to, share) => from.map((each, index) => Math.round(each + (to[index] - each) * share));
+
+// Blue is negative, orange positive, zero neutral: told apart with any colour vision.
+function signed(value, largest) {
+  if (!Number.isFinite(value)) return [200, 60, 160];
+  const share = largest > 0 ? Math.min(Math.abs(value) / largest, 1) : 0;
+  return mix(NEUTRAL, value < 0 ? BELOW : ABOVE, share ** 0.85);
+}
+function grey(value, white) {
+  const level = Math.round((Math.min(Math.max(value / white, 0), 1) || 0) * 255);
+  return [level, level, level];
+}
+const css = (colour) => `rgb(${colour.join(" ")})`;
+const inkOn = ([red, green, blue]) => (0.299 * red + 0.587 * green + 0.114 * blue > 140 ? "#111" : "#fff");
+const largestOf = (list) => list.reduce((most, each) => (Number.isFinite(each) ? Math.max(most, Math.abs(each)) : most), 0);
+
+const stageLargest = largestOf(stage.values.map(largestOf));
+const cellColour = (value) => (page.input.pixels ? grey(value, page.input.white) : signed(value, stageLargest));
+const isGrey = (filter) => page.input.pixels && filter.clips;
+
+// ---------------------------------------------------------------- grids
+
+const GUTTER = { left: 23, top: 17 };
+const LONGEST = 4096; // CSS pixels: beyond it browsers give up on a canvas
+
+// A grid of cells on a canvas: its cells are drawn once, the highlights at every move.
+class Grid {
+  constructor(canvas, rows, columns, { firstRow = 0, firstColumn = 0, look, marks = () => {} }) {
+    Object.assign(this, { canvas, rows, columns, firstRow, firstColumn, look, marks });
+    this.base = document.createElement("canvas");
+    this.context = canvas.getContext("2d");
+  }
+
+  resize(cell) {
+    this.cell = Math.max(Math.min(Math.floor(cell), Math.floor(LONGEST / Math.max(this.rows, this.columns))), 2);
+    const width = GUTTER.left + this.columns * this.cell + 2;
+    const height = GUTTER.top + this.rows * this.cell + 2;
+    const ratio = Math.min(window.devicePixelRatio || 1, 2);
+    for (const each of [this.canvas, this.base]) {
+      each.width = Math.round(width * ratio);
+      each.height = Math.round(height * ratio);
+    }
+    this.canvas.style.width = `${width}px`;
+    this.canvas.style.height = `${height}px`;
+    // For whoever wants to point at a cell: where it is.
+    Object.assign(this.canvas.dataset, { cell: this.cell, left: GUTTER.left, top: GUTTER.top, rows: this.rows, columns: this.columns });
+    this.ratio = ratio;
+    this.drawBase();
+  }
+
+  rectangle(row, column, rows = 1, columns = 1) {
+    return [GUTTER.left + column * this.cell, GUTTER.top + row * this.cell, columns * this.cell, rows * this.cell];
+  }
+
+  drawBase() {
+    const context = this.base.getContext("2d");
+    context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
+    context.clearRect(0, 0, this.base.width, this.base.height);
+    for (let row = 0; row < this.rows; row += 1) {
+      for (let column = 0; column < this.columns; column += 1) this.drawCell(context, row, column);
+    }
+    this.drawLabels(context);
+    this.marks(context, this);
+  }
+
+  drawCell(context, row, column) {
+    const { colour, text, padding, faint } = this.look(row, column);
+    const [x, y, size] = this.rectangle(row, column);
+    const gap = this.cell >= 12 ? 1 : 0;
+    context.globalAlpha = faint ? 0.6 : 1;
+    context.fillStyle = css(colour);
+    context.fillRect(x, y, size - gap, size - gap);
+    if (padding) hatch(context, x, y, size - gap, inkOn(colour), this.cell >= 18 ? 0.17 : 0.35);
+    if (text && this.cell >= 18) this.drawNumber(context, text, x, y, size - gap, inkOn(colour), padding);
+    context.globalAlpha = 1;
+  }
+
+  // As many digits as fit, and the size of letters that lets them.
+  drawNumber(context, text, x, y, size, ink, padding) {
+    for (const digits of [5, 4, 3, 2, 1]) {
+      const shown = text(digits);
+      const points = Math.max(Math.min(size * 0.38, (size * 1.55) / Math.max(shown.length, 1), 20), 8);
+      context.font = `${padding ? "italic " : ""}${points}px system-ui, sans-serif`;
+      if (context.measureText(shown).width > size - 3) continue;
+      context.fillStyle = ink;
+      context.textAlign = "center";
+      context.textBaseline = "middle";
+      context.fillText(shown, x + size / 2, y + size / 2 + 0.5);
+      return;
+    }
+  }
+
+  drawLabels(context) {
+    context.fillStyle = getComputedStyle(document.body).getPropertyValue("--quiet");
+    context.font = "10.5px system-ui, sans-serif";
+    const widest = 8 + 6.5 * String(this.firstColumn + this.columns).length;
+    const across = stepOf(widest / this.cell);
+    const down = stepOf(14 / this.cell);
+    context.textBaseline = "middle";
+    context.textAlign = "center";
+    for (let column = 0; column < this.columns; column += 1) {
+      const label = this.firstColumn + column;
+      if (mod(label, across) === 0) context.fillText(tidy(label, 6), GUTTER.left + (column + 0.5) * this.cell, GUTTER.top / 2);
+    }
+    context.textAlign = "right";
+    for (let row = 0; row < this.rows; row += 1) {
+      const label = this.firstRow + row;
+      if (mod(label, down) === 0) context.fillText(tidy(label, 6), GUTTER.left - 4, GUTTER.top + (row + 0.5) * this.cell);
+    }
+  }
+
+  paint(highlight = () => {}) {
+    const { context, canvas, base } = this;
+    context.setTransform(1, 0, 0, 1, 0, 0);
+    context.clearRect(0, 0, canvas.width, canvas.height);
+    context.drawImage(base, 0, 0);
+    context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
+    highlight(context, this);
+  }
+
+  cellAt(event) {
+    const box = this.canvas.getBoundingClientRect();
+    const column = Math.floor((event.clientX - box.left - GUTTER.left) / this.cell);
+    const row = Math.floor((event.clientY - box.top - GUTTER.top) / this.cell);
+    return row >= 0 && column >= 0 && row < this.rows && column < this.columns ? [row, column] : null;
+  }
+}
+
+const mod = (value, by) => ((value % by) + by) % by;
+const stepOf = (least) => [1, 2, 5, 10, 20, 50, 100].find((each) => each >= least) || 200;
+
+function hatch(context, x, y, size, ink, faintness) {
+  context.save();
+  context.beginPath();
+  context.rect(x, y, size, size);
+  context.clip();
+  context.strokeStyle = ink;
+  context.globalAlpha *= faintness;
+  context.lineWidth = 1;
+  context.beginPath();
+  for (let offset = -size; offset < size; offset += Math.max(size / 3, 4)) {
+    context.moveTo(x + offset, y + size);
+    context.lineTo(x + offset + size, y);
+  }
+  context.stroke();
+  context.restore();
+}
+
+// Yellow within black shows on every grey, on blue and on orange.
+function frame(context, [x, y, width, height], strength = 2) {
+  context.setLineDash([]);
+  context.lineWidth = strength * 2 + 2;
+  context.strokeStyle = "#17191c";
+  context.strokeRect(x, y, width - 1, height - 1);
+  context.lineWidth = strength;
+  context.strokeStyle = "#ffd400";
+  context.strokeRect(x, y, width - 1, height - 1);
+}
+
+function outline(context, rectangle, dashes) {
+  const [x, y, width, height] = rectangle;
+  context.setLineDash(dashes);
+  context.lineWidth = 2;
+  context.strokeStyle = getComputedStyle(document.body).getPropertyValue("--accent");
+  context.strokeRect(x - 0.5, y - 0.5, width, height);
+  context.setLineDash([]);
+}
+
+// ---------------------------------------------------------------- the three panels
+
+let inputGrids = [];
+let kernelGrids = [];
+let outputGrid;
+
+function buildPanels() {
+  const filter = page.filters[state.filter];
+  const several = page.input.channels.length > 1;
+  inputGrids = shownChannels().map((channel) =>
+    newGrid(byId("inputs"), several && sumsChannels() ? page.input.channels[channel] : "", stage.rows, stage.columns, inputLook(channel), channel === shownChannels()[0]));
+  const perChannel = filter.weights[state.part].length > 1;
+  const planes = perChannel ? shownChannels() : [0];
+  const largest = largestOf(filter.weights.flat(3));
+  kernelGrids = planes.map((plane, index) => {
+    const title = perChannel ? `for ${page.input.channels[plane]}` : filter.sums_channels && several ? "for every channel" : "";
+    const weights = filter.weights[state.part][plane];
+    const look = (row, column) => ({ colour: signed(weights[row][column], largest), text: (digits) => formatWeight(weights[row][column], digits) });
+    return newGrid(byId("kernels"), title, shape.kernel[0], shape.kernel[1], { look }, index === 0);
+  });
+  buildOutput(filter);
+  for (const [index, grid] of inputGrids.entries()) listenToInput(grid, shownChannels()[index]);
+  layOut();
+}
+
+function newGrid(place, title, rows, columns, options, isFirst) {
+  if (isFirst) place.replaceChildren();
+  const box = place.appendChild(document.createElement("div"));
+  box.className = "plane";
+  if (title) box.appendChild(document.createElement("p")).textContent = title;
+  const canvas = box.appendChild(document.createElement("canvas"));
+  canvas.setAttribute("role", "img");
+  canvas.setAttribute("aria-label", `${title || (place.id === "inputs" ? "Input" : "Kernel")}: ${rows} rows, ${columns} columns`);
+  return new Grid(canvas, rows, columns, options);
+}
+
+function inputLook(channel) {
+  const values = stage.values[channel];
+  const [left, top, width, height] = page.region;
+  const look = (row, column) => {
+    const [y, x] = [row + stage.top, column + stage.left];
+    const value = values[row * stage.columns + column];
+    const padding = isPadding(y, x);
+    const faint = !padding && (y < top || x < left || y >= top + height || x >= left + width);
+    return { colour: cellColour(value), text: (digits) => tidy(value, digits), padding, faint };
+  };
+  // Only where there is something beyond it: padding, or more of the picture.
+  const isAll = height === stage.rows && width === stage.columns;
+  const marks = (context, grid) => isAll || outline(context, grid.rectangle(top - stage.top, left - stage.left, height, width), [6, 4]);
+  return { firstRow: stage.top, firstColumn: stage.left, look, marks };
+}
+
+function buildOutput(filter) {
+  const map = filter.pixels[sumsChannels() || filter.pixels.length === 1 ? 0 : state.channel];
+  const largest = largestOf(map);
+  const look = (row, column) => {
+    const value = map[row * output.columns + column];
+    return { colour: isGrey(filter) ? grey(value, filter.white) : signed(value, largest), text: (digits) => tidy(value, digits) };
+  };
+  outputGrid = new Grid(byId("output"), output.rows, output.columns, { firstRow: output.first[0], firstColumn: output.first[1], look });
+}
+
+function layOut() {
+  const room = (id) => byId(id).clientWidth - 20 - GUTTER.left;
+  const tall = window.innerHeight * 0.72 - 40;
+  const planes = inputGrids.length;
+  document.body.classList.toggle("many", planes > 1);
+  const fitted = (width, rows, columns, most) => Math.min(Math.max(Math.min(width / columns, tall / rows), 4), most);
+  const narrow = window.innerWidth <= 900;
+  const beside = Math.min(planes, narrow ? 2 : 3);
+  const width = (room("input-panel") - (beside - 1) * (GUTTER.left + 10)) / beside;
+  const cell = fitted(width, stage.rows, stage.columns, 60);
+  for (const grid of inputGrids) grid.resize(cell * state.zoom);
+  const kernelRoom = narrow ? room("kernel-panel") : 230;
+  const kernelCell = Math.min(kernelRoom / shape.kernel[1], kernelGrids.length > 1 ? 34 : Math.max(cell, 40), 56);
+  for (const grid of kernelGrids) grid.resize(Math.max(kernelCell, 9));
+  outputGrid.resize(fitted(room("output-panel"), output.rows, output.columns, 60) * state.zoom);
+  byId("zoom").textContent = `${Math.round(state.zoom * 100)}%`;
+  paint();
+}
+
+function paint() {
+  const [top, left] = corner(state.y, state.x).map((each, axis) => each - [stage.top, stage.left][axis]);
+  const dense = shape.dilation[0] === 1 && shape.dilation[1] === 1;
+  const spans = shape.kernel.map((size, axis) => shape.dilation[axis] * (size - 1) + 1);
+  for (const grid of inputGrids) {
+    grid.paint((context) => {
+      if (dense || grid.cell < 6) {
+        frame(context, grid.rectangle(top, left, ...spans));
+        return;
+      }
+      outline(context, grid.rectangle(top, left, ...spans), [3, 3]);
+      for (let i = 0; i < shape.kernel[0]; i += 1) {
+        for (let j = 0; j < shape.kernel[1]; j += 1) {
+          frame(context, grid.rectangle(top + i * shape.dilation[0], left + j * shape.dilation[1]), grid.cell < 30 ? 1 : 1.5);
+        }
+      }
+    });
+  }
+  for (const grid of kernelGrids) grid.paint();
+  outputGrid.paint((context) => frame(context, outputGrid.rectangle(state.y, state.x)));
+}
+
+// Keep a rectangle of a zoomed grid in sight.
+function follow(grid, row, column, rows, columns) {
+  const box = grid.canvas.closest(".scroll");
+  const [x, y, width, height] = grid.rectangle(row, column, rows, columns);
+  const [top, left] = [grid.canvas.offsetTop - box.offsetTop + y, grid.canvas.offsetLeft - box.offsetLeft + x];
+  if (left < box.scrollLeft) box.scrollLeft = left - 8;
+  if (left + width > box.scrollLeft + box.clientWidth) box.scrollLeft = left + width - box.clientWidth + 8;
+  if (box.querySelectorAll("canvas").length > 1) return;
+  if (top < box.scrollTop) box.scrollTop = top - 8;
+  if (top + height > box.scrollTop + box.clientHeight) box.scrollTop = top + height - box.clientHeight + 8;
+}
+
+// ---------------------------------------------------------------- what is written
+
+function show({ hovered = false } = {}) {
+  const result = workOut(state.y, state.x);
+  const [y, x] = [output.first[0] + state.y, output.first[1] + state.x];
+  byId("position").textContent = `Output row ${y}, column ${x}`;
+  Object.assign(byId("position").dataset, { y, x });
+  const part = Math.min(state.part, result.parts.length - 1);
+  showProducts(result.parts[part]);
+  showSteps(result);
+  const summary = `row ${y}, column ${x}: sum ${format(result.steps.find((step) => step.id === "sum").value)}, pixel ${format(result.pixel)}`;
+  byId("slider").value = state.y * output.columns + state.x;
+  byId("slider").setAttribute("aria-valuetext", summary);
+  byId("summary").textContent = state.timer ? "" : summary;
+  paint();
+  const spans = shape.kernel.map((size, axis) => shape.dilation[axis] * (size - 1) + 1);
+  const [top, left] = corner(state.y, state.x);
+  for (const grid of inputGrids) follow(grid, top - stage.top, left - stage.left, ...spans);
+  if (!hovered) follow(outputGrid, state.y, state.x, 1, 1);
+}
+
+function showProducts(part) {
+  const shown = part.groups.length > 1 && state.channel >= 0 ? part.groups.filter((group) => group.channel === state.channel) : part.groups;
+  const place = byId("products");
+  const isSmall = shape.kernel[1] * shown.length <= 7 && window.innerWidth > 900;
+  place.classList.toggle("large", isSmall);
+  const several = part.groups.length > 1;
+  place.replaceChildren(...shown.map((group) => {
+    const box = document.createElement("div");
+    box.className = "group";
+    box.dataset.channel = group.channel;
+    if (several) box.appendChild(document.createElement("h3")).textContent = page.input.channels[group.channel];
+    const taps = box.appendChild(document.createElement("div"));
+    taps.className = "taps";
+    taps.style.gridTemplateColumns = `repeat(${shape.kernel[1]}, auto)`;
+    taps.replaceChildren(...group.taps.map(tapBox));
+    if (several) {
+      const subtotal = box.appendChild(document.createElement("p"));
+      subtotal.className = "subtotal";
+      subtotal.textContent = `sum ${format(group.sum)}`;
+    }
+    return box;
+  }));
+  const terms = shown.flatMap((group) => group.taps).filter((tap) => tap.weight !== 0);
+  const few = terms.length <= 27 && shown.length === part.groups.length;
+  byId("equation").textContent = few
+    ? `${terms.map((tap) => `${formatWeight(tap.weight)}·${bracketed(format(tap.value))}`).join(" + ").replaceAll("+ −", "− ")} = ${format(part.sum)}`
+    : "";
+}
+
+function tapBox(tap) {
+  const box = document.createElement("div");
+  box.className = tap.padding ? "tap padding" : "tap";
+  Object.assign(box.dataset, { row: tap.row, column: tap.column, value: tap.value, weight: tap.weight, product: tap.product });
+  box.title = `${tap.padding ? "padding" : "input"} at row ${tap.row}, column ${tap.column}`;
+  const largest = largestOf(page.filters[state.filter].weights.flat(3));
+  const colour = signed(tap.weight, largest);
+  box.style.background = css(mix(colour, NEUTRAL, 0.25));
+  box.style.color = inkOn(mix(colour, NEUTRAL, 0.25));
+  const write = isBroad ? brief : format;
+  box.append(`${write(tap.value)} × ${isBroad ? brief(tap.weight) : formatWeight(tap.weight)}`);
+  box.appendChild(document.createElement("b")).textContent = write(tap.product);
+  return box;
+}
+
+function showSteps(result) {
+  byId("steps").tBodies[0].replaceChildren(...result.steps.map((step) => {
+    const row = document.createElement("tr");
+    row.className = step.id === "pixel" ? "result" : "";
+    const name = row.appendChild(document.createElement("th"));
+    name.scope = "row";
+    name.textContent = step.name;
+    row.appendChild(document.createElement("td")).textContent = step.how;
+    const value = row.appendChild(document.createElement("td"));
+    value.id = step.id;
+    value.dataset.value = step.value;
+    value.textContent = format(step.value);
+    return row;
+  }));
+  const differs = page.filters[state.filter].rounds && Number.isFinite(result.computed) && result.computed !== result.pixel;
+  byId("remark").textContent = differs
+    ? `This page adds in double precision and gets ${format(result.computed)}; convcli adds in single precision, and here that rounds to the other side.`
+    : "";
+}
+
+// ---------------------------------------------------------------- what does not change
+
+function fact(name, text) {
+  const box = byId("facts").appendChild(document.createElement("div"));
+  box.appendChild(document.createElement("dt")).textContent = name;
+  box.appendChild(document.createElement("dd")).textContent = text;
+}
+
+const pair = ([rows, columns]) => (rows === columns ? String(rows) : `${rows} × ${columns}`);
+
+function writeFacts() {
+  const names = [...new Set(page.filters.map((filter) => filter.spec))];
+  byId("title").textContent = `${page.input.name} with ${names.length > 1 ? `${names.length} filters` : names[0].replaceAll("-", page.filters[0].name ? "-" : "−")}`;
+  fact("stride", pair(shape.stride));
+  const [above, beside] = [0, 1].map((axis) => (shape.before[axis] === shape.after[axis] ? String(shape.before[axis]) : `${shape.before[axis]} and ${shape.after[axis]}`));
+  const none = [...shape.before, ...shape.after].every((each) => each === 0);
+  const filling = page.border.name === "constant" ? `the constant ${format(page.border.value)}` : page.border.name;
+  fact("padding", none ? "none" : `${above === beside ? above : `${above} × ${beside}`}, filled by ${filling}`);
+  fact("dilation", pair(shape.dilation));
+  const [rows, columns] = shape.formula;
+  const typeset = (text) => text.replaceAll(" - ", " − ").replaceAll("*", "·");
+  fact("output size", typeset(rows === columns ? rows : `rows ${rows}, columns ${columns}`));
+  if (shape.leftover.some((each) => each > 0)) fact("not reached", `${shape.leftover[0]} rows, ${shape.leftover[1]} columns`);
+  byId("kernel-size").textContent = shape.kernel.join(" × ");
+  byId("input-size").textContent = `${page.input.size.join(" × ")}, ${page.input.type}`;
+  const [left, top, width, height] = page.region;
+  if (width < inputColumns || height < inputRows) byId("input-size").textContent += `; shown: rows ${top} to ${top + height - 1}, columns ${left} to ${left + width - 1}`;
+  const maps = page.filters.reduce((total, filter) => total + filter.pixels.length, 0);
+  byId("output-size").textContent = `${[...output.size, maps].join(" × ")}`;
+}
+
+function writeLegend() {
+  const place = byId("legend");
+  const key = (look, text) => {
+    const box = place.appendChild(document.createElement("span"));
+    box.className = "key";
+    const swatch = box.appendChild(document.createElement("i"));
+    look(swatch);
+    box.append(text);
+  };
+  const ramp = [-1, -0.5, 0, 0.5, 1].map((each) => css(signed(each, 1))).join(",");
+  key((swatch) => { swatch.className = "ramp"; swatch.style.background = `linear-gradient(90deg,${ramp})`; }, "negative, zero, positive");
+  if (page.input.pixels) key((swatch) => { swatch.className = "ramp"; swatch.style.background = "linear-gradient(90deg,#000,#fff)"; }, `pixels 0 … ${page.input.white}`);
+  key((swatch) => { swatch.className = "window"; }, "window");
+  if ([...shape.before, ...shape.after].some((each) => each > 0)) key((swatch) => { swatch.className = "padding"; }, "padding (hatched)");
+}
+
+function writePolicy() {
+  const filter = page.filters[state.filter];
+  const words = {
+    raw: "Range raw: sums are written as they are.",
+    clip: `Range clip: rounded half to even, then clipped to 0 … ${filter.white}.`,
+    abs: `Range abs: the kernel is signed, so the size of each sum is rounded half to even and clipped to 0 … ${filter.white}.`,
+    offset: `Range offset: ${format(filter.offset)} is added, then rounded half to even and clipped to 0 … ${filter.white}.`,
+    minmax: `Range minmax: the smallest sum of the whole picture becomes 0, the largest ${filter.white}.`,
+  };
+  byId("policy").textContent = words[filter.range].replace("rounded half to even, then ", filter.rounds ? "rounded half to even, then " : "");
+}
+
+function tabs(id, labels, current, choose) {
+  const place = byId(id);
+  for (const old of place.querySelectorAll("label")) old.remove();
+  place.hidden = labels.length < 2;
+  for (const [value, text] of labels) {
+    const label = place.appendChild(document.createElement("label"));
+    label.className = "tab";
+    const input = label.appendChild(document.createElement("input"));
+    Object.assign(input, { type: "radio", name: id, value: String(value), checked: value === current });
+    input.addEventListener("change", () => choose(value));
+    label.appendChild(document.createElement("span")).textContent = text;
+  }
+}
+
+function rebuild() {
+  const filter = page.filters[state.filter];
+  const channels = page.input.channels.map((name, channel) => [channel, name]);
+  const mayShowAll = filter.sums_channels && channels.length > 1 && channels.length <= 4;
+  if (state.channel < 0 && !mayShowAll) state.channel = 0;
+  state.part = Math.min(state.part, filter.weights.length - 1);
+  tabs("filters", page.filters.map((each, index) => [index, each.name && page.filters.length > 1 ? `${index + 1}: ${each.name}` : String(index + 1)]), state.filter, (value) => { state.filter = value; rebuild(); });
+  tabs("channels", mayShowAll ? [[-1, "all"], ...channels] : channels, state.channel, (value) => { state.channel = value; rebuild(); });
+  tabs("parts", filter.parts.map((name, part) => [part, name]), state.part, (value) => { state.part = value; rebuild(); });
+  buildPanels();
+  writePolicy();
+  show();
+}
+
+// ---------------------------------------------------------------- moving
+
+function goTo(y, x, options) {
+  const [row, column] = [Math.min(Math.max(y, 0), output.rows - 1), Math.min(Math.max(x, 0), output.columns - 1)];
+  if (row === state.y && column === state.x) return;
+  Object.assign(state, { y: row, x: column });
+  show(options);
+}
+function goToStep(index) {
+  const step = Math.min(Math.max(index, 0), positions - 1);
+  goTo(Math.floor(step / output.columns), step % output.columns);
+}
+const currentStep = () => state.y * output.columns + state.x;
+
+function play(on) {
+  clearInterval(state.timer);
+  state.timer = null;
+  if (on) {
+    if (currentStep() === positions - 1) goToStep(0);
+    state.timer = setInterval(() => {
+      goToStep(currentStep() + 1);
+      if (currentStep() === positions - 1) play(false);
+    }, Number(byId("speed").value));
+  }
+  byId("play").textContent = on ? "Pause" : "Play";
+  byId("play").setAttribute("aria-pressed", String(on));
+  if (!on) show();
+}
+
+function zoom(factor) {
+  state.zoom = Math.min(Math.max(state.zoom * factor, 0.5), 8);
+  layOut();
+  show();
+}
+
+const KEYS = {
+  ArrowLeft: () => goTo(state.y, state.x - 1),
+  ArrowRight: () => goTo(state.y, state.x + 1),
+  ArrowUp: () => goTo(state.y - 1, state.x),
+  ArrowDown: () => goTo(state.y + 1, state.x),
+  Home: () => goToStep(0),
+  End: () => goToStep(positions - 1),
+  " ": () => play(state.timer === null),
+  "+": () => zoom(1.25),
+  "=": () => zoom(1.25),
+  "-": () => zoom(0.8),
+};
+
+function listen() {
+  document.addEventListener("keydown", (event) => {
+    const inControl = event.target.closest("input, select, button");
+    // Controls keep the keys they use themselves; a button leaves the arrows to the grid.
+    const taken = inControl && (inControl.tagName !== "BUTTON" || event.key === " ");
+    if (taken || event.ctrlKey || event.metaKey || event.altKey || !KEYS[event.key]) return;
+    event.preventDefault();
+    KEYS[event.key]();
+  });
+  byId("output").addEventListener("pointermove", (event) => {
+    const cell = event.pointerType === "mouse" && state.timer === null ? outputGrid.cellAt(event) : null;
+    if (cell) goTo(...cell, { hovered: true });
+  });
+  byId("output").addEventListener("pointerdown", (event) => {
+    const cell = outputGrid.cellAt(event);
+    play(false);
+    if (cell) goTo(...cell, { hovered: true });
+  });
+  byId("slider").addEventListener("input", (event) => goToStep(Number(event.target.value)));
+  byId("first").addEventListener("click", () => goToStep(0));
+  byId("previous").addEventListener("click", () => goToStep(currentStep() - 1));
+  byId("next").addEventListener("click", () => goToStep(currentStep() + 1));
+  byId("last").addEventListener("click", () => goToStep(positions - 1));
+  byId("play").addEventListener("click", () => play(state.timer === null));
+  byId("speed").addEventListener("change", () => { if (state.timer) play(true); });
+  byId("zoom-in").addEventListener("click", () => zoom(1.25));
+  byId("zoom-out").addEventListener("click", () => zoom(0.8));
+  window.addEventListener("resize", layOut);
+  window.addEventListener("hashchange", readAddress);
+  window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", layOut);
+}
+
+function listenToInput(grid, channel) {
+  grid.canvas.addEventListener("pointermove", (event) => {
+    const cell = grid.cellAt(event);
+    if (!cell) return;
+    const [row, column] = [cell[0] + stage.top, cell[1] + stage.left];
+    const value = stage.values[channel][cell[0] * stage.columns + cell[1]];
+    byId("readout").textContent = `${isPadding(row, column) ? "Padding" : "Input"} row ${row}, column ${column}: ${format(value)}`;
+  });
+  grid.canvas.addEventListener("pointerleave", () => { byId("readout").textContent = ""; });
+  grid.canvas.addEventListener("click", (event) => {
+    const cell = grid.cellAt(event);
+    if (!cell) return;
+    const place = cell.map((each, axis) => {
+      const middle = Math.floor((shape.dilation[axis] * (shape.kernel[axis] - 1)) / 2);
+      const start = each + [stage.top, stage.left][axis] + shape.before[axis] - middle;
+      return Math.round(start / shape.stride[axis]) - output.first[axis];
+    });
+    goTo(...place);
+  });
+}
+
+// explain.html#y=3&x=5 opens at output row 3, column 5; filter and channel count from 0.
+function readAddress() {
+  const words = new URLSearchParams(location.hash.slice(1));
+  const read = (name, most) => Math.min(Math.max(Number.parseInt(words.get(name), 10) || 0, 0), most);
+  if (words.has("filter")) state.filter = read("filter", page.filters.length - 1);
+  if (words.has("channel")) state.channel = read("channel", page.input.channels.length - 1);
+  if (words.has("y")) state.y = Math.min(Math.max(read("y", 1e9) - output.first[0], 0), output.rows - 1);
+  if (words.has("x")) state.x = Math.min(Math.max(read("x", 1e9) - output.first[1], 0), output.columns - 1);
+  rebuild();
+}
+
+state.channel = page.filters[0].sums_channels ? -1 : 0;
+byId("slider").max = positions - 1;
+document.body.classList.toggle("wide", output.columns > 10 || shape.kernel[1] > 5);
+document.querySelector(".arithmetic").classList.toggle("broad", isBroad);
+writeFacts();
+writeLegend();
+listen();
+readAddress();
