@@ -1,6 +1,7 @@
 """`convcli summary`: the table of a whole network, shipped or from a file."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -9,8 +10,8 @@ from convcli.architectures import shape_text
 from convcli.architectures import values as read
 from convcli.architectures.files import find_shipped, is_file_name, unknown_name
 from convcli.cli.shape import Value
-from convcli.jobs.summary import check_target, plot, shipped_networks, summary
-from convcli.views.networks import report, table
+from convcli.jobs.summary import card_in, check_target, plot, shipped_networks, summary
+from convcli.views.networks import card_lines, report, table
 
 
 @click.command()
@@ -34,8 +35,8 @@ def command(
     """Print the layers of a network: shapes, parameters, multiply-adds, memory.
 
     NETWORK is the name of one that comes with convcli (without it they are listed), a .toml or .json file in the layer
-    grammar of `convcli shape --help`, or a .safetensors file written by convcli. Multiply-adds leave biases out; memory
-    is that of float32 values for one input; the field is the receptive field.
+    grammar of `convcli shape --help`, or a .safetensors file written by convcli, which also tells how it was trained.
+    Multiply-adds leave biases out; memory is that of float32 values for one input; the field is the receptive field.
 
     \b
     Examples:
@@ -43,6 +44,7 @@ def command(
       convcli summary lenet5
       convcli summary googlenet --expand
       convcli summary alexnet --plot alexnet.svg
+      convcli summary mnist.safetensors
       convcli summary my-network.toml --input 64x64x3 --json
     """
     if network is None or listing:
@@ -53,15 +55,18 @@ def command(
     if not is_file_name(network) and not find_shipped(network) and not Path(network).is_file():
         raise click.BadParameter(unknown_name(network), param_hint="NETWORK")
     target = check_target(drawing, overwrite=overwrite) if drawing else None
-    plan = summary(network, size)
+    plan, card = summary(network, size), card_in(network)
     if target:
         plot(plan, str(target), overwrite=overwrite)
     if as_json:
         names = {key: getattr(plan.spec, key) for key in ("name", "title", "source") if getattr(plan.spec, key)}
-        click.echo(json.dumps(names | report(plan) | ({"plot": str(target)} if target else {})))
+        told = {"card": asdict(card)} if card else {}
+        click.echo(json.dumps(names | report(plan) | told | ({"plot": str(target)} if target else {})))
         return
     click.echo(f"{plan.spec.name}: {plan.spec.title}" if plan.spec.title else plan.spec.name)
     for line in table(plan, expand=expand):
+        click.echo(line)
+    for line in card_lines(card) if card else ():
         click.echo(line)
     if plan.spec.source:
         click.echo(click.wrap_text(plan.spec.source, 79, "source           ", " " * 17))

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from convcli.architectures import GrammarError, NetworkPlan, load, plan_network, shape_text, shipped
+from convcli.architectures.card import ModelCard, card_of
 from convcli.architectures.grammar import NetworkSpec
+from convcli.architectures.header import MODEL_FORMAT, read_header
 from convcli.architectures.values import shape as read_numbers
 from convcli.architectures.values import shortened
 from convcli.errors import ModelError, ShapeError
@@ -47,6 +49,22 @@ def summary(source: str, input: str | Sequence[int] | None = None) -> NetworkPla
     if len(numbers) != len(spec.input):
         raise ShapeError(f"input: got {shape_text(numbers)}, expected as many numbers as in {shape_text(spec.input)}")
     return plan_network(NetworkSpec(numbers, spec.layers, spec.name, spec.title, spec.source, spec.extra))
+
+
+def card_in(source: str) -> ModelCard | None:
+    """What a model file tells beside its network, if it is one.
+
+    Raises
+    ------
+    ModelError
+        If the card is damaged.
+    """
+    if Path(source).suffix.lower() != ".safetensors":
+        return None
+    header = read_header(Path(source))
+    if header.kind != MODEL_FORMAT or "convcli" not in header.metadata:
+        return None
+    return card_of(header.metadata["convcli"], f"{source}: card")
 
 
 def shipped_networks() -> list[NetworkPlan]:

@@ -252,6 +252,9 @@ def _check_work(plan: NetworkPlan, path: Path) -> None:
         for layer in plan.flat() if layer.type in ("pool", "pad")
         for window, n in zip(layer.windows, layer.input, strict=False)
     )  # fmt: skip
+    taps += sum(
+        sum(layer.input[:-1]) + sum(layer.output[:-1]) for layer in plan.flat() if layer.type == "adaptive_pool"
+    )
     taps += sum(layer.settings["size"] for layer in plan.flat() if layer.type == "lrn")
     if taps > _MOST_TAPS or plan.activations > _MOST_VALUES:
         raise ModelError(

@@ -6,6 +6,7 @@ from textwrap import wrap
 from typing import Any
 
 from convcli.architectures import LayerPlan, NetworkPlan, axis_names, shape_text
+from convcli.architectures.card import ModelCard
 from convcli.geometry import AdaptiveWindow, ReceptiveField, TransposedWindow, Window
 
 WIDTH = 80
@@ -79,6 +80,20 @@ def totals(plan: NetworkPlan) -> list[str]:
     if plan.heads:
         lines.append(f"with heads       {plan.params + sum(head.all_params for head in plan.heads):,} parameters")
     return lines
+
+
+def card_lines(card: ModelCard) -> list[str]:
+    """What a model file tells: what it was trained on, how, and how good it is."""
+    several = "1 class" if len(card.classes) == 1 else f"{len(card.classes):,} classes"
+    names = ", ".join(card.classes[:10]) + (", ..." if len(card.classes) > 10 else "")
+    lines = _wrapped(f"trained on       {card.name}: {several} ({names})" if names else f"trained on       {card.name}")
+    scores = [f"{name} {value:.2%}" if name.endswith("accuracy") else f"{name} {value:.4g}"
+              for name, value in card.metrics.items()]  # fmt: skip
+    lines += _wrapped(f"measured         {', '.join(scores)}") if scores else []
+    epochs = f"{len(card.history)} epochs, " if len(card.history) > 1 else ""
+    lines.append(f"how              {epochs}seed {card.seed}, convcli {card.version}")
+    command = card.recipe.get("command")
+    return lines + (_wrapped(f"command          {command}") if isinstance(command, str) and command else [])
 
 
 def details(layer: LayerPlan) -> list[str]:

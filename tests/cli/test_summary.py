@@ -1,13 +1,19 @@
 """`convcli summary` as a user runs it."""
 
 import json
+import re
 import shlex
+import subprocess
+import sys
 
 import pytest
 
+from convcli import __version__
 from convcli.architectures import shipped
 from convcli.cli import run
 from convcli.cli.summary import command
+from convcli.nn.model import Model
+from convcli.nn.weights import ModelCard, save_model
 
 
 @pytest.fixture
@@ -107,6 +113,39 @@ def test_a_wrong_file_is_failed_work(convcli, tmp_path):
     assert code == 1 and "layer 1 (cnv:2): unknown layer 'cnv'; did you mean 'conv'?" in err
 
 
+def saved(path):
+    model = Model.from_layers(["conv:2,relu", "dense:3,softmax"], (8, 8, 1))
+    recipe = {"command": "convcli train shapes --epochs 2"}
+    history = ({"epoch": 1, "loss": 1.25}, {"epoch": 2, "loss": 0.5})
+    metrics = {"test_accuracy": 0.875, "test_loss": 0.25}
+    save_model(path, model, ModelCard("shapes", ("circle", "square", "star"), None, 7, recipe, metrics, history))
+
+
+def test_a_model_tells_how_it_was_made(convcli, tmp_path):
+    path = tmp_path / "shapes.safetensors"
+    saved(path)
+    code, out, _ = convcli(str(path))
+    assert code == 0 and "parameters       347 " in out
+    assert "trained on       shapes: 3 classes (circle, square, star)" in out
+    assert "measured         test_accuracy 87.50%, test_loss 0.25" in out
+    assert f"how              2 epochs, seed 7, convcli {__version__}" in out
+    assert "command          convcli train shapes --epochs 2" in out
+    document = json.loads(convcli(str(path), "--json")[1])
+    assert document["params"] == 347
+    assert document["card"]["classes"] == ["circle", "square", "star"]
+    assert document["card"]["metrics"] == {"test_accuracy": 0.875, "test_loss": 0.25}
+    assert len(document["card"]["history"]) == 2
+    assert "card" not in json.loads(convcli("mnist", "--json")[1])
+
+
+def test_a_summary_of_a_model_loads_no_arrays(tmp_path):
+    saved(tmp_path / "shapes.safetensors")
+    command = [sys.executable, "-X", "importtime", "-m", "convcli", "summary", "shapes.safetensors"]
+    result = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=True)
+    assert "347" in result.stdout
+    assert not [line for line in result.stderr.splitlines() if re.search(r"\| +(numpy|numba|safetensors)$", line)]
+
+
 def test_plot(convcli, tmp_path):
     target = tmp_path / "net.svg"
     code, out, _ = convcli("googlenet", "--plot", str(target))
@@ -123,6 +162,7 @@ def test_help_and_its_examples(convcli, tmp_path, monkeypatch):
     examples = [
         shlex.split(line)[2:] for line in command.help.splitlines() if line.strip().startswith("convcli summary")
     ]
-    assert len(examples) == 5
+    saved(tmp_path / "mnist.safetensors")
+    assert len(examples) == 6
     for example in examples:
         assert convcli(*example)[0] == 0

@@ -324,6 +324,7 @@ def test_every_text_is_needed(saved, tmp_path, missing):
         ["pool:1000000000", "global_pool"],
         ["pool:30000,stride=1,padding=29999", "global_pool"],
         ["pad:1000000000,mode=edge", "global_pool"],
+        ["adaptive_pool:100000000", "global_pool"],
         ["lrn:1000000000", "global_pool"],
         ["conv_transpose:1,kernel=1,stride=100000,bias=no", "global_pool"],
     ],
