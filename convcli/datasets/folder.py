@@ -33,7 +33,13 @@ _LISTED = 5  # unreadable files that an error names
 Labelled = tuple[Path, int]
 
 
-def load_folder(folder: Path, *, size: tuple[int, int] | None = None, channels: int | None = None) -> Dataset:
+def load_folder(
+    folder: Path,
+    *,
+    size: tuple[int, int] | None = None,
+    channels: int | None = None,
+    rule: Preprocessing | None = None,
+) -> Dataset:
     """Read a folder of classes.
 
     Parameters
@@ -44,6 +50,8 @@ def load_folder(folder: Path, *, size: tuple[int, int] | None = None, channels: 
         Height and width, instead of the most common.
     channels : int, optional
         1 or 3, instead of grey exactly if no picture shows a colour.
+    rule : Preprocessing, optional
+        How a network wants its pictures, instead of size and channels: digits are looked for in photographs of them.
 
     Raises
     ------
@@ -53,6 +61,8 @@ def load_folder(folder: Path, *, size: tuple[int, int] | None = None, channels: 
     parts, classes = _find_parts(folder)
     files = [labelled for part in parts for labelled in part]
     pictures = _Pictures([path for path, _ in files])
+    if rule is not None:
+        size, channels = (rule.height, rule.width), rule.channels
     if size is None or channels is None:
         sizes, any_colour = pictures.survey()
         size = size or usual_size(sizes)
@@ -63,12 +73,12 @@ def load_folder(folder: Path, *, size: tuple[int, int] | None = None, channels: 
             f"{folder}: {len(files):,} pictures of {size[0]}x{size[1]}x{channels} take {needed / 1e9:.1f} GB, expected "
             f"at most {LARGEST / 1e9:.0f} GB; use fewer or smaller pictures"
         )
-    images = pictures.load(*size, channels)
+    images = pictures.load(*size, channels, rule)
     labels = np.array([label for _, label in files], np.int64)
     count = len(parts[0])
     train = Split(images[:count], labels[:count])
     test = Split(images[count:], labels[count:]) if len(parts) == 2 else None
-    rule = Preprocessing("picture", size[0], size[1], channels)
+    rule = rule or Preprocessing("picture", size[0], size[1], channels)
     return Dataset(folder.resolve().name, train, test, classes, rule, str(folder))
 
 
@@ -139,21 +149,26 @@ class _Pictures:
                 room -= pixels.nbytes
         return sizes, any_colour
 
-    def load(self, height: int, width: int, channels: int) -> Bytes:
+    def load(self, height: int, width: int, channels: int, rule: Preprocessing | None) -> Bytes:
         """All pictures as (N, height, width, channels)."""
+
+        def finish(pixels: Bytes) -> Bytes:
+            return to_channels(fill(pixels, height, width), channels)
+
         images = np.empty((len(self.paths), height, width, channels), np.uint8)
-        for place, pixels in enumerate(self._each(lambda pixels: to_channels(fill(pixels, height, width), channels))):
+        plain = rule is None or (rule.kind == "picture" and not rule.light_on_dark)
+        for place, pixels in enumerate(self._each(finish, None if plain else rule)):
             images[place] = pixels
         return images
 
-    def _each(self, finish: Callable[[Bytes], Bytes]) -> Iterator[Bytes]:
+    def _each(self, finish: Callable[[Bytes], Bytes], rule: Preprocessing | None = None) -> Iterator[Bytes]:
         """Every picture in order, decoded by several threads; raises one `DataError` about all that fail."""
         problems = []
         with ThreadPoolExecutor(_WORKERS, thread_name_prefix="decode") as workers:
             # A few ahead at a time: results that wait for their turn are whole pictures.
             step = 4 * _WORKERS
             for start in range(0, len(self.paths), step):
-                batch = [workers.submit(self._open, path, finish) for path in self.paths[start : start + step]]
+                batch = [workers.submit(self._open, path, finish, rule) for path in self.paths[start : start + step]]
                 for future in batch:
                     try:
                         pixels = future.result()
@@ -167,12 +182,14 @@ class _Pictures:
             listed = "; ".join(problems[:_LISTED])
             raise DataError(f"{len(problems)} of {len(self.paths)} pictures cannot be read: {listed}{more}")
 
-    def _open(self, path: Path, finish: Callable[[Bytes], Bytes]) -> Bytes:
+    def _open(self, path: Path, finish: Callable[[Bytes], Bytes], rule: Preprocessing | None) -> Bytes:
         pixels = self.kept.get(path)
-        if pixels is None:
-            image = read(path)
-            try:
-                pixels = on_white(image)
-            except ConvcliError as error:
-                raise DataError(f"{path}: {error}") from error
-        return finish(pixels)
+        if pixels is not None:
+            return finish(pixels)
+        image = read(path)
+        try:
+            if rule is not None:
+                return np.rint(rule.apply(image) * 255).astype(np.uint8)
+            return finish(on_white(image))
+        except ConvcliError as error:
+            raise DataError(f"{path}: {error}") from error

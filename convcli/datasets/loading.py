@@ -7,6 +7,7 @@ from convcli.datasets.downloading import Reports, download
 from convcli.datasets.folder import load_folder
 from convcli.datasets.model import Dataset
 from convcli.datasets.places import explain_absence, read_folder, read_set
+from convcli.datasets.preprocessing import Preprocessing
 from convcli.datasets.registry import ENTRIES, Entry, find_entry
 from convcli.errors import DataError
 
@@ -18,6 +19,7 @@ def load(
     offline: bool = False,
     size: tuple[int, int] | None = None,
     channels: int | None = None,
+    rule: Preprocessing | None = None,
     reports: Reports | None = None,
 ) -> Dataset:
     """Load a data set whole into memory.
@@ -33,6 +35,8 @@ def load(
         Never download.
     size, channels : optional
         For folders: height and width, and 1 or 3, where the network that will see the pictures has decided already.
+    rule : Preprocessing, optional
+        For folders: how that network wants its pictures, instead of size and channels.
     reports : Reports, optional
         What is called while files are downloaded.
 
@@ -59,7 +63,7 @@ def load(
         known = ", ".join(ENTRIES)
         near = suggestion(str(source), tuple(ENTRIES))
         raise DataError(f"data set: got {source}, expected one of {known}, or a folder of classes{near}")
-    return load_folder(folder, size=size, channels=channels)
+    return load_folder(folder, size=size, channels=channels, rule=rule)
 
 
 def fetch(

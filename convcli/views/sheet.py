@@ -44,7 +44,7 @@ def contact_sheet(rows: Sequence[Sequence[Image]], labels: Sequence[str], cell: 
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(14)
     for column, label in enumerate(labels):
         left = _MARGIN + column * (width + _MARGIN)
-        draw.text((left, _MARGIN), _shortened(label, width, font), fill=_INK, font=font)
+        draw.text((left, _MARGIN), shortened(label, width, font), fill=_INK, font=font)
     top = _MARGIN + _LABEL
     for row, row_height in zip(fitted, heights, strict=True):
         for column, picture in enumerate(row):
@@ -74,7 +74,8 @@ def _fit(picture: Any, cell: tuple[int, int]) -> Any:
     return picture if size == picture.size else picture.resize(size, resample=1)  # 1: Lanczos
 
 
-def _shortened(label: str, width: int, font: Any) -> str:
+def shortened(label: str, width: int, font: Any) -> str:
+    """A label cut so that it is at most so many pixels wide in a Pillow font."""
     if font.getlength(label) <= width:
         return label
     while label and font.getlength(f"{label}…") > width:

@@ -1,0 +1,147 @@
+"""`convcli evaluate`: how good a model is, class by class."""
+
+import contextlib
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import click
+
+from convcli.cli import downloads, options
+from convcli.images import format_of, write
+from convcli.images.atomic import check_target
+from convcli.jobs.classifier import load_classifier
+from convcli.jobs.evaluate import SPLITS, Evaluation, evaluate, gallery, load_data, most_confused
+from convcli.jobs.runtime import prepare_loops, request_threads
+
+_WIDTH = 79
+_LONGEST_LABEL = 20
+
+
+@click.command()
+@click.argument("model", metavar="MODEL")
+@click.option("--data", metavar="DATASET|FOLDER", help="What to try it on.  [default: what it was trained on]")
+@click.option("--split", type=click.Choice(SPLITS), help="[default: test where there is one, else train]")
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="Use N pictures, of each class its share.")
+@click.option("--gallery", "drawing", metavar="OUT.png", help="Draw the worst mistakes.")
+@click.option("--batch-size", type=click.IntRange(1, 65536), default=256, show_default=True, metavar="N",
+              help="Pictures that go through the network at a time.")  # fmt: skip
+@downloads.data_dir
+@downloads.offline
+@click.option("--overwrite", is_flag=True, help="Let --gallery replace an existing file.")
+@options.threads
+@options.as_json
+@options.quiet
+def command(
+    model: str,
+    data: str | None,
+    split: str | None,
+    limit: int | None,
+    drawing: str | None,
+    batch_size: int,
+    data_dir: str | None,
+    offline: bool,
+    overwrite: bool,
+    threads: int | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Measure a trained model: accuracy, loss, every class, what is taken for what.
+
+    MODEL is a .safetensors file that convcli train wrote. Precision: of the pictures taken for a class, those that show
+    it. Recall: of the pictures that show it, those taken for it. In the confusion matrix rows are the truth, columns
+    what the model said. Pictures in a folder of classes are prepared as convcli predict does.
+
+    \b
+    Examples:
+      convcli evaluate mnist.safetensors
+      convcli evaluate mnist.safetensors --gallery wrong.png
+      convcli evaluate pets.safetensors --data pets/ --split train
+      convcli evaluate mnist.safetensors --data my-digits/ --json
+    """
+    if drawing is not None:
+        target = drawing
+        options.usage(lambda: format_of(target))
+        check_target(Path(drawing), overwrite=overwrite)
+    request_threads(threads)
+    prepare_loops(threads, (lambda: None) if quiet else options.say_compiling)
+    classifier = load_classifier(model)
+    with downloads.reporting(quiet=quiet) as reports:
+        dataset = load_data(classifier, data, data_dir=data_dir, offline=offline, reports=reports)
+    if not quiet:
+        for note in dataset.notes:
+            click.echo(f"Note: {note}", err=True)
+    with picture_progress(hidden=quiet) as advance:
+        result = evaluate(classifier, dataset, split=split, limit=limit, batch_size=batch_size, on_progress=advance)
+    drawn = drawing if result.mistakes else None
+    if drawn is not None:
+        write(gallery(result), drawn, overwrite=overwrite)
+    elif drawing is not None and not quiet:
+        click.echo("Note: there is no mistake to draw", err=True)
+    if as_json:
+        click.echo(json.dumps({"model": model} | result.as_dict() | ({"gallery": drawn} if drawn else {})))
+        return
+    for line in [*_lines(result), *([drawn] if drawn else [])]:
+        click.echo(line)
+
+
+@contextlib.contextmanager
+def picture_progress(*, hidden: bool) -> Iterator[Callable[[int, int], None] | None]:
+    """A bar on stderr for many pictures, on a terminal; yields what is to be called with those done, and all."""
+    if hidden or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("pictures"), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        bar = progress.add_task("", total=None)
+        yield lambda done, total: progress.update(bar, completed=done, total=total)
+
+
+def _lines(result: Evaluation) -> list[str]:
+    wrong = len(result.mistakes)
+    return [
+        f"accuracy {result.accuracy:.2%}   loss {result.loss:.4f}   {wrong:,} wrong of {result.count:,} "
+        f"({result.data}, {result.split})",
+        "",
+        *_table(result),
+        "",
+        *_confusion(result),
+    ]
+
+
+def _table(result: Evaluation) -> list[str]:
+    width = max(5, *(min(len(name), _LONGEST_LABEL) for name in result.classes))
+    lines = [f"{'class':<{width}} {'count':>7} {'precision':>10} {'recall':>8}"]
+    for each in result.per_class:
+        precision, recall = ("-" if share is None else f"{share:.2%}" for share in (each.precision, each.recall))
+        lines.append(f"{_short(each.label, width):<{width}} {each.count:>7,} {precision:>10} {recall:>8}")
+    return lines
+
+
+def _confusion(result: Evaluation) -> list[str]:
+    """The matrix if 80 columns hold it, else what is confused most often."""
+    names = result.classes
+    cell = 1 + max(len(f"{int(result.confusion.max())}"), max(len(name) for name in names))
+    least = 1 + len(f"{int(result.confusion.max())}")
+    side = max(min(len(name), _LONGEST_LABEL) for name in names)
+    if side + cell * len(names) > _WIDTH:
+        # Longer names are cut, but not to nothing: two letters tell most classes apart.
+        cell = max(least, min(cell, (_WIDTH - side) // len(names)))
+        side = min(side, _WIDTH - cell * len(names))
+    if side < min(6, max(map(len, names))) or cell < 3:
+        pairs = most_confused(result)
+        lines = [f"  {_short(true, 30)} taken for {_short(taken, 30)}: {count:,}" for true, taken, count in pairs]
+        return ["most often confused", *(lines or ["  nothing"])]
+    head = "".join(f"{_short(name, cell - 1):>{cell}}" for name in names)
+    lines = ["confusion: rows are the truth, columns what the model said", " " * side + head]
+    for name, row in zip(names, result.confusion.tolist(), strict=True):
+        lines.append(f"{_short(name, side):>{side}}" + "".join(f"{count or '·':>{cell}}" for count in row))
+    return lines
+
+
+def _short(name: str, width: int) -> str:
+    return name if len(name) <= width else f"{name[: max(width - 1, 1)]}…"[:width]

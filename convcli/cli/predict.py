@@ -1,0 +1,96 @@
+"""`convcli predict`: what pictures show."""
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from convcli.cli import options
+from convcli.cli.evaluate import picture_progress
+from convcli.images import MAX_PIXELS, format_of, write
+from convcli.images.atomic import check_target
+from convcli.jobs.batch import STREAM, find_inputs
+from convcli.jobs.classifier import load_classifier, percent
+from convcli.jobs.predict import MOST_SHOWN, Prediction, predict, seen_picture
+from convcli.jobs.runtime import prepare_loops, request_threads
+
+
+@click.command()
+@click.argument("images", metavar="IMAGE...", nargs=-1, required=True)
+@click.option(
+    "--model", metavar="MODEL", help="A model that convcli train wrote.  [default: the MNIST model of convcli]"
+)
+@click.option("--top", type=click.IntRange(1), default=3, show_default=True, metavar="N", help="Classes to print.")
+@click.option("--show", metavar="OUT.png", help="Write the picture that the network saw; of several, a sheet.")
+@click.option("--overwrite", is_flag=True, help="Let --show replace an existing file.")
+@options.max_pixels
+@options.threads
+@options.as_json
+@options.quiet
+def command(
+    images: tuple[str, ...],
+    model: str | None,
+    top: int,
+    show: str | None,
+    overwrite: bool,
+    max_pixels: int | None,
+    threads: int | None,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    """Tell what pictures show, with a trained model.
+
+    IMAGE is a file, a glob pattern, a folder, or - for standard input. A picture is prepared as the model's training
+    pictures were: for digits the one digit in a drawing or a photograph is found, whatever its size, place and colour,
+    and brought to MNIST's form; other pictures are scaled to fill the network's input and cropped at the centre.
+
+    A line has the file, the likeliest class with its probability, and the next ones. Pictures that cannot be used are
+    named at the end, and the exit code is then 1.
+
+    \b
+    Examples:
+      convcli predict digit.jpg
+      convcli predict scans/ --top 1
+      convcli predict digit.png --show seen.png
+      convcli predict photo.jpg --model pets.safetensors --json
+    """
+    sources = options.usage(lambda: find_inputs(images))
+    if show is not None:
+        target = show
+        options.usage(lambda: format_of(target))
+        check_target(Path(show), overwrite=overwrite)
+    request_threads(threads)
+    prepare_loops(threads, (lambda: None) if quiet else options.say_compiling)
+    classifier = load_classifier(model)
+    stdin = getattr(sys.stdin, "buffer", None) if STREAM in sources else None
+    predictions: list[Prediction] = []
+    with picture_progress(hidden=quiet or len(sources) < 2) as advance:
+        for each in predict(classifier, sources, top=top, max_pixels=max_pixels or MAX_PIXELS, stdin=stdin):
+            predictions.append(each)
+            _report(each, as_json=as_json, quiet=quiet)
+            if advance is not None:
+                advance(len(predictions), len(sources))
+    good = [each for each in predictions if not each.error]
+    if show is not None and good:
+        write(seen_picture(good), show, overwrite=overwrite)
+        if len(good) > MOST_SHOWN and not quiet:
+            click.echo(f"Warning: {show} shows the first {MOST_SHOWN} of {len(good)} pictures", err=True)
+    if as_json:
+        click.echo(json.dumps([each.as_dict() for each in good]))
+    bad = [each for each in predictions if each.error]
+    for each in bad:
+        click.echo(f"Error: {each.error}", err=True)
+    if bad and len(predictions) > 1 and not quiet:
+        click.echo(f"{len(good)} of {len(predictions)} pictures told, {len(bad)} failed", err=True)
+    return 1 if bad else 0
+
+
+def _report(prediction: Prediction, *, as_json: bool, quiet: bool) -> None:
+    for warning in () if quiet else prediction.warnings:
+        click.echo(f"Warning: {prediction.file}: {warning}", err=True)
+    if as_json or prediction.error:
+        return
+    (label, probability), *others = prediction.top
+    words = [f"{prediction.file}: {label} ({percent(probability)})", *(f"{each} {percent(p)}" for each, p in others)]
+    click.echo("  ".join(words))

@@ -1,0 +1,107 @@
+"""A trained model as `evaluate` and `predict` use it: its classes, how pictures are prepared, its outputs by batch."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli.architectures import shape_text
+from convcli.datasets import Preprocessing
+from convcli.errors import DataError, ModelError
+from convcli.nn.weights import TrainedModel, load_model, shipped_model
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Classifier:
+    """A model that tells classes of pictures apart.
+
+    Parameters
+    ----------
+    path:
+        Its file.
+    trained:
+        Network, weights and card.
+    rule:
+        How a picture from outside becomes the network's input.
+    """
+
+    path: Path
+    trained: TrainedModel
+    rule: Preprocessing
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the network's outputs."""
+        return self.trained.classes
+
+    def logits(self, images: Array, batch_size: int) -> Iterator[Array]:
+        """What (N, H, W, C) images, bytes or floats of 0..1, give before the output activation, batch by batch."""
+        model = self.trained.model
+        for start in range(0, len(images), batch_size):
+            batch = images[start : start + batch_size]
+            if batch.dtype == np.uint8:
+                batch = self.rule.scaled(batch)
+            if model.data_format == "channels_first":
+                batch = np.moveaxis(batch, -1, 1)
+            yield model.forward(batch, logits=True)
+
+    def probabilities(self, logits: Array) -> Array:
+        """(N, K): the share of each class. Outputs that are no probabilities are made some by softmax."""
+        final = self.trained.model.final
+        if final.name != "linear":
+            return final.forward(logits)
+        powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+        return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
+
+
+def load_classifier(path: str | Path | None = None) -> Classifier:
+    """Read a model file, or without a name the MNIST model that comes with convcli.
+
+    Raises
+    ------
+    ModelError
+        For a file that is no model, or a model that does not take pictures or does not tell classes apart.
+    OSError
+        If the file cannot be opened.
+    """
+    if path is None:
+        path = shipped_model()
+        if not path.is_file():
+            raise ModelError(f"no model named, and the one that comes with convcli is missing ({path}); give --model")
+    path = Path(path)
+    trained = load_model(path)
+    if len(trained.classes) < 2 or len(trained.model.plan.output) != 1:
+        raise ModelError(f"{path}: is a model without classes, expected one that convcli train wrote")
+    return Classifier(path, trained, _rule_of(trained, path))
+
+
+def percent(probability: float) -> str:
+    """A probability as people read it: ``99.8%``, never a rounded 100.0% or 0.0% that is not quite so.
+
+    >>> percent(0.998), percent(0.99999), percent(0.00001), percent(1.0)
+    ('99.8%', '>99.9%', '<0.1%', '100.0%')
+    """
+    if 0.9995 <= probability < 1:
+        return ">99.9%"
+    return "<0.1%" if 0 < probability < 0.0005 else f"{probability:.1%}"
+
+
+def _rule_of(trained: TrainedModel, path: Path) -> Preprocessing:
+    size = trained.model.plan.input
+    if len(size) != 3 or size[2] not in (1, 3):
+        raise ModelError(f"{path}: takes {shape_text(size)}, expected a model for pictures of 1 or 3 channels")
+    if trained.card.preprocessing is None:
+        return Preprocessing("picture", *size)
+    try:
+        rule = Preprocessing.from_dict(trained.card.preprocessing)
+    except DataError as error:
+        raise ModelError(f"{path}: card: {error}") from None
+    made = (rule.height, rule.width, rule.channels)
+    if made != size:
+        raise ModelError(f"{path}: card: prepares pictures of {shape_text(made)}, expected {shape_text(size)}")
+    return rule

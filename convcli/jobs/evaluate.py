@@ -1,0 +1,269 @@
+"""How good a model is on labelled pictures: accuracy, loss, every class by itself, what is taken for what."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli.architectures import shape_text
+from convcli.architectures.values import shortened
+from convcli.datasets import Dataset, Reports, Split, find_entry, load, sample
+from convcli.errors import DataError
+from convcli.images import Image
+from convcli.jobs.classifier import Classifier, percent
+from convcli.nn.losses import Loss, SoftmaxCrossEntropy, loss_of_logits
+from convcli.nn.training import loss_for
+from convcli.views.grid import labelled_grid
+
+SPLITS = ("test", "train")
+MOST_SHOWN = 60  # mistakes in a gallery
+_COLUMNS = 10
+
+
+@dataclass(frozen=True)
+class ClassScore:
+    """One class: how many pictures show it, and two shares.
+
+    ``precision``: of the pictures taken for it, those that show it; None if there are none. ``recall``: of the pictures
+    that show it, those taken for it; None if there are none.
+    """
+
+    label: str
+    count: int
+    precision: float | None
+    recall: float | None
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A picture taken for another class. Places are those in ``images`` and in the classes; probabilities 0..1."""
+
+    place: int
+    true: int
+    predicted: int
+    probability: float
+    true_probability: float
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """What came out.
+
+    Parameters
+    ----------
+    data, split:
+        What the model was tried on.
+    images:
+        (N, H, W, C) uint8, as the network saw them.
+    loss:
+        The mean over the pictures.
+    confusion:
+        (K, K) int64: row the true class, column the class it was taken for.
+    mistakes:
+        Worst first: the less probable the truth seemed, the worse.
+    notes:
+        What the reader should know about the data.
+    """
+
+    data: str
+    split: str
+    classes: tuple[str, ...]
+    images: NDArray[np.uint8]
+    loss: float
+    confusion: NDArray[np.int64]
+    mistakes: tuple[Mistake, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def count(self) -> int:
+        """How many pictures there were."""
+        return len(self.images)
+
+    @property
+    def accuracy(self) -> float:
+        """The share of pictures that were taken for what they show."""
+        return float(np.trace(self.confusion)) / self.count
+
+    @property
+    def per_class(self) -> tuple[ClassScore, ...]:
+        """Each class by itself."""
+        right = np.diag(self.confusion).tolist()
+        shown, taken = self.confusion.sum(axis=1).tolist(), self.confusion.sum(axis=0).tolist()
+        return tuple(
+            ClassScore(label, shown[k], right[k] / taken[k] if taken[k] else None,
+                       right[k] / shown[k] if shown[k] else None)
+            for k, label in enumerate(self.classes)
+        )  # fmt: skip
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
+            "data": self.data,
+            "split": self.split,
+            "images": self.count,
+            "accuracy": self.accuracy,
+            "loss": self.loss,
+            "wrong": len(self.mistakes),
+            "classes": [vars(each) for each in self.per_class],
+            "confusion": self.confusion.tolist(),
+        }
+
+
+def load_data(
+    classifier: Classifier,
+    data: str | None = None,
+    *,
+    data_dir: str | None = None,
+    offline: bool = False,
+    reports: Reports | None = None,
+) -> Dataset:
+    """The data set a model is tried on: the one it was trained on, or another with the same classes and size.
+
+    Labels become places in the model's classes. Pictures of a folder are prepared as the model's card says.
+
+    Parameters
+    ----------
+    data : str, optional
+        A data set's name or a folder of classes; without it, the name in the model's card.
+
+    Raises
+    ------
+    DataError
+        If the data set cannot be had, or does not fit the model.
+    """
+    card, rule = classifier.trained.card, classifier.rule
+    source = card.name if data is None else data
+    if data is None and find_entry(source) is None:
+        raise DataError(f"data: the model was trained on the folder {source}; say where it lies with --data FOLDER")
+    found = load(source, data_dir=data_dir, offline=offline, reports=reports, rule=rule)
+    strange = [name for name in found.classes if name not in classifier.classes]
+    if strange:
+        raise DataError(
+            f"data: got {found.name} with the class {shortened(strange[0])}, expected the model's "
+            f"{len(classifier.classes)} classes: {_listed(classifier.classes)}"
+        )
+    size = classifier.trained.model.plan.input
+    if found.shape != size:
+        raise DataError(
+            f"data: got {found.name} with pictures of {shape_text(found.shape)}, expected the model's "
+            f"{shape_text(size)}; it was trained on {card.name}"
+        )
+    places = np.array([classifier.classes.index(name) for name in found.classes], np.int64)
+    parts = [None if part is None else replace(part, labels=places[part.labels]) for part in (found.train, found.test)]
+    assert parts[0] is not None
+    return replace(found, train=parts[0], test=parts[1], classes=classifier.classes)
+
+
+def choose_split(dataset: Dataset, split: str | None = None, limit: int | None = None) -> tuple[Split, str]:
+    """The pictures to try a model on and what they are called: the test split where there is one, else all.
+
+    ``limit`` takes so many of them, of each class its share.
+
+    Raises `DataError` for a test split that is not there.
+    """
+    if split == "test" and dataset.test is None:
+        raise DataError(
+            f"split: got test, but {dataset.name} has no test split; leave --split away to use all pictures"
+        )
+    chosen = dataset.train if split == "train" or dataset.test is None else dataset.test
+    name = split or ("test" if dataset.test is not None else "train")
+    return (chosen if limit is None else sample(chosen, limit)), name
+
+
+def evaluate(
+    classifier: Classifier,
+    dataset: Dataset,
+    *,
+    split: str | None = None,
+    limit: int | None = None,
+    batch_size: int = 256,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Evaluation:
+    """Let a model classify labelled pictures and compare.
+
+    Parameters
+    ----------
+    classifier : Classifier
+        From `load_classifier`.
+    dataset : Dataset
+        From `load_data`.
+    split : {"test", "train"}, optional
+        See `choose_split`; so for ``limit``.
+    batch_size : int
+        Pictures that go through the network at a time.
+    on_progress : callable, optional
+        Called with the number of pictures done, and of all, after each batch.
+
+    Raises
+    ------
+    DataError
+        If there is no such split.
+    """
+    pictures, name = choose_split(dataset, split, limit)
+    model = classifier.trained.model
+    loss, total, done = loss_for(model), 0.0, 0
+    count, classes = len(pictures), len(classifier.classes)
+    shares, taken = np.empty((count, classes), np.float64), np.empty(count, np.int64)
+    for logits in classifier.logits(pictures.images, batch_size):
+        here = slice(done, done + len(logits))
+        targets = _targets(loss, pictures.labels[here], classes)
+        total += loss_of_logits(loss, model.final, logits, targets)[0] * len(logits)
+        # Of the logits: probabilities near 1 may round to the same number.
+        taken[here] = logits.argmax(axis=1)
+        shares[here] = classifier.probabilities(logits)
+        done += len(logits)
+        if on_progress is not None:
+            on_progress(done, count)
+    return Evaluation(
+        dataset.name, name, classifier.classes, pictures.images, total / count,
+        _confusion(pictures.labels, taken, classes), _mistakes(pictures.labels, taken, shares), dataset.notes,
+    )  # fmt: skip
+
+
+def gallery(evaluation: Evaluation) -> Image:
+    """The worst mistakes as one picture: what the network saw, what it is, what it was taken for, how surely.
+
+    Raises `DataError` if there are none.
+    """
+    if not evaluation.mistakes:
+        raise DataError("gallery: there is no mistake to show")
+    shown = evaluation.mistakes[:MOST_SHOWN]
+    names, wrong = evaluation.classes, len(evaluation.mistakes)
+    captions = [(f"is {names[one.true]}", f"said {names[one.predicted]}", percent(one.probability)) for one in shown]
+    title = f"{evaluation.data}, {evaluation.split}: {wrong:,} wrong of {evaluation.count:,}, the worst first"
+    pictures = [evaluation.images[each.place] for each in shown]
+    return Image(labelled_grid(pictures, captions, columns=_COLUMNS, title=title))
+
+
+def most_confused(evaluation: Evaluation, most: int = 10) -> list[tuple[str, str, int]]:
+    """The commonest kinds of mistake: the true class, the predicted one, how often."""
+    counts = evaluation.confusion.copy()
+    np.fill_diagonal(counts, 0)
+    order = np.argsort(-counts, axis=None, kind="stable")[:most]
+    pairs = [divmod(int(place), len(evaluation.classes)) for place in order]
+    names = evaluation.classes
+    return [(names[true], names[taken], int(counts[true, taken])) for true, taken in pairs if counts[true, taken]]
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:10]) + (" ..." if len(names) > 10 else "")
+
+
+def _targets(loss: Loss, labels: NDArray[np.int64], classes: int) -> Any:
+    """Labels as a loss wants them: classes, or for one that has no classes, one-hot."""
+    return labels if isinstance(loss, SoftmaxCrossEntropy) else np.eye(classes, dtype=np.float32)[labels]
+
+
+def _confusion(labels: NDArray[np.int64], taken: NDArray[np.int64], classes: int) -> NDArray[np.int64]:
+    return np.bincount(labels * classes + taken, minlength=classes**2).reshape(classes, classes)
+
+
+def _mistakes(labels: NDArray[np.int64], taken: NDArray[np.int64], shares: NDArray[np.float64]) -> tuple[Mistake, ...]:
+    truth = shares[np.arange(len(labels)), labels]
+    wrong = np.flatnonzero(taken != labels)
+    order = wrong[np.argsort(truth[wrong], kind="stable")]
+    return tuple(
+        Mistake(int(n), int(labels[n]), int(taken[n]), float(shares[n, taken[n]]), float(truth[n])) for n in order
+    )
