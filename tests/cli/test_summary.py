@@ -125,13 +125,13 @@ def test_a_model_tells_how_it_was_made(convcli, tmp_path):
     path = tmp_path / "shapes.safetensors"
     saved(path)
     code, out, _ = convcli(str(path))
-    assert code == 0 and "parameters       347 " in out
+    assert code == 0 and "parameters       239 " in out
     assert "trained on       shapes: 3 classes (circle, square, star)" in out
     assert "measured         test_accuracy 87.50%, test_loss 0.25" in out
     assert f"how              2 epochs, seed 7, convcli {__version__}" in out
     assert "command          convcli train shapes --epochs 2" in out
     document = json.loads(convcli(str(path), "--json")[1])
-    assert document["params"] == 347
+    assert document["params"] == 239
     assert document["card"]["classes"] == ["circle", "square", "star"]
     assert document["card"]["metrics"] == {"test_accuracy": 0.875, "test_loss": 0.25}
     assert len(document["card"]["history"]) == 2
@@ -142,7 +142,7 @@ def test_a_summary_of_a_model_loads_no_arrays(tmp_path):
     saved(tmp_path / "shapes.safetensors")
     command = [sys.executable, "-X", "importtime", "-m", "convcli", "summary", "shapes.safetensors"]
     result = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=True)
-    assert "347" in result.stdout
+    assert "239" in result.stdout
     assert not [line for line in result.stderr.splitlines() if re.search(r"\| +(numpy|numba|safetensors)$", line)]
 
 
