@@ -5,12 +5,13 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
 
 from convcli.cli.options import WrongUsage, binary_stdout, say_compiling, usage
-from convcli.images import MAX_PIXELS
+from convcli.images import MAX_PIXELS, format_of
 from convcli.jobs.batch import STREAM, Files, Operation, Outcome, Task, find_inputs, plan_tasks, run_tasks
 from convcli.jobs.runtime import prepare_loops, request_threads
 
@@ -25,18 +26,30 @@ def run(inputs: Sequence[str], operation: Operation, name: str, settings: dict[s
     file names.
     """
     return carry_out(
-        inputs, name, settings, lambda tasks, files, prepare: run_tasks(tasks, operation, files, prepare=prepare)
+        inputs,
+        name,
+        settings,
+        lambda tasks, files, prepare: run_tasks(tasks, operation, files, prepare=prepare),
+        check_name=format_of,
     )
 
 
 def carry_out(
-    inputs: Sequence[str], name: str, settings: dict[str, Any], work: Work, *, shows_progress: bool = True
+    inputs: Sequence[str],
+    name: str,
+    settings: dict[str, Any],
+    work: Work,
+    *,
+    shows_progress: bool = True,
+    check_name: Callable[[str], object] = lambda target: None,
 ) -> int:
     """Plan the tasks of one command, have the work done, report, and return the exit code; `run` is for pictures.
 
-    ``shows_progress`` is off for work that draws a bar of its own.
+    ``shows_progress`` is off for work that draws a bar of its own. ``check_name`` raises `ConvcliError` for an output
+    name that cannot be written; it is asked about names whose suffix the user wrote.
     """
     files, tasks = usage(lambda: _plan(inputs, name, settings))
+    usage(lambda: _check_names(tasks, settings, check_name))
     as_json, quiet = settings["as_json"], settings["quiet"]
     request_threads(settings["threads"])
     announce = (lambda: None) if quiet else say_compiling
@@ -86,6 +99,16 @@ def _plan(inputs: Sequence[str], name: str, settings: dict[str, Any]) -> tuple[F
         stdout=binary_stdout() if to_stdout else None,
     )
     return files, tasks
+
+
+def _check_names(tasks: Sequence[Task], settings: dict[str, Any], check_name: Callable[[str], object]) -> None:
+    """A suffix in -o that no format has is wrong usage; one that an input brings along is that file's failure."""
+    if settings["output"] is None or settings["format"] is not None:
+        return
+    suffix = Path(settings["output"]).suffix
+    for task in tasks:
+        if task.target != STREAM and Path(task.target).suffix == suffix:
+            check_name(task.target)
 
 
 @contextlib.contextmanager

@@ -48,7 +48,7 @@ def command(
     """
     plans = options.usage(lambda: plan_gallery(kernels))
     sources = options.usage(lambda: find_inputs(inputs))
-    format_of(output)
+    options.usage(lambda: format_of(output))
     check_target(Path(output), overwrite=overwrite)
     request_threads(threads)
     prepare_loops(threads, options.say_compiling)

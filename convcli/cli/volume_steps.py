@@ -7,6 +7,7 @@ import click
 
 from convcli.cli import options
 from convcli.cli.files import carry_out, plane_progress
+from convcli.images import format_of
 from convcli.jobs.batch import find_inputs
 
 axes = click.option(
@@ -34,6 +35,7 @@ def run_volumes(
 
     ``begin`` takes an open volume and the format to be written; see `convcli.jobs.volume_batch`.
     """
+    from convcli.images.volume_writing import check_volume_format
     from convcli.jobs.volume_batch import run_volume_tasks
 
     planes: list[str] = options.usage(lambda: find_inputs(inputs)) if stack else []
@@ -46,4 +48,5 @@ def run_volumes(
                 tasks, begin, files, stack=planes, prepare=prepare, progress=progress
             ),
             shows_progress=False,
+            check_name=lambda target: check_volume_format(format_of(target), 1),
         )

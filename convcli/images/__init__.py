@@ -8,7 +8,7 @@ from convcli.images.depth import convert_depth
 from convcli.images.formats import READABLE_SUFFIXES, WRITABLE_SUFFIXES, format_of, holds
 from convcli.images.model import Image, JpegSettings, Metadata
 from convcli.images.reading import MAX_PIXELS, read
-from convcli.images.writing import write
+from convcli.images.writing import has_strange_profile, write
 
 __all__ = [
     "MAX_PIXELS",
@@ -20,6 +20,7 @@ __all__ = [
     "check_target",
     "convert_depth",
     "format_of",
+    "has_strange_profile",
     "holds",
     "read",
     "write",

@@ -23,12 +23,12 @@ def decode(data: bytes, max_pixels: int) -> Decoded:
     if len(shape) not in (2, 3):
         fix = {1: "; --axes x takes signals", 4: "; --axes zyx takes volumes"}.get(len(shape), "")
         raise ImageError(f"got an array of shape {shape}, expected (H, W) or (H, W, C){fix}")
+    count = math.prod(shape)
+    if count == 0:
+        raise ImageError(f"got an array of shape {shape}, expected at least one number along every axis")
     check_size(shape[1], shape[0], max_pixels)
     if dtype.hasobject or dtype.names is not None or dtype.kind not in "buif":
         raise ImageError(f"got an array of {dtype}, expected plain numbers")
-    count = math.prod(shape)
-    if count == 0:
-        raise ImageError(f"got an array of shape {shape}, expected at least one channel")
     missing = count * dtype.itemsize - (len(data) - stream.tell())
     if missing > 0:
         raise ImageError(f"truncated NPY: {missing} bytes are missing at its end; get a fresh copy")

@@ -115,14 +115,21 @@ def _outgoing(image: Image, *, strip: bool) -> Metadata:
             webp_lossless=metadata.webp_lossless,
             tiff_compression=metadata.tiff_compression,
         )
-    height, width, channels = image.pixels.shape
+    height, width = image.pixels.shape[:2]
     if metadata.exif:
         metadata = replace(metadata, exif=exif.with_size(metadata.exif, width, height))
-    # A profile describes grey or RGB, never both; on pixels of the other kind viewers reject it or show nonsense.
-    space = b"GRAY" if channels <= 2 else b"RGB "
-    if metadata.icc and metadata.icc[16:20] != space:
+    if has_strange_profile(image):
         metadata = replace(metadata, icc=None)
     return metadata
+
+
+def has_strange_profile(image: Image) -> bool:
+    """Whether a picture's colour profile speaks of grey and its pixels of colour, or the other way round.
+
+    On such pixels viewers reject a profile or show nonsense, so that `write` leaves it out.
+    """
+    icc = image.metadata.icc
+    return icc is not None and icc[16:20] != (b"GRAY" if image.pixels.shape[2] <= 2 else b"RGB ")
 
 
 def _png(image: Image, quality: int | None, compression: str | None) -> Callable[[], bytes]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from convcli.errors import ConvcliError, ImageError
-from convcli.images import MAX_PIXELS, READABLE_SUFFIXES, Image, format_of, read, write
+from convcli.images import MAX_PIXELS, READABLE_SUFFIXES, Image, format_of, has_strange_profile, read, write
 from convcli.images.atomic import check_target
 from convcli.images.formats import format_named, suffixes_of
 
@@ -325,7 +325,11 @@ def _write(task: Task, produced: Produced, files: Files, seconds: float) -> Outc
         return failed(task, error)
     pixels = produced.image.pixels
     details = {**produced.details, "seconds": round(seconds, 6)}
-    return Outcome(task, "done", "", produced.warnings, pixels.shape, pixels.dtype.name, details)
+    warnings = produced.warnings
+    if has_strange_profile(produced.image) and not files.strip:
+        kinds = ("grey", "RGB") if pixels.shape[2] <= 2 else ("colour", "grey")
+        warnings = (*warnings, f"the result is {kinds[0]}: the input's colour profile, for {kinds[1]}, was left out")
+    return Outcome(task, "done", "", warnings, pixels.shape, pixels.dtype.name, details)
 
 
 def failed(task: Task, error: Exception) -> Outcome:

@@ -79,9 +79,7 @@ def process(image: Image, steps: Colours, name: str, format: str | None, *, alph
     has_alpha = image.has_alpha and alpha != "drop"
     policy.check(pixels.shape[-1], has_alpha)
     share = clipped / clippable
-    # These commands have no --range to recommend.
-    clipping = [sentence.partition(" (--range")[0] for sentence in policy.clipping_warning(share)]
-    warnings = (*image.warnings, *policy.warnings, *clipping)
+    warnings = (*image.warnings, *policy.warnings, *policy.clipping_warning(share, has_range=False))
     result = replace(image, pixels=np.ascontiguousarray(pixels), has_alpha=has_alpha, warnings=())
     return Produced(result, warnings, {"operation": name, "clipped": round(share, 6)})
 

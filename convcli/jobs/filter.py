@@ -209,9 +209,10 @@ def filter_image(image: Image, plan: FilterPlan, format: str | None = None) -> F
     )
     weighted = alpha is not None and plan.alpha == "premultiply" and bool((alpha != image.white).any())
     if alpha is None or not weighted:
-        pixels, clipped = _filter_opaque(colour, plan, policy)
-        if alpha is not None:
-            pixels = _with_alpha(pixels, _sampled(alpha, plan), policy)
+        kept = None if alpha is None else _sampled(alpha, plan)
+        pixels, clipped = _filter_opaque(colour, plan, policy, None if kept is None else kept[..., 0] > 0)
+        if kept is not None:
+            pixels = _with_alpha(pixels, kept, policy)
     else:
         pixels, clipped = _filter_weighted(colour, alpha, plan, policy)
     has_alpha = alpha is not None or (plan.alpha == "independent" and image.has_alpha)
@@ -222,8 +223,10 @@ def filter_image(image: Image, plan: FilterPlan, format: str | None = None) -> F
     return Filtered(result, policy.range, share, warnings)
 
 
-def _filter_opaque(colour: Array, plan: FilterPlan, policy: OutputPolicy) -> tuple[Array, int]:
-    """Colour (H, W, C) without alpha to pixels (OH, OW, C), and how many numbers were clipped."""
+def _filter_opaque(
+    colour: Array, plan: FilterPlan, policy: OutputPolicy, seen: Array | None = None
+) -> tuple[Array, int]:
+    """Colour (H, W, C) to pixels (OH, OW, C), and how many numbers were clipped; ``seen`` as in `finish`."""
     source = to_linear(colour, policy.white_in, policy.working) if plan.linear else colour
     prepared = choose_colour(source, plan.channels, linear=plan.linear)
     if _goes_straight(plan, policy, prepared):
@@ -238,7 +241,7 @@ def _filter_opaque(colour: Array, plan: FilterPlan, policy: OutputPolicy) -> tup
             bias=plan.bias + policy.offset,
         )
         return result[0, 0], clipped
-    return _finished(_chain(prepared, plan, policy.working, policy.white_in), plan, policy)
+    return _finished(_chain(prepared, plan, policy.working, policy.white_in), plan, policy, seen)
 
 
 def _goes_straight(plan: FilterPlan, policy: OutputPolicy, prepared: Array) -> bool:
@@ -264,7 +267,7 @@ def _filter_weighted(colour: Array, alpha: Array, plan: FilterPlan, policy: Outp
         return _windows(array, plan.kernels[index], plan, _stride(plan, index))
 
     filtered = filter_visible(prepared, alpha.astype(working), plan.kernels, windows_of, plan.border, policy.white_in)
-    pixels, clipped = _finished(filtered[0], plan, policy)
+    pixels, clipped = _finished(filtered[0], plan, policy, filtered[1][..., 0] > 0)
     return _with_alpha(pixels, filtered[1], policy), clipped
 
 
@@ -292,14 +295,14 @@ def _sampled(alpha: Array, plan: FilterPlan) -> Array:
     return alpha
 
 
-def _finished(response: Array, plan: FilterPlan, policy: OutputPolicy) -> tuple[Array, int]:
-    """Scale, bias, activation, then the range policy."""
+def _finished(response: Array, plan: FilterPlan, policy: OutputPolicy, seen: Array | None = None) -> tuple[Array, int]:
+    """Scale, bias, activation, then the range policy; ``seen`` as in `finish`."""
     response = shaped(response, plan)
     if plan.linear and not plan.is_angle:
         if policy.range == "abs":
             np.abs(response, out=response)
         to_srgb(response, policy.white_in)
-    return finish(response, policy)
+    return finish(response, policy, seen)
 
 
 def shaped(response: Array, plan: FilterPlan) -> Array:

@@ -55,6 +55,7 @@ class KernelDescription:
             "factors": factors[0] if is_single else factors,
             "plan": self.plans[0] if is_single else list(self.plans),
             "parts": list(entry.parts) if entry else [],
+            "steps": list(entry.steps) if entry else [],
             "parameters": dict(kernel.parameters),
             "summary": entry.summary if entry else None,
             "formula": entry.formula if entry else None,
@@ -116,6 +117,7 @@ def entry_as_dict(entry: Entry) -> dict[str, Any]:
         "axes": entry.dim,
         "combine": entry.combine,
         "parts": list(entry.parts),
+        "steps": list(entry.steps),
         "summary": entry.summary,
         "parameters": [
             {

@@ -96,15 +96,13 @@ class OutputPolicy:
         if reason:
             raise ImageError(f"{reason}; {_fix(self.format, self.dtype, has_alpha)}")
 
-    def clipping_warning(self, share: float) -> tuple[str, ...]:
-        """One sentence if a share of clipped numbers is worth saying, else none."""
+    def clipping_warning(self, share: float, *, has_range: bool = True) -> tuple[str, ...]:
+        """One sentence if a share of clipped numbers is worth saying, else none; ``has_range``: --range can help."""
         if share < WORTH_SAYING or self.range in ("raw", "minmax"):
             return ()
         high = self.white_in * self.gain
-        return (
-            f"{share:.1%} of the values lay outside 0..{high:g} and were clipped "
-            "(--range minmax shows them all; --range raw writes the numbers, as .tiff or .npy)",
-        )
+        fix = " (--range minmax shows them all; --range raw writes the numbers, as .tiff or .npy)" if has_range else ""
+        return (f"{share:.1%} of the values lay outside 0..{high:g} and were clipped{fix}",)
 
 
 def output_policy(
@@ -156,14 +154,17 @@ def _fix(format: str | None, dtype: np.dtype[Any], has_alpha: bool) -> str:
     return "add --depth 8, or write .png or .tiff" if dtype == np.uint16 else "write .png, .tiff or .npy"
 
 
-def finish(response: Array, policy: OutputPolicy) -> tuple[Array, int]:
-    """A response in input units (an angle in radians) as output pixels, and how many numbers were clipped."""
+def finish(response: Array, policy: OutputPolicy, seen: Array | None = None) -> tuple[Array, int]:
+    """A response in input units (an angle in radians) as output pixels, and how many numbers were clipped.
+
+    ``seen`` (OH, OW) bool: the pixels that ``minmax`` looks at; all of them without it.
+    """
     number = response.dtype.type
     if policy.is_angle and policy.range != "raw":
         # -pi..pi fills the pixel range: black is to the left, middle grey to the right.
         response = (response + number(np.pi)) * number(policy.white_in / (2 * np.pi))
     if policy.range == "minmax":
-        response = stretched(response, extremes(response), policy.white_in)
+        response = stretched(response, extremes(response if seen is None else response[seen]), policy.white_in)
     if policy.offset:
         response = response + number(policy.offset)
     if policy.gain != 1:

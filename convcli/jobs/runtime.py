@@ -68,7 +68,7 @@ def warm_cache(on_step: Callable[[str], None]) -> int:
     for dtype in (np.uint8, np.uint16, np.float32):
         on_step(f"filters for {np.dtype(dtype).name}")
         image = Image(np.zeros((24, 24, 3), dtype))
-        for spec in ("sharpen", "sobel", "gaussian:sigma=2", "box:size=15", "sobel-angle", "kirsch"):
+        for spec in ("sharpen", "sobel", "gaussian:sigma=2", "box:size=15", "sobel-angle", "kirsch", "canny"):
             filter_image(image, plan_filter([spec]))
         for words in ({"linear": True}, {"channels": "gray"}):
             filter_image(image, plan_filter(["sharpen"], **words))

@@ -61,7 +61,7 @@ class _Volume:
     def report(self) -> tuple[tuple[str, ...], dict[str, Any]]:
         """Warnings and details, once the planes have been taken."""
         share = self.clipped / int(np.prod(self.shape, dtype=object))
-        clipping = [sentence.partition(" (--range")[0] for sentence in self.policy.clipping_warning(share)]
+        clipping = self.policy.clipping_warning(share, has_range=False)
         return (*self.policy.warnings, *clipping), {"operation": self.name, "clipped": round(share, 6)}
 
     def slabs(self, planes_each: int, progress: Progress) -> Iterator[tuple[int, int]]:

@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from convcli.errors import ShapeError
 from convcli.geometry import Window
 from convcli.ops.arguments import Array
 from convcli.ops.borders import border_table
 from convcli.ops.plan import CorrelationPlan, Weights, plan_correlation, sums_dtype
 
 if TYPE_CHECKING:
-    from convcli.loops.correlation import Numbers
+    from convcli.loops.correlation import Layout, Numbers
 
+_MOST_RING_BYTES = 2 << 30  # of padded rows that a thread may hold
 _BOX_BANDS = 64  # enough for an even load on many cores
 
 
@@ -130,6 +132,7 @@ def _run_programs(
     if two_passes:
         first = (plan.factors[1] * scale)[None, :, None] * plan.factors[0].sum()
     layout = layout_of(shape, out_shape, windows, dtype.itemsize, two_passes=two_passes)
+    _check_memory(layout, windows, dtype.itemsize)
     last_rows = out_shape[2] % ROWS or ROWS
     column = (*windows[:2], Window(1, windows[2].stride)) if two_passes else windows
     programs = tuple(window_program(first, column, rows, dtype) for rows in (ROWS, last_rows))
@@ -137,6 +140,18 @@ def _run_programs(
     source.flags.writeable = False  # one signature to compile, not one for read-only arrays and one for others
     correlate(source, tables, layout, *programs, row_program(row, windows[2], dtype), numbers, outside, out)
     return int(outside.sum())
+
+
+def _check_memory(layout: "Layout", windows: tuple[Window, ...], itemsize: int) -> None:
+    """Refuse windows whose padded rows would fill the memory; dilation spreads a small kernel as far as one likes."""
+    row = layout.phases * (layout.tile + layout.span) * layout.channels
+    needed = layout.planes * layout.ring_rows * row * itemsize
+    if needed > _MOST_RING_BYTES:
+        spread = " x ".join(str(window.effective) for window in windows if window.effective > 1)
+        raise ShapeError(
+            f"kernel: spans {spread} cells, dilation included, which takes {needed / 2**30:,.0f} GiB for each thread, "
+            f"expected at most {_MOST_RING_BYTES >> 30} GiB; use a smaller dilation or kernel"
+        )
 
 
 def _can_run_sums(windows: tuple[Window, ...], border: Border) -> bool:

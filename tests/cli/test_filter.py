@@ -64,6 +64,15 @@ def test_profile_exif_and_resolution_are_kept_or_stripped(convcli, folder):
     assert kept.quantization == bare.quantization == before.quantization
 
 
+def test_a_profile_that_does_not_fit_grey_is_left_out_with_a_warning(convcli, folder):
+    sample = SAMPLES / "cat.jpg"
+    result = convcli("filter", sample, "-k", "box", "--channels", "gray", "-o", "grey.jpg")
+    assert result.code == 0 and "icc_profile" not in opened("grey.jpg").info
+    assert result.err == "Warning: the result is grey: the input's colour profile, for RGB, was left out\n"
+    quiet = convcli("filter", sample, "-k", "box", "--channels", "gray", "-o", "bare.jpg", "--strip")
+    assert (quiet.code, quiet.err) == (0, "")
+
+
 def test_sixteen_bit_png_stays_sixteen_bit(convcli, folder, rng):
     pixels = rng.integers(0, 65536, (9, 11, 3), np.uint16)
     Path("deep.png").write_bytes(imagecodecs.png_encode(pixels))
@@ -213,7 +222,6 @@ def test_wrong_usage_is_one_line_and_exit_2(convcli, photo, words, message):
 
 def test_an_output_that_cannot_be_is_failed_work(convcli, photo):
     for words, message in (
-        (["-o", "out.docx"], "expected one of"),
         (["-o", "nowhere/out.png"], "does not exist"),
         (["-o", "out.png", "--depth", "float"], "add --depth 8 or 16"),
         (["--padding", "valid", "-o", "out.png", "-k", "box:size=99"], "padding 'same' fits any kernel"),
@@ -223,6 +231,20 @@ def test_an_output_that_cannot_be_is_failed_work(convcli, photo):
         assert message in result.err
         assert result.err.count("\n") == 1
     assert not Path("out.png").exists()
+
+
+@pytest.mark.parametrize("name", ["out.docx", "out", "{stem}-{kernel}.docx"])
+def test_a_suffix_that_no_format_has_is_wrong_usage(convcli, photo, name):
+    result = convcli("filter", photo, "-k", "box", "-o", name)
+    assert (result.code, result.out) == (2, "")
+    assert "expected one of" in result.err and result.err.count("\n") == 1
+
+
+def test_a_dilation_that_would_fill_the_memory_is_refused(convcli, photo):
+    result = convcli("filter", photo, "-k", "box:size=5", "--dilation", 100000, "-o", "out.png")
+    assert (result.code, result.out, result.err.count("\n")) == (1, "", 1)
+    assert "kernel: spans 400001 x 400001 cells, dilation included" in result.err
+    assert "use a smaller dilation" in result.err and not Path("out.png").exists()
 
 
 def test_the_debug_switch_shows_the_traceback(folder):

@@ -300,3 +300,15 @@ def test_jpeg_gets_8_bits_with_a_warning_and_no_alpha(square):
 def test_a_window_that_does_not_fit_is_refused():
     with pytest.raises(ShapeError, match="padding 'same' fits any kernel"):
         run(picture(np.zeros((5, 5, 3), np.uint8)), "box:size=7", padding="valid")
+
+
+@pytest.mark.parametrize("spec", ["sobel-x", "box", "sharpen"])
+@pytest.mark.parametrize("alpha", ["premultiply", "keep"])
+def test_minmax_looks_at_what_can_be_seen(rng, spec, alpha):
+    colour = rng.integers(100, 150, (20, 30, 3)).astype(np.uint8)
+    colour[:, 15:] = rng.integers(0, 256, (20, 15, 3))
+    cover = np.full((20, 30), 255, np.uint8)
+    cover[:, 15:] = 0
+    result = run(picture(np.dstack([colour, cover]), True), spec, range="minmax", alpha=alpha)
+    seen = result[..., 3] > 0
+    assert (result[seen][:, :3].min(), result[seen][:, :3].max()) == (0, 255)

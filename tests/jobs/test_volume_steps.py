@@ -118,7 +118,7 @@ def test_a_stack_json_and_errors(convcli, tmp_path, monkeypatch, rng):
         (["pad", "out.npy", "--axes", "zyx", "--amount", "1,2"], 2, "amount: got '1,2', expected N or Z,V,H"),
         (["morph", "open", "out.npy", "--axes", "zyx", "--element", "line"], 2, "line for a volume"),
         (["morph", "open", "out.npy", "--axes", "zyx", "--size", "3", "--alpha", "keep"], 2, "alpha: got 'keep'"),
-        (["morph", "open", "out.npy", "--axes", "zyx", "--size", "3", "-o", "x.png"], 1, "PNG"),
+        (["morph", "open", "out.npy", "--axes", "zyx", "--size", "3", "-o", "x.png"], 2, "PNG"),
     ):
         result = convcli(*words)
         assert result.code == code, words

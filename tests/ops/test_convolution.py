@@ -56,7 +56,7 @@ def words(case):
     return {name: case[name] for name in ("stride", "padding", "dilation", "groups")}
 
 
-def close(got, expected, tolerance=1e-12):
+def assert_close(got, expected, tolerance=1e-12):
     assert got.shape == expected.shape
     assert np.abs(got - expected).max() <= tolerance * max(np.abs(expected).max(), 1)
 
@@ -72,7 +72,7 @@ def test_convolution_equals_the_naive_loops(case):
     reach = [d * (k - 1) + 1 for k, d in zip(case["kernel"], case["dilation"], strict=True)]
     assume(all(n + sum(p) >= e for n, p, e in zip(case["sizes"], case["padding"], reach, strict=True)))
     x, weight, bias = draw_arrays(case)
-    close(CONV[len(reach)](x, weight, bias, **words(case)), naive_convolution(x, weight, bias, **words(case)))
+    assert_close(CONV[len(reach)](x, weight, bias, **words(case)), naive_convolution(x, weight, bias, **words(case)))
 
 
 @many
@@ -84,7 +84,7 @@ def test_transposed_convolution_equals_the_naive_loops(case, data):
     assume(all((n - 1) * s + d * (k - 1) + 1 - sum(p) + e > 0 for n, s, k, d, p, e in numbers))
     x, weight, bias = draw_arrays(case, transposed=True)
     got = TRANSPOSED[len(extra)](x, weight, bias, output_padding=extra, **words(case))
-    close(got, naive_transposed(x, weight, bias, output_padding=extra, **words(case)))
+    assert_close(got, naive_transposed(x, weight, bias, output_padding=extra, **words(case)))
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_every_kind_of_tile_equals_the_naive_loops(channels, filters, groups, dt
     expected = naive_convolution(
         x.astype(np.float64), weight.astype(np.float64), stride=(1, 1), padding=pads, dilation=(1, 1), groups=groups
     )
-    close(got, expected, 1e-12 if dtype == np.float64 else 2e-5)
+    assert_close(got, expected, 1e-12 if dtype == np.float64 else 2e-5)
 
 
 @pytest.mark.parametrize(
@@ -158,17 +158,17 @@ def test_groups_are_split_and_concat():
     rng = np.random.default_rng(2)
     x, weight = rng.standard_normal((2, 7, 6, 12)), rng.standard_normal((3, 2, 4, 21))
     parts = [convcli.conv2d(x[..., 4 * g : 4 * g + 4], weight[..., 7 * g : 7 * g + 7], padding=1) for g in range(3)]
-    close(convcli.conv2d(x, weight, padding=1, groups=3), np.concatenate(parts, axis=-1))
+    assert_close(convcli.conv2d(x, weight, padding=1, groups=3), np.concatenate(parts, axis=-1))
     parts = [convcli.conv_transpose2d(x[..., 4 * g : 4 * g + 4], weight[:, :, :2, 4 * g : 4 * g + 4]) for g in range(3)]
-    close(convcli.conv_transpose2d(x, weight[:, :, :2, :12], groups=3), np.concatenate(parts, axis=-1))
+    assert_close(convcli.conv_transpose2d(x, weight[:, :, :2, :12], groups=3), np.concatenate(parts, axis=-1))
 
 
 def test_linear_in_both_arrays():
     rng = np.random.default_rng(3)
     x, y = rng.standard_normal((2, 2, 6, 6, 5))
     v, w = rng.standard_normal((2, 3, 3, 5, 4))
-    close(convcli.conv2d(2 * x - y, w), 2 * convcli.conv2d(x, w) - convcli.conv2d(y, w))
-    close(convcli.conv2d(x, 2 * v - w), 2 * convcli.conv2d(x, v) - convcli.conv2d(x, w))
+    assert_close(convcli.conv2d(2 * x - y, w), 2 * convcli.conv2d(x, w) - convcli.conv2d(y, w))
+    assert_close(convcli.conv2d(x, 2 * v - w), 2 * convcli.conv2d(x, v) - convcli.conv2d(x, w))
 
 
 def test_shift_equivariant():
@@ -207,12 +207,12 @@ def test_kernels_larger_than_the_image_and_many_phases():
     x, weight = rng.standard_normal((1, 9, 8, 2)), rng.standard_normal((15, 17, 2, 3))
     pads = [(7, 7), (8, 8)]
     expected = naive_convolution(x, weight, stride=(1, 1), padding=pads, dilation=(1, 1))
-    close(convcli.conv2d(x, weight, padding=pads), expected)
+    assert_close(convcli.conv2d(x, weight, padding=pads), expected)
     weight = rng.standard_normal((8, 8, 3, 2))
     expected = naive_transposed(
         x[:, :2, :3], weight, stride=(8, 8), padding=[(0, 0)] * 2, output_padding=(0, 0), dilation=(1, 1)
     )
-    close(convcli.conv_transpose2d(x[:, :2, :3], weight, stride=8), expected)
+    assert_close(convcli.conv_transpose2d(x[:, :2, :3], weight, stride=8), expected)
 
 
 def test_nan_stays_where_windows_see_it():
@@ -349,12 +349,12 @@ def test_agrees_with_torch(axes, groups):
     kernel = torch.from_numpy(np.moveaxis(weight, (-1, -2), (0, 1)).copy())
     how = {"stride": 2, "padding": 1, "dilation": 2, "groups": groups}
     expected = getattr(torch, f"conv{axes}d")(first, kernel, torch.from_numpy(bias), **how).numpy()
-    close(CONV[axes](x, weight, bias, **how), np.moveaxis(expected, 1, -1))
+    assert_close(CONV[axes](x, weight, bias, **how), np.moveaxis(expected, 1, -1))
     y = rng.standard_normal((2, *sizes, 8))
     expected = getattr(torch, f"conv_transpose{axes}d")(
         torch.from_numpy(np.moveaxis(y, -1, 1).copy()), kernel, output_padding=1, **how
     )
-    close(TRANSPOSED[axes](y, weight, output_padding=1, **how), np.moveaxis(expected.numpy(), 1, -1))
+    assert_close(TRANSPOSED[axes](y, weight, output_padding=1, **how), np.moveaxis(expected.numpy(), 1, -1))
 
 
 def test_importing_the_functions_loads_no_numba():
