@@ -4,6 +4,7 @@ A gradient is gathered: each index of a parallel loop owns one row of the input'
 it (the ``cover`` tables), so no two threads ever write to the same number and every sum has one order.
 """
 
+import numpy as np
 from numba import prange
 
 from convcli.loops.compiler import loop
@@ -11,7 +12,7 @@ from convcli.loops.compiler import loop
 
 @loop
 def find_extrema(source, tables, dilations, kernels, smallest, out, taps):
-    """Extrema of windows of ``source`` (N, D, H, W*C) into ``out`` (N, OD, OH, OW*C), and their taps (int32).
+    """Extrema of windows of ``source`` (N, D, H, W*C) into ``out`` (N, OD, OH, OW*C), and their ``taps`` (integers).
 
     Tables as in `convcli.loops.walk`; a tap's number is ``(tap_z * KH + tap_y) * KW + tap_x``, of equal values the
     first counts, NaN wins. ``smallest`` None or True. Checked arguments; each index owns one row of ``out``.
@@ -32,19 +33,77 @@ def find_extrema(source, tables, dilations, kernels, smallest, out, taps):
             for x in range(width):
                 at = x * channels
                 for k in range(columns[x, 1]):
-                    number = base + columns[x, 2] + k
+                    number = taps.dtype.type(base + columns[x, 2] + k)
                     cell = (columns[x, 0] + k * step_x) * channels
+                    values, bests = row[cell : cell + channels], target[at : at + channels]
+                    numbers = chosen[at : at + channels]
                     if index == 0 and k == 0:
                         for channel in range(channels):
-                            target[at + channel] = row[cell + channel]
-                            chosen[at + channel] = number
+                            bests[channel] = values[channel]
+                            numbers[channel] = number
                     else:
                         for channel in range(channels):
-                            value, best = row[cell + channel], target[at + channel]
+                            value, best, kept = values[channel], bests[channel], numbers[channel]
                             wins = value > best if smallest is None else value < best
-                            wins = wins or value != value
-                            target[at + channel] = value if wins else best
-                            chosen[at + channel] = number if wins else chosen[at + channel]
+                            wins |= value != value
+                            bests[channel] = value if wins else best
+                            numbers[channel] = number if wins else kept
+
+
+@loop
+def find_corners(source, channels, smallest, out, taps):
+    """`find_extrema` of windows of 2x2 cells side by side: ``source`` (N, H, W*C), ``out`` and ``taps`` (N, OH, OW*C).
+
+    Arguments are already checked. Each index owns one row of ``out``.
+    """
+    height = out.shape[1]
+    for index in prange(out.shape[0] * height):
+        image, y = divmod(np.int64(index), height)
+        top, bottom = source[image, 2 * y], source[image, 2 * y + 1]
+        for at in range(0, out.shape[2], channels):
+            left, right = 2 * at, 2 * at + channels
+            first, second = top[left:right], top[right : right + channels]
+            third, fourth = bottom[left:right], bottom[right : right + channels]
+            target, chosen = out[image, y, at : at + channels], taps[image, y, at : at + channels]
+            for i in range(len(target)):
+                best, number = first[i], taps.dtype.type(0)
+                for tap, value in enumerate((second[i], third[i], fourth[i])):
+                    wins = value > best if smallest is None else value < best
+                    wins |= value != value
+                    best = value if wins else best
+                    number = taps.dtype.type(tap + 1) if wins else number
+                target[i] = best
+                chosen[i] = number
+
+
+@loop
+def corners_gradient(gradient, taps, pooled, floor, channels, out):
+    """The gradient (N, H, W*C) of `find_corners`'s source, given that of its output (N, OH, OW*C).
+
+    Where ``pooled``, that output, is not above the floor there is no gradient: a ReLU before the pooling let nothing
+    pass. Checked arguments; each index owns the cells of one row of windows, the last also those of no window.
+    """
+    height = gradient.shape[1]
+    nothing = out.dtype.type(0)
+    for index in prange(gradient.shape[0] * height):
+        image, y = divmod(np.int64(index), height)
+        for row in range(2):
+            line = out[image, 2 * y + row]
+            left_tap, right_tap = taps.dtype.type(2 * row), taps.dtype.type(2 * row + 1)
+            for at in range(0, gradient.shape[2], channels):
+                # A row at a time: LLVM gives up vectors where it would have to compare more arrays' places.
+                left, right = line[2 * at : 2 * at + channels], line[2 * at + channels : 2 * (at + channels)]
+                shares, chosen = gradient[image, y, at : at + channels], taps[image, y, at : at + channels]
+                values = pooled[image, y, at : at + channels]
+                for i in range(len(left)):
+                    share, tap = shares[i], chosen[i]
+                    share = nothing if values[i] <= floor else share
+                    left[i] = share if tap == left_tap else nothing
+                    right[i] = share if tap == right_tap else nothing
+            line[2 * gradient.shape[2] :] = nothing
+        if y == height - 1:
+            for row in range(2 * height, out.shape[1]):
+                out[image, row, :] = nothing
 
 
 @loop
@@ -74,9 +133,11 @@ def extrema_gradient(gradient, taps, cover_z, cover_y, columns, step_x, kernels,
                     for k in range(columns[x, 1]):
                         number = base + columns[x, 2] + k
                         cell = (columns[x, 0] + k * step_x) * channels
+                        shares, numbers = row[at : at + channels], chosen[at : at + channels]
+                        totals = target[cell : cell + channels]
                         for channel in range(channels):
-                            share = row[at + channel]
-                            target[cell + channel] += share if chosen[at + channel] == number else nothing
+                            share, total = shares[channel], totals[channel]
+                            totals[channel] = total + (share if numbers[channel] == number else nothing)
 
 
 @loop
@@ -106,5 +167,6 @@ def sums_gradient(gradient, cover_z, cover_y, columns, step_x, factors, out):
                     for k in range(columns[x, 1]):
                         factor = down * factors_x[x, columns[x, 2] + k]
                         cell = (columns[x, 0] + k * step_x) * channels
+                        shares, totals = row[at : at + channels], target[cell : cell + channels]
                         for channel in range(channels):
-                            target[cell + channel] += factor * row[at + channel]
+                            totals[channel] += factor * shares[channel]

@@ -120,6 +120,10 @@ class Layer(ABC):
     def backward(self, gradient: Array) -> Array:
         """The gradient of the last training input, given that of its output; fills the parameters' gradients."""
 
+    def alone(self, x: Array) -> Array:
+        """The output of this layer, whatever part of its work `convcli.nn.fusing` has given to neighbours."""
+        return self.forward(x)
+
     def penalty(self) -> float:
         """What the layer adds to the loss for its last training output (activity regularizers)."""
         return 0.0

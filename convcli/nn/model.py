@@ -14,6 +14,7 @@ from convcli.errors import ModelError, ShapeError
 from convcli.geometry import is_integer
 from convcli.nn.branches import Head
 from convcli.nn.build import Builder, split_output
+from convcli.nn.fusing import fuse
 from convcli.nn.layer import Array, Layer, Parameter
 from convcli.nn.losses import Loss, loss_of_logits, usual_loss
 from convcli.nn.randomness import restore, state_of
@@ -89,6 +90,7 @@ class Model:
         if self.data_format not in _DATA_FORMATS:
             raise ModelError(f"data_format: got {self.data_format!r}, expected {' or '.join(_DATA_FORMATS)}")
         self.layers, self.final = split_output(Builder(self.seed, self.dtype, heads=heads).chain(plan.layers))
+        fuse(self.layers)
         self.parameters: dict[str, Parameter] = {
             f"{layer.name}/{parameter.name}": parameter for layer in self.walk() for parameter in layer.parameters
         }
@@ -204,7 +206,7 @@ class Model:
         """Each layer's name and output (channels last), one after the other: to look inside, or for the first NaN."""
         values = self._batch(x)
         for layer in self.layers:
-            values = layer.forward(values)
+            values = layer.alone(values)
             yield layer.name, values
         yield "output", self.final.forward(values)
 

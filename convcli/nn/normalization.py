@@ -19,6 +19,9 @@ class BatchNorm(Layer):
     While training, mean and variance are the batch's, over N and all positions; afterwards they are running averages,
     ``moving = momentum * moving + (1 - momentum) * batch's``.
 
+    ``relu`` and ``masked`` are set by `convcli.nn.fusing`: whether it does the ReLU behind it in its own passes, and
+    whether the gradient it gets has gone through that ReLU already.
+
     Source: S. Ioffe, C. Szegedy, "Batch Normalization", ICML 2015, algorithms 1 and 2; the running averages, of the
     biased variance, are Keras's.
     """
@@ -34,13 +37,23 @@ class BatchNorm(Layer):
         self.moving_variance = Parameter("moving_variance", np.ones(channels, self.dtype), trainable=False)
         learnt = tuple(each for each in (self.gamma, self.beta) if each is not None)
         self.parameters = (*learnt, self.moving_mean, self.moving_variance)
-        self._input = np.empty(0, self.dtype)
+        self.relu = self.masked = False
+        self._input = self._slope = self._start = np.empty(0, self.dtype)
         self._mean = self._inverse = np.empty(0)
 
     def forward(self, x: Array, training: bool = False) -> Array:
         """One pass for the sums while training, one for the values."""
+        return self._normalized(x, training, self.relu)
+
+    def alone(self, x: Array) -> Array:
+        """See `Layer`."""
+        return self._normalized(x, False, False)
+
+    def _normalized(self, x: Array, training: bool, relu: bool) -> Array:
+        from convcli.loops.channels import channel_lines
+
         if training:
-            total, squares = _sums(x, x)
+            total, squares = self._sums(x)
             count = x.size // x.shape[-1]
             mean = total / count
             variance = np.maximum(squares / count - mean * mean, 0)
@@ -50,17 +63,20 @@ class BatchNorm(Layer):
         else:
             mean, variance = (each.value.astype(np.float64) for each in (self.moving_mean, self.moving_variance))
         inverse = 1 / np.sqrt(variance + self.plan.settings["epsilon"])
-        slope = inverse if self.gamma is None else inverse * self.gamma.value
-        start = -mean * slope if self.beta is None else self.beta.value - mean * slope
+        exact = inverse if self.gamma is None else inverse * self.gamma.value
+        start = self._run(-mean * exact if self.beta is None else self.beta.value - mean * exact)
+        slope = self._run(exact)
         out = self.buffer("output", x.shape, training)
-        _lines(x, x, slope, np.zeros_like(slope), start, out)
+        channel_lines(read_only(x.reshape(-1)), slope, start, self._floor(relu), out.reshape(-1))
         if training:
-            self._input, self._mean, self._inverse = x, mean, inverse
+            self._input, self._mean, self._inverse, self._slope, self._start = x, mean, inverse, slope, start
         return out
 
     def backward(self, gradient: Array) -> Array:
         """The input's gradient is a line in the output's gradient and in the input, for each channel."""
-        total, products = _sums(gradient, self._input)
+        from convcli.loops.channels import gradient_lines
+
+        total, products = self._sums(self._input, gradient)
         along = (products - self._mean * total) * self._inverse
         if self.gamma is not None:
             self.gamma.gradient[...] = along
@@ -69,28 +85,39 @@ class BatchNorm(Layer):
         slope = self._inverse if self.gamma is None else self._inverse * self.gamma.value
         count = gradient.size // gradient.shape[-1]
         tilt = -slope * self._inverse * along / count
+        shift = -slope * total / count - tilt * self._mean
         out = self.hold("input gradient", gradient.shape)
-        _lines(gradient, self._input, slope, tilt, -slope * total / count - tilt * self._mean, out)
+        gradient_lines(
+            read_only(gradient.reshape(-1)), read_only(self._input.reshape(-1)), self._slope, self._start,
+            self._floor(self.relu and not self.masked), self._run(tilt), self._run(shift), out.reshape(-1),
+        )  # fmt: skip
         return out
 
+    def _floor(self, relu: bool) -> Any:
+        """What values are not below."""
+        return self.dtype.type(0 if relu else -np.inf)
 
-def _sums(first: Array, second: Array) -> tuple[Array, Array]:
-    """Sums over all but the channels of ``first`` and of ``first * second``, in float64."""
-    from convcli.loops.channels import channel_sums
+    def _run(self, each: Array) -> Array:
+        """What there is for each channel, for a run of pixels."""
+        from convcli.loops.channels import RUN
 
-    one, two = (read_only(each.reshape(-1, each.shape[-1])) for each in (first, second))
-    partial = np.empty((min(_CHUNKS, len(one)), 2, one.shape[1]))
-    channel_sums(one, two, partial)
-    total, products = partial.sum(axis=0)
-    return total, products
+        return np.tile(each.astype(self.dtype), max(RUN // len(each), 1))
 
+    def _sums(self, x: Array, gradient: Array | None = None) -> tuple[Array, Array]:
+        """Float64 sums of each channel of ``x`` and its squares, or of the output's gradient and that times ``x``."""
+        from convcli.loops.channels import RUN, channel_sums, gradient_sums
 
-def _lines(first: Array, second: Array, slope: Array, other_slope: Array, start: Array, out: Array) -> None:
-    from convcli.loops.channels import channel_lines
-
-    one, two = (read_only(each.reshape(-1, each.shape[-1])) for each in (first, second))
-    numbers = (each.astype(out.dtype) for each in (slope, other_slope, start))
-    channel_lines(one, two, *numbers, out.reshape(-1, out.shape[-1]))
+        channels = x.shape[-1]
+        run = max(RUN // channels, 1) * channels
+        values = read_only(x.reshape(-1))
+        partial = self.hold("sums", (min(_CHUNKS, -(-x.size // run)), 2, run), np.float64)
+        if gradient is None:
+            channel_sums(values, partial)
+        else:
+            floor = self._floor(self.relu and not self.masked)
+            gradient_sums(read_only(gradient.reshape(-1)), values, self._slope, self._start, floor, partial)
+        first, second = partial.sum(axis=0).reshape(2, -1, channels).sum(axis=1)
+        return first, second
 
 
 class LocalResponseNorm(Layer):

@@ -1,5 +1,6 @@
 """Pooling layers and their gradients. Windows are those of `convcli.ops.pooling_axes`, so are the forward sums."""
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,7 @@ from numpy.typing import NDArray
 
 from convcli.architectures import LayerPlan
 from convcli.errors import ModelError
+from convcli.nn.activations import RELU
 from convcli.nn.layer import Array, Layer
 from convcli.ops.pooling_axes import PoolingAxis, adaptive_axes, sliding_axes
 from convcli.ops.pooling_runs import pool_stack
@@ -40,6 +42,10 @@ class _Windows:
         self.dilations = tuple(axis.dilation for axis in self.three)
         # Where windows differ, the widest; their taps are counted from their own first cell.
         self.kernels = tuple(axis.kernel_size or int(axis.table[:, 1].max()) for axis in self.three)
+        # Windows of 2x2 cells side by side, from the first cell on, have loops of their own.
+        pairs = [(axis.kernel_size, axis.stride, axis.before, axis.dilation) for axis in axes]
+        whole = all((axis.table[:, 1] == axis.kernel_size).all() for axis in axes)
+        self.corners = whole and pairs == [(2, 2, 0, 1)] * 2
         self.covers = [cover(axis, n) for axis, n in zip(self.three, self.sizes, strict=True)]
 
     def factors(self, weighted: bool, count_padding: bool, dtype: Any) -> tuple[Array, ...]:
@@ -66,38 +72,57 @@ def cover(axis: PoolingAxis, n: int) -> Cover:
 
 
 class ExtremaPool(Layer):
-    """Max and min pooling. Of equal values the first one of a window has the whole gradient."""
+    """Max and min pooling. Of equal values the first one of a window has the whole gradient.
+
+    ``masks`` is set by `convcli.nn.fusing`: whether the gradient goes through the ReLU before the pooling here, where
+    there are fewer numbers. An extremum has passed the ReLU if and only if it is above zero.
+    """
 
     def __init__(self, plan: LayerPlan, dtype: Any) -> None:
         super().__init__(plan, dtype)
         self._windows = _Windows(plan)
         self._smallest = True if plan.settings["mode"] == "min" else None
-        self._taps: Array = np.empty(0, np.int32)
+        self.masks = False
+        small = prod(self._windows.kernels) <= np.iinfo(np.uint8).max
+        self._taps: Array = np.empty(0, np.uint8 if small else np.int32)
+        self._output = np.empty(0, self.dtype)
 
     def forward(self, x: Array, training: bool = False) -> Array:
         """The extrema; in training also where they are."""
-        from convcli.loops.gradients import find_extrema
+        from convcli.loops.gradients import find_corners, find_extrema
 
         windows = self._windows
         out = self.buffer("output", (len(x), *self.output_shape), training)
-        taps = self.hold("taps", out.shape, np.int32) if training else np.empty(out.shape, np.int32)
-        find_extrema(
-            read_only(windows.rows(x)), windows.tables, windows.dilations, windows.kernels, self._smallest,
-            windows.rows(out), windows.rows(taps),
-        )  # fmt: skip
+        kind = self._taps.dtype
+        taps = self.hold("taps", out.shape, kind) if training else np.empty(out.shape, kind)
+        source, target, places = read_only(windows.rows(x)), windows.rows(out), windows.rows(taps)
+        if windows.corners:
+            find_corners(source[:, 0], x.shape[-1], self._smallest, target[:, 0], places[:, 0])
+        else:
+            find_extrema(
+                source, windows.tables, windows.dilations, windows.kernels, self._smallest, target, places
+            )  # fmt: skip
         if training:
-            self._taps = taps
+            self._taps, self._output = taps, out
         return out
 
     def backward(self, gradient: Array) -> Array:
         """Each input cell gathers the gradients of the windows whose extremum it is."""
-        from convcli.loops.gradients import extrema_gradient
+        from convcli.loops.gradients import corners_gradient, extrema_gradient
 
         windows = self._windows
         out = self.hold("input gradient", (len(gradient), *self.plan.input))
+        given, taps, target = read_only(windows.rows(gradient)), read_only(windows.rows(self._taps)), windows.rows(out)
+        if windows.corners:
+            pooled, floor = read_only(windows.rows(self._output)), self.dtype.type(0 if self.masks else -np.inf)
+            corners_gradient(given[:, 0], taps[:, 0], pooled[:, 0], floor, out.shape[-1], target[:, 0])
+            return out
+        if self.masks:
+            passed = RELU.backward(gradient, self._output, self._output, self.hold("passed", gradient.shape))
+            given = read_only(windows.rows(passed))
         extrema_gradient(
-            read_only(windows.rows(gradient)), read_only(windows.rows(self._taps)), windows.covers[0],
-            windows.covers[1], windows.tables[2], windows.dilations[2], windows.kernels, windows.rows(out),
+            given, taps, windows.covers[0], windows.covers[1], windows.tables[2], windows.dilations[2],
+            windows.kernels, target,
         )  # fmt: skip
         return out
 

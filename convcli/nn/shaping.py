@@ -91,21 +91,34 @@ class Dropout(Layer):
 
 
 class ActivationLayer(Layer):
-    """An activation that is a layer by itself."""
+    """An activation that is a layer by itself.
+
+    ``idle`` and ``masked`` are set by `convcli.nn.fusing`: whether the layer before does all of its work, and whether
+    the layer behind does the gradient's.
+    """
 
     def __init__(self, plan: LayerPlan, dtype: Any) -> None:
         super().__init__(plan, dtype)
         self.activation = make_activation(plan.settings["activation"])
+        self.idle = self.masked = False
         self._input = self._output = np.empty(0, self.dtype)
 
     def forward(self, x: Array, training: bool = False) -> Array:
         """The activated numbers."""
+        if self.idle:
+            return x
         output = self.activation.forward(x)
         if training:
             self._input, self._output = x, output
         return output
 
+    def alone(self, x: Array) -> Array:
+        """See `Layer`."""
+        return self.activation.forward(x)
+
     def backward(self, gradient: Array) -> Array:
         """Through the activation's slope."""
+        if self.idle or self.masked:
+            return gradient
         out = self.hold("input gradient", gradient.shape)
         return self.activation.backward(gradient, self._input, self._output, out)

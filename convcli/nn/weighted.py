@@ -23,6 +23,7 @@ class Weighted(Layer):
 
     ``winograd`` (True) lets float32 convolutions of 3x3 with stride 1 use Winograd's transforms where those are faster:
     the error, against a result's largest number, grows from 1e-6 to 4e-6, and a NaN reaches up to three pixels further.
+    ``masked`` is set by `convcli.nn.fusing`: whether the gradient has gone through the ReLU when it comes.
     """
 
     def __init__(
@@ -33,6 +34,7 @@ class Weighted(Layer):
         self.activation = make_activation(plan.settings["activation"])
         self.activity = make_regularizer(plan.settings["activity_regularizer"])
         self.winograd = True
+        self.masked = False
         self.kernel = self._parameter("kernel", kernel, filter_axis, generator, mask)
         self.bias = None
         if plan.settings["use_bias"]:
@@ -80,7 +82,7 @@ class Weighted(Layer):
         if self.activity is not None:
             # Keras divides what activities cost by the batch size.
             gradient = gradient + self.activity.gradient(self._output) / self.dtype.type(len(gradient))
-        if self.activation.name != "linear":
+        if self.activation.name != "linear" and not self.masked:
             out = self.hold("before activation", gradient.shape)
             gradient = self.activation.backward(gradient, self._linear, self._output, out)
         self.kernel_gradient(self._input, gradient, self.kernel.gradient)

@@ -1,0 +1,41 @@
+"""Which layers of a network do part of their neighbours' work, so that a batch is read and written less often.
+
+- A ReLU behind a batch normalisation is done in the passes of the normalisation.
+- The gradient of a ReLU before max or min pooling is done in the pooling's, where there are fewer numbers.
+
+The outputs and gradients are what they would be; `Layer.alone` gives a layer's own output all the same.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from convcli.nn.layer import Layer
+from convcli.nn.normalization import BatchNorm
+from convcli.nn.pooling import ExtremaPool
+from convcli.nn.shaping import ActivationLayer
+from convcli.nn.weighted import Weighted
+
+
+def fuse(layers: Sequence[Layer]) -> None:
+    """Share the work out among layers of a chain, and those of the chains inside them."""
+    for layer in layers:
+        for branch in layer.branches:
+            fuse(branch)
+    for before, layer in pairwise(layers):
+        if isinstance(before, BatchNorm) and isinstance(layer, ActivationLayer) and layer.activation.name == "relu":
+            before.relu = layer.idle = True
+    for place, layer in enumerate(layers):
+        source = _rectifier(layers[:place])
+        if isinstance(layer, ExtremaPool) and source is not None:
+            layer.masks = source.masked = True
+
+
+def _rectifier(layers: Sequence[Layer]) -> BatchNorm | ActivationLayer | Weighted | None:
+    """The layer that does the ReLU at the end of a chain, if there is one and nothing else adds to its gradient."""
+    last = layers[-1] if layers else None
+    if isinstance(last, ActivationLayer) and last.idle:
+        last = layers[-2]
+        return last if isinstance(last, BatchNorm) else None
+    if isinstance(last, ActivationLayer | Weighted) and last.activation.name == "relu":
+        return None if isinstance(last, Weighted) and last.activity is not None else last
+    return None
