@@ -1,0 +1,171 @@
+"""Each kind of layer in ONNX's words. Values are (N, C, *spatial), or (N, values) behind a flatten.
+
+Where an operator of ONNX means the same, it is used; else a few simple ones are put together. The graph around them is
+in `convcli.nn.onnx_graph`, pooling in `convcli.nn.onnx_pooling`.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from convcli.architectures import LayerPlan
+from convcli.errors import ModelError
+from convcli.nn.activations import Activation
+from convcli.nn.layer import Array, Layer
+from convcli.nn.onnx_graph import Graph, express_chain
+from convcli.nn.onnx_pooling import adaptive_pool, global_pool, pool
+from convcli.nn.shaping import ActivationLayer
+from convcli.nn.weighted import Weighted
+
+
+def express(graph: Graph, layer: Layer, x: str) -> str:
+    """The nodes of one layer, with those inside; returns the name of its output.
+
+    Raises
+    ------
+    ModelError
+        If ONNX has no words for it.
+    """
+    kind = layer.plan.type
+    if kind in ("dropout", "head"):  # nothing is left of them after training
+        return x
+    if kind in ("parallel", "add"):
+        outputs = [express_chain(graph, branch, x, express) for branch in layer.branches]
+        graph.layer = layer.name
+        return graph.node("Concat", *outputs, axis=1) if kind == "parallel" else graph.node("Sum", *outputs)
+    if kind not in _LAYERS:
+        raise ModelError(f"{layer.name}: ONNX has no words for a layer of type {kind}")
+    values = _LAYERS[kind](graph, layer, x)
+    if isinstance(layer, Weighted | ActivationLayer):
+        return activate(graph, layer.activation, values)
+    return values
+
+
+def activate(graph: Graph, activation: Activation, x: str) -> str:
+    """An activation of each number; softmax is over the channels."""
+    name, argument = activation.name, float(activation.argument)
+    if name == "linear":
+        return x
+    if name == "gelu":  # x/2 * (1 + erf(x / sqrt(2))); ONNX has an operator since opset 20 only
+        bent = graph.node("Erf", graph.node("Mul", x, graph.constant(math.sqrt(0.5), "root_half")))
+        bent = graph.node("Add", bent, graph.constant(1.0, "one"))
+        return graph.node("Mul", graph.node("Mul", x, graph.constant(0.5, "half")), bent)
+    attributes: dict[str, Any] = {"leaky_relu": {"alpha": argument}, "elu": {"alpha": argument}, "softmax": {"axis": 1}}
+    operator = _ACTIVATIONS.get(name)
+    if operator is None:
+        raise ModelError(f"{graph.layer}: ONNX has no words for the activation {name}")
+    return graph.node(operator, x, **attributes.get(name, {}))
+
+
+_ACTIVATIONS = {
+    "relu": "Relu",
+    "leaky_relu": "LeakyRelu",
+    "elu": "Elu",
+    "sigmoid": "Sigmoid",
+    "tanh": "Tanh",
+    "softmax": "Softmax",
+}
+
+
+def _weights(graph: Graph, layer: Layer, turned: Callable[[Array], Array]) -> list[str]:
+    """Kernel, laid out as ONNX has it, and bias if there is one."""
+    return [
+        graph.constant(turned(each.value) if each.name == "kernel" else each.value, each.name)
+        for each in layer.parameters
+    ]
+
+
+def _window_words(plan: LayerPlan) -> dict[str, Any]:
+    windows: Any = plan.windows
+    return {
+        "kernel_shape": [window.kernel_size for window in windows],
+        "strides": [window.stride for window in windows],
+        "pads": [window.before for window in windows] + [window.after for window in windows],
+        "dilations": [window.dilation for window in windows],
+        "group": plan.groups,
+    }
+
+
+def _conv(graph: Graph, layer: Layer, x: str) -> str:
+    """(*kernel, C/groups, O) as (O, C/groups, *kernel)."""
+    weights = _weights(graph, layer, lambda kernel: np.moveaxis(kernel, (-1, -2), (0, 1)))
+    return graph.node("Conv", x, *weights, **_window_words(layer.plan))
+
+
+def _conv_transpose(graph: Graph, layer: Layer, x: str) -> str:
+    """(*kernel, O/groups, C) as (C, O/groups, *kernel)."""
+    weights = _weights(graph, layer, lambda kernel: np.moveaxis(kernel, (-1, -2), (0, 1)))
+    windows: Any = layer.plan.windows
+    more = [window.output_padding for window in windows]
+    return graph.node("ConvTranspose", x, *weights, output_padding=more, **_window_words(layer.plan))
+
+
+def _dense(graph: Graph, layer: Layer, x: str) -> str:
+    return graph.node("Gemm", x, *_weights(graph, layer, lambda kernel: kernel))
+
+
+def _flatten(graph: Graph, layer: Layer, x: str) -> str:
+    """Values in the order that the weights behind know: channels fastest."""
+    size = layer.plan.input
+    if len(size) > 1 and size[-1] > 1 and math.prod(size[:-1]) > 1:
+        x = graph.node("Transpose", x, perm=[0, *range(2, len(size) + 1), 1])
+    return graph.node("Reshape", x, graph.integers([-1, math.prod(size)], "shape"))
+
+
+def _batch_norm(graph: Graph, layer: Layer, x: str) -> str:
+    known = {each.name: each.value for each in layer.parameters}
+    channels = layer.plan.input[-1]
+    usual = {"gamma": np.ones(channels), "beta": np.zeros(channels)}
+    names = ("gamma", "beta", "moving_mean", "moving_variance")
+    numbers = [graph.constant(known.get(name, usual.get(name)), name) for name in names]
+    return graph.node("BatchNormalization", x, *numbers, epsilon=float(layer.plan.settings["epsilon"]))
+
+
+def _lrn(graph: Graph, layer: Layer, x: str) -> str:
+    """ONNX's operator is for pictures, and even sizes look further up where ours look down: one way for all instead."""
+    settings, channels, rank = layer.plan.settings, layer.plan.input[-1], len(layer.plan.input) + 1
+    size = settings["size"]
+    apart = np.arange(channels) - np.arange(channels)[:, None]  # of the channel that is read from the one made
+    near = (apart >= -(size // 2)) & (apart <= (size - 1) // 2)
+    squares = graph.node("Mul", x, x)
+    if rank == 2:
+        sums = graph.node("MatMul", squares, graph.constant(near.T * settings["alpha"], "neighbours"))
+    else:
+        kernel = near.reshape(channels, channels, *(1,) * (rank - 2)) * settings["alpha"]
+        sums = graph.node("Conv", squares, graph.constant(kernel, "neighbours"))
+    scale = graph.node("Add", sums, graph.constant(settings["k"], "k"))
+    return graph.node("Div", x, graph.node("Pow", scale, graph.constant(settings["beta"], "beta")))
+
+
+def _pad(graph: Graph, layer: Layer, x: str) -> str:
+    """Constants by ONNX's operator; copies by their places, since it does not know all ways to copy."""
+    settings, windows = layer.plan.settings, layer.plan.windows
+    if settings["mode"] == "constant":
+        ends = [0, 0, *(each.before for each in windows), 0, 0, *(each.after for each in windows)]
+        return graph.node("Pad", x, graph.integers(ends, "amount"), graph.constant(settings["value"], "value"))
+    for axis, (window, n) in enumerate(zip(windows, layer.plan.input, strict=False), 2):
+        places = np.pad(np.arange(n), (window.before, window.after), settings["mode"])
+        x = graph.node("Gather", x, graph.integers(places, "places"), axis=axis)
+    return x
+
+
+def _itself(graph: Graph, layer: Layer, x: str) -> str:
+    return x
+
+
+_LAYERS: dict[str, Callable[[Graph, Layer, str], str]] = {
+    "conv": _conv,
+    "depthwise": _conv,
+    "conv_transpose": _conv_transpose,
+    "dense": _dense,
+    "flatten": _flatten,
+    "batch_norm": _batch_norm,
+    "lrn": _lrn,
+    "pad": _pad,
+    "activation": _itself,
+    "pool": pool,
+    "global_pool": global_pool,
+    "adaptive_pool": adaptive_pool,
+}
