@@ -58,6 +58,15 @@ def export(source: str, target: str | None = None, *, layout: str | None = None,
         If ``onnx`` is not installed, the model cannot be read, a layer cannot be said in ONNX, or the target exists.
     OSError
         If the model cannot be opened.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> from convcli.nn.weights import Model, ModelCard, save_model
+    >>> path = Path(mkdtemp()) / "tiny.safetensors"
+    >>> save_model(path, Model.from_layers(["dense:2,softmax"], (4,)), ModelCard("tiny", (), None, 0, {}, {}, ()))
+    >>> export(str(path)).path.name
+    'tiny.onnx'
     """
     path = Path(source).with_suffix(".onnx") if target is None else Path(target)
     if path.suffix.lower() != ".onnx":

@@ -47,6 +47,14 @@ def write_tensors(
     ------
     ModelError
         If the file exists, cannot be written, or an array is of another type.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> path = Path(mkdtemp()) / "numbers.safetensors"
+    >>> write_tensors(path, {"numbers": np.arange(3)}, {"from": "here"})
+    >>> read_tensors(path)
+    ({'numbers': array([0, 1, 2])}, {'from': 'here'})
     """
     header: dict[str, Any] = {"__metadata__": dict(metadata)}
     parts: list[Array] = []

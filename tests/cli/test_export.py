@@ -1,11 +1,13 @@
 """`convcli export` as a user runs it."""
 
+import doctest
 import json
 import sys
 
 import numpy as np
 import pytest
 
+from convcli.jobs import export as job
 from convcli.nn.model import Model
 from convcli.nn.weights import ModelCard, save_model
 
@@ -64,3 +66,8 @@ def test_a_missing_library_is_named(convcli, saved, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnx", None)
     result = convcli("export", "small.safetensors")
     assert result.code == 1 and "pip install 'convcli[onnx]'" in result.err and result.err.count("\n") == 1
+
+
+def test_the_example_runs():
+    result = doctest.testmod(job)
+    assert result.attempted and not result.failed

@@ -15,6 +15,7 @@ import pytest
         "nn.model",
         "nn.randomness",
         "nn.schedules",
+        "nn.tensors",
         "nn.weights",
         "jobs.gradcheck",
     ],
