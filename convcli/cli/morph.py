@@ -6,6 +6,7 @@ import click
 
 from convcli.cli import options, volume_steps
 from convcli.cli.files import run
+from convcli.cli.signals import axes_of, run_signals, signal_axes
 from convcli.images import Image
 from convcli.jobs.batch import Produced
 from convcli.jobs.morph import MorphPlan, morph_image, plan_morph
@@ -33,10 +34,10 @@ _PLAN_WORDS = ("size", "element", "border", "value", "alpha", "depth")
 @click.option(
     "--depth", type=click.Choice(DEPTHS), default="same", show_default=True, help="Bits per channel of the output."
 )
-@volume_steps.axes
+@signal_axes
 @volume_steps.stack
 @options.rest_of_files
-def command(operation: str, inputs: tuple[str, ...], axes: str, stack: bool, **settings: Any) -> int:
+def command(operation: str, inputs: tuple[str, ...], axes: str | None, stack: bool, **settings: Any) -> int:
     """Grow, shrink, open or close bright areas of images.
 
     OPERATION is one of those below. INPUT is a file, a pattern, a folder, or - for standard input. Without -o the
@@ -69,8 +70,10 @@ def command(operation: str, inputs: tuple[str, ...], axes: str, stack: bool, **s
       "0 1 0; 1 1 1; 0 1 0"      a matrix: what is not zero takes part
 
     --axes zyx is for volumes: a TIFF of several pages, .npy, the frames of a GIF or WebP, or pictures with --stack. A
-    disk is then a ball, and there is no line. They are written as .tiff or .npy, piece by piece.
+    disk is then a ball, and there is no line. They are written as .tiff or .npy, piece by piece. Signals, .wav, .csv
+    and a .npy of one axis, need no --axes; their element has one row.
     """
+    axes = axes or axes_of(inputs)
     words = {word: settings.pop(word) for word in _PLAN_WORDS}
     volume_steps.check_stack(stack, axes)
     plan: MorphPlan = options.usage(lambda: plan_morph(operation, axes=axes, **words))
@@ -80,6 +83,11 @@ def command(operation: str, inputs: tuple[str, ...], axes: str, stack: bool, **s
         return volume_steps.run_volumes(
             inputs, lambda volume, format: VolumeMorph(volume, plan, format), plan.name, settings, stack=stack
         )
+
+    if axes == "x":
+        from convcli.jobs.signal_steps import morph_signal
+
+        return run_signals(inputs, lambda signal: morph_signal(signal, plan), plan.name, settings)
 
     def operate(image: Image, format: str | None) -> Produced:
         return morph_image(image, plan, format)

@@ -7,12 +7,13 @@ import click
 
 from convcli.cli import options, volume_steps
 from convcli.cli.files import run
+from convcli.cli.signals import axes_of, run_signals, signal_axes
 from convcli.images import Image
 from convcli.jobs.batch import Produced
 from convcli.jobs.pad import PadPlan, pad_image, plan_pad
 
 # How many numbers an amount may have.
-_NUMBERS = {"yx": (1, 2, 4), "zyx": (1, 3)}
+_NUMBERS = {"yx": (1, 2, 4), "zyx": (1, 3), "x": (1, 2)}
 MODES = ("constant", "edge", "reflect", "symmetric", "wrap")
 
 
@@ -30,11 +31,11 @@ MODES = ("constant", "edge", "reflect", "symmetric", "wrap")
     "--value", default="0", show_default=True, metavar="N|N,N,N",
     help="constant: the pixel's value, in its own units, or one for each channel.",
 )  # fmt: skip
-@volume_steps.axes
+@signal_axes
 @volume_steps.stack
 @options.rest_of_files
 def command(
-    inputs: tuple[str, ...], amount: str, mode: str, value: str, axes: str, stack: bool, **settings: Any
+    inputs: tuple[str, ...], amount: str, mode: str, value: str, axes: str | None, stack: bool, **settings: Any
 ) -> int:
     """Pad images with a constant, their edge, or a mirror image.
 
@@ -60,8 +61,10 @@ def command(
     the picture.
 
     --axes zyx is for volumes: a TIFF of several pages, .npy, the frames of a GIF or WebP, or pictures with --stack. The
-    amount is then N, or Z,V,H with Z planes at either end. They are written as .tiff or .npy, piece by piece.
+    amount is then N, or Z,V,H with Z planes at either end. They are written as .tiff or .npy, piece by piece. Signals,
+    .wav, .csv and a .npy of one axis, need no --axes; the amount is N, or samples before and after as in 100,0.
     """
+    axes = axes or axes_of(inputs)
     volume_steps.check_stack(stack, axes)
     plan: PadPlan = options.usage(lambda: plan_pad(_amounts(amount, axes), mode=mode, value=_values(value), axes=axes))
     if axes == "zyx":
@@ -70,6 +73,11 @@ def command(
         return volume_steps.run_volumes(
             inputs, lambda volume, format: VolumePad(volume, plan, format), plan.name, settings, stack=stack
         )
+
+    if axes == "x":
+        from convcli.jobs.signal_steps import pad_signal
+
+        return run_signals(inputs, lambda signal: pad_signal(signal, plan), plan.name, settings)
 
     def operation(image: Image, format: str | None) -> Produced:
         return pad_image(image, plan, format)
@@ -80,9 +88,11 @@ def command(
 def _amounts(text: str, axes: str) -> Any:
     words = text.split(",")
     if not all(re.fullmatch(r"\s*\d{1,9}\s*", word) for word in words) or len(words) not in _NUMBERS[axes]:
-        expected = "N, V,H or T,R,B,L" if axes == "yx" else "N or Z,V,H"
+        expected = {"yx": "N, V,H or T,R,B,L", "zyx": "N or Z,V,H", "x": "N or BEFORE,AFTER"}[axes]
         raise options.WrongUsage(f"amount: got {text!r}, expected {expected}: whole numbers from 0")
     numbers = [int(word) for word in words]
+    if axes == "x":
+        return ((numbers[0], numbers[-1]),)
     if len(numbers) == 4:
         top, right, bottom, left = numbers
         return (top, bottom), (left, right)

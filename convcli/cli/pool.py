@@ -6,9 +6,8 @@ import click
 
 from convcli.cli import options, volume_steps
 from convcli.cli.files import run
-from convcli.cli.signals import axes_of, run_signals
+from convcli.cli.signals import axes_of, run_signals, signal_axes
 from convcli.images import Image
-from convcli.jobs.axes import AXES
 from convcli.jobs.batch import Produced
 from convcli.jobs.pixels import ALPHA, DEPTHS
 from convcli.jobs.pool import PoolPlan, plan_pool, pool_image
@@ -46,7 +45,7 @@ _PLAN_WORDS = ("mode", "stride", "padding", "dilation", "ceil_mode", "count_incl
 @click.option(
     "--depth", type=click.Choice(DEPTHS), default="same", show_default=True, help="Bits per channel of the output."
 )
-@click.option("--axes", type=click.Choice(AXES), help="yx for pictures, zyx for volumes, x for signals; see below.")
+@signal_axes
 @volume_steps.stack
 @options.rest_of_files
 def command(

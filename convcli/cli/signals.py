@@ -1,16 +1,24 @@
-"""`convcli filter` and `convcli pool` on signals: .wav, .csv and one-dimensional .npy."""
+"""filter, pool, pad and morph on signals: .wav, .csv and one-dimensional .npy."""
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from convcli.cli.files import carry_out
 from convcli.cli.options import WrongUsage, usage
 from convcli.images.signals import SIGNAL_SUFFIXES, is_signal
+from convcli.jobs.axes import AXES
 from convcli.jobs.batch import find_inputs
 
 if TYPE_CHECKING:
     from convcli.images.signals import Signal
     from convcli.jobs.signal_batch import SignalResult
+
+
+signal_axes = click.option(
+    "--axes", type=click.Choice(AXES), help="yx for pictures, zyx for volumes, x for signals; see below."
+)
 
 
 def axes_of(inputs: Sequence[str]) -> str:

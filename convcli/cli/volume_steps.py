@@ -10,13 +10,6 @@ from convcli.cli.files import carry_out, plane_progress
 from convcli.images import format_of
 from convcli.jobs.batch import find_inputs
 
-axes = click.option(
-    "--axes",
-    type=click.Choice(("yx", "zyx")),
-    default="yx",
-    show_default=True,
-    help="yx for pictures, zyx for volumes.",
-)
 stack = click.option(
     "--stack", is_flag=True, help="With zyx: the inputs, pictures in this order, are the planes of one volume."
 )

@@ -56,7 +56,8 @@ def plan_morph(
     alpha, depth : str
         One of `ALPHA`, `DEPTHS`.
     axes : str
-        ``yx`` for pictures, ``zyx`` for volumes (`convcli.jobs.volume_steps`).
+        ``yx`` for pictures, ``zyx`` for volumes (`convcli.jobs.volume_steps`), ``x`` for signals
+        (`convcli.jobs.signal_steps`): pictures one row high.
 
     Raises
     ------
@@ -66,7 +67,10 @@ def plan_morph(
     check_policies(alpha, depth, axes)
     if not np.isfinite(value):
         raise ConvcliError(f"value: got {value}, expected a finite number")
-    found = as_element(None if size is None else counts_for(axes, size, "size"), element, len(axes))
+    found = as_element(None if size is None else counts_for(axes, size, "size"), element, max(len(axes), 2))
+    height = found[0] if isinstance(found, tuple) else len(found)
+    if axes == "x" and height > 1:
+        raise ConvcliError(f"element: got {height} rows for a signal, expected one, as --size 9 or '1 1 0' have")
     return MorphPlan(resolve_operation(operation), found, resolve_outside(border, found), value, alpha, depth)
 
 

@@ -30,7 +30,8 @@ class PadPlan:
 def plan_pad(
     amount: PaddingSpec, *, mode: str = "constant", value: float | Sequence[float] = 0.0, axes: str = "yx"
 ) -> PadPlan:
-    """Check the words of a padding and return its plan; they are those of `convcli.pad2d`, or with zyx of `pad3d`.
+    """Check the words of a padding and return its plan; they are those of `convcli.pad2d`, or with zyx of `pad3d`, and
+    with x a signal is padded before its first sample and after its last.
 
     One ``value`` stands for every colour channel, and alpha is then opaque; or there is one for each channel.
 
