@@ -8,6 +8,9 @@ from convcli.architectures.plan import NetworkPlan, plan_network
 from convcli.architectures.rules import shape_text
 from convcli.errors import ModelError, ShapeError
 
+# A frame may add at most one part in so many of the input's longest side: LeNet-5's adds 4 to 28.
+_WIDEST = 4
+
 
 def fitted(network: NetworkSpec, shape: Sequence[int], classes: int) -> NetworkPlan:
     """The network for inputs of this shape and this many classes.
@@ -44,7 +47,7 @@ def fitted(network: NetworkSpec, shape: Sequence[int], classes: int) -> NetworkP
         plan = plan_network(replace(network, input=size, layers=layers))
     except ShapeError:
         missing = [own - given for own, given in zip(network.input[:-1], size[:-1], strict=False)]
-        if len(network.input) != len(size) or any(each < 0 for each in missing) or not any(missing):
+        if len(network.input) != len(size) or min(missing) < 0 or not 0 < max(missing) <= max(size) // _WIDEST:
             raise
         amount = tuple((each // 2, each - each // 2) for each in missing)
         frame = LayerSpec("pad", {"amount": amount}, word=f"pad to {shape_text(network.input[:-1])}")

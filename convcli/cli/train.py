@@ -104,7 +104,7 @@ def command(
       lecture  the lecture's recipe to the letter: RMSprop, 5 epochs
       fast     the same network in one epoch
       best     a deeper network; images shifted, turned and bent; minutes
-    A small data set is gone through more often, for about 1,000 steps.
+    A small data set comes in smaller batches, and more often.
 
     A checkpoint beside the model is written after each epoch and on Ctrl-C, and removed at the end; --resume continues
     the very same curve, to the bit. With --validation, the epoch with the lowest validation loss is kept.
@@ -246,8 +246,8 @@ class _Display:
         if self.lines:
             spec, data = self.plan.network.spec, self.plan.dataset
             click.echo(
-                f"{spec.name}: {self.plan.network.params:,} parameters; {data.name}: {len(data.train):,} images, "
-                f"{len(data.classes)} classes; batch {recipe.batch_size}, {recipe.optimizer}"
+                f"{spec.name}: {self.plan.network.params:,} parameters; {data.name}: {len(self.plan.learned):,} "
+                f"images, {len(data.classes)} classes; batch {recipe.batch_size}, {recipe.optimizer}"
             )
             click.echo(_HEAD)
         if self.shown:

@@ -1,7 +1,7 @@
 """Training a network on a data set: from words to a plan, from a plan or a checkpoint to a model file."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,7 +11,7 @@ import numpy as np
 
 from convcli.architectures import NetworkPlan, load, shape_text
 from convcli.architectures.fitting import fitted
-from convcli.datasets import Dataset, Reports, hold_out, sample
+from convcli.datasets import Dataset, Reports, Split, hold_out, sample
 from convcli.datasets import load as load_data
 from convcli.errors import ConvcliError, DataError, ImageError, ModelError
 from convcli.images.atomic import check_target
@@ -40,6 +40,8 @@ class TrainingPlan:
     ----------
     dataset : Dataset
         With all its images.
+    learned, held : Split
+        What is learned from; what validates, or None.
     network : NetworkPlan
         Fitted to them.
     recipe : Recipe
@@ -53,6 +55,8 @@ class TrainingPlan:
     """
 
     dataset: Dataset
+    learned: Split
+    held: Split | None
     network: NetworkPlan
     recipe: Recipe
     source: Source
@@ -156,7 +160,7 @@ def plan_training(
     if plan.input != network.input or plan.spec.layers != network.layers:
         notes.append(f"{network.name} is fitted to {shape_text(dataset.shape)} and {len(dataset.classes)} classes")
     return TrainingPlan(
-        dataset, plan, recipe, source, target, checkpoint, overwrite,
+        dataset, *_split(dataset, source), plan, recipe, source, target, checkpoint, overwrite,
         None if log is None else Path(log), None if plot is None else Path(plot), notes=tuple(notes),
     )  # fmt: skip
 
@@ -190,7 +194,7 @@ def plan_resumed(
     network = fitted(held.network, dataset.shape, len(dataset.classes))
     notes = (f"going on after epoch {held.numbers.get('progress', {}).get('epoch', 0)} of {held.recipe.epochs}",)
     return TrainingPlan(
-        dataset, network, held.recipe, source, target, path, overwrite,
+        dataset, *_split(dataset, source), network, held.recipe, source, target, path, overwrite,
         None if log is None else Path(log), None if plot is None else Path(plot), held, notes,
     )  # fmt: skip
 
@@ -231,17 +235,22 @@ def train(plan: TrainingPlan, listener: Listener | None = None) -> TrainReport:
 
 def _begin(plan: TrainingPlan) -> Training:
     """The training, new or as its checkpoint left it."""
-    kept = plan.dataset.train if not plan.source.limit else sample(plan.dataset.train, plan.source.limit, 0)
-    learned, held = (kept, None) if not plan.source.held_out else hold_out(kept, plan.source.held_out, 0)
-    validation = None if held is None or not len(held) else Examples(held.images, held.labels)
+    validation = None if plan.held is None else Examples(plan.held.images, plan.held.labels)
     model = Model(plan.network, seed=plan.recipe.seed)
-    training = Training(model, plan.recipe, Examples(learned.images, learned.labels), validation)
+    training = Training(model, plan.recipe, Examples(plan.learned.images, plan.learned.labels), validation)
     if plan.resumed is not None:
         try:
             training.load_state(plan.resumed.arrays, plan.resumed.numbers)
         except ModelError as error:
             raise ModelError(f"{plan.checkpoint}: {error}") from None
     return training
+
+
+def _split(dataset: Dataset, source: Source) -> tuple[Split, Split | None]:
+    """What is learned from, and what is held out of it; which images these are never depends on the seed."""
+    kept = sample(dataset.train, source.limit, 0) if source.limit else dataset.train
+    learned, held = hold_out(kept, source.held_out, 0)
+    return (learned, held) if len(held) else (kept, None)
 
 
 def _card(plan: TrainingPlan, report: TrainReport) -> ModelCard:
@@ -336,6 +345,3 @@ def _check_plot(path: Path) -> None:
 
 def _usual_network(dataset: Dataset) -> str:
     return _NETWORKS.get(dataset.name) or _BY_SHAPE.get(dataset.shape, _ANY_PICTURE)
-
-
-Stop = Callable[[], bool]

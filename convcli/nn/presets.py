@@ -5,8 +5,10 @@ from dataclasses import dataclass, replace
 from convcli.errors import ModelError
 from convcli.nn.recipe import Recipe
 
-# Few images make few steps: a small data set is gone through more often, up to so many times.
-_FEWEST_STEPS = 1000
+# Few images make few steps: they come in smaller batches, and are gone through more often, up to so many times.
+_FEWEST_BATCHES = 16
+_SMALLEST_BATCH = 8
+_FEWEST_STEPS = 800
 _MOST_EPOCHS = 100
 
 
@@ -25,7 +27,7 @@ class Preset:
     held_out : float
         The share of the training images that validates.
     adapts : bool
-        Whether a small data set is gone through more often than the recipe says.
+        Whether a small data set comes in smaller batches, and more often, than the recipe says.
     """
 
     meaning: str
@@ -35,10 +37,15 @@ class Preset:
     adapts: bool = True
 
     def recipe_for(self, images: int) -> Recipe:
-        """The recipe for so many training images: with few of them, more epochs."""
-        steps = -(-images // self.recipe.batch_size)
+        """The recipe for so many training images: with few of them, smaller batches and more epochs."""
+        if not self.adapts:
+            return self.recipe
+        batch_size = self.recipe.batch_size
+        while batch_size // 2 >= _SMALLEST_BATCH and images < batch_size * _FEWEST_BATCHES:
+            batch_size //= 2
+        steps = -(-images // batch_size)
         epochs = min(max(self.recipe.epochs, -(-_FEWEST_STEPS // steps)), max(_MOST_EPOCHS, self.recipe.epochs))
-        return replace(self.recipe, epochs=epochs) if self.adapts else self.recipe
+        return replace(self.recipe, epochs=epochs, batch_size=batch_size)
 
 
 PRESETS = {

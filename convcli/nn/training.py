@@ -19,7 +19,7 @@ from convcli.nn.model import Model
 from convcli.nn.optimizers import WeightAverage
 from convcli.nn.randomness import generator_for
 from convcli.nn.recipe import Recipe
-from convcli.ops.augmentation import augment
+from convcli.ops.augmentation import Augmentation, augment
 
 # Places of the random streams; layers have small numbers for theirs.
 _ORDER, _AUGMENT = 1_000_001, 1_000_002
@@ -141,7 +141,8 @@ class Training:
         self.progress = Progress()
         self.history: list[Epoch] = []
         self.best = _Best()
-        self._augmentation = recipe.augmentation()
+        moved = recipe.augmentation()
+        self._augmentation = None if moved == Augmentation() else moved
 
     @property
     def finished(self) -> bool:
@@ -233,7 +234,7 @@ class Training:
         at, size = self.progress, self.recipe.batch_size
         indices = order[at.batch * size : (at.batch + 1) * size]
         x, labels = self.train.batch(indices), self.train.labels[indices]
-        if self._augmentation:
+        if self._augmentation is not None:
             x = augment(x, self._augmentation, generator_for(self.recipe.seed, _AUGMENT, at.epoch, at.batch))
         step = self.model.loss_and_gradients(x, labels, self.loss)
         if not isfinite(step.loss):

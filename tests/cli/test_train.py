@@ -1,0 +1,271 @@
+"""`convcli train`: the model it writes, killed and interrupted trainings, data sets of every kind, wrong words."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from convcli import load_model
+from convcli.datasets import load
+from convcli.nn.tensors import read_tensors
+
+QUICK = ("--epochs", "2", "--limit", "300", "--threads", "1")
+MNIST = os.environ.get("CONVCLI_DATA_DIR", "")
+needs_mnist = pytest.mark.skipif(
+    not any((Path(MNIST) / f"train-images-idx3-ubyte{end}").is_file() for end in ("", ".gz")) if MNIST else True,
+    reason="CONVCLI_DATA_DIR does not name a folder with MNIST",
+)
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def weights(path):
+    return {name: array.tobytes() for name, array in read_tensors(Path(path))[0].items()}
+
+
+def started(*words):
+    """The command line in a process of its own, so that it can be killed."""
+    command = [sys.executable, "-m", "convcli", "train", *map(str, words)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def wait_for(path, process, seconds=60):
+    end = time.monotonic() + seconds
+    while not path.exists():
+        assert process.poll() is None, f"ended before it wrote {path.name}: {process.communicate()}"
+        assert time.monotonic() < end, f"no {path.name} within {seconds} s"
+        time.sleep(0.01)
+
+
+def test_digits_are_learned_and_the_model_is_written(convcli, here):
+    result = convcli("train", "digits", "--epochs", "12", "--threads", "1")
+    assert result.code == 0, result.err
+    lines = result.out.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert lines[1].split()[:3] == ["epoch", "loss", "accuracy"] and lines[2].split()[0] == "1/12"
+    assert "digits.safetensors" in lines and "  convcli predict PICTURE --model digits.safetensors" in lines
+    model = load_model("digits.safetensors")
+    data = load("digits")
+    right = model.predict(data.test.images).argmax(axis=1) == data.test.labels
+    assert right.mean() > 0.85
+    assert f"test accuracy {right.mean():.2%}" in result.out
+    assert model.card.metrics["test_accuracy"] == pytest.approx(right.mean())
+    assert model.card.recipe["epochs"] == 12 and len(model.card.history) == 12
+    assert not (here / "digits.checkpoint.safetensors").exists()
+
+
+def test_json_is_the_contracts(convcli):
+    result = convcli("train", "digits", *QUICK, "-o", "m.safetensors", "--json")
+    document = json.loads(result.out)
+    assert document["model"] == "m.safetensors" and 0 <= document["test_accuracy"] <= 1 and document["test_loss"] > 0
+    keys = {"epoch", "loss", "accuracy", "val_loss", "val_accuracy", "seconds", "images_per_second"}
+    assert all(keys <= set(row) for row in document["history"]) and len(document["history"]) == 2
+
+
+def test_the_same_seed_gives_the_same_weights_at_any_number_of_threads(here):
+    for threads in (1, 2):
+        process = started("digits", *QUICK[:4], "--threads", threads, "-o", f"{threads}.safetensors")
+        assert process.communicate()[1] == "" and process.returncode == 0
+    assert weights("1.safetensors") == weights("2.safetensors")
+
+
+LONG = ("digits", "--epochs", "400", "--threads", "1", "--augment", "shift=1,elastic=0.5", "--validation", "100")
+SHORT = ("digits", "--epochs", "6", "--threads", "1", "--augment", "shift=1,elastic=0.5", "--validation", "100")
+
+
+def test_killed_and_resumed_it_ends_with_the_very_same_weights(convcli, here, monkeypatch):
+    whole = convcli("train", *SHORT, "-o", "whole.safetensors")
+    assert whole.code == 0
+    # Killed after the third epoch's checkpoint, wherever it is then: inside the process nothing can be cleaned up.
+    script = (
+        "import os, signal, sys\n"
+        "from convcli.jobs import train as job\n"
+        "write, seen = job.write_checkpoint, []\n"
+        "def and_die(*words):\n"
+        "    write(*words)\n"
+        "    seen.append(1)\n"
+        "    if len(seen) == 3: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "job.write_checkpoint = and_die\n"
+        "from convcli.cli import main\n"
+        f"main({['train', *SHORT, '-o', 'killed.safetensors']!r})\n"
+    )
+    assert subprocess.run([sys.executable, "-c", script], capture_output=True).returncode == -signal.SIGKILL
+    assert {path.name for path in here.iterdir()} == {"whole.safetensors", "killed.checkpoint.safetensors"}
+    resumed = convcli("train", "--resume", "killed.checkpoint.safetensors", "--json")
+    assert resumed.code == 0, resumed.err
+    assert weights("killed.safetensors") == weights("whole.safetensors")
+    assert [row["loss"] for row in json.loads(resumed.out)["history"]] == [
+        row["loss"] for row in load_model("whole.safetensors").card.history
+    ]
+    assert not (here / "killed.checkpoint.safetensors").exists()
+
+
+def test_kill_at_any_moment_leaves_a_whole_checkpoint(here):
+    process = started(*LONG)
+    checkpoint = here / "digits.checkpoint.safetensors"
+    wait_for(checkpoint, process)
+    time.sleep(0.05)
+    process.kill()
+    process.communicate()
+    names = {path.name for path in here.iterdir() if not path.name.endswith(".convcli-part")}
+    assert names == {"digits.checkpoint.safetensors"}
+    from convcli.nn.checkpoint import read_checkpoint
+
+    assert read_checkpoint(checkpoint).recipe.epochs == 400
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")
+def test_ctrl_c_saves_and_says_how_to_go_on(convcli, here):
+    process = started(*LONG)
+    wait_for(here / "digits.checkpoint.safetensors", process)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130 and "Traceback" not in err
+    assert "convcli train --resume digits.checkpoint.safetensors" in err
+    again = convcli("train", "digits")
+    assert again.code == 1 and "an unfinished training lies here; go on with --resume" in again.err
+    from convcli.nn.checkpoint import read_checkpoint
+
+    progress = read_checkpoint(here / "digits.checkpoint.safetensors").numbers["progress"]
+    assert f"stopped in epoch {progress['epoch'] + 1} of 400" in err
+    assert not (here / "digits.safetensors").exists()
+
+
+def test_resume_finds_the_same_data_only(convcli, here, tmp_path):
+    make_folder(tmp_path / "shapes")
+    words = ("shapes", "--epochs", "3", "--threads", "1", "-o", "s.safetensors")
+    script = (
+        "from convcli.jobs import train as job\n"
+        "def stop(*words): raise KeyboardInterrupt\n"
+        "write = job.write_checkpoint\n"
+        "def and_stop(*words): write(*words); raise KeyboardInterrupt\n"
+        "job.write_checkpoint = and_stop\n"
+        "from convcli.cli import main\n"
+        f"main({['train', *words]!r})\n"
+    )
+    assert subprocess.run([sys.executable, "-c", script], capture_output=True).returncode == 130
+    for words in (("--epochs", "9"), ("--model", "mnist"), ("--preset", "best"), ("--limit", "3")):
+        refused = convcli("train", "--resume", "s.checkpoint.safetensors", *words)
+        assert refused.code == 2 and f"got {words[0]} too" in refused.err
+    Image.new("L", (20, 20), 77).save(tmp_path / "shapes" / "disc" / "one more.png")
+    refused = convcli("train", "--resume", "s.checkpoint.safetensors")
+    assert refused.code == 1 and "was made with other images" in refused.err
+    (tmp_path / "shapes" / "disc" / "one more.png").unlink()
+    assert convcli("train", "shapes", "--resume", "s.checkpoint.safetensors").code == 0
+
+
+def make_folder(folder, count=24, size=20):
+    """Two classes of pictures: discs and bars, of any place and brightness."""
+    rng = np.random.default_rng(0)
+    rows, columns = np.mgrid[0:size, 0:size]
+    for name in ("disc", "bar"):
+        (folder / name).mkdir(parents=True)
+        for number in range(count):
+            y, x = rng.uniform(5, size - 5, 2)
+            inside = (rows - y) ** 2 + (columns - x) ** 2 < 12 if name == "disc" else abs(rows - y) < 1
+            pixels = rng.integers(0, 40, (size, size)) + inside * rng.integers(120, 200)
+            Image.fromarray(pixels.astype(np.uint8)).save(folder / name / f"{number}.png")
+
+
+def test_a_folder_of_two_classes_trains_and_predicts(convcli, tmp_path):
+    make_folder(tmp_path / "shapes")
+    result = convcli("train", "shapes", "--epochs", "25", "--threads", "1", "--log", "log.csv", "--validation", "0.2")
+    assert result.code == 0, result.err
+    model = load_model("shapes.safetensors")
+    assert model.classes == ("bar", "disc") and model.model.plan.input == (20, 20, 1)
+    predicted = json.loads(convcli("predict", "shapes/disc", "--model", "shapes.safetensors", "--json").out)
+    assert np.mean([each["label"] == "disc" for each in predicted]) > 0.9
+    rows = list(csv.DictReader(Path("log.csv").read_text().splitlines()))
+    assert len(rows) == 25 and float(rows[-1]["val_accuracy"]) > 0.8
+    evaluated = json.loads(convcli("evaluate", "shapes.safetensors", "--data", "shapes", "--json").out)
+    assert evaluated["accuracy"] > 0.9
+
+
+def test_the_cifar10_network_trains_on_files_of_its_format(convcli, tmp_path):
+    rng = np.random.default_rng(0)
+    for name in (*(f"data_batch_{number}.bin" for number in range(1, 6)), "test_batch.bin"):
+        labels = np.arange(20, dtype=np.uint8) % 10
+        planes = rng.integers(0, 60, (20, 3, 32, 32), dtype=np.uint8)
+        for record, label in zip(planes, labels, strict=True):
+            record[label % 3, 3 * label : 3 * label + 4] += 180
+        (tmp_path / name).write_bytes(np.concatenate([labels[:, None], planes.reshape(20, -1)], axis=1).tobytes())
+    words = ("--data-dir", tmp_path, "--offline", "--epochs", "8", "--batch-size", "20", "--threads", "1", "--json")
+    result = convcli("train", "cifar10", *words)
+    assert result.code == 0, result.err
+    document = json.loads(result.out)
+    assert document["parameters"] == 703_594
+    assert document["history"][-1]["loss"] < document["history"][0]["loss"]
+    assert load_model("cifar10.safetensors").classes[0] == "airplane"
+
+
+@needs_mnist
+def test_mnist_with_lenet5(convcli):
+    words = ("--model", "lenet5", "--limit", "2000", "--epochs", "6", "--batch-size", "32", "--json")
+    result = convcli("train", "mnist", *words)
+    assert result.code == 0, result.err
+    document = json.loads(result.out)
+    assert document["parameters"] == 61_706 and document["test_accuracy"] > 0.9
+
+
+def test_a_plot_of_the_curves(convcli, here):
+    pytest.importorskip("matplotlib")
+    assert convcli("train", "digits", *QUICK, "--plot", "curves.png").code == 0
+    with Image.open(here / "curves.png") as picture:
+        assert picture.size[0] > 800
+
+
+def test_divergence_is_one_line_and_no_model(convcli, here):
+    with np.errstate(all="ignore"):
+        result = convcli("train", "digits", *QUICK, "--optimizer", "sgd", "--lr", "1e30")
+    assert result.code == 1 and "the loss became" in result.err and "lower learning rate" in result.err
+    assert result.err.strip().splitlines()[-1].startswith("Error: ")
+    assert not list(here.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        ((), 2, "DATASET is missing"),
+        (("imagenet",), 1, "expected one of digits, mnist"),
+        (("digits", "--model", "resnet"), 1, "got 'resnet'"),
+        (("digits", "--model", "alexnet"), 1, "got 8x8x1 with height 8"),
+        (("digits", "--optimizer", "adamant"), 2, "optimizer: got 'adamant'"),
+        (("digits", "--optimizer", "sgd:momentum=high"), 2, "momentum=high"),
+        (("digits", "--lr", "0"), 2, "learning_rate: got 0.0"),
+        (("digits", "--lr", "nan"), 2, "learning_rate: got nan"),
+        (("digits", "--augment", "wobble=3"), 2, "wobble"),
+        (("digits", "--epochs", "0"), 2, "epochs"),
+        (("digits", "--schedule", "sine"), 2, "schedule"),
+        (("digits", "--validation", "2000"), 1, "held-out images: got 2000 of 1437"),
+        (("digits", "--validation", "-1"), 2, "share below 1"),
+        (("digits", "-o", "model.h5"), 1, "expected a name that ends in .safetensors"),
+        (("digits", "-o", "nowhere/model.safetensors"), 1, "does not exist"),
+        (("digits", "--log", "log.txt"), 1, ".csv or .json"),
+        (("digits", "--plot", "curves.gif"), 1, ".png"),
+        (("--resume", "missing.safetensors"), 1, "missing.safetensors"),
+        (("--resume", "notes.txt"), 1, "notes.txt"),
+        (("mnist", "--data-dir", "empty", "--offline"), 1, "offline"),
+    ],
+    ids=lambda value: " ".join(map(str, value)) if isinstance(value, tuple) else None,
+)
+def test_wrong_words_are_one_line_before_any_work(convcli, here, monkeypatch, words, code, said):
+    monkeypatch.delenv("CONVCLI_DATA_DIR", raising=False)
+    monkeypatch.setattr("platformdirs.user_cache_path", lambda name: here / "cache")
+    Path("notes.txt").write_text("no model")
+    Path("empty").mkdir()
+    result = convcli("train", *words)
+    assert result.code == code and said in result.err, result.err
+    assert result.err.strip().count("\n") == 0 and not result.out
+    assert {path.name for path in here.iterdir()} == {"notes.txt", "empty"}
