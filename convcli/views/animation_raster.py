@@ -1,0 +1,139 @@
+"""A film as pixels: an animated GIF or WebP, or a PNG sheet of its frames."""
+
+import io
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from convcli.views.animation import PAPER, Box, Film, Item, Scene, lay_out
+
+MOST_ON_SHEET = 36
+_STEP = 10
+_GAP = 16
+# Signs that Pillow's own font lacks.
+_SUBSTITUTES = str.maketrans({"×": "x", "−": "-"})
+
+
+def as_picture(film: Film, suffix: str, delay: float) -> bytes:
+    """The bytes of a .gif or .webp whose frames last ``delay`` seconds, or of a .png sheet."""
+    scene = lay_out(film)
+    out = io.BytesIO()
+    milliseconds = max(round(delay * 1000), 20)
+    if suffix == ".png":
+        _sheet(scene).save(out, "PNG", optimize=True)
+    elif suffix == ".webp":
+        first, *others = _frames(scene)
+        first.save(out, "WEBP", save_all=True, append_images=others, duration=milliseconds, loop=0, lossless=True)
+    else:
+        pictures = list(_frames(scene))
+        palette = _palette([pictures[0], pictures[len(pictures) // 2], pictures[-1]])
+        first, *others = (picture.quantize(palette=palette, dither=0) for picture in pictures)
+        first.save(
+            out, "GIF", save_all=True, append_images=others, duration=milliseconds, loop=0, disposal=1, optimize=False
+        )
+    return out.getvalue()
+
+
+def _frames(scene: Scene) -> Iterator[Any]:
+    """Every frame as an RGB picture."""
+    from PIL import Image, ImageDraw
+
+    base = Image.new("RGB", (scene.width, scene.height), PAPER)
+    _draw(ImageDraw.Draw(base), scene.still)
+    for lasting, moving in zip(scene.lasting, scene.moving, strict=True):
+        _draw(ImageDraw.Draw(base), lasting)
+        frame = base.copy()
+        _draw(ImageDraw.Draw(frame), moving)
+        yield frame
+
+
+def _palette(pictures: Sequence[Any]) -> Any:
+    """The most frequent colours of some frames, the flat ones as they are.
+
+    Colours closer than `_STEP` are one: Pillow looks colours up in steps of 4, and would take a white that is nearly
+    white for white itself.
+    """
+    from PIL import Image
+
+    counts: Counter[tuple[int, int, int]] = Counter()
+    for picture in pictures:
+        for count, colour in picture.getcolors(picture.width * picture.height):
+            counts[colour] += count
+    chosen: list[tuple[int, int, int]] = []
+    for colour, _ in counts.most_common():
+        if all(max(abs(a - b) for a, b in zip(colour, each, strict=True)) >= _STEP for each in chosen):
+            chosen.append(colour)
+    chosen = chosen[:256]
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([level for colour in chosen + chosen[:1] * (256 - len(chosen)) for level in colour])
+    return palette
+
+
+def _sheet(scene: Scene) -> Any:
+    """The frames in rows under one head: all of them, or `MOST_ON_SHEET` evenly spread from first to last."""
+    from PIL import Image
+
+    count = len(scene.moving)
+    chosen = set(spread(count, MOST_ON_SHEET))
+    pictures = [picture for index, picture in enumerate(_frames(scene)) if index in chosen]
+    columns = next(each for each in range(1, len(pictures) + 1) if each * each >= len(pictures))
+    columns = min(columns, 4) if len(pictures) <= 16 else columns
+    rows = -(-len(pictures) // columns)
+    body = scene.height - scene.head
+    size = (columns * scene.width + (columns - 1) * _GAP, scene.head + rows * body + (rows - 1) * _GAP)
+    sheet = Image.new("RGB", size, PAPER)
+    sheet.paste(pictures[0].crop((0, 0, scene.width, scene.head)), (0, 0))
+    for index, picture in enumerate(pictures):
+        left, top = index % columns * (scene.width + _GAP), scene.head + index // columns * (body + _GAP)
+        sheet.paste(picture.crop((0, scene.head, scene.width, scene.height)), (left, top))
+    return sheet
+
+
+def spread(count: int, most: int) -> list[int]:
+    """At most some of ``count`` indices, evenly spread from first to last.
+
+    >>> spread(5, 3)
+    [0, 2, 4]
+    """
+    return list(range(count)) if count <= most else [round(index * (count - 1) / (most - 1)) for index in range(most)]
+
+
+def _draw(draw: Any, items: Sequence[Item]) -> None:
+    for item in items:
+        if isinstance(item, Box):
+            _draw_box(draw, item)
+        else:
+            anchor = {"start": "lm", "middle": "mm", "end": "rm"}[item.anchor]
+            text = item.text.translate(_SUBSTITUTES)
+            # The font has one weight: bold letters are drawn a little wider.
+            width = 0.4 if item.bold else 0
+            draw.text(
+                (item.x, item.y), text, fill=item.colour, font=_font(item.points), anchor=anchor, stroke_width=width
+            )
+
+
+def _draw_box(draw: Any, box: Box) -> None:
+    x, y, right, bottom = (round(each) for each in (box.x, box.y, box.x + box.width, box.y + box.height))
+    if box.fill:
+        draw.rectangle((x, y, right, bottom), fill=box.fill)
+    if box.dashed:
+        for place in range(x, right, 6):
+            draw.line((place, y, min(place + 3, right), y), fill=box.edge)
+            draw.line((place, bottom, min(place + 3, right), bottom), fill=box.edge)
+        for place in range(y, bottom, 6):
+            draw.line((x, place, x, min(place + 3, bottom)), fill=box.edge)
+            draw.line((right, place, right, min(place + 3, bottom)), fill=box.edge)
+    else:
+        grow = int(box.thickness) // 2
+        draw.rectangle((x - grow, y - grow, right + grow, bottom + grow), outline=box.edge, width=int(box.thickness))
+
+
+_FONTS: dict[float, Any] = {}
+
+
+def _font(points: float) -> Any:
+    if points not in _FONTS:
+        from PIL import ImageFont
+
+        _FONTS[points] = ImageFont.load_default(points)
+    return _FONTS[points]
