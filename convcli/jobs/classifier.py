@@ -54,7 +54,7 @@ class Classifier:
         """(N, K): the share of each class. Outputs that are no probabilities are made some by softmax."""
         final = self.trained.model.final
         if final.name != "linear":
-            return final.forward(logits)
+            return self.trained.of_each_class(final.forward(logits))
         powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
         return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
 

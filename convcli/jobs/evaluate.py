@@ -208,10 +208,10 @@ def evaluate(
     shares, taken = np.empty((count, classes), np.float64), np.empty(count, np.int64)
     for logits in classifier.logits(pictures.images, batch_size):
         here = slice(done, done + len(logits))
-        targets = _targets(loss, pictures.labels[here], classes)
+        targets = _targets(loss, pictures.labels[here], logits.shape[1])
         total += loss_of_logits(loss, model.final, logits, targets)[0] * len(logits)
         # Of the logits: probabilities near 1 may round to the same number.
-        taken[here] = logits.argmax(axis=1)
+        taken[here] = logits.argmax(axis=1) if logits.shape[1] > 1 else logits[:, 0] > 0
         shares[here] = classifier.probabilities(logits)
         done += len(logits)
         if on_progress is not None:
@@ -251,9 +251,10 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(names[:10]) + (" ..." if len(names) > 10 else "")
 
 
-def _targets(loss: Loss, labels: NDArray[np.int64], classes: int) -> Any:
-    """Labels as a loss wants them: classes, or for one that has no classes, one-hot."""
-    return labels if isinstance(loss, SoftmaxCrossEntropy) else np.eye(classes, dtype=np.float32)[labels]
+def _targets(loss: Loss, labels: NDArray[np.int64], outputs: int) -> Any:
+    """Labels as a loss wants them: classes, 0 and 1 for a single output, or for one without classes one-hot."""
+    plain = isinstance(loss, SoftmaxCrossEntropy) or outputs == 1
+    return labels if plain else np.eye(outputs, dtype=np.float32)[labels]
 
 
 def _confusion(labels: NDArray[np.int64], taken: NDArray[np.int64], classes: int) -> NDArray[np.int64]:

@@ -5,7 +5,7 @@ A model file is safetensors: the parameters by name, and as texts beside them th
 are elsewhere.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -87,9 +87,16 @@ class TrainedModel:
         images = np.asarray(x)
         self._check(images)
         if images.dtype != np.uint8 or not is_integer(batch_size) or batch_size < 1:
-            return self.model.predict(images, batch_size)
+            return self.of_each_class(self.model.predict(images, batch_size))
         parts = (images[start : start + batch_size] for start in range(0, max(len(images), 1), batch_size))
-        return np.concatenate([self.model.predict(np.divide(part, 255, dtype=np.float32)) for part in parts])
+        outputs = [self.model.predict(np.divide(part, 255, dtype=np.float32)) for part in parts]
+        return self.of_each_class(np.concatenate(outputs))
+
+    def of_each_class(self, outputs: Array) -> Array:
+        """One column for each class: a single sigmoid's output is the second class's, the first has the rest."""
+        if _is_single(self.model.plan, self.classes):
+            return np.concatenate([1 - outputs, outputs], axis=-1)
+        return outputs
 
     def _check(self, images: Array) -> None:
         expected = self.input_shape
@@ -265,8 +272,14 @@ def _check_work(plan: NetworkPlan, path: Path) -> None:
 
 def _check_classes(card: ModelCard, plan: NetworkPlan, where: str) -> None:
     outputs = plan.output[-1]
-    if card.classes and len(card.classes) != outputs:
+    if card.classes and len(card.classes) != outputs and not _is_single(plan, card.classes):
         raise ModelError(f"{where}: classes: got {len(card.classes)} names, expected {outputs}, one for each output")
+
+
+def _is_single(plan: NetworkPlan, classes: Sequence[str]) -> bool:
+    """Whether one sigmoid tells two classes apart."""
+    activation = plan.layers[-1].settings.get("activation")
+    return plan.output == (1,) and len(classes) == 2 and str(activation) == "sigmoid"
 
 
 def _check_finite(arrays: Mapping[str, Array], where: str) -> None:

@@ -269,3 +269,22 @@ def test_wrong_words_are_one_line_before_any_work(convcli, here, monkeypatch, wo
     assert result.code == code and said in result.err, result.err
     assert result.err.strip().count("\n") == 0 and not result.out
     assert {path.name for path in here.iterdir()} == {"notes.txt", "empty"}
+
+
+def test_a_single_sigmoid_tells_two_classes_apart(convcli, tmp_path):
+    make_folder(tmp_path / "shapes")
+    Path("one.toml").write_text(
+        'input = [20, 20, 1]\nlayers = ["conv:16,kernel=5,relu", "global_pool:max", "dense:1,sigmoid"]\n'
+    )
+    words = ("--model", "one.toml", "--epochs", "30", "--optimizer", "adam", "--lr", "0.02", "--threads", "1")
+    assert convcli("train", "shapes", *words).code == 0
+    model = load_model("shapes.safetensors")
+    data = load("shapes")
+    probabilities = model.predict(data.train.images)
+    assert probabilities.shape == (48, 2)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-6)
+    assert (probabilities.argmax(axis=1) == data.train.labels).mean() > 0.85
+    evaluated = json.loads(convcli("evaluate", "shapes.safetensors", "--data", "shapes", "--json").out)
+    assert evaluated["accuracy"] == pytest.approx((probabilities.argmax(axis=1) == data.train.labels).mean())
+    predicted = json.loads(convcli("predict", "shapes/disc/0.png", "--model", "shapes.safetensors", "--json").out)
+    assert len(predicted[0]["top"]) == 2
