@@ -76,7 +76,7 @@ def command(output: str | None, play: bool, overwrite: bool, as_json: bool, dela
     turned. In the terminal, cells under the window stand in brackets.
 
     At most 256 positions of the window and 40 cells a side, padding included, are animated. The sheet of a .png shows
-    all frames, or 36 evenly spread over them.
+    all frames, or 49 evenly spread over them.
     """
     if not output and not play:
         raise options.WrongUsage("output: got neither -o nor --play, expected one: -o conv.gif, or --play")

@@ -126,13 +126,14 @@ Item = Box | Text
 class Scene:
     """A film laid out in pixels.
 
-    ``still`` is always seen, ``lasting[i]`` from frame i on, ``moving[i]`` in frame i only. What lies above ``head``
-    is the same in all frames.
+    ``still`` is always seen, ``lasting[i]`` from frame i on, ``moving[i]`` in frame i only. Above ``head`` are the
+    title and labels; what is below is ``body_width`` wide.
     """
 
     width: int
     height: int
     head: int
+    body_width: int
     still: tuple[Item, ...]
     lasting: tuple[tuple[Item, ...], ...]
     moving: tuple[tuple[Item, ...], ...]
@@ -162,7 +163,8 @@ def lay_out(film: Film) -> Scene:
         max(grid[1] * side, text_width(words, 14)) for grid, side, words in zip(grids, sides, captions, strict=True)
     ]
     texts = [text_width(film.title, 20, bold=True), *(text_width(label, 15) for label in film.labels)]
-    width = int(max(sum(widths) + _GAP * (len(grids) - 1), *texts, _NARROWEST) + 2 * _MARGIN)
+    grids_width = sum(widths) + _GAP * (len(grids) - 1)
+    width = int(max(grids_width, *texts, _NARROWEST) + 2 * _MARGIN)
     head = _MARGIN + 32 + _LINE * len(film.labels) + 8
     body = max(grid[0] * side for grid, side in zip(grids, sides, strict=True))
     room = width - 2 * _MARGIN
@@ -193,7 +195,14 @@ def lay_out(film: Film) -> Scene:
          *_foot(film, index, foot, room))
         for index, frame in enumerate(film.frames)
     )  # fmt: skip
-    return Scene(width, int(height), head, (*still, *waiting), lasting, moving)
+    feet = [
+        item.x + text_width(item.text, item.points)
+        for items in moving
+        for item in items
+        if isinstance(item, Text) and item.y >= foot
+    ]
+    body_width = int(min(max(grids_width + 2 * _MARGIN, max(feet) + _MARGIN), width))
+    return Scene(width, int(height), head, body_width, (*still, *waiting), lasting, moving)
 
 
 def _number(value: float, x: float, y: float, cell: int, *, bold: bool = False, colour: str = INK) -> list[Item]:

@@ -3,11 +3,13 @@
 import io
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
-from convcli.views.animation import PAPER, Box, Film, Item, Scene, lay_out
+from convcli.views.animation import PAPER, Box, Film, Item, Scene, Text, lay_out
 
-MOST_ON_SHEET = 36
+MOST_ON_SHEET = 49
+_LONGEST_ROW = 8
 _STEP = 10
 _GAP = 16
 # Signs that Pillow's own font lacks.
@@ -20,7 +22,7 @@ def as_picture(film: Film, suffix: str, delay: float) -> bytes:
     out = io.BytesIO()
     milliseconds = max(round(delay * 1000), 20)
     if suffix == ".png":
-        _sheet(scene).save(out, "PNG", optimize=True)
+        _sheet(scene, film.output[1]).save(out, "PNG", optimize=True)
     elif suffix == ".webp":
         first, *others = _frames(scene)
         first.save(out, "WEBP", save_all=True, append_images=others, duration=milliseconds, loop=0, lossless=True)
@@ -69,23 +71,32 @@ def _palette(pictures: Sequence[Any]) -> Any:
     return palette
 
 
-def _sheet(scene: Scene) -> Any:
-    """The frames in rows under one head: all of them, or `MOST_ON_SHEET` evenly spread from first to last."""
-    from PIL import Image
+def _sheet(scene: Scene, columns: int) -> Any:
+    """The frames in rows under one head: all of them, or `MOST_ON_SHEET` evenly spread from first to last.
+
+    A row of frames is a row of the output, ``columns`` long, where all are shown and a row is not too long.
+    """
+    from PIL import Image, ImageDraw
 
     count = len(scene.moving)
     chosen = set(spread(count, MOST_ON_SHEET))
     pictures = [picture for index, picture in enumerate(_frames(scene)) if index in chosen]
-    columns = next(each for each in range(1, len(pictures) + 1) if each * each >= len(pictures))
-    columns = min(columns, 4) if len(pictures) <= 16 else columns
-    rows = -(-len(pictures) // columns)
-    body = scene.height - scene.head
-    size = (columns * scene.width + (columns - 1) * _GAP, scene.head + rows * body + (rows - 1) * _GAP)
-    sheet = Image.new("RGB", size, PAPER)
-    sheet.paste(pictures[0].crop((0, 0, scene.width, scene.head)), (0, 0))
+    if len(pictures) < count or columns > _LONGEST_ROW or columns == 1:
+        columns = next(each for each in range(1, len(pictures) + 1) if each * each >= len(pictures))
+    rows, body = -(-len(pictures) // columns), scene.height - scene.head
+    width = max(columns * scene.body_width + (columns - 1) * _GAP, scene.width)
+    # The whole is looked at from further away than a frame: so are its title and labels.
+    scale = min(max(width / 1600, 1.0), 3.0)
+    head = round(scene.head * scale)
+    sheet = Image.new("RGB", (width, head + rows * body + (rows - 1) * _GAP), PAPER)
+    texts = [item for item in scene.still if isinstance(item, Text) and item.y < scene.head]
+    _draw(
+        ImageDraw.Draw(sheet),
+        [replace(each, y=each.y * scale, points=round(each.points * scale)) for each in texts],
+    )
     for index, picture in enumerate(pictures):
-        left, top = index % columns * (scene.width + _GAP), scene.head + index // columns * (body + _GAP)
-        sheet.paste(picture.crop((0, scene.head, scene.width, scene.height)), (left, top))
+        left, top = index % columns * (scene.body_width + _GAP), head + index // columns * (body + _GAP)
+        sheet.paste(picture.crop((0, scene.head, scene.body_width, scene.height)), (left, top))
     return sheet
 
 

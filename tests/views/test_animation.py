@@ -125,7 +125,7 @@ def test_a_sheet_has_all_frames_or_as_many_as_fit():
     scene = lay_out(film)
     sheet = Image.open(io.BytesIO(as_picture(film, ".png", 1)))
     body = scene.height - scene.head
-    assert sheet.size == (3 * scene.width + 2 * 16, scene.head + 3 * body + 2 * 16)
+    assert sheet.size == (3 * scene.body_width + 2 * 16, scene.head + 3 * body + 2 * 16)
     assert spread(100, 36)[0] == 0
     assert spread(100, 36)[-1] == 99
     assert len(set(spread(100, 36))) == 36
