@@ -151,7 +151,7 @@ def plan_training(
     checkpoint = checkpoint_of(target)
     _check_targets(target, checkpoint, log, plot, overwrite=overwrite)
     dataset = load_data(data, data_dir=data_dir, offline=offline, size=size, reports=reports)
-    recipe = replace(chosen.recipe_for(limit or len(dataset.train)), **given)
+    recipe = replace(chosen.recipe_for(limit or len(dataset.train), min(dataset.shape[:2])), **given)
     share = chosen.held_out if held_out is None else held_out
     network = network or load(chosen.network or _usual_network(dataset))
     source = Source(data, preset_name, share, limit, size, digest_of(dataset), command)

@@ -10,6 +10,7 @@ _FEWEST_BATCHES = 16
 _SMALLEST_BATCH = 8
 _FEWEST_STEPS = 800
 _MOST_EPOCHS = 100
+_SIDE = 28  # pixels: the side of the pictures that a recipe's augmentation is meant for
 
 
 @dataclass(frozen=True)
@@ -21,13 +22,13 @@ class Preset:
     meaning : str
         One line for the help.
     recipe : Recipe
-        How.
+        How; what augmentation says in pixels is meant for sides of 28.
     network : str
         A shipped architecture; empty for the one that suits the data set.
     held_out : float
         The share of the training images that validates.
     adapts : bool
-        Whether a small data set comes in smaller batches, and more often, than the recipe says.
+        Whether the recipe is changed for few images, and for other sides.
     """
 
     meaning: str
@@ -36,8 +37,11 @@ class Preset:
     held_out: float = 0.05
     adapts: bool = True
 
-    def recipe_for(self, images: int) -> Recipe:
-        """The recipe for so many training images: with few of them, smaller batches and more epochs."""
+    def recipe_for(self, images: int, side: int = _SIDE) -> Recipe:
+        """The recipe for so many training images with this shorter side.
+
+        Few images come in smaller batches and more often; what is said in pixels grows with the side.
+        """
         if not self.adapts:
             return self.recipe
         batch_size = self.recipe.batch_size
@@ -45,13 +49,23 @@ class Preset:
             batch_size //= 2
         steps = -(-images // batch_size)
         epochs = min(max(self.recipe.epochs, -(-_FEWEST_STEPS // steps)), max(_MOST_EPOCHS, self.recipe.epochs))
-        return replace(self.recipe, epochs=epochs, batch_size=batch_size)
+        return replace(self.recipe, epochs=epochs, batch_size=batch_size, augment=self._augment(side / _SIDE))
+
+    def _augment(self, scale: float) -> str:
+        moves = self.recipe.augmentation()
+        pixels = {"shift": round(moves.shift * scale, 2), "elastic": round(moves.elastic * scale, 2)}
+        if moves.elastic:
+            pixels["elastic_sigma"] = max(round(moves.elastic_sigma * scale, 2), 0.5)
+        return "" if moves.is_nothing else replace(moves, **pixels).as_words()
 
 
 PRESETS = {
     "default": Preset(
-        "the lecture's network, 5 epochs, a better schedule, averaged weights",
-        Recipe(optimizer="adam", learning_rate=2e-3, schedule="one_cycle", average=0.99),
+        "the data set's usual network, 5 epochs; averaged weights, images moved a little",
+        Recipe(
+            epochs=5, batch_size=64, optimizer="adamw", learning_rate=4e-3, schedule="one_cycle", weight_decay=0.02,
+            label_smoothing=0.1, average=0.99, augment="shift=2,rotation=10,scale=0.1",
+        ),
     ),
     "lecture": Preset(
         "the lecture's recipe to the letter: RMSprop 1e-3, batch 64, 5 epochs, no validation",
@@ -60,17 +74,23 @@ PRESETS = {
         adapts=False,
     ),
     "fast": Preset(
-        "the lecture's network in one epoch",
-        Recipe(epochs=1, batch_size=64, optimizer="adam", learning_rate=4e-3, schedule="one_cycle", average=0.98),
+        "the same network in one epoch",
+        Recipe(
+            epochs=1, batch_size=64, optimizer="adamw", learning_rate=5e-3, schedule="one_cycle", weight_decay=0.02,
+            average=0.98,
+        ),
         held_out=0.0,
     ),
     "best": Preset(
-        "a deeper network with batch normalisation and moved, turned, bent images",
-        Recipe(epochs=20, batch_size=64, optimizer="adam", learning_rate=3e-3, schedule="one_cycle"),
+        "a deeper, normalised network; images moved, turned and bent",
+        Recipe(
+            epochs=16, batch_size=64, optimizer="adamw", learning_rate=4e-3, schedule="one_cycle", weight_decay=0.02,
+            label_smoothing=0.1, average=0.999, augment="shift=2,rotation=10,scale=0.1",
+        ),
         network="deep",
         held_out=0.0,
     ),
-}
+}  # fmt: skip
 
 
 def preset(name: str) -> Preset:

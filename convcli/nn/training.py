@@ -19,7 +19,7 @@ from convcli.nn.model import Model
 from convcli.nn.optimizers import WeightAverage
 from convcli.nn.randomness import generator_for
 from convcli.nn.recipe import Recipe
-from convcli.ops.augmentation import Augmentation, augment
+from convcli.ops.augmentation import augment
 
 # Places of the random streams; layers have small numbers for theirs.
 _ORDER, _AUGMENT = 1_000_001, 1_000_002
@@ -141,8 +141,7 @@ class Training:
         self.progress = Progress()
         self.history: list[Epoch] = []
         self.best = _Best()
-        moved = recipe.augmentation()
-        self._augmentation = None if moved == Augmentation() else moved
+        self._augmentation = recipe.augmentation()
 
     @property
     def finished(self) -> bool:
@@ -234,7 +233,7 @@ class Training:
         at, size = self.progress, self.recipe.batch_size
         indices = order[at.batch * size : (at.batch + 1) * size]
         x, labels = self.train.batch(indices), self.train.labels[indices]
-        if self._augmentation is not None:
+        if not self._augmentation.is_nothing:
             x = augment(x, self._augmentation, generator_for(self.recipe.seed, _AUGMENT, at.epoch, at.batch))
         step = self.model.loss_and_gradients(x, labels, self.loss)
         if not isfinite(step.loss):
