@@ -191,7 +191,7 @@ const isGrey = (filter) => page.input.pixels && filter.clips;
 
 // ---------------------------------------------------------------- grids
 
-const GUTTER = { left: 23, top: 17 };
+const GUTTER = { left: 23, top: 17, right: 7 };
 const LONGEST = 4096; // CSS pixels: beyond it browsers give up on a canvas
 
 // A grid of cells on a canvas: its cells are drawn once, the highlights at every move.
@@ -203,8 +203,10 @@ class Grid {
   }
 
   resize(cell) {
-    this.cell = Math.max(Math.min(Math.floor(cell), Math.floor(LONGEST / Math.max(this.rows, this.columns))), 2);
-    const width = GUTTER.left + this.columns * this.cell + 2;
+    // Small cells in quarters of a pixel: whole ones would waste half of the room.
+    const whole = cell >= 8 ? Math.floor(cell) : Math.floor(cell * 4) / 4;
+    this.cell = Math.max(Math.min(whole, LONGEST / Math.max(this.rows, this.columns)), 2);
+    const width = GUTTER.left + this.columns * this.cell + GUTTER.right;
     const height = GUTTER.top + this.rows * this.cell + 2;
     const ratio = Math.min(window.devicePixelRatio || 1, 2);
     for (const each of [this.canvas, this.base]) {
@@ -241,8 +243,8 @@ class Grid {
     context.globalAlpha = faint ? 0.6 : 1;
     context.fillStyle = css(colour);
     context.fillRect(x, y, size - gap, size - gap);
-    if (padding) hatch(context, x, y, size - gap, inkOn(colour), this.cell >= 18 ? 0.17 : 0.35);
-    if (text && this.cell >= 18) this.drawNumber(context, text, x, y, size - gap, inkOn(colour), padding);
+    if (padding) hatch(context, x, y, size - gap, inkOn(colour), this.cell >= 15 ? 0.17 : 0.35);
+    if (text && this.cell >= 15) this.drawNumber(context, text, x, y, size - gap, inkOn(colour), padding);
     context.globalAlpha = 1;
   }
 
@@ -400,14 +402,14 @@ function buildOutput(filter) {
 }
 
 function layOut() {
-  const room = (id) => byId(id).clientWidth - 20 - GUTTER.left;
-  const tall = window.innerHeight * 0.72 - 40;
+  const room = (id) => byId(id).clientWidth - 20 - GUTTER.left - GUTTER.right;
+  const tall = Math.max(window.innerHeight * 0.6, 250) - GUTTER.top;
   const planes = inputGrids.length;
   document.body.classList.toggle("many", planes > 1);
-  const fitted = (width, rows, columns, most) => Math.min(Math.max(Math.min(width / columns, tall / rows), 4), most);
+  const fitted = (width, rows, columns, most) => Math.min(Math.max(Math.min(width / columns, tall / rows), 2.5), most);
   const narrow = window.innerWidth <= 900;
   const beside = Math.min(planes, narrow ? 2 : 3);
-  const width = (room("input-panel") - (beside - 1) * (GUTTER.left + 10)) / beside;
+  const width = (room("input-panel") - (beside - 1) * (GUTTER.left + GUTTER.right + 8)) / beside;
   const cell = fitted(width, stage.rows, stage.columns, 60);
   for (const grid of inputGrids) grid.resize(cell * state.zoom);
   const kernelRoom = narrow ? room("kernel-panel") : 230;
