@@ -7,6 +7,7 @@ import base64
 import fcntl
 import json
 import os
+import resource
 import select
 import shutil
 import signal
@@ -33,6 +34,16 @@ KEYS = {
 def installed():
     """The browser's path, or None."""
     return next(filter(None, map(shutil.which, NAMES)), None)
+
+
+def reason_to_skip():
+    """Why no browser can be used here, or an empty text."""
+    if installed() is None:
+        return "no Chromium is installed (apt-get install chromium)"
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if limit != resource.RLIM_INFINITY and limit < 2 * 2**40:
+        return "ulimit -v is set: Chromium reserves more address space than that"
+    return ""
 
 
 class Browser:

@@ -135,6 +135,8 @@ def _plan(kernel: Kernel, bias: float, words: dict[str, Any]) -> FilterPlan:
         )
     if kernel.ndim == 2:
         return plan_filter([kernel], bias=bias, **words)
+    if kernel.combine != "single":
+        raise KernelError(f"{kernel.name}: is the {kernel.combine} of 3-D kernels, expected planes for channels")
     if words.get("channels") == "gray":
         raise KernelError(f"{kernel.name}: has a plane for each channel, expected one plane for channels gray")
     # `plan_filter` is for one plane: it checks the words, and the planes of all channels take its place.

@@ -156,6 +156,7 @@ def test_a_matrix_of_pixels():
     (["1 | 2"], [], {"channels": "gray"}, "plane for each channel"),
     (["box"], [], {"activation": "softmax"}, "activation: got 'softmax'"),
     ([], [], {}, "kernel: got none"),
+    (["sobel3d"], [], {}, "is the magnitude of 3-D kernels"),
     (["canny"], [], {}, "looks further than one window"),
 ])  # fmt: skip
 def test_filters_that_cannot_be_explained(specs, biases, words, message):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from browser import Browser, installed
+from browser import Browser, reason_to_skip
 from PIL import Image
 from reference import correlate
 
@@ -16,7 +16,7 @@ from convcli.jobs.explain_region import Region
 from convcli.jobs.filter import filter_image, plan_filter
 
 CAT = Path(__file__).parent.parent.parent / "sample_images" / "cat.jpg"
-needs_browser = pytest.mark.skipif(installed() is None, reason="no Chromium is installed (apt-get install chromium)")
+needs_browser = pytest.mark.skipif(bool(reason_to_skip()), reason=reason_to_skip())
 SOBEL_X = [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]
 
 
