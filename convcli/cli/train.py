@@ -277,11 +277,14 @@ class _Display:
         self.bar.update(self.task, description=text, completed=at.epoch * steps + at.batch, total=total)
 
     def epoch(self, training: "Training") -> None:
-        """Print the epoch's line."""
-        if self.lines:
-            line = _line(training.history[-1], training.recipe.epochs)
-            (self.bar.console.file.flush() if self.bar is not None else None)
-            click.echo(line)
+        """Print the epoch's line, the bar out of its way."""
+        if not self.lines:
+            return
+        if self.bar is not None:
+            self.bar.stop()
+        click.echo(_line(training.history[-1], training.recipe.epochs))
+        if self.bar is not None and not training.finished:
+            self.bar.start()
 
 
 def _line(row: "Epoch", epochs: int) -> str:
