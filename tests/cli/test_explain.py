@@ -1,5 +1,7 @@
+import io
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -91,3 +93,13 @@ def test_no_text_ends_the_script_early(convcli, tmp_path):
     assert text.count("</script>") == 2
     assert document_of(out)["title"] == name.name
     assert "<title>&lt;script&gt;&amp;{{document}}.png</title>" in text
+
+
+def test_a_picture_from_standard_input(convcli, tmp_path, monkeypatch):
+    stream = io.BytesIO((SAMPLES / "cup.png").read_bytes())
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=stream))
+    out = tmp_path / "page.html"
+    result = convcli("explain", "-", "-k", "box", "-o", out, "--region", "0,0,4x4")
+    assert result.code == 0
+    assert "--alpha drop" in result.err
+    assert document_of(out)["title"] == "standard input"

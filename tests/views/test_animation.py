@@ -5,6 +5,7 @@ import xml.etree.ElementTree as ElementTree
 
 import numpy as np
 import pytest
+from browser import Browser, reason_to_skip
 from PIL import Image, ImageColor
 
 from convcli.jobs.animate import make_film, plan_animation, seeded_values
@@ -110,6 +111,25 @@ def test_an_svg_shows_each_group_in_its_time():
     done = [each for each in groups if each.get("class") == "done"]
     assert not list(done[0].iter(f"{SVG}animate"))
     assert [a.get("values") for a in done[2].iter(f"{SVG}animate")] == ["hidden;visible"]
+
+
+@pytest.mark.skipif(bool(reason_to_skip()), reason=reason_to_skip())
+@pytest.mark.parametrize("name", ["convolution", "transposed", "pool"])
+def test_a_browser_shows_one_frame_at_a_time(tmp_path, name):
+    film = film_of(**FILMS[name])
+    (tmp_path / "a.svg").write_text(as_svg(film, 0.5), encoding="utf-8")
+    with Browser() as browser:
+        browser.open(tmp_path / "a.svg")
+        for step in range(len(film.frames)):
+            browser.evaluate("document.documentElement.pauseAnimations()")
+            browser.evaluate(f"document.documentElement.setCurrentTime({step * 0.5 + 0.2})")
+            for group, expected in (("frame", [step]), ("done", list(range(step + 1)))):
+                seen = browser.evaluate(
+                    f"[...document.querySelectorAll('.{group}')]"
+                    ".filter(g => getComputedStyle(g).visibility === 'visible').map(g => +g.dataset.step)"
+                )
+                assert seen == expected, (group, step)
+        assert browser.complaints == []
 
 
 def test_a_single_frame_is_a_picture_too():
