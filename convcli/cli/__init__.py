@@ -21,6 +21,7 @@ COMMANDS = {
     "pad": ("pad", "Pad images with a constant, their edge, or a mirror image."),
     "morph": ("morph", "Grow, shrink, open or close bright areas of images."),
     "gallery": ("gallery", "Show what kernels do to your pictures, on one sheet."),
+    "compare": ("compare", "Compare two pictures: how far apart, how alike, and where they differ."),
     "explain": ("explain", "Show how each output pixel is made, on a page to play with."),
     "animate": ("animate", "Animate convolution, transposed convolution and pooling."),
     "kernel": ("kernel", "List the kernel library; show one kernel as a matrix."),

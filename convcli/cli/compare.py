@@ -1,0 +1,164 @@
+"""`convcli compare`: how far two pictures are apart."""
+
+import json
+import math
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from convcli.cli import options
+from convcli.images import MAX_PIXELS, format_of, write
+from convcli.images.atomic import check_target
+from convcli.jobs.batch import STREAM
+from convcli.jobs.compare import Comparison, compare, decibels, figures, where_picture
+from convcli.jobs.runtime import prepare_loops, request_threads
+
+
+class Tolerance(options.ParamType):
+    """``X`` in the pixels' unit, or ``X%`` of the full scale."""
+
+    name = "X|X%"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, bool]:
+        """The number, as a share where it is one, and whether it is."""
+        found = re.fullmatch(r"\s*(\d+\.?\d*([eE][-+]?\d+)?|\.\d+)\s*(%?)\s*", str(value))
+        if not found or not math.isfinite(float(found[1])):
+            self.fail(f"got {value!r}, expected a number from 0, or a share as in 1%", param, ctx)
+        return float(found[1]) / (100 if found[3] else 1), bool(found[3])
+
+
+@click.command()
+@click.argument("first", metavar="A")
+@click.argument("second", metavar="B")
+@click.option("-o", "--output", metavar="OUT.png", help="Draw A, B and where they differ.")
+@click.option(
+    "--tolerance", type=Tolerance(), metavar="X|X%",
+    help="Exit 1 if any number differs by more: in pixel units, or % of the full scale.",
+)  # fmt: skip
+@click.option("--white", type=float, metavar="N", help="Full scale.  [default: 255, 65535, or 1 for floats]")
+@click.option("--axes", type=click.Choice(("yx", "zyx")), help="Read pictures (yx) or volumes (zyx); see below.")
+@options.overwrite
+@options.max_pixels
+@options.threads
+@options.as_json
+@options.quiet
+def command(
+    first: str,
+    second: str,
+    output: str | None,
+    tolerance: tuple[float, bool] | None,
+    white: float | None,
+    axes: str | None,
+    overwrite: bool,
+    max_pixels: int | None,
+    threads: int | None,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    """Compare two pictures: how far apart, how alike, and where they differ.
+
+    A and B are files of one size and the same channels; one may be - for standard input. Alpha is compared like a
+    colour. Prints the largest and the mean difference, how many pixels differ, PSNR and SSIM.
+
+    \b
+    Examples:
+      convcli compare photo.jpg photo.png
+      convcli compare before.png after.png -o where.png
+      convcli compare expected.png got.png --tolerance 2 || echo changed
+      convcli compare scan.tif filtered.tif --tolerance 0.5% --json
+
+    Differences are B - A in the pixels' own unit: 0..255 for 8 bits, 0..65535 for 16 bits, the numbers themselves for
+    floats. Two of different depth are both taken as 0..1. --tolerance X is in that unit, X% is a share of the full
+    scale; the exit code is 1 when a pixel lies beyond it, and 0 without --tolerance however much differs.
+
+    \b
+    PSNR  10 log10(white**2 / mean squared difference), in dB
+    SSIM  structural similarity (Wang et al. 2004): Gaussian window of 11x11
+          pixels and sigma 1.5, constants 0.01 and 0.03, mean over the windows
+          inside the picture and over channels; 1 is equal
+
+    Files of several planes (TIFF, GIF, WebP, and .npy of more than 4 channels) are compared as volumes, SSIM plane by
+    plane; --axes says otherwise. In --json null stands for infinity, as the PSNR of equal pictures, and for an SSIM of
+    pictures smaller than its window.
+    """
+    if first == second == STREAM:
+        raise options.WrongUsage("standard input: got it as A and as B, expected it once")
+    if output is not None:
+        target = output
+        options.usage(lambda: format_of(target))
+        check_target(Path(output), overwrite=overwrite)
+    request_threads(threads)
+    prepare_loops(threads, (lambda: None) if quiet else options.say_compiling)
+    limit, relative = tolerance if tolerance is not None else (None, False)
+    found = compare(
+        *(sys.stdin.buffer if each == STREAM else each for each in (first, second)),
+        axes=axes,
+        white=white,
+        tolerance=limit,
+        relative=relative,
+        max_pixels=max_pixels or MAX_PIXELS,
+    )
+    if output is not None:
+        names = [Path(each).name if each != STREAM else "standard input" for each in (first, second)]
+        write(where_picture(found, (names[0], names[1])), output, overwrite=overwrite)
+    for warning in () if quiet else found.warnings:
+        click.echo(f"Warning: {warning}", err=True)
+    if as_json:
+        click.echo(json.dumps(_document(first, second, output, found)))
+    else:
+        for line in [*_lines(found), *([] if output is None else [output])]:
+            click.echo(line)
+    return 0 if found.within else 1
+
+
+def _lines(found: Comparison) -> list[str]:
+    share = f" ({found.largest / found.white:.1%})" if math.isfinite(found.largest) and found.largest else ""
+    where = "" if found.place is None else f" at {found.place}"
+    pixels = "pixels" if len(found.shape) == 3 else "voxels"
+    lines = [
+        f"largest difference  {figures(found.largest)} of {figures(found.white)}{share}{where}",
+        f"mean difference     {figures(found.mean)}",
+        f"{pixels} that differ  {found.differing} of {found.pixels} ({found.differing / found.pixels:.2%})",
+        f"PSNR                {decibels(found.psnr)}",
+        f"SSIM                {_similarity(found)}",
+    ]
+    if found.tolerance is not None:
+        verdict = "yes" if found.within else f"no: {found.beyond} {pixels} are further apart"
+        lines.append(f"within {figures(found.tolerance):<12} {verdict}")
+    return lines
+
+
+def _similarity(found: Comparison) -> str:
+    if found.ssim is None:
+        return "none: needs at least 11x11 pixels"
+    return f"{found.ssim:.6f}" if math.isfinite(found.ssim) else "none: some numbers are not finite"
+
+
+def _document(first: str, second: str, output: str | None, found: Comparison) -> dict[str, Any]:
+    place = found.place
+    return {
+        "a": first,
+        "b": second,
+        "shape": list(found.shape),
+        "white": found.white,
+        "largest": _finite(found.largest),
+        "mean": _finite(found.mean),
+        "place": None if place is None else {"plane": place.plane, "row": place.row, "column": place.column,
+                                             "channel": place.channel},
+        "differing": found.differing,
+        "pixels": found.pixels,
+        "psnr": _finite(found.psnr),
+        "ssim": None if found.ssim is None else _finite(found.ssim),
+        "tolerance": found.tolerance,
+        "beyond": found.beyond,
+        "within": found.within,
+        "output": output,
+        "warnings": list(found.warnings),
+    }  # fmt: skip
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -1,0 +1,351 @@
+"""Two pictures or volumes compared: how far apart their numbers are, how alike they look, and where they differ.
+
+Volumes are read plane by plane, and pictures looked at in bands of rows, so that large ones need no whole copy.
+"""
+
+import math
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from convcli.errors import ConvcliError, ImageError
+from convcli.images import MAX_PIXELS, Image, convert_depth, read
+from convcli.images.model import shown
+from convcli.images.reading import HEAD, opening, recognised
+from convcli.images.volumes import MOST_CHANNELS, Volume, open_volume
+from convcli.ops.arguments import Array
+from convcli.ops.similarity import WINDOW, ssim
+from convcli.views.signed import strongest
+
+_BAND_NUMBERS = 1 << 22  # of a picture looked at at a time
+MAP_SIDE = 480  # cells of the picture of where, along its longer side at most
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a pixel is; ``plane`` is None in a flat picture, ``channel`` where there is but one."""
+
+    row: int
+    column: int
+    channel: int | None = None
+    plane: int | None = None
+
+    def __str__(self) -> str:
+        words = [] if self.plane is None else [f"plane {self.plane}"]
+        words += [f"row {self.row}", f"column {self.column}"]
+        return ", ".join(words + ([] if self.channel is None else [f"channel {self.channel}"]))
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """What `compare` found. Differences are B - A in ``unit``.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        (H, W, C), or (D, H, W, C) of volumes.
+    white : float
+        Full scale in the unit of the differences: 255, 65535, or 1.
+    largest, mean : float
+        Of the differences' sizes; infinite where a number meets what is none.
+    place : Place or None
+        Where the largest is, the first in reading order; None if the two are equal.
+    differing, pixels : int
+        How many pixels differ in any channel, of how many.
+    psnr : float
+        In decibels; infinite for equal pictures.
+    ssim : float or None
+        The mean structural similarity; None for pictures smaller than its window.
+    tolerance : float or None
+        In the unit of the differences, if one was asked for.
+    beyond : int
+        Pixels further apart than the tolerance.
+    map : ndarray
+        (h, w) float64: the signed difference of largest size in every ``block`` x ``block`` pixels, over all channels
+        and planes.
+    """
+
+    shape: tuple[int, ...]
+    white: float
+    largest: float
+    mean: float
+    place: Place | None
+    differing: int
+    pixels: int
+    psnr: float
+    ssim: float | None
+    tolerance: float | None
+    beyond: int
+    map: Array
+    block: int
+    previews: tuple[Array, Array]
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def within(self) -> bool:
+        """Whether no pixel is further apart than the tolerance; true where none was asked for."""
+        return self.beyond == 0
+
+
+@dataclass(frozen=True, eq=False)
+class _Opened:
+    """A picture as a volume of one plane, or a volume."""
+
+    name: str
+    volume: Volume | None
+    image: Image | None
+    shape: tuple[int, int, int, int]
+    dtype: np.dtype[Any]
+    has_alpha: bool
+
+    def plane(self, index: int) -> Array:
+        """One plane (H, W, C)."""
+        if self.image is not None:
+            return self.image.pixels
+        assert self.volume is not None
+        return np.asarray(self.volume.planes([index])[0])
+
+
+def compare(
+    first: str | BinaryIO,
+    second: str | BinaryIO,
+    *,
+    axes: str | None = None,
+    white: float | None = None,
+    tolerance: float | None = None,
+    relative: bool = False,
+    max_pixels: int = MAX_PIXELS,
+) -> Comparison:
+    """Compare two pictures, or two volumes, of one size.
+
+    Parameters
+    ----------
+    first, second : str or binary stream
+        A and B.
+    axes : str, optional
+        ``yx`` for pictures, ``zyx`` for volumes; without it files of several planes are volumes.
+    white : float, optional
+        Full scale, for PSNR and SSIM: 255 for 8 bits, 65535 for 16 bits and 1 for floats unless given.
+    tolerance : float, optional
+        The largest difference that is allowed, in the unit of the differences; a share of the full scale if
+        ``relative``. Two depths that differ are compared in 0..1.
+
+    Raises
+    ------
+    ConvcliError
+        If a file cannot be read, or the two differ in size or channels.
+    """
+    for word, value in (("white", white), ("tolerance", tolerance)):
+        if value is not None and (not math.isfinite(value) or value < 0 or (word == "white" and not value)):
+            raise ConvcliError(f"{word}: got {value}, expected a number {'above' if word == 'white' else 'from'} 0")
+    with ExitStack() as stack:
+        pair = tuple(_open(source, axes, max_pixels, stack) for source in (first, second))
+        _check_sizes(*pair)
+        common, warnings = _common(*pair)
+        full = white or (float(np.iinfo(common).max) if common.kind == "u" else 1.0)
+        limit = None if tolerance is None else tolerance * full if relative else tolerance
+        tally = _Tally(pair[0].shape, limit)
+        alike: list[float] = []
+        previews: list[Array] = []
+        for index in range(pair[0].shape[0]):
+            planes = [_brought(each.plane(index), common, each.dtype) for each in pair]
+            tally.add(index, *planes)
+            if min(planes[0].shape[:2]) >= WINDOW:
+                alike.append(ssim(planes[0], planes[1], full))
+            if index == pair[0].shape[0] // 2:
+                previews = [_preview(plane, full) for plane in planes]
+    warnings += tuple(warning for each in pair if each.image for warning in each.image.warnings)
+    if common.kind == "f" and white is None and tally.outside:
+        warnings += ("numbers lie outside 0..1; PSNR and SSIM take 1 for full scale unless --white says another",)
+    return tally.result(full, float(np.mean(alike)) if alike else None, (previews[0], previews[1]), warnings, pair)
+
+
+class _Tally:
+    """Counts and sums over all planes."""
+
+    def __init__(self, shape: tuple[int, int, int, int], limit: float | None) -> None:
+        self.shape, self.limit = shape, limit
+        self.channels = shape[3]
+        self.block = -(-max(shape[1:3]) // MAP_SIDE)
+        self.map = np.zeros(tuple(-(-n // self.block) for n in shape[1:3]))
+        self.largest, self.sizes, self.squares = 0.0, 0.0, 0.0
+        self.place: tuple[int, int, int, int] | None = None
+        self.differing = self.beyond = 0
+        self.outside = False
+
+    def add(self, plane: int, first: Array, second: Array) -> None:
+        """Take the differences of one plane (H, W, C) in."""
+        rows = max(_BAND_NUMBERS // (first.shape[1] * first.shape[2]) // self.block, 1) * self.block
+        for top in range(0, first.shape[0], rows):
+            a, b = first[top : top + rows], second[top : top + rows]
+            difference = _difference(a, b)
+            if first.dtype.kind == "f":
+                self.outside |= any(bool((each < 0).any() or (each > 1).any()) for each in (a, b))
+            self._band(plane, top, difference)
+
+    def _band(self, plane: int, top: int, difference: Array) -> None:
+        sizes = np.abs(difference)
+        with np.errstate(invalid="ignore", over="ignore"):
+            self.sizes += float(sizes.sum())
+            self.squares += float((sizes * sizes).sum())
+        largest = float(sizes.max())
+        if largest > self.largest:
+            row, column, channel = (int(each) for each in np.unravel_index(int(sizes.argmax()), sizes.shape))
+            self.largest, self.place = largest, (plane, top + row, column, channel)
+        widest = sizes.argmax(axis=2)[..., None]
+        signed = np.take_along_axis(difference, widest, axis=2)[..., 0]
+        self.differing += int(np.count_nonzero(signed))
+        if self.limit is not None:
+            self.beyond += int(np.count_nonzero(np.abs(signed) > self.limit))
+        cells = strongest(signed, self.block)
+        held = self.map[top // self.block : top // self.block + len(cells)]
+        np.copyto(held, cells, where=np.abs(cells) > np.abs(held))
+
+    def result(
+        self,
+        white: float,
+        alike: float | None,
+        previews: tuple[Array, Array],
+        warnings: tuple[str, ...],
+        pair: tuple[_Opened, ...],
+    ) -> Comparison:
+        """Everything together."""
+        is_volume = pair[0].volume is not None
+        pixels = math.prod(self.shape[:3])
+        error = self.squares / (pixels * self.channels)
+        place = None
+        if self.place is not None:
+            plane, row, column, channel = self.place
+            place = Place(row, column, channel if self.channels > 1 else None, plane if is_volume else None)
+        return Comparison(
+            shape=(*self.shape[:3], self.channels) if is_volume else (*self.shape[1:3], self.channels),
+            white=white,
+            largest=self.largest,
+            mean=self.sizes / (pixels * self.channels),
+            place=place,
+            differing=self.differing,
+            pixels=pixels,
+            psnr=math.inf if error == 0 else 10 * math.log10(white * white / error) if error < math.inf else -math.inf,
+            ssim=alike,
+            tolerance=self.limit,
+            beyond=self.beyond,
+            map=self.map,
+            block=self.block,
+            previews=previews,
+            warnings=tuple(dict.fromkeys(warnings)),
+        )
+
+
+def _difference(first: Array, second: Array) -> Array:
+    """B - A in float64, exact for integers; equal where both are the same non-number, infinite where only one is."""
+    with np.errstate(invalid="ignore"):
+        difference = second.astype(np.float64) - first
+    odd = np.isnan(difference)
+    if odd.any():
+        same = (first == second) | (np.isnan(first) & np.isnan(second))
+        difference[odd] = np.where(same[odd], 0.0, np.inf)
+    return difference
+
+
+def _open(source: str | BinaryIO, axes: str | None, max_pixels: int, stack: ExitStack) -> _Opened:
+    if isinstance(source, str) and axes != "yx" and (axes == "zyx" or _is_volume(source, max_pixels)):
+        volume = stack.enter_context(open_volume(source, max_pixels=max_pixels))
+        return _Opened(volume.name, volume, None, volume.shape, volume.dtype, volume.has_alpha)
+    if axes == "zyx":
+        raise ImageError("a volume is read plane by plane: expected a file, not standard input")
+    image = read(source, max_pixels=max_pixels)
+    shape = (1, *image.pixels.shape)
+    name = shown(source) if isinstance(source, str) else "standard input"
+    return _Opened(name, None, image, shape, image.pixels.dtype, image.has_alpha)
+
+
+def _is_volume(source: str, max_pixels: int) -> bool:
+    """Whether a file has several planes; of an array (A, B, C) that is so unless C may be channels."""
+    with opening(shown(source)), Path(source).open("rb") as stream:
+        kind = recognised(stream.read(HEAD), shown(source)).name
+    if kind not in ("TIFF", "NPY", "GIF", "WEBP"):
+        return False
+    if kind == "NPY":
+        from convcli.images.npy import read_header
+
+        with Path(source).open("rb") as stream:
+            shape = read_header(stream)[0]
+        return len(shape) == 4 or (len(shape) == 3 and shape[2] > MOST_CHANNELS)
+    try:
+        with open_volume(source, max_pixels=max_pixels) as volume:
+            return volume.shape[0] > 1
+    except ImageError:
+        return False  # no stack of planes; as a picture it may be fine, and if not, that error is the clearer one
+
+
+def _check_sizes(first: _Opened, second: _Opened) -> None:
+    names = f"{first.name} and {second.name}"
+    if (first.volume is None) != (second.volume is None):
+        flat, deep = (first, second) if first.volume is None else (second, first)
+        raise ImageError(
+            f"{names}: {flat.name} is a picture, {deep.name} has {deep.shape[0]} planes; expected two alike"
+        )
+    if first.shape[:3] != second.shape[:3]:
+        sizes = [_size(each) for each in (first, second)]
+        raise ImageError(f"{names}: got {sizes[0]} and {sizes[1]} pixels, expected one size")
+    if (first.shape[3], first.has_alpha) != (second.shape[3], second.has_alpha):
+        kinds = [_channels(each) for each in (first, second)]
+        raise ImageError(f"{names}: got {kinds[0]} and {kinds[1]}, expected the same channels")
+
+
+def _size(opened: _Opened) -> str:
+    planes = f"{opened.shape[0]} planes of " if opened.volume is not None else ""
+    return f"{planes}{opened.shape[2]}x{opened.shape[1]}"
+
+
+def _channels(opened: _Opened) -> str:
+    names = {(1, False): "grey", (2, True): "grey with alpha", (3, False): "RGB", (4, True): "RGB with alpha"}
+    return names.get((opened.shape[3], opened.has_alpha), f"{opened.shape[3]} channels")
+
+
+def _common(first: _Opened, second: _Opened) -> tuple[np.dtype[Any], tuple[str, ...]]:
+    """The type in which both are compared, and what there is to say about it."""
+    if first.dtype == second.dtype:
+        return first.dtype, ()
+    if first.dtype.kind == second.dtype.kind == "f":
+        return np.dtype(np.float64), ()
+    return np.dtype(np.float64), (f"{first.dtype} and {second.dtype} are compared as numbers of 0..1",)
+
+
+def _brought(plane: Array, common: np.dtype[Any], own: np.dtype[Any]) -> Array:
+    return plane if own == common else convert_depth(plane, common)
+
+
+def _preview(plane: Array, white: float) -> Array:
+    """A plane as (H', W', 3) bytes, thinned out to what a figure shows."""
+    step = -(-max(plane.shape[:2]) // (2 * MAP_SIDE))
+    colour = plane[::step, ::step, :3] if plane.shape[2] >= 3 else plane[::step, ::step, :1].repeat(3, axis=2)
+    scaled = np.nan_to_num(colour.astype(np.float64) * (255 / white), nan=0.0, posinf=255.0, neginf=0.0)
+    return np.rint(np.clip(scaled, 0, 255)).astype(np.uint8)
+
+
+def where_picture(found: Comparison, names: tuple[str, str]) -> Image:
+    """A figure of A, B and where B - A is above or below zero, with the largest difference framed."""
+    from convcli.views.comparison import draw_comparison
+
+    place = None if found.place is None else (found.place.row // found.block, found.place.column // found.block)
+    planes = found.shape[0] if len(found.shape) == 4 else 1
+    told = [
+        f"largest {figures(found.largest)} of {figures(found.white)}" + (f" at {found.place}" if found.place else ""),
+        f"{found.differing} of {found.pixels} pixels differ; PSNR {decibels(found.psnr)}"
+        + ("" if found.ssim is None or math.isnan(found.ssim) else f"; SSIM {found.ssim:.4f}"),
+    ]
+    return Image(draw_comparison(found.previews, found.map, names, told, place=place, block=found.block, planes=planes))
+
+
+def decibels(psnr: float) -> str:
+    """A ratio as people read it: ``34.12 dB``, ``infinite`` for equal pictures."""
+    return f"{psnr:.2f} dB" if math.isfinite(psnr) else "infinite" if psnr > 0 else "minus infinite"
+
+
+def figures(value: float) -> str:
+    """A difference with six digits, whole ones whole."""
+    return f"{int(value)}" if math.isfinite(value) and value == int(value) else f"{value:.6g}"

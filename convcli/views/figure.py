@@ -1,0 +1,161 @@
+"""A figure of labelled panels: pictures in rows, a title over each, notes and a scale of signed colours below it.
+
+Texts are measured before they are placed: a panel is as wide as its widest text, so that none runs into another.
+"""
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convcli.views.sheet import shortened
+from convcli.views.signed import signed_colours
+
+Pixels = NDArray[np.uint8]
+
+_MARGIN, _GAP, _LINE = 16, 24, 19
+_TITLE, _HEAD, _NOTE = 18, 15, 13  # sizes of letters
+_INK, _QUIET, _EDGE, _PAPER = (26, 26, 26), (85, 85, 85), (150, 150, 150), (255, 255, 255)
+_BAR = 14  # height of a scale
+_MOST_TEXT = 420  # pixels a text may widen its panel to
+_SIGNS = str.maketrans({"×": "x", "−": "-", "·": ".", "…": "..."})  # which Pillow's own font lacks
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """One picture of a figure.
+
+    Parameters
+    ----------
+    title:
+        Above it.
+    pixels:
+        (H, W, 3) uint8, drawn as they are.
+    notes:
+        Lines below it.
+    largest:
+        The magnitude of the darkest signed colours; a scale from minus to plus that is drawn below the picture.
+    mark:
+        (row, column, rows, columns) in pixels of the picture: a frame drawn around something.
+    """
+
+    title: str
+    pixels: Pixels
+    notes: tuple[str, ...] = ()
+    largest: float | None = None
+    mark: tuple[int, int, int, int] | None = None
+
+
+def draw_figure(rows: Sequence[Sequence[Panel]], *, title: str, notes: Sequence[str] = ()) -> Pixels:
+    """Draw rows of panels under a title and its notes: (H, W, 3) uint8."""
+    from PIL import Image, ImageDraw
+
+    widths = [[_panel_width(panel) for panel in row] for row in rows]
+    heights = [max(_panel_height(panel) for panel in row) for row in rows]
+    texts = [_length(title, _TITLE), *(_length(note, _NOTE) for note in notes)]
+    width = max(*(sum(row) + _GAP * (len(row) - 1) for row in widths), *texts) + 2 * _MARGIN
+    head = _MARGIN + 28 + _LINE * len(notes) + 8
+    height = head + sum(heights) + _GAP * (len(rows) - 1) + _MARGIN
+    sheet = Image.new("RGB", (width, height), _PAPER)
+    draw = ImageDraw.Draw(sheet)
+    draw.text((_MARGIN, _MARGIN), drawable(title), fill=_INK, font=_font(_TITLE))
+    for line, note in enumerate(notes):
+        draw.text((_MARGIN, _MARGIN + 28 + _LINE * line), drawable(note), fill=_QUIET, font=_font(_NOTE))
+    top = head
+    for row, row_widths, row_height in zip(rows, widths, heights, strict=True):
+        left = _MARGIN
+        for panel, panel_width in zip(row, row_widths, strict=True):
+            _draw_panel(sheet, draw, panel, left, top, panel_width)
+            left += panel_width + _GAP
+        top += row_height + _GAP
+    return np.asarray(sheet)
+
+
+def fitted(pixels: Pixels, side: int) -> Pixels:
+    """A picture (H, W, 3) whose longer side is at most ``side``: enlarged by whole pixels, or reduced."""
+    height, width = pixels.shape[:2]
+    factor = side // max(height, width)
+    if factor >= 1:
+        return pixels.repeat(factor, axis=0).repeat(factor, axis=1)
+    from PIL import Image
+
+    scale = side / max(height, width)
+    size = (max(round(width * scale), 1), max(round(height * scale), 1))
+    return np.asarray(Image.fromarray(np.ascontiguousarray(pixels)).resize(size, resample=4))  # 4: the mean of an area
+
+
+def number(value: float) -> str:
+    """A number as a figure shows it: four digits, whole ones whole.
+
+    >>> number(12.0), number(1 / 3)
+    ('12', '0.3333')
+    """
+    return f"{int(value)}" if value == int(value) and abs(value) < 1e6 else f"{value:.4g}"
+
+
+def drawable(text: str) -> str:
+    """What Pillow's own font can draw: letters without their accents, and ? for those it has not."""
+    plain = unicodedata.normalize("NFKD", text.translate(_SIGNS))
+    return "".join(each for each in plain if not unicodedata.combining(each)).encode("ascii", "replace").decode()
+
+
+def _font(size: int) -> Any:
+    from PIL import ImageFont
+
+    return ImageFont.load_default(size)
+
+
+def _length(text: str, size: int) -> int:
+    return int(_font(size).getlength(drawable(text))) + 1
+
+
+def _panel_width(panel: Panel) -> int:
+    texts = [_length(panel.title, _HEAD), *(_length(note, _NOTE) for note in panel.notes)]
+    if panel.largest is not None:
+        texts.append(2 * _length(f"-{number(panel.largest)}", _NOTE) + _length("0", _NOTE) + 40)
+    return max(int(panel.pixels.shape[1]), min(max(texts), _MOST_TEXT))
+
+
+def _panel_height(panel: Panel) -> int:
+    scale = 0 if panel.largest is None else _BAR + _LINE + 6
+    return _LINE + 4 + int(panel.pixels.shape[0]) + 6 + scale + _LINE * len(panel.notes)
+
+
+def _draw_panel(sheet: Any, draw: Any, panel: Panel, left: int, top: int, width: int) -> None:
+    from PIL import Image
+
+    draw.text((left, top), shortened(drawable(panel.title), width, _font(_HEAD)), fill=_INK, font=_font(_HEAD))
+    top += _LINE + 4
+    height, across = panel.pixels.shape[:2]
+    sheet.paste(Image.fromarray(np.ascontiguousarray(panel.pixels)), (left, top))
+    draw.rectangle((left - 1, top - 1, left + across, top + height), outline=_EDGE)
+    if panel.mark is not None:
+        row, column, rows, columns = panel.mark
+        box = (left + column - 3, top + row - 3, left + column + columns + 2, top + row + rows + 2)
+        draw.rectangle(box, outline=_PAPER, width=3)
+        draw.rectangle(box, outline=_INK, width=1)
+    top += height + 6
+    if panel.largest is not None:
+        _draw_scale(sheet, draw, panel.largest, left, top, max(across, min(width, 160)))
+        top += _BAR + _LINE + 6
+    for line, note in enumerate(panel.notes):
+        text = shortened(drawable(note), width, _font(_NOTE))
+        draw.text((left, top + _LINE * line), text, fill=_QUIET, font=_font(_NOTE))
+
+
+def _draw_scale(sheet: Any, draw: Any, largest: float, left: int, top: int, width: int) -> None:
+    from PIL import Image
+
+    ramp = signed_colours(np.linspace(-1, 1, width), 1.0)
+    sheet.paste(Image.fromarray(np.tile(ramp, (_BAR, 1, 1))), (left, top))
+    draw.rectangle((left - 1, top - 1, left + width, top + _BAR), outline=_EDGE)
+    font = _font(_NOTE)
+    for place, text, anchor in (
+        (left, f"-{number(largest)}", "la"),
+        (left + width / 2, "0", "ma"),
+        (left + width, f"+{number(largest)}", "ra"),
+    ):
+        draw.text((place, top + _BAR + 3), text, fill=_INK, font=font, anchor=anchor)

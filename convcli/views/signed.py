@@ -1,0 +1,51 @@
+"""Signed numbers as colours: zero is white, below it lies blue, above it orange: any colour vision tells them apart.
+
+The hues are Okabe and Ito's; dark and light tones differ too, so that a grey print still shows sizes.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Pixels = NDArray[np.uint8]
+
+# From strongly negative over zero to strongly positive.
+_STOPS = np.array(
+    [(8, 48, 107), (0, 114, 178), (146, 197, 222), (255, 255, 255), (253, 196, 130), (213, 94, 0), (110, 42, 0)], float
+)
+_UNKNOWN = (120, 120, 120)  # what is not a number is grey: no colour of the scale
+
+
+def signed_colours(values: NDArray[Any], largest: float) -> Pixels:
+    """Colours (..., 3) of numbers (...): those of ``-largest`` and ``largest`` are the darkest.
+
+    >>> signed_colours(np.array([0.0, -2.0]), 2.0).tolist()
+    [[255, 255, 255], [8, 48, 107]]
+    """
+    numbers = np.asarray(values, np.float64)
+    place = np.clip(np.nan_to_num(numbers / (largest or 1.0), nan=0.0, posinf=1.0, neginf=-1.0), -1, 1)
+    place = (place + 1) / 2 * (len(_STOPS) - 1)
+    below = np.minimum(place.astype(int), len(_STOPS) - 2)
+    share = (place - below)[..., None]
+    colours: Pixels = np.rint(_STOPS[below] * (1 - share) + _STOPS[below + 1] * share).astype(np.uint8)
+    colours[np.isnan(numbers)] = _UNKNOWN
+    return colours
+
+
+def strongest(values: NDArray[Any], block: int) -> NDArray[Any]:
+    """The number of largest magnitude in every block of so many rows and columns of (H, W), so that none gets lost.
+
+    >>> strongest(np.array([[1, 0, 0], [0, -3, 2]]), 2).tolist()
+    [[-3, 2]]
+    """
+    if block == 1:
+        return values
+    height, width = (-(-n // block) for n in values.shape)
+    padded = np.zeros((height * block, width * block), values.dtype)
+    padded[: values.shape[0], : values.shape[1]] = values
+    blocks = padded.reshape(height, block, width, block).swapaxes(1, 2).reshape(height, width, block * block)
+    sizes = np.abs(blocks)
+    # What is not a number is the strongest of all.
+    picked = np.where(np.isnan(sizes), np.inf, sizes).argmax(axis=2) if blocks.dtype.kind == "f" else sizes.argmax(2)
+    return np.asarray(np.take_along_axis(blocks, picked[..., None], axis=2)[..., 0])

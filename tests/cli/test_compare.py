@@ -1,0 +1,73 @@
+"""`convcli compare` as scripts use it."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+
+@pytest.fixture
+def pair(tmp_path, monkeypatch):
+    """a.png and b.png, of which one pixel differs by 10."""
+    monkeypatch.chdir(tmp_path)
+    pixels = np.full((12, 14, 3), 100, np.uint8)
+    Image.fromarray(pixels).save("a.png")
+    pixels[5, 6, 1] = 110
+    Image.fromarray(pixels).save("b.png")
+
+
+def test_report(convcli, pair):
+    result = convcli("compare", "a.png", "b.png")
+    assert (result.code, result.err) == (0, "")
+    lines = result.out.splitlines()
+    assert lines[0] == "largest difference  10 of 255 (3.9%) at row 5, column 6, channel 1"
+    assert lines[2] == "pixels that differ  1 of 168 (0.60%)"
+    assert lines[3].startswith("PSNR                55.16")
+
+
+@pytest.mark.parametrize(("tolerance", "code"), [("10", 0), ("9.9", 1), ("0", 1), ("4%", 0), ("3%", 1)])
+def test_tolerance_is_the_exit_code(convcli, pair, tolerance, code):
+    result = convcli("compare", "a.png", "b.png", "--tolerance", tolerance)
+    assert result.code == code
+    assert result.err == ""
+    assert ("yes" if code == 0 else "no: 1 pixels are further apart") in result.out.splitlines()[-1]
+    document = json.loads(convcli("compare", "a.png", "b.png", "--tolerance", tolerance, "--json").out)
+    assert (document["within"], document["largest"]) == (code == 0, 10)
+    assert document["place"] == {"plane": None, "row": 5, "column": 6, "channel": 1}
+
+
+def test_equal_files_in_json(convcli, pair):
+    result = convcli("compare", "a.png", "a.png", "--json", "--tolerance", "0")
+    document = json.loads(result.out)
+    assert (result.code, document["psnr"], document["ssim"], document["place"]) == (0, None, 1, None)
+
+
+def test_a_picture_of_where(convcli, pair):
+    result = convcli("compare", "a.png", "b.png", "-o", "where.png")
+    assert result.out.splitlines()[-1] == "where.png"
+    with Image.open("where.png") as picture:
+        assert picture.width > 3 * 400
+    again = convcli("compare", "a.png", "b.png", "-o", "where.png")
+    assert again.code == 1
+    assert "--overwrite" in again.err
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["a.png", "small.png"], 1, "14x12 and 2x2"),
+        (["a.png", "none.png"], 1, "no such file"),
+        (["-", "-"], 2, "standard input"),
+        (["a.png", "b.png", "--tolerance", "-1"], 2, "got '-1'"),
+        (["a.png", "b.png", "--tolerance", "little"], 2, "got 'little'"),
+        (["a.png", "b.png", "-o", "where.txt"], 2, "where.txt"),
+        (["a.png", "b.png", "--white", "0"], 1, "white"),
+    ],
+)
+def test_errors_are_one_line(convcli, pair, words, code, message):
+    Image.fromarray(np.zeros((2, 2, 3), np.uint8)).save("small.png")
+    result = convcli("compare", *words)
+    assert (result.code, result.out) == (code, "")
+    assert message in result.err
+    assert result.err.count("\n") == 1
