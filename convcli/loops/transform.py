@@ -55,24 +55,34 @@ def _polynomial(roots):
 INPUT, WEIGHT, OUTPUT = _matrices()
 
 
-def _transform_naive(matrix, source, at, row, column, out, out_at, out_row, out_column):
-    """``M d M'`` of one vector per position of ``d``; rows and columns lie so many numbers apart."""
+def _transform_naive(matrix, source, at, row, column, inside, out, out_at, out_row, out_column):
+    """``M d M'`` of one vector per position of ``d``; rows and columns lie so many numbers apart.
+
+    ``inside`` are the first and end row, and the first and end column, of what is there: the rest of ``d`` is zero.
+    """
     lanes = np.arange(VECTOR_BYTES // out.dtype.itemsize)
     size_out, size = matrix.shape
-    places = at + np.arange(size)[:, None, None] * row + np.arange(size)[:, None] * column + lanes
-    result = np.einsum("ai,bj,ijl->abl", matrix, matrix, source[places])
+    given = np.zeros((size, size, len(lanes)), out.dtype)
+    for i in range(max(inside[0], 0), min(inside[1], size)):
+        for j in range(max(inside[2], 0), min(inside[3], size)):
+            given[i, j] = source[at + i * row + j * column + lanes]
+    result = np.einsum("ai,bj,ijl->abl", matrix, matrix, given)
     out_places = out_at + np.arange(size_out)[:, None, None] * out_row + np.arange(size_out)[:, None] * out_column
     out[out_places + lanes] = result
 
 
-def _finish_naive(matrix, source, at, row, column, bias, bias_at, floor, out, out_at, out_row, out_column):
-    """`_transform_naive`, plus the bias, not below the floor."""
+def _finish_naive(matrix, source, at, row, column, bias, bias_at, floor, inside, out, out_at, out_row, out_column):
+    """`_transform_naive`, plus the bias, not below the floor; only rows and columns before ``inside`` are written."""
     lanes = np.arange(VECTOR_BYTES // out.dtype.itemsize)
-    _transform_naive(matrix, source, at, row, column, out, out_at, out_row, out_column)
     size = len(matrix)
-    places = out_at + np.arange(size)[:, None, None] * out_row + np.arange(size)[:, None] * out_column + lanes
-    total = out[places] + bias[bias_at + lanes]
-    out[places] = np.where(total < floor, floor, total)
+    whole = np.zeros((size, size, len(lanes)), out.dtype)
+    everything = 0, matrix.shape[1], 0, matrix.shape[1]
+    flat = whole.reshape(-1)
+    _transform_naive(matrix, source, at, row, column, everything, flat, 0, size * len(lanes), len(lanes))
+    for i in range(min(inside[0], size)):
+        for j in range(min(inside[1], size)):
+            total = whole[i, j] + bias[bias_at + lanes]
+            out[out_at + i * out_row + j * out_column + lanes] = np.where(total < floor, floor, total)
 
 
 class _Builder:
@@ -90,10 +100,26 @@ class _Builder:
         signature = ir.FunctionType(self.vector, [self.vector] * 3)
         self.multiply_add = module.globals.get(name) or ir.Function(module, signature, name)
 
-    def place(self, pointer, i, row, j, column):
+    def place(self, pointer, i, row, j, column, within=None, elsewhere=None):
+        """Where a vector is; ``elsewhere`` if it is not ``within`` the rows and columns that are there."""
         build, index = self.ir, ir.IntType(64)
         offset = build.add(build.mul(ir.Constant(index, i), row), build.mul(ir.Constant(index, j), column))
-        return build.bitcast(build.gep(pointer, [offset]), self.vector.as_pointer())
+        place = build.bitcast(build.gep(pointer, [offset]), self.vector.as_pointer())
+        return place if within is None else build.select(build.and_(within[0][i], within[1][j]), place, elsewhere)
+
+    def within(self, size, first, end):
+        """Which of ``size`` rows or columns are there."""
+        build, index = self.ir, ir.IntType(64)
+        numbers = [ir.Constant(index, i) for i in range(size)]
+        return [build.and_(build.icmp_signed(">=", each, first), build.icmp_signed("<", each, end)) for each in numbers]
+
+    def nothing(self):
+        """The place of a vector of zeros."""
+        module, name = self.ir.function.module, f"convcli.nothing.{self.lanes}.{self.bytes}"
+        if name not in module.globals:
+            zeros = ir.GlobalVariable(module, self.vector, name)
+            zeros.initializer, zeros.linkage, zeros.global_constant = ir.Constant(self.vector, None), "internal", True
+        return module.globals[name]
 
     def splat(self, scalar):
         undefined, zero = ir.Constant(self.vector, ir.Undefined), ir.Constant(ir.IntType(32), 0)
@@ -115,20 +141,55 @@ class _Builder:
                 total = self.ir.call(self.multiply_add, [constant, vector, total])
         return total
 
-    def transform(self, source, row, column):
-        """``M d M'`` as rows of vectors."""
+    def along(self, vectors):
+        """``M`` times a list of vectors: what the points p and -p share is computed once."""
+        add, subtract, matrix = self.ir.fadd, self.ir.fsub, self.matrix
+        zero = np.zeros(matrix.shape[1])
+        if matrix.shape[0] == POINTS:  # rows of p and -p differ in the signs of odd powers
+            result = [self.combine(matrix[0], vectors)]
+            for row in (1, 3):
+                same = matrix[row] == matrix[row + 1]
+                even, odd = (self.combine(np.where(which, matrix[row], zero), vectors) for which in (same, ~same))
+                result += [add(even, odd), subtract(even, odd)]
+            return [*result, self.combine(matrix[-1], vectors)]
+        # Columns of p and -p do, from row to row.
+        sums = [vectors[0], add(vectors[1], vectors[2]), add(vectors[3], vectors[4]), vectors[5]]
+        differences = [vectors[0], subtract(vectors[1], vectors[2]), subtract(vectors[3], vectors[4]), vectors[5]]
+        places = [0, 1, 3, 5]
+        return [self.combine(line[places], sums if line[1] == line[2] else differences) for line in matrix]
+
+    def transform(self, source, row, column, inside=None):
+        """``M d M'`` as rows of vectors; zeros for rows and columns of ``d`` that are not ``inside``."""
         size = self.matrix.shape[1]
+        within = inside and (self.within(size, *inside[:2]), self.within(size, *inside[2:]))
+        nothing = inside and self.nothing()
         columns = []
         for j in range(size):
-            loaded = [self.ir.load(self.place(source, i, row, j, column), align=self.bytes) for i in range(size)]
-            columns.append([self.combine(line, loaded) for line in self.matrix])
-        rows = zip(*columns, strict=True)
-        return [[self.combine(line, one) for line in self.matrix] for one in rows]
+            places = [self.place(source, i, row, j, column, within, nothing) for i in range(size)]
+            columns.append(self.along([self.ir.load(place, align=self.bytes) for place in places]))
+            if inside and j >= size - OUTPUTS:
+                for i in range(size - OUTPUTS, size):
+                    self.fetch(self.place(source, i, row, j + OUTPUTS, column))
+        return [self.along(one) for one in zip(*columns, strict=True)]
 
-    def store(self, result, out, row, column):
+    def fetch(self, place):
+        """Have the next square's pixels on their way: waiting for them took as long as a quarter of the arithmetic."""
+        byte, flag = ir.IntType(8).as_pointer(), ir.IntType(32)
+        module = self.ir.function.module
+        signature = ir.FunctionType(ir.VoidType(), [byte, flag, flag, flag])
+        function = module.globals.get("llvm.prefetch.p0") or ir.Function(module, signature, "llvm.prefetch.p0")
+        # To be read, soon and often, as data.
+        self.ir.call(function, [self.ir.bitcast(place, byte), *(ir.Constant(flag, number) for number in (0, 3, 1))])
+
+    def store(self, result, out, row, column, inside=None):
+        """Write rows of vectors, if wanted only those before a row and a column; the others go to waste."""
+        size, first = len(result), ir.Constant(ir.IntType(64), 0)
+        within = inside and tuple(self.within(size, first, end) for end in inside)
+        with self.ir.goto_entry_block():
+            waste = self.ir.alloca(self.vector) if inside else None
         for i, line in enumerate(result):
             for j, value in enumerate(line):
-                self.ir.store(value, self.place(out, i, row, j, column), align=self.bytes)
+                self.ir.store(value, self.place(out, i, row, j, column, within, waste), align=self.bytes)
 
 
 def _moved(context, builder, kinds, values, name, at):
@@ -137,18 +198,23 @@ def _moved(context, builder, kinds, values, name, at):
     return builder.gep(array.data, [values[at]])
 
 
+def _tuple(builder, value, length):
+    return [builder.extract_value(value, i) for i in range(length)]
+
+
 def _transform_with(matrix):
-    """The intrinsic of one matrix: source, at, row, column, out, out_at, out_row, out_column."""
+    """The intrinsic of one matrix: source, at, row, column, inside (4), out, out_at, out_row, out_column."""
 
     @intrinsic
-    def transform(typing_context, source, at, row, column, out, out_at, out_row, out_column):
+    def transform(typing_context, source, at, row, column, inside, out, out_at, out_row, out_column):
         index = types.intp
-        signature = types.void(source, index, index, index, out, index, index, index)
+        signature = types.void(source, index, index, index, types.UniTuple(index, 4), out, index, index, index)
 
         def generate(context, builder, signature, values):
             maker = _Builder(builder, matrix, signature.args[0].dtype.bitwidth)
-            result = maker.transform(_moved(context, builder, signature.args, values, 0, 1), *values[2:4])
-            maker.store(result, _moved(context, builder, signature.args, values, 4, 5), *values[6:8])
+            given = _moved(context, builder, signature.args, values, 0, 1)
+            result = maker.transform(given, *values[2:4], _tuple(builder, values[4], 4))
+            maker.store(result, _moved(context, builder, signature.args, values, 5, 6), *values[7:9])
             return context.get_dummy_value()
 
         return signature, generate
@@ -157,10 +223,12 @@ def _transform_with(matrix):
 
 
 @intrinsic
-def _finish(typing_context, source, at, row, column, bias, bias_at, floor, out, out_at, out_row, out_column):
-    """The transform of the products, with the bias and the floor."""
+def _finish(typing_context, source, at, row, column, bias, bias_at, floor, inside, out, out_at, out_row, out_column):
+    """The transform of the products, with the bias and the floor, as far as it is inside (2)."""
     index = types.intp
-    signature = types.void(source, index, index, index, bias, index, source.dtype, out, index, index, index)
+    signature = types.void(
+        source, index, index, index, bias, index, source.dtype, types.UniTuple(index, 2), out, index, index, index
+    )
 
     def generate(context, builder, signature, values):
         maker = _Builder(builder, OUTPUT, signature.args[0].dtype.bitwidth)
@@ -172,7 +240,8 @@ def _finish(typing_context, source, at, row, column, bias, bias_at, floor, out, 
             for j, value in enumerate(line):
                 total = builder.fadd(value, added)
                 line[j] = builder.select(builder.fcmp_ordered("<", total, low), low, total)
-        maker.store(result, _moved(context, builder, signature.args, values, 7, 8), *values[9:11])
+        out = _moved(context, builder, signature.args, values, 8, 9)
+        maker.store(result, out, *values[10:12], _tuple(builder, values[7], 2))
         return context.get_dummy_value()
 
     return signature, generate

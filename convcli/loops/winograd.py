@@ -4,6 +4,9 @@ The output is cut into squares of 4x4 pixels, from its first pixel on, whatever 
 squares: transforms their input (points, squares, C), multiplies each of the 36 points by its weights, a unit of filters
 at a time (points, squares, width), and transforms that back. Both stay in the second-level cache.
 
+A point's numbers are followed by a vector's worth of nothing: without it the 36 points of a square would be a multiple
+of some kilobytes apart and push each other out of the first-level cache (the transforms then took half as long again).
+
 The gradient of the weights goes in rounds: all squares of a round are transformed, both their input and the gradient of
 their output; then each point is a product of its own, summed over the squares in order.
 """
@@ -44,6 +47,12 @@ class Squares(NamedTuple):
     total: int
 
 
+@loop(parallel=False)
+def apart(squares, numbers):
+    """How far two points are apart, for squares of so many numbers each; arguments are already checked."""
+    return squares.group * numbers + squares.lanes
+
+
 @loop
 def transform_kernel(kernel, squares, transformed):
     """Transform weights (9, C, O), flat, to (units, 36, C, width); arguments are already checked.
@@ -59,7 +68,7 @@ def transform_kernel(kernel, squares, transformed):
             at = unit * POINTS * POINTS * channels + channel * width + filter_ - unit
             transform_weights(
                 kernel, channel * filters + filter_, KERNEL * channels * filters, channels * filters,
-                transformed, at, POINTS * channels * width, channels * width,
+                (0, KERNEL, 0, KERNEL), transformed, at, POINTS * channels * width, channels * width,
             )  # fmt: skip
 
 
@@ -84,12 +93,10 @@ def _convolve_run(source, weights, bias, squares, numbers, first_square, end_squ
     """Squares ``first_square`` to ``end_square``, group by group; arguments are already checked."""
     channels, group, lanes = squares.channels, squares.group, squares.lanes
     points = POINTS * POINTS
-    inputs_end = points * group * channels
-    products_end = inputs_end + points * group * 2 * lanes
+    inputs_end = points * apart(squares, channels)
+    products_end = inputs_end + points * apart(squares, 2 * lanes)
     inputs, products = workspace[:inputs_end], workspace[inputs_end:products_end]
     data = read_only(inputs)
-    patch = workspace[products_end : products_end + points * channels]
-    corner = workspace[products_end + points * channels :]
     rows = np.empty(2 * (group + ROWS), np.int64)
     for i in range(group + ROWS):
         square = min(i, group - 1)
@@ -103,17 +110,17 @@ def _convolve_run(source, weights, bias, squares, numbers, first_square, end_squ
     for first in range(first_square, end_square, group):
         valid = min(group, end_square - first)
         for i in range(valid):
-            _transform_square(source, squares, first + i, i, patch, inputs)
+            _transform_square(source, squares, first + i, i, inputs)
         for filter_ in range(0, squares.filters, 2 * lanes):
             width = min(2 * lanes, squares.filters - filter_)
             for point in range(points):
                 _multiply_rows(
-                    TWO if width > lanes else ONE, data, point * group * channels, rows, 0, valid, steps, channels,
-                    weights, (filter_ * points + point * width) * channels, width,
-                    nothing, False, numbers, products, point * group * width, width,
+                    TWO if width > lanes else ONE, data, point * apart(squares, channels), rows, 0, valid, steps,
+                    channels, weights, (filter_ * points + point * width) * channels, width,
+                    nothing, False, numbers, products, point * apart(squares, width), width,
                 )  # fmt: skip
             for i in range(valid):
-                _finish_square(products, squares, first + i, i, width, filter_, bias, numbers.floor, corner, out)
+                _finish_square(products, squares, first + i, i, width, filter_, bias, numbers.floor, out)
 
 
 @loop(parallel=False)
@@ -140,84 +147,58 @@ def _multiply_rows(
 
 
 @loop(parallel=False)
-def _pixels_at(array, image, y, x, size, height, width, channels, patch):
-    """The array, place and row stride of ``size`` by ``size`` pixels; arguments are already checked.
-
-    Pixels that hang over the image's edge are copied to ``patch``, with zeros outside.
-    """
-    if y >= 0 and x >= 0 and y + size <= height and x + size <= width:
-        return array, ((image * height + y) * width + x) * channels, width * channels
-    for i in range(size):
-        for j in range(size):
-            at = ((image * height + y + i) * width + x + j) * channels
-            target = patch[(i * size + j) * channels : (i * size + j + 1) * channels]
-            if 0 <= y + i < height and 0 <= x + j < width:
-                pixel = array[at : at + channels]
-                for channel in range(channels):
-                    target[channel] = pixel[channel]
-            else:
-                for channel in range(channels):
-                    target[channel] = 0
-    return read_only(patch), 0, size * channels
-
-
-@loop(parallel=False)
-def _transform_square(source, squares, square, slot, patch, inputs):
+def _transform_square(source, squares, square, slot, inputs):
     """Transform the input of one square; arguments are already checked."""
     image, y, x = _square_at(squares, square)
-    channels, step = squares.channels, squares.group * squares.channels
-    data, at, line = _pixels_at(
-        source, image, y + squares.top, x + squares.left, POINTS, squares.height, squares.width, channels, patch
-    )
+    channels, step = squares.channels, apart(squares, squares.channels)
+    y, x = y + squares.top, x + squares.left
+    inside = -y, squares.height - y, -x, squares.width - x
+    at, line = ((image * squares.height + y) * squares.width + x) * channels, squares.width * channels
     for channel in range(0, channels, squares.lanes):
-        transform_input(data, at + channel, line, channels, inputs, slot * channels + channel, POINTS * step, step)
+        transform_input(
+            source, at + channel, line, channels, inside, inputs, slot * channels + channel, POINTS * step, step
+        )
 
 
 @loop(parallel=False)
-def _finish_square(products, squares, square, slot, width, filter_, bias, floor, corner, out):
+def _finish_square(products, squares, square, slot, width, filter_, bias, floor, out):
     """Transform the products of one square back and store what lies inside the output; checked arguments."""
     image, y, x = _square_at(squares, square)
-    lanes, group, filters = squares.lanes, squares.group, squares.filters
+    lanes, filters, step = squares.lanes, squares.filters, apart(squares, width)
     out_at = ((image * squares.out_height + y) * squares.out_width + x) * filters + filter_
-    whole = y + OUTPUTS <= squares.out_height and x + OUTPUTS <= squares.out_width
+    inside = squares.out_height - y, squares.out_width - x
     for lane in range(0, width, lanes):
         finish_outputs(
-            products, slot * width + lane, POINTS * group * width, group * width, bias, filter_ + lane, floor,
-            out if whole else corner, out_at + lane if whole else lane,
-            squares.out_width * filters if whole else OUTPUTS * width, filters if whole else width,
+            products, slot * width + lane, POINTS * step, step, bias, filter_ + lane, floor, inside,
+            out, out_at + lane, squares.out_width * filters, filters,
         )  # fmt: skip
-    if not whole:
-        for i in range(min(OUTPUTS, squares.out_height - y)):
-            for j in range(min(OUTPUTS, squares.out_width - x)):
-                place, slot = out_at + (i * squares.out_width + j) * filters, (i * OUTPUTS + j) * width
-                target, numbers = out[place : place + width], corner[slot : slot + width]
-                for lane in range(width):
-                    target[lane] = numbers[lane]
 
 
 @loop
-def transform_round(source, gradient, squares, first, count, patches, inputs, gradients):
+def transform_round(source, gradient, squares, first, count, runs, inputs, gradients):
     """Transform the input (36, group, C) and the gradient (36, group, O) of ``count`` squares; arguments are checked.
 
-    ``source`` (N*H*W*C) and ``gradient`` (N*OH*OW*O) are flat. Each index of the parallel loop owns one of the
-    ``patches`` (threads, numbers), and a run of squares with their results.
+    ``source`` (N*H*W*C) and ``gradient`` (N*OH*OW*O) are flat. Each index of the parallel loop owns one of ``runs`` of
+    squares with their results.
     """
-    workers = patches.shape[0]
-    for index in prange(workers):
-        worker = np.int64(index)
-        for slot in range(count * worker // workers, count * (worker + 1) // workers):
-            _transform_square(source, squares, first + slot, slot, patches[worker], inputs)
-            _transform_gradient_square(gradient, squares, first + slot, slot, patches[worker], gradients)
+    for index in prange(runs):
+        run = np.int64(index)
+        for slot in range(count * run // runs, count * (run + 1) // runs):
+            _transform_square(source, squares, first + slot, slot, inputs)
+            _transform_gradient_square(gradient, squares, first + slot, slot, gradients)
 
 
 @loop(parallel=False)
-def _transform_gradient_square(gradient, squares, square, slot, patch, gradients):
+def _transform_gradient_square(gradient, squares, square, slot, gradients):
     """Transform the gradient of one square's output; arguments are already checked."""
     image, y, x = _square_at(squares, square)
-    filters, step = squares.filters, squares.group * squares.filters
-    data, at, line = _pixels_at(gradient, image, y, x, OUTPUTS, squares.out_height, squares.out_width, filters, patch)
+    filters, step = squares.filters, apart(squares, squares.filters)
+    inside = 0, squares.out_height - y, 0, squares.out_width - x
+    at, line = ((image * squares.out_height + y) * squares.out_width + x) * filters, squares.out_width * filters
     for filter_ in range(0, filters, squares.lanes):
-        transform_gradient(data, at + filter_, line, filters, gradients, slot * filters + filter_, POINTS * step, step)
+        transform_gradient(
+            gradient, at + filter_, line, filters, inside, gradients, slot * filters + filter_, POINTS * step, step
+        )
 
 
 @loop
@@ -234,8 +215,8 @@ def multiply_round(inputs, gradients, rows, steps, squares, numbers, nothing, co
         for filter_ in range(0, filters, 2 * lanes):
             width = min(2 * lanes, filters - filter_)
             _multiply_rows(
-                TWO if width > lanes else ONE, inputs, point * squares.group * channels, rows, first, end, steps, count,
-                gradients, point * squares.group * filters + filter_, filters,
+                TWO if width > lanes else ONE, inputs, point * apart(squares, channels), rows, first, end, steps, count,
+                gradients, point * apart(squares, filters) + filter_, filters,
                 nothing, add, numbers, sums, (filter_ * points + point * width) * channels, width,
             )  # fmt: skip
 
@@ -254,6 +235,6 @@ def finish_kernel(sums, squares, out):
             width = min(2 * lanes, filters - unit)
             at = unit * POINTS * POINTS * channels + channel * width + filter_ - unit
             finish_weights(
-                sums, at, POINTS * channels * width, channels * width,
+                sums, at, POINTS * channels * width, channels * width, (0, POINTS, 0, POINTS),
                 out, channel * filters + filter_, KERNEL * channels * filters, channels * filters,
             )  # fmt: skip

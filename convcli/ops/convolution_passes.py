@@ -167,12 +167,12 @@ def _run(
 
 def _run_squares(source: Array, kernel: Array, bias: Array, squares: "Squares", numbers: Any, out: Array) -> None:
     from convcli.loops.transform import KERNEL, POINTS
-    from convcli.loops.winograd import convolve_squares, transform_kernel
+    from convcli.loops.winograd import apart, convolve_squares, transform_kernel
 
     points, width = POINTS**2, 2 * squares.lanes
     transformed = np.empty(kernel.size // KERNEL**2 * points, kernel.dtype)
     transform_kernel(kernel, squares, transformed)
-    room = points * (squares.group * (squares.channels + width) + squares.channels + width)
+    room = points * (apart(squares, squares.channels) + apart(squares, width))
     workspaces = np.empty((min(_threads(), -(-squares.total // squares.group)), room), kernel.dtype)
     convolve_squares(source, transformed, bias, squares, numbers, workspaces, out)
 
@@ -180,19 +180,18 @@ def _run_squares(source: Array, kernel: Array, bias: Array, squares: "Squares", 
 def _weight_gradient_squares(x: Array, gradient: Array, squares: "Squares", out: Array) -> None:
     from convcli.loops.product import ROWS
     from convcli.loops.transform import POINTS
-    from convcli.loops.winograd import finish_kernel, multiply_round, transform_round
+    from convcli.loops.winograd import apart, finish_kernel, multiply_round, transform_round
 
     points, channels, filters, group = POINTS**2, squares.channels, squares.filters, squares.group
-    inputs, gradients = np.empty(points * group * channels, x.dtype), np.empty(points * group * filters, x.dtype)
+    inputs, gradients = (np.empty(points * apart(squares, each), x.dtype) for each in (channels, filters))
     sums = np.empty(points * channels * filters, x.dtype)
-    patches = np.empty((min(_threads(), group), points * max(channels, filters)), x.dtype)
     rows = np.minimum(np.arange(channels + ROWS), channels - 1).repeat(2)
     steps = np.stack((np.arange(group) * channels, np.arange(group)), axis=-1)
     nothing, numbers = np.zeros(2 * squares.lanes, x.dtype), _numbers(x.dtype, relu=False)
     blocks = max(min(channels // 64, 4), 1)
     for first in range(0, squares.total, group):
         count = min(group, squares.total - first)
-        transform_round(x, gradient, squares, first, count, patches, inputs, gradients)
+        transform_round(x, gradient, squares, first, count, min(_threads(), count), inputs, gradients)
         multiply_round(
             _flat(inputs), _flat(gradients), rows, steps.reshape(-1), squares, numbers, nothing, count, first > 0,
             blocks, sums,

@@ -30,7 +30,7 @@ _BLOCK_BYTES = 256 * 1024
 _SQUARES_BYTES = 384 * 1024
 # Transformed input and gradients of one round of squares: what stays in the third-level cache; and the fewest squares
 # for which it pays to read and write all sums.
-_ROUND_BYTES, _ROUND_SQUARES = 6 * 1024 * 1024, 192
+_ROUND_BYTES, _ROUND_SQUARES = 2 * 1024 * 1024, 128
 # Above so many zones their tiles would be mostly empty, and planning slow: such boxes are copied.
 _ZONES = 128
 # The column of a pass's axes that its phases differ in.
@@ -312,7 +312,7 @@ def squares_of(axes: Sequence[PassAxis], plan: Plan, sizes: Sizes, *, always: bo
     total = images * -(-height.outputs // OUTPUTS) * -(-width.outputs // OUTPUTS)
     points = POINTS**2
     # The choice must not depend on the threads, or the bits would.
-    transforms = total * 250 * (job.channels // job.lanes + vectors) + points * job.channels * vectors * 4
+    transforms = total * 250 * (job.channels // job.lanes + vectors) + points * job.channels * vectors * 24
     cycles = -(-total // ROWS) * ROWS * points * vectors * (job.channels + 10) + transforms
     if not always and cycles > plan.cycles:
         return None

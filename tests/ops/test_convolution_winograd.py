@@ -38,11 +38,11 @@ def test_the_matrices_compute_a_convolution():
 @loop(parallel=False)
 def run_transforms(source, bias, floor, inputs, weights, outputs, gradients, finished):
     """One of each transform; arguments are already checked."""
-    transform_gradient(source, 3, 200, 30, gradients, 2, 300, 40)
-    finish_weights(source, 3, 200, 30, finished, 2, 300, 40)
-    transform_input(source, 3, 200, 30, inputs, 2, 300, 40)
-    transform_weights(source, 3, 200, 30, weights, 2, 300, 40)
-    finish_outputs(source, 3, 200, 30, bias, 1, floor, outputs, 2, 300, 40)
+    transform_gradient(source, 3, 200, 30, (0, 3, 0, 2), gradients, 2, 300, 40)
+    finish_weights(source, 3, 200, 30, (0, 6, 0, 6), finished, 2, 300, 40)
+    transform_input(source, 3, 200, 30, (1, 9, -2, 5), inputs, 2, 300, 40)
+    transform_weights(source, 3, 200, 30, (0, 3, 0, 3), weights, 2, 300, 40)
+    finish_outputs(source, 3, 200, 30, bias, 1, floor, (3, 7), outputs, 2, 300, 40)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -51,11 +51,11 @@ def test_transforms_equal_their_twins(dtype):
     source, bias = rng.standard_normal(2000).astype(dtype), rng.standard_normal(1 + VECTOR_BYTES).astype(dtype)
     got, expected = np.zeros((2, 5, 2500), dtype)
     run_transforms(source, bias, dtype(-0.1), *got)
-    transform_twin(INPUT, source, 3, 200, 30, expected[0], 2, 300, 40)
-    transform_twin(WEIGHT, source, 3, 200, 30, expected[1], 2, 300, 40)
-    finish_twin(OUTPUT, source, 3, 200, 30, bias, 1, dtype(-0.1), expected[2], 2, 300, 40)
-    transform_twin(OUTPUT.T, source, 3, 200, 30, expected[3], 2, 300, 40)
-    transform_twin(WEIGHT.T, source, 3, 200, 30, expected[4], 2, 300, 40)
+    transform_twin(INPUT, source, 3, 200, 30, (1, 6, 0, 5), expected[0], 2, 300, 40)
+    transform_twin(WEIGHT, source, 3, 200, 30, (0, 3, 0, 3), expected[1], 2, 300, 40)
+    finish_twin(OUTPUT, source, 3, 200, 30, bias, 1, dtype(-0.1), (3, 4), expected[2], 2, 300, 40)
+    transform_twin(OUTPUT.T, source, 3, 200, 30, (0, 3, 0, 2), expected[3], 2, 300, 40)
+    transform_twin(WEIGHT.T, source, 3, 200, 30, (0, 6, 0, 6), expected[4], 2, 300, 40)
     assert (got != 0).any(axis=1).all()
     np.testing.assert_allclose(got, expected, rtol=0, atol=1e-4 if dtype == np.float32 else 1e-13)
 
