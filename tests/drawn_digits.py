@@ -190,6 +190,33 @@ def _on_a_table(digit, rng):
     return file_of(to_bytes(lit(scene, rng)), "JPEG", quality=88)
 
 
+def _hard_shadow(digit, rng):
+    scene = painted(placed(pen(digit, 420, 22, rng), 600, 800, 90, 190), (245, 245, 240), (40, 40, 60))
+    down, across = np.mgrid[0:600, 0:800]
+    edge = (across - 400) + rng.uniform(-0.6, 0.6) * (down - 300)
+    half = 1 - 0.5 / (1 + np.exp(np.clip(-edge / 6, -50, 50)))
+    return file_of(to_bytes(lit(scene * half[..., None], rng)), "JPEG", quality=85)
+
+
+def _tilted(digit, rng):
+    ink = placed(pen(digit, 400, 24, rng), 600, 800, 100, 200)
+    paper = Image.fromarray(to_bytes(painted(ink, (245, 245, 240), (40, 40, 60))))
+    turned = paper.rotate(rng.uniform(-12, 12), expand=True, fillcolor=(110, 70, 40))
+    return file_of(to_bytes(lit(np.asarray(turned, np.float64), rng)), "JPEG", quality=88)
+
+
+def _framed(digit, rng):
+    ink = placed(pen(digit, 260, 14, rng), 300, 300, 20, 20)
+    ink[6:9, 6:-6] = ink[-9:-6, 6:-6] = ink[6:-6, 6:9] = ink[6:-6, -9:-6] = 1
+    return file_of(to_bytes(painted(ink)))
+
+
+def _cut_tight(digit, rng):
+    mask = pen(digit, 280, 18, rng)
+    rows, columns = np.flatnonzero(mask.max(axis=1)), np.flatnonzero(mask.max(axis=0))
+    return file_of(to_bytes(painted(mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])))
+
+
 # What the picture is -> a function that makes its file from a digit and a random generator.
 SCENES = {
     "paint program": _paint,
@@ -214,4 +241,8 @@ SCENES = {
     "ruled paper": _ruled,
     "squared paper": _squared,
     "paper on a table": _on_a_table,
+    "tilted paper on a table": _tilted,
+    "half in the shadow": _hard_shadow,
+    "in a frame": _framed,
+    "cut tight": _cut_tight,
 }

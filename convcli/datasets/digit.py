@@ -5,19 +5,21 @@ centered in a 28x28 image by computing the center of mass of the pixels". Measur
 side of the ink is 20 pixels, and the centre of mass lies within half a pixel of row 14, column 14, counted from 0.
 """
 
+from collections.abc import Callable
 from typing import Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from convcli.datasets.components import find_components
-from convcli.datasets.ink import LEAST_CONTRAST, find_ink, to_grey
+from convcli.datasets.components import Components, find_components
+from convcli.datasets.ink import Ink, find_ink, find_local_ink, to_grey
 from convcli.datasets.pictures import resize
 from convcli.errors import DataError
 from convcli.images.model import Pixels
 
 Floats = npt.NDArray[np.float32]
 Box = tuple[int, int, int, int]
+FindInk = Callable[[Floats], Ink | None]
 Plane = TypeVar("Plane", npt.NDArray[np.bool_], Floats)
 
 _WORKING_SIDE = 224  # pixels: 11 for each of the box; larger photographs are averaged, which removes noise
@@ -76,15 +78,31 @@ def prepare_digit(
     if pixels.ndim != 3 or pixels.shape[2] - has_alpha not in (1, 3) or 0 in pixels.shape:
         got = "x".join(map(str, pixels.shape))
         raise DataError(f"digit picture: got pixels of {got}, expected (H, W, C) with 1 or 3 colours")
-    grey = to_grey(pixels, has_alpha)
-    ink, found = _look(grey)
+    ink, found = _search(pixels, has_alpha)
     return _place(_cut(ink, found, box), size, box, centre)
 
 
-def _look(grey: Floats) -> tuple[Floats, Box]:
+def _search(pixels: Pixels, has_alpha: bool) -> tuple[Floats, Box]:
+    """The ink of the digit: by lightness on smooth paper, or else on paper with edges, or else by colour."""
+    grey = to_grey(pixels, has_alpha)
+    try:
+        return _look(grey, find_ink)
+    except DataError as error:
+        ways: list[tuple[Floats, FindInk]] = [(grey, find_local_ink)]
+        if pixels.shape[2] - has_alpha == 3:
+            ways.append((to_grey(pixels, has_alpha, by_colour=True), find_ink))
+        for plane, find in ways:
+            try:
+                return _look(plane, find)
+            except DataError:
+                continue
+        raise error
+
+
+def _look(grey: Floats, find: FindInk) -> tuple[Floats, Box]:
     """The ink of the digit, scaled so that strokes are 1, and the box around it; a small digit is looked at twice."""
     small = _shrink(grey)
-    ink, found = _isolate(small)
+    ink, found = _isolate(small, find)
     top, left, bottom, right = found
     side = max(bottom - top, right - left)
     if side >= _CLOSER * max(small.shape) or small.shape == grey.shape:
@@ -95,7 +113,7 @@ def _look(grey: Floats) -> tuple[Floats, Box]:
     rows = slice(max(0, int((top - margin) * scale)), int((bottom + margin) * scale) + 1)
     columns = slice(max(0, int((left - margin) * scale)), int((right + margin) * scale) + 1)
     try:
-        return _isolate(_shrink(grey[rows, columns]))
+        return _isolate(_shrink(grey[rows, columns]), find)
     except DataError:
         return ink, found
 
@@ -107,16 +125,16 @@ def _shrink(grey: Floats) -> Floats:
     return resize(grey, max(1, round(grey.shape[0] * shrink)), max(1, round(grey.shape[1] * shrink)))
 
 
-def _isolate(grey: Floats) -> tuple[Floats, Box]:
+def _isolate(grey: Floats, find: FindInk) -> tuple[Floats, Box]:
     """The strokes of the digit alone, 0..1, and the box around them."""
-    ink = find_ink(grey)
+    ink = find(grey)
     if ink is None:
         raise _blank(f"values from {grey.min():.2f} to {grey.max():.2f}")
     level = _otsu(ink.amount)
     mask = ink.amount > level
     strokes = ink.amount[mask]
     full = float(np.percentile(strokes, 75)) if strokes.size else 0.0
-    if full < max(LEAST_CONTRAST, 4 * ink.noise):
+    if full < max(ink.least, 4 * ink.noise):
         raise _blank(f"a contrast of {max(full, 0):.3f} with noise of {ink.noise:.3f}")
     floor = max(3 * ink.noise, _FAINT * full if ink.noise > 0 else 0.0)
     kept = _keep(mask)
@@ -158,7 +176,8 @@ def _otsu(values: Floats) -> float:
 def _keep(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_] | None:
     """The parts that make up the digit: the largest, and others near it that are no specks.
 
-    A part that touches the border is the table's edge or a neighbour's stroke, unless everything touches it.
+    A part that touches the border is the table's edge or a neighbour's stroke, unless everything touches it. A frame
+    around the digit is left out.
     """
     parts = find_components(mask)
     if not len(parts.areas):
@@ -171,6 +190,7 @@ def _keep(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_] | None:
     candidates = inside & (tall >= least)
     if not candidates.any() or parts.areas[candidates].max() < 0.05 * parts.areas.max():
         candidates = tall >= min(least, tall.max())
+    candidates &= ~_frames(parts, candidates)
     scores = np.where(candidates, parts.areas, 0)
     main = int(scores.argmax())
     if parts.areas[main] < 4 or tall[main] < 3:
@@ -182,6 +202,27 @@ def _keep(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_] | None:
     chosen = candidates & (parts.areas >= 0.08 * parts.areas[main]) & (distance <= reach)
     chosen[main] = True
     return np.concatenate([[False], chosen])[parts.labels]
+
+
+def _frames(parts: Components, candidates: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Which parts are frames drawn around a digit: they surround a part of at least 0.4 of their height."""
+    top, left, bottom, right = parts.boxes.T
+    height = bottom - top
+    frames = np.zeros(len(parts.areas), bool)
+    for outer in np.flatnonzero(candidates):
+        inside = (top > top[outer]) & (left > left[outer]) & (bottom < bottom[outer]) & (right < right[outer])
+        for inner in np.flatnonzero(candidates & inside & (height >= 0.4 * height[outer])):
+            row, column = (top[inner] + bottom[inner]) // 2, (left[inner] + right[inner]) // 2
+            across = np.flatnonzero(parts.labels[row] == outer + 1)
+            down = np.flatnonzero(parts.labels[:, column] == outer + 1)
+            if len(across) and len(down):
+                frames[outer] |= bool(
+                    across[0] < left[inner]
+                    and right[inner] <= across[-1]
+                    and down[0] < top[inner]
+                    and bottom[inner] <= down[-1]
+                )
+    return frames
 
 
 def _grow(mask: npt.NDArray[np.bool_], steps: int) -> npt.NDArray[np.bool_]:

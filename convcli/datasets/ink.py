@@ -16,6 +16,7 @@ from convcli.images.model import Pixels
 Floats = npt.NDArray[np.float32]
 
 LEAST_CONTRAST = 0.06  # of full scale; a pencil on white paper has three times as much
+_LEAST_LOCAL = 0.2  # paper that follows every shade of the picture makes strokes of the shades of empty paper
 _GRID = 48  # the paper is fitted on a picture of at most this side: it is smooth
 _ROUNDS = 12
 _CARD = 0.85  # share of opaque pixels in their box from which they are a card with a digit on it, not the digit
@@ -31,14 +32,20 @@ class Ink:
         (H, W) float32: 0 is paper; strokes are above 0, and what is on the other side of the paper's light below.
     noise:
         The standard deviation of paper.
+    least:
+        The amount below which strokes are none.
     """
 
     amount: Floats
     noise: float
+    least: float = LEAST_CONTRAST
 
 
-def to_grey(pixels: Pixels, has_alpha: bool) -> Floats:
+def to_grey(pixels: Pixels, has_alpha: bool, *, by_colour: bool = False) -> Floats:
     """Pixels of any of the four types as (H, W) float32 of 0..1, transparency filled in so that the digit shows.
+
+    With ``by_colour`` grey is not how light a pixel is but where its tint lies on the line along which tints differ
+    most: red ink on a green paper that is as dark.
 
     Transparent pixels around a card with a digit become the card's colour; where the opaque pixels themselves are the
     digit, whatever its colour, they become black and the others white.
@@ -46,7 +53,10 @@ def to_grey(pixels: Pixels, has_alpha: bool) -> Floats:
     values = _full_scale(pixels)
     alpha = values[:, :, -1] if has_alpha else None
     colours = values[:, :, :-1] if has_alpha else values
-    grey: Floats = (colours @ LUMA if colours.shape[2] == 3 else colours.mean(axis=2)).astype(np.float32)
+    weights = _contrast(colours) if by_colour else LUMA
+    grey: Floats = (colours @ weights if colours.shape[2] == 3 else colours.mean(axis=2)).astype(np.float32)
+    if by_colour:
+        grey = np.clip(grey - np.median(grey) + np.float32(0.5), 0, 1)
     if alpha is None or alpha.min() >= 1:
         return grey
     opaque = alpha > 0.5
@@ -58,6 +68,15 @@ def to_grey(pixels: Pixels, has_alpha: bool) -> Floats:
     if box.mean() >= _CARD and shown.std() > LEAST_CONTRAST:
         return grey * alpha + np.float32(np.median(shown)) * (1 - alpha)
     return 1 - alpha
+
+
+def _contrast(colours: Floats) -> Floats:
+    """The direction, of length 1, in which colours (H, W, 3) differ most where lightness, as of shadows, counts not."""
+    few = colours[:: max(1, colours.shape[0] // 200), :: max(1, colours.shape[1] // 200)].reshape(-1, 3)
+    tints = few.astype(np.float64) - few.mean(axis=1, keepdims=True)
+    _, directions = np.linalg.eigh(tints.T @ tints / len(tints) - np.outer(tints.mean(axis=0), tints.mean(axis=0)))
+    found: Floats = directions[:, -1].astype(np.float32)
+    return found * np.float32(1 if found[0] >= 0 else -1)
 
 
 def _full_scale(pixels: Pixels) -> Floats:
@@ -85,9 +104,48 @@ def find_ink(grey: Floats) -> Ink | None:
         return None
     # Both sides are each other's mirror image, so an inverted picture gives the same ink. The floor keeps the share
     # finite where the fitted paper is almost black (or, of chalk, almost white).
-    sign, light = (-1, paper) if darker >= lighter else (1, 1 - paper)
-    amount: Floats = (sign * difference / np.maximum(light, 0.15)).astype(np.float32)
-    return Ink(amount, _spread(amount))
+    return _ink(difference, paper, dark=darker >= lighter)
+
+
+def find_local_ink(grey: Floats) -> Ink:
+    """The ink if paper changes abruptly, at the edge of a shadow or of a table: paper is what surrounds thin strokes.
+
+    Paper is the picture without all that is thinner than a sixth of it: its closing for dark strokes, its opening for
+    light ones (J. Serra, Image Analysis and Mathematical Morphology, 1982: the top-hat transform). Polarity: without
+    the strokes, little changes any more; without what lies between strokes, these only become broader.
+    """
+    side = max(3, max(grey.shape) // 6)
+    # Of the mean of four pixels, since the largest of many noisy ones is no paper.
+    smooth = resize(resize(grey, -(-grey.shape[0] // 2), -(-grey.shape[1] // 2)), *grey.shape)
+    closed, opened = -_largest(-_largest(smooth, side), side), _largest(-_largest(-smooth, side), side)
+    dark = _variation(closed) <= _variation(opened)
+    paper = closed if dark else opened
+    paper = paper + np.float32(np.median(grey - paper))
+    return _ink(grey - paper, paper, dark=dark, least=_LEAST_LOCAL, floor=0.3)
+
+
+def _variation(plane: Floats) -> float:
+    """How much neighbouring pixels differ, all together."""
+    return float(np.abs(np.diff(plane, axis=0)).sum() + np.abs(np.diff(plane, axis=1)).sum())
+
+
+def _ink(difference: Floats, paper: Floats, *, dark: bool, least: float = LEAST_CONTRAST, floor: float = 0.15) -> Ink:
+    sign, light = (-1, paper) if dark else (1, 1 - paper)
+    amount: Floats = (sign * difference / np.maximum(light, np.float32(floor))).astype(np.float32)
+    return Ink(amount, _spread(amount), least)
+
+
+def _largest(plane: Floats, side: int) -> Floats:
+    """The largest value in the square of ``side`` pixels around each pixel; nothing counts beyond the border."""
+    for _ in range(2):
+        padded = np.pad(plane, ((side // 2, side - 1 - side // 2), (0, 0)), constant_values=-np.inf)
+        width = 1
+        while width < side:
+            step = min(width, side - width)
+            padded = np.maximum(padded[:-step], padded[step:])
+            width += step
+        plane = padded.T
+    return plane
 
 
 def _fit_paper(grey: Floats) -> Floats:
