@@ -102,7 +102,7 @@ def command(
     Presets, each a network and a recipe that the other options change:
       default  the data set's usual network, 5 epochs, averaged weights
       lecture  the lecture's recipe to the letter: RMSprop, 5 epochs
-      fast     the same network in one epoch
+      fast     the same network in two epochs
       best     a deeper network; images shifted, turned and bent; minutes
     A small data set comes in smaller batches, and more often.
 
