@@ -172,17 +172,24 @@ def _fit_paper(grey: Floats) -> Floats:
         coefficients = np.linalg.solve(left @ terms + penalty * 1e-2, left @ values)
         fitted = terms @ coefficients
         scale = max(1.4826 * float(np.median(np.abs(values - fitted))) * 2, 0.02)
-    surface = (_terms(height, width) @ coefficients).reshape(height, width)
-    return np.clip(surface, 0, 1).astype(np.float32)
+    one, down, across, down_squared, across_squared, both = coefficients
+    y, x = _places(height)[:, np.newaxis], _places(width)
+    surface = (one + down * y + down_squared * y**2) + (across * x + across_squared * x**2) + both * y * x
+    paper: Floats = np.clip(surface, 0, 1).astype(np.float32)
+    return paper
 
 
 def _terms(height: int, width: int) -> npt.NDArray[np.float64]:
     """(H*W, 6): the terms of a quadratic surface over -1..1."""
-    down = ((np.arange(height) + 0.5) / height * 2 - 1)[:, np.newaxis]
-    across = ((np.arange(width) + 0.5) / width * 2 - 1)[np.newaxis]
+    down, across = _places(height)[:, np.newaxis], _places(width)[np.newaxis]
     one = np.ones((height, width))
     terms = (one, down * one, across * one, down**2 * one, across**2 * one, down * across)
     return np.stack([term.ravel() for term in terms], axis=1)
+
+
+def _places(size: int) -> npt.NDArray[np.float64]:
+    """The middles of pixels along an axis from -1 to 1."""
+    return (np.arange(size) + 0.5) / size * 2 - 1
 
 
 def _spread(difference: Floats) -> float:
