@@ -76,7 +76,7 @@ PRESETS = {
     "fast": Preset(
         "the same network in two epochs",
         Recipe(
-            epochs=2, batch_size=64, optimizer="adamw", learning_rate=4e-3, schedule="one_cycle", weight_decay=0.02,
+            epochs=2, batch_size=64, optimizer="adamw", learning_rate=8e-3, schedule="one_cycle", weight_decay=0.02,
             label_smoothing=0.1, average=0.98,
         ),
         held_out=0.0,
