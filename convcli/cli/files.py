@@ -4,7 +4,7 @@ import contextlib
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,10 +45,12 @@ def carry_out(
 ) -> int:
     """Plan the tasks of one command, have the work done, report, and return the exit code; `run` is for pictures.
 
+    suffixes: Mapping[str, str] | None = None,
     ``shows_progress`` is off for work that draws a bar of its own. ``check_name`` raises `ConvcliError` for an output
-    name that cannot be written; it is asked about names whose suffix the user wrote.
+    name that cannot be written; it is asked about names whose suffix the user wrote. ``suffixes`` is for
+    `convcli.jobs.batch.plan_tasks`.
     """
-    files, tasks = usage(lambda: _plan(inputs, name, settings))
+    files, tasks = usage(lambda: _plan(inputs, name, settings, suffixes))
     usage(lambda: _check_names(tasks, settings, check_name))
     as_json, quiet = settings["as_json"], settings["quiet"]
     request_threads(settings["threads"])
@@ -70,7 +72,9 @@ def carry_out(
     return 1 if failed else 0
 
 
-def _plan(inputs: Sequence[str], name: str, settings: dict[str, Any]) -> tuple[Files, list[Task]]:
+def _plan(
+    inputs: Sequence[str], name: str, settings: dict[str, Any], suffixes: Mapping[str, str] | None
+) -> tuple[Files, list[Task]]:
     if settings["overwrite"] and settings["skip_existing"]:
         raise WrongUsage("got both --overwrite and --skip-existing, expected one of them")
     if settings["format"] is not None:
@@ -90,6 +94,7 @@ def _plan(inputs: Sequence[str], name: str, settings: dict[str, Any]) -> tuple[F
         raise WrongUsage("got both --json and a picture on standard output, expected one of them")
     files = Files(
         overwrite=settings["overwrite"],
+        suffixes=suffixes,
         skip_existing=settings["skip_existing"],
         strip=settings["strip"],
         quality=settings["quality"],

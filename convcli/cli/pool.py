@@ -20,6 +20,9 @@ _PLAN_WORDS = ("mode", "stride", "padding", "dilation", "ceil_mode", "count_incl
 @click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
 @click.option("--size", type=options.Counts(None), metavar="N|NxM", help="The window, in pixels (rows x columns).")
 @click.option("--global", "everything", is_flag=True, help="One window over the whole picture.")
+@click.option(
+    "--adaptive", type=options.Counts(None), metavar="N|NxM", help="So many windows, which share the picture out."
+)
 @options.output
 @click.option(
     "--mode", type=click.Choice(tuple(MODES)), default="max", show_default=True, help="What becomes of a window."
@@ -53,6 +56,7 @@ def command(
     size: tuple[int, ...] | None,
     everything: bool,
     axes: str | None,
+    adaptive: tuple[int, ...] | None,
     stack: bool,
     **settings: Any,
 ) -> int:
@@ -69,6 +73,7 @@ def command(
       convcli pool shots/*.jpg --size 2x4 --mode min -o pooled/
       convcli pool photo.jpg --global --mode average -o colour.png
       convcli pool prices.csv --size 7 --mode average
+      convcli pool photo.jpg --adaptive 7x9 --mode average
 
     \b
     --mode:
@@ -81,19 +86,23 @@ def command(
       stochastic  a value drawn with a chance in proportion to it
 
     Padding never wins a maximum, and counts in a mean only with --count-include-pad. Windows that would reach past
-    the end are left out, unless --ceil.
+    the end are left out, unless --ceil. With --adaptive, window i reaches from floor(i*n/N) to ceil((i+1)*n/N): they
+    differ by a pixel in size where N does not divide n, and take no --stride, --padding, --dilation or --ceil.
 
     --axes zyx is for volumes: a TIFF of several pages, .npy, the frames of a GIF or WebP, or pictures with --stack;
     sizes are then one number, or three as in 2x4x4. They are written as .tiff or .npy, piece by piece. Signals, .wav,
     .csv and a .npy of one axis, need no --axes: they keep their format, and their sample rate is divided by the stride.
     """
     axes = axes or axes_of(inputs)
-    if everything == (size is not None):
-        got = "both --size and --global" if everything else "neither --size nor --global"
-        raise options.WrongUsage(f"got {got}, expected one of them")
+    given = {"--size": size is not None, "--global": everything, "--adaptive": adaptive is not None}
+    if sum(given.values()) != 1:
+        got = " and ".join(name for name, is_given in given.items() if is_given) or "none"
+        raise options.WrongUsage(f"got {got} of {', '.join(given)}, expected one of them")
     words = {word: settings.pop(word) for word in _PLAN_WORDS}
     volume_steps.check_stack(stack, axes)
-    plan: PoolPlan = options.usage(lambda: plan_pool("global" if everything else size or 1, axes=axes, **words))
+    plan: PoolPlan = options.usage(
+        lambda: plan_pool("global" if everything else size, adaptive=adaptive, axes=axes, **words)
+    )
     if axes == "x":
         from convcli.jobs.signal_pool import pool_signal
 

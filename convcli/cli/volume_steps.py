@@ -7,8 +7,12 @@ import click
 
 from convcli.cli import options
 from convcli.cli.files import carry_out, plane_progress
-from convcli.images import format_of
+from convcli.images import READABLE_SUFFIXES, format_of
 from convcli.jobs.batch import find_inputs
+
+# Frames can be read from animations and, with --stack, from any pictures; volumes are written as TIFF then.
+_FRAMES = (".gif", ".webp")
+_KEPT = {suffix: suffix for suffix in (".tif", ".tiff", ".npy")}
 
 stack = click.option(
     "--stack", is_flag=True, help="With zyx: the inputs, pictures in this order, are the planes of one volume."
@@ -42,4 +46,5 @@ def run_volumes(
             ),
             shows_progress=False,
             check_name=lambda target: check_volume_format(format_of(target), 1),
+            suffixes=dict.fromkeys(READABLE_SUFFIXES if stack else _FRAMES, ".tiff") | _KEPT,
         )

@@ -24,7 +24,7 @@ _SUFFIXES = {"WAV": (".wav",), "CSV": (".csv", ".tsv"), "NPY": (".npy",)}
 
 # Makes a file of samples (W, C). The second argument tells for each of them which sample of the input it stands at, the
 # third is the stride between those, the fourth whether to drop what is not needed to read the file.
-Encode = Callable[[Pixels, Pixels, int, bool], bytes]
+Encode = Callable[[Pixels, Pixels, float, bool], bytes]
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,7 +135,7 @@ def _decode_npy(data: bytes) -> Signal:
     samples = np.ascontiguousarray(stored.reshape(shape[0], -1), wanted)
     has_channels = len(shape) == 2
 
-    def encode(samples: Pixels, positions: Pixels, stride: int, strip: bool) -> bytes:
+    def encode(samples: Pixels, positions: Pixels, stride: float, strip: bool) -> bytes:
         written = io.BytesIO()
         np.save(written, samples if has_channels or samples.shape[1] > 1 else samples[:, 0])
         return written.getvalue()
@@ -157,7 +157,7 @@ def write_signal(
     target: str | Path | BinaryIO,
     *,
     positions: Pixels | None = None,
-    stride: int = 1,
+    stride: float = 1,
     overwrite: bool = False,
     strip: bool = False,
 ) -> None:

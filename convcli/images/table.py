@@ -54,7 +54,7 @@ def decode(data: bytes) -> Signal:
     if not table.header and width > 1 and filtered[0] == 0 and _rises_evenly(samples[:, 0]):
         warnings += ("column 1 rises evenly and was filtered too; a header row that calls it time keeps it",)
 
-    def encode(samples: Pixels, positions: Pixels, stride: int, strip: bool) -> bytes:
+    def encode(samples: Pixels, positions: Pixels, stride: float, strip: bool) -> bytes:
         return _encode(table, filtered, samples, positions, strip)
 
     kept = tuple(names[index] for index in range(width) if index not in filtered)

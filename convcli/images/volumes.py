@@ -57,7 +57,7 @@ class VolumeMetadata:
     notes: dict[str, Any] = field(default_factory=dict)
     durations: tuple[int, ...] = ()
 
-    def strided(self, stride: Sequence[int]) -> "VolumeMetadata":
+    def strided(self, stride: Sequence[float]) -> "VolumeMetadata":
         """The metadata of a volume that keeps each ``stride``-th voxel (z, y, x): they lie that much farther apart."""
         z, y, x = stride
         notes = dict(self.notes)
@@ -68,10 +68,12 @@ class VolumeMetadata:
                 notes[name] = notes[name] * step
         if self.axis == "T" and "fps" in notes:
             notes["fps"] = notes["fps"] / z
-        if z > 1:
+        if z != 1:
             notes.pop("Labels", None)
         resolution = (self.resolution[0] / x, self.resolution[1] / y) if self.resolution else None
-        durations = tuple(sum(self.durations[first : first + z]) for first in range(0, len(self.durations), z))
+        durations: tuple[int, ...] = ()  # a step between two frames has none
+        if z == int(z):
+            durations = tuple(sum(self.durations[at : at + int(z)]) for at in range(0, len(self.durations), int(z)))
         return replace(self, notes=notes, resolution=resolution, durations=durations)
 
 

@@ -51,7 +51,7 @@ def decode(data: bytes) -> Signal:
     samples = _numbers(sound[: len(sound) // frame * frame], layout).reshape(-1, layout.channels)
     limits = None if layout.kind == _FLOAT else (-(2.0 ** (layout.bits - 1)), 2.0 ** (layout.bits - 1) - 1)
 
-    def encode(samples: Pixels, positions: Pixels, stride: int, strip: bool) -> bytes:
+    def encode(samples: Pixels, positions: Pixels, stride: float, strip: bool) -> bytes:
         return _encode(samples, layout, max(round(layout.rate / stride), 1), [] if strip else texts)
 
     return Signal(samples, "WAV", encode, limits, 1.0 if layout.kind == _FLOAT else None)

@@ -9,7 +9,7 @@ import os
 import string
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -123,13 +123,14 @@ def plan_tasks(
     format: str | None = None,
     explicit: Sequence[str] | None = None,
 ) -> list[Task]:
+    suffixes: Mapping[str, str] | None = None,
     """Pair each source with its target.
 
     Without ``output`` a picture goes to ``{stem}_{kernel}{ext}`` beside it; ``output`` is a file for one source, a
     folder, or a template with the fields ``{stem} {kernel} {ext} {index}`` (``ext`` with its dot, ``index`` from 1).
     ``name`` is what ``{kernel}`` stands for; ``format`` decides ``ext`` if it is given. Sources that are not among the
     ``explicit`` ones, found in a folder for instance, are left out if they are another source's target: results of an
-    earlier run.
+    earlier run. ``suffixes`` says which suffix the results of sources with another one get.
 
     Raises `ConvcliError` when two sources would get one target, a target is a source, or a target's suffix belongs to
     another format than ``format``.
@@ -141,9 +142,10 @@ def plan_tasks(
     if output == STREAM and len(sources) > 1:
         raise ConvcliError(f"standard output: got {len(sources)} inputs, expected one; name a folder with -o")
     if explicit is not None:
-        made = {_real(_target(source, output, name, 1, len(sources), format)) for source in sources}
+        made = {_real(_target(source, output, name, 1, len(sources), format, suffixes)) for source in sources}
         sources = [source for source in sources if source in explicit or _real(source) not in made]
-    targets = [_target(source, output, name, index, len(sources), format) for index, source in enumerate(sources, 1)]
+    count = len(sources)
+    targets = [_target(source, output, name, index, count, format, suffixes) for index, source in enumerate(sources, 1)]
     for target in targets:
         if format is not None and target != STREAM and Path(target).suffix.lower() not in suffixes_of(format):
             raise ConvcliError(
@@ -176,11 +178,19 @@ def _real(name: str) -> Path:
     return Path(os.path.realpath(name))  # unlike Path.resolve, at peace with links that go round
 
 
-def _target(source: str, output: str | None, name: str, index: int, count: int, format: str | None) -> str:
+def _target(
+    source: str,
+    output: str | None,
+    name: str,
+    index: int,
+    count: int,
+    format: str | None,
+    suffixes: Mapping[str, str] | None,
+) -> str:
     if output == STREAM or (source == STREAM and output is None):
         return STREAM
     stem, ext = ("stdin", "") if source == STREAM else (Path(source).stem, Path(source).suffix)
-    ext = ext if format is None else suffixes_of(format)[0]
+    ext = (suffixes or {}).get(ext.lower(), ext) if format is None else suffixes_of(format)[0]
     if output is None:
         return str(Path(source).with_name(f"{stem}_{name}{ext}"))
     has_fields = any(field is not None for _, field, _, _ in _template_parts(output))

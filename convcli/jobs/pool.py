@@ -13,15 +13,21 @@ from convcli.jobs.axes import counts_for, padding_for
 from convcli.jobs.batch import Produced
 from convcli.jobs.colours import Colours, check_policies, process
 from convcli.ops.arguments import Array
-from convcli.ops.pooling import check_global, pool2d
+from convcli.ops.pooling import adaptive_pool2d, check_global, pool2d
+from convcli.ops.pooling_axes import adaptive_axes
 from convcli.ops.pooling_runs import check_mode
 
 
 @dataclass(frozen=True)
 class PoolPlan:
-    """Everything a pooling needs to know, checked: see `plan_pool` for the words."""
+    """Everything a pooling needs to know, checked: see `plan_pool` for the words.
 
-    size: tuple[int, ...] | str
+    Windows either have a ``size`` and slide, or there are ``output_size`` of them along each axis, which share the
+    picture out.
+    """
+
+    size: tuple[int, ...] | None
+    output_size: tuple[int, ...] | None = None
     mode: str = "max"
     stride: tuple[int, ...] | None = None
     padding: PaddingSpec = "valid"
@@ -40,8 +46,9 @@ class PoolPlan:
 
 
 def plan_pool(
-    size: int | Sequence[int] | str,
+    size: int | Sequence[int] | str | None = None,
     *,
+    adaptive: int | Sequence[int] | None = None,
     mode: str = "max",
     stride: int | Sequence[int] | None = None,
     padding: PaddingSpec = "valid",
@@ -60,6 +67,8 @@ def plan_pool(
     ----------
     size, mode, stride, padding, dilation, ceil_mode, count_include_pad, p, seed
         As in `convcli.pool2d`.
+    adaptive : int or sequence of int, optional
+        Windows along each axis, instead of ``size``: the ``output_size`` of `convcli.adaptive_pool2d`.
     alpha, depth : str
         One of `ALPHA`, `DEPTHS`.
     axes : str
@@ -72,13 +81,20 @@ def plan_pool(
         For a word that is none of those allowed, or that does not go with the others.
     """
     check_policies(alpha, depth, axes)
+    if (size is None) == (adaptive is None):
+        raise ShapeError(f"size: got {size!r} with adaptive {adaptive!r}, expected one of them")
     if isinstance(size, str):
-        size = size.lower()
-        if size != "global":
+        if size.lower() != "global":
             raise ShapeError(f"size: got {size!r}, expected whole numbers or 'global'")
         check_global(stride, padding, dilation, ceil_mode)
+        size, adaptive = None, 1
+    elif adaptive is not None:
+        check_global(stride, padding, dilation, ceil_mode, why="adaptive windows")
+        if count_include_pad:
+            raise ShapeError("count_include_pad: got True with adaptive windows, expected False: they have no padding")
     return PoolPlan(
-        size=size if isinstance(size, str) else counts_for(axes, size, "size"),
+        size=None if size is None else counts_for(axes, size, "size"),
+        output_size=None if adaptive is None else counts_for(axes, adaptive, "adaptive"),
         mode=check_mode(mode, count_include_pad, p, seed),
         stride=None if stride is None else counts_for(axes, stride, "stride"),
         padding=padding_for(axes, padding),
@@ -114,8 +130,8 @@ def pool_image(image: Image, plan: PoolPlan, format: str | None = None) -> Produ
 def pooled(pixels: Array, plan: PoolPlan) -> Array:
     """Pixels (H, W, C) as planned, nothing clipped or rounded: (OH, OW, C)."""
     words: dict[str, Any] = {"mode": plan.mode, "p": plan.p, "seed": plan.seed}
-    if plan.size == "global":
-        return pool2d(pixels, "global", **words)
+    if plan.size is None:
+        return adaptive_pool2d(pixels, plan.output_size or 1, **words)
     return pool2d(
         pixels, plan.size, stride=plan.stride, padding=plan.padding, dilation=plan.dilation, ceil_mode=plan.ceil_mode,
         count_include_pad=plan.count_include_pad, **words,
@@ -125,8 +141,8 @@ def pooled(pixels: Array, plan: PoolPlan) -> Array:
 def _sampled(alpha: Array, plan: PoolPlan) -> Array:
     """Alpha (H, W, 1) at the middles of the windows: (OH, OW, 1), in its own dtype."""
     sizes = alpha.shape[:2]
-    if isinstance(plan.size, str):
-        return alpha[(sizes[0] - 1) // 2 : (sizes[0] + 1) // 2, (sizes[1] - 1) // 2 : (sizes[1] + 1) // 2]
+    if plan.size is None:
+        return alpha[np.ix_(*(axis.middles() for axis in adaptive_axes(sizes, plan.output_size or 1)))]
     windows = windows_of(
         sizes, plan.size, stride=plan.stride or plan.size, padding=plan.padding, dilation=plan.dilation,
         ceil_mode=plan.ceil_mode,

@@ -24,8 +24,8 @@ class SignalResult:
         (OW, C), as they are written.
     positions : ndarray
         (OW,): the input sample that each stands at, perhaps beyond the input's ends.
-    stride : int
-        Input samples between neighbours.
+    stride : float
+        Input samples between neighbours, in the mean.
     details : dict
         What the operation says about itself, for ``--json``.
     clipped : float
@@ -34,7 +34,7 @@ class SignalResult:
 
     samples: Array
     positions: Array
-    stride: int
+    stride: float
     details: dict[str, Any]
     clipped: float = 0.0
 

@@ -6,6 +6,7 @@ from convcli.geometry import windows_of
 from convcli.images.signals import Signal
 from convcli.jobs.pool import PoolPlan, pooled
 from convcli.jobs.signal_batch import SignalResult, fitted
+from convcli.ops.pooling_axes import adaptive_axes
 
 
 def pool_signal(signal: Signal, plan: PoolPlan) -> SignalResult:
@@ -15,9 +16,11 @@ def pool_signal(signal: Signal, plan: PoolPlan) -> SignalResult:
     """
     samples = pooled(signal.samples[None], plan)[0]
     length = len(signal.samples)
-    stride = length
-    positions = np.array([(length - 1) // 2])
-    if not isinstance(plan.size, str):
+    stride: float
+    if plan.size is None:
+        (axis,) = adaptive_axes((length,), (plan.output_size or (1, 1))[1:])
+        positions, stride = axis.middles(), length / len(axis.table)
+    else:
         steps = plan.stride or plan.size
         (window,) = windows_of(
             (length,), plan.size[1:], stride=steps[1:], dilation=plan.dilation[1:], ceil_mode=plan.ceil_mode,

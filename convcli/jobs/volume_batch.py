@@ -25,7 +25,7 @@ class VolumeWork(Protocol):
 
     shape: tuple[int, int, int, int]  # (OD, OH, OW, C)
     dtype: np.dtype[Any]
-    stride: tuple[int, ...]  # input voxels between neighbours along z, y, x
+    stride: tuple[float, ...]  # input voxels between neighbours along z, y, x
 
     def planes(self, progress: Progress) -> Iterator[Array]:
         """The result's planes (OH, OW, C) in order."""

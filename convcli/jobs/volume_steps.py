@@ -5,6 +5,7 @@ A slab is a run of output planes. Each operation asks which planes of the volume
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -46,7 +47,7 @@ class _Volume:
         self.dtype = self.policy.dtype
         self.clipped = 0
         self.shape: tuple[int, int, int, int] = (*volume.shape[:3], self.channels)
-        self.stride: tuple[int, ...] = (1, 1, 1)
+        self.stride: tuple[float, ...] = (1, 1, 1)
 
     def read(self, indices: Array) -> Array:
         """Planes (n, H, W, C) of the volume, alpha left out."""
@@ -84,9 +85,9 @@ class VolumePool(_Volume):
         super().__init__(volume, plan.name, plan.alpha, plan.depth, format)
         self.plan = plan
         sizes = volume.shape[:3]
-        if isinstance(plan.size, str):
-            self.axes = adaptive_axes(sizes, 1)
-            self.stride = sizes
+        if plan.size is None:
+            self.axes = adaptive_axes(sizes, plan.output_size or 1)
+            self.stride = tuple(n / len(axis.table) for n, axis in zip(sizes, self.axes, strict=True))
         else:
             self.axes = sliding_axes(sizes, plan.size, plan.stride, plan.padding, plan.dilation, plan.ceil_mode)
             self.stride = plan.stride or plan.size
@@ -97,7 +98,7 @@ class VolumePool(_Volume):
         """The result's planes (OH, OW, C) in order."""
         plan, (depth, *others) = self.plan, self.axes
         self.clipped = 0
-        planes_each = max(_SLAB_BYTES // (self.plane_bytes() * max(self.stride[0], 1)), 1)
+        planes_each = max(_SLAB_BYTES // (self.plane_bytes() * max(ceil(self.stride[0]), 1)), 1)
         for first, end in self.slabs(planes_each, progress):
             part, begin, finish = depth.part(first, end)
             source = self.read(np.arange(begin, finish))[None]

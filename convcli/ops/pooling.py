@@ -234,8 +234,8 @@ def adaptive_pool1d(signal: Any, output_size: Counts, *, mode: str = "max", p: f
     return stack.restore(pool_stack(stack.array, axes, mode, False, p, seed))[:, 0]
 
 
-def check_global(stride: Any, padding: Any, dilation: Any, ceil_mode: bool) -> None:
-    """Raise `ShapeError` for words that size ``"global"`` has no use for."""
+def check_global(stride: Any, padding: Any, dilation: Any, ceil_mode: bool, *, why: str = "size 'global'") -> None:
+    """Raise `ShapeError` for words that windows which share the image out have no use for; ``why`` they do so."""
     for name, value, default in (
         ("stride", stride, None),
         ("padding", padding, "valid"),
@@ -244,7 +244,7 @@ def check_global(stride: Any, padding: Any, dilation: Any, ceil_mode: bool) -> N
     ):
         spread = list(value) if isinstance(value, (list, tuple, np.ndarray)) else [value]
         if any(each != default for each in spread):
-            raise ShapeError(f"{name}: got {value!r} with size 'global', expected none: one window is the whole image")
+            raise ShapeError(f"{name}: got {value!r} with {why}, expected none: such windows do not slide")
 
 
 def _axes(

@@ -46,6 +46,10 @@ class PoolingAxis:
         table[:, 0] -= begin
         return replace(self, table=table, padded_ends=self.padded_ends[first:end]), begin, finish
 
+    def middles(self) -> NDArray[np.int64]:
+        """(OUT,): the cell in the middle of what each window covers of the image, the first one of two."""
+        return self.table[:, 0] + (self.table[:, 1] - 1) // 2 * self.dilation
+
     def weights(self, weighted: bool) -> NDArray[np.float64]:
         """(1, taps), or (OUT, taps) where windows differ: 1, or what `bell` says."""
         if self.kernel_size:

@@ -116,6 +116,32 @@ def test_frames_of_an_animation(convcli, folder):
     assert np.load("v.npy")[:, 0, 0].ravel().tolist() == [60, 120, 120, 60]
 
 
+@pytest.mark.parametrize("suffix", ["gif", "WEBP"])
+def test_frames_become_a_tiff_beside_the_animation(convcli, folder, suffix):
+    frames = [Image.new("L", (6, 5), 60 * index) for index in range(4)]
+    frames[0].save(f"a.{suffix}", save_all=True, append_images=frames[1:], lossless=True)
+    for words, target in (
+        (["filter", "-k", "box3d"], "a_box3d.tiff"),
+        (["pool", "--size", "2"], "a_max-pool.tiff"),
+        (["pool", "--size", "2", "-o", "out/"], "out/a_max-pool.tiff"),
+        (["pool", "--size", "2", "-o", "{stem}{ext}"], "a.tiff"),
+    ):
+        Path("out").mkdir(exist_ok=True)
+        result = convcli(*words, f"a.{suffix}", "--axes", "zyx")
+        assert (result.code, result.out) == (0, f"{target}\n"), result.err
+        assert tifffile.imread(target).shape == ((4, 5, 6) if "filter" in words else (2, 2, 3))
+    refused = convcli("filter", f"a.{suffix}", "-k", "box3d", "--axes", "zyx", "-o", "a.gif", "--overwrite")
+    assert refused.code == 2
+    assert "for a volume" in refused.err
+
+
+def test_a_stack_of_pictures_becomes_a_tiff_beside_the_first(convcli, folder):
+    for index in range(3):
+        Image.new("L", (6, 5), index).save(f"s{index}.png")
+    result = convcli("pool", "s?.png", "--stack", "--axes", "zyx", "--size", "1")
+    assert (result.code, result.out) == (0, "s0_max-pool.tiff\n"), result.err
+
+
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [

@@ -53,6 +53,11 @@ def test_the_lecture(convcli, tmp_path, monkeypatch):
             "photo_median-pool.png",
             lambda p: library.pool2d(p, "global", mode="median"),
         ),
+        (
+            ["pool", "--adaptive", "7x40", "--mode", "median"],
+            "photo_median-pool.png",
+            lambda p: library.adaptive_pool2d(p, (7, 40), mode="median"),
+        ),
         (["pad", "--amount", "3"], "photo_pad.png", lambda p: library.pad2d(p, 3)),
         (
             ["pad", "--amount", "1,2", "--value", "7,8,9"],
@@ -98,8 +103,13 @@ def test_json_and_many_inputs(convcli, photo):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["pool"], "neither --size nor --global"),
-        (["pool", "--size", "2", "--global"], "both --size and --global"),
+        (["pool"], "got none of --size, --global, --adaptive"),
+        (["pool", "--size", "2", "--global"], "got --size and --global of"),
+        (["pool", "--adaptive", "2", "--size", "2"], "got --size and --adaptive of"),
+        (["pool", "--adaptive", "2", "--stride", "2"], "stride: got (2,) with adaptive windows"),
+        (["pool", "--adaptive", "2", "--padding", "same"], "padding: got 'same' with adaptive windows"),
+        (["pool", "--adaptive", "2", "--mode", "average", "--count-include-pad"], "they have no padding"),
+        (["pool", "--adaptive", "2x2x2"], "adaptive: got 3 numbers for a picture"),
         (["pool", "--size", "0"], "size"),
         (["pool", "--size", "2", "--count-include-pad"], "count_include_pad"),
         (["pool", "--global", "--stride", "2"], "stride: got"),

@@ -37,6 +37,14 @@ def test_a_wav(convcli, samples, mode):
     assert np.array_equal(pooled, np.rint(library.pool1d(samples[None], 4, mode=mode)[0]))
 
 
+def test_windows_that_share_a_wav_out(convcli, samples):
+    result = convcli("pool", "voice.wav", "--adaptive", 300, "-o", "short.wav")
+    assert result.code == 0, result.err
+    pooled, rate = read("short.wav")
+    assert rate == 2400
+    assert np.array_equal(pooled, library.adaptive_pool1d(samples[None], 300)[0])
+
+
 def test_norms_are_clipped_and_said_so(convcli, samples):
     result = convcli("pool", "voice.wav", "--size", 4, "--mode", "lp", "--json", "-o", "norm.wav")
     assert result.code == 0

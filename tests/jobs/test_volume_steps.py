@@ -51,6 +51,14 @@ def test_pooling_in_slabs(volume, monkeypatch, slab, mode, words):
 
 
 @pytest.mark.parametrize("slab", SLABS)
+def test_windows_that_share_a_volume_out(volume, monkeypatch, slab):
+    opened, voxels = volume
+    work = VolumePool(opened, plan_pool(adaptive=(4, 5, 20), axes="zyx"))
+    assert work.stride == (11 / 4, 12 / 5, 13 / 20)
+    assert np.array_equal(taken(work, monkeypatch, slab), library.adaptive_pool3d(voxels, (4, 5, 20)))
+
+
+@pytest.mark.parametrize("slab", SLABS)
 def test_averages_in_slabs_count_padding(volume, monkeypatch, slab):
     opened, voxels = volume
     words = {"size": 3, "stride": 2, "padding": 1, "mode": "weighted", "count_include_pad": True}
@@ -85,6 +93,7 @@ def test_morphology_in_slabs(volume, monkeypatch, slab, operation, border, where
     [
         (["pool", "--size", "2"], lambda v: library.pool3d(v, 2)),
         (["pool", "--size", "1x2x3", "--mode", "min"], lambda v: library.pool3d(v, (1, 2, 3), mode="min")),
+        (["pool", "--adaptive", "4x2x3"], lambda v: library.adaptive_pool3d(v, (4, 2, 3))),
         (["pad", "--amount", "1,2,3", "--mode", "edge"], lambda v: library.pad3d(v, (1, 2, 3), mode="edge")),
         (["morph", "close", "--element", "cross"], lambda v: library.morph3d(v, "close", element="cross")),
     ],
@@ -98,7 +107,7 @@ def test_the_commands_on_tiffs(convcli, tmp_path, monkeypatch, rng, words, expec
     with tifffile.TiffFile("out.tif") as file:
         assert np.array_equal(file.asarray(), expected(voxels))
         spacing = file.imagej_metadata["spacing"]
-    assert spacing == (4.0 if words[2] == "2" else 2.0)
+    assert spacing == {"2": 4.0, "4x2x3": 3.0}.get(words[2], 2.0)
 
 
 def test_a_stack_json_and_errors(convcli, tmp_path, monkeypatch, rng):
