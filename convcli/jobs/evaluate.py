@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -126,30 +127,24 @@ def load_data(
     Parameters
     ----------
     data : str, optional
-        A data set's name or a folder of classes; without it, the name in the model's card.
+        A data set's name or a folder of classes; without it, the name in the model's card, which may be that of a
+        folder here.
 
     Raises
     ------
     DataError
         If the data set cannot be had, or does not fit the model.
     """
-    card, rule = classifier.trained.card, classifier.rule
-    source = card.name if data is None else data
-    if data is None and find_entry(source) is None:
+    name = classifier.trained.card.name
+    source = name if data is None else data
+    entry = find_entry(source)
+    if entry is not None:  # before it is downloaded
+        rule = entry.preprocessing
+        _check_fit(classifier, entry.name, entry.classes, (rule.height, rule.width, rule.channels))
+    elif data is None and not Path(source).is_dir():
         raise DataError(f"data: the model was trained on the folder {source}; say where it lies with --data FOLDER")
-    found = load(source, data_dir=data_dir, offline=offline, reports=reports, rule=rule)
-    strange = [name for name in found.classes if name not in classifier.classes]
-    if strange:
-        raise DataError(
-            f"data: got {found.name} with the class {shortened(strange[0])}, expected the model's "
-            f"{len(classifier.classes)} classes: {_listed(classifier.classes)}"
-        )
-    size = classifier.trained.model.plan.input
-    if found.shape != size:
-        raise DataError(
-            f"data: got {found.name} with pictures of {shape_text(found.shape)}, expected the model's "
-            f"{shape_text(size)}; it was trained on {card.name}"
-        )
+    found = load(source, data_dir=data_dir, offline=offline, reports=reports, rule=classifier.rule)
+    _check_fit(classifier, found.name, found.classes, found.shape)
     places = np.array([classifier.classes.index(name) for name in found.classes], np.int64)
     parts = [None if part is None else replace(part, labels=places[part.labels]) for part in (found.train, found.test)]
     assert parts[0] is not None
@@ -245,6 +240,21 @@ def most_confused(evaluation: Evaluation, most: int = 10) -> list[tuple[str, str
     pairs = [divmod(int(place), len(evaluation.classes)) for place in order]
     names = evaluation.classes
     return [(names[true], names[taken], int(counts[true, taken])) for true, taken in pairs if counts[true, taken]]
+
+
+def _check_fit(classifier: Classifier, name: str, classes: Sequence[str], size: tuple[int, ...]) -> None:
+    strange = [each for each in classes if each not in classifier.classes]
+    if strange:
+        raise DataError(
+            f"data: got {name} with the class {shortened(strange[0])}, expected the model's "
+            f"{len(classifier.classes)} classes: {_listed(classifier.classes)}"
+        )
+    wanted = classifier.trained.model.plan.input
+    if size != wanted:
+        raise DataError(
+            f"data: got {name} with pictures of {shape_text(size)}, expected the model's {shape_text(wanted)}; it was "
+            f"trained on {classifier.trained.card.name}"
+        )
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -144,6 +144,20 @@ def test_data_of_another_size_or_other_classes_is_one_line(digits, tmp_path):
         load_data(load_classifier(letters), "digits")
 
 
+def test_a_folder_of_the_models_name_is_found_here(tmp_path, monkeypatch):
+    found = datasets.load(str(coloured_folder(tmp_path / "pets")))
+    model = nearest_mean_model(tmp_path / "m.safetensors", found.train, found.classes, found.preprocessing, name="pets")
+    monkeypatch.chdir(tmp_path)
+    classifier = load_classifier(model)
+    assert evaluate(classifier, load_data(classifier)).accuracy == 1
+
+
+def test_nothing_is_downloaded_for_a_data_set_that_cannot_fit(digits):
+    for name in ("mnist", "cifar10"):
+        with pytest.raises(DataError, match=r"^data: got (mnist with pictures of 28x28x1|cifar10 with the class)"):
+            load_data(digits, name)
+
+
 def test_channels_first_is_the_same(digits, tmp_path):
     found = datasets.load("digits")
     path = tmp_path / "first.safetensors"
