@@ -5,12 +5,14 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
 from convcli.cli.options import WrongUsage, binary_stdout, say_compiling, usage
+from convcli.cli.preview import watcher
 from convcli.images import MAX_PIXELS, format_of
 from convcli.jobs.batch import STREAM, Files, Operation, Outcome, Task, find_inputs, plan_tasks, run_tasks
 from convcli.jobs.runtime import prepare_loops, request_threads
@@ -22,14 +24,15 @@ Work = Callable[[list[Task], Files, Callable[[], None]], Iterator[Outcome]]
 def run(inputs: Sequence[str], operation: Operation, name: str, settings: dict[str, Any]) -> int:
     """Carry out one command on its pictures and return the exit code.
 
-    ``settings`` are the values of `options.output` and `options.rest_of_files`; ``name`` stands for ``{kernel}`` in
-    file names.
+    ``settings`` are the values of `options.output`, `options.rest_of_files` and, if the command has one, of
+    `convcli.cli.preview.option`; ``name`` stands for ``{kernel}`` in file names.
     """
     return carry_out(
         inputs,
         name,
         settings,
         lambda tasks, files, prepare: run_tasks(tasks, operation, files, prepare=prepare),
+        shows_progress=settings.get("preview") is None,
         check_name=format_of,
     )
 
@@ -42,15 +45,18 @@ def carry_out(
     *,
     shows_progress: bool = True,
     check_name: Callable[[str], object] = lambda target: None,
+    suffixes: Mapping[str, str] | None = None,
 ) -> int:
     """Plan the tasks of one command, have the work done, report, and return the exit code; `run` is for pictures.
 
-    suffixes: Mapping[str, str] | None = None,
     ``shows_progress`` is off for work that draws a bar of its own. ``check_name`` raises `ConvcliError` for an output
     name that cannot be written; it is asked about names whose suffix the user wrote. ``suffixes`` is for
     `convcli.jobs.batch.plan_tasks`.
     """
     files, tasks = usage(lambda: _plan(inputs, name, settings, suffixes))
+    preview = settings.get("preview")
+    if preview is not None:
+        files = replace(files, watch=watcher(preview, tasks, name, overwrite=settings["overwrite"]))
     usage(lambda: _check_names(tasks, settings, check_name))
     as_json, quiet = settings["as_json"], settings["quiet"]
     request_threads(settings["threads"])
@@ -88,13 +94,13 @@ def _plan(
         overwrite=settings["overwrite"],
         format=settings["format"],
         explicit=inputs,
+        suffixes=suffixes,
     )
     to_stdout = any(task.target == STREAM for task in tasks)
     if to_stdout and settings["as_json"]:
         raise WrongUsage("got both --json and a picture on standard output, expected one of them")
     files = Files(
         overwrite=settings["overwrite"],
-        suffixes=suffixes,
         skip_existing=settings["skip_existing"],
         strip=settings["strip"],
         quality=settings["quality"],

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from convcli.cli import options, volume_steps
+from convcli.cli import options, preview, volume_steps
 from convcli.cli.files import run
 from convcli.cli.signals import axes_of, run_signals
 from convcli.images import Image
@@ -21,7 +21,11 @@ _PLAN_WORDS = (
 )  # fmt: skip
 
 
-@click.command(cls=options.MatrixCommand)
+class FilterCommand(preview.PreviewCommand, options.MatrixCommand):
+    """Takes kernel SPECs and a preview."""
+
+
+@click.command(cls=FilterCommand)
 @click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
 @click.option(
     "-k", "--kernel", "kernels", multiple=True, required=True, metavar="SPEC",
@@ -71,6 +75,7 @@ _PLAN_WORDS = (
 @click.option(
     "--stack", is_flag=True, help="With zyx: the inputs, pictures in this order, are the planes of one volume."
 )
+@preview.option
 @options.rest_of_files
 def command(inputs: tuple[str, ...], kernels: tuple[str, ...], axes: str | None, stack: bool, **settings: Any) -> int:
     """Filter images with kernels: blur, sharpen, find edges, or your own matrix.
@@ -125,6 +130,7 @@ def command(inputs: tuple[str, ...], kernels: tuple[str, ...], axes: str | None,
     """
     axes = axes or axes_of(inputs)
     volume_steps.check_stack(stack, axes)
+    preview.check_axes(settings, axes)
     words = {word: settings.pop(word) for word in _PLAN_WORDS}
     plan: FilterPlan = options.usage(lambda: plan_filter(kernels, axes=axes, **words))
     if axes == "zyx":

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from convcli.cli import options, volume_steps
+from convcli.cli import options, preview, volume_steps
 from convcli.cli.files import run
 from convcli.cli.signals import axes_of, run_signals, signal_axes
 from convcli.images import Image
@@ -16,7 +16,7 @@ from convcli.ops.morphology import OPERATIONS
 _PLAN_WORDS = ("size", "element", "border", "value", "alpha", "depth")
 
 
-@click.command()
+@click.command(cls=preview.PreviewCommand)
 @click.argument("operation", metavar="OPERATION", type=click.Choice(tuple(OPERATIONS)))
 @click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
 @click.option("--size", type=options.Counts(None), metavar="N|NxM", help="A box of this many pixels (rows x columns).")
@@ -36,6 +36,7 @@ _PLAN_WORDS = ("size", "element", "border", "value", "alpha", "depth")
 )
 @signal_axes
 @volume_steps.stack
+@preview.option
 @options.rest_of_files
 def command(operation: str, inputs: tuple[str, ...], axes: str | None, stack: bool, **settings: Any) -> int:
     """Grow, shrink, open or close bright areas of images.
@@ -76,6 +77,7 @@ def command(operation: str, inputs: tuple[str, ...], axes: str | None, stack: bo
     axes = axes or axes_of(inputs)
     words = {word: settings.pop(word) for word in _PLAN_WORDS}
     volume_steps.check_stack(stack, axes)
+    preview.check_axes(settings, axes)
     plan: MorphPlan = options.usage(lambda: plan_morph(operation, axes=axes, **words))
     if axes == "zyx":
         from convcli.jobs.volume_steps import VolumeMorph

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from convcli.cli import options, volume_steps
+from convcli.cli import options, preview, volume_steps
 from convcli.cli.files import run
 from convcli.cli.signals import axes_of, run_signals, signal_axes
 from convcli.images import Image
@@ -16,7 +16,7 @@ from convcli.ops.pooling_runs import MODES
 _PLAN_WORDS = ("mode", "stride", "padding", "dilation", "ceil_mode", "count_include_pad", "p", "seed", "alpha", "depth")
 
 
-@click.command()
+@click.command(cls=preview.PreviewCommand)
 @click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
 @click.option("--size", type=options.Counts(None), metavar="N|NxM", help="The window, in pixels (rows x columns).")
 @click.option("--global", "everything", is_flag=True, help="One window over the whole picture.")
@@ -50,13 +50,14 @@ _PLAN_WORDS = ("mode", "stride", "padding", "dilation", "ceil_mode", "count_incl
 )
 @signal_axes
 @volume_steps.stack
+@preview.option
 @options.rest_of_files
 def command(
     inputs: tuple[str, ...],
     size: tuple[int, ...] | None,
     everything: bool,
-    axes: str | None,
     adaptive: tuple[int, ...] | None,
+    axes: str | None,
     stack: bool,
     **settings: Any,
 ) -> int:
@@ -72,8 +73,8 @@ def command(
       convcli pool photo.jpg --size 3 --stride 1 --padding same --mode median
       convcli pool shots/*.jpg --size 2x4 --mode min -o pooled/
       convcli pool photo.jpg --global --mode average -o colour.png
-      convcli pool prices.csv --size 7 --mode average
       convcli pool photo.jpg --adaptive 7x9 --mode average
+      convcli pool prices.csv --size 7 --mode average
 
     \b
     --mode:
@@ -100,6 +101,7 @@ def command(
         raise options.WrongUsage(f"got {got} of {', '.join(given)}, expected one of them")
     words = {word: settings.pop(word) for word in _PLAN_WORDS}
     volume_steps.check_stack(stack, axes)
+    preview.check_axes(settings, axes)
     plan: PoolPlan = options.usage(
         lambda: plan_pool("global" if everything else size, adaptive=adaptive, axes=axes, **words)
     )

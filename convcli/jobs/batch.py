@@ -52,7 +52,7 @@ class Files:
     """How files are read and written, for a whole batch.
 
     ``stdin`` and ``stdout`` are the binary streams behind `STREAM`; ``format`` names the output's format where no file
-    name does.
+    name does. ``watch`` is called with each picture before and after the operation.
     """
 
     overwrite: bool = False
@@ -64,6 +64,7 @@ class Files:
     format: str | None = None
     stdin: BinaryIO | None = None
     stdout: BinaryIO | None = None
+    watch: Callable[[Task, Image, Image], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -122,8 +123,8 @@ def plan_tasks(
     overwrite: bool = False,
     format: str | None = None,
     explicit: Sequence[str] | None = None,
-) -> list[Task]:
     suffixes: Mapping[str, str] | None = None,
+) -> list[Task]:
     """Pair each source with its target.
 
     Without ``output`` a picture goes to ``{stem}_{kernel}{ext}`` beside it; ``output`` is a file for one source, a
@@ -306,6 +307,8 @@ def _operate(
         if image is None:
             return Outcome(task, "skipped")
         produced = operation(image, _format(task, image, files))
+        if files.watch is not None:
+            files.watch(task, image, produced.image)
     except Exception as error:
         return failed(task, error)
     return writers.submit(_write, task, produced, files, time.perf_counter() - started)

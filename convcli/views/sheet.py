@@ -37,7 +37,7 @@ def contact_sheet(rows: Sequence[Sequence[Image]], labels: Sequence[str], cell: 
     from PIL import ImageDraw, ImageFont
 
     width = cell[0]
-    fitted = [[_fit(Pillow.fromarray(_shown(picture)), cell) for picture in row] for row in rows]
+    fitted = [[_fit(Pillow.fromarray(opaque(picture)), cell) for picture in row] for row in rows]
     heights = [max(picture.height for picture in row) for row in fitted]
     sheet_height = _MARGIN + _LABEL + sum(height + _MARGIN for height in heights)
     sheet = Pillow.new("RGB", (_MARGIN + len(labels) * (width + _MARGIN), sheet_height), _PAPER)
@@ -54,7 +54,7 @@ def contact_sheet(rows: Sequence[Sequence[Image]], labels: Sequence[str], cell: 
     return np.asarray(sheet)
 
 
-def _shown(picture: Image) -> Pixels:
+def opaque(picture: Image) -> Pixels:
     """A picture as (H, W, 3) uint8, its transparent parts over a checkerboard."""
     pixels = convert_depth(picture.pixels, np.uint8)
     colour = pixels[..., :-1] if picture.has_alpha else pixels
