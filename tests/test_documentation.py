@@ -77,10 +77,11 @@ def test_readme_commands_run(convcli, line, tmp_path, monkeypatch):
 
 
 def test_readme_python_runs():
-    (block,) = re.findall(r"```python\n(.*?)```", README, re.S)
     namespace = {}
-    exec(block, namespace)  # the README's own code
+    for block in re.findall(r"```python\n(.*?)```", README, re.S):
+        exec(block, namespace)  # the README's own code
     assert namespace["image"].shape == (5, 5)
+    assert len(namespace["training"].history) == 2
 
 
 def test_public_functions_have_runnable_examples():
