@@ -18,6 +18,7 @@ import numpy as np
 from convcli.geometry import Window
 from convcli.ops.arguments import Array
 from convcli.ops.convolution_plan import Pass, Plan, Sizes, forward_pass, gradient_passes, parts_of
+from convcli.ops.scratch import scratch
 
 if TYPE_CHECKING:
     from convcli.loops.winograd import Squares
@@ -114,7 +115,8 @@ def conv_weight_gradient(
     plan = planned.plan
     assert plan is not None  # every window has taps
     parts = parts_of(plan, x.nbytes + gradient.nbytes, x.itemsize)
-    partial = np.zeros((parts[0], plan.steps * plan.columns), x.dtype)
+    partial = scratch("sums", (parts[0], plan.steps * plan.columns), x.dtype)
+    partial[...] = 0
     weight_gradient(
         _flat(x), _flat(gradient), plan.axes, plan.job, _numbers(x.dtype, relu=False), parts,
         *_workspaces(plan, min(_threads(), prod(parts)), x.dtype), partial,
@@ -129,7 +131,7 @@ def conv_bias_gradient(gradient: Array) -> Array:
 
     pixels = gradient.reshape(-1, gradient.shape[-1]).view()
     pixels.flags.writeable = False
-    partial = np.empty((min(_BIAS_CHUNKS, len(pixels)), pixels.shape[1]), gradient.dtype)
+    partial = scratch("sums", (min(_BIAS_CHUNKS, len(pixels)), pixels.shape[1]), gradient.dtype)
     bias_gradient(pixels, partial)
     total: Array = partial.sum(axis=0)
     return total
@@ -157,7 +159,7 @@ def _run(
         strides, read = (filters, channels * all_filters, 1, all_filters), filters
     else:
         strides, read = (filters, channels * all_filters, all_filters, 1), channels
-    packed, packed_bias = np.empty(plan.steps * plan.columns, dtype), np.empty(plan.columns, dtype)
+    packed, packed_bias = scratch("weights", plan.steps * plan.columns, dtype), scratch("bias", plan.columns, dtype)
     pack(_flat(kernel), strides, _flat(added), plan.job, prod(kernel.shape[:3]), read, packed, packed_bias)
     convolve(
         _flat(source), packed, packed_bias, plan.axes, plan.job, numbers,
@@ -170,10 +172,10 @@ def _run_squares(source: Array, kernel: Array, bias: Array, squares: "Squares", 
     from convcli.loops.winograd import apart, convolve_squares, transform_kernel
 
     points, width = POINTS**2, 2 * squares.lanes
-    transformed = np.empty(kernel.size // KERNEL**2 * points, kernel.dtype)
+    transformed = scratch("weights", kernel.size // KERNEL**2 * points, kernel.dtype)
     transform_kernel(kernel, squares, transformed)
     room = points * (apart(squares, squares.channels) + apart(squares, width))
-    workspaces = np.empty((min(_threads(), -(-squares.total // squares.group)), room), kernel.dtype)
+    workspaces = scratch("inputs", (min(_threads(), -(-squares.total // squares.group)), room), kernel.dtype)
     convolve_squares(source, transformed, bias, squares, numbers, workspaces, out)
 
 
@@ -183,8 +185,9 @@ def _weight_gradient_squares(x: Array, gradient: Array, squares: "Squares", out:
     from convcli.loops.winograd import apart, finish_kernel, multiply_round, transform_round
 
     points, channels, filters, group = POINTS**2, squares.channels, squares.filters, squares.group
-    inputs, gradients = (np.empty(points * apart(squares, each), x.dtype) for each in (channels, filters))
-    sums = np.empty(points * channels * filters, x.dtype)
+    inputs = scratch("inputs", points * apart(squares, channels), x.dtype)
+    gradients = scratch("gradients", points * apart(squares, filters), x.dtype)
+    sums = scratch("sums", points * channels * filters, x.dtype)
     rows = np.minimum(np.arange(channels + ROWS), channels - 1).repeat(2)
     steps = np.stack((np.arange(group) * channels, np.arange(group)), axis=-1)
     nothing, numbers = np.zeros(2 * squares.lanes, x.dtype), _numbers(x.dtype, relu=False)
@@ -221,7 +224,8 @@ def _volume_kernel(weight: Array) -> Array:
 
 
 def _workspaces(plan: Plan, workers: int, dtype: np.dtype[Any]) -> tuple[Array, Array]:
-    return np.empty((workers, plan.workspace), dtype), np.empty((workers, 2, 2, 2 * plan.pairs), np.int64)
+    tables = scratch("tables", (workers, 2, 2, 2 * plan.pairs), np.int64)
+    return scratch("inputs", (workers, plan.workspace), dtype), tables
 
 
 def _numbers(dtype: np.dtype[Any], *, relu: bool) -> Any:

@@ -1,0 +1,31 @@
+"""Kept memory: reused, grown, one for each thread, and never kept when it is large."""
+
+import threading
+
+import numpy as np
+
+from convcli.ops import scratch as module
+from convcli.ops.scratch import scratch
+
+
+def test_the_same_memory_comes_back_smaller_or_grown():
+    first = scratch("test", (3, 4), np.float32)
+    assert first.shape == (3, 4) and first.dtype == np.float32
+    assert np.shares_memory(first, scratch("test", 5, np.float32))
+    assert not np.shares_memory(first, scratch("other", 5, np.float32))
+    assert not np.shares_memory(first, scratch("test", 5, np.float64))
+    grown = scratch("test", 100, np.float32)
+    assert grown.size == 100 and not np.shares_memory(first, grown)
+
+
+def test_threads_do_not_share_it():
+    mine, others = scratch("test", 5, np.float32), []
+    thread = threading.Thread(target=lambda: others.append(scratch("test", 5, np.float32)))
+    thread.start()
+    thread.join()
+    assert not np.shares_memory(mine, others[0])
+
+
+def test_large_memory_is_given_back(monkeypatch):
+    monkeypatch.setattr(module, "_KEPT_BYTES", 16)
+    assert not np.shares_memory(scratch("test", 5, np.float32), scratch("test", 5, np.float32))
