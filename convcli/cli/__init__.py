@@ -24,6 +24,7 @@ COMMANDS = {
     "compare": ("compare", "Compare two pictures: how far apart, how alike, and where they differ."),
     "explain": ("explain", "Show how each output pixel is made, on a page to play with."),
     "animate": ("animate", "Animate convolution, transposed convolution and pooling."),
+    "toeplitz": ("toeplitz", "Write a correlation as a matrix, and multiply with it."),
     "kernel": ("kernel", "List the kernel library; show one kernel as a matrix."),
     "shape": ("shape", "Print what comes out of a layer, or of a chain of layers."),
     "summary": ("summary", "Print the layers of a network: shapes, parameters, multiply-adds, memory."),

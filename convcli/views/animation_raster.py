@@ -41,11 +41,11 @@ def _frames(scene: Scene) -> Iterator[Any]:
     from PIL import Image, ImageDraw
 
     base = Image.new("RGB", (scene.width, scene.height), PAPER)
-    _draw(ImageDraw.Draw(base), scene.still)
+    draw_items(ImageDraw.Draw(base), scene.still)
     for lasting, moving in zip(scene.lasting, scene.moving, strict=True):
-        _draw(ImageDraw.Draw(base), lasting)
+        draw_items(ImageDraw.Draw(base), lasting)
         frame = base.copy()
-        _draw(ImageDraw.Draw(frame), moving)
+        draw_items(ImageDraw.Draw(frame), moving)
         yield frame
 
 
@@ -90,7 +90,7 @@ def _sheet(scene: Scene, columns: int) -> Any:
     head = round(scene.head * scale)
     sheet = Image.new("RGB", (width, head + rows * body + (rows - 1) * _GAP), PAPER)
     texts = [item for item in scene.still if isinstance(item, Text) and item.y < scene.head]
-    _draw(
+    draw_items(
         ImageDraw.Draw(sheet),
         [replace(each, y=each.y * scale, points=round(each.points * scale)) for each in texts],
     )
@@ -109,7 +109,8 @@ def spread(count: int, most: int) -> list[int]:
     return list(range(count)) if count <= most else [round(index * (count - 1) / (most - 1)) for index in range(most)]
 
 
-def _draw(draw: Any, items: Sequence[Item]) -> None:
+def draw_items(draw: Any, items: Sequence[Item]) -> None:
+    """Draw boxes and texts with a Pillow drawer."""
     for item in items:
         if isinstance(item, Box):
             _draw_box(draw, item)

@@ -25,7 +25,7 @@ def as_svg(film: Film, delay: float) -> str:
         f"<desc>{escape('. '.join(film.labels))}</desc>",
         f"<style>{_STILL}</style>",
         f'<rect width="100%" height="100%" fill="{PAPER}"/>',
-        f"<g>{_drawn(scene.still)}</g>",
+        f"<g>{drawn_items(scene.still)}</g>",
     ]
     for index, items in enumerate(scene.lasting):
         lines.append(_group("done", index, items, _shown(index, count, count, seconds)))
@@ -38,7 +38,7 @@ def as_svg(film: Film, delay: float) -> str:
 def _group(name: str, index: int, items: Sequence[Item], animation: str) -> str:
     # Where nothing moves, the first frame is seen.
     visible = "visible" if index == 0 else "hidden"
-    return f'<g class="{name}" data-step="{index}" visibility="{visible}">{animation}{_drawn(items)}</g>'
+    return f'<g class="{name}" data-step="{index}" visibility="{visible}">{animation}{drawn_items(items)}</g>'
 
 
 def _shown(first: int, end: int, count: int, seconds: str) -> str:
@@ -57,7 +57,8 @@ def _shown(first: int, end: int, count: int, seconds: str) -> str:
     )
 
 
-def _drawn(items: Sequence[Item]) -> str:
+def drawn_items(items: Sequence[Item]) -> str:
+    """Boxes and texts as SVG."""
     return "".join(_box(item) if isinstance(item, Box) else _text(item) for item in items)
 
 

@@ -1,0 +1,72 @@
+"""A drawing of boxes and texts, perhaps over pictures, as SVG or PNG: what `animation` has in every frame, in one."""
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+from numpy.typing import NDArray
+
+from convcli.views.animation import PAPER, Item
+from convcli.views.animation_raster import draw_items
+from convcli.views.animation_svg import drawn_items
+from convcli.views.svg import FONT
+
+SUFFIXES = (".png", ".svg")
+
+
+@dataclass(frozen=True, eq=False)
+class Drawing:
+    """Boxes and texts in pixels; ``pictures`` are (left, top, (H, W, 3) uint8) and lie below them."""
+
+    width: int
+    height: int
+    items: Sequence[Item]
+    title: str
+    description: str
+    pictures: Sequence[tuple[int, int, NDArray[Any]]] = ()
+
+
+def as_still(drawing: Drawing, suffix: str) -> bytes:
+    """The bytes of a .svg or .png file."""
+    return _svg(drawing).encode() if suffix == ".svg" else _png(drawing)
+
+
+def _png(drawing: Drawing) -> bytes:
+    from PIL import Image, ImageDraw
+
+    sheet = Image.new("RGB", (drawing.width, drawing.height), PAPER)
+    for left, top, pixels in drawing.pictures:
+        sheet.paste(Image.fromarray(pixels), (left, top))
+    draw_items(ImageDraw.Draw(sheet), drawing.items)
+    out = io.BytesIO()
+    sheet.save(out, "PNG", optimize=True)
+    return out.getvalue()
+
+
+def _svg(drawing: Drawing) -> str:
+    lines = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {drawing.width} {drawing.height}" '
+        f'width="{drawing.width}" height="{drawing.height}" font-family="{FONT}" role="img">',
+        f"<title>{escape(drawing.title)}</title>",
+        f"<desc>{escape(drawing.description)}</desc>",
+        f'<rect width="100%" height="100%" fill="{PAPER}"/>',
+        *(_embedded(*picture) for picture in drawing.pictures),
+        drawn_items(drawing.items),
+    ]
+    return "\n".join([*lines, "</svg>\n"])
+
+
+def _embedded(left: int, top: int, pixels: NDArray[Any]) -> str:
+    from PIL import Image
+
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, "PNG", optimize=True)
+    data = base64.standard_b64encode(out.getvalue()).decode()
+    height, width = pixels.shape[:2]
+    return (
+        f'<image x="{left}" y="{top}" width="{width}" height="{height}" style="image-rendering: pixelated" '
+        f'href="data:image/png;base64,{data}"/>'
+    )
