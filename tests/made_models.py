@@ -3,6 +3,7 @@
 import numpy as np
 
 from convcli import datasets
+from convcli.datasets import Preprocessing
 from convcli.nn.model import Model
 from convcli.nn.weights import ModelCard, save_model
 
@@ -30,3 +31,12 @@ def digits_model(path):
     """A model for the 8x8 digits that ship: nine of ten are right."""
     found = datasets.load("digits")
     return nearest_mean_model(path, found.train, found.classes, found.preprocessing, name="digits")
+
+
+def conv_model(path, layers, size, classes, *, seed=0, rule=None, **others):
+    """Write an untrained network for pictures of a size (H, W, C), and return it."""
+    model = Model.from_layers(layers, size, seed=seed, **others)
+    height, width, channels = size
+    rule = rule or Preprocessing("picture", height, width, channels)
+    save_model(path, model, ModelCard("made", tuple(classes), rule.as_dict(), seed, {}, {}, ()), overwrite=True)
+    return model

@@ -32,6 +32,7 @@ COMMANDS = {
     "train": ("train", "Train a network on images, and write the model."),
     "evaluate": ("evaluate", "Measure a trained model: accuracy, loss, every class, what is taken for what."),
     "predict": ("predict", "Tell what pictures show, with a trained model."),
+    "features": ("features", "Draw what every layer of a trained network makes of a picture."),
     "export": ("export", "Write a trained model as ONNX, for other programs."),
     "data": ("data", "Data sets for training: list them, fetch them, say where they lie."),
     "cache": ("cache", "Look after the compiled loops: info, clear, warm."),

@@ -15,6 +15,8 @@ from convcli.nn.weights import TrainedModel, load_model, shipped_model
 
 Array = NDArray[Any]
 
+SHIPPED = "shipped"
+
 
 @dataclass(frozen=True, eq=False)
 class Classifier:
@@ -41,14 +43,13 @@ class Classifier:
 
     def logits(self, images: Array, batch_size: int) -> Iterator[Array]:
         """What (N, H, W, C) images, bytes or floats of 0..1, give before the output activation, batch by batch."""
-        model = self.trained.model
         for start in range(0, len(images), batch_size):
-            batch = images[start : start + batch_size]
-            if batch.dtype == np.uint8:
-                batch = self.rule.scaled(batch)
-            if model.data_format == "channels_first":
-                batch = np.moveaxis(batch, -1, 1)
-            yield model.forward(batch, logits=True)
+            yield self.trained.model.forward(self.batch(images[start : start + batch_size]), logits=True)
+
+    def batch(self, images: Array) -> Array:
+        """(N, H, W, C) images, bytes or floats of 0..1, as the network takes them: floats, in its data format."""
+        batch = self.rule.scaled(images) if images.dtype == np.uint8 else images
+        return np.moveaxis(batch, -1, 1) if self.trained.model.data_format == "channels_first" else batch
 
     def probabilities(self, logits: Array) -> Array:
         """(N, K): the share of each class. Outputs that are no probabilities are made some by softmax."""
@@ -60,7 +61,7 @@ class Classifier:
 
 
 def load_classifier(path: str | Path | None = None) -> Classifier:
-    """Read a model file, or without a name the MNIST model that comes with convcli.
+    """Read a model file; without a name, or for ``shipped``, the MNIST model that comes with convcli.
 
     Raises
     ------
@@ -69,15 +70,20 @@ def load_classifier(path: str | Path | None = None) -> Classifier:
     OSError
         If the file cannot be opened.
     """
-    if path is None:
-        path = shipped_model()
-        if not path.is_file():
-            raise ModelError(f"no model named, and the one that comes with convcli is missing ({path}); give --model")
-    path = Path(path)
+    if path is None and not shipped_model().is_file():
+        raise ModelError(
+            f"no model named, and the one that comes with convcli is missing ({shipped_model()}); give --model"
+        )
+    path = model_file(path or SHIPPED)
     trained = load_model(path)
     if len(trained.classes) < 2 or len(trained.model.plan.output) != 1:
         raise ModelError(f"{path}: is a model without classes, expected one that convcli train wrote")
     return Classifier(path, trained, _rule_of(trained, path))
+
+
+def model_file(name: str | Path) -> Path:
+    """The file of a model: ``shipped`` is the one that comes with convcli, unless a file here has that name."""
+    return shipped_model() if str(name) == SHIPPED and not Path(name).exists() else Path(name)
 
 
 def percent(probability: float) -> str:

@@ -1,0 +1,64 @@
+"""`convcli features`: what every layer of a network makes of a picture."""
+
+import json
+from pathlib import Path
+
+import click
+
+from convcli.cli import options
+from convcli.images import MAX_PIXELS, format_of, write
+from convcli.images.atomic import check_target
+from convcli.jobs.classifier import load_classifier
+from convcli.jobs.features import MOST_MAPS, draw_features, look_inside
+from convcli.jobs.inside import beside
+from convcli.jobs.runtime import prepare_loops, request_threads
+
+
+@click.command()
+@click.argument("model", metavar="MODEL")
+@click.argument("image", metavar="IMAGE")
+@click.option("-o", "--output", metavar="OUT.png", help="The picture.  [default: IMAGE_features.png beside IMAGE]")
+@click.option("--layers", metavar="NAME,NAME", help="These layers only, named as convcli summary MODEL does.")
+@click.option("--maps", type=click.IntRange(1, MOST_MAPS), default=16, show_default=True, metavar="N",
+              help="Draw at most N maps of each layer, the first ones.")  # fmt: skip
+@options.overwrite
+@options.max_pixels
+@options.threads
+@options.as_json
+@options.quiet
+def command(
+    model: str,
+    image: str,
+    output: str | None,
+    layers: str | None,
+    maps: int,
+    overwrite: bool,
+    max_pixels: int | None,
+    threads: int | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Draw what every layer of a trained network makes of a picture.
+
+    MODEL is a .safetensors file that convcli train wrote, or the word shipped: the MNIST model of convcli. At the top
+    stands IMAGE as the network sees it, at the end what the network says; between them the maps of each layer, all of a
+    layer in the same colours. Maps without negative numbers, those behind a ReLU, go from black, 0, to white; in others
+    0 is white, negative blue and positive orange. Layers that only pass their input on are drawn if named.
+
+    \b
+    Examples:
+      convcli features mnist.safetensors digit.png
+      convcli features mnist.safetensors digit.png --layers conv_1,pool_1 -o maps.png
+      convcli features shipped digit.jpg --maps 32
+    """
+    target = output or beside(image, "features")
+    options.usage(lambda: format_of(target))
+    check_target(Path(target), overwrite=overwrite)
+    request_threads(threads)
+    prepare_loops(threads, (lambda: None) if quiet else options.say_compiling)
+    names = [name.strip() for name in layers.split(",")] if layers else []
+    features = look_inside(load_classifier(model), image, layers=names, maps=maps, max_pixels=max_pixels or MAX_PIXELS)
+    for warning in () if quiet else features.seen.warnings:
+        click.echo(f"Warning: {image}: {warning}", err=True)
+    write(draw_features(features), target, overwrite=overwrite)
+    click.echo(json.dumps({"output": target} | features.as_dict()) if as_json else target)

@@ -1,0 +1,50 @@
+"""`convcli features` as people type it."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from made_models import conv_model
+from PIL import Image
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch, rng):
+    """A model and a picture."""
+    monkeypatch.chdir(tmp_path)
+    conv_model("m.safetensors", ["conv:6,kernel=3,relu", "pool:2", "flatten", "dense:2,softmax"], (8, 8, 1), "ab")
+    Image.fromarray(rng.integers(0, 256, (8, 8), np.uint8)).save("p.png")
+    return tmp_path
+
+
+def test_a_picture_beside_the_picture(convcli, folder):
+    result = convcli("features", "m.safetensors", "p.png")
+    assert (result.code, result.out) == (0, "p_features.png\n"), result.err
+    with Image.open("p_features.png") as image:
+        assert image.mode == "RGB"
+        assert image.width <= 1400
+    assert convcli("features", "m.safetensors", "p.png").code == 1
+    document = json.loads(convcli("features", "m.safetensors", "p.png", "--overwrite", "--json", "--maps", 2).out)
+    assert [each["name"] for each in document["layers"]] == ["conv_1", "pool_1", "dense_1"]
+    assert document["layers"][0]["shown"] == 2
+    assert document["output"] == "p_features.png"
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["m.safetensors", "p.png", "--layers", "conv_7"], 1, "layers: got 'conv_7'"),
+        (["m.safetensors", "none.png"], 1, "none.png: no such file"),
+        (["none.safetensors", "p.png"], 1, "none.safetensors"),
+        (["m.safetensors", "p.png", "--maps", "0"], 2, "maps"),
+        (["m.safetensors", "p.png", "-o", "x.txt"], 2, "x.txt"),
+        (["p.png", "p.png"], 1, "p.png"),
+    ],
+)
+def test_what_cannot_be_is_one_line(convcli, folder, words, code, message):
+    result = convcli("features", *words)
+    assert result.code == code
+    assert message in result.err
+    assert result.err.count("\n") == 1
+    assert sorted(path.name for path in Path().iterdir()) == ["m.safetensors", "p.png"]
