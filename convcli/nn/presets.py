@@ -53,10 +53,12 @@ class Preset:
 
     def _augment(self, scale: float) -> str:
         moves = self.recipe.augmentation()
-        pixels = {"shift": round(moves.shift * scale, 2), "elastic": round(moves.elastic * scale, 2)}
+        if moves.is_nothing:
+            return ""
         if moves.elastic:
-            pixels["elastic_sigma"] = max(round(moves.elastic_sigma * scale, 2), 0.5)
-        return "" if moves.is_nothing else replace(moves, **pixels).as_words()
+            sigma = max(round(moves.elastic_sigma * scale, 2), 0.5)
+            moves = replace(moves, elastic=round(moves.elastic * scale, 2), elastic_sigma=sigma)
+        return replace(moves, shift=round(moves.shift * scale, 2)).as_words()
 
 
 PRESETS = {

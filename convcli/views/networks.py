@@ -62,7 +62,7 @@ def totals(plan: NetworkPlan) -> list[str]:
     norms = sum(layer.params for layer in layers if layer.type == "batch_norm")
     parts = [f"{plan.params - biases - norms:,} weights", f"{biases:,} biases"]
     if norms:
-        parts.append(f"{norms:,} of batch_norm ({plan.untrained:,} not trained)")
+        parts.append(f"{norms:,} of batch_norm ({plan.untrained:,} fixed)")
     lines = [
         f"parameters       {plan.params:,} ({_bytes(plan.params)} at float32)",
         f"                 {', '.join(parts)}",

@@ -8,11 +8,14 @@ PARAMETERS = {
     "alexnet": 60_965_224,
     "cats-dogs": 3_453_121,
     "cifar10": 703_594,
+    "deep": 140_122,
     "dense": 407_050,
+    "digits": 38_282,
     "googlenet": 6_998_552,
     "lenet5": 61_706,
     "lenet5-1998": 60_850,
     "mnist": 93_322,
+    "pictures": 98_810,
     "vgg16": 138_357_544,
 }
 
