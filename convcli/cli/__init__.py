@@ -34,6 +34,7 @@ COMMANDS = {
     "predict": ("predict", "Tell what pictures show, with a trained model."),
     "features": ("features", "Draw what every layer of a trained network makes of a picture."),
     "export": ("export", "Write a trained model as ONNX, for other programs."),
+    "filters": ("filters", "Draw the learned filters of a trained network's layer."),
     "data": ("data", "Data sets for training: list them, fetch them, say where they lie."),
     "cache": ("cache", "Look after the compiled loops: info, clear, warm."),
     "doctor": ("doctor", "Print versions, threads, cache and processor: what a bug report needs."),

@@ -125,3 +125,34 @@ def bars(names: Sequence[str], shares: Sequence[float], texts: Sequence[str], *,
         draw.rectangle((left, top, end, top + 16), fill=(0, 114, 178))
         draw.text((end + 6, top), text, fill=(26, 26, 26), font=font)
     return np.asarray(sheet)
+
+
+def grid(rows: Sequence[Sequence[Pixels]], names: Sequence[str], heads: Sequence[str], *, side: int) -> Pixels:
+    """Draw maps of one size in a table: a name before each row, a head over each column."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    drawn = [[fitted(each, side) for each in row] for row in rows]
+    height, width = drawn[0][0].shape[:2]
+    font = ImageFont.load_default(_NUMBER)
+    widest = max(int(font.getlength(head)) + 1 for head in heads)
+    # Heads that would run into each other are left out, evenly.
+    every = -(-(widest + 4) // (width + _GAP + 2))
+    left = max(int(font.getlength(name)) for name in names) + 2 * _GAP
+    top = _LINE + _GAP
+    line = max(height, _LINE)
+    size = (
+        left + len(heads) * (width + _GAP + 2) + max(widest - width, 0) + _GAP,
+        top + len(rows) * (line + _GAP + 2) + _GAP,
+    )
+    sheet = Image.new("RGB", size, _PAPER)
+    draw = ImageDraw.Draw(sheet)
+    for column, head in list(enumerate(heads))[::every]:
+        draw.text((left + column * (width + _GAP + 2) + width / 2, 2), head, fill=_INK, font=font, anchor="ma")
+    for row, (name, maps) in enumerate(zip(names, drawn, strict=True)):
+        y = top + row * (line + _GAP + 2)
+        draw.text((left - _GAP, y + height / 2), name, fill=_INK, font=font, anchor="rm")
+        for column, pixels in enumerate(maps):
+            x = left + column * (width + _GAP + 2)
+            sheet.paste(Image.fromarray(np.ascontiguousarray(pixels)), (x, y))
+            draw.rectangle((x - 1, y - 1, x + width, y + height), outline=_EDGE)
+    return np.asarray(sheet)
