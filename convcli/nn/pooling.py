@@ -12,6 +12,7 @@ from convcli.nn.activations import RELU
 from convcli.nn.layer import Array, Layer
 from convcli.ops.pooling_axes import PoolingAxis, adaptive_axes, sliding_axes
 from convcli.ops.pooling_runs import pool_stack
+from convcli.ops.scratch import scratch
 from convcli.ops.words import read_only
 
 # Which windows and taps see a cell: cell i is in (window, tap) pairs[starts[i]:starts[i + 1]].
@@ -94,7 +95,7 @@ class ExtremaPool(Layer):
         windows = self._windows
         out = self.buffer("output", (len(x), *self.output_shape), training)
         kind = self._taps.dtype
-        taps = self.hold("taps", out.shape, kind) if training else np.empty(out.shape, kind)
+        taps = self.hold("taps", out.shape, kind) if training else scratch("taps", out.shape, kind)
         source, target, places = read_only(windows.rows(x)), windows.rows(out), windows.rows(taps)
         if windows.corners:
             find_corners(source[:, 0], x.shape[-1], self._smallest, target[:, 0], places[:, 0])
