@@ -36,6 +36,7 @@ COMMANDS = {
     "features": ("features", "Draw what every layer of a trained network makes of a picture."),
     "filters": ("filters", "Draw the learned filters of a trained network's layer."),
     "export": ("export", "Write a trained model as ONNX, for other programs."),
+    "saliency": ("saliency", "Show where a trained network looks: what in a picture speaks for a class."),
     "data": ("data", "Data sets for training: list them, fetch them, say where they lie."),
     "cache": ("cache", "Look after the compiled loops: info, clear, warm."),
     "doctor": ("doctor", "Print versions, threads, cache and processor: what a bug report needs."),

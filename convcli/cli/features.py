@@ -48,7 +48,7 @@ def command(
     \b
     Examples:
       convcli features mnist.safetensors digit.png
-      convcli features mnist.safetensors digit.png --layers conv_1,pool_1 -o maps.png
+      convcli features mnist.safetensors digit.png --layers conv_1,pool_1
       convcli features shipped digit.jpg --maps 32
     """
     target = output or beside(image, "features")

@@ -19,6 +19,7 @@ class BatchNorm(Layer):
     While training, mean and variance are the batch's, over N and all positions; afterwards they are running averages,
     ``moving = momentum * moving + (1 - momentum) * batch's``.
 
+    ``frozen`` keeps the running averages for training too: the gradient is then that of what inference computes.
     ``relu`` and ``masked`` are set by `convcli.nn.fusing`: whether it does the ReLU behind it in its own passes, and
     whether the gradient it gets has gone through that ReLU already.
 
@@ -37,7 +38,7 @@ class BatchNorm(Layer):
         self.moving_variance = Parameter("moving_variance", np.ones(channels, self.dtype), trainable=False)
         learnt = tuple(each for each in (self.gamma, self.beta) if each is not None)
         self.parameters = (*learnt, self.moving_mean, self.moving_variance)
-        self.relu = self.masked = False
+        self.relu = self.masked = self.frozen = False
         self._input = self._slope = self._start = np.empty(0, self.dtype)
         self._mean = self._inverse = np.empty(0)
 
@@ -52,7 +53,7 @@ class BatchNorm(Layer):
     def _normalized(self, x: Array, training: bool, relu: bool) -> Array:
         from convcli.loops.channels import channel_lines
 
-        if training:
+        if training and not self.frozen:
             total, squares = self._sums(x)
             count = x.size // x.shape[-1]
             mean = total / count
@@ -84,8 +85,9 @@ class BatchNorm(Layer):
             self.beta.gradient[...] = total
         slope = self._inverse if self.gamma is None else self._inverse * self.gamma.value
         count = gradient.size // gradient.shape[-1]
-        tilt = -slope * self._inverse * along / count
-        shift = -slope * total / count - tilt * self._mean
+        # Frozen, mean and variance do not depend on the input.
+        tilt = -slope * self._inverse * along / count * (not self.frozen)
+        shift = -slope * total / count * (not self.frozen) - tilt * self._mean
         out = self.hold("input gradient", gradient.shape)
         gradient_lines(
             read_only(gradient.reshape(-1)), read_only(self._input.reshape(-1)), self._slope, self._start,

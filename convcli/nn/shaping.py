@@ -58,7 +58,8 @@ class Flatten(Layer):
 class Dropout(Layer):
     """While training, each value is silenced with a chance of ``rate`` and the others are divided by ``1 - rate``.
 
-    ``generator`` is where the chances come from; its state is part of a checkpoint (see `convcli.nn.randomness`).
+    ``frozen`` lets everything pass while training too. ``generator`` is where the chances come from; its state is part
+    of a checkpoint (see `convcli.nn.randomness`).
 
     Source: N. Srivastava et al., "Dropout", JMLR 15, 2014, section 4, with the scaling moved to training (section 10).
     """
@@ -66,6 +67,7 @@ class Dropout(Layer):
     def __init__(self, plan: LayerPlan, dtype: Any, generator: np.random.Generator) -> None:
         super().__init__(plan, dtype)
         self.generator = generator
+        self.frozen = False
         self._factors: Array | None = None
 
     def forward(self, x: Array, training: bool = False) -> Array:
@@ -73,7 +75,7 @@ class Dropout(Layer):
         rate = self.plan.settings["rate"]
         if not training:
             return x
-        if not rate:
+        if not rate or self.frozen:
             self._factors = None
             return x
         # float32 draws whatever the dtype: a float64 model drops what its float32 twin does.

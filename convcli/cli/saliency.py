@@ -1,0 +1,83 @@
+"""`convcli saliency`: where a network looks."""
+
+import json
+from pathlib import Path
+
+import click
+
+from convcli.cli import options
+from convcli.images import MAX_PIXELS, format_of, write
+from convcli.images.atomic import check_target
+from convcli.jobs.classifier import load_classifier
+from convcli.jobs.inside import beside
+from convcli.jobs.runtime import prepare_loops, request_threads
+from convcli.jobs.saliency import METHODS, draw, saliency
+
+
+@click.command()
+@click.argument("model", metavar="MODEL")
+@click.argument("image", metavar="IMAGE")
+@click.option("-o", "--output", metavar="OUT.png", help="The picture.  [default: IMAGE_saliency.png beside IMAGE]")
+@click.option("--method", type=click.Choice((*METHODS, "all")), default="all", show_default=True)
+@click.option("--class", "class_name", metavar="NAME", help="What speaks for this class.  [default: the likeliest]")
+@click.option("--layer", metavar="NAME", help="gradcam: whose maps are weighed.  [default: the last convolution]")
+@click.option("--patch", type=click.IntRange(1), metavar="N",
+              help="occlusion: the side of what is covered.  [default: a seventh of the picture's]")  # fmt: skip
+@click.option("--step", type=click.IntRange(1), metavar="N",
+              help="occlusion: pixels from place to place.  [default: half the patch]")  # fmt: skip
+@options.overwrite
+@options.max_pixels
+@options.threads
+@options.as_json
+@options.quiet
+def command(
+    model: str,
+    image: str,
+    output: str | None,
+    method: str,
+    class_name: str | None,
+    layer: str | None,
+    patch: int | None,
+    step: int | None,
+    overwrite: bool,
+    max_pixels: int | None,
+    threads: int | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Show where a trained network looks: what in a picture speaks for a class.
+
+    MODEL is a .safetensors file that convcli train wrote, or the word shipped: the MNIST model of convcli. IMAGE is
+    prepared as convcli predict does. The maps lie over the picture in signed colours: orange speaks for the class, blue
+    against it. The score of a class is its output before softmax.
+
+    \b
+    --method:
+      gradient   how the score changes with each pixel; of colours the channel
+                 with the largest change (Simonyan, Vedaldi, Zisserman 2014)
+      gradcam    the last convolution's maps, each weighed with the mean gradient
+                 of the score by it, and rectified (Selvaraju et al. 2017); a cell
+                 lies over the middle of its receptive field
+      occlusion  how far the class's log odds fall when a patch is covered with
+                 the picture's median colour (Zeiler, Fergus 2014)
+      all        one beside the other
+
+    \b
+    Examples:
+      convcli saliency mnist.safetensors digit.png
+      convcli saliency pets.safetensors photo.jpg --method gradcam --class cat
+      convcli saliency shipped digit.png --method occlusion --patch 5 -o where.png
+    """
+    target = output or beside(image, "saliency")
+    options.usage(lambda: format_of(target))
+    check_target(Path(target), overwrite=overwrite)
+    request_threads(threads)
+    prepare_loops(threads, (lambda: None) if quiet else options.say_compiling)
+    found = saliency(
+        load_classifier(model), image, method=method, class_name=class_name, layer=layer, patch=patch, step=step,
+        max_pixels=max_pixels or MAX_PIXELS,
+    )  # fmt: skip
+    for warning in () if quiet else found.seen.warnings:
+        click.echo(f"Warning: {image}: {warning}", err=True)
+    write(draw(found), target, overwrite=overwrite)
+    click.echo(json.dumps({"output": target} | found.as_dict()) if as_json else target)

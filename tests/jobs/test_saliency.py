@@ -1,0 +1,75 @@
+"""Saliency of pictures in files: the class, the methods, what is refused."""
+
+import numpy as np
+import pytest
+from made_models import conv_model
+from marks import CLASSES, MARK, SIZE, marks, trained_on_marks
+
+from convcli.datasets import Preprocessing
+from convcli.errors import ConvcliError
+from convcli.images import Image, write
+from convcli.jobs.classifier import load_classifier
+from convcli.jobs.saliency import draw, saliency
+from convcli.nn.weights import ModelCard, save_model
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A network that tells crosses from rings, and a picture of each."""
+    folder = tmp_path_factory.mktemp("marks")
+    rule = Preprocessing("picture", SIZE, SIZE, 1).as_dict()
+    save_model(folder / "m.safetensors", trained_on_marks(), ModelCard("marks", CLASSES, rule, 1, {}, {}, ()))
+    images, labels, _ = marks(8, seed=3)
+    for label, name in enumerate(CLASSES):
+        write(Image(images[labels == label][0]), folder / f"{name}.png")
+    return folder
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_every_method_points_at_the_mark(folder, name):
+    _, labels, corners = marks(8, seed=3)
+    row, column = corners[labels == CLASSES.index(name)][0] + MARK // 2
+    found = saliency(load_classifier(folder / "m.safetensors"), str(folder / f"{name}.png"), patch=MARK, step=1)
+    assert found.seen.classes[found.place] == name
+    assert [each.method for each in found.maps] == ["gradient", "gradcam", "occlusion"]
+    for each in found.maps:
+        assert each.values.shape == (SIZE, SIZE)
+        assert np.abs(np.array(each.peak) - (row, column)).max() <= 3, each.method
+    assert found.as_dict()["label"] == name
+    assert draw(found).pixels.shape[2] == 3
+
+
+def test_another_class_is_asked_for(folder):
+    classifier = load_classifier(folder / "m.safetensors")
+    for_ring = saliency(classifier, str(folder / "cross.png"), class_name="ring", method="occlusion")
+    for_cross = saliency(classifier, str(folder / "cross.png"), method="occlusion")
+    assert for_ring.place == 1
+    # Of two classes, what speaks for the one speaks against the other.
+    np.testing.assert_allclose(for_ring.maps[0].values, -for_cross.maps[0].values, atol=1e-4)
+
+
+def test_a_network_without_maps_has_no_grad_cam(tmp_path, rng):
+    conv_model(tmp_path / "d.safetensors", ["flatten", "dense:2,softmax"], (6, 6, 3), "ab")
+    write(Image(rng.integers(0, 256, (6, 6, 3), np.uint8)), tmp_path / "p.png")
+    classifier = load_classifier(tmp_path / "d.safetensors")
+    found = saliency(classifier, str(tmp_path / "p.png"), class_name="b")
+    assert [each.method for each in found.maps] == ["gradient", "occlusion"]
+    weights = classifier.trained.model.parameters["dense_1/kernel"].value[:, 1].reshape(6, 6, 3)
+    strongest = np.take_along_axis(weights, np.abs(weights).argmax(axis=2)[..., None], axis=2)[..., 0]
+    np.testing.assert_allclose(found.maps[0].values, strongest)
+    with pytest.raises(ConvcliError, match="try --method gradient"):
+        saliency(classifier, str(tmp_path / "p.png"), method="gradcam")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ({"method": "magic"}, "method: got 'magic'"),
+        ({"class_name": "star"}, "class: got 'star', expected one of cross, ring"),
+        ({"layer": "dense_1"}, "expected one with maps"),
+        ({"patch": 21}, "patch: got 21x21"),
+    ],
+)
+def test_wrong_words(folder, words, message):
+    with pytest.raises(ConvcliError, match=message):
+        saliency(load_classifier(folder / "m.safetensors"), str(folder / "cross.png"), **words)
