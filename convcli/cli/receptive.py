@@ -1,0 +1,130 @@
+"""`convcli receptive`: what a unit of a network sees."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from convcli.architectures import shape_text
+from convcli.architectures import values as shapes
+from convcli.architectures.files import find_shipped, is_file_name, unknown_name
+from convcli.cli import options
+from convcli.cli.shape import Value
+
+
+@click.command()
+@click.argument("network", metavar="NETWORK")
+@click.option("--layer", metavar="NAME", help="The unit's layer.  [default: the last that has a map]")
+@click.option("--unit", metavar="Y,X", help="Its row and column on that map, from 0.  [default: the middle]")
+@click.option("--input", "-i", "size", metavar="HxWxC", type=Value("HxWxC", shapes.shape),
+              help="Another input than the network's own.")  # fmt: skip
+@click.option("-o", "--output", metavar="OUT", help="Draw nested frames over the input: .png or .svg.")
+@click.option("--image", metavar="IMAGE", help="A picture to draw them on, as the network sees it.")
+@options.overwrite
+@options.max_pixels
+@options.as_json
+def command(
+    network: str,
+    layer: str | None,
+    unit: str | None,
+    size: tuple[int, ...] | None,
+    output: str | None,
+    image: str | None,
+    overwrite: bool,
+    max_pixels: int | None,
+    as_json: bool,
+) -> None:
+    """Show what a unit of a network sees, layer by layer.
+
+    NETWORK is the name of one that comes with convcli (convcli summary lists them), a .toml or .json file, or a
+    .safetensors file that convcli train wrote. The receptive field of a unit is the part of the input it depends on.
+    Layers before the unit's are shown by the units in the middle of its field, so that the fields lie in one another.
+
+    \b
+    Examples:
+      convcli receptive lenet5
+      convcli receptive vgg16 --layer pool_3 --unit 0,0
+      convcli receptive mnist -o field.svg
+      convcli receptive mnist.safetensors --image digit.png -o field.png
+
+    \b
+    A row of the table:
+      field          rows x columns of input that the unit depends on
+      step           input pixels between the fields of neighbouring units
+      rows, columns  where it lies, first to last; below 0 and beyond the
+                     input it is padding
+
+    Fields are worked out from the sizes of windows: a dilated window has gaps in its field, and after a transposed
+    convolution the field is an upper bound.
+    """
+    if not is_file_name(network) and not find_shipped(network) and not Path(network).is_file():
+        raise click.BadParameter(unknown_name(network), param_hint="NETWORK")
+    if image is not None and output is None:
+        raise options.WrongUsage("got --image without -o, expected a file to draw into: -o field.png")
+    from convcli.jobs.receptive import answer, check_drawing, draw, prepared, receptive
+
+    place = _unit(unit)
+    found = receptive(network, input=size, layer=layer, unit=place)
+    if output is not None:
+        check_drawing(output, found.plan, overwrite=overwrite)
+        pixels = None
+        if image is not None:
+            from convcli.images import MAX_PIXELS, read
+
+            pixels = prepared(network, found.plan, read(image, max_pixels=max_pixels or MAX_PIXELS))
+        draw(found, output, pixels=pixels, overwrite=overwrite)
+    if as_json:
+        click.echo(json.dumps(_document(found, output)))
+        return
+    for line in [answer(found), "", *_table(found), *([] if output is None else [output])]:
+        click.echo(line)
+
+
+def _unit(text: str | None) -> tuple[int, ...] | None:
+    if text is None:
+        return None
+    words = text.replace("x", ",").split(",")
+    if not all(word.strip().isdecimal() and len(word) < 10 for word in words):
+        raise options.WrongUsage(f"--unit: got {text!r}, expected Y,X: row and column from 0, as in 2,3")
+    return tuple(int(word) for word in words)
+
+
+def _table(found: Any) -> list[str]:
+    axes = len(found.sizes)
+    names = ("rows", "columns") if axes == 2 else ("cells",) if axes == 1 else ("planes", "rows", "columns")
+    head = ("layer", "output", "unit", "field", "step", *names)
+    rows = [head]
+    for each in found.rows:
+        layer = each.layer
+        name = layer.name if len(layer.name) <= 18 else f"{layer.name[:15]}..."
+        unit = "-" if each.unit is None else ",".join(map(str, each.unit))
+        step = "-" if each.unit is None else "x".join(dict.fromkeys(str(field.jump) for field in layer.field))
+        spans = [f"{first}..{last}" for first, last in each.spans]
+        rows.append((name, shape_text(layer.output), unit, shape_text(each.sizes), step, *spans))
+    widths = [max(len(row[place]) for row in rows) for place in range(len(head))]
+    return ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def _document(found: Any, output: str | None) -> dict[str, Any]:
+    return {
+        "network": found.plan.spec.name,
+        "input": list(found.plan.input),
+        "layer": found.chosen.layer.name,
+        "unit": None if found.chosen.unit is None else list(found.chosen.unit),
+        "field": list(found.chosen.sizes),
+        "layers": [
+            {
+                "name": each.layer.name,
+                "type": each.layer.type,
+                "output": list(each.layer.output),
+                "unit": None if each.unit is None else list(each.unit),
+                "field": list(each.sizes),
+                "step": [float(field.jump) for field in each.layer.field],
+                "spans": [list(span) for span in each.spans],
+                "inside": None if each.inside is None else [list(span) for span in each.inside],
+            }
+            for each in found.rows
+        ],
+        "output": output,
+    }
