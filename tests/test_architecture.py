@@ -11,7 +11,7 @@ MODULES = sorted(path for path in PACKAGE.rglob("*.py") if "__pycache__" not in 
 
 # A room may import its own modules and those of lower rooms. Leaves may be imported by anyone and import leaves only.
 LEAVES = {"errors", "geometry", "kernels", "architectures"}
-ORDER = ["loops", "ops", "images", "datasets", "nn", "views", "jobs", "cli"]
+ORDER = ["loops", "ops", "images", "datasets", "nn", "views", "jobs", "bench", "cli"]
 
 
 def room(module):

@@ -19,7 +19,9 @@ def loaded_by(code):
     return result.stdout.splitlines()[-1].split()
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["shape", "--input", "7x7x3", "--filters", "4"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--version"], ["bench", "--help"], ["shape", "--input", "7x7x3", "--filters", "4"]]
+)
 def test_help_and_shape_load_neither_numpy_nor_numba(arguments):
     assert loaded_by(f"from convcli.cli import run\nassert run({arguments!r}) == 0") == []
 

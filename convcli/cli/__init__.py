@@ -39,6 +39,7 @@ COMMANDS = {
     "saliency": ("saliency", "Show where a trained network looks: what in a picture speaks for a class."),
     "export": ("export", "Write a trained model as ONNX, for other programs."),
     "data": ("data", "Data sets for training: list them, fetch them, say where they lie."),
+    "bench": ("bench", "Measure convcli on this machine, beside every peer that is installed."),
     "cache": ("cache", "Look after the compiled loops: info, clear, warm."),
     "doctor": ("doctor", "Print versions, threads, cache and processor: what a bug report needs."),
 }
