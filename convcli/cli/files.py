@@ -56,7 +56,9 @@ def carry_out(
     files, tasks = usage(lambda: _plan(inputs, name, settings, suffixes))
     preview = settings.get("preview")
     if preview is not None:
-        files = replace(files, watch=watcher(preview, tasks, name, overwrite=settings["overwrite"]))
+        files = replace(
+            files, watch=watcher(preview, tasks, name, overwrite=settings["overwrite"], quiet=settings["quiet"])
+        )
     usage(lambda: _check_names(tasks, settings, check_name))
     as_json, quiet = settings["as_json"], settings["quiet"]
     request_threads(settings["threads"])

@@ -53,7 +53,9 @@ def check_axes(settings: Mapping[str, Any], axes: str) -> None:
         raise WrongUsage(f"{_NAME}: got a {'volume' if axes == 'zyx' else 'signal'}, expected pictures")
 
 
-def watcher(how: str, tasks: Sequence[Task], name: str, *, overwrite: bool) -> Callable[[Task, Image, Image], None]:
+def watcher(
+    how: str, tasks: Sequence[Task], name: str, *, overwrite: bool, quiet: bool = False
+) -> Callable[[Task, Image, Image], None]:
     """What is to be called with each picture before and after; ``name`` says what was done to it.
 
     Raises `WrongUsage` for a HOW that is none, and `ConvcliError` for a file that cannot be written.
@@ -62,7 +64,8 @@ def watcher(how: str, tasks: Sequence[Task], name: str, *, overwrite: bool) -> C
         return _to_file(how, tasks, name, overwrite=overwrite)
     terminal = sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
     if how == "auto" and not terminal:
-        click.echo(f"Warning: {_NAME}: stderr is no terminal; {_NAME}=side.png writes a picture", err=True)
+        if not quiet:
+            click.echo(f"Warning: {_NAME}: stderr is no terminal; {_NAME}=side.png writes a picture", err=True)
         return lambda task, before, after: None
     way = best_way(os.environ) if how == "auto" else how
     size = shutil.get_terminal_size((80, 24))

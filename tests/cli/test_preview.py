@@ -46,8 +46,8 @@ def test_a_bare_preview_takes_no_word(convcli, photo):
     result = convcli("filter", "-k", "box", "--preview", "photo.png")
     assert (result.code, result.out) == (0, "photo_box.png\n")
     assert result.err.startswith("Warning: --preview: stderr is no terminal")
-    result = convcli("filter", "-k", "-1 0 1", "--preview", "photo.png", "-o", "matrix.png")
-    assert (result.code, result.out) == (0, "matrix.png\n")
+    result = convcli("filter", "-k", "-1 0 1", "--preview", "photo.png", "-o", "matrix.png", "-q")
+    assert (result.code, result.out, result.err) == (0, "matrix.png\n", "")
 
 
 def test_json_and_stdout_stay_clean(convcli, photo):
