@@ -99,7 +99,7 @@ def conv_weight_gradient(
 ) -> Array:
     """The gradient of a layer's weights (*kernel, C/groups, O), given its input and the gradient of its output.
 
-    ``winograd`` is as in `conv_forward`, with 4 to 7 times the rounding error of the plain sums (still below 2e-6).
+    ``winograd`` is as in `conv_forward`, with 4 to 7 times the rounding error of the plain sums (below 5e-6).
     """
     from convcli.loops.convolution import weight_gradient
     from convcli.loops.packing import unpack
