@@ -113,7 +113,7 @@ def of_filter(
     plan = plan_steps(specs, border)
     colour, _ = split_alpha(image, "drop")
     before = np.asarray(choose_colour(convert_depth(colour, np.float64), "gray"), np.float64)
-    after = shifted(before, _checked(shift, before.shape[:2]))
+    after = shifted(before, _checked(shift, before))
     fields, strided = _fields(plan, before.shape[:2], 1), _fields(plan, before.shape[:2], stride)
 
     def respond(x: Array, step: int) -> Array:
@@ -144,7 +144,7 @@ def of_model(classifier: Classifier, image: Image, shift: tuple[int, int]) -> Eq
         If the picture cannot be prepared for the network, or the shift is not smaller than its input.
     """
     before = np.asarray(classifier.rule.apply(image), np.float32)
-    after = shifted(before, _checked(shift, before.shape[:2]))
+    after = shifted(before, _checked(shift, before))
     model = classifier.trained.model
     batches = [x[None] for x in (before, after)]
     if model.data_format == "channels_first":
@@ -240,8 +240,10 @@ def _fields(plan: FilterPlan, sizes: tuple[int, ...], stride: int) -> Fields:
     return fields[0], fields[1]
 
 
-def _checked(shift: tuple[int, int], sizes: tuple[int, ...]) -> tuple[int, int]:
-    for amount, n, word in zip(shift, sizes, ("rows", "columns"), strict=True):
+def _checked(shift: tuple[int, int], x: Array) -> tuple[int, int]:
+    if not np.isfinite(x).all():
+        raise ConvcliError("picture: got numbers that are not finite, expected finite ones: NaN differs from itself")
+    for amount, n, word in zip(shift, x.shape[:2], ("rows", "columns"), strict=True):
         if abs(amount) >= n:
             raise ConvcliError(f"shift: got {amount} {word}, expected less than the input's {n}")
     return shift
@@ -276,6 +278,8 @@ def _strongest_channel(step: Step) -> tuple[Array, Array]:
 def _notes(step: Step) -> Iterator[str]:
     if step.interior is not None:
         yield f"inside the frame: largest {relative(step.interior[0])}, mean {relative(step.interior[1])}"
+    else:
+        yield "no cell is clear of border and seam"
     yield f"with borders: largest {relative(step.whole[0])}, mean {relative(step.whole[1])}"
 
 

@@ -7,7 +7,6 @@ filter; that it gives the same numbers is checked each time one is made.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -153,14 +152,13 @@ def correlation_matrix(sizes: Sequence[int], kernel: Matrix, windows: Sequence[W
     tables = [border_table(n, (w.before, w.after), border) for n, w in zip(sizes, windows, strict=True)]
     outputs = [window.output(n) for window, n in zip(windows, sizes, strict=True)]
     matrix = np.zeros((math.prod(outputs), math.prod(sizes)))
-    for row, position in enumerate(product(*map(range, outputs))):
-        for tap in product(*map(range, kernel.shape)):
-            cells = [
-                int(table[window.stride * place + window.dilation * step])
-                for table, window, place, step in zip(tables, windows, position, tap, strict=True)
-            ]
-            if min(cells) >= 0:
-                matrix[row, int(np.ravel_multi_index(cells, tuple(sizes)))] += kernel[tap]
+    for tap in np.ndindex(*kernel.shape):
+        cells, seen = np.zeros((), np.int64), np.ones((), bool)
+        for table, window, n, count, step in zip(tables, windows, sizes, outputs, tap, strict=True):
+            along = table[window.stride * np.arange(count) + window.dilation * step]
+            cells, seen = cells[..., None] * n + along, seen[..., None] & (along >= 0)
+        rows = np.flatnonzero(seen)
+        matrix[rows, cells.reshape(-1)[rows]] += kernel[tap]
     return matrix
 
 

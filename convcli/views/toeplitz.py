@@ -18,6 +18,7 @@ _ROOM = 880  # pixels for the matrix' longer side
 _LARGEST, _SMALLEST = 44, 2
 _READABLE = 20  # pixels of a cell from which numbers, labels and vectors are drawn
 _PALE = 2.0  # colours go half way: black numbers are read on them
+_FINEST = 8  # pixels between lines that can still be told apart
 _INPUT, _OUTPUT = "#d3e8f8", "#fde3b8"
 
 
@@ -99,7 +100,10 @@ def draw_matrix(figure: MatrixFigure) -> Drawing:
     items: list[Item] = [Text(_MARGIN, _MARGIN + 8, title, 19, bold=True)]
     items += [Text(_MARGIN, _MARGIN + 38 + _LINE * i, line, 14, QUIET) for i, line in enumerate(figure.labels)]
     items.append(Text(left, top - (26 if readable else 12), "columns: input cells", 13, QUIET))
-    items += _matrix(figure, left, top, cell, readable)
+    colours = signed_colours(figure.matrix, float(np.abs(figure.matrix).max()) * _PALE)
+    # Cells too small for numbers are one picture: a million boxes would be a heavy file.
+    pictures = [] if readable else [(left, top, colours.repeat(cell, axis=0).repeat(cell, axis=1))]
+    items += [*(_cells(figure.matrix, colours, left, top, cell) if readable else []), *_blocks(figure, left, top, cell)]
     right = left + columns * cell
     if readable:
         items += [Text(left - 5, top + (i + 0.5) * cell, name, points, QUIET, "end") for i, name in enumerate(names[0])]
@@ -118,30 +122,31 @@ def draw_matrix(figure: MatrixFigure) -> Drawing:
     items.append(Text(_MARGIN, bottom + 42, "orange: positive weights; blue: negative; white: zero", 13, QUIET))
     texts = [text_width(title, 19, bold=True), *(text_width(line, 14) for line in figure.labels), 400]
     width = max(right + 40, int(max(texts)) + _MARGIN) + _MARGIN
-    return Drawing(int(width), int(bottom + 42 + _MARGIN), items, title, ". ".join(figure.labels))
+    return Drawing(int(width), int(bottom + 42 + _MARGIN), items, title, ". ".join(figure.labels), pictures)
 
 
-def _matrix(figure: MatrixFigure, left: int, top: int, cell: int, readable: bool) -> list[Item]:
-    rows, columns = figure.matrix.shape
-    largest = float(np.abs(figure.matrix).max()) * _PALE
-    colours = signed_colours(figure.matrix, largest)
+def _cells(matrix: Matrix, colours: NDArray[np.uint8], left: int, top: int, cell: int) -> list[Item]:
+    """Every cell with its number, or a dot."""
     items: list[Item] = []
-    thin = 0.5 if readable else 0.0
-    for row, column in np.argwhere(figure.matrix != 0).tolist() if not readable else np.ndindex(rows, columns):
+    for row, column in np.ndindex(*matrix.shape):
+        x, y, value = left + column * cell, top + row * cell, float(matrix[row, column])
         red, green, blue = colours[row, column].tolist()
-        x, y = left + column * cell, top + row * cell
-        fill = f"#{red:02x}{green:02x}{blue:02x}"
-        items.append(Box(x, y, cell, cell, fill, "#c4c9ce" if readable else fill, thin or 0.1))
-        value = float(figure.matrix[row, column])
-        if readable:
-            items += (
-                _number(value, x, y, cell) if value else [Text(x + cell / 2, y + cell / 2, "·", 12, EDGE, "middle")]
-            )
-    # Heavier lines where a row of the picture ends: blocks that are Toeplitz matrices themselves.
-    for start in range(0, rows, figure.output[-1]):
-        items.append(Box(left, top + start * cell, columns * cell, figure.output[-1] * cell, "", EDGE, 1))
-    for start in range(0, columns, figure.input[-1]):
-        items.append(Box(left + start * cell, top, figure.input[-1] * cell, rows * cell, "", EDGE, 1))
+        items.append(Box(x, y, cell, cell, f"#{red:02x}{green:02x}{blue:02x}", "#c4c9ce", 0.5))
+        items += _number(value, x, y, cell) if value else [Text(x + cell / 2, y + cell / 2, "·", 12, EDGE, "middle")]
+    return items
+
+
+def _blocks(figure: MatrixFigure, left: int, top: int, cell: int) -> list[Item]:
+    """Lines where a row of a picture ends: between them are blocks that are Toeplitz matrices themselves."""
+    rows, columns = figure.matrix.shape
+    width, height = figure.input[-1] * cell, figure.output[-1] * cell
+    items: list[Item] = []
+    if height >= _FINEST:
+        items += [Box(left, top + row * cell, columns * cell, height, "", EDGE, 1)
+                  for row in range(0, rows, figure.output[-1])]  # fmt: skip
+    if width >= _FINEST:
+        items += [Box(left + column * cell, top, width, rows * cell, "", EDGE, 1)
+                  for column in range(0, columns, figure.input[-1])]  # fmt: skip
     return [*items, Box(left, top, columns * cell, rows * cell, "", INK, 1)]
 
 

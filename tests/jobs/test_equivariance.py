@@ -128,6 +128,8 @@ def test_shifts_go_round():
 
 
 def test_refusals(rng):
+    with pytest.raises(ConvcliError, match="not finite"):
+        of_filter(Image(np.full((9, 9, 1), np.nan)), ["box"], (1, 1))
     for shift in ((12, 0), (0, -13)):
         with pytest.raises(ConvcliError, match="less than the input's 1"):
             of_filter(gray(rng, 12, 13), ["box"], shift)
