@@ -37,6 +37,7 @@ COMMANDS = {
     "features": ("features", "Draw what every layer of a trained network makes of a picture."),
     "filters": ("filters", "Draw the learned filters of a trained network's layer."),
     "saliency": ("saliency", "Show where a trained network looks: what in a picture speaks for a class."),
+    "report": ("report", "Write a page about a trained model: curves, confusion, mistakes, filters."),
     "export": ("export", "Write a trained model as ONNX, for other programs."),
     "data": ("data", "Data sets for training: list them, fetch them, say where they lie."),
     "bench": ("bench", "Measure convcli on this machine, beside every peer that is installed."),

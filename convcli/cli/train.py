@@ -83,6 +83,7 @@ class Size(options.ParamType):
 @click.option("--size", type=Size(), metavar="HxW", help="Bring a folder's pictures to this size.")
 @click.option("--log", metavar="FILE", help="Write the history into a .csv or .json file, after each epoch.")
 @click.option("--plot", metavar="FILE", help="Draw the curves into a .png, .svg or .pdf file (needs matplotlib).")
+@click.option("--report", "page", metavar="FILE.html", help="Write the page of convcli report at the end.")
 @downloads.data_dir
 @downloads.offline
 @options.overwrite
@@ -90,8 +91,8 @@ class Size(options.ParamType):
 @options.as_json
 @options.quiet
 def command(
-    dataset: str | None, preset_name: str, resume: str | None, threads: int | None, as_json: bool, quiet: bool,
-    **words: Any,
+    dataset: str | None, preset_name: str, resume: str | None, page: str | None, threads: int | None, as_json: bool,
+    quiet: bool, **words: Any,
 ) -> int:  # fmt: skip
     """Train a network on images, and write the model.
 
@@ -115,9 +116,13 @@ def command(
       convcli train mnist
       convcli train mnist --preset lecture --seed 3 -o lecture.safetensors
       convcli train mnist --model lenet5 --epochs 10 --augment shift=2
-      convcli train photos/ --epochs 30 --plot curves.png
+      convcli train photos/ --epochs 30 --report photos.html
       convcli train --resume mnist.checkpoint.safetensors
     """
+    if page is not None:
+        from convcli.jobs.report import check_report
+
+        check_report(page, overwrite=words["overwrite"])
     request_threads(threads)
     plan = _planned(dataset, preset_name, resume, quiet, words)
     prepare_loops(threads, (lambda: None) if quiet else options.say_compiling)
@@ -136,8 +141,19 @@ def command(
 
         draw_curves(report.history, plan.plot, title=f"{plan.network.spec.name} on {plan.dataset.name}",
                     overwrite=plan.overwrite)  # fmt: skip
-    click.echo(json.dumps(report.as_dict()) if as_json else "\n".join(_closing(report)))
+    if page is not None:
+        _write_page(report, page)
+    pages = {"report": page} if page else {}
+    click.echo(json.dumps(report.as_dict() | pages) if as_json else "\n".join([*_closing(report), *pages.values()]))
     return 0
+
+
+def _write_page(report: "TrainReport", page: str) -> None:
+    from convcli.jobs.classifier import load_classifier
+    from convcli.jobs.report import report_on, write_report
+
+    found = report_on(load_classifier(report.plan.target), report.plan.dataset)
+    write_report(found, page, overwrite=report.plan.overwrite)
 
 
 def _planned(

@@ -75,7 +75,11 @@ def load_classifier(path: str | Path | None = None) -> Classifier:
             f"no model named, and the one that comes with convcli is missing ({shipped_model()}); give --model"
         )
     path = model_file(path or SHIPPED)
-    trained = load_model(path)
+    return classifier_of(load_model(path), path)
+
+
+def classifier_of(trained: TrainedModel, path: Path) -> Classifier:
+    """A model from a file as a classifier; raises `ModelError` if it does not tell classes of pictures apart."""
     if len(trained.classes) < 2 or len(trained.model.plan.output) != 1:
         raise ModelError(f"{path}: is a model without classes, expected one that convcli train wrote")
     return Classifier(path, trained, _rule_of(trained, path))

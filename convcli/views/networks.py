@@ -55,6 +55,14 @@ def table(plan: NetworkPlan, *, expand: bool = False) -> list[str]:
     return [text[0], "-" * max(map(len, text)), *text[1:], "-" * max(map(len, text)), *totals(plan)]
 
 
+def cells(plan: NetworkPlan) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """The table's head, and its rows without the layers of branches."""
+    first = ("input", shape_text(plan.input), "", "", _bytes(prod(plan.input)), "")
+    names = [name + kind for name, kind in _titles(plan, False)]
+    rows = [first, *_rows(plan.layers, False, "")]
+    return _HEADER, [(name, *row[1:]) for name, row in zip(names, rows, strict=True)]
+
+
 def totals(plan: NetworkPlan) -> list[str]:
     """The last lines of a table: counts, memory, receptive field, leftovers, heads."""
     layers = list(plan.flat())

@@ -49,3 +49,9 @@ def strongest(values: NDArray[Any], block: int) -> NDArray[Any]:
     # What is not a number is the strongest of all.
     picked = np.where(np.isnan(sizes), np.inf, sizes).argmax(axis=2) if blocks.dtype.kind == "f" else sizes.argmax(2)
     return np.asarray(np.take_along_axis(blocks, picked[..., None], axis=2)[..., 0])
+
+
+def css_scale() -> str:
+    """The scale as a style sheet's gradient, from negative to positive."""
+    stops = (f"rgb({red:g} {green:g} {blue:g})" for red, green, blue in _STOPS)
+    return f"linear-gradient(to right, {', '.join(stops)})"

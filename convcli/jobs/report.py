@@ -1,0 +1,232 @@
+"""A report on a trained model: everything about it on one page of HTML."""
+
+import io
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from convcli.architectures import shape_text
+from convcli.datasets import Dataset, Reports
+from convcli.errors import ConvcliError, DataError, ModelError
+from convcli.images import Image, write
+from convcli.images.atomic import check_target, replacing
+from convcli.jobs.classifier import Classifier, classifier_of, model_file, percent
+from convcli.jobs.evaluate import Evaluation, evaluate, load_data, most_confused
+from convcli.jobs.filters import filter_panel, filters_of
+from convcli.nn.weights import TrainedModel, load_model
+from convcli.views.figure import number
+from convcli.views.networks import cells, totals
+from convcli.views.report_page import Filters, Picture, ReportPage, page
+
+MOST_MISTAKES = 36
+_LARGEST_MATRIX = 40  # classes
+_SUFFIXES = (".html", ".htm")
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """A model, and how it did; ``missing`` says why ``evaluation`` is None."""
+
+    path: Path
+    trained: TrainedModel
+    evaluation: Evaluation | None
+    missing: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        measured = {} if self.evaluation is None else self.evaluation.as_dict()
+        return {"model": str(self.path), "missing": self.missing or None} | measured
+
+
+def make_report(
+    source: str | Path,
+    data: str | None = None,
+    *,
+    data_dir: str | None = None,
+    offline: bool = False,
+    limit: int | None = None,
+    reports: Reports | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Report:
+    """Read a model, and try it on data if there are some.
+
+    Parameters
+    ----------
+    source : str or Path
+        A file that ``convcli train`` wrote, or ``shipped``.
+    data : str, optional
+        A data set's name or a folder of classes. Without it, what the model was trained on, if that lies on this
+        machine: nothing is downloaded then, and without it the report is made all the same.
+    limit : int, optional
+        Use so many pictures, of each class its share.
+
+    Raises
+    ------
+    ConvcliError
+        For a file that is no model, or data that were named and cannot be had.
+    """
+    path = model_file(source)
+    trained = load_model(path)
+    try:
+        classifier = classifier_of(trained, path)
+        dataset = load_data(classifier, data, data_dir=data_dir, offline=offline or data is None, reports=reports)
+    except (DataError, ModelError) as error:
+        if data is not None:
+            raise
+        return Report(path, trained, None, str(error))
+    return report_on(classifier, dataset, limit=limit, on_progress=on_progress)
+
+
+def report_on(
+    classifier: Classifier,
+    dataset: Dataset,
+    *,
+    limit: int | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Report:
+    """A report on a model and data that are in memory already."""
+    found = evaluate(classifier, dataset, limit=limit, on_progress=on_progress)
+    return Report(classifier.path, classifier.trained, found)
+
+
+def check_report(target: str | Path, *, overwrite: bool) -> None:
+    """Refuse a page's name before any work is done for it; raises `ConvcliError`."""
+    if Path(target).suffix.lower() not in _SUFFIXES:
+        raise ConvcliError(f"{target}: got {Path(target).suffix or 'no suffix'}, expected a name that ends in .html")
+    check_target(Path(target), overwrite=overwrite)
+
+
+def write_report(report: Report, target: str | Path, *, overwrite: bool = False) -> None:
+    """Write the page; it appears complete or not at all."""
+    text = page(page_of(report))
+    with replacing(Path(target), overwrite=overwrite) as stream:
+        stream.write(text.encode("utf-8"))
+
+
+def page_of(report: Report) -> ReportPage:
+    """What the page shows."""
+    model, card, found = report.trained.model, report.trained.card, report.evaluation
+    spec = model.plan.spec
+    header, layers = cells(model.plan)
+    few = found is not None and len(found.classes) <= _LARGEST_MATRIX
+    return ReportPage(
+        title=f"{spec.name}, trained on {card.name}",
+        numbers=_numbers(report),
+        history=[row for row in card.history if "epoch" in row],
+        classes=card.classes,
+        confusion=found.confusion.tolist() if found is not None and few else None,
+        confused=[] if found is None or few else most_confused(found, 25),
+        scores=[] if found is None else _scores(found),
+        mistakes=[] if found is None else _mistakes(found),
+        mistakes_in_all=0 if found is None else len(found.mistakes),
+        measured="" if found is None else f"{found.count:,} pictures of {found.data}, {found.split}",
+        missing=report.missing,
+        filters=_filters(report.trained),
+        header=header,
+        layers=layers,
+        facts=[*_named(totals(model.plan)), *([("source", spec.source)] if spec.source else [])],
+        recipe=_recipe(report.trained),
+        footer=f"Made by convcli {card.version} report from {report.path.name}",
+    )
+
+
+def _numbers(report: Report) -> list[tuple[str, str]]:
+    card, found = report.trained.card, report.evaluation
+    metrics: Mapping[str, float] = card.metrics
+    if found is not None:
+        numbers = [("accuracy", f"{found.accuracy:.2%}"), ("loss", f"{found.loss:.4g}")]
+        numbers += [("wrong", f"{len(found.mistakes):,} of {found.count:,}")]
+    else:
+        named = (("test_accuracy", "accuracy when trained"), ("test_loss", "loss when trained"))
+        numbers = [
+            (name, f"{metrics[key]:.2%}" if key.endswith("accuracy") else f"{metrics[key]:.4g}")
+            for key, name in named
+            if key in metrics
+        ]
+    numbers.append(("parameters", f"{report.trained.model.parameter_count:,}"))
+    if card.classes:
+        numbers.append(("classes", f"{len(card.classes):,}"))
+    if metrics.get("seconds"):
+        numbers.append(("training", _duration(metrics["seconds"])))
+    return numbers
+
+
+def _duration(seconds: float) -> str:
+    """``12 s``, ``3 min 5 s`` or ``2 h 10 min``."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{seconds:.3g} s"
+    return f"{whole // 60} min {whole % 60} s" if whole < 3600 else f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def _scores(found: Evaluation) -> list[tuple[str, str, str, float]]:
+    return [
+        (f"{each.count:,}", "-" if each.precision is None else f"{each.precision:.2%}", each.label, each.recall or 0.0)
+        for each in found.per_class
+    ]
+
+
+def _mistakes(found: Evaluation) -> list[tuple[Picture, tuple[str, str], tuple[str, str]]]:
+    names = found.classes
+    return [
+        (
+            Picture(_png(found.images[each.place]), f"a {names[each.true]} that was taken for {names[each.predicted]}"),
+            (names[each.true], percent(each.true_probability)),
+            (names[each.predicted], percent(each.probability)),
+        )
+        for each in found.mistakes[:MOST_MISTAKES]
+    ]
+
+
+def _filters(trained: TrainedModel) -> Filters | None:
+    try:
+        found = filters_of(trained)
+    except ModelError:  # a network without convolutions
+        return None
+    panel = filter_panel(found)
+    picture = Picture(_png(panel.pixels), f"the filters of {found.layer}")
+    largest = "" if panel.largest is None else number(panel.largest)
+    return Filters(picture, f"{found.layer}: {panel.title}", panel.notes, largest)
+
+
+def _recipe(trained: TrainedModel) -> list[tuple[str, str]]:
+    card, plan = trained.card, trained.model.plan
+    facts = [("data", card.name), ("input", shape_text(plan.input))]
+    facts += [("classes", ", ".join(card.classes[:50]) + (", ..." if len(card.classes) > 50 else ""))]
+    recipe = dict(card.recipe)
+    command = recipe.pop("command", "")
+    facts += [(name.replace("_", " "), _text(value)) for name, value in recipe.items() if value not in ("", None)]
+    if "seed" not in recipe:
+        facts.append(("seed", str(card.seed)))
+    for name, value in card.metrics.items():
+        facts.append((name.replace("_", " "), f"{value:.2%}" if name.endswith("accuracy") else f"{value:.4g}"))
+    if card.preprocessing:
+        facts.append(("pictures", ", ".join(f"{name} {_text(value)}" for name, value in card.preprocessing.items())))
+    facts.append(("convcli", card.version))
+    return [(name, value) for name, value in facts if value] + ([("command", str(command))] if command else [])
+
+
+def _text(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _named(lines: list[str]) -> list[tuple[str, str]]:
+    """Lines whose first 17 columns are a name, as names and values; lines without a name go on with the one before."""
+    facts: list[tuple[str, str]] = []
+    for line in lines:
+        name, value = line[:17].strip(), line[17:].strip()
+        if name:
+            facts.append((name, value))
+        else:
+            begun, text = facts.pop()
+            facts.append((begun, f"{text}{': ' if begun == 'parameters' else ' '}{value}"))
+    return facts
+
+
+def _png(pixels: np.ndarray[Any, Any]) -> bytes:
+    written = io.BytesIO()
+    write(Image(pixels), written, format="png")
+    return written.getvalue()

@@ -1,0 +1,255 @@
+"""The page of `convcli report`: one file of HTML with its style and its pictures; it has no script and loads nothing.
+
+What it shows is a `ReportPage` of plain values; every text is escaped here.
+"""
+
+import re
+from base64 import b64encode
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from importlib.resources import files
+
+from convcli.views.charts import chart
+from convcli.views.signed import css_scale
+
+_STRONGEST = 72  # percent of a colour below a text that has to stay readable
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture in a page: PNG bytes, and what it shows in words."""
+
+    png: bytes
+    text: str
+
+
+@dataclass(frozen=True)
+class Filters:
+    """A layer's filters: their picture, a title, notes, and the end of the signed scale, empty if there is none."""
+
+    picture: Picture
+    title: str
+    notes: tuple[str, ...]
+    largest: str
+
+
+@dataclass(frozen=True)
+class ReportPage:
+    """What the page shows; parts that are None are left out, and ``missing`` says why.
+
+    Parameters
+    ----------
+    numbers:
+        The figures at the top: name and number.
+    history:
+        For each epoch ``epoch``, ``loss``, ``accuracy``, ``val_loss``, ``val_accuracy``.
+    classes:
+        Names.
+    confusion:
+        (K, K) counts: row the truth, column what the network said.
+    scores:
+        For each class: count, precision, recall as texts and the recall as a share of 1.
+    mistakes:
+        A picture, its true class with its probability, the class it was taken for with its own.
+    measured:
+        What the confusion, the scores and the mistakes are of.
+    layers:
+        Rows of the architecture's table: layer, output, parameters, multiply-adds, memory, field.
+    facts, recipe:
+        Names and values; the last one's ``command`` is shown as code.
+    """
+
+    title: str
+    numbers: Sequence[tuple[str, str]]
+    history: Sequence[Mapping[str, float]]
+    classes: Sequence[str]
+    confusion: Sequence[Sequence[int]] | None
+    confused: Sequence[tuple[str, str, int]]
+    scores: Sequence[tuple[str, str, str, float]]
+    mistakes: Sequence[tuple[Picture, tuple[str, str], tuple[str, str]]]
+    mistakes_in_all: int
+    measured: str
+    missing: str
+    filters: Filters | None
+    header: Sequence[str]
+    layers: Sequence[Sequence[str]]
+    facts: Sequence[tuple[str, str]]
+    recipe: Sequence[tuple[str, str]]
+    footer: str
+
+
+def page(shown: ReportPage) -> str:
+    """The text of a self-contained HTML file."""
+    parts = files("convcli.views") / "pages"
+    sections = [_curves(shown), _measured(shown), _filters(shown), _architecture(shown), _recipe(shown)]
+    filled = {
+        "{{title}}": escape(shown.title),
+        "/*style*/": (parts / "report.css").read_text(encoding="utf-8"),
+        "{{head}}": _numbers(shown.numbers),
+        "{{sections}}": "\n".join(filter(None, sections)),
+        "{{footer}}": escape(shown.footer),
+    }
+    text = (parts / "report.html").read_text(encoding="utf-8")
+    # In one go: what has been filled in is never searched for further marks.
+    return re.sub("|".join(map(re.escape, filled)), lambda mark: filled[mark[0]], text)
+
+
+def _numbers(numbers: Iterable[tuple[str, str]]) -> str:
+    items = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in numbers)
+    return f'<dl class="numbers">{items}</dl>'
+
+
+def _curves(shown: ReportPage) -> str:
+    if not shown.history:
+        return _section("Curves", '<p class="quiet">The model file holds no history of its training.</p>')
+    charts = []
+    for name, title in (("loss", "Loss"), ("accuracy", "Accuracy")):
+        series = []
+        for key, label in ((name, "training"), (f"val_{name}", "validation")):
+            points = [(row["epoch"], row[key]) for row in shown.history if key in row and "epoch" in row]
+            series += [(label, points)] if points else []
+        written = _percent if name == "accuracy" else "{:.3g}".format
+        charts += [chart(title, series, across="epoch", shown=written)] if series else []
+    figures = "".join(f'<figure class="chart">{each}</figure>' for each in charts)
+    keys = [key for key in ("epoch", "loss", "accuracy", "val_loss", "val_accuracy") if key in shown.history[0]]
+    rows = [[_cell(row.get(key), key) for key in keys] for row in shown.history]
+    numbers = _table([key.replace("_", " ") for key in keys], rows, first="right")
+    return _section(
+        "Curves", f'<div class="charts">{figures}</div><details><summary>The numbers</summary>{numbers}</details>'
+    )
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.4g}%"
+
+
+def _cell(value: float | None, key: str) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.2%}" if key.endswith("accuracy") else f"{value:.4g}"
+
+
+def _measured(shown: ReportPage) -> str:
+    if shown.missing:
+        text = f"Confusion matrix, classes and mistakes are left out: {shown.missing}"
+        return _section("What is taken for what", f'<p class="quiet">{escape(text)}</p>')
+    parts = [_section("What is taken for what", _confusion(shown)), _section("Classes", _scores(shown))]
+    return "\n".join([*parts, _section("The worst mistakes", _mistakes(shown))])
+
+
+def _confusion(shown: ReportPage) -> str:
+    if shown.confusion is None:
+        rows = [[true, taken, f"{count:,}"] for true, taken, count in shown.confused]
+        lead = f"<p>{len(shown.classes)} classes are too many for a matrix; these are confused most often.</p>"
+        return lead + _table(["is", "taken for", "times"], rows)
+    lead = (
+        f"<p>Rows are the truth, columns what the network said, on {escape(shown.measured)}. "
+        '<span class="swatch right"></span> right: the stronger, the larger the share of its row. '
+        '<span class="swatch wrong"></span> wrong: as a share of its row, beside the largest such mistake.</p>'
+    )
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in shown.classes)
+    shares = [count / sum(row) for place, row in enumerate(shown.confusion) for column, count in enumerate(row)
+              if count and column != place]  # fmt: skip
+    worst = max(shares, default=1.0)
+    lines = []
+    for place, (name, row) in enumerate(zip(shown.classes, shown.confusion, strict=True)):
+        cells = "".join(_count(count, sum(row), worst, place == column) for column, count in enumerate(row))
+        lines.append(f'<tr><th scope="row">{escape(name)}</th>{cells}</tr>')
+    caption = '<td class="corner">truth \\ said</td>'
+    table = f'<table class="matrix"><thead><tr>{caption}{head}</tr></thead><tbody>{"".join(lines)}</tbody></table>'
+    return lead + _scrolling("Confusion matrix", table)
+
+
+def _count(count: int, total: int, worst: float, is_right: bool) -> str:
+    if not count:
+        return '<td class="none">0</td>'
+    share = count / total if is_right else count / total / worst
+    kind = "right" if is_right else "wrong"
+    return f'<td class="{kind}" style="--share:{max(share * _STRONGEST, 8):.1f}">{count:,}</td>'
+
+
+def _scores(shown: ReportPage) -> str:
+    lines = "".join(
+        f'<tr><th scope="row" class="left">{escape(name)}</th><td>{count}</td><td>{precision}</td>'
+        f'<td class="share" style="--share:{recall:.1%}">{recall:.2%}</td></tr>'
+        for name, (count, precision, _, recall) in zip(shown.classes, shown.scores, strict=True)
+    )
+    head = "".join(f'<th scope="col">{name}</th>' for name in ("pictures", "precision", "recall"))
+    lead = (
+        "<p>Precision: of the pictures taken for a class, those that show it. Recall: of the pictures that show it, "
+        "those taken for it.</p>"
+    )
+    table = f'<table><thead><tr><th class="left">class</th>{head}</tr></thead><tbody>{lines}</tbody></table>'
+    return lead + _scrolling("Classes", table)
+
+
+def _mistakes(shown: ReportPage) -> str:
+    if not shown.mistakes:
+        return "<p>There is none.</p>"
+    lead = (
+        f"<p>{len(shown.mistakes)} of {shown.mistakes_in_all:,} on {escape(shown.measured)}, as the network saw them: "
+        "the less probable the truth seemed, the worse.</p>"
+    )
+    items = "".join(
+        f"<li><figure>{_image(picture)}<figcaption>is <b>{escape(true[0])}</b> ({escape(true[1])})<br>"
+        f"said <b>{escape(said[0])}</b> ({escape(said[1])})</figcaption></figure></li>"
+        for picture, true, said in shown.mistakes
+    )
+    return f'{lead}<ul class="mistakes">{items}</ul>'
+
+
+def _filters(shown: ReportPage) -> str:
+    if shown.filters is None:
+        return ""
+    filters = shown.filters
+    notes = "".join(f'<p class="quiet">{escape(note)}</p>' for note in filters.notes)
+    scale = ""
+    if filters.largest:
+        ends = f"<span><b>-{filters.largest}</b><b>0</b><b>+{filters.largest}</b></span>"
+        scale = f'<div class="scale"><i style="background:{css_scale()}"></i>{ends}</div>'
+    body = f"<p>{escape(filters.title)}</p>{_image(filters.picture)}{scale}{notes}"
+    return _section("What it looks for", f'<div class="filters">{body}</div>')
+
+
+def _architecture(shown: ReportPage) -> str:
+    return _section("Architecture", _table(shown.header, shown.layers) + _facts(shown.facts))
+
+
+def _recipe(shown: ReportPage) -> str:
+    return _section("How it was made", _facts(shown.recipe))
+
+
+def _facts(facts: Iterable[tuple[str, str]]) -> str:
+    items = "".join(
+        f"<dt>{escape(name)}</dt><dd>{f'<code>{escape(value)}</code>' if name == 'command' else escape(value)}</dd>"
+        for name, value in facts
+    )
+    return f'<dl class="facts">{items}</dl>'
+
+
+def _section(title: str, body: str) -> str:
+    return f"<section><h2>{escape(title)}</h2>\n{body}\n</section>"
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]], first: str = "left") -> str:
+    kinds = [first, *[""] * (len(head) - 1)]
+    heads = "".join(
+        f'<th scope="col" class="{kind}">{escape(name)}</th>' for name, kind in zip(head, kinds, strict=True)
+    )
+    lines = "".join(
+        "<tr>"
+        + "".join(f'<td class="{kind}">{escape(text)}</td>' for text, kind in zip(row, kinds, strict=True))
+        + "</tr>"
+        for row in rows
+    )
+    return _scrolling("Table", f"<table><thead><tr>{heads}</tr></thead><tbody>{lines}</tbody></table>")
+
+
+def _scrolling(name: str, table: str) -> str:
+    """A table that is wider than the page can be scrolled, also from the keyboard."""
+    return f'<div class="scroll" role="region" aria-label="{escape(name)}" tabindex="0">{table}</div>'
+
+
+def _image(picture: Picture) -> str:
+    return f'<img src="data:image/png;base64,{b64encode(picture.png).decode()}" alt="{escape(picture.text)}">'
