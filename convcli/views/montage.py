@@ -15,7 +15,7 @@ from convcli.views.signed import signed_colours
 _GAP, _LINE = 6, 14
 _NUMBER = 11  # size of letters
 _INK, _EDGE, _PAPER = (85, 85, 85), (170, 170, 170), (255, 255, 255)
-_SIDE, _LARGE_SIDE = 84, 128  # pixels of a map's longer side; the second for maps that would have to be reduced
+_SIDE, _LARGE_SIDE = 84, 128  # the least pixels of a map's longer side, and the most of a map that is not enlarged
 _CELL, _ACROSS = 20, 32  # values that are no maps: the side of a square, and how many stand in a row
 
 
@@ -48,8 +48,9 @@ def scale_note(largest: float, *, signed: bool) -> str:
 
 
 def map_side(height: int, width: int) -> int:
-    """How large one map is drawn: small ones enlarged, large ones reduced."""
-    return _SIDE if max(height, width) <= _SIDE else _LARGE_SIDE
+    """How large one map is drawn: small ones enlarged by whole pixels, large ones reduced."""
+    longer = max(height, width)
+    return longer * -(-_SIDE // longer) if longer <= _SIDE else min(longer, _LARGE_SIDE)
 
 
 def numbered(maps: Sequence[Pixels], labels: Sequence[str], *, columns: int = 8, side: int | None = None) -> Pixels:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from convcli.views.montage import bars, colours_of, is_signed, largest_of, numbered, squares
+from convcli.views.montage import bars, colours_of, is_signed, largest_of, map_side, numbered, squares
 
 
 def test_colours_are_grey_unless_something_is_negative():
@@ -21,6 +21,11 @@ def test_maps_stand_in_rows_and_keep_their_pixels(count, rng):
     for each in maps:
         windows = np.lib.stride_tricks.sliding_window_view(sheet, each.shape)[:, :, 0]
         assert (windows == each).all(axis=(2, 3, 4)).any()
+
+
+@pytest.mark.parametrize(("size", "side"), [(3, 84), (28, 84), (26, 104), (56, 112), (84, 84), (100, 100), (300, 128)])
+def test_maps_are_enlarged_by_whole_pixels(size, side):
+    assert map_side(size // 2 or 1, size) == side
 
 
 def test_long_labels_widen_the_cells():
