@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from convcli.architectures import shape_text
-from convcli.datasets import Dataset, Reports
+from convcli.datasets import Dataset, Reports, find_entry
 from convcli.errors import ConvcliError, DataError, ModelError
 from convcli.images import Image, write
 from convcli.images.atomic import check_target, replacing
@@ -76,7 +76,11 @@ def make_report(
     except (DataError, ModelError) as error:
         if data is not None:
             raise
-        return Report(path, trained, None, str(error))
+        name = trained.card.name
+        # Which files go where is of no interest to those who did not ask for the data.
+        lacking = isinstance(error, DataError) and find_entry(name) is not None
+        fix = f"the data of {name} are not on this machine; --data {name} fetches them"
+        return Report(path, trained, None, fix if lacking else str(error))
     return report_on(classifier, dataset, limit=limit, on_progress=on_progress)
 
 

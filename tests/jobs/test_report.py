@@ -73,6 +73,15 @@ def test_without_data_it_says_so(tmp_path):
         make_report(tmp_path / "m.safetensors", "digits")
 
 
+def test_data_that_are_not_here_are_not_fetched_unasked(tmp_path, monkeypatch):
+    monkeypatch.setenv("CONVCLI_DATA_DIR", str(tmp_path / "none"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    path = tmp_path / "m.safetensors"
+    model = Model.from_layers(["flatten", "dense:10,softmax"], (28, 28, 1))
+    save_model(path, model, ModelCard("mnist", tuple("0123456789"), None, 0, {}, {}, ()))
+    assert make_report(path).missing == "the data of mnist are not on this machine; --data mnist fetches them"
+
+
 def test_a_model_of_series_has_a_page_too(tmp_path):
     model = Model.from_layers(["conv:4,kernel=3,relu", "flatten", "dense:1"], (16, 2))
     save_model(tmp_path / "s.safetensors", model, ModelCard("series", (), None, 0, {}, {}, ()))
