@@ -8,7 +8,8 @@ from convcli.ops.correlation import correlate2d
 
 WINDOW, SIGMA = 11, 1.5
 _K1, _K2 = 0.01, 0.03
-_BAND = 512  # rows of windows at a time: five maps in float64 for each
+_BAND = 1 << 19  # numbers of a picture at a time: there are a dozen float64 maps of each in between
+_FEWEST = 64  # rows at a time, since ten more are read
 
 
 def ssim(first: Array, second: Array, white: float) -> float:
@@ -50,10 +51,11 @@ def ssim(first: Array, second: Array, white: float) -> float:
         raise ShapeError(f"picture: got {first.shape[0]}x{first.shape[1]}, expected at least {WINDOW}x{WINDOW} pixels")
     total, count = 0.0, 0
     windows = first.shape[0] - WINDOW + 1
-    for start in range(0, windows, _BAND):
-        rows = slice(start, min(start + _BAND, windows) + WINDOW - 1)
-        band = _map(first[rows].astype(np.float64), second[rows].astype(np.float64), white)
-        total, count = total + float(band.sum()), count + band.size
+    band = max(_BAND // (first.size // first.shape[0]), _FEWEST)
+    for start in range(0, windows, band):
+        rows = slice(start, min(start + band, windows) + WINDOW - 1)
+        alike = _map(first[rows].astype(np.float64), second[rows].astype(np.float64), white)
+        total, count = total + float(alike.sum()), count + alike.size
     return total / count
 
 
