@@ -82,6 +82,7 @@ def command(
     one process, or process by process in start and files, all with the same number of threads. Calls under 20 ms each
     follow an untimed one. Arrays are in memory before, and results are new arrays; no side is told where to put them.
     torch shares our OpenMP, whose idle threads sleep after GOMP_SPINCOUNT=1000 turns unless you set another number.
+    SciPy, scikit-image and Pillow use one thread whatever they are given.
 
     A ratio is the peer's median time divided by ours: above 1, convcli is faster. Beside it medians (shortest-longest),
     and how much of this machine's limit convcli reached: the bytes or the multiply-adds that the case needs at least,

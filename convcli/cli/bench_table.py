@@ -85,8 +85,8 @@ def _times(measured: Measurement, times: Times) -> str:
     if max(scaled) >= 9999.5:
         middle, low, high = (each / 1e3 for each in scaled)
         return f"{middle:.1f}s ({low:.0f}-{high:.0f})"
-    middle, low, high = (_number(each) for each in scaled)
-    return f"{middle} ({low}-{high})"
+    words = [_number(each) for each in scaled]
+    return f"{words[0]} ({words[1]}-{words[2]})"
 
 
 def _factor(ratio: float) -> str:
@@ -94,4 +94,4 @@ def _factor(ratio: float) -> str:
 
 
 def _number(value: float) -> str:
-    return f"{value:.{2 if value < 10 else 1 if value < 100 else 0}f}"
+    return f"{value:.{2 if value < 9.995 else 1 if value < 99.95 else 0}f}"
