@@ -18,9 +18,13 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 ALL_COMMANDS = dict(commands())
 
 
-def shell_examples():
-    """Every `convcli ...` line of the README's shell blocks before the reference."""
-    text = README.split("## Command reference")[0]
+TOUR = "## The lectures, step by step"
+BEFORE_THE_TOUR, _, REST = README.partition(TOUR)
+THE_TOUR, _, AFTER_THE_TOUR = REST.partition("\n## ")
+
+
+def shell_examples(text):
+    """Every `convcli ...` line of a text's shell blocks."""
     for block in re.findall(r"```sh\n(.*?)```", text, re.S):
         for line in block.splitlines():
             if line.startswith("convcli "):
@@ -65,7 +69,9 @@ def test_the_static_line_is_the_first_line_of_the_help(name):
     assert command.help.splitlines()[0].startswith(COMMANDS[name][1].rstrip(".")), name
 
 
-@pytest.mark.parametrize("line", list(shell_examples()))
+@pytest.mark.parametrize(
+    "line", list(shell_examples(BEFORE_THE_TOUR + AFTER_THE_TOUR.split("## Command reference")[0]))
+)
 def test_readme_commands_run(convcli, line, tmp_path, monkeypatch):
     (tmp_path / "sample_images").symlink_to(ROOT / "sample_images")
     if "-o sample_images/" in line:
@@ -74,6 +80,18 @@ def test_readme_commands_run(convcli, line, tmp_path, monkeypatch):
     make_readme_files()
     result = convcli(*shlex.split(line)[1:])
     assert result.code == 0, result.err
+
+
+def test_the_tour_runs_from_its_first_command_to_its_last(convcli, tmp_path, monkeypatch):
+    (tmp_path / "sample_images").symlink_to(ROOT / "sample_images")
+    monkeypatch.chdir(tmp_path)
+    lines = list(shell_examples(THE_TOUR))
+    assert len(lines) > 20
+    for line in lines:
+        result = convcli(*shlex.split(line)[1:])
+        assert result.code == 0, f"{line}\n{result.err}"
+    for name in re.findall(r"sample_images/tour/([\w.-]+)\)", README):
+        assert (tmp_path / name).is_file(), f"{name} is shown, but no command of the tour makes it"
 
 
 def test_readme_python_runs():
