@@ -6,6 +6,7 @@ only.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from convcli.views.svg import text_width
 
@@ -294,7 +295,9 @@ def wrapped(text: str, points: float, room: float, most: int) -> list[str]:
     >>> wrapped("1 + 2 + 3 + 4 = 10", 10, 60, 1)
     ['1 + 2 + … = 10']
     """
-    for kept in range(len(text.split(" ")), 0, -1):
+    # More words would not fit even without blanks: a sum of hundreds is not tried word by word.
+    reached = accumulate(text_width(word, points) for word in text.split(" "))
+    for kept in range(max(sum(width <= most * room for width in reached), 1), 0, -1):
         words = _without_middle(text, kept)
         lines: list[str] = []
         for word in words:

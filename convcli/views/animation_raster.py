@@ -74,16 +74,18 @@ def _palette(pictures: Sequence[Any]) -> Any:
 def _sheet(scene: Scene, columns: int) -> Any:
     """The frames in rows under one head: all of them, or `MOST_ON_SHEET` evenly spread from first to last.
 
-    A row of frames is a row of the output, ``columns`` long, where all are shown and a row is not too long.
+    A row of frames is a row of the output, ``columns`` long, where all are shown, there are several and none is too
+    long.
     """
     from PIL import Image, ImageDraw
 
     count = len(scene.moving)
     chosen = set(spread(count, MOST_ON_SHEET))
     pictures = [picture for index, picture in enumerate(_frames(scene)) if index in chosen]
-    if len(pictures) < count or columns > _LONGEST_ROW or columns == 1:
-        columns = next(each for each in range(1, len(pictures) + 1) if each * each >= len(pictures))
-    rows, body = -(-len(pictures) // columns), scene.height - scene.head
+    body = scene.height - scene.head
+    if len(pictures) < count or columns > _LONGEST_ROW or columns in (1, count):
+        columns = _columns(len(pictures), scene.body_width + _GAP, body + _GAP)
+    rows = -(-len(pictures) // columns)
     width = max(columns * scene.body_width + (columns - 1) * _GAP, scene.width)
     # The whole is looked at from further away than a frame: so are its title and labels.
     scale = min(max(width / 1600, 1.0), 3.0)
@@ -98,6 +100,12 @@ def _sheet(scene: Scene, columns: int) -> Any:
         left, top = index % columns * (scene.body_width + _GAP), head + index // columns * (body + _GAP)
         sheet.paste(picture.crop((0, scene.head, scene.body_width, scene.height)), (left, top))
     return sheet
+
+
+def _columns(count: int, width: int, height: int) -> int:
+    """The fewest columns of ``count`` pictures that make a sheet at most half as high again as it is wide."""
+    fitting = (each for each in range(1, count + 1) if each * width * 1.5 >= -(-count // each) * height)
+    return next(fitting, count)
 
 
 def spread(count: int, most: int) -> list[int]:

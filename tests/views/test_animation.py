@@ -146,6 +146,10 @@ def test_a_sheet_has_all_frames_or_as_many_as_fit():
     sheet = Image.open(io.BytesIO(as_picture(film, ".png", 1)))
     body = scene.height - scene.head
     assert sheet.size == (3 * scene.body_width + 2 * 16, scene.head + 3 * body + 2 * 16)
+    # A series has one row of output: its wide frames stand below each other, not in a ribbon.
+    for sizes in (7, 25):
+        width, height = Image.open(io.BytesIO(as_picture(film_of(sizes, 3), ".png", 1))).size
+        assert height / 2 < width < height * 2
     assert spread(100, 36)[0] == 0
     assert spread(100, 36)[-1] == 99
     assert len(set(spread(100, 36))) == 36
@@ -175,3 +179,5 @@ def test_numbers_and_sums_fit():
     lines = wrapped(long, 15, 500, 2)
     assert len(lines) == 2
     assert lines[-1].endswith("+ … = 200")
+    # Twenty thousand products take no longer than twenty: trying them word by word would take hours.
+    assert wrapped(" + ".join(["1·1"] * 20_000) + " = 20000", 15, 500, 2)[1].endswith("+ … = 20000")
