@@ -10,15 +10,15 @@ import numpy as np
 
 from convcli.errors import ShapeError
 from convcli.geometry import Window
+from convcli.ops import boxes
 from convcli.ops.arguments import Array
 from convcli.ops.borders import border_table
-from convcli.ops.plan import CorrelationPlan, Weights, plan_correlation, sums_dtype
+from convcli.ops.plan import CorrelationPlan, Weights, is_small, plan_correlation, sums_dtype
 
 if TYPE_CHECKING:
     from convcli.loops.correlation import Layout, Numbers
 
 _MOST_RING_BYTES = 2 << 30  # of padded rows that a thread may hold
-_BOX_BANDS = 64  # enough for an even load on many cores
 
 
 @dataclass(frozen=True)
@@ -77,13 +77,22 @@ def correlate_stack(
     windows = tuple(replace(w, stride=1) if n == 1 else w for w, n in zip(windows, out_sizes, strict=True))
     out = np.empty((source.shape[0], *out_sizes, source.shape[4]), store.dtype)
     whole = out.dtype.kind == "u"
+    flat = plan.method == "box" and source.shape[1] == 1 and border.planes is None
+    weight = float(plan.weights.flat[0]) * scale
+    eight_bits = source.dtype == out.dtype == np.uint8 and store.low <= 0 and store.high >= 255 and bias == 0
+    if flat and eight_bits and boxes.means_of(windows, weight, border.name, border.value):
+        flat_source = source.reshape(*source.shape[:3], -1).view()
+        boxes.run_means(flat_source, tables, windows, source.shape[4], border.value, out.reshape(*out.shape[:3], -1))
+        return out, 0  # a mean of pixels is never outside their range
+    if plan.method == "box" and is_small(plan):
+        plan, flat = plan_correlation(plan.weights, np.float32), False
     # Who asks for float64 of integer pixels, as the pass along depth may, asks for sums of that precision.
     dtype = out.dtype if out.dtype == np.float64 else sums_dtype(source.dtype, plan, whole=whole)
     numbers = _numbers(dtype, border.value, bias, store, whole)
     flat_source = source.reshape(*source.shape[:3], -1).view()
     flat_out = out.reshape(*out.shape[:3], -1)
-    if plan.method == "box" and source.shape[1] == 1 and _can_run_sums(windows, border):
-        outside = _run_box(flat_source, tables, windows, plan, numbers, scale, source.shape[4], border.value, flat_out)
+    if flat and boxes.sums_of(windows, border.name, border.value):
+        outside = boxes.run_sums(flat_source, tables, windows, weight, numbers, source.shape[4], border.value, flat_out)
     else:
         outside = _run_programs(flat_source, tables, windows, plan, numbers, scale, source.shape, flat_out, out.shape)
     return out, outside
@@ -152,42 +161,6 @@ def _check_memory(layout: "Layout", windows: tuple[Window, ...], itemsize: int) 
             f"kernel: spans {spread} cells, dilation included, which takes {needed / 2**30:,.0f} GiB for each thread, "
             f"expected at most {_MOST_RING_BYTES >> 30} GiB; use a smaller dilation or kernel"
         )
-
-
-def _can_run_sums(windows: tuple[Window, ...], border: Border) -> bool:
-    dense = all(window.stride == window.dilation == 1 for window in windows)
-    flat = windows[0] == Window(1) and border.planes is None
-    whole = border.name != "constant" or (float(border.value).is_integer() and abs(border.value) < 2**31)
-    return dense and flat and whole
-
-
-def _run_box(
-    source: Array,
-    tables: tuple[Array, ...],
-    windows: tuple[Window, ...],
-    plan: CorrelationPlan,
-    numbers: "Numbers",
-    scale: float,
-    channels: int,
-    value: float,
-    out: Array,
-) -> int:
-    from convcli.loops.box import box
-
-    height, width = windows[1].kernel_size, windows[2].kernel_size
-    largest = max(np.iinfo(source.dtype).max, abs(value)) * height * width
-    integers = np.zeros(0, np.int32 if largest < 2**31 else np.int64)
-    constant = integers.dtype.type(int(value) * height) if tables[1].min() < 0 or tables[2].min() < 0 else 0
-    # A band's first row sums a whole window: bands much lower than the window would spend their time on that.
-    band = max(-(-out.shape[2] // _BOX_BANDS), min(2 * height, -(-out.shape[2] // 8)))
-    outside = np.zeros(out.shape[0] * -(-out.shape[2] // band), np.int64)
-    weight = np.array([plan.weights.flat[0] * scale], numbers.bias.dtype)
-    source.flags.writeable = False
-    box(
-        source, tables, (height, width), channels, windows[2].before, band, weight, integers.dtype.type(constant),
-        numbers, integers, outside, out,
-    )  # fmt: skip
-    return int(outside.sum())
 
 
 def _numbers(dtype: np.dtype[Any], value: float, bias: float, store: Store, whole: bool) -> "Numbers":
