@@ -6,6 +6,7 @@ from dataclasses import replace
 from convcli.architectures.grammar import LayerSpec, NetworkSpec
 from convcli.architectures.plan import NetworkPlan, plan_network
 from convcli.architectures.rules import shape_text
+from convcli.architectures.values import Named
 from convcli.errors import ModelError, ShapeError
 
 # A frame may add at most one part in so many of the input's longest side: LeNet-5's adds 4 to 28.
@@ -15,7 +16,8 @@ _WIDEST = 4
 def fitted(network: NetworkSpec, shape: Sequence[int], classes: int) -> NetworkPlan:
     """The network for inputs of this shape and this many classes.
 
-    The last dense layer gets one unit for each class (a single unit may stay where there are two classes). If windows
+    The last dense layer gets one unit for each class (a single unit may stay where there are two classes; where there
+    are more, its sigmoid becomes a softmax). If windows
     do not fit an input that is smaller than the network's own, it gets a frame of zeros up to that size, as the digits
     of MNIST had in LeNet-5.
 
@@ -52,13 +54,23 @@ def fitted(network: NetworkSpec, shape: Sequence[int], classes: int) -> NetworkP
         amount = tuple((each // 2, each - each // 2) for each in missing)
         frame = LayerSpec("pad", {"amount": amount}, word=f"pad to {shape_text(network.input[:-1])}")
         plan = plan_network(replace(network, input=size, layers=(frame, *layers)))
-    single = plan.output == (1,) and classes == 2 and str(plan.layers[-1].settings.get("activation")) == "sigmoid"
+    single = plan.output == (1,) and classes == 2 and _final_of(plan) == "sigmoid"
     if plan.output != (classes,) and not single:
         raise ModelError(
             f"{network.name}: ends with {shape_text(plan.output)}, expected one value for each of {classes} classes; "
             f"let it end with dense:{classes},softmax"
         )
+    if _final_of(plan) == "sigmoid" and not single:
+        raise ModelError(
+            f"{network.name}: ends with {classes} sigmoids, expected a softmax, since a picture is of one class; "
+            f"let it end with dense:{classes},softmax"
+        )
     return plan
+
+
+def _final_of(plan: NetworkPlan) -> str:
+    """The name of the activation that the outputs come from."""
+    return str(plan.layers[-1].settings.get("activation"))
 
 
 def _with_classes(layers: tuple[LayerSpec, ...], classes: int) -> tuple[LayerSpec, ...]:
@@ -70,4 +82,11 @@ def _with_classes(layers: tuple[LayerSpec, ...], classes: int) -> tuple[LayerSpe
     if last.type != "dense" or last.settings["units"] == classes or (last.settings["units"] == 1 and classes == 2):
         return layers
     wide = replace(last, settings={**last.settings, "units": classes}, word=f"dense:{classes}")
-    return (*layers[:place], wide, *layers[place + 1 :])
+    made = (*layers[:place], wide, *layers[place + 1 :])
+    final = made[-1]
+    if last.settings["units"] == 1 and str(final.settings.get("activation")) == "sigmoid":
+        softmax = replace(
+            final, settings={**final.settings, "activation": Named("softmax")}, word=f"{final.word},softmax"
+        )
+        made = (*made[:-1], softmax)
+    return made

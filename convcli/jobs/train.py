@@ -236,7 +236,8 @@ def train(plan: TrainingPlan, listener: Listener | None = None) -> TrainReport:
 def _begin(plan: TrainingPlan) -> Training:
     """The training, new or as its checkpoint left it."""
     validation = None if plan.held is None else Examples(plan.held.images, plan.held.labels)
-    model = Model(plan.network, seed=plan.recipe.seed)
+    # Data sets have their channels last, whatever the network's data format; the weights are the same in both.
+    model = Model(plan.network, seed=plan.recipe.seed, data_format="channels_last")
     training = Training(model, plan.recipe, Examples(plan.learned.images, plan.learned.labels), validation)
     if plan.resumed is not None:
         try:

@@ -58,6 +58,8 @@ class Model:
     winograd : bool
         Whether 3x3 convolutions in float32 may use Winograd's transforms: twice as fast, with a rounding error of 4e-6
         of a result's largest number where plain sums have 1e-6. float64 never does.
+    data_format : str, optional
+        ``channels_last`` or ``channels_first``: how batches come and go; as the plan says unless given.
 
     Attributes
     ----------
@@ -79,14 +81,15 @@ class Model:
     """
 
     def __init__(
-        self, plan: NetworkPlan, *, seed: int = 0, dtype: Any = np.float32, heads: bool = True, winograd: bool = True
-    ) -> None:
+        self, plan: NetworkPlan, *, seed: int = 0, dtype: Any = np.float32, heads: bool = True, winograd: bool = True,
+        data_format: str | None = None,
+    ) -> None:  # fmt: skip
         if not is_integer(seed) or seed < 0:
             raise ModelError(f"seed: got {seed!r}, expected a whole number of 0 or more")
         self.plan = plan
         self.seed = int(seed)
         self.dtype = np.dtype(dtype)
-        self.data_format = str(plan.spec.extra.get("data_format", _DATA_FORMATS[0]))
+        self.data_format = data_format or str(plan.spec.extra.get("data_format", _DATA_FORMATS[0]))
         if self.data_format not in _DATA_FORMATS:
             raise ModelError(f"data_format: got {self.data_format!r}, expected {' or '.join(_DATA_FORMATS)}")
         self.layers, self.final = split_output(Builder(self.seed, self.dtype, heads=heads).chain(plan.layers))

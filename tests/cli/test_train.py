@@ -241,6 +241,7 @@ def test_divergence_is_one_line_and_no_model(convcli, here):
         (("imagenet",), 1, "expected one of digits, mnist"),
         (("digits", "--model", "resnet"), 1, "got 'resnet'"),
         (("digits", "--model", "alexnet"), 1, "got 8x8x1 with height 8"),
+        (("digits", "--model", "sigmoids.toml"), 1, "ends with 10 sigmoids"),
         (("digits", "--optimizer", "adamant"), 2, "optimizer: got 'adamant'"),
         (("digits", "--optimizer", "sgd:momentum=high"), 2, "momentum=high"),
         (("digits", "--lr", "0"), 2, "learning_rate: got 0.0"),
@@ -264,11 +265,12 @@ def test_wrong_words_are_one_line_before_any_work(convcli, here, monkeypatch, wo
     monkeypatch.delenv("CONVCLI_DATA_DIR", raising=False)
     monkeypatch.setattr("platformdirs.user_cache_path", lambda name: here / "cache")
     Path("notes.txt").write_text("no model")
+    Path("sigmoids.toml").write_text('input = [8, 8, 1]\nlayers = ["dense:10,sigmoid"]')
     Path("empty").mkdir()
     result = convcli("train", *words)
     assert result.code == code and said in result.err, result.err
     assert result.err.strip().count("\n") == 0 and not result.out
-    assert {path.name for path in here.iterdir()} == {"notes.txt", "empty"}
+    assert {path.name for path in here.iterdir()} == {"notes.txt", "sigmoids.toml", "empty"}
 
 
 def test_a_single_sigmoid_tells_two_classes_apart(convcli, tmp_path):
@@ -288,3 +290,31 @@ def test_a_single_sigmoid_tells_two_classes_apart(convcli, tmp_path):
     assert evaluated["accuracy"] == pytest.approx((probabilities.argmax(axis=1) == data.train.labels).mean())
     predicted = json.loads(convcli("predict", "shapes/disc/0.png", "--model", "shapes.safetensors", "--json").out)
     assert len(predicted[0]["top"]) == 2
+
+
+def test_a_single_sigmoid_becomes_a_softmax_where_there_are_more_classes(convcli, here):
+    for name, end in (("dense", '"dense:1,sigmoid"'), ("apart", '"dense:1", "sigmoid"')):
+        Path(f"{name}.toml").write_text(f'input = [8, 8, 1]\nlayers = ["flatten", {end}]\n')
+        result = convcli("train", "digits", *QUICK, "--model", f"{name}.toml", "-o", f"{name}.safetensors")
+        assert result.code == 0, result.err
+        images = load("digits").test.images[:9]
+        np.testing.assert_allclose(load_model(f"{name}.safetensors").predict(images).sum(axis=1), 1, rtol=1e-5)
+
+
+def test_a_network_whose_channels_come_first_is_trained_measured_and_used(convcli, here):
+    layers = '["conv:4,same,relu", "batch_norm", "pool:2", "dropout:0.2", "flatten", "dense:10,softmax"]'
+    found = {}
+    for order in ("channels_first", "channels_last"):
+        Path(f"{order}.toml").write_text(f'input = [8, 8, 1]\ndata_format = "{order}"\nlayers = {layers}\n')
+        words = ("--model", f"{order}.toml", "--augment", "shift=1", "--validation", "0.2", "--json")
+        trained = convcli("train", "digits", *QUICK, *words, "-o", f"{order}.safetensors")
+        assert trained.code == 0, trained.err
+        evaluated = convcli("evaluate", f"{order}.safetensors", "--json")
+        assert json.loads(evaluated.out)["accuracy"] == json.loads(trained.out)["test_accuracy"]
+        found[order] = weights(f"{order}.safetensors")
+    assert found["channels_first"] == found["channels_last"]
+    images = load("digits").test.images[:5]
+    first, last = (load_model(f"{order}.safetensors") for order in found)
+    np.testing.assert_array_equal(first.predict(images.transpose(0, 3, 1, 2)), last.predict(images))
+    Image.fromarray(np.kron(255 - images[0, :, :, 0], np.ones((9, 9), np.uint8))).save("digit.png")
+    assert convcli("predict", "digit.png", "--model", "channels_first.safetensors").code == 0
