@@ -13,6 +13,7 @@ from convcli.cli import options
 from convcli.errors import ShapeError
 from convcli.jobs.animate import (
     POOLS,
+    SUFFIXES,
     AnimationPlan,
     make_film,
     plan_animation,
@@ -82,6 +83,8 @@ def command(output: str | None, play: bool, overwrite: bool, as_json: bool, dela
         raise options.WrongUsage("output: got neither -o nor --play, expected one: -o conv.gif, or --play")
     if play and as_json:
         raise options.WrongUsage("got both --play and --json, expected one of them")
+    if output:
+        options.require_suffix(output, SUFFIXES)
     plan, film = options.usage(lambda: _film(settings))
     if output:
         write_animation(film, output, delay=delay, overwrite=overwrite)

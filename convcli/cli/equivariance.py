@@ -59,9 +59,10 @@ def command(
 ) -> None:
     """Measure whether a shift of the input shifts the output.
 
-    f is equivariant if f(shift x) = shift f(x). A kernel is, away from the border. A stride, or pooling, is so only for
-    shifts that it divides: of others the output has no cell for. A dense layer gives up places for good; what it makes
-    of the shifted picture is compared with what it makes of the unshifted one.
+    IMAGE is a file, or - for standard input. f is equivariant if f(shift x) = shift f(x). A kernel is, away from the
+    border. A stride, or pooling, is so only for shifts that it divides: of others the output has no cell for. A dense
+    layer gives up places for good; what it makes of the shifted picture is compared with what it makes of the unshifted
+    one.
 
     \b
     Examples:

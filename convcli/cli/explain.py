@@ -70,9 +70,10 @@ _PLAN_WORDS = (
 def command(picture: str | None, matrix: str | None, kernels: tuple[str, ...], output: str, **settings: Any) -> None:
     """Show how each output pixel is made, on a page to play with.
 
-    The page shows input, kernel and output side by side. Point at an output pixel, or walk with the arrow keys or the
-    slider, and see its window on the input, the products, their sum, the bias, and how rounding and clipping make it
-    the pixel that convcli filter writes. It is one file that needs no network.
+    IMAGE is a file, or - for standard input. The page shows input, kernel and output side by side. Point at an output
+    pixel, or walk with the arrow keys or the slider, and see its window on the input, the products, their sum, the
+    bias, and how rounding and clipping make it the pixel that convcli filter writes. It is one file that needs no
+    network.
 
     \b
     Examples:
@@ -102,6 +103,7 @@ def command(picture: str | None, matrix: str | None, kernels: tuple[str, ...], o
     region = _region(settings["region"])
     biases = _biases(settings["bias"])
     plans = options.usage(lambda: plan_filters(kernels, biases, **words))
+    options.require_suffix(output, (".html", ".htm"))
     try:
         check_target(Path(output), overwrite=settings["overwrite"])
         image = _input(picture, matrix, settings)

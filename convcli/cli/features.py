@@ -1,6 +1,7 @@
 """`convcli features`: what every layer of a network makes of a picture."""
 
 import json
+import sys
 from pathlib import Path
 
 import click
@@ -8,6 +9,7 @@ import click
 from convcli.cli import options
 from convcli.images import MAX_PIXELS, format_of, write
 from convcli.images.atomic import check_target
+from convcli.jobs.batch import STREAM
 from convcli.jobs.classifier import load_classifier
 from convcli.jobs.features import MOST_MAPS, draw_features, look_inside
 from convcli.jobs.inside import beside
@@ -40,10 +42,11 @@ def command(
 ) -> None:
     """Draw what every layer of a trained network makes of a picture.
 
-    MODEL is a .safetensors file that convcli train wrote, or the word shipped: the MNIST model of convcli. At the top
-    stands IMAGE as the network sees it, at the end what the network says; between them the maps of each layer, all of a
-    layer in the same colours. Maps without negative numbers, those behind a ReLU, go from black, 0, to white; in others
-    0 is white, negative blue and positive orange. Layers that only pass their input on are drawn if named.
+    MODEL is a .safetensors file that convcli train wrote, or the word shipped: the MNIST model of convcli. IMAGE is a
+    file, or - for standard input. At the top it stands as the network sees it, at the end what the network says;
+    between them the maps of each layer, all of a layer in the same colours. Maps without negative numbers, those behind
+    a ReLU, go from black, 0, to white; in others 0 is white, negative blue and positive orange. Layers that only pass
+    their input on are drawn if named.
 
     \b
     Examples:
@@ -57,7 +60,8 @@ def command(
     request_threads(threads)
     prepare_loops(threads, (lambda: None) if quiet else options.say_compiling)
     names = [name.strip() for name in layers.split(",")] if layers else []
-    features = look_inside(load_classifier(model), image, layers=names, maps=maps, max_pixels=max_pixels or MAX_PIXELS)
+    source = sys.stdin.buffer if image == STREAM else image
+    features = look_inside(load_classifier(model), source, layers=names, maps=maps, max_pixels=max_pixels or MAX_PIXELS)
     for warning in () if quiet else features.seen.warnings:
         click.echo(f"Warning: {image}: {warning}", err=True)
     write(draw_features(features), target, overwrite=overwrite)

@@ -2,7 +2,8 @@
 
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -95,6 +96,12 @@ def usage(call: Callable[[], Any]) -> Any:
         return call()
     except ConvcliError as error:
         raise WrongUsage(str(error)) from error
+
+
+def require_suffix(target: str, suffixes: Sequence[str]) -> None:
+    """Refuse an output's name that ends in none of some suffixes, before any work is done for it."""
+    if Path(target).suffix.lower() not in suffixes:
+        raise WrongUsage(f"output: got {target!r}, expected a name that ends in {' or '.join(suffixes)}")
 
 
 class MatrixCommand(click.Command):

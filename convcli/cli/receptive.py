@@ -1,6 +1,7 @@
 """`convcli receptive`: what a unit of a network sees."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,9 @@ from convcli.cli.shape import Value
 @click.option("--input", "-i", "size", metavar="HxWxC", type=Value("HxWxC", shapes.shape),
               help="Another input than the network's own.")  # fmt: skip
 @click.option("-o", "--output", metavar="OUT", help="Draw nested frames over the input: .png or .svg.")
-@click.option("--image", metavar="IMAGE", help="A picture to draw them on, as the network sees it.")
+@click.option(
+    "--image", metavar="IMAGE", help="A picture to draw them on, as the network sees it; - is standard input."
+)
 @options.overwrite
 @options.max_pixels
 @options.as_json
@@ -63,7 +66,10 @@ def command(
     if image is not None and output is None:
         raise options.WrongUsage("got --image without -o, expected a file to draw into: -o field.png")
     from convcli.jobs.receptive import answer, check_drawing, draw, prepared, receptive
+    from convcli.views.still import SUFFIXES
 
+    if output is not None:
+        options.require_suffix(output, SUFFIXES)
     place = _unit(unit)
     found = receptive(network, input=size, layer=layer, unit=place)
     if output is not None:
@@ -72,7 +78,8 @@ def command(
         if image is not None:
             from convcli.images import MAX_PIXELS, read
 
-            pixels = prepared(network, found.plan, read(image, max_pixels=max_pixels or MAX_PIXELS))
+            source = sys.stdin.buffer if image == "-" else image
+            pixels = prepared(network, found.plan, read(source, max_pixels=max_pixels or MAX_PIXELS))
         draw(found, output, pixels=pixels, overwrite=overwrite)
     if as_json:
         click.echo(json.dumps(_document(found, output)))

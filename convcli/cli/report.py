@@ -7,7 +7,7 @@ import click
 
 from convcli.cli import downloads, options
 from convcli.cli.evaluate import picture_progress
-from convcli.jobs.report import check_report, make_report, write_report
+from convcli.jobs.report import SUFFIXES, check_report, make_report, write_report
 from convcli.jobs.runtime import prepare_loops, request_threads
 
 
@@ -52,6 +52,7 @@ def command(
       convcli report pets.safetensors --data pets/
     """
     target = output or (f"{model}.html" if not Path(model).suffix else str(Path(model).with_suffix(".html")))
+    options.require_suffix(target, SUFFIXES)
     check_report(target, overwrite=overwrite)
     request_threads(threads)
     prepare_loops(threads, (lambda: None) if quiet else options.say_compiling)

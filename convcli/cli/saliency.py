@@ -1,6 +1,7 @@
 """`convcli saliency`: where a network looks."""
 
 import json
+import sys
 from pathlib import Path
 
 import click
@@ -8,6 +9,7 @@ import click
 from convcli.cli import options
 from convcli.images import MAX_PIXELS, format_of, write
 from convcli.images.atomic import check_target
+from convcli.jobs.batch import STREAM
 from convcli.jobs.classifier import load_classifier
 from convcli.jobs.inside import beside
 from convcli.jobs.runtime import prepare_loops, request_threads
@@ -47,9 +49,9 @@ def command(
 ) -> None:
     """Show where a trained network looks: what in a picture speaks for a class.
 
-    MODEL is a .safetensors file that convcli train wrote, or the word shipped: the MNIST model of convcli. IMAGE is
-    prepared as convcli predict does. The maps lie over the picture in signed colours: orange speaks for the class, blue
-    against it. The score of a class is its output before softmax.
+    MODEL is a .safetensors file that convcli train wrote, or the word shipped: the MNIST model of convcli. IMAGE, a
+    file, or - for standard input, is prepared as convcli predict does. The maps lie over the picture in signed colours:
+    orange speaks for the class, blue against it. The score of a class is its output before softmax.
 
     \b
     --method:
@@ -73,8 +75,9 @@ def command(
     check_target(Path(target), overwrite=overwrite)
     request_threads(threads)
     prepare_loops(threads, (lambda: None) if quiet else options.say_compiling)
+    source = sys.stdin.buffer if image == STREAM else image
     found = saliency(
-        load_classifier(model), image, method=method, class_name=class_name, layer=layer, patch=patch, step=step,
+        load_classifier(model), source, method=method, class_name=class_name, layer=layer, patch=patch, step=step,
         max_pixels=max_pixels or MAX_PIXELS,
     )  # fmt: skip
     for warning in () if quiet else found.seen.warnings:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,7 +88,7 @@ class Features:
 
 def look_inside(
     classifier: Classifier,
-    source: str,
+    source: str | BinaryIO,
     *,
     layers: Sequence[str] = (),
     maps: int = 16,
@@ -100,7 +100,7 @@ def look_inside(
     ----------
     classifier : Classifier
         From `convcli.jobs.classifier.load_classifier`.
-    source : str
+    source : str or binary stream
         A picture file.
     layers : sequence of str
         The layers to keep; without any, all but those that only pass their input on.
@@ -149,7 +149,7 @@ def draw_features(features: Features) -> Image:
     rows += [[_panel(each)] for each in features.layers]
     names, shares = zip(*seen.top(), strict=True)
     rows.append([Panel("prediction", bars(names, shares, [percent(share) for share in shares]))])
-    title = f"{features.network}: what its layers make of {_short(seen.file)}"
+    title = f"{features.network}: what its layers make of {seen.title}"
     return Image(draw_figure(rows, title=title, notes=[f"it says {seen.told(seen.best)}"]))
 
 
@@ -169,7 +169,3 @@ def _panel(layer: LayerMaps) -> Panel:
     zeros = f"{percent(layer.silent)} of its numbers are 0" if layer.silent else ""
     notes = "; ".join(filter(None, (scale_note(largest, signed=signed), zeros, layer.remark)))
     return Panel(title, pixels, (notes,) if notes else (), largest if signed else None)
-
-
-def _short(file: str) -> str:
-    return file.replace("\\", "/").rpartition("/")[2]

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from convcli.architectures.values import shortened
 from convcli.errors import ModelError
 from convcli.images import MAX_PIXELS, read
+from convcli.jobs.batch import STREAM
 from convcli.jobs.classifier import Classifier, percent
 
 Array = NDArray[Any]
@@ -22,7 +23,7 @@ class Seen:
     Parameters
     ----------
     file:
-        As it was named.
+        As it was named; `STREAM` is standard input.
     pixels:
         (H, W, C) float32 of 0..1.
     logits:
@@ -43,6 +44,11 @@ class Seen:
     warnings: tuple[str, ...] = ()
 
     @property
+    def title(self) -> str:
+        """The file's name without its folders."""
+        return "standard input" if self.file == STREAM else self.file.replace("\\", "/").rpartition("/")[2]
+
+    @property
     def best(self) -> int:
         """The likeliest class."""
         return int(self.shares.argmax())
@@ -57,7 +63,7 @@ class Seen:
         return [(self.classes[place], float(self.shares[place])) for place in order]
 
 
-def see(classifier: Classifier, source: str, *, max_pixels: int = MAX_PIXELS) -> Seen:
+def see(classifier: Classifier, source: str | BinaryIO, *, max_pixels: int = MAX_PIXELS) -> Seen:
     """Read a picture, prepare it as the model's training pictures were, and classify it.
 
     Raises
@@ -69,7 +75,14 @@ def see(classifier: Classifier, source: str, *, max_pixels: int = MAX_PIXELS) ->
     pixels = classifier.rule.apply(image)
     (logits,) = classifier.logits(pixels[None], 1)
     shares = classifier.probabilities(logits)[0]
-    return Seen(source, pixels, logits[0], shares, classifier.classes, tuple(image.warnings))
+    return Seen(
+        source if isinstance(source, str) else STREAM,
+        pixels,
+        logits[0],
+        shares,
+        classifier.classes,
+        tuple(image.warnings),
+    )
 
 
 def class_named(classifier: Classifier, name: str) -> int:
@@ -82,5 +95,5 @@ def class_named(classifier: Classifier, name: str) -> int:
 
 def beside(file: str, word: str, suffix: str = ".png") -> str:
     """Where a result goes that was not given a name: ``photo_features.png`` beside ``photo.jpg``."""
-    path = Path(file)
+    path = Path("stdin" if file == STREAM else file)
     return str(path.with_name(f"{path.stem}_{word}{suffix}"))

@@ -23,7 +23,7 @@ from convcli.views.report_page import Filters, Picture, ReportPage, page
 
 MOST_MISTAKES = 36
 _LARGEST_MATRIX = 40  # classes
-_SUFFIXES = (".html", ".htm")
+SUFFIXES = (".html", ".htm")
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +98,7 @@ def report_on(
 
 def check_report(target: str | Path, *, overwrite: bool) -> None:
     """Refuse a page's name before any work is done for it; raises `ConvcliError`."""
-    if Path(target).suffix.lower() not in _SUFFIXES:
+    if Path(target).suffix.lower() not in SUFFIXES:
         raise ConvcliError(f"{target}: got {Path(target).suffix or 'no suffix'}, expected a name that ends in .html")
     check_target(Path(target), overwrite=overwrite)
 

@@ -1,7 +1,7 @@
 """Where a trained network looks in one picture: gradient, Grad-CAM and occlusion, over the picture."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,7 +73,7 @@ class Saliency:
 
 def saliency(
     classifier: Classifier,
-    source: str,
+    source: str | BinaryIO,
     *,
     method: str = "all",
     class_name: str | None = None,
@@ -88,7 +88,7 @@ def saliency(
     ----------
     classifier : Classifier
         From `convcli.jobs.classifier.load_classifier`.
-    source : str
+    source : str or binary stream
         A picture file.
     method : str
         One of `METHODS`, or ``all``; ``all`` leaves Grad-CAM out for a network without maps.
@@ -137,13 +137,14 @@ def saliency(
 def draw(found: Saliency) -> Image:
     """The picture, and each map over it, side by side."""
     seen = found.seen
-    name = seen.file.replace("\\", "/").rpartition("/")[2]
     told = [f"the class: {seen.told(found.place)}"]
     if seen.best != found.place:
         told.append(f"the network says: {seen.told(seen.best)}")
     maps = [(each.method, each.values, each.about) for each in found.maps]
     return Image(
-        draw_saliency(seen.pixels, maps, title=f"What speaks for {seen.classes[found.place]} in {name}", notes=told)
+        draw_saliency(
+            seen.pixels, maps, title=f"What speaks for {seen.classes[found.place]} in {seen.title}", notes=told
+        )
     )
 
 

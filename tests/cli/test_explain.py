@@ -75,13 +75,15 @@ def test_existing_pages_are_kept(convcli, tmp_path):
     (["--matrix", "1 2", "-k", "1", "--bias", "a"], 2, "--bias: got 'a'"),
     (["--matrix", "1 2", "-k", "1 1 1"], 1, "spans 3 along axis 1"),
     (["missing.png", "-k", "box"], 1, "no such file"),
+    (["--matrix", "1 2", "-k", "1", "-o", "page.png"], 2, "ends in .html"),
+    (["--matrix", "1 2", "-k", "1", "-o", "-"], 2, "ends in .html"),
 ])  # fmt: skip
 def test_wrong_usage_is_one_line(convcli, tmp_path, monkeypatch, arguments, code, message):
     monkeypatch.chdir(tmp_path)
     result = convcli("explain", *arguments)
     assert (result.code, result.err.count("\n"), result.out) == (code, 1, ""), result.err
     assert message in result.err
-    assert not Path("explain.html").exists()
+    assert list(Path().iterdir()) == []
 
 
 def test_no_text_ends_the_script_early(convcli, tmp_path):

@@ -1,7 +1,9 @@
 """`convcli features` as people type it."""
 
+import io
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -29,6 +31,18 @@ def test_a_picture_beside_the_picture(convcli, folder):
     assert [each["name"] for each in document["layers"]] == ["conv_1", "pool_1", "dense_1"]
     assert document["layers"][0]["shown"] == 2
     assert document["output"] == "p_features.png"
+
+
+def test_a_picture_from_standard_input(convcli, monkeypatch, folder):
+    stream = io.BytesIO(Path("p.png").read_bytes())
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=stream))
+    result = convcli("features", "m.safetensors", "-", "--json")
+    assert result.code == 0, result.err
+    piped = json.loads(result.out)
+    named = json.loads(convcli("features", "m.safetensors", "p.png", "--json").out)
+    assert (piped["file"], piped["output"]) == ("-", "stdin_features.png")
+    assert Path("stdin_features.png").is_file()
+    assert piped | {"file": "", "output": ""} == named | {"file": "", "output": ""}
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 """`convcli receptive` as people type it."""
 
+import io
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -33,7 +35,7 @@ def test_json(convcli):
     assert document["layers"][-1]["inside"] == document["layers"][-1]["spans"] == [[26, 41], [26, 41]]
 
 
-def test_drawings(convcli, tmp_path):
+def test_drawings(convcli, tmp_path, monkeypatch):
     target = tmp_path / "field.png"
     assert convcli("receptive", "mnist", "-o", target).out.splitlines()[-1] == str(target)
     assert convcli("receptive", "mnist", "-o", target).code == 1
@@ -42,6 +44,9 @@ def test_drawings(convcli, tmp_path):
     result = convcli("receptive", "mnist", "-o", tmp_path / "over.svg", "--image", photo)
     assert result.code == 0
     assert "data:image/png" in (tmp_path / "over.svg").read_text()
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(photo.read_bytes())))
+    assert convcli("receptive", "mnist", "-o", tmp_path / "piped.svg", "--image", "-").code == 0
+    assert (tmp_path / "piped.svg").read_text() == (tmp_path / "over.svg").read_text()
 
 
 def test_a_model_that_has_no_map(convcli, tmp_path):
@@ -58,7 +63,7 @@ def test_a_model_that_has_no_map(convcli, tmp_path):
         (["lenet5", "--unit", "9,9"], 1, "1x1, from 0"),
         (["lenet5", "--layer", "x"], 1, "expected one of C1"),
         (["lenet5", "--image", "a.png"], 2, "--image without -o"),
-        (["lenet5", "-o", "a.gif"], 1, "a.gif"),
+        (["lenet5", "-o", "a.gif"], 2, "a.gif"),
         (["lenet5", "-o", "a.png", "--image", "none.png"], 1, "no such file"),
         (["none.toml"], 1, "none.toml"),
     ],

@@ -40,18 +40,19 @@ def test_train_writes_the_page_at_the_end(convcli):
 
 
 @pytest.mark.parametrize(
-    ("words", "message"),
+    ("words", "code", "message"),
     [
-        (["none.safetensors"], "none.safetensors"),
-        (["digits.safetensors", "-o", "page.txt"], "expected a name that ends in .html"),
-        (["digits.safetensors", "--data", "mnist", "--offline"], "28x28"),
-        (["digits.safetensors", "--data", "nothing"], "nothing"),
+        (["none.safetensors"], 1, "none.safetensors"),
+        (["digits.safetensors", "-o", "page.txt"], 2, "expected a name that ends in .html"),
+        (["digits.safetensors", "-o", "-"], 2, "expected a name that ends in .html"),
+        (["digits.safetensors", "--data", "mnist", "--offline"], 1, "28x28"),
+        (["digits.safetensors", "--data", "nothing"], 1, "nothing"),
     ],
 )
-def test_what_cannot_be_is_one_line(convcli, words, message):
+def test_what_cannot_be_is_one_line(convcli, words, code, message):
     digits_model(Path("digits.safetensors"))
     result = convcli("report", *words)
-    assert result.code == 1
+    assert result.code == code
     assert message in result.err
     assert result.err.count("\n") == 1
     assert [path.name for path in Path().iterdir()] == ["digits.safetensors"]

@@ -1,7 +1,9 @@
 """`convcli saliency` as people type it."""
 
+import io
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -27,6 +29,18 @@ def test_a_picture_beside_the_picture(convcli):
     assert (document["class"], document["output"]) == ("no", "x.png")
     assert [each["method"] for each in document["maps"]] == ["gradcam"]
     assert document["maps"][0]["minimum"] >= 0
+
+
+def test_a_picture_from_standard_input(convcli, monkeypatch):
+    stream = io.BytesIO(Path("p.png").read_bytes())
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=stream))
+    result = convcli("saliency", "m.safetensors", "-", "--json")
+    assert result.code == 0, result.err
+    piped = json.loads(result.out)
+    named = json.loads(convcli("saliency", "m.safetensors", "p.png", "--json").out)
+    assert (piped["file"], piped["output"]) == ("-", "stdin_saliency.png")
+    assert Path("stdin_saliency.png").is_file()
+    assert piped | {"file": "", "output": ""} == named | {"file": "", "output": ""}
 
 
 @pytest.mark.parametrize(
