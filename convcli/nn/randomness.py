@@ -38,6 +38,8 @@ def restore(generator: np.random.Generator, state: NDArray[Any]) -> None:
     if state.shape != (6,) or state.dtype != np.uint64:
         raise ModelError(f"random state: got {state.dtype} of shape {state.shape}, expected six numbers of uint64")
     words = [int(each) for each in state]
+    if words[4] > 1 or words[5] >= 2**32 or not words[3] % 2:
+        raise ModelError("random state: got numbers that no PCG64 generator can have")
     generator.bit_generator.state = {
         "bit_generator": "PCG64",
         "state": {"state": words[0] * _WORD + words[1], "inc": words[2] * _WORD + words[3]},

@@ -19,6 +19,7 @@ from convcli.nn.model import Model
 from convcli.nn.optimizers import WeightAverage
 from convcli.nn.randomness import generator_for
 from convcli.nn.recipe import Recipe
+from convcli.nn.restoring import check_arrays, check_below, check_numbers
 from convcli.ops.augmentation import augment
 
 # Places of the random streams; layers have small numbers for theirs.
@@ -203,19 +204,49 @@ class Training:
                 )
             progress = Progress(**numbers["progress"])
             history = [Epoch(**row) for row in numbers["history"]]
-            best = numbers["best"]
-            loss, epoch = float("inf") if best["loss"] is None else float(best["loss"]), int(best["epoch"])
+            best = _Best(float("inf"), numbers["best"]["epoch"], _within("best", arrays))
+            if best.state:
+                best.loss = numbers["best"]["loss"]
+            self._check_numbers(progress, history, best)
         except (KeyError, TypeError, ValueError, IndexError) as error:
             if isinstance(error, ModelError):
                 raise
             raise ModelError(f"checkpoint: its values cannot be read ({error}), expected those of a training") from None
+        check_arrays(arrays, self._expected(arrays))
         self.model.load_state(_within("model", arrays))
         self.optimizer.load_state(_within("optimizer", arrays))
         self.model.load_random_state(_within("random", arrays))
         if self.average is not None:
             self.average.load_state(_within("average", arrays))
-        self.progress, self.history = progress, history
-        self.best = _Best(loss, epoch, _within("best", arrays))
+        self.progress, self.history, self.best = progress, history, best
+
+    def _check_numbers(self, progress: Progress, history: list[Epoch], best: _Best) -> None:
+        """Refuse numbers that no training of this recipe and these data could have."""
+        check_numbers(asdict(progress), counts=("epoch", "batch", "seen", "right"))
+        for row in history:
+            check_numbers(row.as_dict(), counts=("epoch",), optional=("val_loss", "val_accuracy"))
+        check_numbers({"best epoch": best.epoch}, counts=("best epoch",))
+        if best.state:
+            check_numbers({"best loss": best.loss}, counts=())
+        check_below("epoch", progress.epoch, self.recipe.epochs)
+        check_below("batch", progress.batch, self.steps_per_epoch - 1)
+        check_below("seen", progress.seen, len(self.train.x))
+        check_below("best epoch", best.epoch, len(history))
+        if len(history) != progress.epoch or bool(best.state) != bool(best.epoch):
+            raise ModelError(
+                f"checkpoint: got {len(history)} lines of history, expected {progress.epoch} and a best one"
+            )
+
+    def _expected(self, arrays: Mapping[str, Array]) -> dict[str, Array]:
+        """Arrays of the names, shapes and types that a checkpoint has to have, whatever their numbers."""
+        expected = self.state()[0]
+        if any(name.startswith("best/") for name in arrays):
+            expected |= _prefixed("best", self.model.state())
+        if arrays.get("optimizer/steps", np.zeros(())).any():  # no running values before the first step
+            trained = {name: each.value for name, each in self.model.parameters.items() if each.trainable}
+            for slot in self.optimizer.slots:
+                expected |= {f"optimizer/{name}/{slot}": value for name, value in trained.items()}
+        return expected
 
     def _epoch(self, listener: Listener) -> bool:
         order = _shuffled(len(self.train.x), generator_for(self.recipe.seed, _ORDER, self.progress.epoch))

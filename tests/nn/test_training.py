@@ -150,6 +150,68 @@ def test_wrong_examples_and_foreign_states_are_refused():
         Training(model, RECIPE, stripes(30)).load_state(arrays, numbers)
 
 
+@pytest.fixture(scope="module")
+def at_rest():
+    """The state of a training that was stopped within its second epoch."""
+    training = fresh()
+    assert not training.run(stop_after(20))
+    return training.state()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "model/dense_1/kernel", "optimizer/dense_1/kernel/square", "optimizer/conv_1/bias/mean", "optimizer/steps",
+        "average/conv_1/kernel", "average/updates", "best/dense_1/bias", "random/dropout_1",
+    ],
+)  # fmt: skip
+def test_arrays_of_a_hostile_checkpoint_never_reach_a_loop(at_rest, name):
+    arrays, numbers = at_rest
+    wrong = [
+        {each: array for each, array in arrays.items() if each != name},
+        arrays | {name: arrays[name].reshape(-1)[:1].repeat(7)},
+        arrays | {name: arrays[name].astype(np.int8)},
+        arrays | {name: arrays[name].astype(np.float64)},
+        arrays | {name: np.full_like(arrays[name], -1 if arrays[name].dtype.kind == "i" else 2**64 - 1)},
+        arrays | {f"{name}/more": arrays[name]},
+    ]
+    if arrays[name].dtype.kind == "f":
+        wrong[-2] = arrays | {name: np.full_like(arrays[name], np.nan)}
+    for each in wrong:
+        with pytest.raises(ModelError, match=r"checkpoint|random state"):
+            fresh().load_state(each, numbers)
+
+
+@pytest.mark.parametrize("value", [-5, "x", None, 1.5, 10**12, [1], True])
+@pytest.mark.parametrize("key", ["epoch", "batch", "seen", "right"])
+def test_numbers_of_a_hostile_checkpoint_are_refused(at_rest, key, value):
+    arrays, numbers = at_rest
+    if (key, value) == ("right", 10**12):
+        value = 10**16
+    with pytest.raises(ModelError, match="checkpoint"):
+        fresh().load_state(arrays, numbers | {"progress": numbers["progress"] | {key: value}})
+
+
+def test_other_numbers_of_a_hostile_checkpoint_are_refused(at_rest):
+    arrays, numbers = at_rest
+    row = numbers["history"][0]
+    for other in (
+        {"progress": numbers["progress"] | {"loss": "x"}},
+        {"history": []},
+        {"history": "abc"},
+        {"history": [row | {"loss": None}]},
+        {"history": [row | {"epoch": "1"}]},
+        {"best": {"loss": "x", "epoch": 1}},
+        {"best": {"loss": 0.5, "epoch": 10**9}},
+        {"best": {"loss": 0.5, "epoch": 0}},
+        {"examples": 5},
+        {"examples": []},
+    ):
+        with pytest.raises(ModelError, match="checkpoint"):
+            fresh().load_state(arrays, numbers | other)
+    fresh().load_state(arrays, numbers)
+
+
 def test_score_is_without_smoothing_and_says_right_of_all():
     model = Model.from_layers(["flatten", "dense:2"], (1, 1, 2))
     model.parameters["dense_1/kernel"].assign(np.array([[1.0, 0.0], [0.0, 1.0]]))
