@@ -14,6 +14,7 @@ from convcli.architectures.values import shortened, suggestion
 from convcli.errors import ModelError
 
 FOLDER = Path(__file__).parent
+SHIPPED_MODEL = FOLDER.parent / "models" / "mnist.safetensors"
 SUFFIXES = (".toml", ".json", ".safetensors")
 LONGEST_TEXT = 4_000_000  # bytes; the largest shipped description is under 10,000
 
@@ -27,6 +28,11 @@ def find_shipped(name: str) -> str | None:
     """The shipped architecture a name means: ``LeNet-5`` is ``lenet5``."""
     plain = _plain(name)
     return next((each for each in shipped() if _plain(each) == plain), None)
+
+
+def resolved(source: str) -> str:
+    """``shipped`` is the file of the trained model that comes with convcli, unless a file here has that name."""
+    return str(SHIPPED_MODEL) if source == "shipped" and not Path(source).exists() else source
 
 
 def is_file_name(source: str) -> bool:

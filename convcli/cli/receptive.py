@@ -9,7 +9,7 @@ import click
 
 from convcli.architectures import shape_text
 from convcli.architectures import values as shapes
-from convcli.architectures.files import find_shipped, is_file_name, unknown_name
+from convcli.architectures.files import find_shipped, is_file_name, resolved, unknown_name
 from convcli.cli import options
 from convcli.cli.shape import Value
 
@@ -40,9 +40,10 @@ def command(
 ) -> None:
     """Show what a unit of a network sees, layer by layer.
 
-    NETWORK is the name of one that comes with convcli (convcli summary lists them), a .toml or .json file, or a
-    .safetensors file that convcli train wrote. The receptive field of a unit is the part of the input it depends on.
-    Layers before the unit's are shown by the units in the middle of its field, so that the fields lie in one another.
+    NETWORK is the name of one that comes with convcli (convcli summary lists them), a .toml or .json file, a
+    .safetensors file that convcli train wrote, or the word shipped: the MNIST model of convcli. The receptive field of
+    a unit is the part of the input it depends on. Layers before the unit's are shown by the units in the middle of its
+    field, so that the fields lie in one another.
 
     \b
     Examples:
@@ -61,6 +62,7 @@ def command(
     Fields are worked out from the sizes of windows: a dilated window has gaps in its field, and after a transposed
     convolution the field is an upper bound.
     """
+    network = resolved(network)
     if not is_file_name(network) and not find_shipped(network) and not Path(network).is_file():
         raise click.BadParameter(unknown_name(network), param_hint="NETWORK")
     if image is not None and output is None:

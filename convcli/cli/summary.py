@@ -8,7 +8,7 @@ import click
 
 from convcli.architectures import shape_text
 from convcli.architectures import values as read
-from convcli.architectures.files import find_shipped, is_file_name, unknown_name
+from convcli.architectures.files import find_shipped, is_file_name, resolved, unknown_name
 from convcli.cli.shape import Value
 from convcli.jobs.summary import card_in, check_target, plot, shipped_networks, summary
 from convcli.views.networks import card_lines, report, table
@@ -35,7 +35,8 @@ def command(
     """Print the layers of a network: shapes, parameters, multiply-adds, memory.
 
     NETWORK is the name of one that comes with convcli (without it they are listed), a .toml or .json file in the layer
-    grammar of `convcli shape --help`, or a .safetensors file written by convcli, which also tells how it was trained.
+    grammar of `convcli shape --help`, or a .safetensors file written by convcli, which also tells how it was trained;
+    shipped is the trained MNIST model of convcli.
     Multiply-adds leave biases out; memory is that of float32 values for one input; the field is the receptive field.
 
     \b
@@ -52,6 +53,7 @@ def command(
             raise click.UsageError("--list goes with --json only" if listing else "name a network; --list lists them")
         _list(as_json)
         return
+    network = resolved(network)
     if not is_file_name(network) and not find_shipped(network) and not Path(network).is_file():
         raise click.BadParameter(unknown_name(network), param_hint="NETWORK")
     target = check_target(drawing, overwrite=overwrite) if drawing else None

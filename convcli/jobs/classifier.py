@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.architectures import shape_text
+from convcli.architectures.files import resolved
 from convcli.datasets import Preprocessing
 from convcli.errors import DataError, ModelError
 from convcli.nn.weights import TrainedModel, load_model, shipped_model
@@ -87,7 +88,7 @@ def classifier_of(trained: TrainedModel, path: Path) -> Classifier:
 
 def model_file(name: str | Path) -> Path:
     """The file of a model: ``shipped`` is the one that comes with convcli, unless a file here has that name."""
-    return shipped_model() if str(name) == SHIPPED and not Path(name).exists() else Path(name)
+    return Path(resolved(str(name)))
 
 
 def percent(probability: float) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 
 from convcli.architectures import LayerPlan, NetworkPlan, plan_network, read_text, write_text
 from convcli.architectures.card import ModelCard, card_of, card_text
+from convcli.architectures.files import SHIPPED_MODEL
 from convcli.architectures.header import MODEL_FORMAT, WRITTEN, read_header, require_model
 from convcli.architectures.values import shortened
 from convcli.errors import ModelError, ShapeError
@@ -195,7 +196,7 @@ def load_model(path: str | Path) -> TrainedModel:
 
 def shipped_model() -> Path:
     """Where the MNIST model lies that comes with convcli."""
-    return Path(__file__).parent.parent / "models" / "mnist.safetensors"
+    return SHIPPED_MODEL
 
 
 def parameter_shapes(plan: NetworkPlan) -> dict[str, Shape]:

@@ -107,15 +107,19 @@ def squares(values: NDArray[Any], largest: float, *, signed: bool) -> Pixels:
 
 
 def bars(names: Sequence[str], shares: Sequence[float], texts: Sequence[str], *, width: int = 360) -> Pixels:
-    """Draw shares of 0..1 as bars, one below the other: a name, the bar, a text."""
+    """Draw shares of 0..1 as bars, one below the other: a name, the bar, a text.
+
+    Names may take a third of ``width``; for longer ones the picture grows, up to twice as wide.
+    """
     from PIL import Image, ImageDraw, ImageFont
 
     from convcli.views.figure import drawable
     from convcli.views.sheet import shortened
 
     font = ImageFont.load_default(14)
-    shown = [shortened(drawable(name), width // 3, font) for name in names]
+    shown = [shortened(drawable(name), width // 3 + width, font) for name in names]
     left = max(int(font.getlength(name)) for name in shown) + 14
+    width += max(left - 14 - width // 3, 0)
     right = max(int(font.getlength(text)) for text in texts) + 12
     sheet = Image.new("RGB", (width, 24 * len(shown) + 8), _PAPER)
     draw = ImageDraw.Draw(sheet)

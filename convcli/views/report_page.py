@@ -14,6 +14,7 @@ from convcli.views.charts import chart
 from convcli.views.signed import css_scale
 
 _STRONGEST = 72  # percent of a colour below a text that has to stay readable
+_FLAT_NAME = 8  # letters of a class's name that lie flat above a column of the confusion matrix
 
 
 @dataclass(frozen=True)
@@ -148,16 +149,18 @@ def _confusion(shown: ReportPage) -> str:
         '<span class="swatch right"></span> right: the stronger, the larger the share of its row. '
         '<span class="swatch wrong"></span> wrong: as a share of its row, beside the largest such mistake.</p>'
     )
-    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in shown.classes)
+    head = "".join(f'<th scope="col" title="{escape(name)}"><span>{escape(name)}</span></th>' for name in shown.classes)
     shares = [count / sum(row) for place, row in enumerate(shown.confusion) for column, count in enumerate(row)
               if count and column != place]  # fmt: skip
     worst = max(shares, default=1.0)
     lines = []
     for place, (name, row) in enumerate(zip(shown.classes, shown.confusion, strict=True)):
         cells = "".join(_count(count, sum(row), worst, place == column) for column, count in enumerate(row))
-        lines.append(f'<tr><th scope="row">{escape(name)}</th>{cells}</tr>')
+        lines.append(f'<tr><th scope="row" title="{escape(name)}">{escape(name)}</th>{cells}</tr>')
     caption = '<td class="corner">truth \\ said</td>'
-    table = f'<table class="matrix"><thead><tr>{caption}{head}</tr></thead><tbody>{"".join(lines)}</tbody></table>'
+    # Long names stand upright above their columns: laid flat they would be cut to the same few letters.
+    kind = "matrix upright" if max(map(len, shown.classes)) > _FLAT_NAME else "matrix"
+    table = f'<table class="{kind}"><thead><tr>{caption}{head}</tr></thead><tbody>{"".join(lines)}</tbody></table>'
     return lead + _scrolling("Confusion matrix", table)
 
 

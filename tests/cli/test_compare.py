@@ -62,7 +62,7 @@ def test_a_picture_of_where(convcli, pair):
         (["a.png", "b.png", "--tolerance", "-1"], 2, "got '-1'"),
         (["a.png", "b.png", "--tolerance", "little"], 2, "got 'little'"),
         (["a.png", "b.png", "-o", "where.txt"], 2, "where.txt"),
-        (["a.png", "b.png", "--white", "0"], 1, "white"),
+        (["a.png", "b.png", "--white", "0"], 2, "white"),
     ],
 )
 def test_errors_are_one_line(convcli, pair, words, code, message):

@@ -28,6 +28,14 @@ def test_fields_wider_than_the_input(convcli):
     assert max(map(len, result.out.splitlines()[1:])) <= 80
 
 
+def test_the_trained_model_that_comes_with_convcli(convcli):
+    for command in ("receptive", "summary"):
+        result = convcli(command, "shipped")
+        assert (result.code, result.err) == (0, "")
+        assert "conv_5" in result.out
+        assert max(map(len, result.out.splitlines())) <= 80
+
+
 def test_json(convcli):
     document = json.loads(convcli("receptive", "vgg16", "--input", "64x64", "--layer", "pool_2", "--json").out)
     assert (document["input"], document["field"], document["unit"]) == ([64, 64, 3], [16, 16], [8, 8])

@@ -41,3 +41,7 @@ def test_squares_and_bars():
     sheet = bars(["a", "a name that is far too long to stand beside a bar"], [1.0, 0.0], ["100.0%", "0.0%"])
     blue = (sheet == (0, 114, 178)).all(axis=2)
     assert blue[10].sum() > 100 > blue[36].sum() > 0
+    # Long names that begin alike can be told apart by their ends.
+    names = [f"a class with a long name, number {place}" for place in range(2)]
+    first, second = np.split(bars(names, [0.5, 0.5], ["50%", "50%"])[4:52], 2)
+    assert (first != second).any()

@@ -1,14 +1,16 @@
 """The report's page in a real browser: nothing overflows, nothing complains, numbers stay readable."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from browser import Browser, reason_to_skip
 from made_models import digits_model
 
-from convcli.jobs.report import make_report, write_report
+from convcli.jobs.report import make_report, page_of, write_report
 from convcli.nn.weights import load_model, save_model
+from convcli.views.report_page import page as page_text
 from convcli.views.signed import css_scale, signed_colours
 
 HISTORY = tuple({"epoch": n, "loss": 2 / n, "accuracy": 1 - 0.8 / n, "val_loss": 2.2 / n} for n in range(1, 13))
@@ -67,3 +69,19 @@ def test_the_page_s_scale_is_that_of_the_pictures():
     stops = [tuple(map(int, each)) for each in re.findall(r"rgb\((\d+) (\d+) (\d+)\)", css_scale())]
     expected = signed_colours(np.linspace(-1, 1, len(stops)), 1.0).tolist()
     assert [list(each) for each in stops] == expected
+
+
+def test_long_names_of_classes_stand_upright_above_the_matrix(tmp_path):
+    shown = page_of(make_report(digits_model(tmp_path / "digits.safetensors")))
+    assert 'class="matrix"' in page_text(shown)
+    names = [f"a class with a name, {place}" for place in range(10)]
+    text = page_text(replace(shown, classes=names))
+    assert 'class="matrix upright"' in text
+    if reason_to_skip():
+        return
+    (tmp_path / "long.html").write_text(text, encoding="utf-8")
+    with Browser() as browser:
+        browser.open(tmp_path / "long.html", width=1000)
+        heads = "[...document.querySelectorAll('.matrix thead span')]"
+        assert browser.evaluate(f"Math.max(...{heads}.map(each => each.closest('th').offsetWidth))") < 60
+        assert browser.evaluate(f"{heads}.every(each => each.scrollHeight <= each.clientHeight)")
