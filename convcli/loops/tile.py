@@ -48,6 +48,16 @@ def _accumulate_naive(ring, starts, weights, masks, lengths, bias, sums, count):
         entry += length
 
 
+def _accumulate_pixels_naive(ring, starts, weights, masks, lengths, bias, numbers, out, first, count):
+    """The same sums as pixels: ``out[:, first : first + count]``; returns how many were clipped."""
+    sums = np.empty((ROWS, count), weights.dtype)
+    _accumulate_naive(ring, starts, weights, masks, lengths, bias, sums, count)
+    rounded = np.rint(np.abs(sums) if numbers.fold else sums)
+    clipped = np.where(rounded >= numbers.low, np.minimum(rounded, numbers.high), numbers.low)
+    out[:, first : first + count] = clipped
+    return int((rounded != clipped).sum())
+
+
 class _Builder:
     """Writes one tile as LLVM IR for one element type: the loops over blocks, runs and entries."""
 
@@ -57,10 +67,8 @@ class _Builder:
         self.lanes = VECTOR_BYTES * 8 // element_bits
         self.vector = ir.VectorType(self.element, self.lanes)
         self.int64 = ir.IntType(64)
-        module = builder.function.module
         name = f"llvm.fmuladd.v{self.lanes}f{element_bits}"
-        signature = ir.FunctionType(self.vector, [self.vector] * 3)
-        self.multiply_add = module.globals.get(name) or ir.Function(module, signature, name)
+        self.multiply_add = self.function(name, self.vector, [self.vector] * 3)
 
     def number(self, value):
         return ir.Constant(self.int64, value)
@@ -74,8 +82,8 @@ class _Builder:
     def vector_at(self, pointer, index):
         return self.ir.bitcast(self.ir.gep(pointer, [index]), self.vector.as_pointer())
 
-    def tile(self, ring, starts, weights, masks, lengths, runs, bias, sums, sums_stride, blocks):
-        """For each block of columns: sums from the bias on, over all runs, then stored."""
+    def tile(self, ring, starts, weights, masks, lengths, runs, bias, blocks, store):
+        """For each block of columns: sums from the bias on, over all runs, given to ``store``; returns its total."""
         build = self.ir
         start_value = self.splat(bias)
         block_head, block_body, run_head, run_end, block_end, done = (
@@ -87,6 +95,8 @@ class _Builder:
         build.position_at_end(block_head)
         block = build.phi(self.int64)
         block.add_incoming(self.number(0), before)
+        total = build.phi(self.int64)
+        total.add_incoming(self.number(0), before)
         build.cbranch(build.icmp_signed("<", block, blocks), block_body, done)
 
         build.position_at_end(block_body)
@@ -120,14 +130,58 @@ class _Builder:
         build.position_at_end(block_end)
         final = self._sums_phi([(start_value, block_body)])
         self._feed(final, added, run_end)
+        added_total = total
         for (row, vector), value in final.items():
-            at = build.add(
-                build.add(column, build.mul(sums_stride, self.number(row))), self.number(vector * self.lanes)
-            )
-            build.store(value, self.vector_at(sums, at), align=self.element_bytes)
+            added_total = store(row, build.add(column, self.number(vector * self.lanes)), value, added_total)
+        total.add_incoming(added_total, block_end)
         block.add_incoming(build.add(block, self.number(1)), block_end)
         build.branch(block_head)
         build.position_at_end(done)
+        return total
+
+    def store_sums(self, sums, sums_stride):
+        """What stores a vector of sums as it is."""
+
+        def store(row, column, value, total):
+            at = self.ir.add(column, self.ir.mul(sums_stride, self.number(row)))
+            self.ir.store(value, self.vector_at(sums, at), align=self.element_bytes)
+            return total
+
+        return store
+
+    def store_pixels(self, pixels, pixels_stride, bits, low, high, fold):
+        """What stores a vector of sums as pixels, and adds up how many were clipped: `store_row` in registers."""
+        build = self.ir
+        integers = ir.VectorType(ir.IntType(self.element_bytes * 8), self.lanes)
+        sign = 1 << (self.element_bytes * 8 - 1)
+        kept = (ir.Constant(integers, [value] * self.lanes) for value in (sign - 1, -1))
+        mask = build.select(fold, *kept)
+        low, high = self.splat(low), self.splat(high)
+        name = f"v{self.lanes}f{self.element_bytes * 8}"
+        rint = self.function(f"llvm.rint.{name}", self.vector, [self.vector])
+        lanes = ir.IntType(self.lanes)
+        count = self.function(f"llvm.ctpop.i{self.lanes}", lanes, [lanes])
+        narrow = ir.VectorType(ir.IntType(bits), self.lanes)
+
+        def store(row, column, value, total):
+            folded = build.bitcast(build.and_(build.bitcast(value, integers), mask), self.vector)
+            rounded = build.call(rint, [folded])
+            # Comparisons with NaN are false: NaN becomes the low end and counts.
+            clipped = build.select(build.fcmp_ordered(">=", rounded, low), rounded, low)
+            clipped = build.select(build.fcmp_ordered("<=", clipped, high), clipped, high)
+            differs = build.bitcast(build.fcmp_unordered("!=", rounded, clipped), lanes)
+            whole = build.fptosi(clipped, ir.VectorType(ir.IntType(32), self.lanes))
+            at = build.gep(pixels, [build.add(column, build.mul(pixels_stride, self.number(row)))])
+            target = build.bitcast(at, narrow.as_pointer())
+            build.store(build.trunc(whole, narrow), target, align=bits // 8)
+            return build.add(total, build.zext(build.call(count, [differs]), self.int64))
+
+        return store
+
+    def function(self, name, result, arguments):
+        """One of LLVM's own functions."""
+        module = self.ir.function.module
+        return module.globals.get(name) or ir.Function(module, ir.FunctionType(result, arguments), name)
 
     @property
     def element_bytes(self):
@@ -197,14 +251,42 @@ def _accumulate_vectors(typing_context, ring, starts, weights, masks, lengths, b
         runs = builder.extract_value(masks.shape, 0)
         sums_stride = builder.sdiv(builder.extract_value(sums.strides, 0), maker.number(maker.element_bytes))
         pointers = [array.data for array in (ring, starts, weights, masks, lengths)]
-        maker.tile(*pointers, runs, arguments[5], sums.data, sums_stride, blocks)
+        maker.tile(*pointers, runs, arguments[5], blocks, maker.store_sums(sums.data, sums_stride))
         return context.get_dummy_value()
 
     return signature, generate
 
 
+@intrinsic
+def _accumulate_pixel_vectors(
+    typing_context, ring, starts, weights, masks, lengths, bias, low, high, fold, out, first, count
+):
+    """`_accumulate_pixels_naive` in registers; ``count`` is a multiple of `SLACK`. Floats as pixels: does nothing."""
+    number = ring.dtype
+    signature = types.intp(
+        ring, starts, weights, masks, lengths, number, number, number, types.boolean, out, types.intp, types.intp
+    )
+
+    def generate(context, builder, signature, arguments):
+        kinds = signature.args
+        if not isinstance(kinds[9].dtype, types.Integer):
+            return context.get_constant(types.intp, 0)
+        made = {i: context.make_array(kinds[i])(context, builder, arguments[i]) for i in (0, 1, 2, 3, 4, 9)}
+        maker = _Builder(builder, kinds[0].dtype.bitwidth)
+        blocks = builder.sdiv(arguments[11], maker.number(maker.lanes * _VECTORS))
+        runs = builder.extract_value(made[3].shape, 0)
+        bits = kinds[9].dtype.bitwidth
+        stride = builder.sdiv(builder.extract_value(made[9].strides, 0), maker.number(bits // 8))
+        pixels = builder.gep(made[9].data, [arguments[10]])
+        fold = context.cast(builder, arguments[8], types.boolean, types.boolean)
+        store = maker.store_pixels(pixels, stride, bits, arguments[6], arguments[7], fold)
+        return maker.tile(*(made[i].data for i in range(5)), runs, arguments[5], blocks, store)
+
+    return signature, generate
+
+
 if numba.config.DISABLE_JIT:
-    accumulate = _accumulate_naive
+    accumulate, accumulate_pixels = _accumulate_naive, _accumulate_pixels_naive
 else:
 
     @numba.njit
@@ -212,7 +294,24 @@ else:
         """Sums (R, >= count + SLACK) of a program over a flat, C-contiguous ring of float32 or float64."""
         _accumulate_vectors(ring, starts, weights, masks, lengths, bias, sums, count)
 
+    @numba.njit
+    def accumulate_pixels(ring, starts, weights, masks, lengths, bias, numbers, out, first, count):
+        """Sums as pixels of ``out[:, first : first + count]`` (ROWS, C-contiguous rows); returns how many were clipped.
+
+        ``count`` is a multiple of `SLACK`, ``numbers`` the scalars of `convcli.loops.correlation`. With an ``out`` of
+        floats, which a caller need not keep from coming here, nothing happens.
+        """
+        low, high, fold = numbers.low, numbers.high, numbers.fold
+        return _accumulate_pixel_vectors(
+            ring, starts, weights, masks, lengths, bias, low, high, fold, out, first, count
+        )
+
 
 def accumulate_twin(ring, starts, weights, masks, lengths, bias, sums, count):
     """The naive twin under its public name, for tests: multiply, then add, each rounded, in the entries' order."""
     _accumulate_naive(ring, starts, np.asarray(weights), masks, lengths, bias, sums, count)
+
+
+def accumulate_pixels_twin(ring, starts, weights, masks, lengths, bias, numbers, out, first, count):
+    """The naive twin of `accumulate_pixels`, for tests."""
+    return _accumulate_pixels_naive(ring, starts, np.asarray(weights), masks, lengths, bias, numbers, out, first, count)

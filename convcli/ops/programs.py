@@ -14,7 +14,7 @@ from convcli.ops.plan import Weights
 # A part's ring should stay in the second-level cache beside what else is there (1 MB on the machine it was measured on,
 # 24 MP RGB, sigma 10: 20% slower with rings of 4 MB).
 _RING_BYTES = 512 * 1024
-_MOST_NUMBERS = 16 * 1024  # in a row of a part: beyond this nothing is gained
+_MOST_NUMBERS = 32 * 1024  # in a row of a part: 24 MP RGB, 3x3, 36 ms; 38 with 16 * 1024, 44 with 2 * 1024
 _PARTS = 64  # enough for an even load on many cores
 
 

@@ -2,13 +2,20 @@ import numpy as np
 import pytest
 
 from convcli.loops.compiler import loop
-from convcli.loops.tile import ROWS, SLACK, accumulate, accumulate_twin
+from convcli.loops.correlation import Numbers
+from convcli.loops.tile import ROWS, SLACK, accumulate, accumulate_pixels, accumulate_pixels_twin, accumulate_twin
 
 
 @loop(parallel=False)
 def run_tile(ring, starts, weights, masks, lengths, bias, sums, count):
     """The register tile, called as loops call it."""
     accumulate(ring, starts, weights, masks, lengths, bias, sums, count)
+
+
+@loop(parallel=False)
+def run_pixels(ring, starts, weights, masks, lengths, bias, numbers, out, first, count):
+    """The same tile storing pixels."""
+    return accumulate_pixels(ring, starts, weights, masks, lengths, bias, numbers, out, first, count)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -34,3 +41,22 @@ def test_a_program_without_entries_gives_the_bias():
         np.zeros(SLACK, np.float32), nothing, np.zeros((0, ROWS), np.float32), nothing, nothing, np.float32(3), sums, 5
     )
     assert (sums[:, :5] == 3).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("pixels", "high"), [(np.uint8, 255), (np.uint8, 200), (np.uint16, 65535)])
+@pytest.mark.parametrize("fold", [False, True])
+def test_pixels_are_rounded_clipped_and_counted_as_by_the_twin(rng, dtype, pixels, high, fold):
+    count, first = 3 * SLACK, 5
+    ring = rng.integers(-high, 2 * high, count).astype(dtype) + dtype(0.5)
+    ring[[3, 40, 77]] = np.nan, np.inf, -np.inf
+    ring[100:104] = -0.5, 0.5, high + 0.5, 1e30
+    one = np.ones(1, np.int64)
+    weights = np.array([[1, 0.5, -1, 0]], dtype)
+    program = (ring, np.zeros(1, np.int64), weights, one * 7, one, dtype(0))
+    numbers = Numbers(dtype(0), dtype(0), dtype(1), dtype(high), fold, True)
+    got, expected = np.full((2, ROWS, count + 9), 7, pixels)
+    outside = run_pixels(*program, numbers, got, first, count)
+    assert outside == accumulate_pixels_twin(*program, numbers, expected, first, count)
+    np.testing.assert_array_equal(got, expected)
+    assert (got[:, :first] == 7).all() and (got[:, first + count :] == 7).all()
