@@ -67,7 +67,7 @@ def command(kernel: str, sizes: tuple[int, ...], output: str | None, **settings:
     if as_json:
         click.echo(json.dumps(_document(found, output)))
         return
-    for line in [*_lines(found), *([] if output is None else [output])]:
+    for line in [*_lines(found, output), *([] if output is None else [output])]:
         click.echo(line)
 
 
@@ -75,13 +75,14 @@ def _spread(counts: tuple[int, ...], sizes: tuple[int, ...]) -> tuple[int, ...]:
     return counts * len(sizes) if len(counts) == 1 else counts
 
 
-def _lines(found: Toeplitz) -> list[str]:
+def _lines(found: Toeplitz, drawing: str | None) -> list[str]:
     rows, columns = found.matrix.shape
     lines = [f"output {_times(found.output)}: {', '.join(found.formulas)}", ""]
     blocks = (found.output[-1], found.input[-1])
     drawn = matrix_lines(found.matrix, found.vector, found.result, blocks=blocks)
     if drawn is None:
-        lines.append("  the matrix is too wide for 80 columns; -o matrix.png draws it")
+        elsewhere = "-o matrix.png draws it" if drawing is None else "see the drawing"
+        lines.append(f"  the matrix is too wide for 80 columns; {elsewhere}")
     else:
         lines += drawn
     same = "the same" if found.difference == 0 else f"the same but for {found.difference:.1g}"

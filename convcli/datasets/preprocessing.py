@@ -46,8 +46,11 @@ class Preprocessing:
     def apply(self, image: Image) -> Floats:
         """Prepare one picture for the network.
 
-        Raises `DataError` for a picture without a digit, where one is expected.
+        Raises `DataError` for a picture without a digit, where one is expected, or one that is not all numbers.
         """
+        # Brought to bytes they would be 0 or 255: a prediction of something that was not there.
+        if image.pixels.dtype.kind == "f" and not np.isfinite(image.pixels).all():
+            raise DataError("picture: got NaN or infinite pixels, expected finite ones")
         if self.kind == "digit":
             size = (self.height, self.width)
             found = prepare_digit(image.pixels, has_alpha=image.has_alpha, size=size, box=self.box, centre=self.centre)

@@ -43,6 +43,16 @@ def test_a_picture_from_standard_input(convcli, monkeypatch):
     assert piped | {"file": "", "output": ""} == named | {"file": "", "output": ""}
 
 
+def test_what_is_no_number_is_no_picture(convcli):
+    pixels = np.zeros((8, 8), np.float32)
+    pixels[3, 3] = np.nan
+    np.save("n.npy", pixels)
+    result = convcli("saliency", "m.safetensors", "n.npy")
+    assert (result.code, result.out) == (1, "")
+    assert "NaN or infinite pixels" in result.err
+    assert not Path("n_saliency.png").exists()
+
+
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [

@@ -33,10 +33,12 @@ def test_drawing(convcli, tmp_path):
     assert (again.code, again.out) == (1, "")
 
 
-def test_what_is_too_wide_is_said(convcli):
+def test_what_is_too_wide_is_said(convcli, tmp_path):
     result = convcli("toeplitz", "-i", "12x12", "-k", "box")
     assert result.code == 0
-    assert "too wide for 80 columns" in result.out
+    assert "too wide for 80 columns; -o matrix.png draws it" in result.out
+    drawn = convcli("toeplitz", "-i", "12x12", "-k", "box", "-o", tmp_path / "m.png")
+    assert "too wide for 80 columns; see the drawing" in drawn.out
 
 
 @pytest.mark.parametrize(
