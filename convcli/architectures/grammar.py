@@ -263,6 +263,10 @@ def _keys(typed: str, given: Mapping[str, Any], where: str) -> dict[str, Any]:
     for key, value in given.items():
         name = key if key in keys else OTHER_KEYS.get(key, key)
         if name not in keys:
+            if name == "data_format":
+                _fail(
+                    where, 'data_format is the whole network\'s: write data_format = "channels_first" above its layers'
+                )
             known = ", ".join([*keys, "name"])
             near = suggestion(key, [*keys, *(each for each, key in OTHER_KEYS.items() if key in keys)])
             _fail(where, f"{typed} has no key {shortened(key)}{near or f'; expected {known}'}")

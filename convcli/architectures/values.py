@@ -59,6 +59,8 @@ INITIALIZERS: Mapping[str, tuple[str, ...]] = {
 }
 REGULARIZERS: Mapping[str, tuple[str, ...]] = {"l1": ("l1",), "l2": ("l2",), "l1_l2": ("l1", "l2")}
 CONSTRAINTS: Mapping[str, tuple[str, ...]] = {"max_norm": ("max_value",), "non_neg": (), "unit_norm": ()}
+# Parameters that are 0 or more wherever they stand.
+_NOT_NEGATIVE = ("stddev", "l1", "l2", "max_value")
 
 
 def suggestion(word: str, known: Sequence[str]) -> str:
@@ -186,6 +188,9 @@ def named(choices: Mapping[str, tuple[str, ...]]) -> Reader:
         if set(arguments) - set(choices[name]) or None in arguments.values():
             parameters = ", ".join(f"{key}=NUMBER" for key in choices[name]) or "no parameters"
             raise ValueError(f"{name} with {parameters}")
+        for key in _NOT_NEGATIVE:
+            if (arguments.get(key) or 0) < 0:
+                raise ValueError(f"{name} with {key} of 0 or more")
         return Named(name, tuple((key, float(each)) for key, each in arguments.items() if each is not None))
 
     return read

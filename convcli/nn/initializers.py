@@ -48,7 +48,7 @@ def initial(named: Named, shape: Sequence[int], generator: np.random.Generator) 
     Raises
     ------
     ModelError
-        If ``orthogonal`` is asked for a single axis.
+        If ``orthogonal`` is asked for a single axis, or ``random_uniform`` for a range that ends before it begins.
 
     Source: X. Glorot, Y. Bengio, "Understanding the difficulty of training deep feedforward neural networks", AISTATS
     2010, equation 16; K. He et al., "Delving Deep into Rectifiers", ICCV 2015, equation 10; Y. LeCun et al., "Efficient
@@ -65,6 +65,10 @@ def initial(named: Named, shape: Sequence[int], generator: np.random.Generator) 
     if name in ("zeros", "ones", "constant"):
         return np.full(shape, {"zeros": 0.0, "ones": 1.0}.get(name, values.get("value", 0.0)))
     if name == "random_uniform":
+        if values["minval"] > values["maxval"]:
+            raise ModelError(
+                f"random_uniform: got minval={values['minval']:g}, expected at most maxval={values['maxval']:g}"
+            )
         return generator.uniform(values["minval"], values["maxval"], shape)
     if name == "random_normal":
         return generator.normal(values["mean"], values["stddev"], shape)

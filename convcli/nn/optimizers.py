@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from math import sqrt
+from math import inf, sqrt
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -200,16 +200,30 @@ class AdamW(Adam):
 
 
 _OPTIMIZERS: dict[str, type[SGD | RMSprop | Adam]] = {"sgd": SGD, "rmsprop": RMSprop, "adam": Adam, "adamw": AdamW}
+_MOMENTS = ("beta_1", "beta_2", "epsilon")
+_SETTINGS: Mapping[str, tuple[str, ...]] = {
+    "sgd": ("momentum", "nesterov"),
+    "rmsprop": ("rho", "momentum", "epsilon"),
+    "adam": _MOMENTS,
+    "adamw": _MOMENTS,
+}
+_SHARED = ("learning_rate", "weight_decay", "clip_norm", "clip_value")
+_SHARES = ("momentum", "rho", "beta_1", "beta_2")
 
 
 def make_optimizer(name: str, **settings: Any) -> Optimizer:
-    """An optimizer from its name; raises `ModelError` for an unknown name or setting."""
+    """An optimizer from its name; raises `ModelError` for an unknown name or setting, or one out of its range."""
     if name not in _OPTIMIZERS:
         raise ModelError(f"optimizer: got {name!r}, expected one of {', '.join(_OPTIMIZERS)}")
-    try:
-        return _OPTIMIZERS[name](**settings)
-    except TypeError:
-        raise ModelError(f"optimizer: {name} does not have all of the settings {', '.join(settings)}") from None
+    own = _SETTINGS[name]
+    for key, value in settings.items():
+        if key not in (*own, *_SHARED):
+            raise ModelError(f"optimizer: {name} has no setting {key!r}, expected {', '.join(own)}")
+        if key in _SHARES and not 0 <= value < 1:
+            raise ModelError(f"optimizer: got {key}={value:g}, expected 0 or more and less than 1")
+        if key == "epsilon" and not 0 < value < inf:
+            raise ModelError(f"optimizer: got epsilon={value:g}, expected more than 0")
+    return _OPTIMIZERS[name](**settings)
 
 
 class WeightAverage:

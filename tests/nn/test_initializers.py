@@ -59,3 +59,8 @@ def test_generators_are_apart_and_can_be_saved():
     np.testing.assert_array_equal(second.random(5, dtype=np.float32), expected)
     with pytest.raises(ModelError, match="random state: got int64"):
         restore(second, np.zeros(6, np.int64))
+
+
+def test_a_range_that_ends_before_it_begins_is_refused():
+    with pytest.raises(ModelError, match="random_uniform: got minval=1, expected at most maxval"):
+        initial(Named("random_uniform", (("minval", 1.0),)), (2,), np.random.default_rng(0))

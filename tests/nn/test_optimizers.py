@@ -66,8 +66,20 @@ def test_untrainable_parameters_stay():
 def test_unknown_optimizers_and_settings():
     with pytest.raises(ModelError, match="optimizer: got 'lion'"):
         make_optimizer("lion")
-    with pytest.raises(ModelError, match="optimizer: sgd does not have all of the settings beta_1"):
+    with pytest.raises(ModelError, match="sgd has no setting 'beta_1', expected momentum, nesterov"):
         make_optimizer("sgd", beta_1=0.9)
+
+
+@pytest.mark.parametrize(
+    ("name", "setting", "value"),
+    [
+        ("sgd", "momentum", 1.0), ("sgd", "momentum", np.nan), ("rmsprop", "rho", -0.1), ("adam", "beta_1", 1.0),
+        ("adamw", "beta_2", 2.0), ("adam", "epsilon", 0.0), ("rmsprop", "epsilon", np.inf),
+    ],
+)  # fmt: skip
+def test_settings_out_of_their_range(name, setting, value):
+    with pytest.raises(ModelError, match=f"optimizer: got {setting}=.*, expected"):
+        make_optimizer(name, **{setting: value})
 
 
 @pytest.mark.parametrize("name", ["sgd", "rmsprop", "adam"])
