@@ -12,7 +12,7 @@ from convcli.images import MAX_PIXELS, format_of, write
 from convcli.images.atomic import check_target
 from convcli.jobs.batch import STREAM, find_inputs
 from convcli.jobs.classifier import load_classifier, percent
-from convcli.jobs.predict import MOST_SHOWN, Prediction, predict, seen_picture
+from convcli.jobs.predict import MOST_SHOWN, Prediction, check_shown, predict, seen_picture
 from convcli.jobs.runtime import prepare_loops, request_threads
 
 
@@ -60,6 +60,7 @@ def command(
         target = show
         options.usage(lambda: format_of(target))
         check_target(Path(show), overwrite=overwrite)
+        options.usage(lambda: check_shown(target, sources))
     request_threads(threads)
     prepare_loops(threads, (lambda: None) if quiet else options.say_compiling)
     classifier = load_classifier(model)

@@ -119,10 +119,7 @@ def command(
       convcli train photos/ --epochs 30 --report photos.html
       convcli train --resume mnist.checkpoint.safetensors
     """
-    if page is not None:
-        from convcli.jobs.report import check_report
-
-        check_report(page, overwrite=words["overwrite"])
+    _check_outputs(page, words)
     request_threads(threads)
     plan = _planned(dataset, preset_name, resume, quiet, words)
     prepare_loops(threads, (lambda: None) if quiet else options.say_compiling)
@@ -146,6 +143,18 @@ def command(
     pages = {"report": page} if page else {}
     click.echo(json.dumps(report.as_dict() | pages) if as_json else "\n".join([*_closing(report), *pages.values()]))
     return 0
+
+
+def _check_outputs(page: str | None, words: dict[str, Any]) -> None:
+    """Wrong suffixes are wrong usage."""
+    from convcli.jobs.train import check_names
+
+    options.usage(lambda: check_names(words["output"], words["log"], words["plot"]))
+    if page is not None:
+        from convcli.jobs.report import check_page_name, check_report
+
+        options.usage(lambda: check_page_name(page))
+        check_report(page, overwrite=words["overwrite"])
 
 
 def _write_page(report: "TrainReport", page: str) -> None:
@@ -224,10 +233,25 @@ def _interrupted(report: "TrainReport") -> int:
     epoch = (at.epoch if at else len(report.history)) + 1
     click.echo(
         f"stopped in epoch {epoch} of {report.plan.recipe.epochs}; nothing is lost, go on with:\n"
-        f"  convcli train --resume {shlex.quote(str(report.plan.checkpoint))}",
+        f"  {_command_to_go_on(report.plan)}",
         err=True,
     )
     return 130
+
+
+def _command_to_go_on(plan: "TrainingPlan") -> str:
+    """What to type so that the same outputs appear in the end."""
+    from convcli.jobs.train import checkpoint_of
+
+    words = ["convcli", "train", "--resume", str(plan.checkpoint)]
+    if checkpoint_of(plan.target) != plan.checkpoint:
+        words += ["-o", str(plan.target)]
+    for option, path in (("--log", plan.log), ("--plot", plan.plot)):
+        if path is not None:
+            words += [option, str(path)]
+    if any(path is not None and path.exists() for path in (plan.target, plan.log, plan.plot)):
+        words.append("--overwrite")
+    return shlex.join(words)
 
 
 def _closing(report: "TrainReport") -> list[str]:

@@ -105,6 +105,9 @@ def _find_parts(folder: Path) -> tuple[list[list[Labelled]], tuple[str, ...]]:
         classes, roots = names[0], [folder / "train", folder / "test"]
     else:
         classes, roots = tuple(each.name for each in inside), [folder]
+    for name in classes:
+        if not name.isprintable():
+            raise DataError(f"{folder}: got a class named {name!r}, expected characters that can be printed; rename it")
     if len(classes) < 2:
         got = f"one class, {classes[0]}" if classes else "no sub-folder"
         raise DataError(f"{folder}: got {got}, expected a sub-folder of pictures for each of two or more classes")

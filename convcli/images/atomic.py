@@ -24,14 +24,8 @@ def replacing(target: Path, *, overwrite: bool) -> Iterator[IO[bytes]]:
     """
     final = _resolve(target)
     check_target(target, overwrite=overwrite)
-    part = final.with_name(f".{final.name[:100]}.{secrets.token_hex(4)}{SUFFIX}")
-    try:
-        # O_EXCL and mode 0o666: never somebody else's file, and permissions follow the umask like any other file's.
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
-    except (OSError, ValueError) as error:
-        raise ImageError(
-            f"{shown(target)}: cannot be written ({_reason(error)}); choose a folder you may write to"
-        ) from error
+    part = _part_of(final)
+    descriptor = _create(part, target)
     try:
         with os.fdopen(descriptor, "wb") as stream:
             yield stream
@@ -81,6 +75,31 @@ def check_target(target: Path, *, overwrite: bool) -> None:
         raise ImageError(f"{shown(target)}: is write-protected; choose another name or change its permissions")
     if not has_folder:
         raise ImageError(f"{shown(target)}: its folder {shown(final.parent)} does not exist; create it first")
+
+
+def check_folder(target: Path) -> None:
+    """Refuse a target whose folder takes no files, by trying: permissions alone do not tell.
+
+    Raises `ImageError`; nothing is left behind.
+    """
+    part = _part_of(_resolve(target))
+    os.close(_create(part, target))
+    part.unlink()
+
+
+def _part_of(final: Path) -> Path:
+    """A hidden name beside the target that nobody else has."""
+    return final.with_name(f".{final.name[:100]}.{secrets.token_hex(4)}{SUFFIX}")
+
+
+def _create(part: Path, target: Path) -> int:
+    """The descriptor of a new file. O_EXCL and mode 0o666: never somebody else's, and permissions follow the umask."""
+    try:
+        return os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+    except (OSError, ValueError) as error:
+        raise ImageError(
+            f"{shown(target)}: cannot be written ({_reason(error)}); choose a folder you may write to"
+        ) from error
 
 
 def _resolve(target: Path) -> Path:

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -106,6 +107,12 @@ def predict(
                 yield from _classify(classifier, [_outcome(*each) for each in batch], top)
         finally:
             workers.shutdown(cancel_futures=True)
+
+
+def check_shown(target: str, sources: Sequence[str]) -> None:
+    """Refuse to show what was seen in a file that is looked at; raises `ImageError`."""
+    if any(source != STREAM and Path(source).resolve() == Path(target).resolve() for source in sources):
+        raise ImageError(f"{target}: is one of the pictures itself, expected another file to show what was seen")
 
 
 def seen_picture(predictions: Sequence[Prediction]) -> Image:

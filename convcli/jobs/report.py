@@ -97,10 +97,15 @@ def report_on(
 
 
 def check_report(target: str | Path, *, overwrite: bool) -> None:
-    """Refuse a page's name before any work is done for it; raises `ConvcliError`."""
+    """Refuse a page that could not be written before any work is done for it; raises `ConvcliError`."""
+    check_page_name(target)
+    check_target(Path(target), overwrite=overwrite)
+
+
+def check_page_name(target: str | Path) -> None:
+    """Refuse a page's name that does not end as a page's; raises `ConvcliError`."""
     if Path(target).suffix.lower() not in SUFFIXES:
         raise ConvcliError(f"{target}: got {Path(target).suffix or 'no suffix'}, expected a name that ends in .html")
-    check_target(Path(target), overwrite=overwrite)
 
 
 def write_report(report: Report, target: str | Path, *, overwrite: bool = False) -> None:

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,12 @@ import numpy as np
 
 from convcli.architectures import NetworkPlan, load, shape_text
 from convcli.architectures.fitting import fitted
-from convcli.datasets import Dataset, Reports, Split, hold_out, sample
+from convcli.architectures.grammar import NetworkSpec
+from convcli.datasets import Dataset, Reports, Split, find_entry, hold_out, sample
 from convcli.datasets import load as load_data
-from convcli.errors import ConvcliError, DataError, ImageError, ModelError
-from convcli.images.atomic import check_target
-from convcli.jobs.training_log import check_log, write_log
+from convcli.errors import ConvcliError, DataError, ImageError, ModelError, ShapeError
+from convcli.images.atomic import check_folder, check_target
+from convcli.jobs.training_log import check_log_name, write_log
 from convcli.nn.checkpoint import Checkpoint, Source, read_checkpoint, write_checkpoint
 from convcli.nn.model import Model
 from convcli.nn.presets import preset
@@ -25,6 +27,7 @@ from convcli.nn.weights import ModelCard, save_model
 
 SUFFIX = ".safetensors"
 _CHECKPOINT = ".checkpoint"
+_PLOTS = (".png", ".svg", ".pdf")
 
 # The network that suits a data set; of other pictures their size decides.
 _NETWORKS = {"cifar10": "cifar10", "digits": "digits"}
@@ -143,6 +146,8 @@ def plan_training(
     ConvcliError
         One line about the first thing that is wrong.
     """
+    if size is not None and find_entry(data) is not None:
+        raise DataError(f"size: got {shape_text(size)}, but {data} comes in one size; leave it out")
     chosen = preset(preset_name)
     given = dict(changes or {})
     replace(chosen.recipe, **given)
@@ -156,11 +161,16 @@ def plan_training(
     network = network or load(chosen.network or _usual_network(dataset))
     source = Source(data, preset_name, share, limit, size, digest_of(dataset), command)
     notes = [*dataset.notes]
-    plan = fitted(network, dataset.shape, len(dataset.classes))
+    plan = _fitted(network, dataset)
     if plan.input != network.input or plan.spec.layers != network.layers:
         notes.append(f"{network.name} is fitted to {shape_text(dataset.shape)} and {len(dataset.classes)} classes")
+    learned, held = _split(dataset, source)
+    if recipe.patience and held is None:
+        raise ModelError(
+            f"patience: got {recipe.patience} without held-out images, expected some; add --validation 0.1"
+        )
     return TrainingPlan(
-        dataset, *_split(dataset, source), plan, recipe, source, target, checkpoint, overwrite,
+        dataset, learned, held, plan, recipe, source, target, checkpoint, overwrite,
         None if log is None else Path(log), None if plot is None else Path(plot), notes=tuple(notes),
     )  # fmt: skip
 
@@ -279,6 +289,27 @@ def _card(plan: TrainingPlan, report: TrainReport) -> ModelCard:
     )
 
 
+def check_names(output: str | None, log: str | None = None, plot: str | None = None) -> None:
+    """Refuse outputs whose names do not end as they should; raises `ModelError`."""
+    if output is not None:
+        _target(output, "")
+    if log is not None:
+        check_log_name(Path(log))
+    if plot is not None and Path(plot).suffix.lower() not in _PLOTS:
+        got = Path(plot).suffix or "no suffix"
+        raise ModelError(f"{plot}: got {got}, expected a name that ends in .png, .svg or .pdf")
+
+
+def _fitted(network: NetworkSpec, dataset: Dataset) -> NetworkPlan:
+    """The network for these pictures; an error says which of both did not go with the other."""
+    try:
+        return fitted(network, dataset.shape, len(dataset.classes))
+    except ShapeError as error:
+        raise ShapeError(
+            f"{network.name} does not fit the {shape_text(dataset.shape)} pictures of {dataset.name}: {error}"
+        ) from None
+
+
 def digest_of(dataset: Dataset) -> str:
     """A fingerprint of the training images and labels."""
     digest = hashlib.blake2b(digest_size=16)
@@ -306,6 +337,8 @@ def _target(output: str | None, data: str) -> Path:
     target = Path(output)
     if target.suffix.lower() != SUFFIX:
         raise ModelError(f"{target}: got the suffix {target.suffix or 'none'!r}, expected a name that ends in {SUFFIX}")
+    if target.stem.lower().endswith(_CHECKPOINT):
+        raise ModelError(f"{target}: is the name of a checkpoint, expected another for the model")
     return target
 
 
@@ -319,11 +352,13 @@ def _check_targets(
             raise ModelError(
                 f"{checkpoint}: an unfinished training lies here; go on with --resume {checkpoint}, or add --overwrite"
             )
-        if log is not None:
-            check_log(Path(log), overwrite=overwrite)
-        if plot is not None:
-            check_target(Path(plot), overwrite=overwrite)
-            _check_plot(Path(plot))
+        check_names(None, log, plot)
+        for other in (log, plot):
+            if other is not None:
+                check_target(Path(other), overwrite=overwrite)
+        if plot is not None and find_spec("matplotlib") is None:
+            raise ConvcliError("plot: matplotlib is not installed; pip install 'convcli[plot]'")
+        check_folder(target)
 
 
 @contextmanager
@@ -333,15 +368,6 @@ def _as_models() -> Any:
         yield
     except ImageError as error:
         raise ModelError(str(error)) from None
-
-
-def _check_plot(path: Path) -> None:
-    from importlib.util import find_spec
-
-    if path.suffix.lower() not in (".png", ".svg", ".pdf"):
-        raise ModelError(f"{path}: got {path.suffix or 'no suffix'}, expected a name that ends in .png, .svg or .pdf")
-    if find_spec("matplotlib") is None:
-        raise ConvcliError("plot: matplotlib is not installed; pip install 'convcli[plot]'")
 
 
 def _usual_network(dataset: Dataset) -> str:

@@ -8,19 +8,18 @@ from dataclasses import fields
 from pathlib import Path
 
 from convcli.errors import ImageError, ModelError
-from convcli.images.atomic import check_target, replacing
+from convcli.images.atomic import replacing
 from convcli.nn.training import Epoch
 
 SUFFIXES = (".csv", ".json")
 
 
-def check_log(path: Path, *, overwrite: bool) -> None:
-    """Refuse a log's name before any work is done; raises `ModelError` or `ImageError`."""
+def check_log_name(path: Path) -> None:
+    """Refuse a log's name before any work is done; raises `ModelError`."""
     if path.suffix.lower() not in SUFFIXES:
         raise ModelError(
             f"{path}: got {path.suffix or 'no suffix'}, expected a name that ends in {' or '.join(SUFFIXES)}"
         )
-    check_target(path, overwrite=overwrite)
 
 
 def write_log(path: Path, history: Sequence[Epoch]) -> None:

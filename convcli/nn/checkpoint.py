@@ -104,7 +104,11 @@ def read_checkpoint(path: Path) -> Checkpoint:
     """
     arrays, metadata = read_tensors(path)
     if metadata.get("format") != FORMAT:
-        known = "a finished model; convcli evaluate and predict take those" if "architecture" in metadata else "foreign"
+        known = (
+            "a finished model; convcli evaluate and predict take those"
+            if "architecture" in metadata
+            else "another program's"
+        )
         raise ModelError(f"{path}: is no checkpoint of this version, but {known}")
     try:
         about = json.loads(metadata["convcli"])

@@ -134,6 +134,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(convcli, here):
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130 and "Traceback" not in err
     assert "convcli train --resume digits.checkpoint.safetensors" in err
+    assert "--overwrite" not in err and "-o" not in err.split()
     again = convcli("train", "digits")
     assert again.code == 1 and "an unfinished training lies here; go on with --resume" in again.err
     from convcli.nn.checkpoint import read_checkpoint
@@ -240,7 +241,7 @@ def test_divergence_is_one_line_and_no_model(convcli, here):
         ((), 2, "DATASET is missing"),
         (("imagenet",), 1, "expected one of digits, mnist"),
         (("digits", "--model", "resnet"), 1, "got 'resnet'"),
-        (("digits", "--model", "alexnet"), 1, "got 8x8x1 with height 8"),
+        (("digits", "--model", "alexnet"), 1, "alexnet does not fit the 8x8x1 pictures of digits: layer 1"),
         (("digits", "--model", "sigmoids.toml"), 1, "ends with 10 sigmoids"),
         (("digits", "--optimizer", "adamant"), 2, "optimizer: got 'adamant'"),
         (("digits", "--optimizer", "sgd:momentum=high"), 2, "momentum=high"),
@@ -251,10 +252,14 @@ def test_divergence_is_one_line_and_no_model(convcli, here):
         (("digits", "--schedule", "sine"), 2, "schedule"),
         (("digits", "--validation", "2000"), 1, "held-out images: got 2000 of 1437"),
         (("digits", "--validation", "-1"), 2, "share below 1"),
-        (("digits", "-o", "model.h5"), 1, "expected a name that ends in .safetensors"),
+        (("digits", "-o", "model.h5"), 2, "expected a name that ends in .safetensors"),
         (("digits", "-o", "nowhere/model.safetensors"), 1, "does not exist"),
-        (("digits", "--log", "log.txt"), 1, ".csv or .json"),
-        (("digits", "--plot", "curves.gif"), 1, ".png"),
+        (("digits", "--log", "log.txt"), 2, ".csv or .json"),
+        (("digits", "--plot", "curves.gif"), 2, ".png"),
+        (("digits", "--report", "page.txt"), 2, ".html"),
+        (("digits", "-o", "m.checkpoint.safetensors"), 2, "is the name of a checkpoint"),
+        (("digits", "--size", "16x16"), 1, "digits comes in one size"),
+        (("digits", "--patience", "2", "--validation", "0"), 1, "without held-out images"),
         (("--resume", "missing.safetensors"), 1, "missing.safetensors"),
         (("--resume", "notes.txt"), 1, "notes.txt"),
         (("mnist", "--data-dir", "empty", "--offline"), 1, "offline"),
@@ -318,3 +323,27 @@ def test_a_network_whose_channels_come_first_is_trained_measured_and_used(convcl
     np.testing.assert_array_equal(first.predict(images.transpose(0, 3, 1, 2)), last.predict(images))
     Image.fromarray(np.kron(255 - images[0, :, :, 0], np.ones((9, 9), np.uint8))).save("digit.png")
     assert convcli("predict", "digit.png", "--model", "channels_first.safetensors").code == 0
+
+
+def test_the_command_to_go_on_with_can_be_typed(convcli, here):
+    Path("digits.safetensors").write_text("an older model")
+    process = started(*LONG, "--overwrite", "--log", "log.csv")
+    wait_for(here / "digits.checkpoint.safetensors", process)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    said = "convcli train --resume digits.checkpoint.safetensors --log log.csv --overwrite"
+    assert process.returncode == 130 and said in err
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs a folder in which nobody may write")
+def test_a_folder_that_takes_no_files_is_noticed_before_any_training(convcli, monkeypatch):
+    monkeypatch.setattr("convcli.jobs.train.load_data", lambda *words, **more: pytest.fail("read the data"))
+    result = convcli("train", "digits", "-o", "/proc/m.safetensors")
+    assert result.code == 1 and "/proc/m.safetensors: cannot be written" in result.err
+
+
+def test_a_class_whose_name_cannot_be_printed_is_refused(convcli, tmp_path):
+    make_folder(tmp_path / "shapes", count=2)
+    (tmp_path / "shapes" / "disc").rename(tmp_path / "shapes" / "di\nsc")
+    result = convcli("train", "shapes")
+    assert result.code == 1 and r"got a class named 'di\nsc'" in result.err
