@@ -2,12 +2,20 @@
 
 import contextlib
 import io
+import signal
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from convcli.cli import run
+
+
+@pytest.fixture(scope="session", autouse=True)
+def interrupts_are_heard():
+    """Shells start background jobs deaf to Ctrl-C, and our children would inherit that."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
