@@ -5,10 +5,15 @@ import io
 import signal
 from types import SimpleNamespace
 
+import hypothesis
 import numpy as np
 import pytest
 
 from convcli.cli import run
+
+# The same cases in every run, whatever the clock says.
+hypothesis.settings.register_profile("the same", derandomize=True, deadline=None)
+hypothesis.settings.load_profile("the same")
 
 
 @pytest.fixture(scope="session", autouse=True)
