@@ -74,7 +74,9 @@ class Size(options.ParamType):
 @click.option("--clip-norm", type=float, metavar="NORM", help="The longest gradient; 0 for any.")
 @click.option("--average", type=float, metavar="DECAY", help="Moving average of the weights; 0 for none.")
 @click.option("--augment", metavar="WORDS", help="As in shift=2,rotation=10,scale=0.1,elastic=1; or none.")
-@click.option("--validation", "held_out", type=Held(), help="Training images held out to choose the best epoch by.")
+@click.option("--validation", "held_out", type=Held(),
+              help="Training images held out to choose the best epoch by.  [default: 5% if that makes 50, else none; "
+              "lecture, fast, best: none]")  # fmt: skip
 @click.option("--patience", type=click.IntRange(0), metavar="N", help="Stop after N epochs without progress.")
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), metavar="N", help="Same seed, same weights, to the bit.")
 @click.option("-o", "--output", metavar="FILE", help="The model; DATASET.safetensors without it.")
@@ -108,7 +110,7 @@ def command(
     A small data set comes in smaller batches, and more often.
 
     A checkpoint beside the model is written after each epoch and on Ctrl-C, and removed at the end; --resume continues
-    the very same curve, to the bit. With --validation, the epoch with the lowest validation loss is kept.
+    the very same curve, to the bit. Of a training with validation, the epoch with the lowest validation loss is kept.
 
     \b
     Examples:
@@ -169,7 +171,7 @@ def _planned(
     data: str | None, preset_name: str, resume: str | None, quiet: bool, words: dict[str, Any]
 ) -> "TrainingPlan":
     """The plan, new or resumed; wrong words are wrong usage."""
-    from convcli.jobs.train import plan_resumed, plan_training
+    from convcli.jobs.train import check_recipe, plan_resumed, plan_training
 
     changes = {name: words.pop(name) for name in _RECIPE}
     changes = {name: value for name, value in changes.items() if value is not None}
@@ -187,20 +189,11 @@ def _planned(
             return plan_resumed(resume, data=data, reports=reports, **outputs)
         if data is None:
             raise click.UsageError("DATASET is missing, expected mnist, digits, a folder ...; or --resume CHECKPOINT")
-        _check_recipe(preset_name, changes)
+        options.usage(lambda: check_recipe(preset_name, changes))
         return plan_training(
             data, preset_name=preset_name, changes=changes, model=words["model"], held_out=words["held_out"],
             limit=words["limit"] or 0, size=words["size"], reports=reports, command=_typed(), **outputs,
         )  # fmt: skip
-
-
-def _check_recipe(preset_name: str, changes: dict[str, Any]) -> None:
-    """What the recipe refuses is wrong usage, found before any data is read."""
-    from dataclasses import replace
-
-    from convcli.nn.presets import preset
-
-    options.usage(lambda: replace(preset(preset_name).recipe, **changes))
 
 
 def _typed() -> str:

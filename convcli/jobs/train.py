@@ -150,14 +150,14 @@ def plan_training(
         raise DataError(f"size: got {shape_text(size)}, but {data} comes in one size; leave it out")
     chosen = preset(preset_name)
     given = dict(changes or {})
-    replace(chosen.recipe, **given)
+    check_recipe(preset_name, given)
     network = None if model is None else load(model)
     target = _target(output, data)
     checkpoint = checkpoint_of(target)
     _check_targets(target, checkpoint, log, plot, overwrite=overwrite)
     dataset = load_data(data, data_dir=data_dir, offline=offline, size=size, reports=reports)
     recipe = replace(chosen.recipe_for(limit or len(dataset.train), min(dataset.shape[:2])), **given)
-    share = chosen.held_out if held_out is None else held_out
+    share = chosen.held_out_of(limit or len(dataset.train)) if held_out is None else held_out
     network = network or load(chosen.network or _usual_network(dataset))
     source = Source(data, preset_name, share, limit, size, digest_of(dataset), command)
     notes = [*dataset.notes]
@@ -287,6 +287,11 @@ def _card(plan: TrainingPlan, report: TrainReport) -> ModelCard:
         metrics=metrics,
         history=tuple(each.as_dict() for each in report.history),
     )
+
+
+def check_recipe(preset_name: str, changes: Mapping[str, Any]) -> None:
+    """Refuse what a preset's recipe cannot become, before any data are read; raises `ConvcliError`."""
+    replace(preset(preset_name).recipe, **changes)
 
 
 def check_names(output: str | None, log: str | None = None, plot: str | None = None) -> None:

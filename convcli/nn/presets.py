@@ -10,6 +10,7 @@ _FEWEST_BATCHES = 16
 _SMALLEST_BATCH = 8
 _FEWEST_STEPS = 800
 _MOST_EPOCHS = 100
+_FEWEST_HELD = 50
 _SIDE = 28  # pixels: the side of the pictures that a recipe's augmentation is meant for
 
 
@@ -26,7 +27,7 @@ class Preset:
     network : str
         A shipped architecture; empty for the one that suits the data set.
     held_out : float
-        The share of the training images that validates.
+        The share of the training images that validates, if that makes enough of them.
     adapts : bool
         Whether the recipe is changed for few images, and for other sides.
     """
@@ -50,6 +51,10 @@ class Preset:
         steps = -(-images // batch_size)
         epochs = min(max(self.recipe.epochs, -(-_FEWEST_STEPS // steps)), max(_MOST_EPOCHS, self.recipe.epochs))
         return replace(self.recipe, epochs=epochs, batch_size=batch_size, augment=self._augment(side / _SIDE))
+
+    def held_out_of(self, images: int) -> float:
+        """The share of so many training images that validates: none of few, where a handful would choose the epoch."""
+        return self.held_out if self.held_out * images >= _FEWEST_HELD else 0.0
 
     def _augment(self, scale: float) -> str:
         moves = self.recipe.augmentation()

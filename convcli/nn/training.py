@@ -5,6 +5,7 @@ stopped between any two batches goes on as if it had not been. Files, printing a
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from math import isfinite, nan
 from time import perf_counter
@@ -280,10 +281,7 @@ class Training:
     def _close_epoch(self) -> None:
         at, score = self.progress, None
         if self.validation is not None:
-            if self.average is not None:
-                with self.average.applied():
-                    score = self._validate(at.epoch + 1)
-            else:
+            with nullcontext() if self.average is None else self.average.applied():
                 score = self._validate(at.epoch + 1)
         last = (at.epoch + 1) * self.steps_per_epoch - 1
         self.history.append(

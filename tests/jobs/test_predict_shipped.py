@@ -1,4 +1,4 @@
-"""The model that ships reads drawn digits; left out while it is not there."""
+"""The model that ships reads drawn digits."""
 
 import numpy as np
 import pytest
@@ -6,9 +6,6 @@ from drawn_digits import SCENES
 
 from convcli.jobs.classifier import load_classifier
 from convcli.jobs.predict import predict
-from convcli.nn.weights import shipped_model
-
-pytestmark = pytest.mark.skipif(not shipped_model().is_file(), reason="no model ships yet")
 
 
 @pytest.mark.parametrize("scene", SCENES)

@@ -74,6 +74,7 @@ def test_few_images_are_gone_through_more_often():
     assert chosen.recipe_for(1437).epochs * -(-1437 // chosen.recipe.batch_size) >= 800
     assert chosen.recipe_for(10).epochs == 100 and chosen.recipe_for(10).batch_size == 8
     assert chosen.recipe_for(600).batch_size == 32
+    assert chosen.held_out_of(1437) == 0.05 and chosen.held_out_of(999) == 0
     assert "shift=4" in chosen.recipe_for(10_000, 56).augment and "rotation=10" in chosen.recipe_for(10_000, 56).augment
     with pytest.raises(ModelError, match="preset: got 'quick'"):
         preset("quick")

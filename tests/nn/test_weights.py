@@ -201,10 +201,11 @@ def test_foreign_files_are_called_by_their_name(tmp_path, content, message):
         zip_with(path, content)
     else:
         path.write_bytes(content)
-    refused(path, message)
+    assert_refused(path, message)
 
 
-def refused(path, message):
+def assert_refused(path, message):
+    """Loading fails with one printable line that names the file and says this."""
     with pytest.raises(ModelError) as caught:
         load_model(path)
     text = str(caught.value)
@@ -307,7 +308,7 @@ def test_files_that_were_tampered_with_are_refused(saved, tmp_path, change, mess
     arrays, metadata = read_tensors(saved)
     change(metadata, arrays)
     write_tensors(tmp_path / "changed.safetensors", arrays, metadata)
-    refused(tmp_path / "changed.safetensors", message)
+    assert_refused(tmp_path / "changed.safetensors", message)
 
 
 @pytest.mark.parametrize("missing", ["format", "architecture", "convcli"])
@@ -315,7 +316,9 @@ def test_every_text_is_needed(saved, tmp_path, missing):
     arrays, metadata = read_tensors(saved)
     del metadata[missing]
     write_tensors(tmp_path / "changed", arrays, metadata)
-    refused(tmp_path / "changed", "another program" if missing == "format" else f"has no {missing} in its metadata")
+    assert_refused(
+        tmp_path / "changed", "another program" if missing == "format" else f"has no {missing} in its metadata"
+    )
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ def naive(image, axes, windows, *arguments):
     return np.moveaxis(np.array(stacked), 1, -1)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=250)
 @given(
     axes=st.integers(1, 3),
     sizes=st.tuples(*[st.integers(1, 7)] * 3),
