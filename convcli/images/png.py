@@ -1,5 +1,6 @@
 """PNG: its chunks are read and written here, its pixels by libpng (imagecodecs), at every bit depth.
 
+Large pictures are compressed band by band in `png_rows`.
 Pillow opens 16-bit colour as 8-bit without a word, so it has no part in this. libpng expands palettes, 1, 2 and 4 bits
 and transparent colours; 16 bits stay 16.
 """
@@ -11,11 +12,13 @@ from collections.abc import Iterator
 import numpy as np
 
 from convcli.errors import ImageError
-from convcli.images import exif
+from convcli.images import exif, png_rows
+from convcli.images.bands import spread
 from convcli.images.model import Decoded, Image, Metadata, Pixels, check_size
+from convcli.images.png_rows import Settings
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_HEADER_END = len(_SIGNATURE) + 12 + 13
+_COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # by channels
 _COLOUR_CHUNKS = (b"cICP", b"gAMA", b"cHRM", b"sRGB")
 _XMP_KEYWORD = b"XML:com.adobe.xmp\0"
 _METRES_PER_INCH = 0.0254
@@ -39,38 +42,39 @@ def decode(data: bytes, max_pixels: int) -> Decoded:
     return Decoded(Image(np.ascontiguousarray(pixels), has_alpha, metadata, warnings), orientation)
 
 
-def encode(image: Image, *, level: int | None = None) -> bytes:
-    """Encode 8- or 16-bit pixels with their metadata; ``level`` is zlib's, 0 to 9, None for the fast default."""
-    import imagecodecs
+def encode(image: Image, *, level: int | None = None, band: int = png_rows.BAND) -> bytes:
+    """Encode 8- or 16-bit pixels with their metadata.
 
-    pixels = np.ascontiguousarray(image.pixels[:, :, 0] if image.pixels.shape[2] == 1 else image.pixels)
-    options = _choose(pixels) if level is None else {"level": level}
-    encoded = imagecodecs.png_encode(pixels, **options)
-    extra = b"".join(_chunk(kind, content) for kind, content in _metadata_chunks(image.metadata))
-    return bytes(encoded[:_HEADER_END]) + extra + bytes(encoded[_HEADER_END:]) if extra else bytes(encoded)
+    ``level`` is zlib's, 0 to 9, None for the fast default; ``band`` is for `png_rows.compress`.
+    """
+    pixels = np.ascontiguousarray(image.pixels)
+    height, width, channels = pixels.shape
+    settings = _choose(pixels) if level is None else Settings(level)
+    header = struct.pack(">IIBBBBB", width, height, 8 * pixels.itemsize, _COLOUR_TYPES[channels], 0, 0, 0)
+    parts = [(b"IHDR", header), *_metadata_chunks(image.metadata)]
+    parts += [(b"IDAT", content) for content in png_rows.compress(pixels, settings, band)]
+    return b"".join([_SIGNATURE, *(piece for part in (*parts, (b"IEND", b"")) for piece in _chunk(*part))])
 
 
-# A 24 MP photograph: _FAST 0.6 s and 33 MB, _THOROUGH 2.1 s and 36 MB, level 1 alone 0.9 s and 39 MB, Pillow's default
-# 10 s and 33 MB: there is little to find in noise. A screenshot: _FAST 31 ms and 1.9 MB, _THOROUGH 48 ms and 0.3 MB.
-_FAST = {"level": 1, "strategy": 3, "filter": 16}  # run lengths only, after the difference to the left neighbour
-_THOROUGH = {"level": 4}  # repetitions too, after the best filter of five for each row
+# A 24 MP photograph on one core: _FAST 0.6 s and 35 MB, _THOROUGH 2.1 s and 36 MB, level 1 alone 0.9 s and 39 MB,
+# Pillow's default 10 s and 33 MB: there is little to find in noise. A screenshot: _FAST 31 ms and 1.9 MB, _THOROUGH
+# 48 ms and 0.3 MB.
+_FAST = Settings(1, only_runs=True)
+_THOROUGH = Settings(4)  # repetitions too, after the best filter of five for each row
 _SMALL = 1 << 20  # bytes that are encoded thoroughly in 20 ms
-_BAND = 32
+_SAMPLE = 1 << 18
 
 
-def _choose(pixels: Pixels) -> dict[str, int]:
-    """Settings for these pixels, found by encoding three bands of rows both ways."""
-    import imagecodecs
-
-    if pixels.nbytes <= _SMALL or len(pixels) < 8 * _BAND:
+def _choose(pixels: Pixels) -> Settings:
+    """Settings for these pixels, found by compressing three bands of rows both ways."""
+    height = len(pixels)
+    rows = max(8, _SAMPLE * height // pixels.nbytes)
+    if pixels.nbytes <= _SMALL or height < 8 * rows:
         return _THOROUGH
-    fast = thorough = 0
-    for quarter in (1, 2, 3):
-        start = quarter * len(pixels) // 4
-        band = pixels[start : start + _BAND]
-        fast += len(imagecodecs.png_encode(band, **_FAST))
-        thorough += len(imagecodecs.png_encode(band, **_THOROUGH))
-    return _THOROUGH if thorough < 0.8 * fast else _FAST
+    bands = [pixels[start : start + rows] for start in (height // 4, height // 2, 3 * height // 4)]
+    tries = [(band, settings) for settings in (_FAST, _THOROUGH) for band in bands]
+    sizes = spread(lambda each: png_rows.size_alone(*each), tries)
+    return _THOROUGH if sum(sizes[3:]) < 0.8 * sum(sizes[:3]) else _FAST
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes | memoryview]]:
@@ -153,5 +157,7 @@ def _metadata_chunks(metadata: Metadata) -> Iterator[tuple[bytes, bytes]]:
         yield b"iTXt", _XMP_KEYWORD + b"\0\0\0\0" + metadata.xmp
 
 
-def _chunk(kind: bytes, content: bytes) -> bytes:
-    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+def _chunk(kind: bytes, content: bytes) -> tuple[bytes, bytes, bytes, bytes]:
+    """Length, type, content and checksum."""
+    checksum = zlib.crc32(content, zlib.crc32(kind))
+    return struct.pack(">I", len(content)), kind, content, struct.pack(">I", checksum)
