@@ -1,4 +1,4 @@
-"""JPEG: its markers are read here, its pixels by libjpeg-turbo (imagecodecs to decode, Pillow to encode).
+"""JPEG: what its markers say is read and written here, its pixels by libjpeg-turbo (imagecodecs, Pillow).
 
 Reading the markers ourselves gives the size before any decoding, the quantisation tables per component, and an honest
 answer to "is the file complete?": libjpeg fills the missing part of a truncated file with grey. Damage inside the
@@ -6,33 +6,25 @@ compressed data that leaves the file's structure intact cannot be told from a pi
 """
 
 import io
-import re
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from convcli.errors import ImageError
-from convcli.images import exif
-from convcli.images.model import Decoded, Image, JpegSettings, Metadata, check_size
-
-if TYPE_CHECKING:
-    from PIL.Image import Image as Picture
+from convcli.images import exif, jpeg_scans
+from convcli.images.jpeg_markers import END_OF_IMAGE, FRAMES, MOST_IN_A_MARKER, TABLES, segment, segments, tables_in
+from convcli.images.jpeg_scans import Settings
+from convcli.images.model import Decoded, Image, JpegSettings, Metadata, Pixels, check_size
 
 DEFAULT_QUALITY = 95
 
 _EXIF, _XMP, _ICC = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0", b"ICC_PROFILE\0"
-_START_OF_SCAN, _END_OF_IMAGE, _TABLES = 0xDA, 0xD9, 0xDB
-_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _LOSSLESS_FRAMES = frozenset({0xC3, 0xC7, 0xCB, 0xCF})
 _PROGRESSIVE_FRAMES = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
-# The next marker inside compressed data: not a stuffed zero, not a restart, not a fill byte.
-_NEXT_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)
 _SUBSAMPLINGS = {(1, 1): "4:4:4", (2, 1): "4:2:2", (2, 2): "4:2:0"}
-_MOST_IN_A_MARKER = 65533
 _MOST_DENSITY = 65535
+_MOST_PIECES = 255  # of a profile
 
 
 @dataclass
@@ -88,58 +80,79 @@ def encode(image: Image, *, quality: int | None = None) -> bytes:
     Colour is not subsampled at a quality of 90 and more (an edge filter's output is all sharp colour), and is halved
     both ways (4:2:0) below; an input JPEG's own subsampling wins over both.
     """
+    before = image.metadata.jpeg
+    # One table for brightness and, for colour, one for both colour differences.
+    tables = None if before is None or quality is not None else before.tables[: 1 if image.pixels.shape[2] == 1 else 2]
+    chosen = DEFAULT_QUALITY if quality is None else quality
+    fallback = "4:2:0" if before is None and chosen < 90 else "4:4:4"
+    settings = Settings(tables, chosen, (before.subsampling if before else None) or fallback)
+    extra = _metadata_segments(image.metadata)
+    pixels = np.ascontiguousarray(image.pixels)
+    file = _encode_progressively(pixels, settings) if before is not None and before.progressive else None
+    return _with_metadata(file or jpeg_scans.compress(pixels, settings), image.metadata.dpi, extra)
+
+
+def _encode_progressively(pixels: Pixels, settings: Settings) -> bytes | None:
+    """A progressive file, or None if it does not fit the buffer in which Pillow makes one: two bytes per pixel, or one.
+
+    Noise at a high quality does not, and is to be written in one pass instead: the same pixels, only in another order.
+    """
     from PIL import Image as Pillow
 
-    metadata, settings = image.metadata, image.metadata.jpeg
-    options: dict[str, Any] = {}
-    if settings is not None and quality is None:
-        # One table for brightness and, for colour, one for both colour differences.
-        options["qtables"] = [list(table) for table in settings.tables[: 1 if image.pixels.shape[2] == 1 else 2]]
-    else:
-        options["quality"] = DEFAULT_QUALITY if quality is None else quality
-    fallback = "4:2:0" if settings is None and options.get("quality", 100) < 90 else "4:4:4"
-    options["subsampling"] = (settings.subsampling if settings else None) or fallback
-    pixels = image.pixels[:, :, 0] if image.pixels.shape[2] == 1 else image.pixels
-    picture = Pillow.fromarray(pixels)
-    if settings is not None and settings.progressive:
-        options["progressive"] = _fits_progressively(picture, options)
-    if metadata.dpi and all(0.5 <= each <= _MOST_DENSITY for each in metadata.dpi):
-        options["dpi"] = metadata.dpi
-    if metadata.icc:
-        options["icc_profile"] = metadata.icc
-    for name, prefix, content in (("exif", _EXIF, metadata.exif), ("xmp", _XMP, metadata.xmp)):
-        if not content:
-            continue
-        if len(prefix) + len(content) > _MOST_IN_A_MARKER:
-            raise ImageError(
-                f"its {name.upper()} block: got {len(content)} bytes, expected at most "
-                f"{_MOST_IN_A_MARKER - len(prefix)} in a JPEG; write PNG or TIFF, or drop it with --strip"
-            )
-        options[name] = prefix + content if name == "exif" else content
+    options = settings.for_pillow(pixels.shape[2])
+    whole = jpeg_scans.compress(pixels, settings)
+    room = pixels.shape[0] * pixels.shape[1] * (2 if options.get("quality", 100) >= 95 else 1)
+    if len(whole) * 1.1 + 4096 > room:
+        return None
     stream = io.BytesIO()
-    picture.save(stream, "JPEG", **options)
+    picture = Pillow.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
+    picture.save(stream, "JPEG", progressive=True, **options)
     return stream.getvalue()
 
 
-def _fits_progressively(picture: "Picture", options: dict[str, Any]) -> bool:
-    """Whether the picture fits the buffer in which Pillow makes a progressive JPEG: two bytes per pixel, or one.
+def _with_metadata(file: bytes, dpi: tuple[float, float] | None, extra: bytes) -> bytes:
+    """The file with its resolution and further segments, which stand behind the JFIF header."""
+    end = 4 + struct.unpack_from(">H", file, 4)[0]
+    start = bytearray(file[:end])
+    x, y = (round(each) for each in dpi or (0, 0))
+    if start[6:11] == b"JFIF\0" and 1 <= x <= _MOST_DENSITY and 1 <= y <= _MOST_DENSITY:
+        struct.pack_into(">BHH", start, 13, 1, x, y)
+    return b"".join((start, extra, memoryview(file)[end:]))
 
-    Noise at a high quality does not, and is written in one pass instead: the same pixels, only in another order.
-    """
-    stream = io.BytesIO()
-    picture.save(stream, "JPEG", **options)
-    room = picture.width * picture.height * (2 if options.get("quality", 100) >= 95 else 1)
-    return stream.tell() * 1.1 + 4096 <= room
+
+def _metadata_segments(metadata: Metadata) -> bytes:
+    extra = b""
+    for name, prefix, content in (("EXIF", _EXIF, metadata.exif), ("XMP", _XMP, metadata.xmp)):
+        if not content:
+            continue
+        if len(prefix) + len(content) > MOST_IN_A_MARKER:
+            raise ImageError(
+                f"its {name} block: got {len(content)} bytes, expected at most "
+                f"{MOST_IN_A_MARKER - len(prefix)} in a JPEG; write PNG or TIFF, or drop it with --strip"
+            )
+        extra += segment(0xE1, prefix + content)
+    if metadata.icc:
+        room = MOST_IN_A_MARKER - len(_ICC) - 2
+        pieces = [metadata.icc[start : start + room] for start in range(0, len(metadata.icc), room)]
+        if len(pieces) > _MOST_PIECES:
+            raise ImageError(
+                f"its colour profile: got {len(metadata.icc)} bytes, expected at most {_MOST_PIECES * room} in a JPEG; "
+                "write PNG or TIFF, or drop it with --strip"
+            )
+        for number, piece in enumerate(pieces, 1):
+            extra += segment(0xE2, _ICC + bytes((number, len(pieces))) + piece)
+    return extra
 
 
 def _read_markers(data: bytes) -> _Contents:
     contents = _Contents()
-    for marker, body in _segments(data):
-        if marker == _END_OF_IMAGE:
+    for marker, start, end in segments(data):
+        body = data[start:end]
+        if marker == END_OF_IMAGE:
             contents.complete = contents.frame != 0
-        elif marker == _TABLES:
-            _read_tables(body, contents.tables)
-        elif marker in _FRAMES and len(body) >= 6:
+        elif marker == TABLES:
+            contents.tables |= tables_in(body)
+        elif marker in FRAMES and len(body) >= 6:
             contents.frame = marker
             contents.precision, contents.height, contents.width, count = struct.unpack_from(">BHHB", body)
             contents.components = [(each[1] >> 4, each[1] & 15, each[2]) for each in _triples(body[6 : 6 + 3 * count])]
@@ -154,65 +167,6 @@ def _read_markers(data: bytes) -> _Contents:
         elif marker == 0xE2 and body.startswith(_ICC) and len(body) > len(_ICC) + 2:
             contents.icc[body[len(_ICC)]] = body[len(_ICC) + 2 :]
     return contents
-
-
-def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Walk (marker, body) up to the end of image; stops without one when the data run out."""
-    position = 2
-    while position + 2 <= len(data):
-        if data[position] != 0xFF:
-            found = _NEXT_MARKER.search(data, position)
-            if found is None:
-                return
-            position = found.start()
-        marker = data[position + 1]
-        if marker == 0xFF:
-            position += 1
-            continue
-        if marker == _END_OF_IMAGE:
-            yield marker, b""
-            return
-        if marker in (0x00, 0x01) or 0xD0 <= marker <= 0xD8:
-            position += 2
-            continue
-        if position + 4 > len(data):
-            return
-        end = position + 2 + struct.unpack_from(">H", data, position + 2)[0]
-        if end > len(data):
-            return
-        yield marker, data[position + 4 : end]
-        position = end
-        if marker == _START_OF_SCAN:
-            found = _NEXT_MARKER.search(data, position)
-            if found is None:
-                return
-            position = found.start()
-
-
-def _read_tables(body: bytes, tables: dict[int, tuple[int, ...]]) -> None:
-    position = 0
-    while position < len(body):
-        wide, number = body[position] >> 4, body[position] & 15
-        size = 128 if wide else 64
-        values = struct.unpack_from(">64H" if wide else ">64B", body.ljust(position + 1 + size, b"\1"), position + 1)
-        ordered = [1] * 64
-        for value, place in zip(values, _ZIGZAG, strict=True):
-            ordered[place] = value
-        tables[number] = tuple(ordered)
-        position += 1 + size
-
-
-def _zigzag() -> tuple[int, ...]:
-    """Reading-order place of each coefficient of an 8x8 block, in the order in which a JPEG stores them."""
-
-    def order(place: int) -> tuple[int, int]:
-        row, column = divmod(place, 8)
-        return row + column, row if (row + column) % 2 else column
-
-    return tuple(sorted(range(64), key=order))
-
-
-_ZIGZAG = _zigzag()
 
 
 def _triples(body: bytes) -> list[bytes]:
