@@ -6,14 +6,16 @@ Where a picture is cut depends on its size alone, so that a file is the same wha
 import os
 import threading
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _lock = threading.Lock()
-_pool: ThreadPoolExecutor | None = None
+_pool: "ThreadPoolExecutor | None" = None
 _threads: int | None = None
 
 
@@ -45,7 +47,9 @@ def spread(work: Callable[[Item], Result], items: Iterable[Item]) -> list[Result
     return list(map(work, waiting) if pool is None else pool.map(work, waiting))
 
 
-def _shared_pool() -> ThreadPoolExecutor | None:
+def _shared_pool() -> "ThreadPoolExecutor | None":
+    from concurrent.futures import ThreadPoolExecutor
+
     global _pool
     with _lock:
         threads = _threads or _cores()

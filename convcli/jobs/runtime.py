@@ -12,7 +12,13 @@ from convcli.errors import ConvcliError
 
 
 def request_threads(threads: int | None) -> None:
-    """Ask for a number of threads before numba is loaded, so that more than the machine's cores are possible too."""
+    """Ask for a number of threads before numba is loaded, so that more than the machine's cores are possible too.
+
+    Files are encoded by as many.
+    """
+    from convcli.images.bands import limit_threads
+
+    limit_threads(threads)
     if threads is not None and "numba" not in sys.modules:
         set_already = os.environ.get("NUMBA_NUM_THREADS", "")
         most = max(threads, os.cpu_count() or 1, int(set_already) if set_already.isdecimal() else 1)
