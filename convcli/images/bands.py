@@ -5,7 +5,7 @@ Where a picture is cut depends on its size alone, so that a file is the same wha
 
 import os
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -36,15 +36,15 @@ def cut(height: int, rows: int) -> list[tuple[int, int]]:
     return [(start, min(start + rows, height)) for start in range(0, height, rows)]
 
 
-def spread(work: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
-    """The results of ``work`` for each item, in order; what it raises is raised here.
+def spread(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    """The results of ``work`` for each item, in order, each as soon as it is there; what it raises is raised here.
 
     All callers share the threads: a batch that encodes several pictures at once does not start more of them. So
-    ``work`` must not call `spread` itself, and is worth it only if it releases the GIL for most of its time.
+    ``work`` must not wait for `spread` itself, and is worth it only if it releases the GIL for most of its time.
     """
     waiting = list(items)
     pool = _shared_pool() if len(waiting) > 1 else None
-    return list(map(work, waiting) if pool is None else pool.map(work, waiting))
+    return map(work, waiting) if pool is None else pool.map(work, waiting)
 
 
 def _shared_pool() -> "ThreadPoolExecutor | None":

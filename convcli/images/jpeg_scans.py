@@ -78,7 +78,7 @@ def compress(pixels: Pixels, settings: Settings, *, band: int = BAND, large: int
     across = -(-width // wide)
     down = max(1, min(band // (width * tall), _MOST_BLOCKS // across))
     bands = cut(height, down * tall if height * width >= large else height)
-    joined = join(spread(encode, bands), height, across * down)
+    joined = join(list(spread(encode, bands)), height, across * down)
     return encode((0, height)) if joined is None else joined
 
 

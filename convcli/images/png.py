@@ -42,8 +42,8 @@ def decode(data: bytes, max_pixels: int) -> Decoded:
     return Decoded(Image(np.ascontiguousarray(pixels), has_alpha, metadata, warnings), orientation)
 
 
-def encode(image: Image, *, level: int | None = None, band: int = png_rows.BAND) -> bytes:
-    """Encode 8- or 16-bit pixels with their metadata.
+def encode(image: Image, *, level: int | None = None, band: int = png_rows.BAND) -> Iterator[bytes]:
+    """Encode 8- or 16-bit pixels with their metadata, piece by piece: the first are there before the last are made.
 
     ``level`` is zlib's, 0 to 9, None for the fast default; ``band`` is for `png_rows.compress`.
     """
@@ -51,9 +51,12 @@ def encode(image: Image, *, level: int | None = None, band: int = png_rows.BAND)
     height, width, channels = pixels.shape
     settings = _choose(pixels) if level is None else Settings(level)
     header = struct.pack(">IIBBBBB", width, height, 8 * pixels.itemsize, _COLOUR_TYPES[channels], 0, 0, 0)
-    parts = [(b"IHDR", header), *_metadata_chunks(image.metadata)]
-    parts += [(b"IDAT", content) for content in png_rows.compress(pixels, settings, band)]
-    return b"".join([_SIGNATURE, *(piece for part in (*parts, (b"IEND", b"")) for piece in _chunk(*part))])
+    yield _SIGNATURE
+    for kind, content in ((b"IHDR", header), *_metadata_chunks(image.metadata)):
+        yield from _chunk(kind, content)
+    for content in png_rows.compress(pixels, settings, band):
+        yield from _chunk(b"IDAT", content)
+    yield from _chunk(b"IEND", b"")
 
 
 # A 24 MP photograph on one core: _FAST 0.6 s and 35 MB, _THOROUGH 2.1 s and 36 MB, level 1 alone 0.9 s and 39 MB,
@@ -73,7 +76,7 @@ def _choose(pixels: Pixels) -> Settings:
         return _THOROUGH
     bands = [pixels[start : start + rows] for start in (height // 4, height // 2, 3 * height // 4)]
     tries = [(band, settings) for settings in (_FAST, _THOROUGH) for band in bands]
-    sizes = spread(lambda each: png_rows.size_alone(*each), tries)
+    sizes = list(spread(lambda each: png_rows.size_alone(*each), tries))
     return _THOROUGH if sum(sizes[3:]) < 0.8 * sum(sizes[:3]) else _FAST
 
 

@@ -34,8 +34,8 @@ class Settings:
     only_runs: bool = False
 
 
-def compress(pixels: Pixels, settings: Settings, band: int = BAND) -> list[bytes]:
-    """The contents of the IDAT chunks.
+def compress(pixels: Pixels, settings: Settings, band: int = BAND) -> Iterator[bytes]:
+    """The contents of the IDAT chunks, each as soon as it is there.
 
     Parameters
     ----------
@@ -48,26 +48,28 @@ def compress(pixels: Pixels, settings: Settings, band: int = BAND) -> list[bytes
     """
     height = len(pixels)
     bands = cut(height, max(1, band * height // pixels.nbytes))
-    if settings.only_runs:  # they look back one byte: nothing is lost at the start of a band
-
-        def run(rows: tuple[int, int]) -> tuple[bytes, int, int]:
-            return _deflate(_differences(pixels[slice(*rows)]), b"", settings, ends=rows[1] == height)
-
-        packed = spread(run, bands)
-    else:
-        filtered = spread(lambda rows: _filter(pixels, *rows), bands)
-        befores = [b"", *(each[-_WINDOW:] for each in filtered[:-1])]
-        last = len(bands) - 1
-        packed = spread(
-            lambda index: _deflate(filtered[index], befores[index], settings, ends=index == last), range(len(bands))
-        )
+    last = len(bands) - 1
     total = 1
-    for _, checksum, length in packed:
+    for index, (content, checksum, length) in enumerate(_packed(pixels, bands, settings)):
         total = _joined_checksum(total, checksum, length)
-    contents = [content for content, _, _ in packed]
-    contents[0] = _HEADER + contents[0]
-    contents[-1] += struct.pack(">I", total)
-    return contents
+        if index == 0:
+            content = _HEADER + content
+        yield content + struct.pack(">I", total) if index == last else content
+
+
+def _packed(pixels: Pixels, bands: list[tuple[int, int]], settings: Settings) -> Iterator[tuple[bytes, int, int]]:
+    """What `_deflate` returns for each band."""
+    last = len(bands) - 1
+    if settings.only_runs:  # they look back one byte: nothing is lost at the start of a band
+        return spread(
+            lambda index: _deflate(_differences(pixels[slice(*bands[index])]), b"", settings, ends=index == last),
+            range(len(bands)),
+        )
+    filtered = list(spread(lambda rows: _filter(pixels, *rows), bands))
+    befores = [b"", *(each[-_WINDOW:] for each in filtered[:-1])]
+    return spread(
+        lambda index: _deflate(filtered[index], befores[index], settings, ends=index == last), range(len(bands))
+    )
 
 
 def size_alone(pixels: Pixels, settings: Settings) -> int:

@@ -1,6 +1,6 @@
 """Writing a picture file: check that the format holds it, encode it, and let it appear complete or not at all."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -13,6 +13,9 @@ from convcli.images.formats import BY_NAME, format_named, format_of, holds
 from convcli.images.model import Image, Metadata, shown
 
 Value = TypeVar("Value")
+
+# What makes a file's bytes, when it is called: at once, or piece by piece.
+Encode = Callable[[], bytes | Iterator[bytes]]
 
 
 def write(
@@ -58,9 +61,9 @@ def write(
     if isinstance(target, str | Path):
         check_target(Path(target), overwrite=overwrite)
         with replacing(Path(target), overwrite=overwrite) as stream:
-            stream.write(_run(encode, name, chosen))
+            stream.writelines(_run(encode, name, chosen))
     else:
-        target.write(_run(encode, name, chosen))
+        target.write(b"".join(_run(encode, name, chosen)))  # nothing is half-written here either
         target.flush()
 
 
@@ -74,9 +77,10 @@ def _choose(image: Image, target: str | Path | BinaryIO, format: str | None) -> 
     return image.metadata.format
 
 
-def _run(encode: Callable[[], bytes], name: str, chosen: str) -> bytes:
+def _run(encode: Encode, name: str, chosen: str) -> Iterator[bytes]:
     try:
-        return encode()
+        content = encode()
+        yield from (content,) if isinstance(content, bytes) else content
     except ImageError as error:
         raise ImageError(f"{name}: {error}") from error.__cause__
     except MemoryError as error:
@@ -86,9 +90,7 @@ def _run(encode: Callable[[], bytes], name: str, chosen: str) -> bytes:
         raise ImageError(f"{name}: cannot be written as {chosen} ({reason[:200]})") from error
 
 
-def _encoder(
-    image: Image, chosen: str, *, strip: bool, quality: int | None, compression: str | None
-) -> Callable[[], bytes]:
+def _encoder(image: Image, chosen: str, *, strip: bool, quality: int | None, compression: str | None) -> Encode:
     """Check everything that can be checked before work starts, and return what makes the file's bytes."""
     height, width, channels = image.pixels.shape
     if min(height, width) < 1:
@@ -132,37 +134,37 @@ def has_strange_profile(image: Image) -> bool:
     return icc is not None and icc[16:20] != (b"GRAY" if image.pixels.shape[2] <= 2 else b"RGB ")
 
 
-def _png(image: Image, quality: int | None, compression: str | None) -> Callable[[], bytes]:
+def _png(image: Image, quality: int | None, compression: str | None) -> Encode:
     from convcli.images import png
 
     level = _one_of("PNG", compression, {str(level): level for level in range(10)}) if compression else None
     return lambda: png.encode(image, level=level)
 
 
-def _jpeg(image: Image, quality: int | None, compression: str | None) -> Callable[[], bytes]:
+def _jpeg(image: Image, quality: int | None, compression: str | None) -> Encode:
     from convcli.images import jpeg
 
     return lambda: jpeg.encode(image, quality=quality)
 
 
-def _tiff(image: Image, quality: int | None, compression: str | None) -> Callable[[], bytes]:
+def _tiff(image: Image, quality: int | None, compression: str | None) -> Encode:
     from convcli.images import tiff
 
     chosen = _one_of("TIFF", compression, {each: each for each in tiff.COMPRESSIONS}) if compression else None
     return lambda: tiff.encode(image, compression=chosen)
 
 
-def _webp(image: Image, quality: int | None, compression: str | None) -> Callable[[], bytes]:
+def _webp(image: Image, quality: int | None, compression: str | None) -> Encode:
     from convcli.images import webp
 
     lossless = _one_of("WEBP", compression, {"lossless": True, "lossy": False}) if compression else None
     return lambda: webp.encode(image, quality=quality, lossless=lossless)
 
 
-def _plain(module: str) -> Callable[[Image, int | None, str | None], Callable[[], bytes]]:
+def _plain(module: str) -> Callable[[Image, int | None, str | None], Encode]:
     """A format without settings."""
 
-    def encoder(image: Image, quality: int | None, compression: str | None) -> Callable[[], bytes]:
+    def encoder(image: Image, quality: int | None, compression: str | None) -> Encode:
         codec = import_module(f"convcli.images.{module}")
         return lambda: cast(bytes, codec.encode(image))
 
@@ -175,7 +177,7 @@ def _one_of(format: str, got: str, known: dict[str, Value]) -> Value:
     return known[got.lower()]
 
 
-ENCODERS: dict[str, Callable[[Image, int | None, str | None], Callable[[], bytes]]] = {
+ENCODERS: dict[str, Callable[[Image, int | None, str | None], Encode]] = {
     "PNG": _png,
     "JPEG": _jpeg,
     "TIFF": _tiff,

@@ -25,7 +25,7 @@ def test_bands_follow_each_other(height, rows):
 @pytest.mark.parametrize("count", [1, 2, 5, None])
 def test_results_come_in_order(threads, count):
     threads(count)
-    names = bands.spread(lambda each: (each, threading.current_thread().name), range(40))
+    names = list(bands.spread(lambda each: (each, threading.current_thread().name), range(40)))
     assert [each for each, _ in names] == list(range(40))
     if count == 1:
         assert {name for _, name in names} == {threading.current_thread().name}
@@ -35,12 +35,12 @@ def test_results_come_in_order(threads, count):
 def test_an_error_reaches_the_caller(threads):
     threads(2)
     with pytest.raises(ZeroDivisionError):
-        bands.spread(lambda each: 1 / each, [1, 0, 1])
-    assert bands.spread(str, [1, 2]) == ["1", "2"]
+        list(bands.spread(lambda each: 1 / each, [1, 0, 1]))
+    assert list(bands.spread(str, [1, 2])) == ["1", "2"]
 
 
 def test_one_item_and_none_start_no_thread(threads):
     threads(7)
     before = threading.active_count()
-    assert bands.spread(str, []) == [] and bands.spread(str, [3]) == ["3"]
+    assert list(bands.spread(str, [])) == [] and list(bands.spread(str, [3])) == ["3"]
     assert threading.active_count() == before

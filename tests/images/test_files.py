@@ -235,6 +235,19 @@ write(Image(np.zeros((4, 4, 3), np.uint8)), {str(tmp_path / "a.png")!r})
     assert len(left) == 1 and re.fullmatch(r"\.a\.png\.[0-9a-f]{8}\.convcli-part", left[0])
 
 
+def test_an_error_between_two_pieces_leaves_nothing(tmp_path, monkeypatch):
+    def encode(image, **options):
+        yield b"the first piece"
+        raise RuntimeError("no more")
+
+    monkeypatch.setattr(png_codec, "encode", encode)
+    stream = io.BytesIO()
+    for target in (tmp_path / "a.png", stream):
+        with pytest.raises(ImageError, match=r"cannot be written as PNG \(no more\)"):
+            write(IMAGE, target, format="png")
+    assert not list(tmp_path.iterdir()) and stream.getvalue() == b""
+
+
 def test_target_folder(tmp_path):
     with pytest.raises(ImageError, match=r"its folder .*none does not exist; create it first"):
         write(IMAGE, tmp_path / "none" / "a.png")
