@@ -6,7 +6,7 @@ the sums and padded, so that nothing further in knows about borders, strides or 
 columns are ordered by phase (column modulo stride): with any stride a tap then reads one contiguous run of numbers.
 
 A kernel that is a column times a row takes two passes over each part: the column's program over ring rows, then the
-row's program over those sums, which have not left the first-level cache.
+row's program over those sums, which have not left the cache.
 """
 
 from typing import Any, NamedTuple
@@ -15,7 +15,16 @@ import numpy as np
 from numba import prange
 
 from convcli.loops.compiler import loop
-from convcli.loops.tile import ROWS, SLACK, accumulate, accumulate_pixels
+from convcli.loops.tile import (
+    ROWS,
+    SLACK,
+    STRETCH_SLACK,
+    accumulate,
+    accumulate_pixels,
+    accumulate_row,
+    accumulate_row_pixels,
+    accumulate_stretches,
+)
 
 
 class Program(NamedTuple):
@@ -25,8 +34,8 @@ class Program(NamedTuple):
     rows: Any  # (T,) int64: padded row, counted from the group's first
     phases: Any  # (T,) int64: padded column modulo stride
     shifts: Any  # (T,) int64: padded column divided by stride
-    weights: Any  # (T, ROWS) float32 or float64
-    masks: Any  # (runs,) int64: which of the group's rows a run adds to, one bit each
+    weights: Any  # (T, ROWS), or (T, 1) for one row: float32 or float64
+    masks: Any  # (runs,) int64: which of the rows a run adds to, one bit each
     lengths: Any  # (runs,) int64: entries in a run
     needed_rows: Any  # int64: the different values of ``rows``
 
@@ -46,11 +55,23 @@ class Layout(NamedTuple):
     span: int  # columns a phase is longer than the output
     tile: int  # output columns in a part
     band: int  # output rows in a part, a multiple of ROWS
-    two_passes: bool
+    stretch: int  # numbers between a row's stretches, 0 where its pass is made without them
+    spacing: int  # numbers between the vectors of a stretch
+
+
+class Part(NamedTuple):
+    """What one index of the parallel loop owns: rows ``y`` to ``y_end``, columns ``x`` to ``x_end`` of a plane."""
+
+    image: int
+    z: int
+    y: int
+    y_end: int
+    x: int
+    x_end: int
 
 
 class Numbers(NamedTuple):
-    """The scalars of one correlation, in the type of its sums."""
+    """The scalars of one correlation: the border's in the type of the ring, the others in that of the sums."""
 
     border_value: Any
     bias: Any
@@ -58,6 +79,7 @@ class Numbers(NamedTuple):
     high: Any
     fold: bool  # store absolute values
     whole: bool  # round half to even: integer pixels
+    inside: bool  # no sum can lie outside [low, high] when rounded: nothing to clip
 
 
 @loop(parallel=False)
@@ -128,94 +150,152 @@ def parts_of(out_shape: tuple[int, ...], layout: Layout) -> int:
     return images * out_depth * -(-out_height // layout.band) * -(-out_width // layout.tile)
 
 
-@loop
-def correlate(source, tables, layout, first_pass, first_pass_end, second_pass, numbers, outside, out):
-    """Correlate ``source`` (N, D, H, W*C) into ``out`` (N, OD, OH, OW*C); arguments are already checked.
-
-    ``first_pass_end`` is the first pass for a last group of fewer rows. Each index of the parallel loop owns one band
-    of output rows in one tile of columns of one output plane, and one cell of ``outside``, where it counts the numbers
-    beyond the store's range.
-    """
+@loop(parallel=False)
+def _part_of(task, out_shape, layout):
+    """The part with this number; arguments are already checked."""
     tile, band = layout.tile, layout.band
-    images, out_depth, out_height, out_numbers = out.shape
-    out_width = out_numbers // layout.channels
+    out_depth, out_height, out_width = out_shape[1], out_shape[2], out_shape[3] // layout.channels
     bands = (out_height + band - 1) // band
     tiles = (out_width + tile - 1) // tile
-    for task in prange(images * out_depth * bands * tiles):
-        x = task % tiles * tile
-        y = task // tiles % bands * band
-        z = task // (tiles * bands) % out_depth
-        image = task // (tiles * bands * out_depth)
-        part = (z, y, min(y + band, out_height), x, min(x + tile, out_width))
-        outside[task] = _correlate_part(
-            source[image], tables, layout, first_pass, first_pass_end, second_pass, numbers, part, out[image, z]
+    x = task % tiles * tile
+    y = task // tiles % bands * band
+    z = task // (tiles * bands) % out_depth
+    image = task // (tiles * bands * out_depth)
+    return Part(image, z, y, min(y + band, out_height), x, min(x + tile, out_width))
+
+
+@loop
+def correlate(source, tables, layout, program, program_end, numbers, outside, out):
+    """Correlate ``source`` (N, D, H, W*C) into ``out`` (N, OD, OH, OW*C) in one pass; arguments are already checked.
+
+    ``program_end`` is the program for a last group of fewer rows. Each index of the parallel loop owns one band of
+    output rows in one tile of columns of one output plane, and one cell of ``outside``, where it counts the numbers
+    beyond the store's range.
+    """
+    for task in prange(outside.shape[0]):
+        part = _part_of(task, out.shape, layout)
+        plane = out[part.image, part.z]
+        outside[task] = _correlate_part(source[part.image], tables, layout, program, program_end, numbers, part, plane)
+
+
+@loop
+def correlate_twice(source, tables, layout, program, program_end, row, stretches, numbers, outside, out):
+    """`correlate` in two passes: a group's rows by ``program`` into sums, and those along the width.
+
+    ``row`` is the program of one row, ``stretches`` the one of four stretches of a row, empty if they do not pay.
+    """
+    for task in prange(outside.shape[0]):
+        part = _part_of(task, out.shape, layout)
+        plane = out[part.image, part.z]
+        outside[task] = _correlate_part_twice(
+            source[part.image], tables, layout, program, program_end, row, stretches, numbers, part, plane
         )
 
 
 @loop(parallel=False)
-def _correlate_part(source, tables, layout, first_pass, first_pass_end, second_pass, numbers, part, out):
-    """Rows ``y`` to ``y_end``, columns ``x`` to ``x_end`` of output plane ``z`` into ``out`` (OH, OW*C); checked."""
-    planes, rows, columns = tables
-    z, y, y_end, x, x_end = part
-    channels, ring_rows = layout.channels, layout.ring_rows
-    length = x_end - x + layout.span
-    row_numbers = layout.phases * length * channels
-    row_stride = row_numbers + SLACK
-    out_count = (x_end - x) * channels
-    depth = layout.planes
-    weights = first_pass.weights
-    ring = np.empty(depth * ring_rows * row_stride, weights.dtype)
-    held = np.full(depth * ring_rows, -1, np.int64)
-    starts = np.empty(max(len(first_pass.rows), len(first_pass_end.rows)), np.int64)
-    sums = np.empty((ROWS, row_stride + SLACK), weights.dtype)
-    folded = np.empty((ROWS, (out_count if layout.two_passes else 0) + SLACK), weights.dtype)
-    second_starts = np.empty(len(second_pass.rows), np.int64)
-    for t in range(len(second_pass.rows)):
-        inside = (second_pass.phases[t] * length + second_pass.shifts[t]) * channels
-        second_starts[t] = second_pass.rows[t] * sums.shape[1] + inside
+def _correlate_part(source, tables, layout, program, program_end, numbers, part, out):
+    """One part of output plane ``out`` (OH, OW*C) in one pass; returns how many were clipped; checked arguments."""
+    length, row_stride = _ring_row(layout, part)
+    at, count = part.x * layout.channels, (part.x_end - part.x) * layout.channels
+    ring = np.full(layout.planes * layout.ring_rows * row_stride, numbers.border_value)
+    held = np.full(layout.planes * layout.ring_rows, -1, np.int64)
+    starts = np.empty(max(len(program.rows), len(program_end.rows)), np.int64)
+    sums = np.empty((ROWS, count + SLACK), program.weights.dtype)
     outside = 0
-    first = x * channels
-    for top in range(y, y_end, ROWS):
-        height = min(ROWS, y_end - top)
+    for top in range(part.y, part.y_end, ROWS):
+        used = program if part.y_end - top >= ROWS else program_end
+        _load_rows(source, tables, layout, used, part, top * layout.stride_y, length, numbers, held, ring)
+        _find_starts(used, layout, top * layout.stride_y, length, row_stride, starts)
+        group = out[top : min(top + ROWS, part.y_end)]
+        weights, masks, lengths, bias = used.weights, used.masks, used.lengths, numbers.bias
         # Whole blocks of integer pixels are rounded and clipped in registers: 24 MP RGB, 3x3: 37 ms, not 41.
-        whole = out_count // SLACK * SLACK if numbers.whole and height == ROWS else 0
-        rest = out_count - whole
-        program = first_pass if height == ROWS else first_pass_end
-        padded_top = top * layout.stride_y
-        for plane in range(depth):
-            source_plane = planes[z * layout.stride_z + plane * layout.dilation_z]
-            for row in program.needed_rows:
-                padded_row = padded_top + row
-                slot = plane * ring_rows + padded_row % ring_rows
-                if held[slot] != padded_row:
-                    held[slot] = padded_row
-                    target = ring[slot * row_stride : slot * row_stride + row_numbers]
-                    if source_plane < 0 or rows[padded_row] < 0:
-                        target[:] = numbers.border_value
-                    else:
-                        load_row(source[source_plane, rows[padded_row]], columns, layout, x, length, numbers, target)
-        for t in range(len(program.rows)):
-            slot = program.planes[t] * ring_rows + (padded_top + program.rows[t]) % ring_rows
-            inside = (program.phases[t] * length + program.shifts[t]) * channels
-            starts[t] = slot * row_stride + inside
-        if layout.two_passes:
-            zero = weights.dtype.type(0)
-            accumulate(ring, starts, program.weights, program.masks, program.lengths, zero, sums, row_numbers)
-            source_numbers, second, at = sums.reshape(-1), second_pass, second_starts
-            result = folded
-        else:
-            source_numbers, second, at = ring, program, starts
-            result = sums
-        factors, masks, lengths = second.weights, second.masks, second.lengths
-        bias = numbers.bias
+        whole = count // SLACK * SLACK if numbers.whole and group.shape[0] == ROWS else 0
         if whole > 0:
-            group = out[top : top + ROWS]
-            outside += accumulate_pixels(
-                source_numbers, at, factors, masks, lengths, bias, numbers, group, first, whole
-            )
-        if rest > 0:
-            accumulate(source_numbers[whole:], at, factors, masks, lengths, bias, result, rest)
-            for row in range(height):
-                target = out[top + row, first + whole : first + out_count]
-                outside += store_row(result[row, :rest], target, numbers)
+            outside += accumulate_pixels(ring, starts, weights, masks, lengths, bias, numbers, group, at, whole)
+        if count > whole:
+            accumulate(ring[whole:], starts, weights, masks, lengths, bias, sums, count - whole)
+            for row in range(group.shape[0]):
+                target = group[row, at + whole : at + count]
+                outside += store_row(sums[row, : count - whole], target, numbers)
     return outside
+
+
+@loop(parallel=False)
+def _correlate_part_twice(source, tables, layout, program, program_end, row, stretches, numbers, part, out):
+    """One part of output plane ``out`` (OH, OW*C) in two passes; returns how many were clipped; checked arguments."""
+    length, row_stride = _ring_row(layout, part)
+    at, count = part.x * layout.channels, (part.x_end - part.x) * layout.channels
+    ring = np.full(layout.planes * layout.ring_rows * row_stride, numbers.border_value)
+    held = np.full(layout.planes * layout.ring_rows, -1, np.int64)
+    starts = np.empty(max(len(program.rows), len(program_end.rows)), np.int64)
+    dtype = program.weights.dtype
+    sums = np.empty((ROWS, row_stride + SLACK), dtype)
+    folded = np.empty((1, count + SLACK), dtype)
+    along = (row.phases * length + row.shifts) * layout.channels
+    outside = 0
+    for top in range(part.y, part.y_end, ROWS):
+        used = program if part.y_end - top >= ROWS else program_end
+        _load_rows(source, tables, layout, used, part, top * layout.stride_y, length, numbers, held, ring)
+        _find_starts(used, layout, top * layout.stride_y, length, row_stride, starts)
+        weights, masks, lengths = used.weights, used.masks, used.lengths
+        accumulate(ring, starts, weights, masks, lengths, dtype.type(0), sums, row_stride - SLACK)
+        for y in range(top, min(top + ROWS, part.y_end)):
+            target = out[y : y + 1, at : at + count]
+            outside += _correlate_row(sums[y - top], along, row, stretches, layout, numbers, folded, target)
+    return outside
+
+
+@loop(parallel=False)
+def _correlate_row(sums, starts, row, stretches, layout, numbers, folded, out):
+    """The pass along one row of sums into ``out`` (1, n); returns how many were clipped; checked arguments."""
+    count = out.shape[1]
+    bias, outside, done = numbers.bias, 0, 0
+    if numbers.whole and layout.stretch > 0:
+        done = count // STRETCH_SLACK * STRETCH_SLACK
+        outside += accumulate_stretches(
+            sums, stretches.shifts, stretches.weights, stretches.masks, stretches.lengths, bias, numbers, out[0], done,
+            layout.stretch, layout.spacing,
+        )  # fmt: skip
+    rest = sums[done:]
+    whole = (count - done) // SLACK * SLACK if numbers.whole else 0
+    outside += accumulate_row_pixels(rest, starts, row.weights, row.masks, row.lengths, bias, numbers, out, done, whole)
+    done += whole
+    if count > done:
+        accumulate_row(sums[done:], starts, row.weights, row.masks, row.lengths, bias, folded, count - done)
+        outside += store_row(folded[0, : count - done], out[0, done:], numbers)
+    return outside
+
+
+@loop(parallel=False)
+def _ring_row(layout, part):
+    """The length of a phase of a ring row, in columns, and the numbers from one ring row to the next; checked."""
+    length = part.x_end - part.x + layout.span
+    return length, layout.phases * length * layout.channels + SLACK
+
+
+@loop(parallel=False)
+def _find_starts(program, layout, padded_top, length, row_stride, starts):
+    """Where the entries of a program begin in the ring for a group of output rows; arguments are already checked."""
+    for t in range(len(program.rows)):
+        slot = program.planes[t] * layout.ring_rows + (padded_top + program.rows[t]) % layout.ring_rows
+        starts[t] = slot * row_stride + (program.phases[t] * length + program.shifts[t]) * layout.channels
+
+
+@loop(parallel=False)
+def _load_rows(source, tables, layout, program, part, padded_top, length, numbers, held, ring):
+    """Bring the ring's rows up to those that a group of output rows needs; arguments are already checked."""
+    planes, rows, columns = tables
+    row_numbers = layout.phases * length * layout.channels
+    for plane in range(layout.planes):
+        source_plane = planes[part.z * layout.stride_z + plane * layout.dilation_z]
+        for row in program.needed_rows:
+            padded_row = padded_top + row
+            slot = plane * layout.ring_rows + padded_row % layout.ring_rows
+            if held[slot] != padded_row:
+                held[slot] = padded_row
+                begin = slot * (row_numbers + SLACK)
+                target = ring[begin : begin + row_numbers]
+                if source_plane < 0 or rows[padded_row] < 0:
+                    target[:] = numbers.border_value
+                else:
+                    load_row(source[source_plane, rows[padded_row]], columns, layout, part.x, length, numbers, target)

@@ -33,6 +33,12 @@ def _vector_shape() -> tuple[int, int]:
 VECTOR_BYTES, _VECTORS = _vector_shape()
 # Numbers by which a row of the ring and of the sums must be longer than what is wanted: the tile works in whole blocks.
 SLACK = VECTOR_BYTES // 4 * _VECTORS
+# Along a row, taps read vectors that begin anywhere, and one of 64 bytes then always lies in two cache lines, which
+# takes twice as long. Where there are registers for it, the tile's rows may be stretches of one row: see
+# `accumulate_stretches`. With shorter vectors there is little to gain.
+STRETCHES = VECTOR_BYTES == 64
+STRETCH_VECTORS = 3
+STRETCH_SLACK = VECTOR_BYTES // 4 * STRETCH_VECTORS * ROWS
 
 
 def _accumulate_naive(ring, starts, weights, masks, lengths, bias, sums, count):
@@ -50,25 +56,62 @@ def _accumulate_naive(ring, starts, weights, masks, lengths, bias, sums, count):
 
 def _accumulate_pixels_naive(ring, starts, weights, masks, lengths, bias, numbers, out, first, count):
     """The same sums as pixels: ``out[:, first : first + count]``; returns how many were clipped."""
-    sums = np.empty((ROWS, count), weights.dtype)
+    sums = np.empty((weights.shape[1], count), weights.dtype)
     _accumulate_naive(ring, starts, weights, masks, lengths, bias, sums, count)
+    return _store_naive(sums, numbers, out[:, first : first + count])
+
+
+def _accumulate_stretches_naive(row, starts, weights, masks, lengths, bias, numbers, out, count, stretch, spacing):
+    """The sums of one row as pixels ``out[:count]``: a program's row r adds to every number of stretch r."""
+    inside = np.add.outer(spacing * np.arange(STRETCH_VECTORS), np.arange(VECTOR_BYTES // weights.itemsize)).reshape(-1)
+    clipped = 0
+    for column in range(0, count, ROWS * inside.size):
+        read = row[starts[:, None] + column + inside]
+        sums, pixels = np.empty((ROWS, inside.size), weights.dtype), np.empty((ROWS, inside.size), out.dtype)
+        at = np.arange(len(starts)) * inside.size
+        _accumulate_naive(read.reshape(-1), at, weights, masks, lengths, bias, sums, inside.size)
+        clipped += _store_naive(sums, numbers, pixels)
+        for r in range(ROWS):
+            out[column + r * stretch + inside] = pixels[r]
+    return clipped
+
+
+def _store_naive(sums, numbers, out):
+    """Sums as pixels of the same shape; returns how many were clipped."""
     rounded = np.rint(np.abs(sums) if numbers.fold else sums)
     clipped = np.where(rounded >= numbers.low, np.minimum(rounded, numbers.high), numbers.low)
-    out[:, first : first + count] = clipped
+    out[...] = clipped
     return int((rounded != clipped).sum())
 
 
 class _Builder:
-    """Writes one tile as LLVM IR for one element type: the loops over blocks, runs and entries."""
+    """Writes one tile as LLVM IR: the loops over blocks, runs and entries.
 
-    def __init__(self, builder, element_bits):
+    A tile has ``rows`` rows of ``vectors`` vectors. These begin ``spacing`` numbers apart, side by side without it.
+    """
+
+    def __init__(self, builder, ring, sums, rows, vectors, spacing=None):
         self.ir = builder
-        self.element = ir.FloatType() if element_bits == 32 else ir.DoubleType()
-        self.lanes = VECTOR_BYTES * 8 // element_bits
+        self.ring_bits = ring.bitwidth if isinstance(ring, types.Integer) else 0
+        self.rows, self.vectors = rows, vectors
+        self.element = ir.FloatType() if sums.bitwidth == 32 else ir.DoubleType()
+        self.element_bytes = sums.bitwidth // 8
+        self.lanes = VECTOR_BYTES // self.element_bytes
         self.vector = ir.VectorType(self.element, self.lanes)
         self.int64 = ir.IntType(64)
-        name = f"llvm.fmuladd.v{self.lanes}f{element_bits}"
-        self.multiply_add = self.function(name, self.vector, [self.vector] * 3)
+        self.multiply_add = self.function(f"fmuladd.{self.name}", self.vector, [self.vector] * 3)
+        beside = self.number(self.lanes) if spacing is None else spacing
+        self.offsets = [builder.mul(beside, self.number(vector)) for vector in range(vectors)]
+
+    @property
+    def name(self):
+        """LLVM's name of the vector."""
+        return f"v{self.lanes}f{self.element_bytes * 8}"
+
+    def function(self, name, result, arguments):
+        """One of LLVM's own functions."""
+        module, name = self.ir.function.module, f"llvm.{name}"
+        return module.globals.get(name) or ir.Function(module, ir.FunctionType(result, arguments), name)
 
     def number(self, value):
         return ir.Constant(self.int64, value)
@@ -79,11 +122,18 @@ class _Builder:
         first = self.ir.insert_element(undefined, scalar, ir.Constant(ir.IntType(32), 0))
         return self.ir.shuffle_vector(first, undefined, ir.Constant(lanes, [0] * self.lanes))
 
-    def vector_at(self, pointer, index):
-        return self.ir.bitcast(self.ir.gep(pointer, [index]), self.vector.as_pointer())
+    def vector_at(self, pointer, index, kind=None):
+        return self.ir.bitcast(self.ir.gep(pointer, [index]), (kind or self.vector).as_pointer())
 
-    def tile(self, ring, starts, weights, masks, lengths, runs, bias, blocks, store):
-        """For each block of columns: sums from the bias on, over all runs, given to ``store``; returns its total."""
+    def integers(self, bits):
+        """Integers of so many bits, as many as a vector has numbers."""
+        return ir.VectorType(ir.IntType(bits), self.lanes)
+
+    def tile(self, ring, starts, weights, masks, lengths, runs, bias, blocks, step, store):
+        """For each block, ``step`` columns on: sums from the bias on, over all runs, given to ``store``.
+
+        ``store(sums, column, total)`` gets vectors by (row, vector) and returns the total; so does this.
+        """
         build = self.ir
         start_value = self.splat(bias)
         block_head, block_body, run_head, run_end, block_end, done = (
@@ -100,7 +150,7 @@ class _Builder:
         build.cbranch(build.icmp_signed("<", block, blocks), block_body, done)
 
         build.position_at_end(block_body)
-        column = build.mul(block, self.number(self.lanes * _VECTORS))
+        column = build.mul(block, self.number(step))
         has_runs = build.icmp_signed(">", runs, self.number(0))
         build.cbranch(has_runs, run_head, block_end)
 
@@ -122,7 +172,7 @@ class _Builder:
         build.cbranch(build.icmp_signed("<", next_run, runs), run_head, block_end)
 
         self._feed(added, held, run_head)
-        for value in range(1, 1 << ROWS):
+        for value in range(1, 1 << self.rows):
             self._entries(
                 value, switch, run_head, run_end, entry, entry_end, held, added, ring, starts, weights, column
             )
@@ -130,65 +180,84 @@ class _Builder:
         build.position_at_end(block_end)
         final = self._sums_phi([(start_value, block_body)])
         self._feed(final, added, run_end)
-        added_total = total
-        for (row, vector), value in final.items():
-            added_total = store(row, build.add(column, self.number(vector * self.lanes)), value, added_total)
-        total.add_incoming(added_total, block_end)
-        block.add_incoming(build.add(block, self.number(1)), block_end)
+        stored = store(final, column, total)
+        total.add_incoming(stored, build.block)
+        block.add_incoming(build.add(block, self.number(1)), build.block)
         build.branch(block_head)
         build.position_at_end(done)
         return total
 
-    def store_sums(self, sums, sums_stride):
-        """What stores a vector of sums as it is."""
+    def store_sums(self, sums, row_step):
+        """What stores sums as they are, rows ``row_step`` numbers apart."""
 
-        def store(row, column, value, total):
-            at = self.ir.add(column, self.ir.mul(sums_stride, self.number(row)))
-            self.ir.store(value, self.vector_at(sums, at), align=self.element_bytes)
+        def store(final, column, total):
+            for (row, vector), value in final.items():
+                self.ir.store(value, self.vector_at(sums, self._at(row, vector, column, row_step)), self.element_bytes)
             return total
 
         return store
 
-    def store_pixels(self, pixels, pixels_stride, bits, low, high, fold):
-        """What stores a vector of sums as pixels, and adds up how many were clipped: `store_row` in registers."""
-        build = self.ir
-        integers = ir.VectorType(ir.IntType(self.element_bytes * 8), self.lanes)
-        sign = 1 << (self.element_bytes * 8 - 1)
-        kept = (ir.Constant(integers, [value] * self.lanes) for value in (sign - 1, -1))
-        mask = build.select(fold, *kept)
-        low, high = self.splat(low), self.splat(high)
-        name = f"v{self.lanes}f{self.element_bytes * 8}"
-        rint = self.function(f"llvm.rint.{name}", self.vector, [self.vector])
-        lanes = ir.IntType(self.lanes)
-        count = self.function(f"llvm.ctpop.i{self.lanes}", lanes, [lanes])
-        narrow = ir.VectorType(ir.IntType(bits), self.lanes)
+    def store_pixels(self, pixels, row_step, bits, low, high, fold, inside):
+        """What stores sums as pixels and adds up how many were clipped: `store_row` in registers.
 
-        def store(row, column, value, total):
-            folded = build.bitcast(build.and_(build.bitcast(value, integers), mask), self.vector)
-            rounded = build.call(rint, [folded])
-            # Comparisons with NaN are false: NaN becomes the low end and counts.
-            clipped = build.select(build.fcmp_ordered(">=", rounded, low), rounded, low)
-            clipped = build.select(build.fcmp_ordered("<=", clipped, high), clipped, high)
-            differs = build.bitcast(build.fcmp_unordered("!=", rounded, clipped), lanes)
-            whole = build.fptosi(clipped, ir.VectorType(ir.IntType(32), self.lanes))
-            at = build.gep(pixels, [build.add(column, build.mul(pixels_stride, self.number(row)))])
-            target = build.bitcast(at, narrow.as_pointer())
-            build.store(build.trunc(whole, narrow), target, align=bits // 8)
-            return build.add(total, build.zext(build.call(count, [differs]), self.int64))
+        With ``inside`` none can be, so nothing is compared.
+        """
+        build = self.ir
+        sign = 1 << (self.element_bytes * 8 - 1)
+        integers = self.integers(self.element_bytes * 8)
+        mask = build.select(fold, *(ir.Constant(integers, [value] * self.lanes) for value in (sign - 1, -1)))
+        low, high = self.splat(low), self.splat(high)
+        lanes = ir.IntType(self.lanes)
+        count = self.function(f"ctpop.i{self.lanes}", lanes, [lanes])
+        rint = self.function(f"rint.{self.name}", self.vector, [self.vector])
+        narrow = self.integers(bits)
+
+        def write(row, vector, column, value):
+            target = self.vector_at(pixels, self._at(row, vector, column, row_step), narrow)
+            build.store(build.trunc(build.fptosi(value, self.integers(32)), narrow), target, align=bits // 8)
+
+        def store(final, column, total):
+            plain, compared, stored = (build.append_basic_block(name) for name in ("plain", "compared", "stored"))
+            build.cbranch(inside, plain, compared)
+            build.position_at_end(plain)
+            for (row, vector), value in final.items():
+                write(row, vector, column, build.call(rint, [value]))
+            build.branch(stored)
+
+            build.position_at_end(compared)
+            counted = total
+            for (row, vector), value in final.items():
+                folded = build.bitcast(build.and_(build.bitcast(value, integers), mask), self.vector)
+                rounded = build.call(rint, [folded])
+                # Comparisons with NaN are false: NaN becomes the low end and counts.
+                clipped = build.select(build.fcmp_ordered(">", rounded, low), rounded, low)
+                clipped = build.select(build.fcmp_ordered("<", clipped, high), clipped, high)
+                differs = build.bitcast(build.fcmp_unordered("!=", rounded, clipped), lanes)
+                write(row, vector, column, clipped)
+                counted = build.add(counted, build.zext(build.call(count, [differs]), self.int64))
+            build.branch(stored)
+
+            build.position_at_end(stored)
+            result = build.phi(self.int64)
+            result.add_incoming(total, plain)
+            result.add_incoming(counted, compared)
+            return result
 
         return store
 
-    def function(self, name, result, arguments):
-        """One of LLVM's own functions."""
-        module = self.ir.function.module
-        return module.globals.get(name) or ir.Function(module, ir.FunctionType(result, arguments), name)
+    def _at(self, row, vector, column, row_step):
+        start = self.ir.add(column, self.ir.mul(row_step, self.number(row)))
+        return self.ir.add(start, self.offsets[vector])
 
-    @property
-    def element_bytes(self):
-        return VECTOR_BYTES // self.lanes
+    def _loaded(self, ring, index):
+        """A vector of the ring, as numbers of the sums' type."""
+        if not self.ring_bits:
+            return self.ir.load(self.vector_at(ring, index), align=self.element_bytes)
+        whole = self.ir.load(self.vector_at(ring, index, self.integers(self.ring_bits)), align=self.ring_bits // 8)
+        return self.ir.uitofp(whole, self.vector)
 
     def _sums_phi(self, incoming):
-        held = {(row, vector): self.ir.phi(self.vector) for row in range(ROWS) for vector in range(_VECTORS)}
+        held = {(row, vector): self.ir.phi(self.vector) for row in range(self.rows) for vector in range(self.vectors)}
         for phi in held.values():
             for value, block in incoming:
                 phi.add_incoming(value, block)
@@ -207,23 +276,18 @@ class _Builder:
         build.position_at_end(head)
         t = build.phi(self.int64)
         t.add_incoming(entry, run_head)
-        rows = [row for row in range(ROWS) if mask >> row & 1]
-        running = {(row, vector): build.phi(self.vector) for row in rows for vector in range(_VECTORS)}
+        rows = [row for row in range(self.rows) if mask >> row & 1]
+        running = {(row, vector): build.phi(self.vector) for row in rows for vector in range(self.vectors)}
         for key, phi in running.items():
             phi.add_incoming(held[key], run_head)
         first = build.add(build.load(build.gep(starts, [t])), column)
-        loaded = [
-            build.load(
-                self.vector_at(ring, build.add(first, self.number(vector * self.lanes))), align=self.element_bytes
-            )
-            for vector in range(_VECTORS)
-        ]
+        loaded = [self._loaded(ring, build.add(first, offset)) for offset in self.offsets]
         updated = {}
         for row in rows:
-            at = build.add(build.mul(t, self.number(ROWS)), self.number(row))
+            at = build.add(build.mul(t, self.number(self.rows)), self.number(row))
             weight = self.splat(build.load(build.gep(weights, [at])))
-            for vector in range(_VECTORS):
-                updated[row, vector] = build.call(self.multiply_add, [weight, loaded[vector], running[row, vector]])
+            for vector, numbers in enumerate(loaded):
+                updated[row, vector] = build.call(self.multiply_add, [weight, numbers, running[row, vector]])
         next_t = build.add(t, self.number(1))
         t.add_incoming(next_t, head)
         for key, phi in running.items():
@@ -233,66 +297,98 @@ class _Builder:
             phi.add_incoming(updated.get(key, held[key]), head)
 
 
-@intrinsic
-def _accumulate_vectors(typing_context, ring, starts, weights, masks, lengths, bias, sums, count):
-    """`_accumulate_naive` in registers; writes up to `SLACK` numbers beyond ``count``."""
-    signature = types.void(ring, starts, weights, masks, lengths, ring.dtype, sums, types.intp)
+def _tile_of_sums(rows):
+    """An intrinsic: sums in registers, stored as they are; writes up to `SLACK` numbers beyond ``count``."""
 
-    def generate(context, builder, signature, arguments):
-        arrays = [
-            context.make_array(kind)(context, builder, value)
-            for kind, value in zip(signature.args, arguments, strict=True)
-            if isinstance(kind, types.Array)
-        ]
-        ring, starts, weights, masks, lengths, sums = arrays
-        maker = _Builder(builder, signature.args[0].dtype.bitwidth)
-        block = maker.number(maker.lanes * _VECTORS)
-        blocks = builder.sdiv(builder.add(arguments[7], builder.sub(block, maker.number(1))), block)
-        runs = builder.extract_value(masks.shape, 0)
-        sums_stride = builder.sdiv(builder.extract_value(sums.strides, 0), maker.number(maker.element_bytes))
-        pointers = [array.data for array in (ring, starts, weights, masks, lengths)]
-        maker.tile(*pointers, runs, arguments[5], blocks, maker.store_sums(sums.data, sums_stride))
-        return context.get_dummy_value()
+    @intrinsic
+    def tile(typing_context, ring, starts, weights, masks, lengths, bias, sums, count):
+        signature = types.void(ring, starts, weights, masks, lengths, weights.dtype, sums, types.intp)
 
-    return signature, generate
+        def generate(context, builder, signature, arguments):
+            arrays = _arrays(context, builder, signature, arguments)
+            maker = _Builder(builder, signature.args[0].dtype, signature.args[2].dtype, rows, _VECTORS)
+            step = maker.lanes * _VECTORS
+            blocks = builder.sdiv(builder.add(arguments[7], maker.number(step - 1)), maker.number(step))
+            row_step = builder.sdiv(builder.extract_value(arrays[6].strides, 0), maker.number(maker.element_bytes))
+            store = maker.store_sums(arrays[6].data, row_step)
+            maker.tile(*_program(builder, arrays), arguments[5], blocks, step, store)
+            return context.get_dummy_value()
+
+        return signature, generate
+
+    return tile
 
 
-@intrinsic
-def _accumulate_pixel_vectors(
-    typing_context, ring, starts, weights, masks, lengths, bias, low, high, fold, out, first, count
-):
-    """`_accumulate_pixels_naive` in registers; ``count`` is a multiple of `SLACK`. Floats as pixels: does nothing."""
-    number = ring.dtype
-    signature = types.intp(
-        ring, starts, weights, masks, lengths, number, number, number, types.boolean, out, types.intp, types.intp
-    )
+def _tile_of_pixels(rows, vectors, *, stretched=False):
+    """An intrinsic: sums in registers, stored as pixels from ``out[first]`` on; returns how many were clipped.
 
-    def generate(context, builder, signature, arguments):
-        kinds = signature.args
-        if not isinstance(kinds[9].dtype, types.Integer):
-            return context.get_constant(types.intp, 0)
-        made = {i: context.make_array(kinds[i])(context, builder, arguments[i]) for i in (0, 1, 2, 3, 4, 9)}
-        maker = _Builder(builder, kinds[0].dtype.bitwidth)
-        blocks = builder.sdiv(arguments[11], maker.number(maker.lanes * _VECTORS))
-        runs = builder.extract_value(made[3].shape, 0)
-        bits = kinds[9].dtype.bitwidth
-        stride = builder.sdiv(builder.extract_value(made[9].strides, 0), maker.number(bits // 8))
-        pixels = builder.gep(made[9].data, [arguments[10]])
-        fold = context.cast(builder, arguments[8], types.boolean, types.boolean)
-        store = maker.store_pixels(pixels, stride, bits, arguments[6], arguments[7], fold)
-        return maker.tile(*(made[i].data for i in range(5)), runs, arguments[5], blocks, store)
+    Rows of the result begin ``row_step`` numbers apart, its vectors ``spacing`` if stretched, else side by side. Floats
+    as pixels: does nothing.
+    """
 
-    return signature, generate
+    @intrinsic
+    def tile(
+        typing_context, ring, starts, weights, masks, lengths, bias, low, high, fold, inside, out, first, count,
+        row_step, spacing,
+    ):  # fmt: skip
+        number, flag, size = weights.dtype, types.boolean, types.intp
+        program = (ring, starts, weights, masks, lengths, number)
+        signature = types.intp(*program, number, number, flag, flag, out, size, size, size, size)
+
+        def generate(context, builder, signature, arguments):
+            out = signature.args[10].dtype
+            if not isinstance(out, types.Integer):
+                return context.get_constant(types.intp, 0)
+            arrays = _arrays(context, builder, signature, arguments)
+            kinds = (signature.args[0].dtype, signature.args[2].dtype)
+            maker = _Builder(builder, *kinds, rows, vectors, arguments[14] if stretched else None)
+            step = maker.lanes * vectors * (rows if stretched else 1)
+            blocks = builder.sdiv(arguments[12], maker.number(step))
+            pixels = builder.gep(arrays[10].data, [arguments[11]])
+            flags = (context.cast(builder, arguments[place], flag, flag) for place in (8, 9))
+            store = maker.store_pixels(pixels, arguments[13], out.bitwidth, *arguments[6:8], *flags)
+            return maker.tile(*_program(builder, arrays), arguments[5], blocks, step, store)
+
+        return signature, generate
+
+    return tile
+
+
+def _arrays(context, builder, signature, arguments):
+    """The arguments that are arrays, by their places."""
+    return {
+        place: context.make_array(kind)(context, builder, arguments[place])
+        for place, kind in enumerate(signature.args)
+        if isinstance(kind, types.Array)
+    }
+
+
+def _program(builder, arrays):
+    """Where ring, starts, weights, masks and lengths are, and the number of runs."""
+    return (*(arrays[place].data for place in range(5)), builder.extract_value(arrays[3].shape, 0))
 
 
 if numba.config.DISABLE_JIT:
     accumulate, accumulate_pixels = _accumulate_naive, _accumulate_pixels_naive
+    accumulate_row, accumulate_row_pixels = _accumulate_naive, _accumulate_pixels_naive
+    accumulate_stretches = _accumulate_stretches_naive
 else:
+    _group_sums, _row_sums = _tile_of_sums(ROWS), _tile_of_sums(1)
+    _group_pixels, _row_pixels = _tile_of_pixels(ROWS, _VECTORS), _tile_of_pixels(1, _VECTORS)
+    _stretch_pixels = _tile_of_pixels(ROWS, STRETCH_VECTORS, stretched=True)
 
     @numba.njit
     def accumulate(ring, starts, weights, masks, lengths, bias, sums, count):
-        """Sums (R, >= count + SLACK) of a program over a flat, C-contiguous ring of float32 or float64."""
-        _accumulate_vectors(ring, starts, weights, masks, lengths, bias, sums, count)
+        """Sums (ROWS, >= count + SLACK) of a program over a flat, C-contiguous ring, in the type of the weights.
+
+        These are float32 or float64; the ring has the same type, or unsigned integers.
+        """
+        _group_sums(ring, starts, weights, masks, lengths, bias, sums, count)
+
+    @numba.njit
+    def accumulate_row(ring, starts, weights, masks, lengths, bias, sums, count):
+        """`accumulate` for one row: sums (1, >= count + SLACK), weights (T, 1)."""
+        _row_sums(ring, starts, weights, masks, lengths, bias, sums, count)
 
     @numba.njit
     def accumulate_pixels(ring, starts, weights, masks, lengths, bias, numbers, out, first, count):
@@ -301,10 +397,30 @@ else:
         ``count`` is a multiple of `SLACK`, ``numbers`` the scalars of `convcli.loops.correlation`. With an ``out`` of
         floats, which a caller need not keep from coming here, nothing happens.
         """
-        low, high, fold = numbers.low, numbers.high, numbers.fold
-        return _accumulate_pixel_vectors(
-            ring, starts, weights, masks, lengths, bias, low, high, fold, out, first, count
-        )
+        return _group_pixels(
+            ring, starts, weights, masks, lengths, bias, numbers.low, numbers.high, numbers.fold, numbers.inside,
+            out, first, count, out.shape[1], 0,
+        )  # fmt: skip
+
+    @numba.njit
+    def accumulate_row_pixels(ring, starts, weights, masks, lengths, bias, numbers, out, first, count):
+        """`accumulate_pixels` for one row: ``out`` (1, n), weights (T, 1)."""
+        return _row_pixels(
+            ring, starts, weights, masks, lengths, bias, numbers.low, numbers.high, numbers.fold, numbers.inside,
+            out, first, count, 0, 0,
+        )  # fmt: skip
+
+    @numba.njit
+    def accumulate_stretches(row, starts, weights, masks, lengths, bias, numbers, out, count, stretch, spacing):
+        """Sums of a row as pixels of ``out[:count]``, where a program's rows are stretches of this one row.
+
+        ``count`` is a multiple of `STRETCH_SLACK`; stretches and vectors begin ``stretch`` and ``spacing`` numbers
+        apart and together leave no gap. Returns how many were clipped. Floats as pixels: does nothing.
+        """
+        return _stretch_pixels(
+            row, starts, weights, masks, lengths, bias, numbers.low, numbers.high, numbers.fold, numbers.inside,
+            out, 0, count, stretch, spacing,
+        )  # fmt: skip
 
 
 def accumulate_twin(ring, starts, weights, masks, lengths, bias, sums, count):
@@ -315,3 +431,9 @@ def accumulate_twin(ring, starts, weights, masks, lengths, bias, sums, count):
 def accumulate_pixels_twin(ring, starts, weights, masks, lengths, bias, numbers, out, first, count):
     """The naive twin of `accumulate_pixels`, for tests."""
     return _accumulate_pixels_naive(ring, starts, np.asarray(weights), masks, lengths, bias, numbers, out, first, count)
+
+
+def accumulate_stretches_twin(row, starts, weights, masks, lengths, bias, numbers, out, count, stretch, spacing):
+    """The naive twin of `accumulate_stretches`, for tests."""
+    program = (starts, np.asarray(weights), masks, lengths, bias)
+    return _accumulate_stretches_naive(row, *program, numbers, out, count, stretch, spacing)

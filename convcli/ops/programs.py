@@ -1,5 +1,6 @@
 """From weights and geometry to what `convcli.loops.correlation` takes: programs, layouts, tables."""
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,13 +9,14 @@ from numpy.typing import NDArray
 
 from convcli.geometry import Window
 from convcli.loops.correlation import Layout, Program
-from convcli.loops.tile import ROWS
+from convcli.loops.tile import ROWS, STRETCH_VECTORS, STRETCHES, VECTOR_BYTES
 from convcli.ops.plan import Weights
 
 # A part's ring should stay in the second-level cache beside what else is there (1 MB on the machine it was measured on,
 # 24 MP RGB, sigma 10: 20% slower with rings of 4 MB).
 _RING_BYTES = 512 * 1024
 _MOST_NUMBERS = 32 * 1024  # in a row of a part: 24 MP RGB, 3x3, 36 ms; 38 with 16 * 1024, 44 with 2 * 1024
+_STRETCHES_PAY = 0.75  # of the reads without them: 24 MP RGB, sigma 5: 160 ms of one thread, 186 without
 _PARTS = 64  # enough for an even load on many cores
 
 
@@ -33,13 +35,23 @@ def window_program(weights: Weights, windows: tuple[Window, ...], rows: int, dty
 
 
 def row_program(factor: NDArray[np.float64], window: Window, dtype: Any) -> Program:
-    """The program that correlates each of a group's rows with one 1-D factor (KW)."""
+    """The program that correlates one row with one 1-D factor (KW)."""
     taps = np.flatnonzero(factor)
-    tap_rows = np.repeat(np.arange(ROWS), len(taps))
-    values = np.zeros((len(tap_rows), ROWS))
-    values[np.arange(len(tap_rows)), tap_rows] = np.tile(factor[taps], ROWS)
-    columns = np.tile(taps * window.dilation, ROWS)
-    return _program(np.zeros_like(tap_rows), tap_rows, columns, values, window.stride, dtype)
+    nothing = np.zeros_like(taps)
+    return _program(nothing, nothing, taps * window.dilation, factor[taps, None], window.stride, dtype)
+
+
+def stretch_program(factor: NDArray[np.float64], layout: Layout, window: Window, dtype: Any) -> Program:
+    """The program that correlates `ROWS` stretches of one row with a factor (KW); its shifts count numbers."""
+    taps = np.flatnonzero(factor)
+    offsets = taps * window.dilation * layout.channels
+    reached = np.add.outer(np.arange(ROWS) * layout.stretch, offsets)
+    shifts = np.unique(reached)
+    values = np.zeros((len(shifts), ROWS))
+    for row in range(ROWS):
+        values[np.searchsorted(shifts, reached[row]), row] = factor[taps]
+    zeros = np.zeros_like(shifts)
+    return _program(zeros, zeros, shifts, values, 1, dtype)
 
 
 def _entries(weights: Weights, windows: tuple[Window, ...], rows: int) -> Iterator[tuple[NDArray[Any], ...]]:
@@ -62,7 +74,7 @@ def _entries(weights: Weights, windows: tuple[Window, ...], rows: int) -> Iterat
 def _program(
     planes: NDArray[Any], rows: NDArray[Any], columns: NDArray[Any], values: NDArray[Any], stride: int, dtype: Any
 ) -> Program:
-    masks = (values != 0) @ (1 << np.arange(ROWS))
+    masks = (values != 0) @ (1 << np.arange(values.shape[1]))
     begins = np.flatnonzero(np.diff(masks, prepend=-1))
     lengths = np.diff(begins, append=len(masks))
     shifts, phases = np.divmod(columns, stride)
@@ -79,7 +91,13 @@ def _program(
 
 
 def layout_of(
-    shape: tuple[int, ...], out_shape: tuple[int, ...], windows: tuple[Window, ...], itemsize: int, *, two_passes: bool
+    shape: tuple[int, ...],
+    out_shape: tuple[int, ...],
+    windows: tuple[Window, ...],
+    ring_dtype: Any,
+    dtype: Any,
+    *,
+    two_passes: bool,
 ) -> Layout:
     """Cut the work of (N, D, H, W, C) -> (N, OD, OH, OW, C) into parts whose rings fit the cache."""
     depth, height, width = windows
@@ -88,7 +106,7 @@ def layout_of(
     ring_rows = (ROWS - 1) * height.stride + height.effective
     phases = min(width.stride, width.effective)
     span = (width.effective - 1) // width.stride
-    per_column = depth.kernel_size * ring_rows * phases * channels * itemsize
+    per_column = depth.kernel_size * ring_rows * phases * channels * np.dtype(ring_dtype).itemsize
     most = min(_RING_BYTES // per_column - span, _MOST_NUMBERS // channels)
     # A tile narrower than its halo would load more than it computes.
     most = max(most, span, 64)
@@ -98,6 +116,7 @@ def layout_of(
     # Rows above a band's first are loaded for it alone: a band should be at least as high as its window.
     band = max(band, min(height.effective, -(-out_height // 8)))
     band = -(-band // ROWS) * ROWS
+    stretch, spacing = _stretches(width, channels, dtype) if two_passes else (0, 0)
     return Layout(
         channels=channels,
         left=width.before,
@@ -111,5 +130,21 @@ def layout_of(
         span=span,
         tile=tile,
         band=band,
-        two_passes=two_passes,
+        stretch=stretch,
+        spacing=spacing,
     )
+
+
+def _stretches(window: Window, channels: int, dtype: Any) -> tuple[int, int]:
+    """Numbers between the stretches of a row and between a stretch's vectors; zeros where stretches do not pay.
+
+    A tap reads the same vector for two stretches if these are whole vectors and whole pixels apart.
+    """
+    lanes = VECTOR_BYTES // np.dtype(dtype).itemsize
+    apart = math.lcm(lanes, channels * window.dilation)
+    reads = window.kernel_size + (ROWS - 1) * apart // (channels * window.dilation)
+    if not STRETCHES or window.stride > 1 or reads > _STRETCHES_PAY * ROWS * window.kernel_size:
+        return 0, 0
+    if apart == STRETCH_VECTORS * lanes:
+        return apart, lanes
+    return (lanes, ROWS * lanes) if apart == lanes else (0, 0)

@@ -66,7 +66,7 @@ def store_pixels(values: Array, store: Store) -> tuple[Array, int]:
 
     out = np.empty(values.shape, store.dtype)
     of = values.dtype.type
-    numbers = Numbers(of(0), of(0), of(store.low), of(store.high), store.fold, out.dtype.kind == "u")
+    numbers = Numbers(of(0), of(0), of(store.low), of(store.high), store.fold, out.dtype.kind == "u", False)
     outside = np.zeros(-(-values.size // pointwise.CHUNK), np.int64)
     pointwise.store(values.reshape(-1), numbers, outside, out.reshape(-1))
     return out, int(outside.sum())
