@@ -1,6 +1,5 @@
-"""PNG: its chunks are read and written here, its pixels by libpng (imagecodecs), at every bit depth.
+"""PNG: its chunks are read and written here; its pixels are libpng's to read (imagecodecs), `png_rows`' to write.
 
-Large pictures are compressed band by band in `png_rows`.
 Pillow opens 16-bit colour as 8-bit without a word, so it has no part in this. libpng expands palettes, 1, 2 and 4 bits
 and transparent colours; 16 bits stay 16.
 """
