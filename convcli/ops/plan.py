@@ -15,11 +15,9 @@ Weights = NDArray[np.float64]
 Method = Literal["taps", "separable", "box"]
 
 # Two passes write and read one more row buffer, which costs as much as a few taps: measured on 24 MP, 3x3 is faster
-# in one pass and 5x5 in two.
+# in one pass and 5x5 in two. Of three passes the first serves several planes at once: they win wherever they are fewer
+# multiply-adds (256 x 256 x 256 float32, one thread: 2x2x2 22 ms and 34 in one pass, 3x3x3 22 and 46).
 _PASS_COST = 6
-# The pass along depth writes and reads the whole volume once more, as floats: measured on 192 x 192 x 192, one thread,
-# 3x3x3 takes 0.020 s in one pass and 0.030 s in three, 4x4x4 about the same, 5x5x5 0.042 and 0.038 s.
-_DEPTH_PASS_COST = 50
 # A running sum costs about as much as this many taps of two passes. Means of 8-bit pixels are another matter: there it
 # won from three taps on (24 MP RGB, 3x3: 20 ms against 41).
 _BOX_COST = 14
@@ -68,7 +66,7 @@ def plan_correlation(weights: Weights, dtype: Any = np.uint8) -> CorrelationPlan
     runs = np.dtype(dtype) == np.uint8 or (np.dtype(dtype).kind == "u" and passes > _BOX_COST)
     if runs and volume.shape[0] == 1 and is_uniform(volume) and volume.flat[0] != 0:
         return CorrelationPlan("box", volume, factors, 1, f"equal weights: running sums, the same cost for any {size}")
-    if passes + (_PASS_COST if volume.shape[0] == 1 else _DEPTH_PASS_COST) < taps:
+    if passes + (_PASS_COST if volume.shape[0] == 1 else 0) < taps:
         why = f"separable: {passes} multiply-adds in one pass per axis instead of {taps}"
         return CorrelationPlan("separable", volume, factors, passes, why)
     return CorrelationPlan("taps", volume, factors, taps, f"{taps} taps that are not zero: too few for separate passes")

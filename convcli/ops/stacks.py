@@ -10,7 +10,7 @@ import numpy as np
 
 from convcli.errors import ShapeError
 from convcli.geometry import Window
-from convcli.ops import boxes
+from convcli.ops import boxes, volumes
 from convcli.ops.arguments import Array
 from convcli.ops.borders import border_table
 from convcli.ops.plan import CorrelationPlan, Weights, is_small, plan_correlation, sums_dtype
@@ -70,7 +70,8 @@ def correlate_stack(
     and how many of its numbers lay outside the store's range.
     """
     windows = (Window(1),) * (3 - len(windows)) + windows
-    if plan.method == "separable" and windows[0].kernel_size > 1:
+    through_depth = plan.method == "separable" and windows[0].kernel_size > 1
+    if through_depth and not volumes.fits(windows, source.shape[4]):
         return _through_depth_first(source, plan, windows, border, store=store, scale=scale, bias=bias)
     tables = tuple(border.table(axis, source.shape[1 + axis], window) for axis, window in enumerate(windows))
     paddings = (window.before + window.after for window in windows)
@@ -90,7 +91,7 @@ def correlate_stack(
         return out, 0  # a mean of pixels is never outside their range
     if plan.method == "box" and is_small(plan):
         plan, flat = plan_correlation(plan.weights, np.float32), False
-    # Who asks for float64 of integer pixels, as the pass along depth may, asks for sums of that precision.
+    # Who asks for float64 of integer pixels asks for sums of that precision.
     dtype = out.dtype if out.dtype == np.float64 else sums_dtype(source.dtype, plan, whole=whole)
     flat_source = source.reshape(*source.shape[:3], -1).view()
     flat_out = out.reshape(*out.shape[:3], -1)
@@ -101,7 +102,8 @@ def correlate_stack(
         ring = _ring_dtype(source.dtype, plan, border) or dtype
         inside = _never_clips(source.dtype, plan, border, store, scale, bias)
         numbers = _numbers(dtype, ring.type(border.value), bias, store, inside=inside)
-        outside = _run_programs(flat_source, tables, windows, plan, numbers, scale, source.shape, flat_out, out.shape)
+        run = volumes.run_volume if through_depth else _run_programs
+        outside = run(flat_source, tables, windows, plan, numbers, scale, source.shape, flat_out, out.shape)
     return out, outside
 
 
@@ -115,8 +117,9 @@ def _through_depth_first(
     scale: float,
     bias: float,
 ) -> tuple[Array, int]:
-    """A separable kernel on volumes: along depth into floats, then its planes' two passes."""
-    dtype = sums_dtype(source.dtype, plan, whole=np.dtype(store.dtype).kind == "u")
+    """A separable kernel of any span on volumes: along depth into a volume of floats, then its planes' two passes."""
+    whole, exact = np.dtype(store.dtype).kind == "u", np.dtype(np.float64)
+    dtype = exact if store.dtype == exact else sums_dtype(source.dtype, plan, whole=whole)
     depth, column, row = plan.factors
     along = plan_correlation(depth[:, None, None], dtype)
     planes, _ = correlate_stack(source, along, (windows[0], Window(1), Window(1)), border, store=Store(dtype))

@@ -1,0 +1,132 @@
+"""Separable kernels on volumes: how the work is cut, and whether it fits.
+
+`convcli.ops.stacks` asks and calls; the loop is `convcli.loops.volumes`.
+"""
+
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from convcli.geometry import Window
+from convcli.ops.arguments import Array
+from convcli.ops.plan import CorrelationPlan
+
+if TYPE_CHECKING:
+    from convcli.loops.correlation import Layout, Numbers
+    from convcli.loops.volumes import Depth
+
+# The rows that a part holds, of the source and of the sums along depth, stay in the third-level cache. High bands are
+# worth more than the second level: 256 x 256 x 256 float32, 7x7x7, one thread, 16 rows: 38 ms; 64 rows 32, 128 rows 28.
+_HELD_BYTES = 3 * 1024 * 1024
+# Where a row of a tile ends, memory is slow to find the next one, which takes as long as so many numbers: 32 x 1024 x
+# 1024 float32, 7x7x7, one thread: whole rows 44 ms, tiles of 512 columns 68, of 256 columns 86.
+_ROW_COST = 256
+_LEAST_COLUMNS = 64  # in a tile
+_MOST_BYTES = 256 * 1024 * 1024  # that a thread holds
+_PARTS = 64  # enough for an even load on many cores
+
+
+def run_volume(
+    source: Array,
+    tables: tuple[Array, ...],
+    windows: tuple[Window, ...],
+    plan: CorrelationPlan,
+    numbers: "Numbers",
+    scale: float,
+    shape: tuple[int, ...],
+    out: Array,
+    out_shape: tuple[int, ...],
+) -> int:
+    """Correlate (N, D, H, W*C) into ``out`` (N, OD, OH, OW*C) by the three factors of a plan, one axis after the other.
+
+    Arguments are already checked; returns how many numbers are out of range.
+    """
+    from convcli.loops.tile import ROWS
+    from convcli.loops.volumes import correlate_volume
+    from convcli.ops.programs import layout_of, window_program
+
+    dtype, held = numbers.bias.dtype, numbers.border_value.dtype
+    across = (Window(1), *windows[1:])
+    layout = layout_of(shape, out_shape, across, dtype, dtype, two_passes=True)
+    depth = _depth(tables, windows, plan.factors[0], out_shape, dtype)
+    layout, run = _cut(out_shape, windows, layout, depth.slots * held.itemsize + ROWS * dtype.itemsize)
+    sizes = (1, run, layout.band, layout.tile)
+    outside = np.zeros(prod(-(-n // size) for n, size in zip(out_shape, sizes, strict=False)), np.int64)
+    down = (*across[:2], Window(1, windows[2].stride))
+    column, row = plan.factors[1] * scale, plan.factors[2]
+    heights = (ROWS, out_shape[2] % ROWS or ROWS)
+    programs = (window_program(column[None, :, None], down, rows, dtype) for rows in heights)
+    along = window_program(row[None, None], (Window(1), Window(1), windows[2]), ROWS, dtype)
+    # Sums that are results as they are go from the registers to where they belong.
+    is_plain = out.dtype == dtype and numbers.low == -np.inf and numbers.high == np.inf and not numbers.fold
+    plain = out if is_plain else np.empty((*out.shape[:2], 0, 0), dtype)
+    source.flags.writeable = False  # one signature to compile, not one for read-only arrays and one for others
+    depth = depth._replace(run=run)
+    correlate_volume(source, tables[1:], depth, layout, *programs, along, numbers, outside, out, plain)
+    return int(outside.sum())
+
+
+def fits(windows: tuple[Window, ...], channels: int) -> bool:
+    """Whether what a thread would hold at least is no more than it may; dilation spreads a kernel as far as one likes.
+
+    The volume's depth does not count, so that a slab is filtered as the whole volume is.
+    """
+    from convcli.loops.tile import ROWS
+
+    depth, height, width = windows
+    phases, span = min(width.stride, width.effective), (width.effective - 1) // width.stride
+    row = phases * (max(span, _LEAST_COLUMNS) + span) * channels * 8
+    rows = (ROWS - 1) * height.stride + height.effective
+    return ROWS * (depth.kernel_size + 1) * rows * row <= _MOST_BYTES
+
+
+def _depth(
+    tables: tuple[Array, ...], windows: tuple[Window, ...], factor: Array, out_shape: tuple[int, ...], dtype: Any
+) -> "Depth":
+    """The pass along depth, not yet cut, for the tables of the three axes."""
+    from convcli.loops.tile import ROWS
+    from convcli.loops.volumes import Depth
+
+    depth, height, _ = windows
+    taps = np.flatnonzero(factor)
+    sources = tables[0][np.arange(out_shape[1])[:, None] * depth.stride + taps * depth.dilation]
+    wanted = np.zeros(len(tables[1]), np.bool_)
+    for tap in range(height.kernel_size):
+        wanted[np.arange(out_shape[2]) * height.stride + tap * height.dilation] = True
+    groups = (sources[first : first + ROWS] for first in range(len(sources)))
+    slots = max(len(np.unique(group)) for group in groups)
+    return Depth(sources, factor[taps].astype(dtype), wanted, max(slots, 1), 0, height.effective)
+
+
+def _cut(
+    out_shape: tuple[int, ...], windows: tuple[Window, ...], layout: "Layout", per_number: int
+) -> tuple["Layout", int]:
+    """The layout with the tile and the band that cost least, and the planes of a part.
+
+    ``per_number`` is how many bytes a part holds for each number of a padded plane.
+    """
+    from convcli.loops.tile import ROWS
+
+    images, out_depth, out_height, out_width = out_shape[:4]
+    depth, height, _ = windows
+    best = (np.inf, layout.tile, ROWS)
+    tile = out_width
+    while True:
+        row = per_number * layout.phases * (tile + layout.span) * layout.channels
+        band = max((_HELD_BYTES // row - height.effective) // height.stride + 1, ROWS)
+        band = -(-out_height // -(-out_height // band))
+        # Rows above a band's first are computed for it alone, as are columns beside a tile.
+        cost = (1 + (height.effective - 1) / height.stride / band) * (1 + layout.span / tile)
+        if tile < out_width:
+            cost *= 1 + _ROW_COST / (tile * layout.channels)
+        best = min(best, (cost, tile, -(-band // ROWS) * ROWS))
+        if tile <= max(layout.span, _LEAST_COLUMNS):
+            break
+        tile = -(-tile // 2)
+    _, tile, band = best
+    parts = images * -(-out_height // band) * -(-out_width // tile)
+    # Planes before a run's first are loaded for it alone.
+    run = max(-(-out_depth * parts // _PARTS), min(4 * depth.kernel_size, -(-out_depth // 8)))
+    run = min(-(-run // ROWS) * ROWS, out_depth)
+    return layout._replace(tile=tile, band=band), run
