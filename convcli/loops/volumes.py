@@ -199,9 +199,9 @@ def _correlate_plane(source, layout, program, program_end, across, numbers, leng
         accumulate(rows, begins, used.weights, used.masks, used.lengths, dtype.type(0), down, row_numbers)
         flat = down.reshape(-1)
         whole = count // SLACK * SLACK if height == ROWS else 0
-        if plain.size > 0:
+        if whole > 0 and plain.size > 0:
             accumulate(flat, starts_across, weights, masks, lengths, bias, plain[top : top + ROWS, at:], whole)
-        elif numbers.whole:
+        elif whole > 0 and numbers.whole:
             outside += accumulate_pixels(flat, starts_across, weights, masks, lengths, bias, numbers, group, at, whole)
         else:
             whole = 0
