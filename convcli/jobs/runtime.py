@@ -1,11 +1,9 @@
 """The loops' surroundings: how many threads, the notice of a first compilation, the cache, and a report on them."""
 
 import os
-import platform
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import metadata
 
 from convcli import __version__
 from convcli.errors import ConvcliError
@@ -26,13 +24,19 @@ def request_threads(threads: int | None) -> None:
 
 
 def prepare_loops(threads: int | None, on_first_compile: Callable[[], None]) -> None:
-    """Load numba for the command line, set the threads, and have the first compilation announced."""
-    from convcli.loops import compiler
+    """Get ready to run loops for the command line: threads, the notice of the first compilation, and perhaps numba.
+
+    Where loops' machine code was kept, numba is imported only if some of it is missing after all; otherwise now, as
+    pictures are being decoded.
+    """
+    from convcli.loops import compiler, kept
 
     compiler.forgo_linear_algebra()
     compiler.on_first_compile(on_first_compile)
     if threads is not None:
         compiler.set_threads(threads)
+    if not kept.has_any():
+        compiler.load_numba()
 
 
 @dataclass(frozen=True)
@@ -47,18 +51,18 @@ class CacheReport:
 
 def cache_report() -> CacheReport:
     """Look at the cache of compiled loops."""
-    from convcli.loops import compiler
+    from convcli.loops import cache
 
-    folder, reason = compiler.cache_place()
-    files, size = compiler.cache_size()
+    folder, reason = cache.cache_place()
+    files, size = cache.cache_size()
     return CacheReport(None if folder is None else str(folder), reason, files, size)
 
 
 def clear_cache() -> int:
     """Delete the compiled loops; returns how many files that were."""
-    from convcli.loops import compiler
+    from convcli.loops import cache
 
-    return compiler.clear_cache()
+    return cache.clear_cache()
 
 
 def warm_cache(on_step: Callable[[str], None]) -> int:
@@ -96,6 +100,8 @@ _LIBRARIES = ("numpy", "numba", "llvmlite", "click", "pillow", "imagecodecs", "t
 
 def examine() -> Doctor:
     """Collect versions, processor, threads and cache place; runs one small loop to learn the threading layer."""
+    import platform
+
     from convcli.loops import compiler
 
     versions = {"convcli": __version__, "python": platform.python_version()}
@@ -105,6 +111,8 @@ def examine() -> Doctor:
 
 
 def _version(name: str) -> str:
+    from importlib import metadata
+
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:

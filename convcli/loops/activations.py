@@ -6,9 +6,7 @@ woken up.
 
 import math
 
-from numba import prange
-
-from convcli.loops.compiler import loop
+from convcli.loops.compiler import loop, prange
 
 CHUNK = 16 * 1024  # numbers a thread owns at a time
 

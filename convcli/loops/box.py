@@ -4,9 +4,8 @@ Integers only: there the sums are exact, so that it does not matter where a runn
 """
 
 import numpy as np
-from numba import prange
 
-from convcli.loops.compiler import loop
+from convcli.loops.compiler import loop, prange
 from convcli.loops.correlation import store_row
 
 

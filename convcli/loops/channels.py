@@ -5,9 +5,8 @@ hundred numbers, pixel after pixel: vectors of a whole run are several times as 
 """
 
 import numpy as np
-from numba import prange
 
-from convcli.loops.compiler import loop
+from convcli.loops.compiler import loop, prange
 
 RUN = 512  # numbers of a run, or the channels of one pixel if those are more
 RUNS = 32  # runs a thread owns at a time in loops over lines

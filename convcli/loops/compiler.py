@@ -1,19 +1,17 @@
-"""How loops are compiled and where the machine code is kept: one decorator, the cache place, the number of threads.
+"""How loops are compiled: one decorator, the number of threads, and when Numba is imported, which is late.
 
-The cache is never allowed to be fatal: without a writable place loops are compiled for this process alone.
+A process that finds the machine code of all loops it runs in `convcli.loops.kept` never imports Numba. So nothing here
+or in a module of loops touches it before something is compiled: `Late`, `intrinsic` and `prange` stand for what is
+Numba's until then.
 """
 
+import functools
 import os
-import shutil
 import sys
-import tempfile
-from pathlib import Path
+from importlib import import_module
 
-import llvmlite.binding as llvm
-import numba
-from numba.core import event
-
-from convcli import __version__
+from convcli.loops import kept
+from convcli.loops.cache import cache_place
 
 # How long a thread of GNU's OpenMP spins before it sleeps, unless the user has said so. Its own answer, milliseconds,
 # lets idle threads eat the time of the busy ones as soon as another program wants a core: with two such programs on two
@@ -26,68 +24,124 @@ if "OMP_WAIT_POLICY" not in os.environ:
 # row was cut into vectors.
 _ARITHMETIC = {"contract", "nsz"}
 
-
-def cache_place() -> tuple[Path | None, str]:
-    """The folder for compiled loops and why it is that one; None where no folder can be written.
-
-    `NUMBA_CACHE_DIR` wins; otherwise the user's cache folder, by convcli's, numba's and Python's version, since Numba
-    does not notice when a function in another file has changed.
-    """
-    chosen = os.environ.get("NUMBA_CACHE_DIR")
-    if chosen:
-        place, reason = Path(chosen), "NUMBA_CACHE_DIR"
-    else:
-        from platformdirs import user_cache_path
-
-        python = f"py{sys.version_info.major}{sys.version_info.minor}"
-        place = user_cache_path("convcli") / "loops" / f"{__version__}-numba{numba.__version__}-{python}"
-        reason = "the user's cache folder"
-    if _writable(place):
-        return place, reason
-    return None, f"{place} cannot be written: loops are compiled anew by each process (set NUMBA_CACHE_DIR)"
+_SETTINGS: dict[str, object] = {}  # what is asked for before Numba is there: threads, notify, forgo
 
 
-def _writable(place: Path) -> bool:
-    try:
-        place.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=place):
-            return True
-    except OSError:
-        return False
+@functools.cache
+def load_numba():
+    """Import Numba once it is needed, and tell it what was asked for until then."""
+    import numba
 
-
-def clear_cache() -> int:
-    """Delete the compiled loops of every convcli version; returns the number of files deleted."""
+    if _SETTINGS.get("forgo"):
+        _forgo_linear_algebra()
     place, _ = cache_place()
-    if place is None:
-        return 0
-    root = place if os.environ.get("NUMBA_CACHE_DIR") else place.parent
-    mine = [file for file in root.rglob("*.nb[ic]") if _is_ours(file, root)]
-    for file in mine:
-        file.unlink(missing_ok=True)
-    if root == place.parent:
-        shutil.rmtree(root, ignore_errors=True)
-    return len(mine)
+    if place is not None:
+        numba.config.CACHE_DIR = str(place)
+    if "threads" in _SETTINGS:
+        numba.set_num_threads(min(_SETTINGS["threads"], numba.config.NUMBA_NUM_THREADS))
+    if "notify" in _SETTINGS:
+        _announce(_SETTINGS["notify"])
+    _SETTINGS["loaded"] = True
+    return numba
 
 
-def cache_size() -> tuple[int, int]:
-    """The number of compiled files of every convcli version, and their bytes."""
-    place, _ = cache_place()
-    if place is None:
-        return 0, 0
-    root = place if os.environ.get("NUMBA_CACHE_DIR") else place.parent
-    sizes = [file.stat().st_size for file in root.rglob("*.nb[ic]") if _is_ours(file, root)]
-    return len(sizes), sum(sizes)
+class Late:
+    """A module that is imported when something of it is used."""
+
+    def __init__(self, name):
+        self._name = name
+
+    def __getattr__(self, attribute):
+        return getattr(import_module(self._name), attribute)
 
 
-def _is_ours(file: Path, root: Path) -> bool:
-    # NUMBA_CACHE_DIR may be shared with other programs; Numba names its sub-folders after the source's folder.
-    return root.name != "" and (not os.environ.get("NUMBA_CACHE_DIR") or file.parent.name.startswith("loops_"))
+class _Prange:
+    """Numba's prange, as far as it is needed without Numba: a range."""
+
+    def __call__(self, *arguments):
+        return range(*arguments)
+
+    def real(self):
+        """Numba's own."""
+        return load_numba().prange
 
 
-_PLACE, _ = cache_place()
-if _PLACE is not None:
-    numba.config.CACHE_DIR = str(_PLACE)
+prange = _Prange()
+
+
+class intrinsic:  # noqa: N801 (stands for numba's decorator)
+    """A function that writes instructions: numba.extending.intrinsic, late."""
+
+    def __init__(self, function):
+        self._function = function
+
+    @functools.cached_property
+    def _made(self):
+        load_numba()
+        return import_module("numba.extending").intrinsic(self._function)
+
+    def real(self):
+        """What Numba makes of it."""
+        return self._made
+
+
+class Loop:
+    """A function that runs as machine code: kept from an earlier process, or compiled by Numba."""
+
+    def __init__(self, function, options):
+        functools.update_wrapper(self, function)
+        self._function, self._options = function, options
+        self._parallel = options["parallel"]
+        self._found: dict = {}  # types of arguments -> their kept code, or None
+        self._known = 0  # overloads that Numba has made of it
+
+    @functools.cached_property
+    def _dispatcher(self):
+        numba = load_numba()
+        # What the function calls by name has to be Numba's own by now.
+        names = self._function.__globals__
+        for name in self._function.__code__.co_names:
+            if isinstance(names.get(name), _STAND_INS):
+                names[name] = names[name].real()
+        cached = self._options.pop("cache") and cache_place()[0] is not None
+        return numba.njit(self._function, cache=cached, **self._options)
+
+    def real(self):
+        """Numba's dispatcher."""
+        return self._dispatcher
+
+    def __call__(self, *arguments):
+        """Run the loop; arguments are checked by whoever calls."""
+        if "numba" not in sys.modules and self._run_kept(arguments):
+            return None
+        dispatcher = self._dispatcher
+        result = dispatcher(*arguments)
+        overloads = getattr(dispatcher, "overloads", ())  # with NUMBA_DISABLE_JIT it is a plain function
+        if len(overloads) != self._known:
+            self._known = len(overloads)
+            kept.keep(self.__name__, dispatcher, arguments, parallel=self._parallel)
+        return result
+
+    def _run_kept(self, arguments):
+        """Run the code kept for such arguments; False if there is none."""
+        try:
+            passed = kept.Arguments(arguments)
+        except TypeError:
+            return False
+        if passed.types not in self._found:
+            self._found[passed.types] = kept.find(self.__name__, passed.types)
+        run = self._found[passed.types]
+        if run is not None:
+            run(passed)
+        return run is not None
+
+    def __getattr__(self, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(self._dispatcher, name)
+
+
+_STAND_INS = (Loop, intrinsic, _Prange)
 
 
 def loop(function=None, *, parallel=True):
@@ -98,12 +152,26 @@ def loop(function=None, *, parallel=True):
     """
     if function is None:
         return lambda inner: loop(inner, parallel=parallel)
-    return numba.njit(function, parallel=parallel, cache=_PLACE is not None, fastmath=_ARITHMETIC, nogil=True)
+    return Loop(function, {"parallel": parallel, "cache": True, "fastmath": _ARITHMETIC, "nogil": True})
+
+
+def inner_loop(function):
+    """A loop that only other loops call and that does no arithmetic of its own: around an `intrinsic`."""
+    return Loop(function, {"parallel": False, "cache": False})
+
+
+def runs_python() -> bool:
+    """Whether Numba was told (`NUMBA_DISABLE_JIT`) to compile nothing, so that loops run as Python."""
+    return os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
 
 
 def set_threads(threads: int) -> None:
     """Use this many threads in loops from now on; results do not depend on it, to the bit."""
-    numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
+    _SETTINGS["threads"] = threads
+    kept.use_threads(threads)
+    if _SETTINGS.get("loaded"):
+        numba = load_numba()
+        numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
 
 
 def forgo_linear_algebra() -> None:
@@ -111,6 +179,10 @@ def forgo_linear_algebra() -> None:
 
     Our loops need none; others' might, so this is for processes that are ours: the command line's.
     """
+    _SETTINGS["forgo"] = True
+
+
+def _forgo_linear_algebra() -> None:
     if "scipy.linalg" in sys.modules:
         return
     sys.modules["scipy.linalg"] = None  # type: ignore[assignment]
@@ -124,6 +196,7 @@ def forgo_linear_algebra() -> None:
 
 def threads() -> dict[str, str]:
     """How loops are spread over threads: how many they use, how many they could, and what runs them."""
+    numba = load_numba()
 
     @numba.njit(parallel=True)
     def nothing(n):
@@ -142,32 +215,34 @@ def threads() -> dict[str, str]:
 
 def processor() -> dict[str, str]:
     """The processor as LLVM sees it, and which of the instructions that matter to loops it has."""
+    import llvmlite.binding as llvm
+
     features = llvm.get_host_cpu_features()
     present = [name for name in ("sse4.2", "avx", "avx2", "fma", "avx512f", "neon", "sve") if features.get(name)]
     return {"processor": llvm.get_host_cpu_name(), "features": " ".join(present) or "none known"}
 
 
-class CompileNotice(event.Listener):
-    """Calls back once, when the first loop is really compiled (not when it comes from the cache)."""
-
-    def __init__(self, notify):
-        self._notify = notify
-
-    def on_start(self, event):
-        """Numba begins to compile something."""
-        if self._notify is not None:
-            notify, self._notify = self._notify, None
-            notify()
-
-    def on_end(self, event):
-        """Numba has compiled something."""
-
-
-_NOTICES: list[CompileNotice] = []
-
-
 def on_first_compile(notify) -> None:
     """Have ``notify()`` called when a loop is compiled, once; what is asked for later in the process is ignored."""
-    if not _NOTICES:
-        _NOTICES.append(CompileNotice(notify))
-        event.register("numba:compile", _NOTICES[0])
+    if "notify" not in _SETTINGS:
+        _SETTINGS["notify"] = notify
+        if _SETTINGS.get("loaded"):
+            _announce(notify)
+
+
+def _announce(notify) -> None:
+    """Register ``notify`` with Numba; it is called when something is really compiled, not when the cache has it."""
+    from numba.core import event
+
+    class Notice(event.Listener):
+        waiting = True
+
+        def on_start(self, event):
+            if self.waiting:
+                self.waiting = False
+                notify()
+
+        def on_end(self, event):
+            pass
+
+    event.register("numba:compile", Notice())

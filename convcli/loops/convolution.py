@@ -12,9 +12,8 @@ filters are cut into units, one tile wide: see `convcli.loops.packing`.
 
 import numba
 import numpy as np
-from numba import prange
 
-from convcli.loops.compiler import loop
+from convcli.loops.compiler import loop, prange
 from convcli.loops.packing import unit_at
 from convcli.loops.product import FEW_ROWS, FOLDED, LANES, ROWS, multiply, read_only
 

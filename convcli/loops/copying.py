@@ -4,9 +4,7 @@ The caller views its array as unsigned integers of the same size, so that four c
 every bit pattern (NaN payloads too) survives.
 """
 
-from numba import prange
-
-from convcli.loops.compiler import loop
+from convcli.loops.compiler import loop, prange
 
 
 @loop(parallel=False)

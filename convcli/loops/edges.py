@@ -1,9 +1,8 @@
 """Canny's last two steps: thinning slopes to ridges, and following ridges from where they are strong."""
 
 import numpy as np
-from numba import prange
 
-from convcli.loops.compiler import loop
+from convcli.loops.compiler import loop, prange
 
 
 @loop(parallel=False)

@@ -9,9 +9,8 @@ None the largest values are wanted: Numba then compiles that case alone, in half
 """
 
 import numpy as np
-from numba import prange
 
-from convcli.loops.compiler import loop
+from convcli.loops.compiler import loop, prange
 
 
 @loop(parallel=False)

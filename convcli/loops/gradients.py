@@ -5,9 +5,8 @@ it (the ``cover`` tables), so no two threads ever write to the same number and e
 """
 
 import numpy as np
-from numba import prange
 
-from convcli.loops.compiler import loop
+from convcli.loops.compiler import loop, prange
 
 
 @loop

@@ -1,8 +1,6 @@
 """What this machine does at most: copying, and multiply-adds in the register tile. `convcli bench` compares with it."""
 
-from numba import prange
-
-from convcli.loops.compiler import loop
+from convcli.loops.compiler import loop, prange
 from convcli.loops.product import ROWS, TWO, multiply
 
 

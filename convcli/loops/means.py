@@ -10,9 +10,8 @@ took 41, 15x15 in 30 and 31x31 in 44 where sums in 32 bits and a general store t
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import prange
 
-from convcli.loops.compiler import loop
+from convcli.loops.compiler import loop, prange
 
 MOST_ROWS = 128  # of a box: the difference of two of its columns' sums fits 16 bits with a sign
 _MOST_SHORT = (

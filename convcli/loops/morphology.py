@@ -11,9 +11,8 @@ None the largest values are wanted: Numba then compiles that case alone.
 from typing import NamedTuple
 
 import numpy as np
-from numba import prange
 
-from convcli.loops.compiler import loop
+from convcli.loops.compiler import loop, prange
 
 
 class Block(NamedTuple):

@@ -7,9 +7,8 @@ The filters of a layer are cut into *units*, one tile wide. Packed weights and p
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import prange
 
-from convcli.loops.compiler import loop
+from convcli.loops.compiler import loop, prange
 from convcli.loops.product import FOLDED, LANES, ONE, TWO
 
 

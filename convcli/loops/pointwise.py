@@ -3,9 +3,8 @@
 import math
 
 import numpy as np
-from numba import prange
 
-from convcli.loops.compiler import loop
+from convcli.loops.compiler import loop, prange
 from convcli.loops.correlation import store_row
 
 CHUNK = 16 * 1024  # numbers a thread owns at a time

@@ -4,9 +4,8 @@
 """
 
 import numpy as np
-from numba import prange
 
-from convcli.loops.compiler import loop
+from convcli.loops.compiler import loop, prange
 
 
 @loop(parallel=False)

@@ -6,9 +6,8 @@ alone, so the bits are the same for any cut of the work.
 """
 
 import numpy as np
-from numba import prange
 
-from convcli.loops.compiler import loop
+from convcli.loops.compiler import loop, prange
 
 
 @loop(parallel=False)

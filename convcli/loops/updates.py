@@ -7,9 +7,8 @@ only indices that cannot be negative become vectors. So does `np.divide`, which 
 """
 
 import numpy as np
-from numba import prange
 
-from convcli.loops.compiler import loop
+from convcli.loops.compiler import loop, prange
 
 CHUNK = 16 * 1024  # numbers a thread owns at a time
 

@@ -5,9 +5,8 @@ displacement grows: random numbers on a coarse grid of knots, spread over the pi
 """
 
 import numpy as np
-from numba import prange
 
-from convcli.loops.compiler import loop
+from convcli.loops.compiler import loop, prange
 
 # Steele, Lea, Flood, "Fast Splittable Pseudorandom Number Generators", 2014: the generator SplitMix64.
 _STEP = np.uint64(0x9E3779B97F4A7C15)

@@ -14,9 +14,8 @@ their output; then each point is a product of its own, summed over the squares i
 from typing import NamedTuple
 
 import numpy as np
-from numba import prange
 
-from convcli.loops.compiler import loop
+from convcli.loops.compiler import loop, prange
 from convcli.loops.product import FEW_ROWS, ONE, ROWS, TWO, multiply, read_only
 from convcli.loops.transform import (
     KERNEL,
