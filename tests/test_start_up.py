@@ -47,6 +47,20 @@ def test_filtering_a_png_loads_no_more_than_it_needs(tmp_path):
     assert set(loaded_by(code)) <= {"numpy", "numba", "PIL", "imagecodecs", "scipy"}
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="machine code is kept on Linux only")
+def test_filtering_a_second_time_does_not_load_numba(tmp_path, monkeypatch):
+    from PIL import Image
+
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "cache"))
+    Image.new("RGB", (8, 8), (3, 2, 1)).save(tmp_path / "a.png")
+    words = ["filter", str(tmp_path / "a.png"), "-k", "box", "-o", str(tmp_path / "b.png"), "--overwrite", "-q"]
+    code = f"from convcli.cli import run\nassert run({words!r}) == 0"
+    assert "numba" in loaded_by(code)
+    first = (tmp_path / "b.png").read_bytes()
+    assert set(loaded_by(code)) <= {"numpy", "imagecodecs", "PIL"}
+    assert (tmp_path / "b.png").read_bytes() == first
+
+
 def test_the_public_api_resolves():
     code = "import convcli\nfor name in convcli.__all__: getattr(convcli, name)"
     assert "numba" not in loaded_by(code)

@@ -12,9 +12,8 @@ row's program over those sums, which have not left the cache.
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import prange
 
-from convcli.loops.compiler import loop
+from convcli.loops.compiler import loop, prange
 from convcli.loops.tile import (
     ROWS,
     SLACK,

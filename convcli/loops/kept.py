@@ -33,9 +33,13 @@ from convcli.loops.cache import likely_place, numba_release
 _ARRAY_FIELDS = ("meminfo", "parent", "nitems", "itemsize", "data", "shape", "strides")
 _C_TYPES = {
     "p": ctypes.c_void_p, "q": ctypes.c_int64, "f": ctypes.c_float, "d": ctypes.c_double, "b": ctypes.c_uint8,
+    "h": ctypes.c_uint16,
 }  # fmt: skip
-_LLVM_TYPES = {"i64": "q", "float": "f", "double": "d", "i8": "b"}
-_SCALARS = {bool: "b", np.bool_: "b", int: "q", np.int64: "q", np.float32: "f", float: "d", np.float64: "d"}
+_LLVM_TYPES = {"i64": "q", "float": "f", "double": "d", "i8": "b", "i16": "h"}
+_SCALARS = {
+    bool: "b", np.bool_: "b", np.uint8: "b", np.uint16: "h", int: "q", np.int64: "q",
+    float: "d", np.float32: "f", np.float64: "d",
+}  # fmt: skip
 _DONE = (0, -2)  # what numba's functions return: done, and done with None
 _LAYERS = {"omp": "np.ufunc.omppool", "workqueue": "np.ufunc.workqueue"}
 _THREADING = (
@@ -76,9 +80,14 @@ class Arguments:
         elif kind in _SCALARS:
             if kind is int and not -(1 << 63) <= value < 1 << 63:
                 raise TypeError("an integer of more than 64 bits")
-            types.append(_SCALARS[kind])
-            letters.append(_SCALARS[kind])
-            self.values.append(value)
+            letter = _SCALARS[kind]
+            types.append(kind.__name__)
+            letters.append(letter)
+            self.values.append(float(value) if letter in "fd" else int(value))
+        elif value is None:
+            types.append("None")
+            letters.append("p")
+            self.values.append(None)
         else:
             raise TypeError(f"a {kind.__name__}")
 
@@ -123,10 +132,11 @@ def find(name: str, types: str):
         return None
     path = _path(name, types)
     try:
-        head, code = path.read_bytes().split(b"\n", 1)
-    except (OSError, ValueError):
+        content = path.read_bytes()
+    except OSError:
         return None
     try:
+        head, code = content.split(b"\n", 1)
         about = json.loads(head)
         if about["types"] != types or about["sha256"] != hashlib.sha256(code).hexdigest():
             raise ValueError("a damaged file")
@@ -224,6 +234,10 @@ class _Linker:
     def use_threads(self, threads: int) -> None:
         """Spread loops over this many threads, if that many were started."""
         _call(self._threads.set_num_threads, min(threads, most_threads()))
+
+    def threads(self) -> int:
+        """How many threads loops are spread over."""
+        return ctypes.CFUNCTYPE(ctypes.c_int)(self._threads.get_num_threads)()
 
     def link(self, code: bytes, symbol: str) -> int:
         """The address of a function in an object file; raises `RuntimeError` if it needs what nobody has."""

@@ -11,11 +11,11 @@ vector width and wherever the row was cut: the bits never depend on them.
 """
 
 import llvmlite.binding as llvm
-import numba
 import numpy as np
-from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
+
+from convcli.loops.compiler import Late, inner_loop, intrinsic, runs_python
+
+ir, types = Late("llvmlite.ir"), Late("numba.types")
 
 ROWS = 4  # output rows computed together
 
@@ -368,7 +368,7 @@ def _program(builder, arrays):
     return (*(arrays[place].data for place in range(5)), builder.extract_value(arrays[3].shape, 0))
 
 
-if numba.config.DISABLE_JIT:
+if runs_python():
     accumulate, accumulate_pixels = _accumulate_naive, _accumulate_pixels_naive
     accumulate_row, accumulate_row_pixels = _accumulate_naive, _accumulate_pixels_naive
     accumulate_stretches = _accumulate_stretches_naive
@@ -377,7 +377,7 @@ else:
     _group_pixels, _row_pixels = _tile_of_pixels(ROWS, _VECTORS), _tile_of_pixels(1, _VECTORS)
     _stretch_pixels = _tile_of_pixels(ROWS, STRETCH_VECTORS, stretched=True)
 
-    @numba.njit
+    @inner_loop
     def accumulate(ring, starts, weights, masks, lengths, bias, sums, count):
         """Sums (ROWS, >= count + SLACK) of a program over a flat, C-contiguous ring, in the type of the weights.
 
@@ -385,12 +385,12 @@ else:
         """
         _group_sums(ring, starts, weights, masks, lengths, bias, sums, count)
 
-    @numba.njit
+    @inner_loop
     def accumulate_row(ring, starts, weights, masks, lengths, bias, sums, count):
         """`accumulate` for one row: sums (1, >= count + SLACK), weights (T, 1)."""
         _row_sums(ring, starts, weights, masks, lengths, bias, sums, count)
 
-    @numba.njit
+    @inner_loop
     def accumulate_pixels(ring, starts, weights, masks, lengths, bias, numbers, out, first, count):
         """Sums as pixels of ``out[:, first : first + count]`` (ROWS, C-contiguous rows); returns how many were clipped.
 
@@ -402,7 +402,7 @@ else:
             out, first, count, out.shape[1], 0,
         )  # fmt: skip
 
-    @numba.njit
+    @inner_loop
     def accumulate_row_pixels(ring, starts, weights, masks, lengths, bias, numbers, out, first, count):
         """`accumulate_pixels` for one row: ``out`` (1, n), weights (T, 1)."""
         return _row_pixels(
@@ -410,7 +410,7 @@ else:
             out, first, count, 0, 0,
         )  # fmt: skip
 
-    @numba.njit
+    @inner_loop
     def accumulate_stretches(row, starts, weights, masks, lengths, bias, numbers, out, count, stretch, spacing):
         """Sums of a row as pixels of ``out[:count]``, where a program's rows are stretches of this one row.
 

@@ -1,0 +1,143 @@
+"""Machine code without Numba: the same bits, found by what it was made from, and never in the way."""
+
+import json
+import os
+import subprocess
+import sys
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+from convcli.loops import kept
+
+PROGRAM = """
+import hashlib, json, sys
+import numpy as np
+from convcli.loops import compiler, kept
+from convcli.loops.pointwise import add_squares
+if "threads" in sys.argv:
+    compiler.set_threads(1)
+total = np.random.default_rng(1).random(5000, np.float32)
+add_squares(total, total[::-1].copy())
+threads = [linker.threads() for linker in kept._LINKERS.values()]
+loaded = "numba" in sys.modules
+if "numba" in sys.argv:
+    import numba
+    add_squares(total, total[::-1].copy())
+print(json.dumps([hashlib.sha256(total).hexdigest(), loaded, threads]))
+"""
+
+
+def python(cache, *words, code=PROGRAM, **environment):
+    """What a fresh interpreter prints as JSON with its loops compiled into a folder of ours."""
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(cache), **environment}
+    result = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, env=environment)
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout.splitlines()[-1])
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory):
+    """A cache in which one loop was compiled, and what that process said."""
+    cache = tmp_path_factory.mktemp("cache")
+    return cache, python(cache)
+
+
+def files(cache):
+    return sorted((cache / "loops_kept").glob("add_squares-*.code"))
+
+
+def test_the_second_process_runs_the_same_code_without_numba(first):
+    cache, said = first
+    assert said[1] and len(files(cache)) == 1
+    digest, loaded, threads = python(cache)
+    assert digest == said[0] and not loaded and len(threads) == 1
+
+
+def test_the_number_of_threads_is_what_was_asked_for(first):
+    cache, said = first
+    assert python(cache, "threads", NUMBA_NUM_THREADS="3") == [said[0], False, [1]]
+    assert python(cache, NUMBA_NUM_THREADS="3") == [said[0], False, [3]]
+
+
+def test_numba_may_come_afterwards(first, tmp_path):
+    cache, _ = first
+    after_kept, loaded, _ = python(cache, "numba")
+    alone, _, _ = python(tmp_path, "numba")
+    assert not loaded and after_kept == alone
+
+
+@pytest.mark.parametrize("damage", [lambda code: code[:-100], lambda code: b"not ours", lambda code: b"{}\n" + code])
+def test_a_damaged_file_is_made_anew(first, damage):
+    cache, said = first
+    (file,) = files(cache)
+    good = file.read_bytes()
+    file.write_bytes(damage(good))
+    assert python(cache)[:2] == [said[0], True]
+    assert file.read_bytes() == good
+
+
+def test_code_that_needs_an_unknown_symbol_is_not_run(first):
+    cache, said = first
+    hidden = PROGRAM.replace("total =", "kept._THREADING = kept._THREADING[:-2]\ntotal =", 1)
+    assert python(cache, code=hidden)[:2] == [said[0], True]
+    assert python(cache)[:2] == [said[0], False]
+
+
+@pytest.mark.parametrize("setting", [{"NUMBA_OPT": "2"}, {"NUMBA_DISABLE_JIT": "1"}, {"NUMBA_BOUNDSCHECK": "1"}])
+def test_code_made_with_other_settings_is_not_found(first, setting):
+    cache, _ = first
+    code = "from convcli.loops import kept; import json; print(json.dumps([kept.has_any(), kept.stamp()]))"
+    there, stamp = python(cache, code=code)
+    assert there and stamp
+    there, other = python(cache, code=code, **setting)
+    assert not there and other != stamp
+
+
+def test_clearing_the_cache_takes_kept_code_along(tmp_path):
+    python(tmp_path)
+    assert files(tmp_path)
+    code = (
+        "from convcli.loops import cache; import json; print(json.dumps([cache.cache_size()[0], cache.clear_cache()]))"
+    )
+    before, cleared = python(tmp_path, code=code)
+    assert before == cleared > 1 and not files(tmp_path)
+
+
+class Pair(NamedTuple):
+    left: object
+    right: object
+
+
+def test_arguments_are_passed_one_number_after_the_other():
+    array = np.zeros((2, 3), np.float32)
+    passed = kept.Arguments((array, Pair(1, np.float32(0.5)), True, None))
+    assert passed.letters == "ppqqp" + "qq" * 2 + "qf" + "b" + "p"
+    assert passed.values == [None, None, 6, 4, array.ctypes.data, 2, 3, 12, 4, 1, 0.5, 1, None]
+
+
+def test_other_types_are_told_apart():
+    array = np.zeros(4)
+    frozen = array.view()
+    frozen.flags.writeable = False
+    calls = [
+        (array,),
+        (frozen,),
+        (array.astype(np.float32),),
+        (array[None],),
+        ((array,),),
+        (1,),
+        (1.0,),
+        (True,),
+        (None,),
+    ]
+    assert len({kept.Arguments(call).types for call in calls}) == len(calls)
+
+
+@pytest.mark.parametrize(
+    "argument", [np.zeros((3, 4)).T, np.zeros(4)[::2], np.zeros(3, ">f8"), "word", 1 << 70, [1], np.zeros(2, complex)]
+)
+def test_what_numba_would_pass_otherwise_is_left_to_it(argument):
+    with pytest.raises(TypeError):
+        kept.Arguments((argument,))
