@@ -92,6 +92,7 @@ class Loop:
         functools.update_wrapper(self, function)
         self._function, self._options = function, options
         self._parallel = options["parallel"]
+        self._path = f"{function.__module__.rpartition('.')[2]}.{function.__name__}"
         self._found: dict = {}  # types of arguments -> their kept code, or None
         self._known = 0  # overloads that Numba has made of it
 
@@ -119,7 +120,7 @@ class Loop:
         overloads = getattr(dispatcher, "overloads", ())  # with NUMBA_DISABLE_JIT it is a plain function
         if len(overloads) != self._known:
             self._known = len(overloads)
-            kept.keep(self.__name__, dispatcher, arguments, parallel=self._parallel)
+            kept.keep(self._path, dispatcher, arguments, parallel=self._parallel)
         return result
 
     def _run_kept(self, arguments):
@@ -129,7 +130,7 @@ class Loop:
         except TypeError:
             return False
         if passed.types not in self._found:
-            self._found[passed.types] = kept.find(self.__name__, passed.types)
+            self._found[passed.types] = kept.find(self._path, passed.types)
         run = self._found[passed.types]
         if run is not None:
             run(passed)

@@ -66,7 +66,7 @@ class Arguments:
         kind = type(value)
         if kind is np.ndarray:
             flags, dtype = value.flags, value.dtype
-            if not (flags.c_contiguous and flags.aligned and dtype.isnative and dtype.kind in "uif"):
+            if not (flags.c_contiguous and flags.aligned and dtype.isnative and dtype.kind in "buif"):
                 raise TypeError("an array of another layout")
             types.append(f"{dtype.str}[{value.ndim}]{'w' if flags.writeable else 'r'}")
             letters.append("ppqqp" + "qq" * value.ndim)

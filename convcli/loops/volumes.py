@@ -11,9 +11,8 @@ took to find the memory for it.
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import prange
 
-from convcli.loops.compiler import loop
+from convcli.loops.compiler import loop, prange
 from convcli.loops.correlation import load_row, store_row
 from convcli.loops.tile import ROWS, SLACK, accumulate, accumulate_pixels
 

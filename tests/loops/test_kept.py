@@ -45,7 +45,7 @@ def first(tmp_path_factory):
 
 
 def files(cache):
-    return sorted((cache / "loops_kept").glob("add_squares-*.code"))
+    return sorted((cache / "loops_kept").glob("pointwise.add_squares-*.code"))
 
 
 def test_the_second_process_runs_the_same_code_without_numba(first):
