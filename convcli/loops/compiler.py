@@ -9,6 +9,7 @@ import functools
 import os
 import sys
 from importlib import import_module
+from types import FunctionType
 
 from convcli.loops import kept
 from convcli.loops.cache import cache_place
@@ -98,14 +99,16 @@ class Loop:
 
     @functools.cached_property
     def _dispatcher(self):
-        numba = load_numba()
-        # What the function calls by name has to be Numba's own by now.
-        names = self._function.__globals__
-        for name in self._function.__code__.co_names:
+        numba, function = load_numba(), self._function
+        # What the function calls by name has to be Numba's own.
+        names = dict(function.__globals__)
+        for name in function.__code__.co_names:
             if isinstance(names.get(name), _STAND_INS):
                 names[name] = names[name].real()
+        own = FunctionType(function.__code__, names, function.__name__, function.__defaults__, function.__closure__)
+        own = functools.update_wrapper(own, function)
         cached = self._options.pop("cache") and cache_place()[0] is not None
-        return numba.njit(self._function, cache=cached, **self._options)
+        return numba.njit(own, cache=cached, **self._options)
 
     def real(self):
         """Numba's dispatcher."""
@@ -113,8 +116,10 @@ class Loop:
 
     def __call__(self, *arguments):
         """Run the loop; arguments are checked by whoever calls."""
-        if "numba" not in sys.modules and self._run_kept(arguments):
-            return None
+        if "numba" not in sys.modules:
+            run = self._kept_for(arguments)
+            if run is not None:
+                return run(*arguments)
         dispatcher = self._dispatcher
         result = dispatcher(*arguments)
         overloads = getattr(dispatcher, "overloads", ())  # with NUMBA_DISABLE_JIT it is a plain function
@@ -123,18 +128,12 @@ class Loop:
             kept.keep(self._path, dispatcher, arguments, parallel=self._parallel)
         return result
 
-    def _run_kept(self, arguments):
-        """Run the code kept for such arguments; False if there is none."""
-        try:
-            passed = kept.Arguments(arguments)
-        except TypeError:
-            return False
-        if passed.types not in self._found:
-            self._found[passed.types] = kept.find(self._path, passed.types)
-        run = self._found[passed.types]
-        if run is not None:
-            run(passed)
-        return run is not None
+    def _kept_for(self, arguments):
+        """The code kept for such arguments; None if there is none."""
+        types = kept.types_of(arguments)
+        if types not in self._found:
+            self._found[types] = kept.find(self._path, arguments)
+        return self._found[types]
 
     def __getattr__(self, name):
         if name.startswith("__"):
@@ -173,6 +172,11 @@ def set_threads(threads: int) -> None:
     if _SETTINGS.get("loaded"):
         numba = load_numba()
         numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
+
+
+def thread_count() -> int:
+    """How many threads loops are spread over now."""
+    return load_numba().get_num_threads() if "numba" in sys.modules else kept.thread_count()
 
 
 def forgo_linear_algebra() -> None:

@@ -10,7 +10,6 @@ copies its input, with zeros around it, into a workspace that stays in the secon
 filters are cut into units, one tile wide: see `convcli.loops.packing`.
 """
 
-import numba
 import numpy as np
 
 from convcli.loops.compiler import loop, prange
@@ -19,11 +18,6 @@ from convcli.loops.product import FEW_ROWS, FOLDED, LANES, ROWS, multiply, read_
 
 # Columns of ``axes`` (3, 10), a row for each of depth, height and width; all integers.
 COUNT, BOX, START, STEP, TAPS, TAP_STEP, SIZE, OUT_START, OUT_STEP, OUT_SIZE = range(10)
-
-
-def threads() -> int:
-    """How many workspaces a loop can make use of now."""
-    return numba.get_num_threads()
 
 
 @loop(parallel=False)

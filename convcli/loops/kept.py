@@ -1,25 +1,28 @@
 """Machine code of loops, kept so that a process that only runs them need not import Numba.
 
 Importing Numba and having it look into its own cache takes 0.25 s, more than all else that filters a small picture.
-What it finds there in the end is an object file and the name of a function in it. Here the same object is kept once
-more, beside the types of the arguments it was compiled for; LLVM links it and ctypes calls it: the same machine code,
-so the same bits.
+What it finds there in the end is an object file, and in it the name of a function that takes Python objects. Here the
+same object is kept once more, beside the types of the arguments it was compiled for; LLVM links it and Python calls it
+as it calls any function written in C: the same machine code, so the same bits.
 
 A file is found by a digest of everything its code was made from: the loops' sources, Numba, llvmlite, Python, the
-processor, NUMBA_ variables. Whatever is not as expected (other arguments, a Numba whose functions are called in
-another way, an unknown symbol, another system) means that nothing is kept or found, and Numba runs the loop as ever.
+processor, NUMBA_ variables. Whatever is not as expected (other arguments, a Numba that is built in another way, an
+unknown symbol, another system) means that nothing is kept or found, and Numba runs the loop as ever.
 """
 
+import builtins
 import ctypes
 import hashlib
 import json
 import os
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
 from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
+from typing import Any, cast
 
 import llvmlite
 import llvmlite.binding as llvm
@@ -29,18 +32,8 @@ from llvmlite.binding.orcjit import JITLibraryBuilder, create_lljit_compiler
 from convcli import __version__
 from convcli.loops.cache import likely_place, numba_release
 
-# How numba passes arguments, in the letters of `_C_TYPES`: the fields of an array, before shape and strides.
-_ARRAY_FIELDS = ("meminfo", "parent", "nitems", "itemsize", "data", "shape", "strides")
-_C_TYPES = {
-    "p": ctypes.c_void_p, "q": ctypes.c_int64, "f": ctypes.c_float, "d": ctypes.c_double, "b": ctypes.c_uint8,
-    "h": ctypes.c_uint16,
-}  # fmt: skip
-_LLVM_TYPES = {"i64": "q", "float": "f", "double": "d", "i8": "b", "i16": "h"}
-_SCALARS = {
-    bool: "b", np.bool_: "b", np.uint8: "b", np.uint16: "h", int: "q", np.int64: "q",
-    float: "d", np.float32: "f", np.float64: "d",
-}  # fmt: skip
-_DONE = (0, -2)  # what numba's functions return: done, and done with None
+_SCALARS = (bool, np.bool_, int, np.int64, float, np.float32, np.float64, np.uint8, np.uint16, type(None))
+_CONTIGUOUS, _ALIGNED, _WRITEABLE = 0x1, 0x100, 0x400  # numpy's flags of an array
 _LAYERS = {"omp": "np.ufunc.omppool", "workqueue": "np.ufunc.workqueue"}
 _THREADING = (
     "do_scheduling_signed", "do_scheduling_unsigned", "allocate_sched", "deallocate_sched", "get_num_threads",
@@ -48,48 +41,27 @@ _THREADING = (
 )  # fmt: skip
 
 
-class Arguments:
-    """The arguments of a call as numba's functions take them: one number or pointer after the other.
-
-    ``types`` tells one signature from another, ``letters`` is the way they are passed. Raises `TypeError` for what is
-    not passed by these means: arrays that are not contiguous, other objects.
-    """
-
-    def __init__(self, arguments):
-        self.values = []
-        types, letters = [], []
-        for argument in arguments:
-            self._add(argument, types, letters)
-        self.types, self.letters = " ".join(types), "".join(letters)
-
-    def _add(self, value, types, letters):
-        kind = type(value)
+def types_of(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+    """What tells one signature from another; it has a `repr` that does, too."""
+    types: list[Any] = []
+    for each in arguments:
+        kind = type(each)
         if kind is np.ndarray:
-            flags, dtype = value.flags, value.dtype
-            if not (flags.c_contiguous and flags.aligned and dtype.isnative and dtype.kind in "buif"):
-                raise TypeError("an array of another layout")
-            types.append(f"{dtype.str}[{value.ndim}]{'w' if flags.writeable else 'r'}")
-            letters.append("ppqqp" + "qq" * value.ndim)
-            data = value.__array_interface__["data"][0]
-            self.values += (None, None, value.size, value.itemsize, data, *value.shape, *value.strides)
-        elif isinstance(value, tuple):
-            types.append(f"{kind.__name__}(")
-            for each in value:
-                self._add(each, types, letters)
-            types.append(")")
-        elif kind in _SCALARS:
-            if kind is int and not -(1 << 63) <= value < 1 << 63:
-                raise TypeError("an integer of more than 64 bits")
-            letter = _SCALARS[kind]
-            types.append(kind.__name__)
-            letters.append(letter)
-            self.values.append(float(value) if letter in "fd" else int(value))
-        elif value is None:
-            types.append("None")
-            letters.append("p")
-            self.values.append(None)
+            types.append((each.dtype, each.ndim, each.flags.num & (_CONTIGUOUS | _ALIGNED | _WRITEABLE)))
+        elif isinstance(each, tuple):
+            types.append((kind, types_of(each)))
         else:
-            raise TypeError(f"a {kind.__name__}")
+            types.append(kind)
+    return tuple(types)
+
+
+def _is_known(each: Any) -> bool:
+    """Whether an argument is one of those that loops take: contiguous arrays, numbers, tuples of them."""
+    if isinstance(each, tuple):
+        return all(map(_is_known, each))
+    if type(each) is np.ndarray:
+        return each.flags.c_contiguous and each.flags.aligned and each.dtype.isnative and each.dtype.kind in "buif"
+    return type(each) in _SCALARS
 
 
 @cache
@@ -126,10 +98,11 @@ def _path(name: str, types: str) -> Path:
     return _folder() / f"{name}-{stamp()}-{hashlib.sha256(types.encode()).hexdigest()[:20]}.code"
 
 
-def find(name: str, types: str):
-    """The kept code of a loop for these types, a function of `Arguments`; None if there is none."""
-    if stamp() is None:
+def find(name: str, arguments: tuple[Any, ...]) -> Callable[..., Any] | None:
+    """The kept code of a loop for arguments of these types; None if there is none."""
+    if stamp() is None or not all(map(_is_known, arguments)):
         return None
+    types = repr(types_of(arguments))
     path = _path(name, types)
     try:
         content = path.read_bytes()
@@ -140,74 +113,52 @@ def find(name: str, types: str):
         about = json.loads(head)
         if about["types"] != types or about["sha256"] != hashlib.sha256(code).hexdigest():
             raise ValueError("a damaged file")
-        address = _linker(about["layer"]).link(code, about["symbol"])
+        return _linker(about["layer"]).link(name, code, about["symbol"], about["environment"])
     except (OSError, ValueError, KeyError, ImportError, AttributeError, RuntimeError):
         with suppress(OSError):
             path.unlink()  # so that it can be kept anew
         return None
-    kinds = [_C_TYPES[letter] for letter in "pp" + about["letters"]]
-    call = ctypes.CFUNCTYPE(ctypes.c_int32, *kinds)(address)
-
-    def run(arguments: Arguments) -> None:
-        result, error = ctypes.c_void_p(), ctypes.c_void_p()
-        # Arguments are checked before loops are called: what is left to go wrong in one is getting memory.
-        if call(ctypes.addressof(result), ctypes.addressof(error), *arguments.values) not in _DONE:
-            raise MemoryError(f"{name}: not enough memory")
-
-    return run
 
 
-def keep(name: str, dispatcher, arguments, *, parallel: bool) -> None:
+def keep(name: str, dispatcher: Any, arguments: tuple[Any, ...], *, parallel: bool) -> None:
     """Keep what numba has compiled, or found in its cache, for these arguments."""
-    if stamp() is None:
+    if stamp() is None or not all(map(_is_known, arguments)):
         return
     try:
         import numba
 
-        passed = Arguments(arguments)
-        path = _path(name, passed.types)
+        types = repr(types_of(arguments))
+        path = _path(name, types)
         if path.exists():
             return
-        about, code = _about(dispatcher, passed, tuple(numba.typeof(each) for each in arguments), parallel)
+        about, code = _about(dispatcher, tuple(numba.typeof(each) for each in arguments), parallel)
         path.parent.mkdir(exist_ok=True)
         unfinished = path.with_suffix(f".{os.getpid()}")
-        unfinished.write_bytes(json.dumps(about).encode() + b"\n" + code)
+        unfinished.write_bytes(json.dumps({"types": types} | about).encode() + b"\n" + code)
         unfinished.replace(path)
     except Exception:
         # This looks into numba: if anything there is not as it was when this was written, nothing is kept.
         return
 
 
-def _about(dispatcher, passed: Arguments, signature, parallel: bool) -> tuple[dict[str, str], bytes]:
-    """What there is to know about an overload, and its object code; raises if it is not called in the known way."""
+def _about(dispatcher: Any, signature: tuple[Any, ...], parallel: bool) -> tuple[dict[str, str], bytes]:
+    """What there is to know about an overload, and its object code; raises if it cannot be kept."""
     import numba
 
     compiled = dispatcher.overloads[signature]
     context, described = compiled.target_context, compiled.fndesc
-    function = context.call_conv.get_function_type(described.restype, described.argtypes)
-    arrays = context.data_model_manager[numba.types.Array(numba.types.uint8, 1, "C")]
     layer = numba.threading_layer() if parallel else ""
-    known = (
-        compiled.signature.return_type == numba.types.none
-        and str(function.return_type) == "i32"
-        and "".join(map(_letter, function.args)) == "pp" + passed.letters
-        and tuple(arrays._fields) == _ARRAY_FIELDS
-        and (layer in _LAYERS or not parallel)
-    )
-    if not known:
-        raise TypeError("called in another way")
+    if layer and layer not in _LAYERS:
+        raise TypeError("threads of another kind")
+    returned = compiled.signature.return_type
+    if not (returned == numba.types.none or isinstance(returned, numba.types.Number | numba.types.Boolean)):
+        raise TypeError("what it returns is not made by numbers alone")
     cached = dispatcher._cache
     (_, form, (code, _)), *_ = cached._cache_file.load(cached._index_key(signature, context.codegen()))
     if form != "object":
         raise TypeError("not kept as an object")
-    about = {"types": passed.types, "letters": passed.letters, "symbol": described.llvm_func_name, "layer": layer}
-    return about | {"sha256": hashlib.sha256(code).hexdigest()}, code
-
-
-def _letter(argument) -> str:
-    """The letter of an LLVM type."""
-    name = str(argument)
-    return "p" if name.endswith("*") or name == "ptr" else _LLVM_TYPES[name]
+    about = {"symbol": described.llvm_cpython_wrapper_name, "environment": context.get_env_name(described)}
+    return about | {"layer": layer, "sha256": hashlib.sha256(code).hexdigest()}, code
 
 
 class _Linker:
@@ -220,8 +171,13 @@ class _Linker:
         self._engine = create_lljit_compiler(machine, suppress_errors=True)
         self._libraries: list[object] = []  # alive as long as their code may run
         helpers, memory = _extension("_helperlib"), _extension("core.runtime._nrt_python")
+        self._functions = _extension("_dynfunc")
         memory.memsys_use_cpython_allocator()
-        self._symbols = {f"numba_{name}": address for name, address in helpers.c_helpers.items()}
+        # Numba means the exception itself by this name, C a pointer to it.
+        exceptions = (each for each in vars(builtins).values() if isinstance(each, type))
+        self._symbols = {f"PyExc_{each.__name__}": id(each) for each in exceptions if issubclass(each, BaseException)}
+        for extension in (helpers, self._functions):
+            self._symbols |= {f"numba_{name}": address for name, address in extension.c_helpers.items()}
         for name, address in memory.c_helpers.items():
             self._symbols[name if name.startswith("_") else f"NRT_{name}"] = address
         if layer:
@@ -229,7 +185,7 @@ class _Linker:
             self._symbols |= {name: getattr(self._threads, name) for name in _THREADING}
             self._symbols["numba_parallel_for"] = self._threads.parallel_for
             _call(self._threads.launch_threads, most_threads())
-            self.use_threads(_WANTED.get("threads", most_threads()))
+            self.use_threads(thread_count())
 
     def use_threads(self, threads: int) -> None:
         """Spread loops over this many threads, if that many were started."""
@@ -239,14 +195,21 @@ class _Linker:
         """How many threads loops are spread over."""
         return ctypes.CFUNCTYPE(ctypes.c_int)(self._threads.get_num_threads)()
 
-    def link(self, code: bytes, symbol: str) -> int:
-        """The address of a function in an object file; raises `RuntimeError` if it needs what nobody has."""
-        builder = JITLibraryBuilder().add_current_process().add_object_img(code).export_symbol(symbol)
-        for name, address in self._symbols.items():
-            builder.import_symbol(name, address)
+    def link(self, name: str, code: bytes, symbol: str, environment: str) -> Callable[..., Any]:
+        """A function in an object file; raises `RuntimeError` if it needs what nobody has."""
+        builder = JITLibraryBuilder().add_current_process().add_object_img(code)
+        builder.export_symbol(symbol).export_symbol(environment)
+        for known, address in self._symbols.items():
+            builder.import_symbol(known, address)
         library = builder.link(self._engine, f"kept{len(self._libraries)}")
         self._libraries.append(library)
-        return library[symbol]
+        # Numba's functions want to know where the Python objects are that they use; ours use none.
+        objects = self._functions.Environment({})
+        ctypes.c_void_p.from_address(library[environment]).value = id(objects)
+        made = self._functions.make_function(
+            sys.modules[__name__], name, "a kept loop", library[symbol], objects, (library,)
+        )
+        return cast(Callable[..., Any], made)
 
 
 _LINKERS: dict[str, _Linker] = {}
@@ -265,6 +228,11 @@ def use_threads(threads: int) -> None:
     for layer, linker in _LINKERS.items():
         if layer:
             linker.use_threads(threads)
+
+
+def thread_count() -> int:
+    """How many threads kept loops are spread over."""
+    return min(_WANTED.get("threads", most_threads()), most_threads())
 
 
 def _extension(name: str):

@@ -23,13 +23,12 @@ vector width; nothing depends on how rows were cut into tiles.
 """
 
 import llvmlite.binding as llvm
-import numba
 import numpy as np
-from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
 
+from convcli.loops.compiler import Late, intrinsic, runs_python
 from convcli.loops.tile import VECTOR_BYTES
+
+ir, types = Late("llvmlite.ir"), Late("numba.types")
 
 ONE, TWO, LANES, FOLDED = 1, 2, 3, 4
 
@@ -275,7 +274,7 @@ def _borrow(context, builder, signature, value):
     return value
 
 
-if numba.config.DISABLE_JIT:
+if runs_python():
     multiply = _multiply_naive
 
     def read_only(array):

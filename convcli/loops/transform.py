@@ -14,13 +14,12 @@ channels, against float64: 6e-7 to 1.7e-6 of the root mean square forward and fo
 
 from fractions import Fraction
 
-import numba
 import numpy as np
-from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
 
+from convcli.loops.compiler import Late, intrinsic, runs_python
 from convcli.loops.tile import VECTOR_BYTES
+
+ir, types = Late("llvmlite.ir"), Late("numba.types")
 
 OUTPUTS, KERNEL = 4, 3
 POINTS = OUTPUTS + KERNEL - 1  # along one axis, infinity included
@@ -247,7 +246,7 @@ def _finish(typing_context, source, at, row, column, bias, bias_at, floor, insid
     return signature, generate
 
 
-if numba.config.DISABLE_JIT:
+if runs_python():
 
     def transform_input(*arguments):
         """The transform of six-by-six vectors of input."""

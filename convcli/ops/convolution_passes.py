@@ -174,7 +174,7 @@ def _run_squares(source: Array, kernel: Array, bias: Array, squares: "Squares", 
     points, width = POINTS**2, 2 * squares.lanes
     transformed = scratch("weights", kernel.size // KERNEL**2 * points, kernel.dtype)
     transform_kernel(kernel, squares, transformed)
-    room = points * (apart(squares, squares.channels) + apart(squares, width))
+    room = points * (apart.py_func(squares, squares.channels) + apart.py_func(squares, width))
     workspaces = scratch("inputs", (min(_threads(), -(-squares.total // squares.group)), room), kernel.dtype)
     convolve_squares(source, transformed, bias, squares, numbers, workspaces, out)
 
@@ -185,8 +185,8 @@ def _weight_gradient_squares(x: Array, gradient: Array, squares: "Squares", out:
     from convcli.loops.winograd import apart, finish_kernel, multiply_round, transform_round
 
     points, channels, filters, group = POINTS**2, squares.channels, squares.filters, squares.group
-    inputs = scratch("inputs", points * apart(squares, channels), x.dtype)
-    gradients = scratch("gradients", points * apart(squares, filters), x.dtype)
+    inputs = scratch("inputs", points * apart.py_func(squares, channels), x.dtype)
+    gradients = scratch("gradients", points * apart.py_func(squares, filters), x.dtype)
     sums = scratch("sums", points * channels * filters, x.dtype)
     rows = np.minimum(np.arange(channels + ROWS), channels - 1).repeat(2)
     steps = np.stack((np.arange(group) * channels, np.arange(group)), axis=-1)
@@ -203,9 +203,9 @@ def _weight_gradient_squares(x: Array, gradient: Array, squares: "Squares", out:
 
 
 def _threads() -> int:
-    from convcli.loops.convolution import threads
+    from convcli.loops.compiler import thread_count
 
-    return threads()
+    return thread_count()
 
 
 def _three(windows: Sequence[Window]) -> tuple[Window, ...]:

@@ -110,34 +110,48 @@ class Pair(NamedTuple):
     right: object
 
 
-def test_arguments_are_passed_one_number_after_the_other():
-    array = np.zeros((2, 3), np.float32)
-    passed = kept.Arguments((array, Pair(1, np.float32(0.5)), True, None))
-    assert passed.letters == "ppqqp" + "qq" * 2 + "qf" + "b" + "p"
-    assert passed.values == [None, None, 6, 4, array.ctypes.data, 2, 3, 12, 4, 1, 0.5, 1, None]
+ARRAY = np.zeros(4)
+FROZEN = ARRAY.view()
+FROZEN.flags.writeable = False
 
 
 def test_other_types_are_told_apart():
-    array = np.zeros(4)
-    frozen = array.view()
-    frozen.flags.writeable = False
     calls = [
-        (array,),
-        (frozen,),
-        (array.astype(np.float32),),
-        (array[None],),
-        ((array,),),
-        (1,),
-        (1.0,),
-        (True,),
-        (None,),
-    ]
-    assert len({kept.Arguments(call).types for call in calls}) == len(calls)
+        (ARRAY,), (FROZEN,), (ARRAY.astype(np.float32),), (ARRAY[None],), ((ARRAY,),), (Pair(ARRAY, 1),),
+        (ARRAY, 1), (1,), (1.0,), (np.float32(1),), (True,), (None,), (),
+    ]  # fmt: skip
+    types = [kept.types_of(call) for call in calls]
+    assert len(set(types)) == len(set(map(repr, types))) == len(calls)
+    assert types == [kept.types_of(call) for call in calls]
 
 
 @pytest.mark.parametrize(
-    "argument", [np.zeros((3, 4)).T, np.zeros(4)[::2], np.zeros(3, ">f8"), "word", 1 << 70, [1], np.zeros(2, complex)]
+    "argument",
+    [np.zeros((3, 4)).T, ARRAY[::2], np.zeros(3, ">f8"), "word", [1], np.zeros(2, complex), Pair(1, "word")],
+    ids=["transposed", "stepped", "big-endian", "word", "list", "complex", "word in a tuple"],
 )
-def test_what_numba_would_pass_otherwise_is_left_to_it(argument):
-    with pytest.raises(TypeError):
-        kept.Arguments((argument,))
+def test_what_loops_do_not_take_is_left_to_numba(tmp_path, monkeypatch, argument):
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    assert kept.find("add_squares", (argument,)) is None
+    kept.keep("add_squares", None, (argument,), parallel=True)
+    assert not list(tmp_path.rglob("*.code"))
+
+
+def test_arguments_of_the_wrong_kind_are_refused_not_read(first):
+    """Kept code takes Python objects: what is no array raises, as it does in Numba."""
+    code = """
+import json
+import numpy as np
+from convcli.loops import kept
+total = np.zeros(8, np.float32)
+run = kept.find("pointwise.add_squares", (total, total))
+errors = []
+for wrong in ((total, 1), (total,), ("a", "b")):
+    try:
+        run(*wrong)
+    except TypeError:
+        errors.append("TypeError")
+print(json.dumps(errors))
+"""
+    cache, _ = first
+    assert python(cache, code=code) == ["TypeError"] * 3
