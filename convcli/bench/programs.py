@@ -27,7 +27,7 @@ _TOLERANCE = Tolerance(2)
 def head(setting: Setting) -> str:
     """What is measured and how."""
     return (
-        "whole processes, second and later runs (loops compiled, files in memory), standard output unread. "
+        "whole processes, second and later runs (loops compiled, bytecode written, files in memory), output unread. "
         "The filter: 3x3 weights 1 2 1, 2 4 2, 1 2 1, repeated edge, 512x512 RGB PNG to PNG"
     )
 
