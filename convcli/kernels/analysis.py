@@ -11,6 +11,8 @@ from convcli.kernels.entry import Weights, is_zero_sum
 # matrix farther off is another kernel, and filtering with its nearest factors would be visible in float64 results.
 TOLERANCE = 1e-14
 
+_MOST_GAIN = 8.0
+
 # Integers up to here are exact in float64, and so are their products below 2**53.
 EXACT_LIMIT = 2.0**53
 
@@ -61,6 +63,66 @@ def separable_factors(weights: npt.ArrayLike) -> tuple[Weights, ...] | None:
     if not difference <= TOLERANCE * largest:
         return None
     return tuple(factor + 0.0 for factor in factors)  # no negative zeros
+
+
+def separable_terms(weights: npt.ArrayLike) -> tuple[tuple[Weights, Weights], ...]:
+    """Find columns and rows whose outer products add up to a matrix: as many as its rank, with few weights in all.
+
+    A sharpened Gaussian is one weight more than a Gaussian, a difference of Gaussians is two outer products, a
+    Laplacian of Gaussian three. Found by Gaussian elimination with complete pivoting: what is left of the matrix loses
+    the outer product through its largest number, until nothing is left. Elimination is also begun beside the row and
+    the column of the largest weight, so that a single weight that stands out stays a single weight.
+
+    Parameters
+    ----------
+    weights : array_like
+        (KH, KW), finite.
+
+    Returns
+    -------
+    tuple of (ndarray, ndarray)
+        float64 columns (KH) and rows (KW); the sum of their outer products differs from ``weights`` by at most 1e-14
+        of the largest weight. Empty if a matrix has about as many terms as rows, or only terms that cancel each other.
+
+    Examples
+    --------
+    >>> [(column.tolist(), row.tolist()) for column, row in separable_terms([[1, 1, 1], [1, 5, 1], [1, 1, 1]])]
+    [([1.0, 1.0, 1.0], [1.0, 1.0, 1.0]), ([0.0, 4.0, 0.0], [0.0, 1.0, 0.0])]
+    """
+    array = np.asarray(weights, dtype=np.float64)
+    magnitude = np.abs(array)
+    row, column = _largest(magnitude)
+    beside = magnitude.copy()
+    beside[row], beside[:, column] = 0, 0
+    found = [_eliminate(array, pivot) for pivot in ((row, column), _largest(beside))]
+    usable = [terms for terms in found if terms and _gain(terms, magnitude) <= _MOST_GAIN]
+    return min(usable, key=lambda terms: sum(np.count_nonzero(line) for term in terms for line in term), default=())
+
+
+def _eliminate(array: Weights, pivot: tuple[int, int]) -> tuple[tuple[Weights, Weights], ...]:
+    """The outer products that make a matrix, the first one through this pivot; empty if there are too many."""
+    limit = TOLERANCE * float(np.abs(array).max())
+    rest, terms = array.copy(), []
+    for _ in range((min(array.shape) + 1) // 2):
+        y, x = pivot
+        if rest[y, x] == 0:
+            break
+        terms.append((rest[:, x].copy(), rest[y] / rest[y, x]))
+        rest = rest - np.multiply.outer(*terms[-1])
+        rest[np.abs(rest) <= limit] = 0
+        pivot = _largest(np.abs(rest))
+    difference = np.abs(array - sum(np.multiply.outer(*term) for term in terms)).max()
+    return tuple(terms) if difference <= limit else ()
+
+
+def _gain(terms: tuple[tuple[Weights, Weights], ...], magnitude: Weights) -> float:
+    """How much larger the terms' weights are than the matrix: rounding errors are as much larger."""
+    return float(sum(np.abs(column).sum() * np.abs(row).sum() for column, row in terms) / magnitude.sum())
+
+
+def _largest(magnitude: Weights) -> tuple[int, int]:
+    y, x = divmod(int(magnitude.argmax()), magnitude.shape[1])
+    return y, x
 
 
 def is_uniform(weights: npt.ArrayLike) -> bool:

@@ -6,7 +6,8 @@ the sums and padded, so that nothing further in knows about borders, strides or 
 columns are ordered by phase (column modulo stride): with any stride a tap then reads one contiguous run of numbers.
 
 A kernel that is a column times a row takes two passes over each part: the column's program over ring rows, then the
-row's program over those sums, which have not left the cache.
+row's program over those sums, which have not left the cache. So does one that is the sum of several such terms: each
+column has sums of its own, and one program goes along all of them.
 """
 
 from typing import Any, NamedTuple
@@ -29,7 +30,7 @@ from convcli.loops.tile import (
 class Program(NamedTuple):
     """Entries for the register tile (see `convcli.loops.tile`): where each tap reads, and what it adds to which row."""
 
-    planes: Any  # (T,) int64: plane within the window
+    planes: Any  # (T,) int64: plane within the window; in a program along rows the term
     rows: Any  # (T,) int64: padded row, counted from the group's first
     phases: Any  # (T,) int64: padded column modulo stride
     shifts: Any  # (T,) int64: padded column divided by stride
@@ -178,17 +179,21 @@ def correlate(source, tables, layout, program, program_end, numbers, outside, ou
 
 
 @loop
-def correlate_twice(source, tables, layout, program, program_end, row, stretches, numbers, outside, out):
-    """`correlate` in two passes: a group's rows by ``program`` into sums, and those along the width.
+def correlate_twice(
+    source, tables, layout, program, ends, program_end, ends_end, row, stretches, numbers, outside, out
+):
+    """`correlate` in two passes: a group's rows by ``program`` into the sums of each term, and those along the width.
 
-    ``row`` is the program of one row, ``stretches`` the one of four stretches of a row, empty if they do not pay.
+    ``ends`` (terms, 2) says where each term's entries and runs end in the program. ``row`` is the program of one row,
+    ``stretches`` the one of four stretches of a row, empty if they do not pay.
     """
     for task in prange(outside.shape[0]):
         part = _part_of(task, out.shape, layout)
         plane = out[part.image, part.z]
         outside[task] = _correlate_part_twice(
-            source[part.image], tables, layout, program, program_end, row, stretches, numbers, part, plane
-        )
+            source[part.image], tables, layout, program, ends, program_end, ends_end, row, stretches, numbers, part,
+            plane,
+        )  # fmt: skip
 
 
 @loop(parallel=False)
@@ -220,7 +225,9 @@ def _correlate_part(source, tables, layout, program, program_end, numbers, part,
 
 
 @loop(parallel=False)
-def _correlate_part_twice(source, tables, layout, program, program_end, row, stretches, numbers, part, out):
+def _correlate_part_twice(
+    source, tables, layout, program, ends, program_end, ends_end, row, stretches, numbers, part, out
+):
     """One part of output plane ``out`` (OH, OW*C) in two passes; returns how many were clipped; checked arguments."""
     length, row_stride = _ring_row(layout, part)
     at, count = part.x * layout.channels, (part.x_end - part.x) * layout.channels
@@ -228,31 +235,37 @@ def _correlate_part_twice(source, tables, layout, program, program_end, row, str
     held = np.full(layout.planes * layout.ring_rows, -1, np.int64)
     starts = np.empty(max(len(program.rows), len(program_end.rows)), np.int64)
     dtype = program.weights.dtype
-    sums = np.empty((ROWS, row_stride + SLACK), dtype)
+    sums = np.empty((ROWS, ends.shape[0] * row_stride + SLACK), dtype)
     folded = np.empty((1, count + SLACK), dtype)
-    along = (row.phases * length + row.shifts) * layout.channels
+    along = row.planes * row_stride + (row.phases * length + row.shifts) * layout.channels
+    across = stretches.planes * row_stride + stretches.shifts
     outside = 0
     for top in range(part.y, part.y_end, ROWS):
-        used = program if part.y_end - top >= ROWS else program_end
+        used, used_ends = (program, ends) if part.y_end - top >= ROWS else (program_end, ends_end)
         _load_rows(source, tables, layout, used, part, top * layout.stride_y, length, numbers, held, ring)
         _find_starts(used, layout, top * layout.stride_y, length, row_stride, starts)
-        weights, masks, lengths = used.weights, used.masks, used.lengths
-        accumulate(ring, starts, weights, masks, lengths, dtype.type(0), sums, row_stride - SLACK)
+        entry, run = 0, 0
+        for term in range(ends.shape[0]):
+            entry_end, run_end = used_ends[term]
+            weights, masks, lengths = used.weights[entry:entry_end], used.masks[run:run_end], used.lengths[run:run_end]
+            term_sums = sums[:, term * row_stride :]
+            accumulate(ring, starts[entry:], weights, masks, lengths, dtype.type(0), term_sums, row_stride - SLACK)
+            entry, run = entry_end, run_end
         for y in range(top, min(top + ROWS, part.y_end)):
             target = out[y : y + 1, at : at + count]
-            outside += _correlate_row(sums[y - top], along, row, stretches, layout, numbers, folded, target)
+            outside += _correlate_row(sums[y - top], along, across, row, stretches, layout, numbers, folded, target)
     return outside
 
 
 @loop(parallel=False)
-def _correlate_row(sums, starts, row, stretches, layout, numbers, folded, out):
+def _correlate_row(sums, starts, across, row, stretches, layout, numbers, folded, out):
     """The pass along one row of sums into ``out`` (1, n); returns how many were clipped; checked arguments."""
     count = out.shape[1]
     bias, outside, done = numbers.bias, 0, 0
     if numbers.whole and layout.stretch > 0:
         done = count // STRETCH_SLACK * STRETCH_SLACK
         outside += accumulate_stretches(
-            sums, stretches.shifts, stretches.weights, stretches.masks, stretches.lengths, bias, numbers, out[0], done,
+            sums, across, stretches.weights, stretches.masks, stretches.lengths, bias, numbers, out[0], done,
             layout.stretch, layout.spacing,
         )  # fmt: skip
     rest = sums[done:]

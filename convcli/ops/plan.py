@@ -9,10 +9,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.kernels.analysis import is_uniform, separable_factors
+from convcli.kernels.analysis import is_uniform, separable_factors, separable_terms
 
 Weights = NDArray[np.float64]
-Method = Literal["taps", "separable", "box"]
+Method = Literal["taps", "separable", "sum", "box"]
 
 # Two passes write and read one more row buffer, which costs as much as a few taps: measured on 24 MP, 3x3 is faster
 # in one pass and 5x5 in two. Of three passes the first serves several planes at once: they win wherever they are fewer
@@ -21,6 +21,8 @@ _PASS_COST = 6
 # A running sum costs about as much as this many taps of two passes. Means of 8-bit pixels are another matter: there it
 # won from three taps on (24 MP RGB, 3x3: 20 ms against 41).
 _BOX_COST = 14
+_FEWEST_SUMMED = 25  # taps of a kernel that may be cheaper as a sum of separable ones
+_EXACT = 2.0**16  # weights that are integers of this part: sums of 8-bit pixels may lie right between two pixel values
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,11 +33,14 @@ class CorrelationPlan:
     ----------
     method : str
         ``"taps"``: one multiply-add per weight that is not zero. ``"separable"``: one pass per axis with that axis's
-        factor. ``"box"``: running sums, whose cost does not depend on the size.
+        factor. ``"sum"``: the same for each of a few terms, added up. ``"box"``: running sums, whose cost does not
+        depend on the size.
     weights : ndarray
         (KD, KH, KW) float64; a 2-D kernel has KD = 1.
     factors : tuple of ndarray
         One 1-D float64 factor per axis of ``weights`` if it is separable, else empty.
+    terms : tuple of (ndarray, ndarray)
+        Of a sum: columns (KH) and rows (KW), float64.
     multiply_adds : int
         Per output number.
     why : str
@@ -47,6 +52,14 @@ class CorrelationPlan:
     factors: tuple[Weights, ...]
     multiply_adds: int
     why: str
+    terms: tuple[tuple[Weights, Weights], ...] = ()
+
+    @property
+    def magnitude(self) -> float:
+        """The sum of the magnitudes of all weights, or of all terms' weights: what rounding errors grow with."""
+        if not self.terms:
+            return float(np.abs(self.weights).sum())
+        return float(sum(np.abs(column).sum() * np.abs(row).sum() for column, row in self.terms))
 
 
 def plan_correlation(weights: Weights, dtype: Any = np.uint8) -> CorrelationPlan:
@@ -59,6 +72,11 @@ def plan_correlation(weights: Weights, dtype: Any = np.uint8) -> CorrelationPlan
     taps = int(np.count_nonzero(volume))
     factors = separable_factors(volume) if taps > 2 else None
     if factors is None:
+        terms = _terms(volume, taps)
+        if terms:
+            added = sum(int(np.count_nonzero(line)) for term in terms for line in term)
+            why = f"the sum of {len(terms)} separable kernels: {added} multiply-adds instead of {taps}"
+            return CorrelationPlan("sum", volume, (), added, why, terms)
         found = "rank above 1: no separable factors" if taps > 2 else "nothing to separate"
         return CorrelationPlan("taps", volume, (), taps, f"{taps} taps that are not zero ({found})")
     passes = sum(int(np.count_nonzero(factor)) for factor in factors if factor.size > 1)
@@ -70,6 +88,21 @@ def plan_correlation(weights: Weights, dtype: Any = np.uint8) -> CorrelationPlan
         why = f"separable: {passes} multiply-adds in one pass per axis instead of {taps}"
         return CorrelationPlan("separable", volume, factors, passes, why)
     return CorrelationPlan("taps", volume, factors, taps, f"{taps} taps that are not zero: too few for separate passes")
+
+
+def as_taps(plan: CorrelationPlan) -> CorrelationPlan:
+    """The plan of a sum without its terms: one multiply-add per weight."""
+    taps = int(np.count_nonzero(plan.weights))
+    return CorrelationPlan("taps", plan.weights, (), taps, f"{taps} taps that are not zero")
+
+
+def _terms(volume: Weights, taps: int) -> tuple[tuple[Weights, Weights], ...]:
+    """The terms of a 2-D kernel if they pay; sums that are exact in float32 tap by tap are to stay so."""
+    if volume.shape[0] > 1 or taps < _FEWEST_SUMMED or bool((volume * _EXACT == np.rint(volume * _EXACT)).all()):
+        return ()
+    terms = separable_terms(volume[0])
+    cost = sum(np.count_nonzero(line) for term in terms for line in term) + _PASS_COST * len(terms)
+    return terms if cost < taps else ()
 
 
 def is_small(plan: CorrelationPlan) -> bool:
@@ -87,6 +120,6 @@ def sums_dtype(source: Any, plan: CorrelationPlan, *, whole: bool) -> np.dtype[A
     if source == np.float64:
         return np.dtype(np.float64)
     if whole and source.kind == "u":
-        bound = plan.multiply_adds * 2.0**-24 * float(np.abs(plan.weights).sum()) * np.iinfo(source).max
+        bound = plan.multiply_adds * 2.0**-24 * plan.magnitude * np.iinfo(source).max
         return np.dtype(np.float32 if bound < 0.05 else np.float64)
     return np.dtype(np.float32)

@@ -1,7 +1,7 @@
 """From weights and geometry to what `convcli.loops.correlation` takes: programs, layouts, tables."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -34,24 +34,43 @@ def window_program(weights: Weights, windows: tuple[Window, ...], rows: int, dty
     return _program(planes, tap_rows, columns, values, windows[2].stride, dtype)
 
 
-def row_program(factor: NDArray[np.float64], window: Window, dtype: Any) -> Program:
-    """The program that correlates one row with one 1-D factor (KW)."""
-    taps = np.flatnonzero(factor)
-    nothing = np.zeros_like(taps)
-    return _program(nothing, nothing, taps * window.dilation, factor[taps, None], window.stride, dtype)
+def column_programs(
+    columns: Sequence[Weights], windows: tuple[Window, ...], rows: int, dtype: Any
+) -> tuple[Program, NDArray[np.int64]]:
+    """The programs of a group of rows for several columns (KH), one after the other, and where each of them ends.
+
+    Returns the program and (columns, 2): how many entries and runs it has up to the end of each column.
+    """
+    down = (*windows[:2], Window(1, windows[2].stride))
+    programs = [window_program(column[None, :, None], down, rows, dtype) for column in columns]
+    joined = (np.concatenate(parts) for parts in zip(*programs, strict=True))
+    program = Program(*joined)
+    ends = np.cumsum([(len(each.rows), len(each.masks)) for each in programs], axis=0, dtype=np.int64)
+    return program._replace(needed_rows=_distinct(program.needed_rows)), ends
 
 
-def stretch_program(factor: NDArray[np.float64], layout: Layout, window: Window, dtype: Any) -> Program:
-    """The program that correlates `ROWS` stretches of one row with a factor (KW); its shifts count numbers."""
-    taps = np.flatnonzero(factor)
-    offsets = taps * window.dilation * layout.channels
-    reached = np.add.outer(np.arange(ROWS) * layout.stretch, offsets)
-    shifts = _distinct(reached)
-    values = np.zeros((len(shifts), ROWS))
-    for row in range(ROWS):
-        values[np.searchsorted(shifts, reached[row]), row] = factor[taps]
-    zeros = np.zeros_like(shifts)
-    return _program(zeros, zeros, shifts, values, 1, dtype)
+def row_program(factors: Sequence[Weights], window: Window, dtype: Any) -> Program:
+    """The program that correlates rows, each with its factor (KW), and adds them up; its planes are those rows."""
+    taps = [np.flatnonzero(factor) for factor in factors]
+    terms = np.repeat(np.arange(len(taps)), [len(each) for each in taps])
+    values = np.concatenate([factor[used] for factor, used in zip(factors, taps, strict=True)])
+    at = np.concatenate(taps) * window.dilation
+    return _program(terms, np.zeros_like(terms), at, values[:, None], window.stride, dtype)
+
+
+def stretch_program(factors: Sequence[Weights], layout: Layout, window: Window, dtype: Any) -> Program:
+    """`row_program` for `ROWS` stretches of each row; its shifts count numbers. Empty if there are no factors."""
+    terms, shifts, values = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], [np.zeros((0, ROWS))]
+    for term, factor in enumerate(factors):
+        taps = np.flatnonzero(factor)
+        reached = np.add.outer(np.arange(ROWS) * layout.stretch, taps * window.dilation * layout.channels)
+        shifts.append(_distinct(reached))
+        terms.append(np.full(len(shifts[-1]), term))
+        values.append(np.zeros((len(shifts[-1]), ROWS)))
+        for row in range(ROWS):
+            values[-1][np.searchsorted(shifts[-1], reached[row]), row] = factor[taps]
+    at = np.concatenate(shifts)
+    return _program(np.concatenate(terms), np.zeros_like(at), at, np.concatenate(values), 1, dtype)
 
 
 def _distinct(numbers: NDArray[Any]) -> NDArray[np.int64]:
@@ -102,9 +121,12 @@ def layout_of(
     ring_dtype: Any,
     dtype: Any,
     *,
-    two_passes: bool,
+    terms: int,
 ) -> Layout:
-    """Cut the work of (N, D, H, W, C) -> (N, OD, OH, OW, C) into parts whose rings fit the cache."""
+    """Cut the work of (N, D, H, W, C) -> (N, OD, OH, OW, C) into parts whose rings fit the cache.
+
+    ``terms`` are the kernels that take two passes: 0 if all is done in one.
+    """
     depth, height, width = windows
     channels = shape[-1]
     images, out_depth, out_height, out_width = out_shape[:4]
@@ -112,6 +134,7 @@ def layout_of(
     phases = min(width.stride, width.effective)
     span = (width.effective - 1) // width.stride
     per_column = depth.kernel_size * ring_rows * phases * channels * np.dtype(ring_dtype).itemsize
+    per_column += max(terms - 1, 0) * ROWS * phases * channels * np.dtype(dtype).itemsize
     most = min(_RING_BYTES // per_column - span, _MOST_NUMBERS // channels)
     # A tile narrower than its halo would load more than it computes.
     most = max(most, span, 64)
@@ -121,7 +144,7 @@ def layout_of(
     # Rows above a band's first are loaded for it alone: a band should be at least as high as its window.
     band = max(band, min(height.effective, -(-out_height // 8)))
     band = -(-band // ROWS) * ROWS
-    stretch, spacing = _stretches(width, channels, dtype) if two_passes else (0, 0)
+    stretch, spacing = _stretches(width, channels, dtype) if terms else (0, 0)
     return Layout(
         channels=channels,
         left=width.before,

@@ -13,7 +13,7 @@ from convcli.geometry import Window
 from convcli.ops import boxes, volumes
 from convcli.ops.arguments import Array
 from convcli.ops.borders import border_table
-from convcli.ops.plan import CorrelationPlan, Weights, is_small, plan_correlation, sums_dtype
+from convcli.ops.plan import CorrelationPlan, Weights, as_taps, is_small, plan_correlation, sums_dtype
 
 if TYPE_CHECKING:
     from convcli.loops.correlation import Layout, Numbers
@@ -89,6 +89,8 @@ def correlate_stack(
         flat_source = source.reshape(*source.shape[:3], -1).view()
         boxes.run_means(flat_source, tables, windows, source.shape[4], border.value, out.reshape(*out.shape[:3], -1))
         return out, 0  # a mean of pixels is never outside their range
+    if plan.method == "sum" and not _all_finite(source, border):
+        plan = as_taps(plan)
     if plan.method == "box" and is_small(plan):
         plan, flat = plan_correlation(plan.weights, np.float32), False
     # Who asks for float64 of integer pixels asks for sums of that precision.
@@ -105,6 +107,14 @@ def correlate_stack(
         run = volumes.run_volume if through_depth else _run_programs
         outside = run(flat_source, tables, windows, plan, numbers, scale, source.shape, flat_out, out.shape)
     return out, outside
+
+
+def _all_finite(source: Array, border: Border) -> bool:
+    """Whether neither image nor border holds NaN or an infinity, which the terms of a sum would spread or lose."""
+    if border.name == "constant" and not np.isfinite(border.value):
+        return False
+    # NaN is the least and the largest of all numbers to numpy.
+    return source.dtype.kind != "f" or not source.size or bool(np.isfinite(source.min()) and np.isfinite(source.max()))
 
 
 def _through_depth_first(
@@ -142,29 +152,36 @@ def _run_programs(
 ) -> int:
     from convcli.loops.correlation import correlate, correlate_twice, parts_of
     from convcli.loops.tile import ROWS
-    from convcli.ops.programs import layout_of, row_program, stretch_program, window_program
+    from convcli.ops.programs import column_programs, layout_of, row_program, stretch_program, window_program
 
     dtype = numbers.bias.dtype
-    two_passes = plan.method != "taps"
-    row: Weights = plan.factors[2] if two_passes else np.zeros(0)
-    first: Weights = plan.weights * scale
-    if two_passes:
-        first = (plan.factors[1] * scale)[None, :, None] * plan.factors[0].sum()
+    terms = _terms(plan, scale)
     ring_dtype = numbers.border_value.dtype
-    layout = layout_of(shape, out_shape, windows, ring_dtype, dtype, two_passes=two_passes)
+    layout = layout_of(shape, out_shape, windows, ring_dtype, dtype, terms=len(terms))
     _check_memory(layout, windows, ring_dtype.itemsize)
-    last_rows = out_shape[2] % ROWS or ROWS
-    column = (*windows[:2], Window(1, windows[2].stride)) if two_passes else windows
-    programs = tuple(window_program(first, column, rows, dtype) for rows in (ROWS, last_rows))
+    heights = (ROWS, out_shape[2] % ROWS or ROWS)
     outside = np.zeros(parts_of(out_shape, layout), np.int64)
     source.flags.writeable = False  # one signature to compile, not one for read-only arrays and one for others
-    if two_passes:
-        along = row_program(row, windows[2], dtype)
-        stretches = stretch_program(row if layout.stretch else row[:0], layout, windows[2], dtype)
-        correlate_twice(source, tables, layout, *programs, along, stretches, numbers, outside, out)
+    if terms:
+        columns, rows = zip(*terms, strict=True)
+        down, down_end = (column_programs(columns, windows, height, dtype) for height in heights)
+        along = row_program(rows, windows[2], dtype)
+        stretches = stretch_program(rows if layout.stretch else (), layout, windows[2], dtype)
+        correlate_twice(source, tables, layout, *down, *down_end, along, stretches, numbers, outside, out)
     else:
+        programs = (window_program(plan.weights * scale, windows, height, dtype) for height in heights)
         correlate(source, tables, layout, *programs, numbers, outside, out)
     return int(outside.sum())
+
+
+def _terms(plan: CorrelationPlan, scale: float) -> list[tuple[Weights, Weights]]:
+    """Columns and rows of a plan that takes two passes, else none."""
+    if plan.method == "sum":
+        return [(column * scale, row) for column, row in plan.terms]
+    if plan.method == "taps":
+        return []
+    depth, column, row = plan.factors
+    return [(column * scale * depth.sum(), row)]
 
 
 def _check_memory(layout: "Layout", windows: tuple[Window, ...], itemsize: int) -> None:
@@ -188,7 +205,7 @@ def _numbers(dtype: np.dtype[Any], border_value: Any, bias: float, store: Store,
 
 def _ring_dtype(source: np.dtype[Any], plan: CorrelationPlan, border: Border) -> np.dtype[Any] | None:
     """The integers of the source where the tile should convert them at each load, which pays for few of those."""
-    few = plan.method == "separable" or plan.multiply_adds <= _FEW_TAPS
+    few = plan.method in ("separable", "sum") or plan.multiply_adds <= _FEW_TAPS
     if source.kind != "u" or source.itemsize > 2 or not few:
         return None
     value = float(border.value) if border.name == "constant" else 0.0

@@ -48,7 +48,7 @@ def run_volume(
 
     dtype, held = numbers.bias.dtype, numbers.border_value.dtype
     across = (Window(1), *windows[1:])
-    layout = layout_of(shape, out_shape, across, dtype, dtype, two_passes=True)
+    layout = layout_of(shape, out_shape, across, dtype, dtype, terms=1)
     depth = _depth(tables, windows, plan.factors[0], out_shape, dtype)
     layout, run = _cut(out_shape, windows, layout, depth.slots * held.itemsize + ROWS * dtype.itemsize)
     sizes = (1, run, layout.band, layout.tile)

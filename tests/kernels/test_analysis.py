@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from convcli.kernels import LIBRARY, kernel, parse_kernel
-from convcli.kernels.analysis import is_uniform, separable_factors
+from convcli.kernels.analysis import is_uniform, separable_factors, separable_terms
 
 
 def outer(factors):
@@ -116,3 +116,46 @@ def test_extreme_magnitudes_do_not_warn_or_fail(scale):
 def test_uniform():
     assert is_uniform(kernel("box:size=3x8")) and is_uniform([[2.0]]) and is_uniform(kernel("box3d"))
     assert not is_uniform(kernel("gaussian")) and not is_uniform([[1, 1], [1, 1.0000001]])
+
+
+@pytest.mark.parametrize(
+    ("name", "count", "most"),
+    [
+        ("unsharp:sigma=5", 2, 41 + 41 + 1 + 1),
+        ("dog:sigma=2,sigma2=3", 2, 4 * 25),
+        ("log:sigma=2", 3, 6 * 17),
+        ("gaussian:sigma=2", 1, 2 * 17),
+    ],
+)
+def test_terms_of_the_library(name, count, most):
+    weights = kernel(name)
+    terms = separable_terms(weights)
+    assert len(terms) == count
+    assert sum(np.count_nonzero(line) for term in terms for line in term) <= most
+    assert np.abs(sum(outer(term) for term in terms) - weights).max() <= 1e-14 * np.abs(weights).max()
+
+
+@given(st.integers(0, 2**31), st.integers(1, 4), st.integers(8, 20), st.integers(8, 20))
+def test_a_sum_of_outer_products_has_as_many_terms(seed, rank, height, width):
+    numbers = np.random.default_rng(seed)
+    weights = numbers.standard_normal((height, rank)) @ numbers.standard_normal((rank, width))
+    terms = separable_terms(weights)
+    assert len(terms) in (0, rank), "an ill-conditioned matrix may have none"
+    for columns, rows in terms:
+        assert columns.shape == (height,) and rows.shape == (width,)
+    if terms:
+        assert np.abs(sum(outer(term) for term in terms) - weights).max() <= 1e-14 * np.abs(weights).max()
+
+
+def test_matrices_of_full_rank_have_no_terms(rng):
+    assert separable_terms(rng.standard_normal((9, 9))) == ()
+    assert separable_terms(np.eye(7)) == ()
+
+
+def test_terms_that_cancel_each_other_are_refused():
+    """Their sum is the matrix, but what they round away is much larger than it."""
+    huge = np.full((9, 9), 1e6)
+    huge[::2] *= -1
+    column, row = np.linspace(0, 1, 9), np.linspace(-1, 1, 9)
+    found = separable_terms(np.outer(column, row) + 1e-9 * huge)
+    assert sum(np.abs(outer(term)).sum() for term in found) < 10 * np.abs(np.outer(column, row)).sum()

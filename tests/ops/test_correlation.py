@@ -192,7 +192,7 @@ def test_the_identity_kernel_changes_nothing(rng, dtype):
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
 def test_a_tile_of_the_image_gives_the_same_bits(rng, dtype):
     image = (rng.random((90, 80, 3)) * 255).astype(dtype)
-    for spec in ("gaussian:sigma=1.5", "motion:length=7", "sharpen"):
+    for spec in ("gaussian:sigma=1.5", "motion:length=7", "sharpen", "unsharp"):
         kernel = convcli.kernel(spec)
         whole = convcli.correlate2d(image, kernel)
         for top in (0, 1, 2, 3, 17):
@@ -250,6 +250,8 @@ def test_plans_say_how():
     assert plan_correlation(convcli.kernel("sharpen")).method == "taps"
     assert plan_correlation(convcli.kernel("gaussian:sigma=2")).method == "separable"
     assert plan_correlation(convcli.kernel("gaussian:sigma=2")).multiply_adds == 34
+    assert plan_correlation(convcli.kernel("unsharp:sigma=5")).method == "sum"
+    assert plan_correlation(convcli.kernel("unsharp:sigma=5")).multiply_adds == 41 + 41 + 1 + 1
     assert plan_correlation(convcli.kernel("box:size=31"), np.uint8).method == "box"
     assert plan_correlation(convcli.kernel("box:size=31"), np.float32).method == "separable"
     for size, method in [(1, "taps"), (2, "separable"), (3, "separable"), (7, "separable")]:
