@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -40,10 +41,11 @@ def cases(setting: Setting) -> list[Case]:
     """The groups filter, gaussian and box."""
     general = [_general(setting, size, 3, ("opencv",)) for size in _GENERAL]
     sharpen = Case("filter", _RGB, "sharpen", ("opencv",), lambda: _library(setting, "sharpen", _with_filter2d))
+    unsharp = Case("filter", "unsharp", "unsharp 5", ("opencv",), partial(_unsharp, setting, 5))
     grey = [_general(setting, size, 1, ("opencv", "scipy", "pillow")) for size in _GREY]
     gaussians = [_gaussian(setting, sigma) for sigma in _SIGMAS]
     boxes = [_box(setting, size) for size in _BOXES]
-    return [*general, sharpen, *grey, *gaussians, *boxes]
+    return [*general, sharpen, unsharp, *grey, *gaussians, *boxes]
 
 
 def _general(setting: Setting, size: int, channels: int, peers: tuple[str, ...]) -> Case:
@@ -61,6 +63,21 @@ def _general(setting: Setting, size: int, channels: int, peers: tuple[str, ...])
         return Contest(_ours(pixels, spec), sides, _ONE_APART, _work(pixels, weights))
 
     return Case("filter", column, f"{size}x{size}", peers, build)
+
+
+def _unsharp(setting: Setting, sigma: int) -> Contest:
+    """One kernel of ours; OpenCV blurs, then takes the blurred picture from twice the picture."""
+
+    def side(pixels: Array, weights: Array) -> Side:
+        import cv2
+
+        def run() -> Any:
+            blurred = cv2.GaussianBlur(pixels, weights.shape, sigma, borderType=_reflect())
+            return cv2.addWeighted(pixels, 2, blurred, -1, 0)
+
+        return Side("OpenCV, two steps", run, "opencv")
+
+    return replace(_library(setting, f"unsharp:sigma={sigma}", side), tolerance=_TWO_APART)
 
 
 def _gaussian(setting: Setting, sigma: int) -> Case:

@@ -15,7 +15,7 @@ class Group(NamedTuple):
 
 
 GROUPS = {
-    "filter": Group("filters", "general kernels 3x3 to 31x31, and sharpen, on 8-bit pictures"),
+    "filter": Group("filters", "general kernels 3x3 to 31x31, sharpen, unsharp, on 8-bit pictures"),
     "gaussian": Group("filters", "Gaussians of sigma 1 to 10 on the same picture"),
     "box": Group("filters", "equal weights 3x3 to 101x101 on the same picture"),
     "volume": Group("volumes", "general and Gaussian kernels 3^3 to 7^3 on a float volume"),

@@ -61,7 +61,7 @@ def command(
 
     \b
     GROUP is one or more of
-      filter    general kernels 3x3 to 31x31, and sharpen, on 8-bit pictures
+      filter    general kernels 3x3 to 31x31, sharpen, unsharp, on 8-bit pictures
       gaussian  Gaussians of sigma 1 to 10 on the same picture
       box       equal weights 3x3 to 101x101 on the same picture
       volume    general and Gaussian kernels 3^3 to 7^3 on a float volume
