@@ -110,16 +110,19 @@ def is_small(plan: CorrelationPlan) -> bool:
     return sum(factor.size for factor in plan.factors if factor.size > 1) <= _BOX_COST
 
 
-def sums_dtype(source: Any, plan: CorrelationPlan, *, whole: bool) -> np.dtype[Any]:
-    """The dtype of a correlation's sums: float32 unless the pixels are float64 or would be rounded wrongly.
+def sums_dtype(
+    source: Any, plan: CorrelationPlan, *, whole: bool, scale: float = 1.0, bias: float = 0.0, border_value: float = 0.0
+) -> np.dtype[Any]:
+    """The dtype of sums ``bias + scale * correlation``: float32 unless pixels are float64 or would be rounded wrongly.
 
-    The error of a float32 sum is at most ``terms * 2**-24 * sum|w| * largest pixel``. Where that could move an integer
-    pixel (16 bits, many taps) the sums are float64.
+    The error of a float32 sum is at most ``terms * 2**-24 * (|bias| + |scale| * sum|w| * largest pixel)``. Where that
+    could move an integer pixel (16 bits, many taps) the sums are float64.
     """
     source = np.dtype(source)
     if source == np.float64:
         return np.dtype(np.float64)
     if whole and source.kind == "u":
-        bound = plan.multiply_adds * 2.0**-24 * plan.magnitude * np.iinfo(source).max
-        return np.dtype(np.float32 if bound < 0.05 else np.float64)
+        largest = max(float(np.iinfo(source).max), abs(border_value))
+        size = abs(bias) + abs(scale) * plan.magnitude * largest
+        return np.dtype(np.float32 if plan.multiply_adds * 2.0**-24 * size < 0.05 else np.float64)
     return np.dtype(np.float32)

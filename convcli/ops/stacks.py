@@ -47,6 +47,11 @@ class Border:
     value: float = 0.0
     planes: Array | None = field(default=None, compare=False)
 
+    @property
+    def constant(self) -> float:
+        """The value that can be met beyond the border: a border of pixels has none, whatever ``value`` says."""
+        return self.value if self.name == "constant" else 0.0
+
     def table(self, axis: int, n: int, window: Window) -> Array:
         """Source positions along one of the axes (depth, height, width), ``n`` long, padded for a window."""
         if axis == 0 and self.planes is not None:
@@ -81,7 +86,6 @@ def correlate_stack(
     # The step to a second window that does not exist must not decide how many rows are held.
     windows = tuple(replace(w, stride=1) if n == 1 else w for w, n in zip(windows, out_sizes, strict=True))
     out = np.empty((source.shape[0], *out_sizes, source.shape[4]), store.dtype)
-    whole = out.dtype.kind == "u"
     flat = plan.method == "box" and source.shape[1] == 1 and border.planes is None
     weight = float(plan.weights.flat[0]) * scale
     eight_bits = source.dtype == out.dtype == np.uint8 and store.low <= 0 and store.high >= 255 and bias == 0
@@ -91,19 +95,19 @@ def correlate_stack(
         return out, 0  # a mean of pixels is never outside their range
     if plan.method == "sum" and not _all_finite(source, border):
         plan = as_taps(plan)
-    if plan.method == "box" and is_small(plan):
-        plan, flat = plan_correlation(plan.weights, np.float32), False
-    # Who asks for float64 of integer pixels asks for sums of that precision.
-    dtype = out.dtype if out.dtype == np.float64 else sums_dtype(source.dtype, plan, whole=whole)
+    runs = flat and not is_small(plan) and boxes.sums_of(windows, border.name, border.value)
+    if plan.method == "box" and not runs:
+        plan = plan_correlation(plan.weights, np.float32)  # counts the terms of sums that do not run
+    dtype = _sums_dtype(source.dtype, plan, border, store, scale, bias)
     flat_source = source.reshape(*source.shape[:3], -1).view()
     flat_out = out.reshape(*out.shape[:3], -1)
-    if flat and boxes.sums_of(windows, border.name, border.value):
+    if runs:
         numbers = _numbers(dtype, dtype.type(border.value), bias, store)
         outside = boxes.run_sums(flat_source, tables, windows, weight, numbers, source.shape[4], border.value, flat_out)
     else:
         ring = _ring_dtype(source.dtype, plan, border) or dtype
         inside = _never_clips(source.dtype, plan, border, store, scale, bias)
-        numbers = _numbers(dtype, ring.type(border.value), bias, store, inside=inside)
+        numbers = _numbers(dtype, ring.type(border.constant), bias, store, inside=inside)
         run = volumes.run_volume if through_depth else _run_programs
         outside = run(flat_source, tables, windows, plan, numbers, scale, source.shape, flat_out, out.shape)
     return out, outside
@@ -128,14 +132,13 @@ def _through_depth_first(
     bias: float,
 ) -> tuple[Array, int]:
     """A separable kernel of any span on volumes: along depth into a volume of floats, then its planes' two passes."""
-    whole, exact = np.dtype(store.dtype).kind == "u", np.dtype(np.float64)
-    dtype = exact if store.dtype == exact else sums_dtype(source.dtype, plan, whole=whole)
+    dtype = _sums_dtype(source.dtype, plan, border, store, scale, bias)
     depth, column, row = plan.factors
     along = plan_correlation(depth[:, None, None], dtype)
     planes, _ = correlate_stack(source, along, (windows[0], Window(1), Window(1)), border, store=Store(dtype))
     across = plan_correlation(np.multiply.outer(column, row), dtype)
     # Beyond the border lie whole columns of the constant: along depth they have become this.
-    beyond = Border(border.name, border.value * float(depth.sum()))
+    beyond = Border(border.name, border.constant * float(depth.sum()))
     return correlate_stack(planes, across, windows[1:], beyond, store=store, scale=scale, bias=bias)
 
 
@@ -203,12 +206,22 @@ def _numbers(dtype: np.dtype[Any], border_value: Any, bias: float, store: Store,
     return Numbers(border_value, of(bias), of(store.low), of(store.high), store.fold, whole, inside)
 
 
+def _sums_dtype(
+    source: np.dtype[Any], plan: CorrelationPlan, border: Border, store: Store, scale: float, bias: float
+) -> np.dtype[Any]:
+    """The dtype of the sums; who asks for float64 of integer pixels asks for sums of that precision."""
+    out: np.dtype[Any] = np.dtype(store.dtype)
+    if out == np.float64:
+        return out
+    return sums_dtype(source, plan, whole=out.kind == "u", scale=scale, bias=bias, border_value=border.constant)
+
+
 def _ring_dtype(source: np.dtype[Any], plan: CorrelationPlan, border: Border) -> np.dtype[Any] | None:
     """The integers of the source where the tile should convert them at each load, which pays for few of those."""
     few = plan.method in ("separable", "sum") or plan.multiply_adds <= _FEW_TAPS
     if source.kind != "u" or source.itemsize > 2 or not few:
         return None
-    value = float(border.value) if border.name == "constant" else 0.0
+    value = float(border.constant)
     return source if value.is_integer() and 0 <= value <= np.iinfo(source).max else None
 
 
@@ -218,7 +231,7 @@ def _never_clips(
     """Whether no sum can round to a number outside the store's range, so that none need be compared with it."""
     if source.kind != "u" or np.dtype(store.dtype).kind != "u" or store.fold:
         return False
-    values = (0, np.iinfo(source).max, border.value)
+    values = (0, np.iinfo(source).max, border.constant)
     weights = plan.weights * scale
     down, up = weights[weights < 0].sum(), weights[weights > 0].sum()
     lowest = min(values) * up + max(values) * down + bias

@@ -329,3 +329,44 @@ def test_wrong_arguments_are_named(arguments, error, message):
 def test_wrong_words_are_named(words, message):
     with pytest.raises(ShapeError, match=message):
         convcli.correlate2d(np.ones((5, 5)), np.ones((3, 3)), **words)
+
+
+@pytest.mark.parametrize("border", sorted(BORDERS))
+def test_a_value_that_the_border_does_not_use_may_be_any(rng, border):
+    image, kernel = rng.integers(0, 256, (6, 40), np.uint8), [[1, 2, 1], [2, 4, 2]]
+    for value in (-3.0, 300.0, 2.5, np.inf):
+        got = convcli.correlate2d(image, kernel, padding="same", border=border, value=value)
+        if border != "constant":
+            np.testing.assert_array_equal(got, convcli.correlate2d(image, kernel, padding="same", border=border))
+
+
+def white(weights, **words):
+    """A white 16-bit image correlated with weights that sum to 1 / scale, as 16-bit pixels."""
+    image = np.full((1, 1, 4, 300, 1), 65535, np.uint16)
+    store = Store(np.uint16, 0, 65535)
+    windows = correlation_windows((4, 300), weights.shape, padding="same", stride=words.pop("stride", 1))
+    return correlate_stack(image, plan_correlation(weights, image.dtype), windows, Border("edge"), store=store, **words)
+
+
+@pytest.mark.parametrize("scale", [1, 100, 1000])
+def test_white_stays_white_with_many_taps_whatever_carries_the_scale(scale):
+    # Every addition of 1256 equal terms may be rounded up: in float32 the sum ended above 65535.5, and as black.
+    across, down = np.ogrid[-20:21, -20:21]
+    disk = (across**2 + down**2 <= 400).astype(float)
+    pixels, outside = white(disk / disk.sum() / scale, scale=scale)
+    assert outside == 0
+    assert (pixels == 65535).all()
+
+
+def test_white_stays_white_under_a_box_that_no_running_sum_can_do():
+    pixels, outside = white(np.full((501, 1003), 1 / 501 / 1003), stride=2)
+    assert outside == 0
+    assert (pixels == 65535).all()
+
+
+def test_a_large_bias_counts_for_the_precision():
+    plan = plan_correlation(np.eye(31) / 31000)
+    assert sums_dtype(np.uint16, plan, whole=True) == np.float32
+    assert sums_dtype(np.uint16, plan, whole=True, bias=65000) == np.float64
+    assert sums_dtype(np.uint16, plan, whole=True, scale=1000) == np.float64
+    assert sums_dtype(np.uint16, plan, whole=True, border_value=1e8) == np.float64
