@@ -76,7 +76,7 @@ def correlate_stack(
     """
     windows = (Window(1),) * (3 - len(windows)) + windows
     through_depth = plan.method == "separable" and windows[0].kernel_size > 1
-    if through_depth and not volumes.fits(windows, source.shape[4]):
+    if through_depth and not _fits(source, plan, windows, border, store, scale, bias):
         return _through_depth_first(source, plan, windows, border, store=store, scale=scale, bias=bias)
     tables = tuple(border.table(axis, source.shape[1 + axis], window) for axis, window in enumerate(windows))
     paddings = (window.before + window.after for window in windows)
@@ -121,6 +121,20 @@ def _all_finite(source: Array, border: Border) -> bool:
     return source.dtype.kind != "f" or not source.size or bool(np.isfinite(source.min()) and np.isfinite(source.max()))
 
 
+def _fits(
+    source: Array,
+    plan: CorrelationPlan,
+    windows: tuple[Window, ...],
+    border: Border,
+    store: Store,
+    scale: float,
+    bias: float,
+) -> bool:
+    dtype = _sums_dtype(source.dtype, plan, border, store, scale, bias)
+    held = _ring_dtype(source.dtype, plan, border) or dtype
+    return volumes.fits(windows, source.shape[2:4], source.shape[4], held, dtype)
+
+
 def _through_depth_first(
     source: Array,
     plan: CorrelationPlan,
@@ -138,7 +152,7 @@ def _through_depth_first(
     planes, _ = correlate_stack(source, along, (windows[0], Window(1), Window(1)), border, store=Store(dtype))
     across = plan_correlation(np.multiply.outer(column, row), dtype)
     # Beyond the border lie whole columns of the constant: along depth they have become this.
-    beyond = Border(border.name, border.constant * float(depth.sum()))
+    beyond = Border(border.name, sum(tap * border.constant for tap in depth.tolist() if tap))
     return correlate_stack(planes, across, windows[1:], beyond, store=store, scale=scale, bias=bias)
 
 
