@@ -124,7 +124,17 @@ class Loop:
         return self._function
 
     def __call__(self, *arguments):
-        """Run the loop; arguments are checked by whoever calls."""
+        """Run the loop; arguments are checked by whoever calls. Raises `MemoryError` if it finds no room."""
+        try:
+            return self._run(arguments)
+        except SystemError as error:
+            # In a loop's threads nothing else raises; Numba hands it on so. Kept code imports Numba to make its
+            # exception, for which there may be no room either.
+            if isinstance(error.__cause__, MemoryError | ImportError):
+                raise MemoryError("not enough memory for what a loop keeps beside its pictures") from error
+            raise
+
+    def _run(self, arguments):
         if "numba" not in sys.modules:
             run = self._kept_for(arguments)
             if run is not None:
