@@ -17,10 +17,16 @@ def request_threads(threads: int | None) -> None:
     from convcli.images.bands import limit_threads
 
     limit_threads(threads)
-    if threads is not None and "numba" not in sys.modules:
+    if threads is not None and not _threads_started():
         set_already = os.environ.get("NUMBA_NUM_THREADS", "")
         most = max(threads, os.cpu_count() or 1, int(set_already) if set_already.isdecimal() else 1)
         os.environ["NUMBA_NUM_THREADS"] = str(most)
+
+
+def _threads_started() -> bool:
+    """Whether it is too late to ask for more threads: numba, or what runs kept loops, has read how many."""
+    kept = sys.modules.get("convcli.loops.kept")
+    return "numba" in sys.modules or (kept is not None and kept.threads_started() > 0)
 
 
 def prepare_loops(threads: int | None, on_first_compile: Callable[[], None]) -> None:

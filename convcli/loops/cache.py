@@ -7,26 +7,26 @@ import os
 import re
 import shutil
 import sys
+from contextlib import suppress
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
 from convcli import __version__
 
-_OURS = ("*.nb[ic]", "*.code")
+_OURS = ("*.nb[ic]", "*.code*")  # *.code.*: what a process that was killed has not finished
 
 
 @cache
 def numba_release() -> str:
     """What Numba says about its release, read without importing it (0.15 s); it holds the version."""
     spec = find_spec("numba")
-    try:
-        assert spec is not None and spec.origin is not None
-        return Path(spec.origin).with_name("_version.py").read_text()
-    except (AssertionError, OSError):
-        import numba
+    if spec is not None and spec.origin is not None:
+        with suppress(OSError):
+            return Path(spec.origin).with_name("_version.py").read_text()
+    import numba
 
-        return f'"version": "{numba.__version__}"'
+    return f'"version": "{numba.__version__}"'
 
 
 def _numba_version() -> str:

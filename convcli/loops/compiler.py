@@ -8,6 +8,7 @@ Numba's until then.
 import functools
 import os
 import sys
+import threading
 from importlib import import_module
 from types import FunctionType
 
@@ -86,6 +87,9 @@ class intrinsic:  # noqa: N801 (stands for numba's decorator)
         return self._made
 
 
+_FINDING = threading.RLock()  # several threads may be the first to call a loop
+
+
 class Loop:
     """A function that runs as machine code: kept from an earlier process, or compiled by Numba."""
 
@@ -107,15 +111,30 @@ class Loop:
                 names[name] = names[name].real()
         own = FunctionType(function.__code__, names, function.__name__, function.__defaults__, function.__closure__)
         own = functools.update_wrapper(own, function)
-        cached = self._options.pop("cache") and cache_place()[0] is not None
-        return numba.njit(own, cache=cached, **self._options)
+        cached = self._options["cache"] and cache_place()[0] is not None
+        return numba.njit(own, **self._options | {"cache": cached})
 
     def real(self):
         """Numba's dispatcher."""
         return self._dispatcher
 
+    @property
+    def py_func(self):
+        """The function as Python."""
+        return self._function
+
     def __call__(self, *arguments):
-        """Run the loop; arguments are checked by whoever calls."""
+        """Run the loop; arguments are checked by whoever calls. Raises `MemoryError` if it finds no room."""
+        try:
+            return self._run(arguments)
+        except SystemError as error:
+            # In a loop's threads nothing else raises; Numba hands it on so. Kept code imports Numba to make its
+            # exception, for which there may be no room either.
+            if isinstance(error.__cause__, MemoryError | ImportError):
+                raise MemoryError("not enough memory for what a loop keeps beside its pictures") from error
+            raise
+
+    def _run(self, arguments):
         if "numba" not in sys.modules:
             run = self._kept_for(arguments)
             if run is not None:
@@ -132,7 +151,9 @@ class Loop:
         """The code kept for such arguments; None if there is none."""
         types = kept.types_of(arguments)
         if types not in self._found:
-            self._found[types] = kept.find(self._path, arguments)
+            with _FINDING:
+                if types not in self._found:
+                    self._found[types] = kept.find(self._path, arguments)
         return self._found[types]
 
     def __getattr__(self, name):

@@ -16,6 +16,7 @@ import hashlib
 import json
 import os
 import sys
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
@@ -32,7 +33,7 @@ from llvmlite.binding.orcjit import JITLibraryBuilder, create_lljit_compiler
 from convcli import __version__
 from convcli.loops.cache import likely_place, numba_release
 
-_SCALARS = (bool, np.bool_, int, np.int64, float, np.float32, np.float64, np.uint8, np.uint16, type(None))
+_SCALARS = {bool, int, float, type(None)} | {np.dtype(code).type for code in "?bhilBHILfd"}
 _CONTIGUOUS, _ALIGNED, _WRITEABLE = 0x1, 0x100, 0x400  # numpy's flags of an array
 _LAYERS = {"omp": "np.ufunc.omppool", "workqueue": "np.ufunc.workqueue"}
 _THREADING = (
@@ -72,8 +73,10 @@ def stamp() -> str | None:
     settings = {name: value for name, value in os.environ.items() if name.startswith("NUMBA_")}
     if settings.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
         return None
-    for name in ("NUMBA_NUM_THREADS", "NUMBA_CACHE_DIR"):
-        settings.pop(name, None)
+    threads = settings.pop("NUMBA_NUM_THREADS", "")
+    if threads and not (threads.isdecimal() and int(threads)):
+        return None  # numba's to refuse, or to warn about
+    settings.pop("NUMBA_CACHE_DIR", None)
     try:
         processor = f"{llvm.get_process_triple()} {llvm.get_host_cpu_name()} {llvm.get_host_cpu_features().flatten()}"
     except RuntimeError:
@@ -99,7 +102,7 @@ def _path(name: str, types: str) -> Path:
 
 
 def find(name: str, arguments: tuple[Any, ...]) -> Callable[..., Any] | None:
-    """The kept code of a loop for arguments of these types; None if there is none."""
+    """The kept code of a loop for arguments of these types; None if there is none. One thread at a time may ask."""
     if stamp() is None or not all(map(_is_known, arguments)):
         return None
     types = repr(types_of(arguments))
@@ -109,10 +112,13 @@ def find(name: str, arguments: tuple[Any, ...]) -> Callable[..., Any] | None:
     except OSError:
         return None
     try:
-        head, code = content.split(b"\n", 1)
-        about = json.loads(head)
-        if about["types"] != types or about["sha256"] != hashlib.sha256(code).hexdigest():
+        digest, kept = content.split(b"\n", 1)
+        if digest != _digest(kept):
             raise ValueError("a damaged file")
+        head, code = kept.split(b"\n", 1)
+        about = json.loads(head)
+        if about["types"] != types:
+            raise ValueError("another loop's file")
         return _linker(about["layer"]).link(name, code, about["symbol"], about["environment"])
     except (OSError, ValueError, KeyError, ImportError, AttributeError, RuntimeError):
         with suppress(OSError):
@@ -132,10 +138,14 @@ def keep(name: str, dispatcher: Any, arguments: tuple[Any, ...], *, parallel: bo
         if path.exists():
             return
         about, code = _about(dispatcher, tuple(numba.typeof(each) for each in arguments), parallel)
+        kept = json.dumps({"types": types} | about).encode() + b"\n" + code
         path.parent.mkdir(exist_ok=True)
-        unfinished = path.with_suffix(f".{os.getpid()}")
-        unfinished.write_bytes(json.dumps({"types": types} | about).encode() + b"\n" + code)
-        unfinished.replace(path)
+        unfinished = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}")
+        try:
+            unfinished.write_bytes(_digest(kept) + b"\n" + kept)
+            unfinished.replace(path)
+        finally:
+            unfinished.unlink(missing_ok=True)  # a full disk, Ctrl-C
     except Exception:
         # This looks into numba: if anything there is not as it was when this was written, nothing is kept.
         return
@@ -157,8 +167,12 @@ def _about(dispatcher: Any, signature: tuple[Any, ...], parallel: bool) -> tuple
     (_, form, (code, _)), *_ = cached._cache_file.load(cached._index_key(signature, context.codegen()))
     if form != "object":
         raise TypeError("not kept as an object")
-    about = {"symbol": described.llvm_cpython_wrapper_name, "environment": context.get_env_name(described)}
-    return about | {"layer": layer, "sha256": hashlib.sha256(code).hexdigest()}, code
+    symbol, environment = described.llvm_cpython_wrapper_name, context.get_env_name(described)
+    return {"symbol": symbol, "environment": environment, "layer": layer}, code
+
+
+def _digest(content: bytes) -> bytes:
+    return hashlib.sha256(content).hexdigest().encode()
 
 
 class _Linker:
@@ -180,16 +194,18 @@ class _Linker:
             self._symbols |= {f"numba_{name}": address for name, address in extension.c_helpers.items()}
         for name, address in memory.c_helpers.items():
             self._symbols[name if name.startswith("_") else f"NRT_{name}"] = address
+        self.started = 0  # threads; there are never more
         if layer:
             self._threads = _extension(_LAYERS[layer])
             self._symbols |= {name: getattr(self._threads, name) for name in _THREADING}
             self._symbols["numba_parallel_for"] = self._threads.parallel_for
-            _call(self._threads.launch_threads, most_threads())
-            self.use_threads(thread_count())
+            wanted, self.started = thread_count(), most_threads()
+            _call(self._threads.launch_threads, self.started)
+            self.use_threads(wanted)
 
     def use_threads(self, threads: int) -> None:
         """Spread loops over this many threads, if that many were started."""
-        _call(self._threads.set_num_threads, min(threads, most_threads()))
+        _call(self._threads.set_num_threads, min(threads, self.started))
 
     def threads(self) -> int:
         """How many threads loops are spread over."""
@@ -255,7 +271,12 @@ def _call(address: int, number: int) -> None:
     ctypes.CFUNCTYPE(None, ctypes.c_int)(address)(number)
 
 
+def threads_started() -> int:
+    """How many threads there are for kept loops; 0 until the first that needs any."""
+    return max((linker.started for linker in _LINKERS.values()), default=0)
+
+
 def most_threads() -> int:
-    """How many threads numba would start."""
+    """How many threads there are, or how many numba would start."""
     chosen = os.environ.get("NUMBA_NUM_THREADS", "")
-    return int(chosen) if chosen.isdecimal() and int(chosen) else len(os.sched_getaffinity(0))
+    return threads_started() or (int(chosen) if chosen.isdecimal() and int(chosen) else len(os.sched_getaffinity(0)))

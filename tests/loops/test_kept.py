@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from typing import NamedTuple
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from convcli.loops import kept
+from convcli.loops.cache import _files
 
 PROGRAM = """
 import hashlib, json, sys
@@ -26,6 +28,13 @@ if "numba" in sys.argv:
     import numba
     add_squares(total, total[::-1].copy())
 print(json.dumps([hashlib.sha256(total).hexdigest(), loaded, threads]))
+"""
+
+FULL = """
+def full(path, content):
+    path.touch()
+    raise OSError(28, "No space left on device")
+Path.write_bytes = full
 """
 
 
@@ -61,6 +70,63 @@ def test_the_number_of_threads_is_what_was_asked_for(first):
     assert python(cache, NUMBA_NUM_THREADS="3") == [said[0], False, [3]]
 
 
+@pytest.mark.parametrize("layer", ["omp", "workqueue"])
+def test_more_threads_than_were_started_are_not_used(tmp_path, layer):
+    code = """
+import json
+from convcli.jobs.runtime import request_threads
+from convcli.loops import compiler, kept
+import numpy as np
+from convcli.loops.pointwise import add_squares
+total = np.zeros(5000, np.float32)
+used = []
+for threads in (2, 64):
+    request_threads(threads)
+    compiler.set_threads(threads)
+    add_squares(total, total + 1)
+    used += [linker.threads() for linker in kept._LINKERS.values()]
+print(json.dumps([float(total.sum()), kept.threads_started(), used]))
+"""
+    settings = {"NUMBA_THREADING_LAYER": layer, "NUMBA_NUM_THREADS": "2", "OMP_WAIT_POLICY": "passive"}
+    python(tmp_path, code=code, **settings)
+    total, started, used = python(tmp_path, code=code, **settings)
+    assert total == 25_000 and used == [2, started] and 2 <= started < 64
+
+
+@pytest.mark.parametrize("threads", ["0", "-1", "many"])
+def test_a_number_of_threads_that_is_none_is_left_to_numba(first, threads):
+    code = "from convcli.loops import kept; import json; print(json.dumps(kept.has_any()))"
+    cache, _ = first
+    assert python(cache, code=code) and not python(cache, code=code, NUMBA_NUM_THREADS=threads)
+
+
+def test_threads_may_call_a_loop_for_the_first_time_together(first):
+    code = """
+import json, sys, threading
+import numpy as np
+from concurrent.futures import ThreadPoolExecutor
+from convcli.loops import kept
+from convcli.loops.pointwise import add_squares
+ready = threading.Barrier(8)
+def run(_):
+    total = np.ones(5000, np.float32)
+    ready.wait()
+    add_squares(total, total.copy())
+    return float(total.sum())
+with ThreadPoolExecutor(8) as pool:
+    sums = set(pool.map(run, range(8)))
+print(json.dumps([list(sums), "numba" in sys.modules, [len(each._libraries) for each in kept._LINKERS.values()]]))
+"""
+    cache, _ = first
+    assert python(cache, code=code) == [[10_000.0], False, [1]]
+
+
+def test_a_full_disk_leaves_nothing_unfinished(tmp_path):
+    code = PROGRAM.replace("total =", "from pathlib import Path\n" + FULL + "total =", 1)
+    python(tmp_path, code=code)
+    assert not list((tmp_path / "loops_kept").iterdir())
+
+
 def test_numba_may_come_afterwards(first, tmp_path):
     cache, _ = first
     after_kept, loaded, _ = python(cache, "numba")
@@ -68,7 +134,17 @@ def test_numba_may_come_afterwards(first, tmp_path):
     assert not loaded and after_kept == alone
 
 
-@pytest.mark.parametrize("damage", [lambda code: code[:-100], lambda code: b"not ours", lambda code: b"{}\n" + code])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda code: code[:-100],
+        lambda code: b"not ours",
+        lambda code: b"[]\n" + code.split(b"\n", 1)[1],
+        lambda code: code.replace(b'"layer": "omp"', b'"layer": []   '),
+        lambda code: re.sub(rb'"environment": "[^"]+"', b'"environment": ""', code),
+    ],
+    ids=["shorter", "something else", "another digest", "another layer", "a name less"],
+)
 def test_a_damaged_file_is_made_anew(first, damage):
     cache, said = first
     (file,) = files(cache)
@@ -105,6 +181,16 @@ def test_clearing_the_cache_takes_kept_code_along(tmp_path):
     assert before == cleared > 1 and not files(tmp_path)
 
 
+def test_what_a_killed_process_left_is_cleared(first, monkeypatch):
+    cache, _ = first
+    (file,) = files(cache)
+    unfinished = file.with_name(f"{file.name}.123-456")
+    unfinished.write_bytes(b"half")
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(cache))
+    assert unfinished in _files()[1]
+    unfinished.unlink()
+
+
 class Pair(NamedTuple):
     left: object
     right: object
@@ -118,7 +204,7 @@ FROZEN.flags.writeable = False
 def test_other_types_are_told_apart():
     calls = [
         (ARRAY,), (FROZEN,), (ARRAY.astype(np.float32),), (ARRAY[None],), ((ARRAY,),), (Pair(ARRAY, 1),),
-        (ARRAY, 1), (1,), (1.0,), (np.float32(1),), (True,), (None,), (),
+        (ARRAY, 1), (1,), (1.0,), (np.float32(1),), (np.int32(1),), (np.uint64(1),), (True,), (None,), (),
     ]  # fmt: skip
     types = [kept.types_of(call) for call in calls]
     assert len(set(types)) == len(set(map(repr, types))) == len(calls)
