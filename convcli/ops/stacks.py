@@ -78,6 +78,10 @@ def correlate_stack(
     through_depth = plan.method == "separable" and windows[0].kernel_size > 1
     if through_depth and not _fits(source, plan, windows, border, store, scale, bias):
         return _through_depth_first(source, plan, windows, border, store=store, scale=scale, bias=bias)
+    if plan.method == "sum" and not _all_finite(source, border):
+        if source.shape[:2] != (1, 1) or border.planes is not None:
+            return _plane_by_plane(source, plan, windows, border, store=store, scale=scale, bias=bias)
+        plan = as_taps(plan)
     tables = tuple(border.table(axis, source.shape[1 + axis], window) for axis, window in enumerate(windows))
     paddings = (window.before + window.after for window in windows)
     out_sizes = tuple(
@@ -93,8 +97,6 @@ def correlate_stack(
         flat_source = source.reshape(*source.shape[:3], -1).view()
         boxes.run_means(flat_source, tables, windows, source.shape[4], border.value, out.reshape(*out.shape[:3], -1))
         return out, 0  # a mean of pixels is never outside their range
-    if plan.method == "sum" and not _all_finite(source, border):
-        plan = as_taps(plan)
     runs = flat and not is_small(plan) and boxes.sums_of(windows, border.name, border.value)
     if plan.method == "box" and not runs:
         plan = plan_correlation(plan.weights, np.float32)  # counts the terms of sums that do not run
@@ -119,6 +121,33 @@ def _all_finite(source: Array, border: Border) -> bool:
         return False
     # NaN is the least and the largest of all numbers to numpy.
     return source.dtype.kind != "f" or not source.size or bool(np.isfinite(source.min()) and np.isfinite(source.max()))
+
+
+def _plane_by_plane(
+    source: Array,
+    plan: CorrelationPlan,
+    windows: tuple[Window, ...],
+    border: Border,
+    *,
+    store: Store,
+    scale: float,
+    bias: float,
+) -> tuple[Array, int]:
+    """A 2-D kernel on planes of which some hold NaN: what is done to one must not depend on the others."""
+    depth, *windows_of_plane = windows
+    positions = border.table(0, source.shape[1], depth)[:: depth.stride]
+    beyond = np.full((1, 1, *source.shape[2:]), border.constant, source.dtype)
+    alone = replace(border, planes=None)
+    results = [
+        correlate_stack(
+            source[n : n + 1, z : z + 1] if z >= 0 else beyond, plan, tuple(windows_of_plane), alone,
+            store=store, scale=scale, bias=bias,
+        )
+        for n in range(len(source))
+        for z in positions
+    ]  # fmt: skip
+    planes = np.concatenate([plane for plane, _ in results])
+    return planes.reshape(len(source), -1, *planes.shape[2:]), sum(outside for _, outside in results)
 
 
 def _fits(

@@ -91,3 +91,21 @@ def test_sums_of_16_bits_are_made_in_float64_where_they_would_be_off():
     assert plan.method == "sum"
     assert plan.magnitude == pytest.approx(np.abs(plan.weights).sum(), rel=0.2)
     assert sums_dtype(np.uint16, plan, whole=True) == np.float64
+
+
+@pytest.mark.parametrize("strange", [np.nan, np.inf])
+def test_what_is_no_number_in_one_plane_changes_no_bit_of_the_others(rng, strange):
+    volume, kernel = rng.random((5, 30, 31), np.float32), convcli.kernel("log:sigma=2")
+    clean = convcli.correlate3d(volume, kernel[None], padding=((1, 1), 8, 8))
+    volume[3, 15, 15] = strange
+    got = convcli.correlate3d(volume, kernel[None], padding=((1, 1), 8, 8))
+    assert not np.isfinite(got[4]).all()
+    assert (np.delete(got, 4, axis=0) == np.delete(clean, 4, axis=0)).all()
+    slab = np.ascontiguousarray(volume[None, 2:4, :, :, None])
+    windows = windows_of((2, 30, 31), (1, *kernel.shape), padding=(0, 8, 8))
+    border = Border("constant", planes=np.array([1, 0, -1]))
+    plan = plan_correlation(kernel, np.float32)
+    part, _ = correlate_stack(slab, plan, windows, border, store=Store(np.float32))
+    np.testing.assert_array_equal(part[0, :, :, :, 0], [got[4], got[3], got[0]])
+    images = convcli.correlate2d(volume[..., None], kernel, padding=8)
+    np.testing.assert_array_equal(images[..., 0], got[1:6])
