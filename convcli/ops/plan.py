@@ -21,8 +21,9 @@ _PASS_COST = 6
 # A running sum costs about as much as this many taps of two passes. Means of 8-bit pixels are another matter: there it
 # won from three taps on (24 MP RGB, 3x3: 20 ms against 41).
 _BOX_COST = 14
+_LARGE = 300  # taps from which on transforms are faster, whatever the kernel's shape: see `convcli.ops.fourier`
 _FEWEST_SUMMED = 25  # taps of a kernel that may be cheaper as a sum of separable ones
-_EXACT = 2.0**16  # weights that are integers of this part: sums of 8-bit pixels may lie right between two pixel values
+_EXACT = 2.0**16  # weights are multiples of one part in so many, and float32 holds their sums
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +79,9 @@ def plan_correlation(weights: Weights, dtype: Any = np.uint8) -> CorrelationPlan
             why = f"the sum of {len(terms)} separable kernels: {added} multiply-adds instead of {taps}"
             return CorrelationPlan("sum", volume, (), added, why, terms)
         found = "rank above 1: no separable factors" if taps > 2 else "nothing to separate"
-        return CorrelationPlan("taps", volume, (), taps, f"{taps} taps that are not zero ({found})")
+        large = taps >= _LARGE and volume.shape[0] == 1 and np.dtype(dtype) == np.uint8 and not has_exact_sums(volume)
+        by_blocks = "; on large pictures Fourier transforms of blocks" if large else ""
+        return CorrelationPlan("taps", volume, (), taps, f"{taps} taps that are not zero ({found}){by_blocks}")
     passes = sum(int(np.count_nonzero(factor)) for factor in factors if factor.size > 1)
     size = "x".join(str(n) for n in weights.shape)
     runs = np.dtype(dtype) == np.uint8 or (np.dtype(dtype).kind == "u" and passes > _BOX_COST)
@@ -96,9 +99,14 @@ def as_taps(plan: CorrelationPlan) -> CorrelationPlan:
     return CorrelationPlan("taps", plan.weights, (), taps, f"{taps} taps that are not zero")
 
 
+def has_exact_sums(weights: Weights) -> bool:
+    """Whether sums of 8-bit pixels, tap by tap, are exact: those right between two pixels go to the even one."""
+    return bool((weights * _EXACT == np.rint(weights * _EXACT)).all())
+
+
 def _terms(volume: Weights, taps: int) -> tuple[tuple[Weights, Weights], ...]:
     """The terms of a 2-D kernel if they pay; sums that are exact in float32 tap by tap are to stay so."""
-    if volume.shape[0] > 1 or taps < _FEWEST_SUMMED or bool((volume * _EXACT == np.rint(volume * _EXACT)).all()):
+    if volume.shape[0] > 1 or taps < _FEWEST_SUMMED or has_exact_sums(volume):
         return ()
     terms = separable_terms(volume[0])
     cost = sum(np.count_nonzero(line) for term in terms for line in term) + _PASS_COST * len(terms)

@@ -10,7 +10,7 @@ import numpy as np
 
 from convcli.errors import ShapeError
 from convcli.geometry import Window
-from convcli.ops import boxes, volumes
+from convcli.ops import boxes, fourier, volumes
 from convcli.ops.arguments import Array
 from convcli.ops.borders import border_table
 from convcli.ops.plan import CorrelationPlan, Weights, as_taps, is_small, plan_correlation, sums_dtype
@@ -90,13 +90,28 @@ def correlate_stack(
     # The step to a second window that does not exist must not decide how many rows are held.
     windows = tuple(replace(w, stride=1) if n == 1 else w for w, n in zip(windows, out_sizes, strict=True))
     out = np.empty((source.shape[0], *out_sizes, source.shape[4]), store.dtype)
+    return out, _run(source, plan, tables, windows, border, store, scale, bias, out)
+
+
+def _run(
+    source: Array,
+    plan: CorrelationPlan,
+    tables: tuple[Array, ...],
+    windows: tuple[Window, ...],
+    border: Border,
+    store: Store,
+    scale: float,
+    bias: float,
+    out: Array,
+) -> int:
+    """Fill ``out`` (N, OD, OH, OW, C) in the fastest way there is; returns how many numbers lay outside the range."""
     flat = plan.method == "box" and source.shape[1] == 1 and border.planes is None
     weight = float(plan.weights.flat[0]) * scale
     eight_bits = source.dtype == out.dtype == np.uint8 and store.low <= 0 and store.high >= 255 and bias == 0
     if flat and eight_bits and boxes.means_of(windows, weight, border.name, border.value):
         flat_source = source.reshape(*source.shape[:3], -1).view()
         boxes.run_means(flat_source, tables, windows, source.shape[4], border.value, out.reshape(*out.shape[:3], -1))
-        return out, 0  # a mean of pixels is never outside their range
+        return 0  # a mean of pixels is never outside their range
     runs = flat and not is_small(plan) and boxes.sums_of(windows, border.name, border.value)
     if plan.method == "box" and not runs:
         plan = plan_correlation(plan.weights, np.float32)  # counts the terms of sums that do not run
@@ -105,14 +120,14 @@ def correlate_stack(
     flat_out = out.reshape(*out.shape[:3], -1)
     if runs:
         numbers = _numbers(dtype, dtype.type(border.value), bias, store)
-        outside = boxes.run_sums(flat_source, tables, windows, weight, numbers, source.shape[4], border.value, flat_out)
-    else:
-        ring = _ring_dtype(source.dtype, plan, border) or dtype
-        inside = _never_clips(source.dtype, plan, border, store, scale, bias)
-        numbers = _numbers(dtype, ring.type(border.constant), bias, store, inside=inside)
-        run = volumes.run_volume if through_depth else _run_programs
-        outside = run(flat_source, tables, windows, plan, numbers, scale, source.shape, flat_out, out.shape)
-    return out, outside
+        return boxes.run_sums(flat_source, tables, windows, weight, numbers, source.shape[4], border.value, flat_out)
+    by_blocks = fourier.pays(source, out, windows, plan, border.constant, scale)
+    ring = dtype if by_blocks else _ring_dtype(source.dtype, plan, border) or dtype
+    inside = _never_clips(source.dtype, plan, border, store, scale, bias)
+    numbers = _numbers(dtype, ring.type(border.constant), bias, store, inside=inside)
+    through_depth = plan.method == "separable" and windows[0].kernel_size > 1
+    run = fourier.run_fourier if by_blocks else volumes.run_volume if through_depth else _run_programs
+    return run(flat_source, tables, windows, plan, numbers, scale, source.shape, flat_out, out.shape)
 
 
 def _all_finite(source: Array, border: Border) -> bool:

@@ -1,0 +1,92 @@
+"""Large kernels on 8-bit pixels by Fourier transforms: whether they pay, the size of blocks, the kernel's transform.
+
+Only whole pixels of a known range: what a transform rounds away is small beside the largest number of its block, which
+says nothing about a float picture's darkest, and NaN would fill the block. A block's place in the picture decides how
+its sums are rounded, so part of a picture can differ from the whole where a sum lies right between two values.
+
+`convcli.ops.stacks` asks and calls; the loop is `convcli.loops.fourier`.
+"""
+
+from itertools import product
+from math import prod
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from convcli.geometry import Window
+from convcli.ops.arguments import Array
+from convcli.ops.plan import CorrelationPlan, has_exact_sums
+
+if TYPE_CHECKING:
+    from convcli.loops.correlation import Numbers
+
+_PARTS = 64  # enough for an even load on many cores
+# Sizes of blocks, and what a number of a block costs, in taps of a general kernel: 24 MP RGB, one thread, 31x31: 404 ms
+# with blocks of 256 x 256, of which 226 x 226 are results, and 1300 ms tap by tap. The largest do not fit the
+# second-level cache.
+_TAPS = {64: 200, 256: 205, 1024: 440}
+_PASS_COST = 6  # of a term of a sum
+_MOST_ERROR = 0.05  # of a pixel's step
+_ERROR = 32 * 2.0**-24 * 255  # of a sum whose weights' magnitudes add up to 1, at most
+_OFFSET = 128.0  # the middle of 8-bit pixels: what is transformed is half as large, and so are its rounding errors
+
+
+def run_fourier(
+    source: Array,
+    tables: tuple[Array, ...],
+    windows: tuple[Window, ...],
+    plan: CorrelationPlan,
+    numbers: "Numbers",
+    scale: float,
+    shape: tuple[int, ...],
+    out: Array,
+    out_shape: tuple[int, ...],
+) -> int:
+    """Correlate (N, D, H, W*C) into ``out`` (N, D, OH, OW*C), both uint8; returns how many are out of range."""
+    from convcli.loops.butterflies import LANES, frequencies, twiddles
+    from convcli.loops.fourier import Blocks, Spectrum, correlate_blocks
+
+    (depth, height, width), (_, _, out_rows, out_columns, channels) = windows, out_shape
+    (rows, columns), _ = _block_of((height, width), (out_rows, out_columns))
+    valid = rows - height.effective + 1, columns - width.effective + 1
+    blocks = Blocks(rows, columns, *valid, channels, width.before, depth.stride)
+    spread = np.zeros((rows, columns))
+    spread[: height.effective : height.dilation, : width.effective : width.dilation] = plan.weights[0] * scale
+    transform: Array = np.fft.fft2(spread).conj() / (rows * columns)
+    grouped = transform[np.ix_(frequencies(rows), frequencies(columns))].reshape(rows // LANES, LANES, columns)
+    re, im = (np.ascontiguousarray(part.swapaxes(1, 2), np.float32) for part in (grouped.real, grouped.imag))
+    spectrum = Spectrum(re.reshape(-1), im.reshape(-1), twiddles(rows), twiddles(columns))
+    bias = numbers.bias.dtype.type(numbers.bias + _OFFSET * plan.weights.sum() * scale)
+    pairs = -(-prod(-(-n // step) for n, step in zip(out_shape[2:4], valid, strict=True)) * channels // 2)
+    outside = np.zeros(min(out_shape[0] * out_shape[1] * pairs, _PARTS), np.int64)
+    source.flags.writeable = False  # one signature to compile, not one for read-only arrays and one for others
+    given = numbers._replace(bias=bias)
+    correlate_blocks(source, tables, blocks, spectrum, given, np.float32(_OFFSET), outside, out)
+    return int(outside.sum())
+
+
+def pays(
+    source: Array, out: Array, windows: tuple[Window, ...], plan: CorrelationPlan, border: float, scale: float
+) -> bool:
+    """Whether transforms are faster than what the plan says, and as exact; stacks (N, D, H, W, C)."""
+    may = plan.method in ("taps", "sum") and source.dtype == out.dtype == np.uint8 and windows[0].kernel_size == 1
+    if not may or any(window.stride > 1 for window in windows[1:]) or has_exact_sums(plan.weights):
+        return False
+    if _ERROR * max(abs(border - _OFFSET) / _OFFSET, 1) * plan.magnitude * abs(scale) > _MOST_ERROR:
+        return False
+    _, cost = _block_of(windows[1:], out.shape[2:4])
+    return cost < plan.multiply_adds + _PASS_COST * len(plan.terms)
+
+
+def _block_of(windows: tuple[Window, ...], out_sizes: tuple[int, ...]) -> tuple[tuple[int, int], float]:
+    """Rows and columns of the blocks that cost least, and their cost for each number of an output (H, W), in taps."""
+    height, width = windows
+    best, least = (0, 0), np.inf
+    for rows, columns in product(_TAPS, repeat=2):
+        valid = rows - height.effective + 1, columns - width.effective + 1
+        if min(valid) > 0:
+            blocks = prod(-(-n // step) for n, step in zip(out_sizes, valid, strict=True))
+            cost = blocks * rows * columns * _TAPS[max(rows, columns)] / prod(out_sizes)
+            if cost < least:
+                best, least = (rows, columns), cost
+    return best, least

@@ -1,0 +1,111 @@
+"""Large kernels on 8-bit pixels by Fourier transforms: the numbers of the sums tap by tap, but where they tie."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from convcli.geometry import Window, windows_of
+from convcli.ops import fourier
+from convcli.ops.borders import BORDERS
+from convcli.ops.plan import CorrelationPlan, plan_correlation
+from convcli.ops.stacks import Border, Store, correlate_stack
+
+
+@pytest.fixture
+def always(monkeypatch):
+    """Transforms even where they do not pay."""
+    monkeypatch.setattr(fourier, "_TAPS", {64: 1e-9, 256: 1e-8})
+
+
+def both_ways(pixels, weights, border, monkeypatch, *, store=None, scale=1.0, bias=0.0, dilation=1):
+    """A stack (N, D, H, W, C) of uint8 by transforms and tap by tap."""
+    store = store or Store(np.uint8, 0, 255)
+    windows = windows_of(pixels.shape[2:4], weights.shape, padding="same", dilation=dilation)
+    taps = CorrelationPlan("taps", weights[None], (), int(np.count_nonzero(weights)), "")
+    results = []
+    with monkeypatch.context() as patch:
+        for by_transforms in (True, False):
+            patch.setattr(fourier, "_MOST_ERROR", np.inf if by_transforms else -1.0)
+            results.append(correlate_stack(pixels, taps, windows, border, store=store, scale=scale, bias=bias))
+    return results
+
+
+def counted(monkeypatch):
+    """How often the way by transforms is taken."""
+    calls = []
+    run = fourier.run_fourier
+    monkeypatch.setattr(fourier, "run_fourier", lambda *arguments: calls.append(1) or run(*arguments))
+    return calls
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 2**31),
+    sizes=st.tuples(st.integers(1, 2), st.integers(1, 2), st.integers(1, 150), st.integers(1, 150), st.integers(1, 4)),
+    kernel_size=st.tuples(st.integers(1, 40), st.integers(2, 40)),
+    dilation=st.integers(1, 2),
+    border=st.sampled_from(sorted(BORDERS)),
+    fold=st.booleans(),
+)
+def test_it_is_the_same_as_tap_by_tap(seed, sizes, kernel_size, dilation, border, fold):
+    numbers, patch = np.random.default_rng(seed), pytest.MonkeyPatch()
+    pixels, weights = numbers.integers(0, 256, sizes, np.uint8), numbers.standard_normal(kernel_size)
+    weights /= np.abs(weights).sum()
+    with patch.context() as inner:
+        inner.setattr(fourier, "_TAPS", {64: 1e-9, 256: 1e-8})
+        calls = counted(inner)
+        words = {"store": Store(np.uint8, 0, 255, fold), "scale": 2.0, "bias": 3.0, "dilation": dilation}
+        (got, outside), (wanted, outside_wanted) = both_ways(pixels, weights, Border(border, 7), inner, **words)
+    assert len(calls) == 1
+    assert np.abs(got.astype(int) - wanted.astype(int)).max() <= 1
+    assert (got != wanted).mean() <= 1e-3 + 1 / got.size
+    assert abs(outside - outside_wanted) <= 1 + got.size * 1e-3
+
+
+def test_it_is_within_rounding_of_float64(rng, monkeypatch, always):
+    pixels, weights = rng.integers(0, 256, (1, 1, 300, 280, 3), np.uint8), rng.random((31, 31))
+    weights /= weights.sum()
+    (got, _), _ = both_ways(pixels, weights, Border("reflect"), monkeypatch)
+    windows = windows_of((300, 280), (31, 31), padding="same")
+    plan = plan_correlation(weights, np.float64)
+    exact, _ = correlate_stack(pixels.astype(np.float64), plan, windows, Border("reflect"), store=Store(np.float64))
+    assert np.abs(got - exact).max() < 0.5 + 1e-4
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_the_bits_do_not_depend_on_threads_planes_and_slabs(rng, monkeypatch, always, threads):
+    from convcli.loops.compiler import set_threads, thread_count
+
+    pixels, weights = rng.integers(0, 256, (1, 4, 90, 200, 3), np.uint8), rng.standard_normal((21, 25))
+    weights /= np.abs(weights).sum()
+    before = thread_count()
+    try:
+        (whole, _), _ = both_ways(pixels, weights, Border("edge"), monkeypatch, bias=100.0)
+        set_threads(threads)
+        (again, _), _ = both_ways(pixels, weights, Border("edge"), monkeypatch, bias=100.0)
+    finally:
+        set_threads(before)
+    np.testing.assert_array_equal(whole, again)
+    windows = (Window(1), *windows_of((90, 200), weights.shape, padding="same"))
+    plan = CorrelationPlan("taps", weights[None], (), weights.size, "")
+    border = Border("edge", planes=np.array([1, 0]))
+    slab, _ = correlate_stack(pixels[:, 2:], plan, windows, border, store=Store(np.uint8, 0, 255), bias=100.0)
+    np.testing.assert_array_equal(slab, whole[:, [3, 2]])
+
+
+def test_when_it_pays():
+    def pays(size, weights, *, dtype=np.uint8, stride=1, scale=1.0):
+        pixels = np.zeros((1, 1, *size, 3), dtype)
+        windows = (Window(1), *windows_of(size, weights.shape, padding="same", stride=stride))
+        return fourier.pays(pixels, np.empty_like(pixels), windows, plan_correlation(weights, dtype), 0.0, scale)
+
+    large, small = np.random.default_rng(1).random((31, 31)) / 480, np.random.default_rng(1).random((9, 9)) / 40
+    assert pays((2000, 3000), large)
+    assert not pays((2000, 3000), small)
+    assert not pays((20, 20), large), "a block would be mostly waste"
+    assert not pays((2000, 3000), large, dtype=np.uint16)
+    assert not pays((2000, 3000), large, stride=2)
+    assert not pays((2000, 3000), large, scale=1e5), "rounding errors would be seen"
+    assert not pays((2000, 3000), np.rint(large * 1e5)), "sums of integers are exact tap by tap"
+    assert not pays((9000, 9000), np.random.default_rng(1).random((1, 2000)) / 1000), "no block is that wide"
