@@ -5,6 +5,7 @@ How it is trained (data, epochs, checkpoints) and how its weights get into a fil
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,6 +22,8 @@ from convcli.nn.randomness import restore, state_of
 from convcli.nn.shaping import Dropout
 from convcli.nn.weighted import Weighted
 
+# Predicting 10,000 images of MNIST, largest output 87 kB: 69 at a time 275 ms, 256 at a time 320.
+_CACHED_BYTES, _FEWEST = 6 * 1024 * 1024, 16
 _DATA_FORMATS = ("channels_last", "channels_first")
 
 
@@ -153,10 +156,12 @@ class Model:
         return np.array(self._leave(outputs)) if training or outputs.base is not None else self._leave(outputs)
 
     def predict(self, x: Any, batch_size: int = 256, *, logits: bool = False) -> Array:
-        """`forward`, so many images at a time."""
+        """`forward`, so many images at a time at most: no more than keep the largest layer's output in the cache."""
         if not is_integer(batch_size) or batch_size < 1:
             raise ModelError(f"batch_size: got {batch_size!r}, expected a whole number of at least 1")
         images = np.asarray(x)
+        largest = max((prod(layer.output) for layer in self.plan.layers), default=1) * self.dtype.itemsize
+        batch_size = min(batch_size, max(_CACHED_BYTES // largest, _FEWEST))
         starts = range(0, max(len(images), 1) if images.ndim else 1, batch_size)
         return np.concatenate([self.forward(images[start : start + batch_size], logits=logits) for start in starts])
 

@@ -231,3 +231,23 @@ def test_large_activations_have_the_gradients_of_small_ones(words, rng):
     for n in range(2):
         small.forward(x[n : n + 1], training=True)
         np.testing.assert_array_equal(small.backward(cotangent[n : n + 1])[0], whole[n])
+
+
+@pytest.mark.parametrize("words", ["pool:2", "min_pool:2", "pool:3,stride=2"])
+def test_pooling_gives_the_same_bits_whether_it_remembers_or_not(words):
+    numbers = np.random.default_rng(7)
+    x = numbers.choice(np.array([-1, -0.0, 0.0, 1, 2, np.nan, np.inf, -np.inf], np.float32), (3, 9, 8, 5))
+    pooling = layer(words, x.shape[1:], np.float32)
+    forgotten = pooling.forward(x).copy()
+    remembered = pooling.forward(x, training=True)
+    assert forgotten.tobytes() == remembered.tobytes()
+    assert np.isnan(forgotten).any()
+
+
+def test_a_prediction_in_parts_is_that_of_the_whole(rng):
+    from convcli.nn import Model
+
+    model = Model.from_layers(["conv:3,relu", "pool:2", "dense:2,softmax"], (100, 120, 1))
+    x = rng.random((70, 100, 120, 1), np.float32)
+    np.testing.assert_allclose(model.predict(x), model.forward(x), atol=1e-6)
+    np.testing.assert_allclose(model.predict(x, 9), model.forward(x), atol=1e-6)
