@@ -15,9 +15,10 @@ _REPEATS, _MOST_REPEATS, _SHORT = 9, 49, 0.4
 _FEW_REPEATS, _LONG = 3, 4.0
 # Idle threads of OpenMP spin for some milliseconds before they sleep: nobody's turn begins while another's do.
 PAUSE = 0.02
-# Calls shorter than this come right after an untimed one, so that no side pays for waking its threads, or for its
-# data having left the cache while the others ran.
-_WARM = 0.02
+# Calls shorter than this come right after an untimed one, so that no side pays for waking its threads, for its data
+# having left the cache while the others ran, or for memory that the machine must find anew: where a virtual machine's
+# host takes back what was free for some seconds, 64 MB took 0.1 s then, and 0.007 s at once.
+_WARM = 0.5
 
 Clock = Callable[[], float]
 
