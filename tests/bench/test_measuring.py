@@ -114,7 +114,8 @@ def test_sides_take_turns_and_a_slow_one_sits_out():
 
     ours, quick, slow = side("o", 0.1), side("q", 0.1), side("s", 3.0)
     times = time_in_turns([ours, quick, slow], repeats=None, clock=lambda: clock["time"])
-    assert order[:9] == ["o", "q", "s"] * 3
+    assert order[:3] == ["o", "q", "s"], "each side's first call is not timed"
+    assert order[3:18] == ["o", "o", "q", "q", "s"] * 3, "short calls follow an untimed one"
     assert len(times[id(slow)].seconds) == 3 and len(times[id(quick)].seconds) == len(times[id(ours)].seconds) == 9
 
 
