@@ -17,9 +17,10 @@ from convcli.loops.cache import cache_place
 
 # How long a thread of GNU's OpenMP spins before it sleeps, unless the user has said so. Its own answer, milliseconds,
 # lets idle threads eat the time of the busy ones as soon as another program wants a core: with two such programs on two
-# cores a training step took 177 ms, with this 37 ms; alone 10.3 and 10.4 ms. Read when the first loop runs.
+# cores a training step took 82 ms with 30,000 turns, 18 with 3,000 and 14 with 1,000; alone 6.3, 6.7 and 7.4 ms, since
+# a sleeping thread is slow to wake. Read when the first loop runs.
 if "OMP_WAIT_POLICY" not in os.environ:
-    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+    os.environ.setdefault("GOMP_SPINCOUNT", "3000")
 
 # What LLVM may do to our arithmetic. `contract` fuses a*b+c (measured: 1.6x on the filter loops); `nsz` lets it ignore
 # the sign of zero. `nnan`, `ninf` and `reassoc` stay off: NaN tests keep working and the bits do not depend on how a
