@@ -81,8 +81,8 @@ def command(
     not printed; a line says how far apart they are, and the exit code is 1. Then the sides take turns, call by call in
     one process, or process by process in start and files, all with the same number of threads. Calls under half a
     second each follow an untimed one. Arrays are in memory before, and results are new arrays; no side is told where to
-    put them. torch shares our OpenMP, whose idle threads sleep after GOMP_SPINCOUNT=3000 turns unless you set another number.
-    SciPy, scikit-image and Pillow use one thread whatever they are given.
+    put them. torch shares our OpenMP, whose idle threads sleep after GOMP_SPINCOUNT=3000 turns unless you set another
+    number. SciPy, scikit-image and Pillow use one thread whatever they are given.
 
     A ratio is the peer's median time divided by ours: above 1, convcli is faster. Beside it medians (shortest-longest),
     and how much of this machine's limit convcli reached: the bytes or the multiply-adds that the case needs at least,

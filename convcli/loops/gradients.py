@@ -60,19 +60,21 @@ def find_corners(source, channels, smallest, out, taps):
         image, y = divmod(np.int64(index), height)
         top, bottom = source[image, 2 * y], source[image, 2 * y + 1]
         for at in range(0, out.shape[2], channels):
-            left, right = 2 * at, 2 * at + channels
-            first, second = top[left:right], top[right : right + channels]
-            third, fourth = bottom[left:right], bottom[right : right + channels]
+            # A row at a time: LLVM gives up vectors where it would have to compare more arrays' places.
             target, chosen = out[image, y, at : at + channels], taps[image, y, at : at + channels]
+            first, second = top[2 * at : 2 * at + channels], top[2 * at + channels : 2 * (at + channels)]
             for i in range(len(target)):
-                best, number = first[i], taps.dtype.type(0)
-                for tap, value in enumerate((second[i], third[i], fourth[i])):
-                    wins = value > best if smallest is None else value < best
-                    wins |= value != value
-                    best = value if wins else best
-                    number = taps.dtype.type(tap + 1) if wins else number
-                target[i] = best
-                chosen[i] = number
+                wins = _wins(second[i], first[i], smallest)
+                target[i] = second[i] if wins else first[i]
+                chosen[i] = taps.dtype.type(1) if wins else taps.dtype.type(0)
+            third, fourth = bottom[2 * at : 2 * at + channels], bottom[2 * at + channels : 2 * (at + channels)]
+            for i in range(len(target)):
+                best, number = target[i], chosen[i]
+                wins = _wins(third[i], best, smallest)
+                best, number = third[i] if wins else best, taps.dtype.type(2) if wins else number
+                wins = _wins(fourth[i], best, smallest)
+                target[i] = fourth[i] if wins else best
+                chosen[i] = taps.dtype.type(3) if wins else number
 
 
 @loop
@@ -91,16 +93,16 @@ def take_corners(source, channels, smallest, out):
             third, fourth = bottom[left:right], bottom[right : right + channels]
             target = out[image, y, at : at + channels]
             for i in range(len(target)):
-                best = _later(_later(_later(first[i], second[i], smallest), third[i], smallest), fourth[i], smallest)
-                target[i] = best
+                best = second[i] if _wins(second[i], first[i], smallest) else first[i]
+                best = third[i] if _wins(third[i], best, smallest) else best
+                target[i] = fourth[i] if _wins(fourth[i], best, smallest) else best
 
 
 @loop(parallel=False)
-def _later(best, value, smallest):
-    """The later value if it wins, of equal ones the first; checked arguments."""
+def _wins(value, best, smallest):
+    """Whether a later value takes the place of the best so far: not if they are equal; checked arguments."""
     wins = value > best if smallest is None else value < best
-    wins |= value != value
-    return value if wins else best
+    return wins | (value != value)
 
 
 @loop

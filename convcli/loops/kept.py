@@ -50,7 +50,8 @@ def types_of(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
         if kind is np.ndarray:
             types.append((each.dtype, each.ndim, each.flags.num & (_CONTIGUOUS | _ALIGNED | _WRITEABLE)))
         elif isinstance(each, tuple):
-            types.append((kind, types_of(each)))
+            within = tuple(map(type, each))
+            types.append((kind, within if _SCALARS.issuperset(within) else types_of(each)))
         else:
             types.append(kind)
     return tuple(types)
