@@ -27,6 +27,7 @@ _PARTS = 64  # enough for an even load on many cores
 # second-level cache.
 _TAPS = {64: 200, 256: 205, 1024: 440}
 _PASS_COST = 6  # of a term of a sum
+_LARGE = (4000, 6000)  # a picture's rows and columns
 _MOST_ERROR = 0.05  # of a pixel's step
 _ERROR = 32 * 2.0**-24 * 255  # of a sum whose weights' magnitudes add up to 1, at most
 _OFFSET = 128.0  # the middle of 8-bit pixels: what is transformed is half as large, and so are its rounding errors
@@ -74,9 +75,20 @@ def pays(
     may = plan.method in ("taps", "sum") and source.dtype == out.dtype == np.uint8 and windows[0].kernel_size == 1
     if not may or any(window.stride > 1 for window in windows[1:]) or has_exact_sums(plan.weights):
         return False
-    if _error_of(plan, border, scale) > _MOST_ERROR:
+    if not _error_of(plan, border, scale) <= _MOST_ERROR:  # of a border of NaN neither is true
         return False
-    _, cost = _block_of(windows[1:], out.shape[2:4])
+    return _is_cheaper(plan, windows[1:], out.shape[2:4])
+
+
+def pays_on_large(plan: CorrelationPlan) -> bool:
+    """Whether `pays` would say so of a large picture of 8 bits, kernel as it is, for people who ask how it is done."""
+    (depth, *sizes), may = plan.weights.shape, plan.method in ("taps", "sum") and not has_exact_sums(plan.weights)
+    windows = tuple(Window(n) for n in sizes)
+    return may and depth == 1 and _error_of(plan, 0, 1) <= _MOST_ERROR and _is_cheaper(plan, windows, _LARGE)
+
+
+def _is_cheaper(plan: CorrelationPlan, windows: tuple[Window, ...], out_sizes: tuple[int, ...]) -> bool:
+    _, cost = _block_of(windows, out_sizes)
     return cost < plan.multiply_adds + _PASS_COST * len(plan.terms)
 
 

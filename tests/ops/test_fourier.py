@@ -5,7 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import convcli
 from convcli.geometry import Window, windows_of
+from convcli.jobs.kernel import describe
 from convcli.ops import fourier
 from convcli.ops.borders import BORDERS
 from convcli.ops.plan import CorrelationPlan, plan_correlation
@@ -129,3 +131,28 @@ def test_when_it_pays():
     assert not pays((2000, 3000), large, scale=1e5), "rounding errors would be seen"
     assert not pays((2000, 3000), np.rint(large * 1e5)), "sums of integers are exact tap by tap"
     assert not pays((9000, 9000), np.random.default_rng(1).random((1, 2000)) / 1000), "no block is that wide"
+
+
+def test_a_border_of_nan_is_left_to_the_taps():
+    pixels, weights = np.zeros((1, 1, 900, 900, 1), np.uint8), np.random.default_rng(1).random((31, 31)) / 480
+    windows, plan = (Window(1), *windows_of((900, 900), weights.shape, padding="same")), plan_correlation(weights)
+    assert fourier.pays(pixels, pixels, windows, plan, 255.0, 1.0)
+    assert not fourier.pays(pixels, pixels, windows, plan, np.nan, 1.0)
+
+
+def test_kernel_show_speaks_of_transforms_where_they_are_made(rng):
+    def speaks(spec):
+        (way,) = describe(spec).plans
+        return "Fourier" in way
+
+    def made(weights):
+        pixels = np.empty((1, 1, 4000, 6000, 1), np.uint8)
+        windows = (Window(1), *windows_of((4000, 6000), weights.shape, padding="same"))
+        return fourier.pays(pixels, pixels, windows, plan_correlation(weights), 0.0, 1.0)
+
+    specs = ("disk:radius=20", "log:sigma=20", "motion:length=400,angle=33", "disk:radius=600", "box3d", "gaussian")
+    assert [speaks(spec) for spec in specs] == [True, True, False, False, False, False]
+    assert [made(convcli.kernel(spec)) for spec in specs[:4]] == [True, True, False, False]
+    heavy = rng.random((21, 21))
+    assert not fourier.pays_on_large(plan_correlation(heavy)), "rounding errors would be seen"
+    assert fourier.pays_on_large(plan_correlation(heavy / heavy.sum()))
