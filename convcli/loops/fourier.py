@@ -37,11 +37,12 @@ class Spectrum(NamedTuple):
 
 
 @loop
-def correlate_blocks(source, tables, blocks, spectrum, numbers, offset, outside, out):
+def correlate_blocks(source, tables, blocks, spectrum, numbers, offset, step, outside, out):
     """Correlate ``source`` (N, D, H, W*C) into ``out`` (N, D, OH, OW*C), both integers; arguments are already checked.
 
-    ``offset`` is taken from all pixels before; the bias in ``numbers`` has made up for it. Each index of the parallel
-    loop owns every so-many-th pair of blocks, and one cell of ``outside``.
+    ``offset`` is taken from all pixels before; the bias in ``numbers`` has made up for it. Sums become multiples
+    of ``step``, a power of two. Each index of the parallel loop owns every so-many-th pair of blocks, and one cell of
+    ``outside``.
     """
     images, planes, out_rows, out_numbers = out.shape
     down = (out_rows + blocks.valid_rows - 1) // blocks.valid_rows
@@ -65,9 +66,9 @@ def correlate_blocks(source, tables, blocks, spectrum, numbers, offset, outside,
             else:
                 im[:] = 0
             _correlate_pair(re, im, blocks, spectrum, stride)
-            clipped += _store_block(re, blocks, unit, across, numbers, target)
+            clipped += _store_block(re, blocks, unit, across, numbers, step, target)
             if unit + 1 < units:
-                clipped += _store_block(im, blocks, unit + 1, across, numbers, target)
+                clipped += _store_block(im, blocks, unit + 1, across, numbers, step, target)
         outside[worker] = clipped
 
 
@@ -157,7 +158,7 @@ def _load_cells(pixels, columns, channels, channel, x, first, end, border, offse
 
 
 @loop(parallel=False)
-def _store_block(source, blocks, unit, across, numbers, out):
+def _store_block(source, blocks, unit, across, numbers, step, out):
     """The valid part of a block as pixels of ``out`` (OH, OW*C); returns how many were clipped; checked arguments."""
     channels = blocks.channels
     channel, block = unit % channels, unit // channels
@@ -165,9 +166,10 @@ def _store_block(source, blocks, unit, across, numbers, out):
     height = min(blocks.valid_rows, out.shape[0] - top)
     width = min(blocks.valid_columns, out.shape[1] // channels - x)
     stride, outside = blocks.columns + LANES, 0
+    steps = np.float32(1) / step
     for row in range(height):
         line = source[row * stride : row * stride + width]
         for i in range(width):
-            line[i] += numbers.bias
+            line[i] = np.rint((line[i] + numbers.bias) * steps) * step
         outside += store_row(line, out[top + row, x * channels + channel : (x + width) * channels : channels], numbers)
     return outside

@@ -21,7 +21,6 @@ _PASS_COST = 6
 # A running sum costs about as much as this many taps of two passes. Means of 8-bit pixels are another matter: there it
 # won from three taps on (24 MP RGB, 3x3: 20 ms against 41).
 _BOX_COST = 14
-_LARGE = 300  # taps from which on transforms are faster, whatever the kernel's shape: see `convcli.ops.fourier`
 _FEWEST_SUMMED = 25  # taps of a kernel that may be cheaper as a sum of separable ones
 _EXACT = 2.0**16  # weights are multiples of one part in so many, and float32 holds their sums
 
@@ -79,9 +78,7 @@ def plan_correlation(weights: Weights, dtype: Any = np.uint8) -> CorrelationPlan
             why = f"the sum of {len(terms)} separable kernels: {added} multiply-adds instead of {taps}"
             return CorrelationPlan("sum", volume, (), added, why, terms)
         found = "rank above 1: no separable factors" if taps > 2 else "nothing to separate"
-        large = taps >= _LARGE and volume.shape[0] == 1 and np.dtype(dtype) == np.uint8 and not has_exact_sums(volume)
-        by_blocks = "; on large pictures Fourier transforms of blocks" if large else ""
-        return CorrelationPlan("taps", volume, (), taps, f"{taps} taps that are not zero ({found}){by_blocks}")
+        return CorrelationPlan("taps", volume, (), taps, f"{taps} taps that are not zero ({found})")
     passes = sum(int(np.count_nonzero(factor)) for factor in factors if factor.size > 1)
     size = "x".join(str(n) for n in weights.shape)
     runs = np.dtype(dtype) == np.uint8 or (np.dtype(dtype).kind == "u" and passes > _BOX_COST)
