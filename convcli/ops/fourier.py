@@ -60,7 +60,7 @@ def run_fourier(
     spectrum = Spectrum(re.reshape(-1), im.reshape(-1), twiddles(rows), twiddles(columns))
     step = _step_of(plan, float(numbers.border_value), scale)
     bias = numbers.bias.dtype.type(numbers.bias + _OFFSET * plan.weights.sum() * scale)
-    pairs = -(-prod(-(-n // step) for n, step in zip(out_shape[2:4], valid, strict=True)) * channels // 2)
+    pairs = -(-prod(-(-n // size) for n, size in zip(out_shape[2:4], valid, strict=True)) * channels // 2)
     outside = np.zeros(min(out_shape[0] * out_shape[1] * pairs, _PARTS), np.int64)
     source.flags.writeable = False  # one signature to compile, not one for read-only arrays and one for others
     given = numbers._replace(bias=bias)
