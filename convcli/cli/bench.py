@@ -86,8 +86,8 @@ def command(
 
     A ratio is the peer's median time divided by ours: above 1, convcli is faster. Beside it medians (shortest-longest),
     and how much of this machine's limit convcli reached: the bytes or the multiply-adds that the case needs at least,
-    against copying and multiply-adds in registers, both measured in the same run. Winograd's and
-    Fourier's transforms need fewer than are counted. --json keeps every single time. Close other programs before.
+    against copying and multiply-adds in registers, both measured in the same run. Winograd's and Fourier's transforms
+    need fewer than are counted. --json keeps every single time. Close other programs before.
 
     \b
     Examples:

@@ -12,6 +12,7 @@ from convcli.kernels.entry import Weights, is_zero_sum
 TOLERANCE = 1e-14
 
 _MOST_GAIN = 8.0
+_MOST_TERMS = 16  # kernels of a higher rank seldom gain, and each term looks at every weight
 
 # Integers up to here are exact in float64, and so are their products below 2**53.
 EXACT_LIMIT = 2.0**53
@@ -82,7 +83,8 @@ def separable_terms(weights: npt.ArrayLike) -> tuple[tuple[Weights, Weights], ..
     -------
     tuple of (ndarray, ndarray)
         float64 columns (KH) and rows (KW); the sum of their outer products differs from ``weights`` by at most 1e-14
-        of the largest weight. Empty if a matrix has about as many terms as rows, or only terms that cancel each other.
+        of the largest weight. Empty if there would be more than 16, or more than half as many as rows or columns, or if
+        they cancel each other.
 
     Examples
     --------
@@ -103,7 +105,7 @@ def _eliminate(array: Weights, pivot: tuple[int, int]) -> tuple[tuple[Weights, W
     """The outer products that make a matrix, the first one through this pivot; empty if there are too many."""
     limit = TOLERANCE * float(np.abs(array).max())
     rest, terms = array.copy(), []
-    for _ in range((min(array.shape) + 1) // 2):
+    for _ in range(min((min(array.shape) + 1) // 2, _MOST_TERMS)):
         y, x = pivot
         if rest[y, x] == 0:
             break

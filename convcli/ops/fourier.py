@@ -26,7 +26,6 @@ _PARTS = 64  # enough for an even load on many cores
 # with blocks of 256 x 256, of which 226 x 226 are results, and 1300 ms tap by tap. The largest do not fit the
 # second-level cache.
 _TAPS = {64: 200, 256: 205, 1024: 440}
-_PASS_COST = 6  # of a term of a sum
 _LARGE = (4000, 6000)  # a picture's rows and columns
 _MOST_ERROR = 0.05  # of a pixel's step
 _ERROR = 32 * 2.0**-24 * 255  # of a sum whose weights' magnitudes add up to 1, at most
@@ -89,7 +88,7 @@ def pays_on_large(plan: CorrelationPlan) -> bool:
 
 def _is_cheaper(plan: CorrelationPlan, windows: tuple[Window, ...], out_sizes: tuple[int, ...]) -> bool:
     _, cost = _block_of(windows, out_sizes)
-    return cost < plan.multiply_adds + _PASS_COST * len(plan.terms)
+    return cost < plan.cost
 
 
 def _error_of(plan: CorrelationPlan, border: float, scale: float) -> float:

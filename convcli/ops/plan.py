@@ -55,6 +55,16 @@ class CorrelationPlan:
     terms: tuple[tuple[Weights, Weights], ...] = ()
 
     @property
+    def through_depth(self) -> bool:
+        """Whether there is a pass along the depth of a volume."""
+        return self.method == "separable" and self.weights.shape[0] > 1
+
+    @property
+    def cost(self) -> int:
+        """Of a plan by taps or a sum, in taps of a general kernel."""
+        return self.multiply_adds + _PASS_COST * len(self.terms)
+
+    @property
     def magnitude(self) -> float:
         """The sum of the magnitudes of all weights, or of all terms' weights: what rounding errors grow with."""
         if not self.terms:
@@ -73,10 +83,11 @@ def plan_correlation(weights: Weights, dtype: Any = np.uint8) -> CorrelationPlan
     factors = separable_factors(volume) if taps > 2 else None
     if factors is None:
         terms = _terms(volume, taps)
-        if terms:
-            added = sum(int(np.count_nonzero(line)) for term in terms for line in term)
-            why = f"the sum of {len(terms)} separable kernels: {added} multiply-adds instead of {taps}"
-            return CorrelationPlan("sum", volume, (), added, why, terms)
+        added = sum(int(np.count_nonzero(line)) for term in terms for line in term)
+        why = f"the sum of {len(terms)} separable kernels: {added} multiply-adds instead of {taps}"
+        plan = CorrelationPlan("sum", volume, (), added, why, terms)
+        if terms and plan.cost < taps:
+            return plan
         found = "rank above 1: no separable factors" if taps > 2 else "nothing to separate"
         return CorrelationPlan("taps", volume, (), taps, f"{taps} taps that are not zero ({found})")
     passes = sum(int(np.count_nonzero(factor)) for factor in factors if factor.size > 1)
@@ -102,12 +113,10 @@ def has_exact_sums(weights: Weights) -> bool:
 
 
 def _terms(volume: Weights, taps: int) -> tuple[tuple[Weights, Weights], ...]:
-    """The terms of a 2-D kernel if they pay; sums that are exact in float32 tap by tap are to stay so."""
+    """The terms of a 2-D kernel that is not small; sums that are exact in float32 tap by tap are to stay so."""
     if volume.shape[0] > 1 or taps < _FEWEST_SUMMED or has_exact_sums(volume):
         return ()
-    terms = separable_terms(volume[0])
-    cost = sum(np.count_nonzero(line) for term in terms for line in term) + _PASS_COST * len(terms)
-    return terms if cost < taps else ()
+    return separable_terms(volume[0])
 
 
 def is_small(plan: CorrelationPlan) -> bool:

@@ -75,8 +75,7 @@ def correlate_stack(
     and how many of its numbers lay outside the store's range.
     """
     windows = (Window(1),) * (3 - len(windows)) + windows
-    through_depth = plan.method == "separable" and windows[0].kernel_size > 1
-    if through_depth and not _fits(source, plan, windows, border, store, scale, bias):
+    if plan.through_depth and not _fits(source, plan, windows, border, store, scale, bias):
         return _through_depth_first(source, plan, windows, border, store=store, scale=scale, bias=bias)
     if plan.method == "sum" and not _all_finite(source, border):
         if source.shape[:2] != (1, 1) or border.planes is not None:
@@ -125,8 +124,7 @@ def _run(
     ring = dtype if by_blocks else _ring_dtype(source.dtype, plan, border) or dtype
     inside = _never_clips(source.dtype, plan, border, store, scale, bias)
     numbers = _numbers(dtype, ring.type(border.constant), bias, store, inside=inside)
-    through_depth = plan.method == "separable" and windows[0].kernel_size > 1
-    run = fourier.run_fourier if by_blocks else volumes.run_volume if through_depth else _run_programs
+    run = fourier.run_fourier if by_blocks else volumes.run_volume if plan.through_depth else _run_programs
     return run(flat_source, tables, windows, plan, numbers, scale, source.shape, flat_out, out.shape)
 
 
