@@ -5,11 +5,10 @@ written as what it was read from, with the same sample rate, sample type, header
 """
 
 import io
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -17,9 +16,10 @@ from convcli.errors import ImageError
 from convcli.images.atomic import replacing
 from convcli.images.model import Pixels, shown
 from convcli.images.reading import MAX_PIXELS, explaining, opening
+from convcli.kernels.npy import MAGIC
 
+EXACT = 2**53  # whole numbers up to here are floats of 64 bits
 SIGNAL_SUFFIXES = (".wav", ".csv", ".tsv", ".npy")
-_NPY_MAGIC = b"\x93NUMPY"
 _SUFFIXES = {"WAV": (".wav",), "CSV": (".csv", ".tsv"), "NPY": (".npy",)}
 
 # Makes a file of samples (W, C). The second argument tells for each of them which sample of the input it stands at, the
@@ -34,7 +34,9 @@ class Signal:
     Parameters
     ----------
     samples:
-        (W, C) float32 or float64: W moments, C channels or columns. Integers of a WAV are whole numbers around 0.
+        (W, C) float32 or float64: W moments, C channels or columns. Integers of a WAV are whole numbers around 0. Of an
+        NPY or CSV with whole numbers beyond 2**53, which floats do not hold, int64 or uint64: these may be chosen and
+        copied, not computed with.
     format:
         ``WAV``, ``CSV`` or ``NPY``.
     encode:
@@ -73,8 +75,8 @@ def is_signal(path: str | Path) -> bool:
 
     try:
         with Path(path).open("rb") as stream:
-            return len(read_header(stream)[0]) == 1
-    except (OSError, ValueError):
+            return len(read_header(stream).shape) == 1
+    except (OSError, ValueError, ImageError):
         return False
 
 
@@ -88,7 +90,7 @@ def read_signal(source: str | Path | BinaryIO, *, max_samples: int = MAX_PIXELS)
         data = Path(source).read_bytes() if isinstance(source, str | Path) else source.read()
     if not data:
         raise ImageError(f"{name}: is empty (0 bytes), expected a signal")
-    format = "WAV" if data[:4] in (b"RIFF", b"RF64", b"RIFX") else "NPY" if data.startswith(_NPY_MAGIC) else "CSV"
+    format = "WAV" if data[:4] in (b"RIFF", b"RF64", b"BW64", b"RIFX") else "NPY" if data.startswith(MAGIC) else "CSV"
     try:
         with explaining(format):
             signal = _decode(data, format)
@@ -116,23 +118,16 @@ def _decode(data: bytes, format: str) -> Signal:
 
 
 def _decode_npy(data: bytes) -> Signal:
-    from convcli.images.npy import read_header
+    from convcli.images.npy import check_numbers, read_header
 
-    stream = io.BytesIO(data)
-    shape, fortran, dtype = read_header(stream)
+    header = read_header(io.BytesIO(data))
+    shape = header.shape
     if len(shape) not in (1, 2):
         raise ImageError(f"got an array of shape {shape}, expected a signal (W,) or (W, C)")
-    if 0 in shape:
-        raise ImageError(f"got an array of shape {shape}, expected at least one sample")
-    if dtype.hasobject or dtype.kind not in "buif":
-        raise ImageError(f"got an array of {dtype}, expected plain numbers")
-    missing = math.prod(shape) * dtype.itemsize - (len(data) - stream.tell())
-    if missing > 0:
-        raise ImageError(f"truncated NPY: {missing} bytes are missing at its end; get a fresh copy")
-    stored = np.frombuffer(data, dtype, math.prod(shape), stream.tell())
-    stored = stored.reshape(shape, order="F" if fortran else "C")
-    wanted = np.float32 if dtype.newbyteorder("=") in (np.float16, np.float32) else np.float64
-    samples = np.ascontiguousarray(stored.reshape(shape[0], -1), wanted)
+    check_numbers(header, len(data))
+    stored = header.array(data)
+    stored = stored.reshape(shape[0], -1).astype(stored.dtype.newbyteorder("="), copy=False)
+    samples = np.ascontiguousarray(stored, _held(stored))
     has_channels = len(shape) == 2
 
     def encode(samples: Pixels, positions: Pixels, stride: float, strip: bool) -> bytes:
@@ -141,6 +136,15 @@ def _decode_npy(data: bytes) -> Signal:
         return written.getvalue()
 
     return Signal(samples, "NPY", encode, has_channels=has_channels)
+
+
+def _held(array: Pixels) -> np.dtype[Any]:
+    """The dtype that holds all numbers of an array exactly: float32, float64, or its own of 64-bit integers."""
+    if array.dtype in (np.float16, np.float32):
+        return np.dtype(np.float32)
+    if array.dtype.kind in "iu" and (int(array.max()) > EXACT or int(array.min()) < -EXACT):
+        return array.dtype
+    return np.dtype(np.float64)
 
 
 def check_signal_target(signal: Signal, target: str | Path) -> None:

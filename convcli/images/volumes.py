@@ -4,6 +4,7 @@ Multi-page TIFF (`convcli.images.volume_tiff`), .npy (here), animations and sequ
 (`convcli.images.volume_frames`). That a file *is* a volume is the caller's word; it is never guessed.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -191,22 +192,17 @@ def open_volume(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Volume:
 
 
 def _open_npy(path: Path, name: str, max_pixels: int) -> Volume:
-    from convcli.images.npy import read_header
+    from convcli.images.npy import check_numbers, read_header
 
     with path.open("rb") as stream:
-        shape, fortran, dtype = read_header(stream)
-        start = stream.tell()
-    if len(shape) not in (3, 4) or (len(shape) == 4 and not 1 <= shape[3] <= MOST_CHANNELS):
+        header = read_header(stream)
+    shape, fortran, dtype, start = header
+    if len(shape) not in (3, 4) or (len(shape) == 4 and not 0 <= shape[3] <= MOST_CHANNELS):
         raise ImageError(f"got an array of shape {shape}, expected (D, H, W), or (D, H, W, C) with at most 4 channels")
-    if 0 in shape:
-        raise ImageError(f"got an array of shape {shape}, expected at least one voxel along every axis")
-    check_size(shape[2], shape[1], max_pixels)
-    if dtype.hasobject or dtype.names is not None or dtype.kind not in "buif":
-        raise ImageError(f"got an array of {dtype}, expected plain numbers")
-    plane = int(np.prod([dtype.itemsize, *shape[1:]], dtype=object))
-    missing = start + plane * shape[0] - path.stat().st_size
-    if missing > 0:
-        raise ImageError(f"truncated NPY: {missing} bytes are missing at its end; get a fresh copy")
+    if 0 not in shape:
+        check_size(shape[2], shape[1], max_pixels)
+    check_numbers(header, path.stat().st_size)
+    plane = math.prod((dtype.itemsize, *shape[1:]))
     sample, warnings = supported(np.zeros(1, dtype))
     full: tuple[int, int, int, int] = (*shape[:3], shape[3] if len(shape) == 4 else 1)  # type: ignore[assignment]
     if fortran and plane * shape[0] > _MOST_SCATTERED:

@@ -23,6 +23,7 @@ MODES = {
     "median": "the middle value, the lower one of two",
     "stochastic": "a value drawn with a chance in proportion to it",
 }
+CHOOSING = ("max", "min", "median", "stochastic")  # these give values of the window; the others compute
 _ALIASES = {"avg": "average", "mean": "average", "maximum": "max", "minimum": "min"}
 # Bytes of a row that a thread works on at a time, so that it stays in the first-level cache.
 _TILE_BYTES = 8 * 1024

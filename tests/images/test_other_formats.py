@@ -293,13 +293,13 @@ def test_npy_of_one_channel_is_written_flat(tmp_path):
         (npy(np.zeros((1, 2, 3, 4))), r"got an array of shape \(1, 2, 3, 4\)"),
         (npy(np.zeros((0, 4))), r"got an array of shape \(0, 4\), expected at least one number along every axis"),
         (npy(np.zeros((3, 4, 0))), r"got an array of shape \(3, 4, 0\), expected at least one number"),
-        (npy(np.zeros((2, 2), complex)), "got an array of complex128, expected plain numbers"),
-        (npy(np.zeros((2, 2), "S3")), r"got an array of \|S3, expected plain numbers"),
+        (npy(np.zeros((2, 2), complex)), "got an array of complex numbers, expected plain numbers"),
+        (npy(np.zeros((2, 2), "S3")), "got an array of text, expected plain numbers"),
         (npy(np.zeros((2, 2), [("a", "u1")])), "got an array of .*expected plain numbers"),
         (npy(np.zeros((2, 2)))[:-1], "truncated NPY: 1 bytes are missing"),
         (npy(np.zeros((2, 2)))[:30], "damaged NPY: its header cannot be read"),
-        (b"\x93NUMPY\x09\x00" + bytes(100), r"got NPY version \(9, 0\)"),
-        (npy(np.zeros((2, 2), np.uint8)).replace(b"(2, 2)", b"(9**9"), "damaged or unsupported NPY"),
+        (b"\x93NUMPY\x09\x00" + bytes(100), r"got NPY version 9\.0"),
+        (npy(np.zeros((2, 2), np.uint8)).replace(b"(2, 2)", b"(9**9"), "damaged NPY: its header cannot be read"),
     ],
 )
 def test_damaged_npy(data, message):
@@ -314,7 +314,7 @@ class Trap:
 
 def test_npy_never_unpickles():
     header = npy(np.zeros((1, 1), np.uint8)).replace(b"'|u1'", b"'|O' ")
-    with pytest.raises(ImageError, match="got an array of object, expected plain numbers"):
+    with pytest.raises(ImageError, match="got an array of Python objects, expected plain numbers"):
         load(header + pickle.dumps(Trap()))
 
 
