@@ -98,7 +98,7 @@ class TrainReport:
             "best_epoch": self.best_epoch or None,
             "parameters": self.plan.network.params,
             "seconds": round(self.seconds, 3),
-            "recipe": self.plan.recipe.as_dict(),
+            "recipe": self.plan.recipe.told(),
         }
 
 
@@ -272,7 +272,7 @@ def _card(plan: TrainingPlan, report: TrainReport) -> ModelCard:
             metrics[name] = value
     if report.test is not None:
         metrics |= {"test_loss": report.test.loss, "test_accuracy": report.test.accuracy}
-    recipe = plan.recipe.as_dict() | {
+    recipe = plan.recipe.told() | {
         "preset": plan.source.preset,
         "held_out": plan.source.held_out,
         "limit": plan.source.limit,
