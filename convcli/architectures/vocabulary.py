@@ -171,7 +171,11 @@ LAYERS: Mapping[str, LayerType] = {
     "pad": LayerType(
         "zeros, or MODE's values, around the edges",
         "amount",
-        {"amount": Key(cells, 1), "mode": Key(one_of(PAD_MODES), "constant"), "value": Key(number(), 0.0, ("mode", ("constant",)))},
+        {
+            "amount": Key(cells, 1),
+            "mode": Key(one_of(PAD_MODES), "constant"),
+            "value": Key(number(), 0.0, ("mode", ("constant",))),
+        },
     ),
     "activation": LayerType(
         "an activation by itself: relu, leaky_relu:0.2", "activation", {"activation": Key(named(ACTIVATIONS), REQUIRED)}

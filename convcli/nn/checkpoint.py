@@ -86,7 +86,7 @@ def write_checkpoint(path: Path, training: Training, source: Source) -> None:
     metadata = {
         "format": CHECKPOINT_FORMAT,
         "architecture": write_text(training.model.plan.spec),
-        "convcli": json.dumps(about),
+        "convcli": json.dumps(about, allow_nan=False),
     }
     write_tensors(path, arrays, metadata, overwrite=True)
 

@@ -70,7 +70,8 @@ class Cosine:
 class OneCycle:
     """Up from ``start = peak / start_divisor`` to ``peak`` for a share ``warm`` of the steps, then far down.
 
-    Both ways are half a cosine, and without ``warm`` there is but the second; the last step, ``steps - 1``, has the lowest rate, ``start / end_divisor``.
+    Both ways are half a cosine, and with ``warm`` 0 there is but the second; the last step, ``steps - 1``, has the
+    lowest rate, ``start / end_divisor``.
 
     Source: L. Smith, N. Topin, "Super-Convergence", 2018, section 3; shape and divisors are those of PyTorch's
     ``OneCycleLR``.
