@@ -1,11 +1,11 @@
 """`convcli cache`: the compiled loops."""
 
-import json
 import sys
 
 import click
 
 from convcli.cli import options
+from convcli.jobs.documents import json_text
 from convcli.jobs.runtime import CacheReport, cache_report, clear_cache, warm_cache
 
 
@@ -35,7 +35,7 @@ def info(as_json: bool) -> None:
     """
     report = cache_report()
     if as_json:
-        click.echo(json.dumps(vars(report)))
+        click.echo(json_text(vars(report)))
     else:
         click.echo("\n".join(cache_lines(report)))
 
@@ -50,7 +50,7 @@ def clear(as_json: bool) -> None:
       convcli cache clear
     """
     count = clear_cache()
-    click.echo(json.dumps({"deleted": count}) if as_json else f"{count} files deleted")
+    click.echo(json_text({"deleted": count}) if as_json else f"{count} files deleted")
 
 
 @command.command("warm")
@@ -68,7 +68,7 @@ def warm(as_json: bool) -> None:
             click.echo(f"compiling {step}", err=True)
 
     count = warm_cache(say)
-    click.echo(json.dumps({"files": count}) if as_json else f"{count} files in the cache")
+    click.echo(json_text({"files": count}) if as_json else f"{count} files in the cache")
 
 
 def cache_lines(report: CacheReport) -> list[str]:

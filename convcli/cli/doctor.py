@@ -1,12 +1,12 @@
 """`convcli doctor`: what a bug report needs."""
 
 import dataclasses
-import json
 
 import click
 
 from convcli.cli import options
 from convcli.cli.cache import cache_lines
+from convcli.jobs.documents import json_text
 from convcli.jobs.runtime import examine
 
 
@@ -22,7 +22,7 @@ def command(as_json: bool) -> None:
     """
     found = examine()
     if as_json:
-        click.echo(json.dumps(dataclasses.asdict(found)))
+        click.echo(json_text(dataclasses.asdict(found)))
         return
     for title, facts in (("versions", found.versions), ("machine", found.machine), ("threads", found.threads)):
         click.echo(title)

@@ -1,7 +1,6 @@
 """`convcli evaluate`: how good a model is, class by class."""
 
 import contextlib
-import json
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ from convcli.cli import downloads, options
 from convcli.images import format_of, write
 from convcli.images.atomic import check_target
 from convcli.jobs.classifier import load_classifier
+from convcli.jobs.documents import json_text
 from convcli.jobs.evaluate import SPLITS, Evaluation, evaluate, gallery, load_data, most_confused
 from convcli.jobs.runtime import prepare_loops, request_threads
 
@@ -80,7 +80,7 @@ def command(
     elif drawing is not None and not quiet:
         click.echo("Note: there is no mistake to draw", err=True)
     if as_json:
-        click.echo(json.dumps({"model": model} | result.as_dict() | ({"gallery": drawn} if drawn else {})))
+        click.echo(json_text({"model": model} | result.as_dict() | ({"gallery": drawn} if drawn else {})))
         return
     for line in [*_lines(result), *([drawn] if drawn else [])]:
         click.echo(line)

@@ -1,11 +1,11 @@
 """`convcli export`: a trained model for other programs."""
 
 import dataclasses
-import json
 
 import click
 
 from convcli.cli import options
+from convcli.jobs.documents import json_text
 
 
 @click.command()
@@ -34,6 +34,6 @@ def command(model: str, output: str | None, layout: str | None, overwrite: bool,
     report = export(model, output, layout=layout, overwrite=overwrite)
     if as_json:
         document = dataclasses.asdict(report)
-        click.echo(json.dumps({**document, "path": str(report.path)}))
+        click.echo(json_text({**document, "path": str(report.path)}))
         return
     click.echo(report.path)

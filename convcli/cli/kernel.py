@@ -1,6 +1,5 @@
 """`convcli kernel`: list the kernel library, show one kernel."""
 
-import json
 import os
 import shutil
 import sys
@@ -11,6 +10,7 @@ import click
 
 from convcli.cli import options
 from convcli.errors import KernelError
+from convcli.jobs.documents import json_text
 from convcli.jobs.kernel import KernelDescription, aliases_of, describe, entry_as_dict, library
 from convcli.kernels import LIBRARY, Entry
 from convcli.kernels.entry import COMBINATIONS
@@ -58,7 +58,7 @@ def list_command(as_json: bool) -> None:
       convcli kernel list --json
     """
     if as_json:
-        click.echo(json.dumps([entry_as_dict(entry) for entry in LIBRARY.values()], indent=2))
+        click.echo(json_text([entry_as_dict(entry) for entry in LIBRARY.values()], indent=2))
         return
     width = _width()
     for group in library():
@@ -91,7 +91,7 @@ def show_command(spec: str, as_json: bool) -> None:
     except KernelError as error:
         raise options.WrongUsage(str(error)) from error
     if as_json:
-        click.echo(json.dumps(described.as_dict()))
+        click.echo(json_text(described.as_dict()))
         return
     click.echo("\n".join(_show_lines(described, _width())))
 

@@ -1,6 +1,5 @@
 """`convcli predict`: what pictures show."""
 
-import json
 import sys
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from convcli.images import MAX_PIXELS, format_of, write
 from convcli.images.atomic import check_target
 from convcli.jobs.batch import STREAM, find_inputs
 from convcli.jobs.classifier import load_classifier, percent
+from convcli.jobs.documents import json_text
 from convcli.jobs.predict import MOST_SHOWN, Prediction, check_shown, predict, seen_picture
 from convcli.jobs.runtime import prepare_loops, request_threads
 
@@ -78,7 +78,7 @@ def command(
         if len(good) > MOST_SHOWN and not quiet:
             click.echo(f"Warning: {show} shows the first {MOST_SHOWN} of {len(good)} pictures", err=True)
     if as_json:
-        click.echo(json.dumps([each.as_dict() for each in good]))
+        click.echo(json_text([each.as_dict() for each in good]))
     bad = [each for each in predictions if each.error]
     for each in bad:
         click.echo(f"Error: {each.error}", err=True)

@@ -1,6 +1,5 @@
 """`convcli receptive`: what a unit of a network sees."""
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from convcli.architectures import values as shapes
 from convcli.architectures.files import find_shipped, is_file_name, resolved, unknown_name
 from convcli.cli import options
 from convcli.cli.shape import Value
+from convcli.jobs.documents import json_text
 
 
 @click.command()
@@ -84,7 +84,7 @@ def command(
             pixels = prepared(network, found.plan, read(source, max_pixels=max_pixels or MAX_PIXELS))
         draw(found, output, pixels=pixels, overwrite=overwrite)
     if as_json:
-        click.echo(json.dumps(_document(found, output)))
+        click.echo(json_text(_document(found, output)))
         return
     for line in [answer(found), "", *_table(found), *([] if output is None else [output])]:
         click.echo(line)

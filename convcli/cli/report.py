@@ -1,12 +1,12 @@
 """`convcli report`: everything about a trained model on one page."""
 
-import json
 from pathlib import Path
 
 import click
 
 from convcli.cli import downloads, options
 from convcli.cli.evaluate import picture_progress
+from convcli.jobs.documents import json_text
 from convcli.jobs.report import SUFFIXES, check_report, make_report, write_report
 from convcli.jobs.runtime import prepare_loops, request_threads
 
@@ -63,4 +63,4 @@ def command(
     if report.missing and not quiet:
         click.echo(f"Note: confusion and mistakes are left out: {report.missing}", err=True)
     write_report(report, target, overwrite=overwrite)
-    click.echo(json.dumps({"output": target} | report.as_dict()) if as_json else target)
+    click.echo(json_text({"output": target} | report.as_dict()) if as_json else target)

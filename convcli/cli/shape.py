@@ -1,6 +1,5 @@
 """`convcli shape`: what comes out of a layer or a chain of layers, with the numbers worked through."""
 
-import json
 from typing import Any
 
 import click
@@ -8,6 +7,7 @@ import click
 from convcli.architectures import GrammarError, LayerSpec, grammar, shape_text
 from convcli.architectures import values as read
 from convcli.architectures.values import Reader, shortened
+from convcli.jobs.documents import json_text
 from convcli.jobs.shape import ShapeResult, shape
 from convcli.jobs.summary import check_target, plot
 from convcli.views.networks import details, report, table
@@ -98,7 +98,7 @@ def command(
     if target:
         plot(result.plan, str(target), overwrite=overwrite)
     if as_json:
-        click.echo(json.dumps(report(result.plan) | ({"plot": str(target)} if target else {})))
+        click.echo(json_text(report(result.plan) | ({"plot": str(target)} if target else {})))
         return
     positions_only = not layers and "filters" not in given and "pool" not in given
     for line in _lines(result, positions_only, expand):

@@ -1,6 +1,5 @@
 """`convcli summary`: the table of a whole network, shipped or from a file."""
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from convcli.architectures import shape_text
 from convcli.architectures import values as read
 from convcli.architectures.files import find_shipped, is_file_name, resolved, unknown_name
 from convcli.cli.shape import Value
+from convcli.jobs.documents import json_text
 from convcli.jobs.summary import card_in, check_target, plot, shipped_networks, summary
 from convcli.views.networks import card_lines, report, table
 
@@ -63,7 +63,7 @@ def command(
     if as_json:
         names = {key: getattr(plan.spec, key) for key in ("name", "title", "source") if getattr(plan.spec, key)}
         told = {"card": asdict(card)} if card else {}
-        click.echo(json.dumps(names | report(plan) | told | ({"plot": str(target)} if target else {})))
+        click.echo(json_text(names | report(plan) | told | ({"plot": str(target)} if target else {})))
         return
     click.echo(f"{plan.spec.name}: {plan.spec.title}" if plan.spec.title else plan.spec.name)
     for line in table(plan, expand=expand):
@@ -85,7 +85,7 @@ def _list(as_json: bool) -> None:
             | {"input": list(plan.input), "output": list(plan.output), "params": plan.params, "macs": plan.macs}
             for plan in plans
         ]
-        click.echo(json.dumps(entries))
+        click.echo(json_text(entries))
         return
     for plan in plans:
         click.echo(f"{plan.spec.name:<12}{shape_text(plan.input):>10}{plan.params:>13,}  {plan.spec.title}")
