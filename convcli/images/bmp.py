@@ -1,14 +1,13 @@
-"""BMP: read by Pillow (all its old variants), written here, because alpha needs a header that Pillow does not write.
+"""BMP: what its headers say, and how it is written; what its pixels are is `convcli.images.bmp_pixels`'s.
 
 Source: Microsoft's documentation of BITMAPFILEHEADER, BITMAPINFOHEADER and BITMAPV4HEADER.
 """
 
-import io
 import struct
 
 import numpy as np
 
-from convcli.images.model import Decoded, Image, Metadata, Pixels, check_size
+from convcli.images.model import Decoded, Image, Metadata, Pixels
 
 _FILE_HEADER, _INFO_HEADER, _V4_HEADER = 14, 40, 108
 _RGB, _BITFIELDS = 0, 3
@@ -18,15 +17,14 @@ _METRES_PER_INCH = 0.0254
 
 def decode(data: bytes, max_pixels: int) -> Decoded:
     """Decode a BMP file of any bit depth to grey, RGB or RGBA."""
-    from PIL.BmpImagePlugin import BmpImageFile
+    from convcli.images.bmp_pixels import unpacked
 
-    from convcli.images.pillow import to_pixels
-
-    with BmpImageFile(io.BytesIO(data)) as picture:
-        check_size(picture.width, picture.height, max_pixels)
-        pixels, has_alpha = to_pixels(picture)
-        x, y = picture.info.get("dpi", (0, 0))
-    return Decoded(Image(pixels, has_alpha, Metadata(format="BMP", dpi=(x, y) if x and y else None)))
+    pixels, has_alpha, notes = unpacked(data, max_pixels)
+    x = y = 0
+    if len(data) >= _FILE_HEADER + _INFO_HEADER and struct.unpack_from("<I", data, _FILE_HEADER)[0] >= _INFO_HEADER:
+        x, y = (max(each, 0) for each in struct.unpack_from("<ii", data, 38))
+    dpi = (x * _METRES_PER_INCH, y * _METRES_PER_INCH) if x and y else None
+    return Decoded(Image(pixels, has_alpha, Metadata(format="BMP", dpi=dpi), notes))
 
 
 def encode(image: Image) -> bytes:

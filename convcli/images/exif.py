@@ -4,7 +4,6 @@ A block is patched in place, byte by byte, instead of being taken apart and buil
 only they understand, and rebuilding breaks them. Blocks start at their TIFF header (``II*\\0`` or ``MM\\0*``).
 """
 
-import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 _ORIENTATION = 0x0112
 _X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT = 0x011A, 0x011B, 0x0128
 _EXIF_IFD = 0x8769
+_ORIENTATIONS = range(1, 9)
 _TURNED = range(5, 9)  # orientations that exchange x and y
 _WIDTH_TAGS, _HEIGHT_TAGS = (0x0100, 0xA002), (0x0101, 0xA003)
 _THUMBNAIL_START, _THUMBNAIL_LENGTH = 0x0201, 0x0202
@@ -19,25 +19,28 @@ _THUMBNAIL_START, _THUMBNAIL_LENGTH = 0x0201, 0x0202
 _SHORT, _LONG, _RATIONAL = 3, 4, 5
 _CENTIMETRE = 3
 
-_XMP_ORIENTATION = re.compile(rb"(tiff:Orientation\s*(?:=\s*[\"']|>))\s*[2-8]")
 
-
-def upright(block: bytes) -> tuple[bytes | None, int]:
+def upright(block: bytes | None, otherwise: int | None = None) -> tuple[bytes | None, int]:
     """Take the orientation out of an EXIF block: returns the block saying 1, without its thumbnail, and what it said.
 
-    The thumbnail goes because it shows the picture before filtering. A block that cannot be understood is dropped.
+    Where there is no block, or it says nothing, the orientation is ``otherwise``: what the file's XMP says. EXIF wins
+    over XMP because it is what cameras write and every viewer follows; programs that turn a picture reset it first and
+    may leave the XMP behind as it was. The thumbnail goes because it shows the picture before filtering. A block that
+    cannot be understood is dropped.
     """
-    block = block.removeprefix(b"Exif\0\0")
+    if not block:
+        return None, otherwise or 1
     try:
-        patch = _Patch(bytearray(block))
-        orientation = patch.number(patch.first, _ORIENTATION) or 1
+        patch = _Patch(bytearray(block.removeprefix(b"Exif\0\0")))
+        said = patch.number(patch.first, _ORIENTATION)
+        orientation = said if said is not None and said in _ORIENTATIONS else otherwise or 1
         patch.set_number(patch.first, _ORIENTATION, 1)
         if orientation in _TURNED:
             patch.exchange(patch.first, _X_RESOLUTION, _Y_RESOLUTION)
         patch.drop_thumbnail()
     except (struct.error, ValueError, IndexError):
-        return None, 1
-    return bytes(patch.data), orientation if 1 <= orientation <= 8 else 1
+        return None, otherwise or 1
+    return bytes(patch.data), orientation
 
 
 def resolution(block: bytes) -> tuple[float, float] | None:
@@ -68,11 +71,6 @@ def with_size(block: bytes, width: int, height: int) -> bytes:
     except (struct.error, ValueError, IndexError):
         return block
     return bytes(patch.data)
-
-
-def upright_xmp(packet: bytes) -> bytes:
-    """The same XMP packet, its ``tiff:Orientation``, if any, saying 1."""
-    return _XMP_ORIENTATION.sub(rb"\g<1>1", packet)
 
 
 @dataclass(frozen=True)

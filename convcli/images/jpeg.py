@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from convcli.errors import ImageError
-from convcli.images import exif, jpeg_scans
+from convcli.images import exif, jpeg_scans, xmp
 from convcli.images.jpeg_markers import END_OF_IMAGE, FRAMES, MOST_IN_A_MARKER, TABLES, segment, segments, tables_in
 from convcli.images.jpeg_scans import Settings
 from convcli.images.model import Decoded, Image, JpegSettings, Metadata, Pixels, check_size
@@ -174,12 +174,13 @@ def _triples(body: bytes) -> list[bytes]:
 
 
 def _describe(contents: _Contents) -> tuple[Metadata, int]:
-    block, orientation = exif.upright(contents.exif) if contents.exif else (None, 1)
+    packet, said = xmp.upright(contents.xmp) if contents.xmp else (None, None)
+    block, orientation = exif.upright(contents.exif, said)
     metadata = Metadata(
         format="JPEG",
         icc=b"".join(contents.icc[number] for number in sorted(contents.icc)) or None,
         exif=block,
-        xmp=exif.upright_xmp(contents.xmp) if contents.xmp else None,
+        xmp=packet,
         dpi=contents.dpi or (exif.resolution(contents.exif) if contents.exif else None),
         jpeg=_settings(contents),
     )

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from convcli.errors import ImageError
-from convcli.images import exif, png_rows
+from convcli.images import exif, png_rows, xmp
 from convcli.images.bands import spread
 from convcli.images.model import Decoded, Image, Metadata, Pixels, check_size
 from convcli.images.png_rows import Settings
@@ -103,9 +103,8 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes | memoryview]]:
 
 
 def _describe(chunks: list[tuple[bytes, bytes | memoryview]]) -> tuple[Metadata, int, tuple[str, ...]]:
-    icc = block = xmp = None
+    icc = block = packet = None
     dpi: tuple[float, float] | None = None
-    orientation = 1
     colour: list[tuple[bytes, bytes]] = []
     warnings: tuple[str, ...] = ()
     for kind, raw in chunks:
@@ -113,12 +112,12 @@ def _describe(chunks: list[tuple[bytes, bytes | memoryview]]) -> tuple[Metadata,
         if kind == b"iCCP":
             icc = _unpack(content.partition(b"\0")[2][1:])
         elif kind == b"eXIf":
-            block, orientation = exif.upright(content)
+            block = content
         elif kind == b"pHYs" and len(content) == 9 and content[8] == 1:
             x, y = struct.unpack_from(">II", content)
             dpi = (x * _METRES_PER_INCH, y * _METRES_PER_INCH) if x and y else None
         elif kind == b"iTXt" and content.startswith(_XMP_KEYWORD):
-            xmp = _international_text(content[len(_XMP_KEYWORD) :])
+            packet = _international_text(content[len(_XMP_KEYWORD) :])
         elif kind == b"acTL" and len(content) == 8 and struct.unpack_from(">I", content)[0] > 1:
             frames = struct.unpack_from(">I", content)[0]
             warnings = (f"animated PNG: only its default picture was read, not its {frames} frames",)
@@ -126,8 +125,9 @@ def _describe(chunks: list[tuple[bytes, bytes | memoryview]]) -> tuple[Metadata,
             colour.append((kind, content))
     if icc:
         colour = [each for each in colour if each[0] != b"sRGB"]  # a file may have one or the other
-    xmp = exif.upright_xmp(xmp) if xmp else None
-    metadata = Metadata(format="PNG", icc=icc, exif=block, xmp=xmp, dpi=dpi, png_colour=tuple(colour))
+    packet, said = xmp.upright(packet) if packet else (None, None)
+    block, orientation = exif.upright(block, said)
+    metadata = Metadata(format="PNG", icc=icc, exif=block, xmp=packet, dpi=dpi, png_colour=tuple(colour))
     return metadata, orientation, warnings
 
 

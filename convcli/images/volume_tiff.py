@@ -7,7 +7,7 @@ import mmap
 import struct
 import warnings
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -15,13 +15,13 @@ import numpy as np
 
 from convcli.errors import ImageError
 from convcli.images.model import Pixels
-from convcli.images.tiff import COMPRESSION_NAMES, TIFFFILE_NAMES, check_page, page_kinds, page_pixels
+from convcli.images.tiff import COMPRESSION_NAMES, TIFFFILE_NAMES, check_page, page_pixels
+from convcli.images.tiff_pages import Page, find_pages, opened
 from convcli.images.volumes import Volume, VolumeMetadata, one_by_one
 
 _BLACK_IS_ZERO, _RGB = 1, 2
 _DESCRIPTION = 270
 _ORIENTATION, _X_RESOLUTION, _Y_RESOLUTION, _UNIT, _ICC = 274, 282, 283, 296, 34675
-_SMALLER_COPY = 1
 # Above this many bytes of voxels, offsets of 32 bits may not reach the last page.
 _BIG = (1 << 32) - (1 << 25)
 _IMAGEJ_DTYPES = ("uint8", "uint16", "float32")
@@ -46,16 +46,18 @@ def open_tiff(path: Path, name: str, max_pixels: int) -> Volume:
 
     size = path.stat().st_size
     with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        kinds = page_kinds(data)
-    full = [index for index, kind in enumerate(kinds) if not kind & _SMALLER_COPY] or [0]
+        found, words = find_pages(data)
     file = tifffile.TiffFile(path, _multifile=False)
     try:
         _check_description(file)
-        pages, series = _planes(file, full)
+        pages, series = _planes(file, found)
         for number, page in enumerate(pages, 1):
             _check_alike(page, pages[0], number)
             check_page(page, size, max_pixels)
         sample, has_alpha, notes = page_pixels(pages[0], None)
+        notes = (*words, *notes)
+        if any(each.mask for each in found):
+            notes = (*notes, "the TIFF's transparency masks were left out: volumes have no alpha")
         metadata = _describe(file, pages[0], series)
     except BaseException:
         file.close()
@@ -95,14 +97,14 @@ def _check_description(file: Any) -> None:
         raise ImageError("truncated TIFF: its description ends beyond its end; get a fresh copy")
 
 
-def _planes(file: Any, full: list[int]) -> tuple[list[Any], Any]:
+def _planes(file: Any, found: Sequence[Page]) -> tuple[list[Any], Any]:
     """The pages that are planes, in order, and the series that says so; None for pages that nothing is said about."""
     described = [series for series in file.series if series.kind not in ("uniform", "generic")]
     if file.is_imagej and not any(series.kind == "imagej" for series in described) and not file.is_ome:
         raise ImageError("truncated or damaged ImageJ TIFF: it has fewer planes than it says; get a fresh copy")
     separate = all(series.kind == "shaped" and len(series.pages) == 1 for series in described)
     if not described or (len(described) > 1 and separate):
-        return [file.pages[index].aspage() for index in full], None
+        return [opened(file, each.offset) for each in found], None
     if len(file.series) > 1:
         raise ImageError(f"got a TIFF of {len(file.series)} images, expected one volume; save one of them")
     series = described[0]

