@@ -15,10 +15,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from convcli.errors import ConvcliError, ImageError
+from convcli.errors import ConvcliError, ImageError, printable
 from convcli.images import MAX_PIXELS, READABLE_SUFFIXES, Image, format_of, has_strange_profile, read, write
 from convcli.images.atomic import check_target
 from convcli.images.formats import format_named, suffixes_of
+from convcli.images.model import shown
 
 STREAM = "-"
 _FIELDS = ("stem", "kernel", "ext", "index")
@@ -350,15 +351,16 @@ def failed(task: Task, error: Exception) -> Outcome:
 
     An error nobody foresaw says so; with CONVCLI_DEBUG=1 it is raised.
     """
-    message = " ".join(str(error).split()) or type(error).__name__
+    message = printable(str(error).strip()) or type(error).__name__
     if isinstance(error, OSError) and error.strerror:
         message = error.strerror
     elif not isinstance(error, ConvcliError | OSError | MemoryError):
         if os.environ.get("CONVCLI_DEBUG") == "1":
             raise error
         message = f"internal error ({type(error).__name__}: {message}); CONVCLI_DEBUG=1 shows where"
-    name = "standard input" if task.source == STREAM else task.source
-    if not any(known in message for known in (task.source, task.target) if known != STREAM):
+    name = "standard input" if task.source == STREAM else shown(task.source)
+    # Messages show what a terminal would obey escaped, in names too.
+    if not any(printable(known) in message for known in (task.source, task.target) if known != STREAM):
         message = f"{name}: {message}"
     return Outcome(task, "failed", message)
 

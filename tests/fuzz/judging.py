@@ -17,7 +17,7 @@ import numpy as np
 
 import convcli
 from convcli.cli import run
-from convcli.images.atomic import SUFFIX
+from convcli.images.unfinished import SUFFIX
 from convcli.loops import compiler
 
 SECONDS = 5.0

@@ -1,5 +1,6 @@
 """Damage that knows a format: chunks dropped, doubled, exchanged or changed, with lengths and check sums right."""
 
+import contextlib
 import json
 import re
 import struct
@@ -104,22 +105,20 @@ def _safetensors(rng, content):
         return content
     size = struct.unpack_from("<Q", content)[0]
     header, rest = content[8 : 8 + size], content[8 + size :]
-    try:
-        document = json.loads(header)
-    except ValueError:
-        return content
-    if rng.random() < 0.3:
-        header = _text(rng, header)
-    else:
-        # What is a document in the document is opened too.
-        about = document.get("__metadata__", {})
-        key = rng.choice([*about] or ["convcli"])
-        if key in about and rng.random() < 0.8 and about[key][:1] in "{[":
-            about[key] = json.dumps(_changed(rng, json.loads(about[key])))
-        else:
-            document = _changed(rng, document)
-        header = json.dumps(document).encode("utf-8", "surrogatepass")
+    with contextlib.suppress(ValueError, RecursionError):
+        header = _text(rng, header) if rng.random() < 0.3 else _changed_header(rng, json.loads(header))
     return struct.pack("<Q", len(header)) + header + rest
+
+
+def _changed_header(rng, document):
+    """A header with one thing changed; what is a document in the document is opened too."""
+    about = document.get("__metadata__", {}) if isinstance(document, dict) else {}
+    key = rng.choice([*about] or [""]) if isinstance(about, dict) else ""
+    if key and rng.random() < 0.8 and str(about[key])[:1] in "{[":
+        about[key] = json.dumps(_changed(rng, json.loads(about[key])))
+    else:
+        document = _changed(rng, document)
+    return json.dumps(document).encode("utf-8", "surrogatepass")
 
 
 def _changed(rng, value):
