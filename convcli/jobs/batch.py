@@ -6,6 +6,7 @@ file does not stop the rest.
 
 import glob
 import os
+import re
 import string
 import time
 from collections import deque
@@ -211,6 +212,9 @@ def _target(
     return str(Path(output) / f"{stem}_{name}{ext}")
 
 
+_FORM = re.compile(r"(.?[<>=^])?[+ -]?0?[0-9]{0,3}(\.[0-9]{1,3})?,?[sdxX]?")
+
+
 def _names_folder(output: str) -> bool:
     return output.endswith(("/", "\\")) or Path(output).is_dir()
 
@@ -219,6 +223,9 @@ def _template_parts(output: str) -> list[tuple[str, str | None, str | None, str 
     known = " ".join(f"{{{each}}}" for each in _FIELDS)
     try:
         parts = list(string.Formatter().parse(output))
+        for _, _, form, _ in parts:
+            if form and not _FORM.fullmatch(form):  # {stem:>99999999} would take its width in memory
+                raise ValueError(f"got '{form[:40]}' behind a colon, expected a width below 1000 as in {{index:03}}")
         output.format(stem="", kernel="", ext="", index=1)
     except (ValueError, KeyError, IndexError, AttributeError) as error:
         raise ConvcliError(f"output: got the template {output!r} ({error}), expected the fields {known}") from None
