@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from convcli.cli import downloads, options
+from convcli.cli.printing import say, show, show_result
 from convcli.images import format_of, write
 from convcli.images.atomic import check_target
 from convcli.jobs.classifier import load_classifier
@@ -71,19 +72,19 @@ def command(
         dataset = load_data(classifier, data, data_dir=data_dir, offline=offline, reports=reports)
     if not quiet:
         for note in dataset.notes:
-            click.echo(f"Note: {note}", err=True)
+            say(f"Note: {note}")
     with picture_progress(hidden=quiet) as advance:
         result = evaluate(classifier, dataset, split=split, limit=limit, batch_size=batch_size, on_progress=advance)
     drawn = drawing if result.mistakes else None
     if drawn is not None:
         write(gallery(result), drawn, overwrite=overwrite)
     elif drawing is not None and not quiet:
-        click.echo("Note: there is no mistake to draw", err=True)
+        say("Note: there is no mistake to draw")
     if as_json:
-        click.echo(json_text({"model": model} | result.as_dict() | ({"gallery": drawn} if drawn else {})))
+        show_result(json_text({"model": model} | result.as_dict() | ({"gallery": drawn} if drawn else {})))
         return
     for line in [*_lines(result), *([drawn] if drawn else [])]:
-        click.echo(line)
+        show(line)
 
 
 @contextlib.contextmanager

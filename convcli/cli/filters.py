@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from convcli.cli import options
+from convcli.cli.printing import show_result
 from convcli.images import format_of, write
 from convcli.images.atomic import check_target
 from convcli.jobs.documents import json_text
@@ -43,4 +44,4 @@ def command(
     check_target(Path(target), overwrite=overwrite)
     found = filters_in(model, layer, filters=filters, inputs=inputs)
     write(draw_filters(found), target, overwrite=overwrite)
-    click.echo(json_text({"model": model, "output": target} | found.as_dict()) if as_json else target)
+    show_result(json_text({"model": model, "output": target} | found.as_dict()) if as_json else target)

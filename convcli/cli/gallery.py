@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from convcli.cli import options
+from convcli.cli.printing import show_result
 from convcli.images import MAX_PIXELS, format_of, write
 from convcli.images.atomic import check_target
 from convcli.jobs.batch import find_inputs
@@ -54,4 +55,4 @@ def command(
     prepare_loops(threads, options.say_compiling)
     sheet = make_gallery(sources, plans, cell=cell, max_pixels=max_pixels or MAX_PIXELS)
     write(sheet, output, overwrite=overwrite, quality=quality)
-    click.echo(json_text({"output": output, "shape": list(sheet.pixels.shape)}) if as_json else output)
+    show_result(json_text({"output": output, "shape": list(sheet.pixels.shape)}) if as_json else output)

@@ -5,6 +5,7 @@ import click
 from convcli.architectures import GrammarError
 from convcli.architectures import values as read
 from convcli.cli import options
+from convcli.cli.printing import show, show_result
 from convcli.cli.shape import Value
 from convcli.jobs.documents import json_text
 from convcli.jobs.gradcheck import GradcheckReport, gradcheck, is_network
@@ -48,10 +49,10 @@ def command(
             raise
         raise click.UsageError(str(error)) from None
     if as_json:
-        click.echo(json_text(_document(report)))
+        show_result(json_text(_document(report)))
     else:
         for line in _table(report):
-            click.echo(line)
+            show(line)
     return 0 if report.passed else 1
 
 

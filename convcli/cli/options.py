@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from convcli.cli.printing import say
 from convcli.errors import ConvcliError, ShapeError
 
 # Generic in click's annotations since 8.3, but older releases run too.
@@ -166,7 +167,7 @@ rest_of_files = _chained(overwrite, skip_existing, format_, quality, strip, max_
 
 def say_compiling() -> None:
     """The one line that explains why a first run takes seconds."""
-    click.echo("compiling loops (first run only)", err=True)
+    say("compiling loops (first run only)")
 
 
 def binary_stdout() -> Any:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from convcli.cli import downloads, options
+from convcli.cli.printing import say, show, show_result
 from convcli.jobs.documents import json_text
 from convcli.jobs.runtime import prepare_loops, request_threads
 
@@ -127,7 +128,7 @@ def command(
     prepare_loops(threads, (lambda: None) if quiet else options.say_compiling)
     if not quiet:
         for note in plan.notes:
-            click.echo(f"note: {note}", err=True)
+            say(f"note: {note}")
     from convcli.jobs.train import train
     from convcli.nn.training import Listener
 
@@ -143,7 +144,8 @@ def command(
     if page is not None:
         _write_page(report, page)
     pages = {"report": page} if page else {}
-    click.echo(json_text(report.as_dict() | pages) if as_json else "\n".join([*_closing(report), *pages.values()]))
+    for line in [json_text(report.as_dict() | pages)] if as_json else [*_closing(report), *pages.values()]:
+        show_result(line)
     return 0
 
 
@@ -224,10 +226,9 @@ def _stopping() -> Iterator[threading.Event]:
 def _interrupted(report: "TrainReport") -> int:
     at = report.training.progress if report.training else None
     epoch = (at.epoch if at else len(report.history)) + 1
-    click.echo(
-        f"stopped in epoch {epoch} of {report.plan.recipe.epochs}; nothing is lost, go on with:\n"
+    say(
+        f"stopped in epoch {epoch} of {report.plan.recipe.epochs}; nothing is lost, go on with:",
         f"  {_command_to_go_on(report.plan)}",
-        err=True,
     )
     return 130
 
@@ -278,11 +279,11 @@ class _Display:
         recipe = self.plan.recipe
         if self.lines:
             spec, data = self.plan.network.spec, self.plan.dataset
-            click.echo(
+            show(
                 f"{spec.name}: {self.plan.network.params:,} parameters; {data.name}: {len(self.plan.learned):,} "
                 f"images, {len(data.classes)} classes; batch {recipe.batch_size}, {recipe.optimizer}"
             )
-            click.echo(_HEAD)
+            show(_HEAD)
         if self.shown:
             from rich.console import Console
             from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -315,7 +316,7 @@ class _Display:
             return
         if self.bar is not None:
             self.bar.stop()
-        click.echo(_line(training.history[-1], training.recipe.epochs))
+        show(_line(training.history[-1], training.recipe.epochs))
         if self.bar is not None and not training.finished:
             self.bar.start()
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from convcli.errors import ImageError
+from convcli.errors import ImageError, printable
 
 Pixels = npt.NDArray[Any]
 
@@ -131,4 +131,4 @@ def check_size(width: int, height: int, max_pixels: int) -> None:
 def shown(name: object) -> str:
     """A file's name as an error shows it: on one line, whatever characters it is made of."""
     text = str(name)
-    return text if text.isprintable() else repr(text)
+    return text if text.isprintable() else f"'{printable(text)}'"
