@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 
 from convcli.errors import ImageError
-from convcli.images import exif, exif_tiff
+from convcli.images import exif, exif_tiff, resolution, tiff_description
 from convcli.images.depth import look_up, stretch, supported
 from convcli.images.model import Decoded, Image, Metadata, Pixels, check_size
+from convcli.images.resolution import Pair
 
 COMPRESSIONS = ("none", "lzw", "deflate", "packbits", "zstd")
 
@@ -42,11 +43,13 @@ def decode(data: bytes, max_pixels: int) -> Decoded:
         pages = [index for index, kind in enumerate(kinds) if not kind & _SMALLER_COPY] or [0]
         page = file.pages[pages[0]].aspage()
         check_page(page, len(data), max_pixels)
-        metadata = _describe(page, data)
+        metadata = describe_page(page, data)
         pixels, has_alpha, notes = page_pixels(page, metadata.icc)
         if int(page.photometric) == _INK:
             metadata = replace(metadata, icc=None)  # the profile spoke of inks
         orientation = page.tags.valueof(_ORIENTATION, 1)
+    if len(pages) < len(kinds) and pages != [0]:
+        metadata = replace(metadata, lost=(*metadata.lost, "smaller copies of the picture"))
     if len(pages) > 1:
         notes = (f"multi-page TIFF: only the first of {len(pages)} pages was read; --axes zyx takes all", *notes)
     orientation = int(orientation) if orientation in range(1, 9) else 1
@@ -71,16 +74,33 @@ def encode(image: Image, *, compression: str | None = None) -> bytes:
     }
     if image.has_alpha:
         options["extrasamples"] = ["unassalpha"]
-    if metadata.dpi:
-        options |= {"resolution": metadata.dpi, "resolutionunit": "inch"}
+    if metadata.dpi or metadata.aspect:
+        options |= {"resolution": metadata.dpi or metadata.aspect, "resolutionunit": 2 if metadata.dpi else 1}
     if metadata.icc:
         options["iccprofile"] = metadata.icc
     if metadata.xmp:
         options["extratags"] = [(_XMP, 1, len(metadata.xmp), metadata.xmp, True)]
+    options |= _description(metadata, colour or image.has_alpha)
     stream = io.BytesIO()
     tifffile.imwrite(stream, pixels if pixels.shape[2] > 1 else pixels[:, :, 0], byteorder="<", **options)
     encoded = stream.getvalue()
-    return exif_tiff.attach(encoded, metadata.exif) if metadata.exif else encoded
+    tags = exif_tiff.tags_of(metadata.own, metadata.photoshop)
+    return exif_tiff.attach(encoded, metadata.exif, tags) if metadata.exif or tags else encoded
+
+
+def _description(metadata: Metadata, has_samples: bool) -> dict[str, Any]:
+    """What a TIFF's description says: OME's or ImageJ's notes, or the comments of other formats."""
+    told = metadata.description
+    if told is not None and told.style == "ome":
+        return {"ome": True, "metadata": {"axes": "YXS" if has_samples else "YX", **told.notes}}
+    if told is not None:
+        return {"description": tiff_description.imagej_text(told.notes)}
+    if not metadata.texts or (metadata.exif and exif.description(metadata.exif)):
+        return {}
+    lines = [
+        text if keyword in ("Comment", "Description") else f"{keyword}: {text}" for keyword, text in metadata.texts
+    ]
+    return {"description": "\n".join(lines).encode("utf-8", "replace")}
 
 
 def page_kinds(data: bytes | mmap.mmap) -> list[int]:
@@ -232,28 +252,36 @@ def _straighten(pixels: Pixels) -> Pixels:
     return result
 
 
-def _describe(page: Any, data: bytes) -> Metadata:
+def describe_page(page: Any, data: bytes) -> Metadata:
+    """What the tags of a page say besides pixels."""
     tags = page.tags
     block = exif_tiff.from_tiff(data, int(page.offset))
+    own, lost, resources = exif_tiff.other_tags(data, int(page.offset))
     profile, packet = tags.valueof(_ICC), tags.valueof(_XMP)
     icc = bytes(profile) if profile else None
     xmp = packet if isinstance(packet, bytes) else None
+    dpi, aspect = resolution_of(tags)
     return Metadata(
         format="TIFF",
         icc=icc,
         exif=exif.upright(block)[0] if block else None,
         xmp=exif.upright_xmp(xmp) if xmp else None,
-        dpi=_resolution(tags),
+        dpi=dpi,
+        aspect=aspect,
+        photoshop=resources,
         tiff_compression=COMPRESSION_NAMES.get(int(page.compression)),
+        own=own,
+        lost=lost,
     )
 
 
-def _resolution(tags: Any) -> tuple[float, float] | None:
-    unit = int(tags.valueof(_UNIT, 2))
-    values = []
-    for tag in (_X_RESOLUTION, _Y_RESOLUTION):
-        value = tags.valueof(tag)
-        if unit not in (2, 3) or not isinstance(value, tuple) or len(value) != 2 or not all(value):
-            return None
-        values.append(value[0] / value[1] * (2.54 if unit == 3 else 1.0))
-    return values[0], values[1]
+def resolution_of(tags: Any) -> tuple[Pair | None, Pair | None]:
+    """Pixels per inch, or in a length that is not told, along x and y; tifffile's way of saying nothing is nothing."""
+    unit = tags.valueof(_UNIT, 2)
+    values = [tags.valueof(tag) for tag in (_X_RESOLUTION, _Y_RESOLUTION)]
+    if unit not in exif.UNITS or (unit == 1 and values == [(1, 1), (1, 1)]):
+        return None, None
+    x, y = (
+        value[0] / value[1] if isinstance(value, tuple) and len(value) == 2 and value[1] else value for value in values
+    )
+    return resolution.told(x, y, exif.UNITS[unit])

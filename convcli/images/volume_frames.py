@@ -3,13 +3,15 @@
 import io
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from convcli.errors import ImageError
-from convcli.images.model import Image, Pixels, check_size, shown
+from convcli.images.keeping import incoming
+from convcli.images.model import Image, Metadata, Pixels, check_size, shown
 from convcli.images.reading import MAX_PIXELS, read
 from convcli.images.volumes import Volume, VolumeMetadata, one_by_one
 
@@ -35,10 +37,29 @@ def open_animation(path: Path, name: str, format: str, max_pixels: int) -> Volum
     grey = bool((frames[..., :1] == frames[..., 1:3]).all())
     columns = ([0] if grey else [0, 1, 2]) + ([3] if has_alpha else [])
     voxels = np.ascontiguousarray(frames[..., columns])
-    metadata = VolumeMetadata(format, axis="T", durations=tuple(durations))
+    found = incoming(_described(data, format), frames[0], 1)
+    metadata = VolumeMetadata(
+        format,
+        axis="T",
+        resolution=found.dpi or found.aspect,
+        resolution_unit=2 if found.dpi else 1,
+        icc=found.icc,
+        durations=tuple(durations),
+        picture=replace(found, icc=None, dpi=None, aspect=None),
+    )
     return Volume(
         name, voxels.shape, voxels.dtype, metadata, lambda first, end: voxels[first:end], True, has_alpha, _one(count)
     )  # fmt: skip
+
+
+def _described(data: bytes, format: str) -> Metadata:
+    if format == "GIF":
+        from convcli.images import gif_blocks
+
+        return gif_blocks.describe(data)
+    from convcli.images import webp
+
+    return webp.describe(list(webp.chunks_in(data)))[0]
 
 
 def _open_gif(data: bytes) -> tuple["Picture", int]:
@@ -79,10 +100,11 @@ def open_sequence(paths: Sequence[str], *, max_pixels: int = MAX_PIXELS) -> Volu
 
     metadata = VolumeMetadata(
         first.metadata.format or "",
-        resolution=first.metadata.dpi,
+        resolution=first.metadata.dpi or first.metadata.aspect,
         resolution_unit=2 if first.metadata.dpi else 1,
         compression=first.metadata.tiff_compression,
         icc=first.metadata.icc,
+        picture=replace(first.metadata, icc=None, dpi=None, aspect=None),
     )
     height, width, channels = first.pixels.shape
     shape = (len(paths), height, width, channels)

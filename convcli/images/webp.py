@@ -17,6 +17,7 @@ from convcli.images.model import Decoded, Image, Metadata, check_size
 DEFAULT_QUALITY = 90
 
 _ANIMATED = 0x02
+_KNOWN = frozenset((b"VP8X", b"VP8L", b"VP8 ", b"ALPH", b"ANIM", b"ANMF", b"ICCP", b"EXIF", b"XMP "))
 
 
 def decode(data: bytes, max_pixels: int) -> Decoded:
@@ -30,7 +31,7 @@ def decode(data: bytes, max_pixels: int) -> Decoded:
     frames = sum(kind == b"ANMF" for kind, _ in chunks)
     with WebPImageFile(io.BytesIO(data)) as picture:
         pixels, has_alpha = to_pixels(picture)
-    metadata, orientation = _describe(chunks)
+    metadata, orientation = describe(chunks)
     warnings = (
         (f"animated WebP: only the first of {frames} frames was read; --axes zyx takes all",) if frames > 1 else ()
     )
@@ -50,7 +51,8 @@ def encode(image: Image, *, quality: int | None = None, lossless: bool | None = 
         options |= {"quality": 50, "exact": True}
     else:
         options["quality"] = DEFAULT_QUALITY if quality is None else quality
-    for name, content in (("icc_profile", metadata.icc), ("exif", metadata.exif), ("xmp", metadata.xmp)):
+    block = exif.with_resolution(metadata.exif, metadata.dpi) if metadata.dpi else metadata.exif
+    for name, content in (("icc_profile", metadata.icc), ("exif", block), ("xmp", metadata.xmp)):
         options[name] = content or b""
     stream = io.BytesIO()
     from_pixels(to_colour(image.pixels)).save(stream, "WEBP", **options)
@@ -85,15 +87,19 @@ def _size(chunks: list[tuple[bytes, bytes]]) -> tuple[int, int]:
     raise ImageError("damaged WebP: it holds no picture; get a fresh copy")
 
 
-def _describe(chunks: list[tuple[bytes, bytes]]) -> tuple[Metadata, int]:
+def describe(chunks: list[tuple[bytes, bytes]]) -> tuple[Metadata, int]:
+    """The metadata of a file of these chunks, and its orientation."""
     found = dict(reversed(chunks))  # the first of each kind
     block, orientation = exif.upright(found[b"EXIF"]) if found.get(b"EXIF") else (None, 1)
+    dpi, aspect = exif.resolution(found[b"EXIF"]) if block else (None, None)
     metadata = Metadata(
         format="WEBP",
         icc=found.get(b"ICCP"),
         exif=block,
         xmp=exif.upright_xmp(found[b"XMP "]) if found.get(b"XMP ") else None,
-        dpi=exif.resolution(found[b"EXIF"]) if block else None,
+        dpi=dpi,
+        aspect=aspect,
         webp_lossless=b"VP8L" in found or any(kind == b"ANMF" and b"VP8L" in body[16:64] for kind, body in chunks),
+        lost=tuple(f"chunk {kind.decode('latin-1').strip()}" for kind in found if kind not in _KNOWN),
     )
     return metadata, orientation

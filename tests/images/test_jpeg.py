@@ -155,7 +155,8 @@ def test_damaged_exif_is_dropped_quietly(capfd):
 
 
 def test_profile_larger_than_one_marker_and_xmp():
-    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes().ljust(200_000, b"x")
+    profile = (200_000).to_bytes(4, "big")
+    profile += ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()[4:].ljust(199_996, b"x")
     xmp = b'<rdf tiff:Orientation="6"/>'
     image = read(io.BytesIO(jpeg(icc_profile=profile, xmp=xmp, dpi=(72, 36))))
     assert image.metadata.icc == profile
