@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from convcli.errors import ImageError
-from convcli.images.model import Decoded, Image, Metadata, Pixels, check_size
+from convcli.images import gif_blocks
+from convcli.images.model import Decoded, Image, Pixels, check_size
 
 _OPAQUE = 128
 _EXTENSION, _FRAME, _END = 0x21, 0x2C, 0x3B
@@ -54,7 +55,7 @@ def decode(data: bytes, max_pixels: int) -> Decoded:
         if len(frames) > 1
         else ()
     )
-    return Decoded(Image(pixels, has_alpha, Metadata(format="GIF"), warnings))
+    return Decoded(Image(pixels, has_alpha, gif_blocks.describe(data), warnings))
 
 
 def encode(image: Image) -> bytes:
@@ -85,7 +86,7 @@ def encode(image: Image) -> bytes:
     picture.putpalette(palette)
     stream = io.BytesIO()
     picture.save(stream, "GIF", **options)
-    return stream.getvalue()
+    return gif_blocks.with_metadata(stream.getvalue(), image.metadata)
 
 
 def _index(colour: Pixels, most: int) -> tuple[Pixels, bytes]:

@@ -41,14 +41,24 @@ def decode(data: bytes, max_pixels: int) -> Decoded:
         values = 1 - values  # a one is ink
     pixels = stretch(values, white).reshape(height, width, channels)
     warnings = ("PPM of several pictures: only the first was read",) if data[end : end + 1] == b"P" else ()
-    metadata = Metadata(format="PPM" if channels == 3 else "PGM")
+    texts = tuple(
+        ("Comment", each[1:].strip().decode("utf-8", "replace")) for each in _COMMENT.findall(data[:position])
+    )
+    metadata = Metadata(format="PPM" if channels == 3 else "PGM", texts=texts)
     return Decoded(Image(np.ascontiguousarray(pixels), False, metadata, warnings))
 
 
 def encode(image: Image) -> bytes:
     """Encode grey as PGM (P5) and RGB as PPM (P6), 8 or 16 bits."""
     height, width, channels = image.pixels.shape
-    header = f"P{6 if channels == 3 else 5}\n{width} {height}\n{int(image.white)}\n".encode()
+    lines = [
+        f"# {line if keyword == 'Comment' else f'{keyword}: {line}'}\n"
+        for keyword, text in image.metadata.texts
+        for line in text.splitlines()
+    ]
+    header = f"P{6 if channels == 3 else 5}\n{''.join(lines)}{width} {height}\n{int(image.white)}\n".encode(
+        "utf-8", "replace"
+    )
     return header + image.pixels.astype(image.pixels.dtype.newbyteorder(">"), copy=False).tobytes()
 
 

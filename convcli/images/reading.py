@@ -11,8 +11,9 @@ from typing import BinaryIO
 
 from convcli.errors import ImageError
 from convcli.images.formats import BY_NAME, FORMATS, Format, recognise
+from convcli.images.keeping import incoming
 from convcli.images.model import Decoded, Image, shown
-from convcli.images.orientation import TURNED, upright
+from convcli.images.orientation import upright
 
 MAX_PIXELS = 500_000_000
 
@@ -61,11 +62,9 @@ def read(source: str | Path | BinaryIO, *, max_pixels: int = MAX_PIXELS) -> Imag
         decoded = _decode(kind, data, max_pixels)
     except ImageError as error:
         raise ImageError(f"{name}: {error}") from error.__cause__
-    image = decoded.image
-    metadata = image.metadata
-    if decoded.orientation in TURNED and metadata.dpi:
-        metadata = replace(metadata, dpi=(metadata.dpi[1], metadata.dpi[0]))
-    return replace(image, pixels=upright(image.pixels, decoded.orientation), metadata=metadata)
+    pixels = upright(decoded.image.pixels, decoded.orientation)
+    metadata = incoming(decoded.image.metadata, pixels, decoded.orientation)
+    return replace(decoded.image, pixels=pixels, metadata=metadata)
 
 
 def _decode(kind: Format, data: bytes, max_pixels: int) -> Decoded:

@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 
 from convcli.errors import ImageError
-from convcli.images import exif, exif_tiff, xmp
+from convcli.images import exif, exif_tiff, resolution, tiff_description, xmp_orientation
 from convcli.images.depth import convert_depth, look_up, stretch, supported
 from convcli.images.model import Decoded, Image, Metadata, Pixels, check_size
-from convcli.images.tiff_pages import find_pages, opened
+from convcli.images.resolution import Pair
+from convcli.images.tiff_pages import find_pages, has_copies, opened
 
 COMPRESSIONS = ("none", "lzw", "deflate", "packbits", "zstd")
 
@@ -41,9 +42,9 @@ def decode(data: bytes, max_pixels: int) -> Decoded:
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         page = opened(file, first.offset)
         check_page(page, len(data), max_pixels)
-        metadata, orientation = _describe(page, data)
+        metadata, orientation = describe_page(page, data)
         if first.parent is not None:  # what a thumbnail's page says about the picture, its sub-page need not repeat
-            metadata, orientation = _completed(metadata, orientation, *_describe(opened(file, first.parent), data))
+            metadata, orientation = _completed(metadata, orientation, *describe_page(opened(file, first.parent), data))
         pixels, has_alpha, more = page_pixels(page, metadata.icc)
         if int(page.photometric) == _INK:
             metadata = replace(metadata, icc=None)  # the profile spoke of inks
@@ -52,6 +53,8 @@ def decode(data: bytes, max_pixels: int) -> Decoded:
             check_page(mask, len(data), max_pixels)
             pixels, has_alpha, more = _masked(pixels, has_alpha, more, mask)
     notes += more
+    if has_copies(data) and not first.is_copy:
+        metadata = replace(metadata, lost=(*metadata.lost, "smaller copies of the picture"))
     if len(found) > 1:
         notes = (f"multi-page TIFF: only the first of {len(found)} pages was read; --axes zyx takes all", *notes)
     return Decoded(Image(np.ascontiguousarray(pixels), has_alpha, metadata, notes), orientation or 1)
@@ -75,16 +78,33 @@ def encode(image: Image, *, compression: str | None = None) -> bytes:
     }
     if image.has_alpha:
         options["extrasamples"] = ["unassalpha"]
-    if metadata.dpi:
-        options |= {"resolution": metadata.dpi, "resolutionunit": "inch"}
+    if metadata.dpi or metadata.aspect:
+        options |= {"resolution": metadata.dpi or metadata.aspect, "resolutionunit": 2 if metadata.dpi else 1}
     if metadata.icc:
         options["iccprofile"] = metadata.icc
     if metadata.xmp:
         options["extratags"] = [(_XMP, 1, len(metadata.xmp), metadata.xmp, True)]
+    options |= _description(metadata, colour or image.has_alpha)
     stream = io.BytesIO()
     tifffile.imwrite(stream, pixels if pixels.shape[2] > 1 else pixels[:, :, 0], byteorder="<", **options)
     encoded = stream.getvalue()
-    return exif_tiff.attach(encoded, metadata.exif) if metadata.exif else encoded
+    tags = exif_tiff.tags_of(metadata.own, metadata.photoshop)
+    return exif_tiff.attach(encoded, metadata.exif, tags) if metadata.exif or tags else encoded
+
+
+def _description(metadata: Metadata, has_samples: bool) -> dict[str, Any]:
+    """What a TIFF's description says: OME's or ImageJ's notes, or the comments of other formats."""
+    told = metadata.description
+    if told is not None and told.style == "ome":
+        return {"ome": True, "metadata": {"axes": "YXS" if has_samples else "YX", **told.notes}}
+    if told is not None:
+        return {"description": tiff_description.imagej_text(told.notes)}
+    if not metadata.texts or (metadata.exif and exif.description(metadata.exif)):
+        return {}
+    lines = [
+        text if keyword in ("Comment", "Description") else f"{keyword}: {text}" for keyword, text in metadata.texts
+    ]
+    return {"description": "\n".join(lines).encode("utf-8", "replace")}
 
 
 def check_page(page: Any, available: int, max_pixels: int) -> None:
@@ -272,20 +292,27 @@ def _straighten(pixels: Pixels) -> Pixels:
     return result
 
 
-def _describe(page: Any, data: bytes) -> tuple[Metadata, int | None]:
+def describe_page(page: Any, data: bytes) -> tuple[Metadata, int | None]:
+    """What the tags of a page say besides pixels, and its orientation if they say that."""
     tags = page.tags
     block = exif_tiff.from_tiff(data, int(page.offset))
+    own, lost, resources = exif_tiff.other_tags(data, int(page.offset))
     profile, packet = tags.valueof(_ICC), tags.valueof(_XMP)
     icc = bytes(profile) if profile else None
-    text, said = xmp.upright(packet) if isinstance(packet, bytes) and packet else (None, None)
+    text, said = xmp_orientation.upright(packet) if isinstance(packet, bytes) and packet else (None, None)
     turned = tags.valueof(_ORIENTATION)
+    dpi, aspect = resolution_of(tags)
     metadata = Metadata(
         format="TIFF",
         icc=icc,
         exif=exif.upright(block)[0] if block else None,
         xmp=text,
-        dpi=_resolution(tags),
+        dpi=dpi,
+        aspect=aspect,
+        photoshop=resources,
         tiff_compression=COMPRESSION_NAMES.get(int(page.compression)),
+        own=own,
+        lost=lost,
     )
     # A TIFF's own tag is EXIF's, and wins over XMP as there.
     return metadata, int(turned) if turned in range(1, 9) else said
@@ -295,16 +322,17 @@ def _completed(
     own: Metadata, orientation: int | None, parents: Metadata, parents_orientation: int | None
 ) -> tuple[Metadata, int | None]:
     """A sub-page's metadata and orientation with those of its main page where it has none."""
-    kept = {name: getattr(own, name) or getattr(parents, name) for name in ("icc", "exif", "xmp")}
+    kept = {name: getattr(own, name) or getattr(parents, name) for name in ("icc", "exif", "xmp", "photoshop")}
     return replace(own, **kept), orientation or parents_orientation
 
 
-def _resolution(tags: Any) -> tuple[float, float] | None:
-    unit = int(tags.valueof(_UNIT, 2))
-    values = []
-    for tag in (_X_RESOLUTION, _Y_RESOLUTION):
-        value = tags.valueof(tag)
-        if unit not in (2, 3) or not isinstance(value, tuple) or len(value) != 2 or not all(value):
-            return None
-        values.append(value[0] / value[1] * (2.54 if unit == 3 else 1.0))
-    return values[0], values[1]
+def resolution_of(tags: Any) -> tuple[Pair | None, Pair | None]:
+    """Pixels per inch, or in a length that is not told, along x and y; tifffile's way of saying nothing is nothing."""
+    unit = tags.valueof(_UNIT, 2)
+    values = [tags.valueof(tag) for tag in (_X_RESOLUTION, _Y_RESOLUTION)]
+    if unit not in exif.UNITS or (unit == 1 and values == [(1, 1), (1, 1)]):
+        return None, None
+    x, y = (
+        value[0] / value[1] if isinstance(value, tuple) and len(value) == 2 and value[1] else value for value in values
+    )
+    return resolution.told(x, y, exif.UNITS[unit])

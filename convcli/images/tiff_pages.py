@@ -73,6 +73,11 @@ def find_pages(data: Source) -> tuple[tuple[Page, ...], tuple[str, ...]]:
     return (largest,), ("TIFF whose pages are all called smaller copies: its largest was read",)
 
 
+def has_copies(data: Source) -> bool:
+    """Whether any main page is a smaller copy of another."""
+    return any(page.is_copy for page in _Layout(data).chain())
+
+
 def _with_masks(pages: list[Page]) -> tuple[Page, ...]:
     """Those of full size; a mask speaks of the page before it, and is a picture if there is none."""
     found: list[Page] = []

@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from convcli.errors import ImageError
-from convcli.images.model import Image, Pixels, check_size, shown
+from convcli.images.keeping import incoming
+from convcli.images.model import Image, Metadata, Pixels, check_size, shown
 from convcli.images.pillow import without_excess
 from convcli.images.reading import MAX_PIXELS, read
 from convcli.images.volumes import Volume, VolumeMetadata, one_by_one
@@ -18,11 +20,30 @@ def open_animation(path: Path, name: str, format: str, max_pixels: int) -> Volum
     data = path.read_bytes()
     frames, durations = (_gif if format == "GIF" else _webp)(data, max_pixels)
     voxels, has_alpha = without_excess(frames)
-    metadata = VolumeMetadata(format, axis="T", durations=durations)
+    found = incoming(_described(data, format), frames[0], 1)
+    metadata = VolumeMetadata(
+        format,
+        axis="T",
+        resolution=found.dpi or found.aspect,
+        resolution_unit=2 if found.dpi else 1,
+        icc=found.icc,
+        durations=durations,
+        picture=replace(found, icc=None, dpi=None, aspect=None),
+    )
     return Volume(
         name, voxels.shape, voxels.dtype, metadata, lambda first, end: voxels[first:end], True, has_alpha,
         _one(len(voxels)),
     )  # fmt: skip
+
+
+def _described(data: bytes, format: str) -> Metadata:
+    if format == "GIF":
+        from convcli.images import gif_blocks
+
+        return gif_blocks.describe(data)
+    from convcli.images import webp
+
+    return webp.describe(list(webp.chunks_in(data)))[0]
 
 
 def _gif(data: bytes, max_pixels: int) -> tuple[Pixels, tuple[int, ...]]:
@@ -77,10 +98,11 @@ def open_sequence(paths: Sequence[str], *, max_pixels: int = MAX_PIXELS) -> Volu
 
     metadata = VolumeMetadata(
         first.metadata.format or "",
-        resolution=first.metadata.dpi,
+        resolution=first.metadata.dpi or first.metadata.aspect,
         resolution_unit=2 if first.metadata.dpi else 1,
         compression=first.metadata.tiff_compression,
         icc=first.metadata.icc,
+        picture=replace(first.metadata, icc=None, dpi=None, aspect=None),
     )
     height, width, channels = first.pixels.shape
     shape = (len(paths), height, width, channels)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convcli.errors import ImageError
-from convcli.images import exif, xmp
+from convcli.images import exif, xmp_orientation
 from convcli.images.model import Decoded, Image, Metadata, check_size
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ DEFAULT_QUALITY = 90
 _FLAGS = 20  # where the flags of an extended file stand
 _ANIMATED, _HAS_ALPHA = 0x02, 0x10
 _OPAQUE = 255
+_KNOWN = frozenset((b"VP8X", b"VP8L", b"VP8 ", b"ALPH", b"ANIM", b"ANMF", b"ICCP", b"EXIF", b"XMP "))
 
 
 def decode(data: bytes, max_pixels: int) -> Decoded:
@@ -37,7 +38,7 @@ def decode(data: bytes, max_pixels: int) -> Decoded:
         pixels, has_alpha = to_pixels(picture)
     if frames and has_alpha and not data[_FLAGS] & _HAS_ALPHA and (pixels[..., 3] == _OPAQUE).all():
         pixels, has_alpha = np.ascontiguousarray(pixels[..., :3]), False
-    metadata, orientation = _describe(chunks)
+    metadata, orientation = describe(chunks)
     warnings = (
         (f"animated WebP: only the first of {frames} frames was read; --axes zyx takes all",) if frames > 1 else ()
     )
@@ -57,7 +58,8 @@ def encode(image: Image, *, quality: int | None = None, lossless: bool | None = 
         options |= {"quality": 50, "exact": True}
     else:
         options["quality"] = DEFAULT_QUALITY if quality is None else quality
-    for name, content in (("icc_profile", metadata.icc), ("exif", metadata.exif), ("xmp", metadata.xmp)):
+    block = exif.with_resolution(metadata.exif, metadata.dpi) if metadata.dpi else metadata.exif
+    for name, content in (("icc_profile", metadata.icc), ("exif", block), ("xmp", metadata.xmp)):
         options[name] = content or b""
     stream = io.BytesIO()
     from_pixels(to_colour(image.pixels)).save(stream, "WEBP", **options)
@@ -105,16 +107,20 @@ def _size(chunks: list[tuple[bytes, bytes]]) -> tuple[int, int]:
     raise ImageError("damaged WebP: it holds no picture; get a fresh copy")
 
 
-def _describe(chunks: list[tuple[bytes, bytes]]) -> tuple[Metadata, int]:
+def describe(chunks: list[tuple[bytes, bytes]]) -> tuple[Metadata, int]:
+    """The metadata of a file of these chunks, and its orientation."""
     found = dict(reversed(chunks))  # the first of each kind
-    packet, said = xmp.upright(found[b"XMP "]) if found.get(b"XMP ") else (None, None)
+    packet, said = xmp_orientation.upright(found[b"XMP "]) if found.get(b"XMP ") else (None, None)
     block, orientation = exif.upright(found.get(b"EXIF"), said)
+    dpi, aspect = exif.resolution(found[b"EXIF"]) if block else (None, None)
     metadata = Metadata(
         format="WEBP",
         icc=found.get(b"ICCP"),
         exif=block,
         xmp=packet,
-        dpi=exif.resolution(found[b"EXIF"]) if block else None,
+        dpi=dpi,
+        aspect=aspect,
         webp_lossless=b"VP8L" in found or any(kind == b"ANMF" and b"VP8L" in body[16:64] for kind, body in chunks),
+        lost=tuple(f"chunk {kind.decode('latin-1').strip()}" for kind in found if kind not in _KNOWN),
     )
     return metadata, orientation

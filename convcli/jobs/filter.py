@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from convcli.errors import ConvcliError, KernelError
-from convcli.geometry import PaddingSpec, Window
+from convcli.geometry import PaddingSpec, Placement, Window
 from convcli.images import Image
 from convcli.jobs.axes import AXES, check_words, counts_for, kernel_for, padding_for
 from convcli.jobs.outlines import check_words as check_outlines
@@ -216,7 +216,7 @@ def filter_image(image: Image, plan: FilterPlan, format: str | None = None) -> F
     else:
         pixels, clipped = _filter_weighted(colour, alpha, plan, policy)
     has_alpha = alpha is not None or (plan.alpha == "independent" and image.has_alpha)
-    result = replace(image, pixels=pixels, has_alpha=has_alpha, warnings=())
+    result = replace(image, pixels=pixels, has_alpha=has_alpha, warnings=(), placement=_placement(image, plan))
     policy.check(pixels.shape[-1], has_alpha)
     share = clipped / pixels[..., : pixels.shape[-1] - (alpha is not None)].size
     warnings = (*image.warnings, *policy.warnings, *policy.clipping_warning(share))
@@ -293,6 +293,18 @@ def _sampled(alpha: Array, plan: FilterPlan) -> Array:
     for index, kernel in enumerate(plan.kernels):
         alpha = at_anchors(alpha, _windows(alpha, kernel, plan, _stride(plan, index)))
     return alpha
+
+
+def _placement(image: Image, plan: FilterPlan) -> tuple[Placement, Placement]:
+    """Where the result's pixels lie on the picture, along y and along x."""
+    sizes = image.pixels.shape[:2]
+    down, across = Placement(), Placement()
+    for index, kernel in enumerate(plan.kernels):
+        shape = kernel.planes[0].shape
+        windows = correlation_windows(sizes, shape, _stride(plan, index), plan.padding, plan.dilation)
+        down, across = down.then(Placement.of(windows[0])), across.then(Placement.of(windows[1]))
+        sizes = tuple(window.output(n) for window, n in zip(windows, sizes, strict=True))
+    return down, across
 
 
 def _finished(response: Array, plan: FilterPlan, policy: OutputPolicy, seen: Array | None = None) -> tuple[Array, int]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from convcli.errors import ConvcliError, ImageError, ShapeError
-from convcli.geometry import PaddingSpec, Pair
+from convcli.geometry import PaddingSpec, Pair, Placement
 from convcli.images import Image, holds
 from convcli.jobs.batch import Produced
 from convcli.ops.padding import pad_stack, resolve_amounts, resolve_pad_mode
@@ -60,4 +60,6 @@ def pad_image(image: Image, plan: PadPlan, format: str | None = None) -> Produce
         raise ImageError(f"{reason}; write .png, .tiff or .npy")
     pixels = pad_stack(image.pixels[None, None], ((0, 0), *plan.amounts), plan.mode, value)[0, 0]
     details: dict[str, Any] = {"operation": plan.name}
-    return Produced(replace(image, pixels=pixels, warnings=()), image.warnings, details)
+    down, across = (Placement(start=-before) for before, _ in plan.amounts)
+    padded = replace(image, pixels=pixels, warnings=(), placement=(down, across))
+    return Produced(padded, image.warnings, details)

@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 
 from convcli.errors import ShapeError
-from convcli.geometry import PaddingSpec, windows_of
+from convcli.geometry import PaddingSpec, Placement, Window, windows_of
 from convcli.images import Image
 from convcli.jobs.axes import counts_for, padding_for
 from convcli.jobs.batch import Produced
 from convcli.jobs.colours import Colours, check_policies, process
 from convcli.ops.arguments import Array
 from convcli.ops.pooling import adaptive_pool2d, check_global, pool2d
-from convcli.ops.pooling_axes import adaptive_axes
+from convcli.ops.pooling_axes import PoolingAxis, adaptive_axes
 from convcli.ops.pooling_runs import check_mode
 
 
@@ -124,7 +124,8 @@ def pool_image(image: Image, plan: PoolPlan, format: str | None = None) -> Produ
     def sample(alpha: Array) -> Array:
         return _sampled(alpha, plan)
 
-    return process(image, Colours(act, cover, sample), plan.name, format, alpha=plan.alpha, depth=plan.depth)
+    produced = process(image, Colours(act, cover, sample), plan.name, format, alpha=plan.alpha, depth=plan.depth)
+    return replace(produced, image=replace(produced.image, placement=_placement(image.pixels.shape[:2], plan)))
 
 
 def pooled(pixels: Array, plan: PoolPlan) -> Array:
@@ -138,17 +139,34 @@ def pooled(pixels: Array, plan: PoolPlan) -> Array:
     )  # fmt: skip
 
 
+def _placement(sizes: tuple[int, ...], plan: PoolPlan) -> tuple[Placement, Placement]:
+    """Where the result's pixels lie on a picture of these sizes (H, W), along y and along x."""
+    if plan.size is None:
+        down, across = (Placement(n / len(axis.table)) for n, axis in zip(sizes, _shares(sizes, plan), strict=True))
+    else:
+        down, across = (Placement.of(window) for window in _windows(sizes, plan))
+    return down, across
+
+
+def _shares(sizes: tuple[int, ...], plan: PoolPlan) -> tuple[PoolingAxis, ...]:
+    return adaptive_axes(sizes, plan.output_size or 1)
+
+
+def _windows(sizes: tuple[int, ...], plan: PoolPlan) -> tuple[Window, ...]:
+    assert plan.size is not None
+    return windows_of(
+        sizes, plan.size, stride=plan.stride or plan.size, padding=plan.padding, dilation=plan.dilation,
+        ceil_mode=plan.ceil_mode,
+    )  # fmt: skip
+
+
 def _sampled(alpha: Array, plan: PoolPlan) -> Array:
     """Alpha (H, W, 1) at the middles of the windows: (OH, OW, 1), in its own dtype."""
     sizes = alpha.shape[:2]
     if plan.size is None:
-        return alpha[np.ix_(*(axis.middles() for axis in adaptive_axes(sizes, plan.output_size or 1)))]
-    windows = windows_of(
-        sizes, plan.size, stride=plan.stride or plan.size, padding=plan.padding, dilation=plan.dilation,
-        ceil_mode=plan.ceil_mode,
-    )  # fmt: skip
+        return alpha[np.ix_(*(axis.middles() for axis in _shares(sizes, plan)))]
     positions = []
-    for window, n in zip(windows, sizes, strict=True):
+    for window, n in zip(_windows(sizes, plan), sizes, strict=True):
         middle = np.arange(window.output(n)) * window.stride - window.before + (window.effective - 1) // 2
         positions.append(np.clip(middle, 0, n - 1))
     return alpha[np.ix_(*positions)]
