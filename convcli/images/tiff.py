@@ -48,7 +48,7 @@ def decode(data: bytes, max_pixels: int) -> Decoded:
         if int(page.photometric) == _INK:
             metadata = replace(metadata, icc=None)  # the profile spoke of inks
         orientation = page.tags.valueof(_ORIENTATION, 1)
-    if len(pages) < len(kinds) and pages != [0]:
+    if len(pages) < len(kinds) and not kinds[pages[0]] & _SMALLER_COPY:
         metadata = replace(metadata, lost=(*metadata.lost, "smaller copies of the picture"))
     if len(pages) > 1:
         notes = (f"multi-page TIFF: only the first of {len(pages)} pages was read; --axes zyx takes all", *notes)
@@ -276,10 +276,10 @@ def describe_page(page: Any, data: bytes) -> Metadata:
 
 
 def resolution_of(tags: Any) -> tuple[Pair | None, Pair | None]:
-    """Pixels per inch, or in a length that is not told, along x and y; tifffile's way of saying nothing is nothing."""
+    """Pixels per inch, or in a length that is not told, along x and y."""
     unit = tags.valueof(_UNIT, 2)
     values = [tags.valueof(tag) for tag in (_X_RESOLUTION, _Y_RESOLUTION)]
-    if unit not in exif.UNITS or (unit == 1 and values == [(1, 1), (1, 1)]):
+    if unit not in exif.UNITS:
         return None, None
     x, y = (
         value[0] / value[1] if isinstance(value, tuple) and len(value) == 2 and value[1] else value for value in values
