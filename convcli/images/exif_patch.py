@@ -3,6 +3,7 @@
 What is done with them, and why, is `convcli.images.exif`'s.
 """
 
+import math
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from fractions import Fraction
 
 SHORT, LONG, RATIONAL = 3, 4, 5
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
+_NUMBERS = {SHORT: "H", LONG: "I", RATIONAL: "II", 11: "f", 12: "d"}
 _THUMBNAIL_PARTS = ((0x0201, 0x0202), (0x0111, 0x0117))  # starts, lengths
 _MOST_DIRECTORIES = 16
 
@@ -94,20 +96,21 @@ class Patch:
         return place
 
     def fraction(self, offset: int, tag: int) -> float | None:
-        """The value of an entry that holds one fraction, if that is a number."""
+        """The value of an entry that holds one number, whole or not, if that is a number."""
         entry = self.find(offset, tag)
-        if entry is None or entry.kind != RATIONAL or entry.count != 1:
+        if entry is None or entry.count != 1 or entry.kind not in _NUMBERS:
             return None
-        place = struct.unpack_from(self.order + "I", self.data, entry.position + 8)[0]
-        numerator, denominator = struct.unpack_from(self.order + "II", self.data, place)
-        return numerator / denominator if denominator else None
+        values = struct.unpack(self.order + _NUMBERS[entry.kind], self.content(entry))
+        if len(values) == 1:
+            return float(values[0])
+        return values[0] / values[1] if values[1] else None
 
     def divide(self, offset: int, tag: int, step: float) -> None:
-        """Divide a fraction; the new one lies at the end, since two entries may share the old one."""
+        """Divide a positive number; as a fraction at the end, since two entries may share the old one's place."""
         value, entry = self.fraction(offset, tag), self.find(offset, tag)
-        if step != 1 and value and entry is not None:
+        if step != 1 and entry is not None and value is not None and 0 < value < math.inf:
             place = self.append(as_fraction(value / step, self.order))
-            struct.pack_into(self.order + "I", self.data, entry.position + 8, place)
+            struct.pack_into(self.order + "HII", self.data, entry.position + 2, RATIONAL, 1, place)
 
     def exchange(self, offset: int, one_tag: int, other_tag: int) -> None:
         """Let two entries have each other's values."""

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from convcli.geometry import Placement
-from convcli.images import exif, icc, photoshop, png_colour, resolution, tiff_description, xmp
+from convcli.images import exif, exif_tiff, icc, photoshop, png_colour, resolution, tiff_description, xmp
 from convcli.images.geotiff import TAGS as GEOTIFF
 from convcli.images.geotiff import placed as placed_geotiff
 from convcli.images.model import Image, Metadata, Own, Pixels
@@ -125,6 +125,8 @@ def _with_places(metadata: Metadata, format: str) -> tuple[Metadata, list[str]]:
             lost += ["IPTC"] if photoshop.iptc_of(value) else []
         elif field == "texts":
             lost.append(_texts_name(metadata))
+        elif field == "exif" and metadata.format == "TIFF" and not exif_tiff.has_directories(value):
+            lost.append("TIFF's text tags")
         elif field != "aspect" or not resolution.is_square(value):
             lost.append(name)
     if format == "TIFF" and metadata.texts and not _description_is_free(metadata):

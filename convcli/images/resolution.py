@@ -13,7 +13,8 @@ INCH, CENTIMETRE, METRE = 1.0, 2.54, 0.0254  # units in an inch, inverted: what 
 def told(x: object, y: object, unit: float | None) -> tuple[Pair | None, Pair | None]:
     """(pixels per inch, pixels in a length that is not told) along x and y; None for what is not said.
 
-    ``unit`` is one of the above, or None where the file names no unit. What is no positive number says nothing.
+    ``unit`` is one of the above, or None where the file names no unit. What is no positive number says nothing, nor
+    does 1 by 1 without a unit, which programs write that know nothing.
 
     >>> told(100, 50, CENTIMETRE), told(2, 1, None), told(72, 0, INCH)
     (((254.0, 127.0), None), (None, (2.0, 1.0)), (None, None))
@@ -21,6 +22,8 @@ def told(x: object, y: object, unit: float | None) -> tuple[Pair | None, Pair | 
     if not all(isinstance(each, int | float) and math.isfinite(each) and each > 0 for each in (x, y)):
         return None, None
     pair = float(x), float(y)  # type: ignore[arg-type]
+    if unit is None and pair == (1, 1):
+        return None, None
     return (None, pair) if unit is None else ((pair[0] * unit, pair[1] * unit), None)
 
 

@@ -327,10 +327,10 @@ def _completed(
 
 
 def resolution_of(tags: Any) -> tuple[Pair | None, Pair | None]:
-    """Pixels per inch, or in a length that is not told, along x and y; tifffile's way of saying nothing is nothing."""
+    """Pixels per inch, or in a length that is not told, along x and y."""
     unit = tags.valueof(_UNIT, 2)
     values = [tags.valueof(tag) for tag in (_X_RESOLUTION, _Y_RESOLUTION)]
-    if unit not in exif.UNITS or (unit == 1 and values == [(1, 1), (1, 1)]):
+    if unit not in exif.UNITS:
         return None, None
     x, y = (
         value[0] / value[1] if isinstance(value, tuple) and len(value) == 2 and value[1] else value for value in values

@@ -31,7 +31,7 @@ _IMAGEJ_SHAPE = (
     "min",
     "max",
 )
-_KNOWN_PARTS = {"OME", "Image", "Pixels", "Channel", "TiffData", "UUID"}
+_KNOWN_PARTS = {"OME", "Image", "Pixels", "Channel", "TiffData", "UUID", "LightPath"}
 # Whose sizes and places they tell: tifffile's, those of slide scanners and microscopes, and any XML or JSON.
 _OTHERS = re.compile(
     r"shape=|\s*[{<]|Aperio |state\.|SI\.|scanimage\.|\[Image Parameters\]|\[(Acquisition|Version) Info", re.IGNORECASE
@@ -100,8 +100,8 @@ def _parsed(text: str) -> "Element":
 
 def _says_more(text: str) -> bool:
     root = _parsed(text)
-    sizes = [each.get(f"Size{axis}", "1") for each in root.iter() if _local(each.tag) == "Pixels" for axis in "ZCT"]
-    return more_than_notes(text) or any(size not in ("1", "3", "4") for size in sizes)
+    sizes = [each.get(f"Size{axis}", "1") for each in root.iter() if _local(each.tag) == "Pixels" for axis in "ZT"]
+    return more_than_notes(text) or set(sizes) != {"1"}
 
 
 def _local(tag: str) -> str:
