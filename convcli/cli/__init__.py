@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from convcli import ConvcliError, __version__
+from convcli.cli.library_warnings import TELLER
 
 # Command -> (module in convcli.cli that defines `command`, its line in `convcli --help`).
 COMMANDS = {
@@ -108,6 +109,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def run(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit code; errors are one line on stderr."""
+    TELLER.begin()
     try:
         result: Any = group.main(args=arguments, prog_name="convcli", standalone_mode=False)
         return result if isinstance(result, int) else 0

@@ -164,7 +164,7 @@ def test_profile_larger_than_one_marker_and_xmp():
     after = rewrite(jpeg(icc_profile=profile, xmp=xmp, dpi=(72, 36)))
     assert after.info["icc_profile"] == profile
     assert after.info["xmp"] == b'<rdf tiff:Orientation="1"/>'
-    assert after.info["dpi"] == (72, 36)
+    assert after.info["dpi"] == (36, 72)
     bare = rewrite(jpeg(icc_profile=profile, xmp=xmp, dpi=(72, 36), exif=orient(6), quality=92), strip=True)
     assert not {"icc_profile", "xmp", "exif", "dpi"} & set(bare.info)
     assert bare.quantization == Pillow.open(io.BytesIO(jpeg(quality=92))).quantization
