@@ -5,6 +5,7 @@ premultiplied alpha divided out, odd bit depths stretched to full scale. What ca
 Only the first picture is read here; pages as the planes of a volume are `convcli.images.volume_tiff`'s.
 """
 
+import contextlib
 import io
 import math
 from dataclasses import replace
@@ -16,6 +17,7 @@ from convcli.errors import ImageError
 from convcli.images import exif, exif_tiff, resolution, tiff_description, xmp_orientation
 from convcli.images.depth import convert_depth, look_up, stretch, supported
 from convcli.images.model import Decoded, Image, Metadata, Pixels, check_size
+from convcli.images.native import native_messages
 from convcli.images.resolution import Pair
 from convcli.images.tiff_pages import find_pages, has_copies, opened
 
@@ -27,6 +29,7 @@ _PREMULTIPLIED, _STRAIGHT = 1, 2
 _SEPARATE = 2  # planar configuration
 _YCBCR_COEFFICIENTS, _REFERENCE_BLACK_WHITE = 529, 532
 _JPEG_KINDS = frozenset({6, 7, 34892, 33007})
+_SPEAKING_KINDS = frozenset({22610, 34934})  # JPEG XR's library writes to standard error
 COMPRESSION_NAMES = {1: "none", 5: "lzw", 8: "deflate", 32946: "deflate", 32773: "packbits", 50000: "zstd"}
 TIFFFILE_NAMES = {"none": None, "lzw": "lzw", "deflate": "zlib", "packbits": "packbits", "zstd": "zstd"}
 _ORIENTATION, _X_RESOLUTION, _Y_RESOLUTION, _UNIT, _XMP, _ICC = 274, 282, 283, 296, 700, 34675
@@ -142,15 +145,20 @@ def check_page(page: Any, available: int, max_pixels: int) -> None:
 
 def page_pixels(page: Any, icc: bytes | None) -> tuple[Pixels, bool, tuple[str, ...]]:
     """Decode a page that `check_page` has passed: grey or RGB (H, W, C), whether with alpha, and what was lost."""
+    aside: contextlib.AbstractContextManager[list[str]] = contextlib.nullcontext([])
+    if int(page.compression) in _SPEAKING_KINDS:
+        aside = native_messages()
     try:
-        stored = page.asarray()
+        with aside as said:
+            stored = page.asarray()
     except (ValueError, RuntimeError) as error:
         return _read_again(page, error, icc)
     samples = int(page.samplesperpixel)
     if int(page.planarconfig) == _SEPARATE and samples > 1:
         stored = np.moveaxis(stored, 0, -1)
     stored = stored.reshape(page.imagelength, page.imagewidth, samples)
-    return _interpret(page, stored, icc)
+    pixels, has_alpha, notes = _interpret(page, stored, icc)
+    return pixels, has_alpha, (*notes, *(f"JPEG XR: {each}" for each in said[:1]))
 
 
 def _read_again(page: Any, error: Exception, icc: bytes | None) -> tuple[Pixels, bool, tuple[str, ...]]:

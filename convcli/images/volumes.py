@@ -18,6 +18,7 @@ from convcli.geometry import Placement
 from convcli.images.depth import supported
 from convcli.images.model import Metadata, Pixels, check_size, shown
 from convcli.images.reading import HEAD, MAX_PIXELS, explaining, opening, recognised
+from convcli.images.remarks import remarks
 
 # Beyond this many channels the first axis of a 4-D array is rather time than depth, or the last one rather width.
 MOST_CHANNELS = 4
@@ -184,7 +185,9 @@ def open_volume(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Volume:
             if kind.name == "TIFF":
                 from convcli.images.volume_tiff import open_tiff
 
-                return open_tiff(Path(path), name, max_pixels)
+                with remarks() as said:
+                    volume = open_tiff(Path(path), name, max_pixels)
+                return replace(volume, warnings=(*volume.warnings, *said))
             if kind.name == "NPY":
                 return _open_npy(Path(path), name, max_pixels)
             if kind.name in ("GIF", "WEBP"):

@@ -10,6 +10,7 @@ from convcli.errors import ShapeError
 from convcli.geometry import PaddingSpec, Placement, Window, windows_of
 from convcli.images import Image
 from convcli.jobs.axes import counts_for, padding_for
+from convcli.jobs.background import Colour
 from convcli.jobs.batch import Produced
 from convcli.jobs.colours import Colours, check_policies, process
 from convcli.ops.arguments import Array
@@ -38,6 +39,7 @@ class PoolPlan:
     seed: int = 0
     alpha: str = "premultiply"
     depth: str = "same"
+    background: Colour | None = None
 
     @property
     def name(self) -> str:
@@ -60,6 +62,7 @@ def plan_pool(
     alpha: str = "premultiply",
     depth: str = "same",
     axes: str = "yx",
+    background: Colour | None = None,
 ) -> PoolPlan:
     """Check the words of a pooling and return its plan.
 
@@ -74,13 +77,15 @@ def plan_pool(
     axes : str
         ``yx`` for pictures, ``zyx`` for volumes (`convcli.jobs.volume_steps`), ``x`` for signals
         (`convcli.jobs.signal_pool`).
+    background : three floats, optional
+        As in `convcli.jobs.filter.plan_filter`.
 
     Raises
     ------
     ConvcliError
         For a word that is none of those allowed, or that does not go with the others.
     """
-    check_policies(alpha, depth, axes)
+    check_policies(alpha, depth, axes, background)
     if (size is None) == (adaptive is None):
         raise ShapeError(f"size: got {size!r} with adaptive {adaptive!r}, expected one of them")
     if isinstance(size, str):
@@ -105,6 +110,7 @@ def plan_pool(
         seed=seed,
         alpha=alpha,
         depth=depth,
+        background=background,
     )
 
 
@@ -124,7 +130,10 @@ def pool_image(image: Image, plan: PoolPlan, format: str | None = None) -> Produ
     def sample(alpha: Array) -> Array:
         return _sampled(alpha, plan)
 
-    produced = process(image, Colours(act, cover, sample), plan.name, format, alpha=plan.alpha, depth=plan.depth)
+    steps = Colours(act, cover, sample)
+    produced = process(
+        image, steps, plan.name, format, alpha=plan.alpha, depth=plan.depth, background=plan.background
+    )  # fmt: skip
     return replace(produced, image=replace(produced.image, placement=_placement(image.pixels.shape[:2], plan)))
 
 
