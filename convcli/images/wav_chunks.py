@@ -63,7 +63,7 @@ def read_chunks(file: bytes) -> Sound:
             layout = content
         elif name == b"data" and data is None:
             data = content
-        elif name == b"LIST" and content[:4] not in (b"INFO", b"adtl"):
+        elif name == b"LIST" and bytes(content[:4]) not in (b"INFO", b"adtl"):
             lost.append(f"LIST {_word(content[:4])}")
         elif name in _TEXT or name in _MOVERS:
             kept.append((name, bytes(content)))

@@ -9,6 +9,7 @@ from convcli.geometry import effective_kernel_size, is_integer
 from convcli.ops.arguments import Array, loop_dtype, result_dtype
 from convcli.ops.ordering import as_ordered, highest, lowest
 from convcli.ops.pooling_axes import PoolingAxis, adaptive_axes
+from convcli.ops.pooling_norms import repair_norms
 from convcli.ops.words import new_array, read_only
 
 if TYPE_CHECKING:
@@ -114,6 +115,8 @@ def _sums(source: Array, axes: Axes, mode: str, count_padding: bool, p: float) -
     weights = tuple(axis.weights(weighted) for axis in axes)
     divisors = tuple(axis.divisors(weighted, count_padding) for axis in axes)
     pool_sums(_rows(numbers), _tables(axes), weights, divisors, walk, p if mode == "lp" else 0.0, _flat(out))
+    if mode == "lp":
+        repair_norms(numbers, axes, p, out)
     return out.astype(result_dtype(source.dtype), copy=False)
 
 
