@@ -143,7 +143,8 @@ def _see(
     if source == STREAM and stdin is None:
         raise ImageError("is not open")
     image = read(stdin if source == STREAM and stdin is not None else source, max_pixels=max_pixels)
-    return classifier.rule.apply(image), image.warnings
+    pixels, warnings = classifier.rule.prepare(image)
+    return classifier.rule.scaled(pixels), warnings
 
 
 def _outcome(source: str, future: "Future[tuple[NDArray[np.float32], tuple[str, ...]]]") -> Prediction:
