@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image as Pillow
+from PIL import ImageCms
 
 from convcli.errors import ImageError
 from convcli.images import read
@@ -118,10 +119,11 @@ def test_pages_below_a_full_one_are_not_counted():
 
 
 def test_what_the_thumbnail_says_is_true_of_its_sub_page():
-    words = {"subifds": 1, "subfiletype": 1, "extratags": [(274, 3, 1, 6, True)], "iccprofile": b"p" * 16 + b"RGB "}
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    words = {"subifds": 1, "subfiletype": 1, "extratags": [(274, 3, 1, 6, True)], "iccprofile": profile}
     got = load(written((SMALL, words), (LARGE, {})))
     np.testing.assert_array_equal(got.pixels, np.rot90(LARGE, -1))
-    assert got.metadata.icc == b"p" * 16 + b"RGB "
+    assert got.metadata.icc == profile
 
 
 def test_a_volume_of_sub_pages(tmp_path):
