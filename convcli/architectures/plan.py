@@ -16,6 +16,8 @@ from convcli.architectures.vocabulary import LAYERS
 from convcli.errors import ShapeError
 from convcli.geometry import ReceptiveField, TransposedWindow, Window
 
+_MOST_DIGITS = 40  # four axes of the largest size that may be given, flattened, have 36
+
 
 @dataclass(frozen=True)
 class LayerPlan:
@@ -172,6 +174,7 @@ def _layer(spec: LayerSpec, flow: Flow, name: str, where: str, whole: Shape) -> 
             made = RULES[spec.type](flow, settings, whole)
         except ShapeError as error:
             raise ShapeError(f"{where}: {error}") from None
+    _check_extent(made.flow, where)
     layer = LayerPlan(
         name=name,
         type=spec.type,
@@ -188,6 +191,13 @@ def _layer(spec: LayerSpec, flow: Flow, name: str, where: str, whole: Shape) -> 
         branches=branches,
     )
     return layer, made.flow
+
+
+def _check_extent(flow: Flow, where: str) -> None:
+    """Refuse sizes and fields beyond any use: layers that multiply would make numbers of thousands of digits."""
+    jumps = (each for field in flow.field for each in (field.size, *field.jump.as_integer_ratio(), abs(field.start)))
+    if max(*flow.shape, *jumps) > 10**_MOST_DIGITS:
+        _fail(where, f"gives sizes or a receptive field beyond 10^{_MOST_DIGITS} cells; use smaller sizes and strides")
 
 
 def _branched(

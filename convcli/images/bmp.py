@@ -5,10 +5,15 @@ Source: Microsoft's documentation of BITMAPFILEHEADER, BITMAPINFOHEADER and BITM
 
 import io
 import struct
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from convcli.errors import ImageError
 from convcli.images.model import Decoded, Image, Metadata, Pixels, check_size
+
+if TYPE_CHECKING:
+    from PIL.BmpImagePlugin import BmpImageFile
 
 _FILE_HEADER, _INFO_HEADER, _V4_HEADER = 14, 40, 108
 _RGB, _BITFIELDS = 0, 3
@@ -20,13 +25,27 @@ def decode(data: bytes, max_pixels: int) -> Decoded:
     """Decode a BMP file of any bit depth to grey, RGB or RGBA."""
     from PIL.BmpImagePlugin import BmpImageFile
 
+    from convcli.images.bmp_runs import without_runs
     from convcli.images.pillow import to_pixels
 
-    with BmpImageFile(io.BytesIO(data)) as picture:
-        check_size(picture.width, picture.height, max_pixels)
+    plain = without_runs(data, max_pixels)
+    with BmpImageFile(io.BytesIO(plain)) as picture:
+        # Pillow's pixels, ours, and the result; the file is a fourth where it was run-length coded.
+        check_size(picture.width, picture.height, max_pixels, 12)
+        _check_length(picture, plain)
         pixels, has_alpha = to_pixels(picture)
         x, y = picture.info.get("dpi", (0, 0))
     return Decoded(Image(pixels, has_alpha, Metadata(format="BMP", dpi=(x, y) if x and y else None)))
+
+
+def _check_length(picture: "BmpImageFile", data: bytes) -> None:
+    """Refuse a plain file that is too short for its rows, before memory is taken for them."""
+    tile: Any = picture.tile[0]
+    if tile.codec_name != "raw":
+        return
+    missing = tile.offset + (picture.height - 1) * tile.args[1] + 1 - len(data)
+    if missing > 0:
+        raise ImageError(f"truncated BMP: {missing} bytes are missing at its end; get a fresh copy")
 
 
 def encode(image: Image) -> bytes:

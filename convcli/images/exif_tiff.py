@@ -7,9 +7,12 @@ Source: TIFF 6.0, Adobe, 1992, section 2; EXIF 2.32 (CIPA DC-008), section 4.6.
 """
 
 import struct
+from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
+
+from convcli.budget import Allowance
 
 # Description, make, model, software, date, artist, host, copyright: text about the picture, not about its storage.
 _TEXTS = (270, 271, 272, 305, 306, 315, 316, 33432)
@@ -17,6 +20,7 @@ _NESTED = (34665, 34853, 40965)  # Exif, GPS, Interoperability
 _DIRECTORIES = _NESTED[:2]  # those that hang directly on the main directory
 _TYPE_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 _UNITS = {5: 4, 10: 4}  # a fraction is two numbers
+_CODES = {2: "H", 4: "I", 8: "Q"}  # of `array`, by bytes
 _LONG = 4
 _MOST_ENTRIES = 4096
 
@@ -68,11 +72,25 @@ def attach(encoded: bytes, block: bytes) -> bytes:
     return encoded[:4] + struct.pack("<I", start) + encoded[8:].ljust(start - 8, b"\0") + directory + heap
 
 
-def _parse(data: bytes, order: str, offset: int, wanted: Iterable[int] | None = None, depth: int = 0) -> _Directory:
+def _parse(
+    data: bytes,
+    order: str,
+    offset: int,
+    wanted: Iterable[int] | None = None,
+    depth: int = 0,
+    room: tuple[Allowance, Allowance] | None = None,
+) -> _Directory:
+    """A directory and those it names. ``room``: entries and bytes that all of them may hold.
+
+    Values share no bytes in a real block: those that do would be copied as often as there are entries.
+    """
     directory: _Directory = {}
+    room = room or (Allowance(_MOST_ENTRIES, "too many entries"), Allowance(len(data), "values that overlap"))
+    entries, values = room
     count = struct.unpack_from(order + "H", data, offset)[0]
-    if count > _MOST_ENTRIES or depth > len(_NESTED):
+    if depth > len(_NESTED):
         raise ValueError("not a directory")
+    entries.spend(count)
     for position in range(offset + 2, offset + 2 + 12 * count, 12):
         tag, kind, length = struct.unpack_from(order + "HHI", data, position)
         size = _TYPE_SIZES.get(kind, 0) * length
@@ -82,8 +100,9 @@ def _parse(data: bytes, order: str, offset: int, wanted: Iterable[int] | None = 
         if place + size > len(data):
             continue
         if tag in _NESTED and size == 4:
-            directory[tag] = _parse(data, order, struct.unpack_from(order + "I", data, place)[0], depth=depth + 1)
+            directory[tag] = _parse(data, order, struct.unpack_from(order + "I", data, place)[0], None, depth + 1, room)
         else:
+            values.spend(size)
             directory[tag] = _Value(kind, length, _little_endian(data[place : place + size], kind, order))
     return directory
 
@@ -92,7 +111,9 @@ def _little_endian(content: bytes, kind: int, order: str) -> bytes:
     unit = _UNITS.get(kind, _TYPE_SIZES[kind])
     if order == "<" or unit == 1:
         return content
-    return b"".join(content[start : start + unit][::-1] for start in range(0, len(content), unit))
+    swapped = array(_CODES[unit], content)
+    swapped.byteswap()
+    return swapped.tobytes()
 
 
 def _serialise(directory: _Directory, base: int) -> bytes:
@@ -104,7 +125,7 @@ def _serialise(directory: _Directory, base: int) -> bytes:
 def _entries(directory: _Directory, heap_base: int) -> tuple[dict[int, bytes], bytes]:
     """The twelve bytes of each entry by tag, and what does not fit them, which will start at ``heap_base``."""
     entries: dict[int, bytes] = {}
-    heap = b""
+    heap = bytearray()
     for tag, value in sorted(directory.items()):
         place = heap_base + len(heap)
         if isinstance(value, dict):
@@ -116,4 +137,4 @@ def _entries(directory: _Directory, heap_base: int) -> tuple[dict[int, bytes], b
             entries[tag] = struct.pack("<HHII", tag, value.kind, value.count, place)
             heap += value.content
         heap += bytes(len(heap) % 2)  # everything lies at even offsets
-    return entries, heap
+    return entries, bytes(heap)

@@ -29,7 +29,7 @@ def decode(data: bytes, max_pixels: int) -> Decoded:
         raise ImageError("damaged GIF: it holds no picture; get a fresh copy")
     left, top, width, height = frames[0]
     canvas_width, canvas_height = struct.unpack_from("<HH", data, 6)
-    check_size(max(canvas_width, left + width), max(canvas_height, top + height), max_pixels)
+    check_size(max(canvas_width, left + width), max(canvas_height, top + height), max_pixels, 12)
     with GifImageFile(io.BytesIO(data)) as picture:
         pixels, has_alpha = to_pixels(picture)
     warnings = (

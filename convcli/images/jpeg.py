@@ -13,7 +13,17 @@ import numpy as np
 
 from convcli.errors import ImageError
 from convcli.images import exif, jpeg_scans
-from convcli.images.jpeg_markers import END_OF_IMAGE, FRAMES, MOST_IN_A_MARKER, TABLES, segment, segments, tables_in
+from convcli.images.jpeg_markers import (
+    END_OF_IMAGE,
+    FRAMES,
+    MOST_IN_A_MARKER,
+    START_OF_SCAN,
+    TABLES,
+    check_scans,
+    segment,
+    segments,
+    tables_in,
+)
 from convcli.images.jpeg_scans import Settings
 from convcli.images.model import Decoded, Image, JpegSettings, Metadata, Pixels, check_size
 
@@ -41,6 +51,7 @@ class _Contents:
     exif: bytes | None = None
     xmp: bytes | None = None
     dpi: tuple[float, float] | None = None
+    scans: list[int] = field(default_factory=list)  # how many components each has
     complete: bool = False
 
 
@@ -51,7 +62,10 @@ def decode(data: bytes, max_pixels: int) -> Decoded:
     contents = _read_markers(data)
     if not contents.frame:
         raise ImageError("damaged JPEG: it has no picture header; get a fresh copy")
-    check_size(contents.width, contents.height, max_pixels)
+    # Several scans are collected as coefficients of two bytes before they become pixels.
+    collected = 2 * len(contents.components) if len(contents.scans) > 1 else 0
+    check_size(contents.width, contents.height, max_pixels, 6 + collected)
+    check_scans(contents.width, contents.height, len(contents.scans), sum(contents.scans), max_pixels)
     if contents.precision != 8 or contents.frame in _LOSSLESS_FRAMES or len(contents.components) not in (1, 3, 4):
         kind = "lossless" if contents.frame in _LOSSLESS_FRAMES else "lossy"
         raise ImageError(
@@ -150,6 +164,8 @@ def _read_markers(data: bytes) -> _Contents:
         body = data[start:end]
         if marker == END_OF_IMAGE:
             contents.complete = contents.frame != 0
+        elif marker == START_OF_SCAN and body:
+            contents.scans.append(body[0])
         elif marker == TABLES:
             contents.tables |= tables_in(body)
         elif marker in FRAMES and len(body) >= 6:

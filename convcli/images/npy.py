@@ -19,16 +19,8 @@ _HEADER_READERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.f
 def decode(data: bytes, max_pixels: int) -> Decoded:
     """Decode an (H, W) or (H, W, C) array of numbers: a read-only view where nothing needs converting."""
     stream = io.BytesIO(data)
-    shape, fortran, dtype = read_header(stream)
-    if len(shape) not in (2, 3):
-        fix = {1: "; --axes x takes signals", 4: "; --axes zyx takes volumes"}.get(len(shape), "")
-        raise ImageError(f"got an array of shape {shape}, expected (H, W) or (H, W, C){fix}")
+    shape, fortran, dtype = _checked_header(stream, max_pixels)
     count = math.prod(shape)
-    if count == 0:
-        raise ImageError(f"got an array of shape {shape}, expected at least one number along every axis")
-    check_size(shape[1], shape[0], max_pixels)
-    if dtype.hasobject or dtype.names is not None or dtype.kind not in "buif":
-        raise ImageError(f"got an array of {dtype}, expected plain numbers")
     missing = count * dtype.itemsize - (len(data) - stream.tell())
     if missing > 0:
         raise ImageError(f"truncated NPY: {missing} bytes are missing at its end; get a fresh copy")
@@ -37,6 +29,25 @@ def decode(data: bytes, max_pixels: int) -> Decoded:
     pixels, warnings = supported(array)
     pixels = pixels.reshape(*shape, 1) if len(shape) == 2 else pixels
     return Decoded(Image(np.ascontiguousarray(pixels), False, Metadata(format="NPY"), warnings))
+
+
+def check_head(head: bytes, max_pixels: int) -> None:
+    """Refuse by its first bytes what `decode` would refuse for its shape, its size or its type."""
+    _checked_header(io.BytesIO(head), max_pixels)
+
+
+def _checked_header(stream: BinaryIO, max_pixels: int) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    shape, fortran, dtype = read_header(stream)
+    if len(shape) not in (2, 3):
+        fix = {1: "; --axes x takes signals", 4: "; --axes zyx takes volumes"}.get(len(shape), "")
+        raise ImageError(f"got an array of shape {shape}, expected (H, W) or (H, W, C){fix}")
+    count = math.prod(shape)
+    if count == 0:
+        raise ImageError(f"got an array of shape {shape}, expected at least one number along every axis")
+    check_size(shape[1], shape[0], max_pixels, 2 * max(dtype.itemsize, 1) * math.prod(shape[2:]))
+    if dtype.hasobject or dtype.names is not None or dtype.kind not in "buif":
+        raise ImageError(f"got an array of {dtype}, expected plain numbers")
+    return shape, fortran, dtype
 
 
 def encode(image: Image) -> bytes:

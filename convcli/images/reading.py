@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import os
 import struct
 from collections.abc import Iterator
 from dataclasses import replace
@@ -9,6 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import BinaryIO
 
+from convcli.budget import check_memory
 from convcli.errors import ImageError
 from convcli.images.formats import BY_NAME, FORMATS, Format, recognise
 from convcli.images.model import Decoded, Image, shown
@@ -17,6 +19,7 @@ from convcli.images.orientation import TURNED, upright
 MAX_PIXELS = 500_000_000
 
 HEAD = 16
+_AT_ONCE = 1 << 26
 
 # These two report oddities to their loggers (libpng's "known incorrect sRGB profile", a TIFF tag twice); without a
 # handler Python prints them on stderr.
@@ -55,7 +58,7 @@ def read(source: str | Path | BinaryIO, *, max_pixels: int = MAX_PIXELS) -> Imag
     convcli.errors.ImageError: sample_images/missing.png: no such file
     """
     name = _name(source)
-    data = _load(source, name)
+    data = _load(source, name, max_pixels)
     kind = recognised(data, name)
     try:
         decoded = _decode(kind, data, max_pixels)
@@ -99,14 +102,54 @@ def _name(source: str | Path | BinaryIO) -> str:
     return shown(name) if isinstance(name, str) else "<stream>"
 
 
-def _load(source: str | Path | BinaryIO, name: str) -> bytes:
+def _load(source: str | Path | BinaryIO, name: str, max_pixels: int) -> bytes:
     with opening(name):
         if not isinstance(source, str | Path):
-            return source.read()
+            return read_all(source, name)
         with Path(source).open("rb") as stream:
             head = stream.read(HEAD)
-            recognised(head, name)  # before a film of many gigabytes is read into memory
-            return head + stream.read()  # no seeking: a pipe may be named like a file
+            kind = recognised(head, name)  # before a film of many gigabytes is read into memory
+            if _size_of(stream) > _AT_ONCE:
+                head += stream.read(_AT_ONCE >> 6)
+                _check_head(kind, head, name, max_pixels)
+            return read_all(stream, name, head)  # no seeking: a pipe may be named like a file
+
+
+def _check_head(kind: Format, head: bytes, name: str, max_pixels: int) -> None:
+    """Refuse a large file by its header, where the format has one that tells, before the rest is read."""
+    check = getattr(import_module(f"convcli.images.{kind.module}"), "check_head", None)
+    if check is None:
+        return
+    try:
+        with explaining(kind.name):
+            check(head, max_pixels)
+    except ImageError as error:
+        raise ImageError(f"{name}: {error}") from error.__cause__
+
+
+def read_all(stream: BinaryIO, name: str, head: bytes = b"") -> bytes:
+    """The rest of a stream behind its ``head``, unless it is larger than memory may be taken.
+
+    Raises `ImageError` before anything is read from a file that is too large, and in time from a pipe without an end.
+    """
+    size = _size_of(stream)
+    check_memory(size, f"{name}: got a file of {size:,} bytes", ImageError)
+    if 0 < size <= _AT_ONCE:
+        return head + stream.read()
+    pieces, total = [head], len(head)
+    while piece := stream.read(_AT_ONCE):
+        pieces.append(piece)
+        total += len(piece)
+        check_memory(2 * total, f"{name}: got {total:,} bytes and more", ImageError)
+    return b"".join(pieces)
+
+
+def _size_of(stream: BinaryIO) -> int:
+    """The size of the file behind a stream; 0 where there is none."""
+    try:
+        return os.fstat(stream.fileno()).st_size
+    except (AttributeError, OSError):  # a stream in memory has no number
+        return 0
 
 
 @contextlib.contextmanager

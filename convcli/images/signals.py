@@ -4,6 +4,7 @@ The format is found by content: RIFF is WAV, numpy's magic is NPY, anything else
 written as what it was read from, with the same sample rate, sample type, header row and delimiter.
 """
 
+import contextlib
 import io
 import math
 from collections.abc import Callable
@@ -13,12 +14,14 @@ from typing import BinaryIO
 
 import numpy as np
 
+from convcli.budget import check_count, check_memory
 from convcli.errors import ImageError
 from convcli.images.atomic import replacing
 from convcli.images.model import Pixels, shown
-from convcli.images.reading import MAX_PIXELS, explaining, opening
+from convcli.images.reading import MAX_PIXELS, explaining, opening, read_all
 
 SIGNAL_SUFFIXES = (".wav", ".csv", ".tsv", ".npy")
+MOST_CHANNELS = 4096
 _NPY_MAGIC = b"\x93NUMPY"
 _SUFFIXES = {"WAV": (".wav",), "CSV": (".csv", ".tsv"), "NPY": (".npy",)}
 
@@ -84,38 +87,48 @@ def read_signal(source: str | Path | BinaryIO, *, max_samples: int = MAX_PIXELS)
     Raises `ImageError`, one line naming the file: missing, truncated, damaged, no numbers, or too long.
     """
     name = shown(source) if isinstance(source, str | Path) else "standard input"
-    with opening(name):
-        data = Path(source).read_bytes() if isinstance(source, str | Path) else source.read()
+    with opening(name), contextlib.ExitStack() as stack:
+        stream = stack.enter_context(Path(source).open("rb")) if isinstance(source, str | Path) else source
+        data = read_all(stream, name)
     if not data:
         raise ImageError(f"{name}: is empty (0 bytes), expected a signal")
     format = "WAV" if data[:4] in (b"RIFF", b"RF64", b"RIFX") else "NPY" if data.startswith(_NPY_MAGIC) else "CSV"
     try:
         with explaining(format):
-            signal = _decode(data, format)
+            signal = _decode(data, format, max_samples)
         length, channels = signal.samples.shape
-        if length * channels > max_samples:
-            raise ImageError(
-                f"got {length} x {channels} samples, expected at most {max_samples}; "
-                f"raise the limit with --max-pixels {length * channels} if the file is trusted"
-            )
+        check_samples(length, channels, max_samples)
     except ImageError as error:
         raise ImageError(f"{name}: {error}") from error.__cause__
     return signal
 
 
-def _decode(data: bytes, format: str) -> Signal:
-    if format == "WAV":
-        from convcli.images.wav import decode
+def check_samples(length: int, channels: int, max_samples: int) -> None:
+    """Refuse more samples, or more channels, than allowed; raises `ImageError` with the number and the limit."""
+    check_count(channels, MOST_CHANNELS, "got {} channels", "split the file, or give it as a picture", ImageError)
+    if length * channels > max_samples:
+        raise ImageError(
+            f"got {length} x {channels} samples, expected at most {max_samples}; "
+            f"raise the limit with --max-pixels {length * channels} if the file is trusted"
+        )
+    check_memory(2 * 8 * length * channels, f"got {length} x {channels} samples of 8 bytes", ImageError)
 
+
+def _decode(data: bytes, format: str, max_samples: int) -> Signal:
+    if format == "WAV":
+        from convcli.images.wav import decode, sizes_of
+
+        check_samples(*sizes_of(data), max_samples)
         return decode(data)
     if format == "CSV":
-        from convcli.images.table import decode
+        from convcli.images.table import check_table, decode
 
+        check_table(data)
         return decode(data)
-    return _decode_npy(data)
+    return _decode_npy(data, max_samples)
 
 
-def _decode_npy(data: bytes) -> Signal:
+def _decode_npy(data: bytes, max_samples: int) -> Signal:
     from convcli.images.npy import read_header
 
     stream = io.BytesIO(data)
@@ -126,6 +139,7 @@ def _decode_npy(data: bytes) -> Signal:
         raise ImageError(f"got an array of shape {shape}, expected at least one sample")
     if dtype.hasobject or dtype.kind not in "buif":
         raise ImageError(f"got an array of {dtype}, expected plain numbers")
+    check_samples(shape[0], math.prod(shape[1:]), max_samples)
     missing = math.prod(shape) * dtype.itemsize - (len(data) - stream.tell())
     if missing > 0:
         raise ImageError(f"truncated NPY: {missing} bytes are missing at its end; get a fresh copy")

@@ -14,13 +14,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from convcli.budget import check_count, check_memory
 from convcli.errors import ImageError
 from convcli.images.model import Pixels
-from convcli.images.signals import Signal
+from convcli.images.signals import MOST_CHANNELS, Signal
 from convcli.kernels.parameters import shortened
 
 _TIME = re.compile(r"t|(?i:time|date|datetime|timestamp|index|sample|frame)")
-_UNIT = re.compile(r"\s*[\[(].*|_(s|ms|us|ns)$")
+# Looked for behind something that is not blank: else every blank of a long row of them would be a start of its own.
+_UNIT = re.compile(r"(?<!\s)\s*[\[(].*|_(s|ms|us|ns)$")
+_FIRST_ROWS, _FIRST_BYTES = 20, 1 << 22
+_CELL_BYTES = 120
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,18 @@ class _Table:
     decimal: str  # point or comma
     line_end: str
     first_line: int  # of the file's, the row that is rows[0]
+
+
+def check_table(data: bytes) -> None:
+    """Refuse by its first rows a table of more columns than a signal has channels, and by its length one too large.
+
+    Every cell becomes a text and a number on its way: `_CELL_BYTES` of memory.
+    """
+    rows = data[:_FIRST_BYTES].splitlines()[:_FIRST_ROWS]
+    columns = max((max(len(row.split()), *(row.count(each) + 1 for each in b",;\t")) for row in rows), default=0)
+    cells = sum(data.count(each) for each in (b",", b";", b"\t", b"\n"))
+    check_count(columns, MOST_CHANNELS, "got {} columns in the first rows", "write a row for each moment", ImageError)
+    check_memory(cells * _CELL_BYTES + 4 * len(data), f"got {cells:,} cells of text", ImageError)
 
 
 def decode(data: bytes) -> Signal:

@@ -18,6 +18,8 @@ from convcli.errors import ImageError
 from convcli.images import exif, exif_tiff
 from convcli.images.depth import look_up, stretch, supported
 from convcli.images.model import Decoded, Image, Metadata, Pixels, check_size
+from convcli.images.tiff_directories import check_directories
+from convcli.images.tiff_pieces import check_pieces, check_tile
 
 COMPRESSIONS = ("none", "lzw", "deflate", "packbits", "zstd")
 
@@ -37,6 +39,7 @@ def decode(data: bytes, max_pixels: int) -> Decoded:
     """Decode the first full-size page of a TIFF file."""
     import tifffile
 
+    check_directories(data)
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         kinds = page_kinds(data)
         pages = [index for index, kind in enumerate(kinds) if not kind & _SMALLER_COPY] or [0]
@@ -112,11 +115,14 @@ def page_kinds(data: bytes | mmap.mmap) -> list[int]:
 
 def check_page(page: Any, available: int, max_pixels: int) -> None:
     """Refuse what would be decoded wrongly, partly, or into more memory than allowed."""
-    check_size(page.imagewidth, page.imagelength, max_pixels)
+    sample = page.dtype.itemsize if page.dtype is not None else 1
+    check_size(page.imagewidth, page.imagelength, max_pixels, 2 * sample * page.samplesperpixel)
     if page.imagedepth != 1:
         raise ImageError(f"got a TIFF volume of depth {page.imagedepth}, expected a flat picture")
     if page.is_tiled and page.tilewidth * page.tilelength > max(max_pixels, 1 << 16):
         raise ImageError(f"damaged TIFF: got tiles of {page.tilewidth}x{page.tilelength}; get a fresh copy")
+    if page.is_tiled:
+        check_tile(page)
     colours = _COLOURS.get(int(page.photometric))
     if colours is None or (int(page.photometric) == _YCBCR and int(page.compression) not in _JPEG_KINDS):
         name = getattr(page.photometric, "name", str(page.photometric))
@@ -141,6 +147,7 @@ def check_page(page: Any, available: int, max_pixels: int) -> None:
             raise ImageError("incomplete TIFF: a piece of the picture was never written; get a fresh copy")
         if offset + size > available:
             raise ImageError(f"truncated TIFF: it has {available} bytes, expected {offset + size}; get a fresh copy")
+    check_pieces(page, max_pixels)
 
 
 def page_pixels(page: Any, icc: bytes | None) -> tuple[Pixels, bool, tuple[str, ...]]:

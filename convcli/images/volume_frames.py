@@ -24,7 +24,7 @@ def open_animation(path: Path, name: str, format: str, max_pixels: int) -> Volum
     data = path.read_bytes()
     picture, count = _open_gif(data) if format == "GIF" else _open_webp(data)
     with picture:
-        check_size(picture.width, picture.height * count, max_pixels)
+        check_size(picture.width, picture.height * count, max_pixels, 8)  # RGBA and the voxels made of it
         frames = np.empty((count, picture.height, picture.width, 4), np.uint8)
         durations = []
         for index in range(count):

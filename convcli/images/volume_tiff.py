@@ -16,6 +16,7 @@ import numpy as np
 from convcli.errors import ImageError
 from convcli.images.model import Pixels
 from convcli.images.tiff import COMPRESSION_NAMES, TIFFFILE_NAMES, check_page, page_kinds, page_pixels
+from convcli.images.tiff_directories import check_directories
 from convcli.images.volumes import Volume, VolumeMetadata, one_by_one
 
 _BLACK_IS_ZERO, _RGB = 1, 2
@@ -46,6 +47,7 @@ def open_tiff(path: Path, name: str, max_pixels: int) -> Volume:
 
     size = path.stat().st_size
     with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        check_directories(data)
         kinds = page_kinds(data)
     full = [index for index, kind in enumerate(kinds) if not kind & _SMALLER_COPY] or [0]
     file = tifffile.TiffFile(path, _multifile=False)

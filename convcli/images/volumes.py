@@ -4,6 +4,7 @@ Multi-page TIFF (`convcli.images.volume_tiff`), .npy (here), animations and sequ
 (`convcli.images.volume_frames`). That a file *is* a volume is the caller's word; it is never guessed.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -200,7 +201,7 @@ def _open_npy(path: Path, name: str, max_pixels: int) -> Volume:
         raise ImageError(f"got an array of shape {shape}, expected (D, H, W), or (D, H, W, C) with at most 4 channels")
     if 0 in shape:
         raise ImageError(f"got an array of shape {shape}, expected at least one voxel along every axis")
-    check_size(shape[2], shape[1], max_pixels)
+    check_size(shape[2], shape[1], max_pixels, 2 * max(dtype.itemsize, 1) * math.prod(shape[3:]))
     if dtype.hasobject or dtype.names is not None or dtype.kind not in "buif":
         raise ImageError(f"got an array of {dtype}, expected plain numbers")
     plane = int(np.prod([dtype.itemsize, *shape[1:]], dtype=object))

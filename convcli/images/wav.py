@@ -20,6 +20,7 @@ _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
 _KNOWN = {(_PCM, 8), (_PCM, 16), (_PCM, 24), (_PCM, 32), (_FLOAT, 32), (_FLOAT, 64)}
 _UNKNOWN_LENGTH = 0xFFFFFFFF  # what programs write that do not know the length yet
 _TEXT = (b"LIST", b"id3 ", b"bext")  # who, what, when: true of the filtered sound too
+_LATEST_HEADER = 1 << 20  # byte before which the header begins
 _MOST = 0xFFFFFFFF - 1024
 
 
@@ -55,6 +56,15 @@ def decode(data: bytes) -> Signal:
         return _encode(samples, layout, max(round(layout.rate / stride), 1), [] if strip else texts)
 
     return Signal(samples, "WAV", encode, limits, 1.0 if layout.kind == _FLOAT else None)
+
+
+def sizes_of(data: bytes) -> tuple[int, int]:
+    """Frames and channels that `decode` would give, as far as the header tells them; 0 and 0 where it does not."""
+    start = data.find(b"fmt ", 12, 12 + _LATEST_HEADER)
+    if start < 0 or start + 24 > len(data):
+        return 0, 0
+    channels, bits = struct.unpack_from("<H", data, start + 10)[0], struct.unpack_from("<H", data, start + 22)[0]
+    return len(data) // max(channels * bits // 8, 1), channels
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:

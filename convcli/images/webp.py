@@ -17,6 +17,8 @@ from convcli.images.model import Decoded, Image, Metadata, check_size
 DEFAULT_QUALITY = 90
 
 _ANIMATED = 0x02
+# The canvas before and after a frame in libwebp, the frame in Pillow twice, our pixels and their result: RGBA each.
+_PIXEL_BYTES = 24
 
 
 def decode(data: bytes, max_pixels: int) -> Decoded:
@@ -26,7 +28,7 @@ def decode(data: bytes, max_pixels: int) -> Decoded:
     from convcli.images.pillow import to_pixels
 
     chunks = list(chunks_in(data))
-    check_size(*_size(chunks), max_pixels)
+    check_size(*size_of(chunks), max_pixels, _PIXEL_BYTES)
     frames = sum(kind == b"ANMF" for kind, _ in chunks)
     with WebPImageFile(io.BytesIO(data)) as picture:
         pixels, has_alpha = to_pixels(picture)
@@ -71,7 +73,8 @@ def chunks_in(data: bytes) -> Iterator[tuple[bytes, bytes]]:
         position += 8 + length + length % 2
 
 
-def _size(chunks: list[tuple[bytes, bytes]]) -> tuple[int, int]:
+def size_of(chunks: list[tuple[bytes, bytes]]) -> tuple[int, int]:
+    """Width and height as the first chunk that tells says; raises `ImageError` if none does."""
     for kind, content in chunks:
         if kind == b"VP8X" and len(content) >= 10:
             width, height = (int.from_bytes(content[start : start + 3], "little") + 1 for start in (4, 7))
