@@ -177,8 +177,8 @@ def bmp_of_runs(width=65_000, height=7_000):
     return header + struct.pack("<IiiHHIIiiII", 40, width, height, 1, 8, 1, len(rows), 0, 0, 256, 0) + palette + rows
 
 
-def webp_animated(frames, canvas=(16000, 16000)):
-    """An animated WebP of damaged frames of 8x8 on a huge canvas."""
+def webp_animated(frames, canvas=(12000, 12000)):
+    """An animated WebP of frames of 8x8 on a huge canvas."""
     from PIL import Image
 
     stream = io.BytesIO()

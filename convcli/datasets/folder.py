@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
+from convcli.budget import check_memory
 from convcli.datasets.model import Bytes, Dataset, Split
 from convcli.datasets.pictures import fill, is_grey, on_white, to_channels
 from convcli.datasets.preprocessing import Preprocessing
@@ -73,6 +74,7 @@ def load_folder(
             f"{folder}: {len(files):,} pictures of {size[0]}x{size[1]}x{channels} take {needed / 1e9:.1f} GB, expected "
             f"at most {LARGEST / 1e9:.0f} GB; use fewer or smaller pictures"
         )
+    check_memory(needed, f"{folder}: got {len(files):,} pictures of {size[0]}x{size[1]}x{channels}", DataError)
     images = pictures.load(*size, channels, rule)
     labels = np.array([label for _, label in files], np.int64)
     count = len(parts[0])

@@ -15,7 +15,7 @@ from convcli.budget import check_count
 from convcli.errors import ImageError
 from convcli.images import exif, png_rows
 from convcli.images.bands import spread
-from convcli.images.model import Decoded, Image, Metadata, Pixels, check_size
+from convcli.images.model import Decoded, Image, Metadata, Pixels, bytes_with_result, check_size
 from convcli.images.png_rows import Settings
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -24,7 +24,7 @@ _CHANNELS = {0: 2, 2: 4, 3: 4, 4: 2, 6: 4}  # by colour type, with the alpha tha
 _COLOUR_CHUNKS = (b"cICP", b"gAMA", b"cHRM", b"sRGB")
 _XMP_KEYWORD = b"XML:com.adobe.xmp\0"
 _METRES_PER_INCH = 0.0254
-_MOST_METADATA = 1 << 26  # bytes that a compressed profile or text may unfold into
+_MOST_METADATA = 1 << 24  # bytes that a compressed profile or text may unfold into
 _MOST_CHUNKS = 100_000  # and one for each 1024 bytes: libpng's own have 8192
 
 
@@ -44,13 +44,16 @@ def decode(data: bytes, max_pixels: int) -> Decoded:
 
 def check_head(head: bytes, max_pixels: int) -> None:
     """Refuse by its first bytes a PNG without a header, or one that announces too much."""
+    length, kind = struct.unpack_from(">I4s", head.ljust(len(_SIGNATURE) + 8, b"\0"), len(_SIGNATURE))
+    if len(head) >= len(_SIGNATURE) + 8 and (kind != b"IHDR" or length != 13):
+        raise ImageError("damaged PNG: it does not start with a header; get a fresh copy")
     if len(head) < len(_SIGNATURE) + 25:
         raise ImageError(f"truncated PNG: it ends after {len(head)} bytes without its end mark; get a fresh copy")
-    length, kind = struct.unpack_from(">I4s", head, len(_SIGNATURE))
-    if kind != b"IHDR" or length != 13:
-        raise ImageError("damaged PNG: it does not start with a header; get a fresh copy")
     width, height, bits, colour = struct.unpack_from(">IIBB", head, len(_SIGNATURE) + 8)
-    check_size(width, height, max_pixels, 2 * _CHANNELS.get(colour, 4) * (2 if bits == 16 else 1))
+    has_alpha = colour in (4, 6)
+    check_size(
+        width, height, max_pixels, bytes_with_result(_CHANNELS.get(colour, 4), 2 if bits == 16 else 1, has_alpha)
+    )
 
 
 def encode(image: Image, *, level: int | None = None, band: int = png_rows.BAND) -> Iterator[bytes]:

@@ -19,7 +19,7 @@ from convcli.images.orientation import TURNED, upright
 MAX_PIXELS = 500_000_000
 
 HEAD = 16
-_AT_ONCE = 1 << 26
+AT_ONCE = 1 << 26  # bytes of a file that is read without a look at its header first
 
 # These two report oddities to their loggers (libpng's "known incorrect sRGB profile", a TIFF tag twice); without a
 # handler Python prints them on stderr.
@@ -109,8 +109,8 @@ def _load(source: str | Path | BinaryIO, name: str, max_pixels: int) -> bytes:
         with Path(source).open("rb") as stream:
             head = stream.read(HEAD)
             kind = recognised(head, name)  # before a film of many gigabytes is read into memory
-            if _size_of(stream) > _AT_ONCE:
-                head += stream.read(_AT_ONCE >> 6)
+            if size_of(stream) > AT_ONCE:
+                head += stream.read(AT_ONCE >> 6)
                 _check_head(kind, head, name, max_pixels)
             return read_all(stream, name, head)  # no seeking: a pipe may be named like a file
 
@@ -132,19 +132,19 @@ def read_all(stream: BinaryIO, name: str, head: bytes = b"") -> bytes:
 
     Raises `ImageError` before anything is read from a file that is too large, and in time from a pipe without an end.
     """
-    size = _size_of(stream)
+    size = size_of(stream)
     check_memory(size, f"{name}: got a file of {size:,} bytes", ImageError)
-    if 0 < size <= _AT_ONCE:
+    if 0 < size <= AT_ONCE:
         return head + stream.read()
     pieces, total = [head], len(head)
-    while piece := stream.read(_AT_ONCE):
+    while piece := stream.read(AT_ONCE):
         pieces.append(piece)
         total += len(piece)
         check_memory(2 * total, f"{name}: got {total:,} bytes and more", ImageError)
     return b"".join(pieces)
 
 
-def _size_of(stream: BinaryIO) -> int:
+def size_of(stream: BinaryIO) -> int:
     """The size of the file behind a stream; 0 where there is none."""
     try:
         return os.fstat(stream.fileno()).st_size

@@ -18,10 +18,12 @@ from convcli.budget import check_count, check_memory
 from convcli.errors import ImageError
 from convcli.images.atomic import replacing
 from convcli.images.model import Pixels, shown
-from convcli.images.reading import MAX_PIXELS, explaining, opening, read_all
+from convcli.images.reading import AT_ONCE, MAX_PIXELS, explaining, opening, read_all, size_of
 
 SIGNAL_SUFFIXES = (".wav", ".csv", ".tsv", ".npy")
 MOST_CHANNELS = 4096
+_HEAD = 1 << 16
+_TEXT_BYTES = 8  # of memory for each byte of text, at least
 _NPY_MAGIC = b"\x93NUMPY"
 _SUFFIXES = {"WAV": (".wav",), "CSV": (".csv", ".tsv"), "NPY": (".npy",)}
 
@@ -89,10 +91,13 @@ def read_signal(source: str | Path | BinaryIO, *, max_samples: int = MAX_PIXELS)
     name = shown(source) if isinstance(source, str | Path) else "standard input"
     with opening(name), contextlib.ExitStack() as stack:
         stream = stack.enter_context(Path(source).open("rb")) if isinstance(source, str | Path) else source
-        data = read_all(stream, name)
+        head = stream.read(_HEAD)
+        format = "WAV" if head[:4] in (b"RIFF", b"RF64", b"RIFX") else "NPY" if head.startswith(_NPY_MAGIC) else "CSV"
+        if size_of(stream) > AT_ONCE:
+            _check_head(head, size_of(stream), format, name, max_samples)
+        data = read_all(stream, name, head)
     if not data:
         raise ImageError(f"{name}: is empty (0 bytes), expected a signal")
-    format = "WAV" if data[:4] in (b"RIFF", b"RF64", b"RIFX") else "NPY" if data.startswith(_NPY_MAGIC) else "CSV"
     try:
         with explaining(format):
             signal = _decode(data, format, max_samples)
@@ -101,6 +106,25 @@ def read_signal(source: str | Path | BinaryIO, *, max_samples: int = MAX_PIXELS)
     except ImageError as error:
         raise ImageError(f"{name}: {error}") from error.__cause__
     return signal
+
+
+def _check_head(head: bytes, size: int, format: str, name: str, max_samples: int) -> None:
+    """Refuse a large file by its first bytes, before the rest is read."""
+    try:
+        with explaining(format):
+            if format == "NPY":
+                from convcli.images.npy import read_header
+
+                shape = read_header(io.BytesIO(head))[0]
+                check_samples(shape[0], math.prod(shape[1:]), max_samples)
+            elif format == "WAV":
+                from convcli.images.wav import sizes_of
+
+                check_samples(*sizes_of(head, size), max_samples)
+            else:
+                check_memory(_TEXT_BYTES * size, f"got a table of {size:,} bytes", ImageError)
+    except ImageError as error:
+        raise ImageError(f"{name}: {error}") from error.__cause__
 
 
 def check_samples(length: int, channels: int, max_samples: int) -> None:
@@ -118,7 +142,7 @@ def _decode(data: bytes, format: str, max_samples: int) -> Signal:
     if format == "WAV":
         from convcli.images.wav import decode, sizes_of
 
-        check_samples(*sizes_of(data), max_samples)
+        check_samples(*sizes_of(data, len(data)), max_samples)
         return decode(data)
     if format == "CSV":
         from convcli.images.table import check_table, decode

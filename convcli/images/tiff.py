@@ -17,7 +17,7 @@ import numpy as np
 from convcli.errors import ImageError
 from convcli.images import exif, exif_tiff
 from convcli.images.depth import look_up, stretch, supported
-from convcli.images.model import Decoded, Image, Metadata, Pixels, check_size
+from convcli.images.model import Decoded, Image, Metadata, Pixels, bytes_with_result, check_size
 from convcli.images.tiff_directories import check_directories
 from convcli.images.tiff_pieces import check_pieces, check_tile
 
@@ -116,7 +116,9 @@ def page_kinds(data: bytes | mmap.mmap) -> list[int]:
 def check_page(page: Any, available: int, max_pixels: int) -> None:
     """Refuse what would be decoded wrongly, partly, or into more memory than allowed."""
     sample = page.dtype.itemsize if page.dtype is not None else 1
-    check_size(page.imagewidth, page.imagelength, max_pixels, 2 * sample * page.samplesperpixel)
+    has_alpha = page.samplesperpixel in (2, 4) and bool(page.extrasamples)
+    pixel = bytes_with_result(page.samplesperpixel, sample, has_alpha)
+    check_size(page.imagewidth, page.imagelength, max_pixels, pixel)
     if page.imagedepth != 1:
         raise ImageError(f"got a TIFF volume of depth {page.imagedepth}, expected a flat picture")
     if page.is_tiled and page.tilewidth * page.tilelength > max(max_pixels, 1 << 16):

@@ -5,16 +5,22 @@ can name the same megabytes thousands of times. Sizes follow TIFF 6.0, section 2
 """
 
 import mmap
+import re
 import struct
+from math import prod
 
 from convcli.budget import Allowance, check_count
 from convcli.errors import ImageError
+from convcli.images.model import check_size
 
 MOST_PAGES = 200_000
 MOST_ENTRIES = 1_000  # of a page; tifffile's time grows with the square of entries of one tag
 _SHARED = 16  # how often the bytes of a file may be named as values: pages do share palettes and texts
 _FREE = 1 << 26
 _TYPE_SIZES = (0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 0, 0, 8, 8, 8)
+_MOST_PROMISED = 100_000  # planes that may lie in other files
+_OME_PIXELS = re.compile(r"<(?:\w+:)?Pixels\b[^>]*>")
+_OME_SIZE = re.compile(r"\bSize([XYZCT])\s*=\s*[\"']\s*(\d{1,20})")
 _GET_A_COPY = "get a fresh copy"
 
 
@@ -48,3 +54,17 @@ def check_directories(data: bytes | mmap.mmap) -> None:
             if inline < size <= len(data):
                 values.spend(size)
         offset = struct.unpack_from(order + pointer_code, data, end)[0]
+
+
+def check_promises(description: str, pages: int, max_pixels: int) -> None:
+    """Refuse an OME-TIFF whose description promises planes without number: a list is made of all that it names.
+
+    Raises `ImageError` naming the planes, those that there are, and the limit.
+    """
+    for pixels in _OME_PIXELS.findall(description):
+        sizes = {axis: int(digits) for axis, digits in _OME_SIZE.findall(pixels)}
+        promised = prod(sizes.get(axis, 1) for axis in "ZCT")
+        what = f"damaged OME-TIFF: it describes {{}} planes and has {pages:,}"
+        check_count(promised, max(_MOST_PROMISED, 4 * pages), what, _GET_A_COPY, ImageError)
+        if "X" in sizes and "Y" in sizes:
+            check_size(sizes["X"], sizes["Y"], max_pixels)

@@ -10,7 +10,7 @@ import numpy as np
 
 from convcli.errors import ImageError
 from convcli.images.model import Image, Pixels, check_size, shown
-from convcli.images.reading import MAX_PIXELS, read
+from convcli.images.reading import MAX_PIXELS, read, read_all
 from convcli.images.volumes import Volume, VolumeMetadata, one_by_one
 
 if TYPE_CHECKING:
@@ -21,8 +21,9 @@ _OPAQUE = 255
 
 def open_animation(path: Path, name: str, format: str, max_pixels: int) -> Volume:
     """Decode all frames of an animation, composed as they are shown; to grey where every frame is grey."""
-    data = path.read_bytes()
-    picture, count = _open_gif(data) if format == "GIF" else _open_webp(data)
+    with path.open("rb") as stream:
+        data = read_all(stream, name)
+    picture, count = _open_gif(data) if format == "GIF" else _open_webp(data, max_pixels)
     with picture:
         check_size(picture.width, picture.height * count, max_pixels, 8)  # RGBA and the voxels made of it
         frames = np.empty((count, picture.height, picture.width, 4), np.uint8)
@@ -49,12 +50,14 @@ def _open_gif(data: bytes) -> tuple["Picture", int]:
     return GifImageFile(io.BytesIO(data)), len(frames_in(data))
 
 
-def _open_webp(data: bytes) -> tuple["Picture", int]:
+def _open_webp(data: bytes, max_pixels: int) -> tuple["Picture", int]:
     from PIL.WebPImagePlugin import WebPImageFile
 
-    from convcli.images.webp import chunks_in
+    from convcli.images.webp import check_work, chunks_in
 
-    count = sum(kind == b"ANMF" for kind, _ in chunks_in(data))
+    chunks = list(chunks_in(data))
+    check_work(chunks, max_pixels)
+    count = sum(kind == b"ANMF" for kind, _ in chunks)
     return WebPImageFile(io.BytesIO(data)), max(count, 1)
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from convcli.errors import ImageError
 from convcli.images.model import Pixels
 from convcli.images.tiff import COMPRESSION_NAMES, TIFFFILE_NAMES, check_page, page_kinds, page_pixels
-from convcli.images.tiff_directories import check_directories
+from convcli.images.tiff_directories import check_directories, check_promises
 from convcli.images.volumes import Volume, VolumeMetadata, one_by_one
 
 _BLACK_IS_ZERO, _RGB = 1, 2
@@ -53,6 +53,7 @@ def open_tiff(path: Path, name: str, max_pixels: int) -> Volume:
     file = tifffile.TiffFile(path, _multifile=False)
     try:
         _check_description(file)
+        check_promises(file.pages[0].aspage().description, len(kinds), max_pixels)
         pages, series = _planes(file, full)
         for number, page in enumerate(pages, 1):
             _check_alike(page, pages[0], number)

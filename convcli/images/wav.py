@@ -58,13 +58,16 @@ def decode(data: bytes) -> Signal:
     return Signal(samples, "WAV", encode, limits, 1.0 if layout.kind == _FLOAT else None)
 
 
-def sizes_of(data: bytes) -> tuple[int, int]:
-    """Frames and channels that `decode` would give, as far as the header tells them; 0 and 0 where it does not."""
+def sizes_of(data: bytes, size: int) -> tuple[int, int]:
+    """At most how many frames, and how many channels, a file of ``size`` bytes holds that begins with ``data``.
+
+    0 and 0 where its header is not there; `decode` says so.
+    """
     start = data.find(b"fmt ", 12, 12 + _LATEST_HEADER)
     if start < 0 or start + 24 > len(data):
         return 0, 0
     channels, bits = struct.unpack_from("<H", data, start + 10)[0], struct.unpack_from("<H", data, start + 22)[0]
-    return len(data) // max(channels * bits // 8, 1), channels
+    return size // max(channels * bits // 8, 1), channels
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:

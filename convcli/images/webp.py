@@ -10,13 +10,14 @@ from typing import Any
 
 from convcli.errors import ImageError
 from convcli.images import exif
-from convcli.images.model import Decoded, Image, Metadata, check_size
+from convcli.images.model import Decoded, Image, Metadata, bytes_with_result, check_size
 
 # A lossy WebP does not say how it was compressed. 90 is where libwebp's loss stops being visible on photographs; the
 # customary 75 is for pictures that nobody processes again.
 DEFAULT_QUALITY = 90
 
-_ANIMATED = 0x02
+_ANIMATED, _ALPHA = 0x02, 0x10
+_FREE, _MOST_EMPTY = 1 << 22, 64  # pixels of a canvas, and as a multiple of its largest frame
 # The canvas before and after a frame in libwebp, the frame in Pillow twice, our pixels and their result: RGBA each.
 _PIXEL_BYTES = 24
 
@@ -28,7 +29,7 @@ def decode(data: bytes, max_pixels: int) -> Decoded:
     from convcli.images.pillow import to_pixels
 
     chunks = list(chunks_in(data))
-    check_size(*size_of(chunks), max_pixels, _PIXEL_BYTES)
+    check_work(chunks, max_pixels)
     frames = sum(kind == b"ANMF" for kind, _ in chunks)
     with WebPImageFile(io.BytesIO(data)) as picture:
         pixels, has_alpha = to_pixels(picture)
@@ -37,6 +38,25 @@ def decode(data: bytes, max_pixels: int) -> Decoded:
         (f"animated WebP: only the first of {frames} frames was read; --axes zyx takes all",) if frames > 1 else ()
     )
     return Decoded(Image(pixels, has_alpha, metadata, warnings), orientation)
+
+
+def check_work(chunks: list[tuple[bytes, bytes]], max_pixels: int) -> None:
+    """Refuse what is too large, and a canvas that is nearly all empty, before it is composed.
+
+    Raises `ImageError` naming the size and the limit.
+    """
+    width, height = size_of(chunks)
+    first, content = chunks[0]
+    shows_through = first == b"VP8X" and bool(content[:1]) and bool(content[0] & _ALPHA)
+    check_size(width, height, max_pixels, bytes_with_result(4, 1, has_alpha=True) if shows_through else _PIXEL_BYTES)
+    frames = [content for kind, content in chunks if kind == b"ANMF" and len(content) >= 12]
+    sides = ((int.from_bytes(each[6:9], "little"), int.from_bytes(each[9:12], "little")) for each in frames)
+    largest = max(((across + 1) * (down + 1) for across, down in sides), default=width * height)
+    if width * height > _FREE + _MOST_EMPTY * largest:
+        raise ImageError(
+            f"damaged WebP: its canvas has {width * height:,} pixels and its largest frame {largest:,}, expected at "
+            f"least one in {_MOST_EMPTY}; get a fresh copy"
+        )
 
 
 def encode(image: Image, *, quality: int | None = None, lossless: bool | None = None) -> bytes:

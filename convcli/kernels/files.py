@@ -5,9 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
+from convcli.budget import check_count
 from convcli.errors import KernelError
 from convcli.kernels.entry import Weights
-from convcli.kernels.matrices import check_array, load_json, read_matrix, read_nested
+from convcli.kernels.matrices import MAX_ROWS, check_array, load_json, read_matrix, read_nested
 from convcli.kernels.parameters import shortened
 
 SUFFIXES = (".txt", ".csv", ".json", ".npy")
@@ -38,6 +39,7 @@ def read_kernel_file(path: str) -> Weights:
         raise KernelError(f"{subject}: {error.strerror or error}") from None
     if suffix == ".json":
         return _read_json(text, subject)
+    check_count(text.count("\n"), 10 * MAX_ROWS, f"{subject} has {{}} lines", "give fewer", KernelError)
     text = "\n".join(line.partition("#")[0] for line in text.splitlines())
     if suffix == ".csv" and ";" in text:
         text = _semicolons_to_columns(text, subject)
