@@ -49,6 +49,39 @@ def jpeg_claiming(width, height):
     return bytes(file)
 
 
+def webp_claiming(width, height):
+    """The header of a lossless WebP."""
+    bits = (width - 1) | (height - 1) << 14
+    chunk = b"VP8L" + struct.pack("<I", 6) + b"\x2f" + struct.pack("<I", bits) + b"\0"
+    return b"RIFF" + struct.pack("<I", 4 + len(chunk)) + b"WEBP" + chunk
+
+
+def jpeg_2000_claiming(width, height):
+    """The first markers of a JPEG 2000 code stream."""
+    return b"\xff\x4f\xff\x51" + struct.pack(">HH8I", 41, 0, width, height, 0, 0, width, height, 0, 0) + bytes(9)
+
+
+def jpeg_xl_claiming(width, height):
+    """The first bits of a JPEG XL code stream: sizes of up to 18 bits, the height first, and no ratio."""
+    bits = [(0, 1), (2, 2), (height - 1, 18), (0, 3), (2, 2), (width - 1, 18)]
+    whole = place = 0
+    for value, count in bits:
+        whole |= value << place
+        place += count
+    return b"\xff\x0a" + whole.to_bytes(12, "little")
+
+
+def jpeg_xr_claiming(width, height):
+    """The container of a JPEG XR: a directory with two sizes."""
+    entries = tiff_entry(0xBC80, 4, 1, width) + tiff_entry(0xBC81, 4, 1, height)
+    return b"II\xbc\x01" + struct.pack("<I", 8) + struct.pack("<H", 2) + entries + bytes(4)
+
+
+def lerc_claiming(width, height):
+    """The header of a LERC blob of version 4."""
+    return b"Lerc2 " + struct.pack("<iIii", 4, 0, height, width) + bytes(64)
+
+
 def tiff_entry(tag, kind, count, value):
     """One entry of a little-endian TIFF directory."""
     return struct.pack("<HHII", tag, kind, count, value)
@@ -121,6 +154,11 @@ def tiff_of_pages(count, entries=0):
     return bytes(raw)
 
 
+def tiff_of_shared_values(length=2_000_000, entries=900):
+    """A TIFF whose entries of no known meaning all name the same bytes."""
+    return tiff([(50_000 + number, 1, length, 8) for number in range(entries)], bytes(length))
+
+
 def tiff_with(compression, packed, size=(16, 16), tile=None):
     """A TIFF of one piece, packed as ``packed``."""
     entries = []
@@ -129,7 +167,7 @@ def tiff_with(compression, packed, size=(16, 16), tile=None):
     return tiff(entries, size=size, compression=compression, data=packed)
 
 
-def tiff_described(text, planes=1):
+def tiff_described(text):
     """A TIFF of one page with a description that promises many."""
     import tifffile
 
@@ -138,12 +176,12 @@ def tiff_described(text, planes=1):
     return stream.getvalue()
 
 
-def ome(planes):
-    """The OME-XML of ``planes`` planes of 8x8 pixels."""
+def ome(planes, times=1, width=8):
+    """The OME-XML of planes of ``width`` x 8 pixels."""
     return (
         '<?xml version="1.0"?><OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06">'
-        f'<Image ID="Image:0"><Pixels ID="Pixels:0" DimensionOrder="XYZCT" Type="uint8" SizeX="8" SizeY="8" '
-        f'SizeZ="{planes}" SizeC="1" SizeT="1" BigEndian="false"><TiffData/></Pixels></Image></OME>'
+        f'<Image ID="Image:0"><Pixels ID="Pixels:0" DimensionOrder="XYZCT" Type="uint8" SizeX="{width}" SizeY="8" '
+        f'SizeZ="{planes}" SizeC="1" SizeT="{times}" BigEndian="false"><TiffData/></Pixels></Image></OME>'
     )
 
 
@@ -175,6 +213,13 @@ def bmp_of_runs(width=65_000, height=7_000):
     start = 14 + 40 + len(palette)
     header = struct.pack("<2sIHHI", b"BM", start + len(rows), 0, 0, start)
     return header + struct.pack("<IiiHHIIiiII", 40, width, height, 1, 8, 1, len(rows), 0, 0, 256, 0) + palette + rows
+
+
+def bmp_claiming(width=20_000, height=20_000):
+    """The header of an uncompressed BMP without its pixels."""
+    start = 14 + 40
+    header = struct.pack("<2sIHHI", b"BM", start, 0, 0, start)
+    return header + struct.pack("<IiiHHIIiiII", 40, width, height, 1, 24, 0, 0, 0, 0, 0, 0) + bytes(64)
 
 
 def webp_animated(frames, canvas=(12000, 12000)):
@@ -218,7 +263,13 @@ def safetensors(header, data=b""):
     return struct.pack("<Q", len(text)) + text + data
 
 
-def toml_multiplying(count=1500):
-    """Layers of which each multiplies sizes by a thousand million."""
-    layer = '"conv_transpose:1,kernel=1,stride=1000000000"'
+def toml_multiplying(layer="conv_transpose:1", count=1500):
+    """Layers of which each multiplies sizes, or what a value sees, by a thousand million."""
+    layer = f'"{layer},kernel=1,stride=1000000000"'
     return f"input = [2, 2, 1]\nlayers = [{', '.join([layer] * count)}]\n".encode()
+
+
+def toml_branching(count):
+    """Layers of four branches each: channels times four, over and over."""
+    layers = ", ".join(["'[ relu | relu | relu | relu ]'"] * count)
+    return f"input = [2, 2, 1]\nlayers = [{layers}]\n".encode()
