@@ -51,7 +51,7 @@ def new_array(shape: tuple[int, ...], dtype: np.dtype[Any], *, zeros: bool = Fal
 
     Allocated by numpy and not in a loop: numpy asks for huge pages, which is worth 20 ms on 72 MB.
     """
-    size = dtype.itemsize * prod(map(int, shape))
+    size = np.dtype(dtype).itemsize * prod(map(int, shape))
     if size > _SMALL:
         check_memory(size, f"result: got shape {shape}", ShapeError)
     try:

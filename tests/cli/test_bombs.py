@@ -161,9 +161,9 @@ OUT = ("-o", "out.png", "--overwrite")
 WORDS = {
     "pad": (("pad", PICTURE, "--amount", "100000000", *OUT), "result: got shape", "--max-memory"),
     "pad by a ring": (("pad", PICTURE, "--amount", "90000", "--max-memory", "9G", *OUT), "of memory", "--max-memory"),
-    "padding": (("filter", PICTURE, "-k", "box", "--padding", "9000000", *OUT), "of memory", "--max-memory"),
+    "padding": (("filter", PICTURE, "-k", "box", "--padding", "4000000", *OUT), "of memory", "--max-memory"),
     "full": (
-        ("filter", PICTURE, "-k", "box", "--dilation", "4500000", "--padding", "full", *OUT),
+        ("filter", PICTURE, "-k", "box", "--dilation", "2000000", "--padding", "full", *OUT),
         "of memory",
         "--max",
     ),
