@@ -15,6 +15,8 @@ from convcli.images.model import Decoded, Image, Metadata, Pixels, check_size
 _NUMBER = re.compile(rb"(?:\s|#[^\r\n]*[\r\n])*(\d{1,10})")
 _COMMENT = re.compile(rb"#[^\r\n]*")
 _MOST = 65535
+_LONGEST_GAP = 65_536  # bytes of blanks and comments before a number: the pattern takes a hundred times its length
+_WORD_BYTES = 64  # of memory for each plain number on its way
 
 
 def decode(data: bytes, max_pixels: int) -> Decoded:
@@ -23,16 +25,21 @@ def decode(data: bytes, max_pixels: int) -> Decoded:
     position = 2
     numbers = []
     for _ in range(2 if kind in (1, 4) else 3):
-        found = _NUMBER.match(data, position)
+        found = _NUMBER.match(data, position, position + _LONGEST_GAP)
+        if found is None and len(data) - position > _LONGEST_GAP:
+            raise ImageError(
+                f"damaged PPM: got no number within {_LONGEST_GAP:,} bytes of its header, expected width, height and "
+                "the largest value; get a fresh copy"
+            )
         if found is None:
             raise ImageError("damaged PPM: its header is incomplete; get a fresh copy")
         numbers.append(int(found[1]))
         position = found.end()
     width, height, white = (*numbers, 1)[:3]
-    check_size(width, height, max_pixels)
+    channels = 3 if kind in (3, 6) else 1
+    check_size(width, height, max_pixels, channels * (_WORD_BYTES if kind in (2, 3) else 2 if white < 256 else 4))
     if not 1 <= white <= _MOST:
         raise ImageError(f"damaged PPM: got a largest value of {white}, expected 1 to {_MOST}")
-    channels = 3 if kind in (3, 6) else 1
     if kind <= 3:
         values, end = _plain(data, position, width * height * channels, digits=kind == 1), len(data)
     else:
