@@ -285,8 +285,7 @@ def _describe(page: Any, data: bytes) -> tuple[Metadata, int | None]:
     block = exif_tiff.from_tiff(data, int(page.offset))
     profile, packet = tags.valueof(_ICC), tags.valueof(_XMP)
     icc = bytes(profile) if profile else None
-    text, said = xmp.upright(packet) if isinstance(packet, bytes) and packet else (None, None)
-    turned = tags.valueof(_ORIENTATION)
+    text, _ = xmp.upright(packet) if isinstance(packet, bytes) and packet else (None, None)
     metadata = Metadata(
         format="TIFF",
         icc=icc,
@@ -295,8 +294,15 @@ def _describe(page: Any, data: bytes) -> tuple[Metadata, int | None]:
         dpi=_resolution(tags),
         tiff_compression=COMPRESSION_NAMES.get(int(page.compression)),
     )
-    # A TIFF's own tag is EXIF's, and wins over XMP as there.
-    return metadata, int(turned) if turned in range(1, 9) else said
+    return metadata, page_orientation(page)
+
+
+def page_orientation(page: Any) -> int | None:
+    """What a page says, 1 to 8, or None. A TIFF's own tag is EXIF's, and wins over XMP as `exif.upright` explains."""
+    turned, packet = page.tags.valueof(_ORIENTATION), page.tags.valueof(_XMP)
+    if turned in range(1, 9):
+        return int(turned)
+    return xmp.upright(packet)[1] if isinstance(packet, bytes) else None
 
 
 def _completed(

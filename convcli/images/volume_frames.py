@@ -1,4 +1,4 @@
-"""Volumes whose planes are pictures: the frames of a GIF or WebP animation, or one picture file per plane."""
+"""Volumes whose planes are pictures: the frames of a GIF, WebP or PNG animation, or one picture file per plane."""
 
 import re
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from convcli.images.volumes import Volume, VolumeMetadata, one_by_one
 def open_animation(path: Path, name: str, format: str, max_pixels: int) -> Volume:
     """Decode all frames of an animation, composed as they are shown; to grey where every frame is grey."""
     data = path.read_bytes()
-    frames, durations = (_gif if format == "GIF" else _webp)(data, max_pixels)
+    frames, durations = {"GIF": _gif, "WEBP": _webp, "PNG": _png}[format](data, max_pixels)
     voxels, has_alpha = without_excess(frames)
     metadata = VolumeMetadata(format, axis="T", durations=durations)
     return Volume(
@@ -38,6 +38,12 @@ def _gif(data: bytes, max_pixels: int) -> tuple[Pixels, tuple[int, ...]]:
     for index, canvas in enumerate(composed(frames, width, height)):
         shown[index] = canvas
     return shown, tuple(each.duration for each in frames)
+
+
+def _png(data: bytes, max_pixels: int) -> tuple[Pixels, tuple[int, ...]]:
+    from convcli.images.png_frames import decode_frames
+
+    return decode_frames(data, max_pixels)
 
 
 def _webp(data: bytes, max_pixels: int) -> tuple[Pixels, tuple[int, ...]]:

@@ -7,8 +7,10 @@ import pytest
 import tifffile
 from PIL import Image as Pillow
 
+from convcli.errors import ImageError
 from convcli.images import read, write, xmp
 from convcli.images.orientation import upright
+from convcli.images.volumes import open_volume
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (8, 16, 3), dtype=np.uint8)
 RDF = 'xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns:tiff="http://ns.adobe.com/tiff/1.0/"'
@@ -93,3 +95,13 @@ def test_ways_to_write_it(packet, orientation):
     assert xmp.upright(after)[1] == (1 if orientation else None)
     if orientation is None:
         assert after == packet
+
+
+def test_planes_of_a_volume_that_are_not_upright_are_refused(tmp_path):
+    path = tmp_path / "a.tif"
+    path.write_bytes(stored("TIFF", ATTRIBUTE.format(6).encode()))
+    with pytest.raises(ImageError, match=r"got orientation 6, expected upright planes \(1\)"):
+        open_volume(path)
+    path.write_bytes(stored("TIFF", ATTRIBUTE.format(6).encode(), orientation=1))
+    with open_volume(path) as volume:
+        assert volume.shape == (1, 8, 16, 3)
