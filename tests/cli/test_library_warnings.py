@@ -53,6 +53,7 @@ def test_warnings_of_python(monkeypatch, capsys):
         warnings.simplefilter("always")
         warnings.showwarning = TELLER.show
         warnings.warn("one\n  two", RuntimeWarning, stacklevel=1)
+        warnings.warn("one two", UserWarning, stacklevel=1)
         TELLER.is_quiet = True
         warnings.warn("three", UserWarning, stacklevel=1)
     assert capsys.readouterr().err == "Warning: one two\n"
@@ -85,3 +86,17 @@ def test_standard_error_is_given_back(capfd):
     os.write(2, b"third\n")
     assert said == ["first", "second"]
     assert capfd.readouterr().err == "third\n"
+
+
+def test_a_header_as_python_2_wrote_it(tmp_path, capfd, monkeypatch):
+    monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
+    header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (3L, 4L), }".ljust(117) + b"\n"
+    (tmp_path / "a.npy").write_bytes(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + bytes(48))
+    arguments = ["pad", str(tmp_path / "a.npy"), "--amount", "1", "--overwrite"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        assert run(arguments) == 0
+        lines = capfd.readouterr().err.splitlines()
+        assert len(lines) <= 1 and all(line.startswith("Warning: ") for line in lines)
+        assert run([*arguments, "-q"]) == 0
+    assert capfd.readouterr().err == ""
