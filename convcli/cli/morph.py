@@ -70,7 +70,7 @@ def command(operation: str, inputs: tuple[str, ...], axes: str | None, stack: bo
       line:length=9,angle=45     degrees from the row, counter-clockwise
       "0 1 0; 1 1 1; 0 1 0"      a matrix: what is not zero takes part
 
-    --axes zyx is for volumes: a TIFF of several pages, .npy, the frames of a GIF or WebP, or pictures with --stack. A
+    --axes zyx is for volumes: a TIFF of several pages, .npy, an animation's frames, or pictures with --stack. A
     disk is then a ball, and there is no line. They are written as .tiff or .npy, piece by piece. Signals, .wav, .csv
     and a .npy of one axis, need no --axes; their element has one row.
     """

@@ -93,7 +93,7 @@ def command(
     the end are left out, unless --ceil. With --adaptive, window i reaches from floor(i*n/N) to ceil((i+1)*n/N): they
     differ by a pixel in size where N does not divide n, and take no --stride, --padding, --dilation or --ceil.
 
-    --axes zyx is for volumes: a TIFF of several pages, .npy, the frames of a GIF or WebP, or pictures with --stack;
+    --axes zyx is for volumes: a TIFF of several pages, .npy, an animation's frames, or pictures with --stack;
     sizes are then one number, or three as in 2x4x4. They are written as .tiff or .npy, piece by piece. Signals, .wav,
     .csv and a .npy of one axis, need no --axes: they keep their format, and their sample rate is divided by the stride.
     """

@@ -316,8 +316,7 @@ def describe_page(page: Any, data: bytes) -> tuple[Metadata, int | None]:
     own, lost, resources = exif_tiff.other_tags(data, int(page.offset))
     profile, packet = tags.valueof(_ICC), tags.valueof(_XMP)
     icc = bytes(profile) if profile else None
-    text, said = xmp_orientation.upright(packet) if isinstance(packet, bytes) and packet else (None, None)
-    turned = tags.valueof(_ORIENTATION)
+    text, _ = xmp_orientation.upright(packet) if isinstance(packet, bytes) and packet else (None, None)
     dpi, aspect = resolution_of(tags)
     metadata = Metadata(
         format="TIFF",
@@ -331,8 +330,15 @@ def describe_page(page: Any, data: bytes) -> tuple[Metadata, int | None]:
         own=own,
         lost=lost,
     )
-    # A TIFF's own tag is EXIF's, and wins over XMP as there.
-    return metadata, int(turned) if turned in range(1, 9) else said
+    return metadata, page_orientation(page)
+
+
+def page_orientation(page: Any) -> int | None:
+    """What a page says, 1 to 8, or None. A TIFF's own tag is EXIF's, and wins over XMP as `exif.upright` explains."""
+    turned, packet = page.tags.valueof(_ORIENTATION), page.tags.valueof(_XMP)
+    if turned in range(1, 9):
+        return int(turned)
+    return xmp_orientation.upright(packet)[1] if isinstance(packet, bytes) else None
 
 
 def _completed(
