@@ -57,7 +57,8 @@ def morph_visible(colour: Array, hidden: Array, operation: str, extremum: Extrem
     if operation in _DIFFERENCES:
         lower, nothing_lower = through(_STAGES[operation][1])
         nothing = nothing | nothing_lower
-        upper = difference(*(np.where(nothing, colour.dtype.type(0), each) for each in (upper, lower)), colour.dtype)
+        zero = colour.dtype.type(0)
+        upper = difference(np.where(nothing, zero, upper), np.where(nothing, zero, lower), colour.dtype)
     return np.where(nothing, colour.dtype.type(0), upper)
 
 
