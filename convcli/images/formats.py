@@ -67,7 +67,7 @@ FORMATS = (
     Format(
         "PPM",
         (".ppm", ".pnm"),
-        _is_netpbm(b"3", b"6", b"7"),
+        lambda head: _is_netpbm(b"3", b"6")(head) or head.startswith(b"P7\n"),
         "netpbm",
         _SIXTEEN,
         (1, 3),
