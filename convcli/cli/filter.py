@@ -17,7 +17,7 @@ from convcli.ops.responses import ACTIVATIONS
 # What a plan takes under the option's own name.
 _PLAN_WORDS = (
     "border", "border_value", "padding", "stride", "dilation", "convolve", "normalize", "scale", "bias", "activation",
-    "channels", "range", "alpha", "depth", "linear",
+    "channels", "range", "alpha", "depth", "linear", "background",
 )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from convcli.jobs.morph import MorphPlan, morph_image, plan_morph
 from convcli.jobs.pixels import ALPHA, DEPTHS
 from convcli.ops.morphology import OPERATIONS
 
-_PLAN_WORDS = ("size", "element", "border", "value", "alpha", "depth")
+_PLAN_WORDS = ("size", "element", "border", "value", "alpha", "depth", "background")
 
 
 @click.command(cls=preview.PreviewCommand)

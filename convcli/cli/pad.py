@@ -66,7 +66,8 @@ def command(
     """
     axes = axes or axes_of(inputs)
     volume_steps.check_stack(stack, axes)
-    plan: PadPlan = options.usage(lambda: plan_pad(_amounts(amount, axes), mode=mode, value=_values(value), axes=axes))
+    words = {"mode": mode, "value": _values(value), "background": settings.pop("background")}
+    plan: PadPlan = options.usage(lambda: plan_pad(_amounts(amount, axes), axes=axes, **words))
     if axes == "zyx":
         from convcli.jobs.volume_steps import VolumePad
 

@@ -13,7 +13,10 @@ from convcli.jobs.pixels import ALPHA, DEPTHS
 from convcli.jobs.pool import PoolPlan, plan_pool, pool_image
 from convcli.ops.pooling_runs import MODES
 
-_PLAN_WORDS = ("mode", "stride", "padding", "dilation", "ceil_mode", "count_include_pad", "p", "seed", "alpha", "depth")
+_PLAN_WORDS = (
+    "mode", "stride", "padding", "dilation", "ceil_mode", "count_include_pad", "p", "seed", "alpha", "depth",
+    "background",
+)  # fmt: skip
 
 
 @click.command(cls=preview.PreviewCommand)

@@ -1,6 +1,5 @@
 """`convcli receptive`: what a unit of a network sees."""
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,9 @@ from convcli.architectures import shape_text
 from convcli.architectures import values as shapes
 from convcli.architectures.files import find_shipped, is_file_name, resolved, unknown_name
 from convcli.cli import options
+from convcli.cli.printing import show, show_result
 from convcli.cli.shape import Value
+from convcli.jobs.documents import json_text
 
 
 @click.command()
@@ -84,10 +85,10 @@ def command(
             pixels = prepared(network, found.plan, read(source, max_pixels=max_pixels or MAX_PIXELS))
         draw(found, output, pixels=pixels, overwrite=overwrite)
     if as_json:
-        click.echo(json.dumps(_document(found, output)))
+        show_result(json_text(_document(found, output)))
         return
     for line in [answer(found), "", *_table(found), *([] if output is None else [output])]:
-        click.echo(line)
+        show(line)
 
 
 def _unit(text: str | None) -> tuple[int, ...] | None:

@@ -7,7 +7,7 @@ Source: the netpbm manual pages pbm(5), pgm(5), ppm(5), pam(5).
 """
 
 import re
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -55,6 +55,7 @@ def decode(data: bytes, max_pixels: int) -> Decoded:
     if kind <= 3:
         values, end = _plain(data, header.position, width * height * channels, digits=kind == 1), len(data)
     else:
+        header = _at_raster(data, header, kind)
         values, end = _raw(data, header, kind)
     if kind in (1, 4):
         values = 1 - values  # a one is ink
@@ -62,14 +63,24 @@ def decode(data: bytes, max_pixels: int) -> Decoded:
     warnings = ("PPM of several pictures: only the first was read",) if _NEXT.match(data, end) else ()
     if not warnings and data[end : end + 2].strip():
         warnings = (f"left out: {len(data) - end} bytes behind its pixels",)
-    metadata = Metadata(format="PPM" if channels >= 3 else "PGM")
+    texts = tuple(
+        ("Comment", each[1:].strip().decode("utf-8", "replace")) for each in _COMMENT.findall(data[: header.position])
+    )
+    metadata = Metadata(format="PPM" if channels >= 3 else "PGM", texts=texts)
     return Decoded(Image(np.ascontiguousarray(pixels), header.has_alpha, metadata, warnings))
 
 
 def encode(image: Image) -> bytes:
     """Encode grey as PGM (P5) and RGB as PPM (P6), 8 or 16 bits."""
     height, width, channels = image.pixels.shape
-    header = f"P{6 if channels == 3 else 5}\n{width} {height}\n{int(image.white)}\n".encode()
+    lines = [
+        f"# {line if keyword == 'Comment' else f'{keyword}: {line}'}\n"
+        for keyword, text in image.metadata.texts
+        for line in text.splitlines()
+    ]
+    header = f"P{6 if channels == 3 else 5}\n{''.join(lines)}{width} {height}\n{int(image.white)}\n".encode(
+        "utf-8", "replace"
+    )
     return header + image.pixels.astype(image.pixels.dtype.newbyteorder(">"), copy=False).tobytes()
 
 
@@ -140,19 +151,32 @@ def _plain(data: bytes, position: int, count: int, *, digits: bool) -> Pixels:
     return values.astype(np.uint16)
 
 
+def _raw_rows(header: _Header, kind: int) -> tuple[np.dtype[Any], int]:
+    """The dtype of the numbers, and how many of them are a row; of a PBM, how many bytes of eight bits each."""
+    columns = header.width * header.channels
+    if kind == 4:
+        return np.dtype(np.uint8), (columns + 7) // 8
+    return np.dtype(np.uint8 if header.white < 256 else ">u2"), columns
+
+
+def _at_raster(data: bytes, header: _Header, kind: int) -> _Header:
+    if kind == 7:
+        return header
+    dtype, stride = _raw_rows(header, kind)
+    return header._replace(position=_raster(data, header.position, header.height * stride * dtype.itemsize))
+
+
 def _raw(data: bytes, header: _Header, kind: int) -> tuple[Pixels, int]:
     """The numbers, and where they end."""
-    bits, columns = kind == 4, header.width * header.channels
-    dtype = np.dtype(np.uint8 if bits or header.white < 256 else ">u2")
-    stride = (columns + 7) // 8 if bits else columns
-    size = header.height * stride * dtype.itemsize
-    start = header.position if kind == 7 else _raster(data, header.position, size)
-    if start + size > len(data):
-        raise _truncated(start + size - len(data), "bytes")
-    values = np.frombuffer(data, dtype, header.height * stride, start)
-    if bits:
-        values = np.unpackbits(values.view(np.uint8).reshape(header.height, stride), axis=1)[:, :columns]
-    return values.astype(dtype.newbyteorder("="), copy=False), start + size
+    dtype, stride = _raw_rows(header, kind)
+    end = header.position + header.height * stride * dtype.itemsize
+    if end > len(data):
+        raise _truncated(end - len(data), "bytes")
+    values = np.frombuffer(data, dtype, header.height * stride, header.position)
+    if kind == 4:
+        values = np.unpackbits(values.view(np.uint8).reshape(header.height, stride), axis=1)
+        values = values[:, : header.width * header.channels]
+    return values.astype(dtype.newbyteorder("="), copy=False), end
 
 
 def _raster(data: bytes, position: int, size: int) -> int:

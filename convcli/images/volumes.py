@@ -14,9 +14,11 @@ from typing import Any
 import numpy as np
 
 from convcli.errors import ImageError
+from convcli.geometry import Placement
 from convcli.images.depth import supported
-from convcli.images.model import Pixels, check_size, shown
+from convcli.images.model import Metadata, Pixels, check_size, shown
 from convcli.images.reading import HEAD, MAX_PIXELS, explaining, opening, recognised
+from convcli.images.remarks import remarks
 
 # Beyond this many channels the first axis of a 4-D array is rather time than depth, or the last one rather width.
 MOST_CHANNELS = 4
@@ -46,6 +48,10 @@ class VolumeMetadata:
         What ImageJ or OME say, by their own names: ``spacing``, ``unit``, ``PhysicalSizeZ`` ...
     durations:
         Milliseconds each frame of an animation is shown.
+    picture:
+        What else the first plane says, as of a picture: texts, EXIF, XMP, tags.
+    placement:
+        Along y and along x, how far apart the voxels lie on the planes that `picture` speaks of.
     """
 
     format: str
@@ -57,6 +63,8 @@ class VolumeMetadata:
     icc: bytes | None = None
     notes: dict[str, Any] = field(default_factory=dict)
     durations: tuple[int, ...] = ()
+    picture: Metadata = field(default_factory=Metadata)
+    placement: tuple[Placement, Placement] = (Placement(), Placement())
 
     def strided(self, stride: Sequence[float]) -> "VolumeMetadata":
         """The metadata of a volume that keeps each ``stride``-th voxel (z, y, x): they lie that much farther apart."""
@@ -75,7 +83,8 @@ class VolumeMetadata:
         durations: tuple[int, ...] = ()  # a step between two frames has none
         if z == int(z):
             durations = tuple(sum(self.durations[at : at + int(z)]) for at in range(0, len(self.durations), int(z)))
-        return replace(self, notes=notes, resolution=resolution, durations=durations)
+        placement = Placement(y), Placement(x)
+        return replace(self, notes=notes, resolution=resolution, durations=durations, placement=placement)
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,7 +185,9 @@ def open_volume(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Volume:
             if kind.name == "TIFF":
                 from convcli.images.volume_tiff import open_tiff
 
-                return open_tiff(Path(path), name, max_pixels)
+                with remarks() as said:
+                    volume = open_tiff(Path(path), name, max_pixels)
+                return replace(volume, warnings=(*volume.warnings, *said))
             if kind.name == "NPY":
                 return _open_npy(Path(path), name, max_pixels)
             if kind.name in ("GIF", "WEBP"):

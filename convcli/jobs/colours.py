@@ -11,6 +11,7 @@ import numpy as np
 
 from convcli.errors import ConvcliError
 from convcli.images import Image
+from convcli.jobs.background import Colour, check_background, on_background
 from convcli.jobs.batch import Produced
 from convcli.jobs.pixels import (
     ALPHA,
@@ -53,17 +54,27 @@ class Colours:
     choose: Callable[[Array, Array], Array] | None = None
 
 
-def check_policies(alpha: str, depth: str, axes: str = "yx") -> None:
+def check_policies(alpha: str, depth: str, axes: str = "yx", background: Colour | None = None) -> None:
     """Raise `ConvcliError` for words that are no policies, or none for volumes or signals."""
     alphas = {"yx": ALPHA, "zyx": ("premultiply", "drop"), "x": ("premultiply",)}[axes]
     depths = ("same",) if axes == "x" else DEPTHS
     for name, word, known in (("alpha", alpha, alphas), ("depth", depth, depths)):
         if word not in known:
             raise ConvcliError(f"{name}: got {word!r}, expected one of {', '.join(known)}")
+    check_background(background, alpha, axes)
 
 
-def process(image: Image, steps: Colours, name: str, format: str | None, *, alpha: str, depth: str) -> Produced:
-    """Carry out an operation on one picture; ``name`` is what details call it.
+def process(
+    image: Image,
+    steps: Colours,
+    name: str,
+    format: str | None,
+    *,
+    alpha: str,
+    depth: str,
+    background: Colour | None = None,
+) -> Produced:
+    """Carry out an operation on one picture, and lay it on a background; ``name`` is what details call it.
 
     Raises `ConvcliError` (with the fix) when it does not fit the picture or ``format`` cannot hold the result.
     """
@@ -82,10 +93,11 @@ def process(image: Image, steps: Colours, name: str, format: str | None, *, alph
         clippable = colours.size
         pixels = np.concatenate([colours, policy.converted_alpha(cover)], axis=-1)
     has_alpha = image.has_alpha and alpha != "drop"
-    policy.check(pixels.shape[-1], has_alpha)
+    result = replace(image, pixels=np.ascontiguousarray(pixels), has_alpha=has_alpha, warnings=())
+    result = on_background(result, background)
+    policy.check(result.pixels.shape[-1], result.has_alpha)
     share = clipped / clippable
     warnings = (*image.warnings, *policy.warnings, *policy.clipping_warning(share, has_range=False))
-    result = replace(image, pixels=np.ascontiguousarray(pixels), has_alpha=has_alpha, warnings=())
     return Produced(result, warnings, {"operation": name, "clipped": round(share, 6)})
 
 

@@ -148,7 +148,7 @@ def _depth(source: np.dtype[Any], format: str | None, depth: str) -> tuple[np.dt
 
 def _fix(format: str | None, dtype: np.dtype[Any], has_alpha: bool) -> str:
     if has_alpha:
-        return "add --alpha drop, or write .png"
+        return "add --background white or --alpha drop, or write .png"
     if dtype.kind == "f":
         return "add --depth 8 or 16, or write .tiff or .npy"
     return "add --depth 8, or write .png or .tiff" if dtype == np.uint16 else "write .png, .tiff or .npy"

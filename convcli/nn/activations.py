@@ -69,7 +69,7 @@ _SLOPES: dict[str, Callable[[Array, Array, Any], Array]] = {
     "tanh": lambda x, y, _: 1 - y * y,
 }
 
-LINEAR, RELU = Activation(), Activation("relu")
+LINEAR, RELU, SOFTMAX = Activation(), Activation("relu"), Activation("softmax")
 
 
 def make_activation(named: Named) -> Activation:

@@ -155,16 +155,17 @@ def test_damaged_exif_is_dropped_quietly(capfd):
 
 
 def test_profile_larger_than_one_marker_and_xmp():
-    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes().ljust(200_000, b"x")
+    profile = (200_000).to_bytes(4, "big")
+    profile += ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()[4:].ljust(199_996, b"x")
     xmp = b'<rdf tiff:Orientation="6"/>'
     image = read(io.BytesIO(jpeg(icc_profile=profile, xmp=xmp, dpi=(72, 36))))
     assert image.metadata.icc == profile
     assert image.metadata.xmp == b'<rdf tiff:Orientation="1"/>'
-    assert image.metadata.dpi == (72, 36)
+    assert image.metadata.dpi == (36, 72)  # it is turned: the XMP alone speaks of orientation
     after = rewrite(jpeg(icc_profile=profile, xmp=xmp, dpi=(72, 36)))
     assert after.info["icc_profile"] == profile
     assert after.info["xmp"] == b'<rdf tiff:Orientation="1"/>'
-    assert after.info["dpi"] == (72, 36)
+    assert after.info["dpi"] == (36, 72)
     bare = rewrite(jpeg(icc_profile=profile, xmp=xmp, dpi=(72, 36), exif=orient(6), quality=92), strip=True)
     assert not {"icc_profile", "xmp", "exif", "dpi"} & set(bare.info)
     assert bare.quantization == Pillow.open(io.BytesIO(jpeg(quality=92))).quantization

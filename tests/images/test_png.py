@@ -121,7 +121,10 @@ def test_odd_chunks_do_not_matter():
     odd += [(b"iCCP", b"x"), (b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0notzlib"), (b"acTL", b"1")]
     got = read(io.BytesIO(png(1, 1, 8, 2, [b"\1\2\3"], odd, after=[(b"tIME", b"1234567")])))
     assert got.pixels.tolist() == [[[1, 2, 3]]]
-    assert got.metadata == Metadata("PNG")
+    assert {each.code for each in got.metadata.own} == {b"sBIT", b"tIME", b"zzZz"}
+    assert got.metadata.texts == (("a", "b"),)
+    damaged = ("pHYs", "damaged colour profile", "damaged text XML:com.adobe.xmp", "unreadable EXIF")
+    assert got.metadata == Metadata("PNG", texts=(("a", "b"),), own=got.metadata.own, lost=damaged)
 
 
 def test_a_profile_that_unfolds_without_end_is_left_out():
