@@ -29,7 +29,7 @@ _PLAN_WORDS = ("size", "element", "border", "value", "alpha", "depth", "backgrou
 @click.option("--border-value", "value", type=float, default=0.0, show_default=True, help="The constant.")
 @click.option(
     "--alpha", type=click.Choice(ALPHA), default="premultiply", show_default=True,
-    help="Weigh colour by alpha, treat alpha like a colour, keep it, or drop it.",
+    help="Go by what can be seen (see below), treat alpha like a colour, keep it, or drop it.",
 )  # fmt: skip
 @click.option(
     "--depth", type=click.Choice(DEPTHS), default="same", show_default=True, help="Bits per channel of the output."
@@ -69,6 +69,10 @@ def command(operation: str, inputs: tuple[str, ...], axes: str | None, stack: bo
       cross:radius=1             the pixel and its 4 neighbours
       line:length=9,angle=45     degrees from the row, counter-clockwise
       "0 1 0; 1 1 1; 0 1 0"      a matrix: what is not zero takes part
+
+    With alpha, each channel's value is chosen from the pixels that can be seen, those whose alpha is not 0: no colour
+    comes out that the picture does not have. Alpha goes through the same operation; gradient, tophat and blackhat keep
+    it, and have no colour where all that can be seen has one.
 
     --axes zyx is for volumes: a TIFF of several pages, .npy, an animation's frames, or pictures with --stack. A
     disk is then a ball, and there is no line. They are written as .tiff or .npy, piece by piece. Signals, .wav, .csv

@@ -14,6 +14,7 @@ import numpy as np
 
 from convcli.errors import ImageError
 from convcli.images import jpeg_metadata, jpeg_scans
+from convcli.images.jpeg_ends import completed
 from convcli.images.jpeg_markers import (
     END_OF_IMAGE,
     FRAMES,
@@ -65,17 +66,21 @@ def decode(data: bytes, max_pixels: int) -> Decoded:
             f"got a {contents.precision}-bit {kind} JPEG of {len(contents.components)} channels, expected an 8-bit "
             "lossy one of 1, 3 or 4; convert it to PNG or TIFF first"
         )
+    warnings: tuple[str, ...] = ()
     if not contents.complete:
-        raise ImageError(f"truncated JPEG: it ends after {len(data)} bytes without its end mark; get a fresh copy")
+        whole = completed(data)
+        if whole is None:
+            raise ImageError(f"truncated JPEG: it ends after {len(data)} bytes without its end mark; get a fresh copy")
+        data, warnings = whole, ("has no end mark; all its pixels are there",)
     metadata, orientation = contents.found.metadata()
     metadata = replace(metadata, jpeg=_settings(contents))
     pixels = imagecodecs.jpeg8_decode(data)
-    warnings: tuple[str, ...] = ()
     if len(contents.components) == 4:
         from convcli.images.cmyk import to_rgb
 
         # Four-channel JPEGs follow Adobe, who store ink inverted: 255 is no ink.
-        pixels, warnings = to_rgb(255 - pixels, metadata.icc)
+        pixels, more = to_rgb(255 - pixels, metadata.icc)
+        warnings += more
         metadata = replace(metadata, icc=None, jpeg=None)
     if pixels.ndim == 2:
         pixels = pixels[:, :, np.newaxis]

@@ -12,6 +12,7 @@ from convcli.jobs.axes import counts_for
 from convcli.jobs.background import Colour
 from convcli.jobs.batch import Produced
 from convcli.jobs.colours import Colours, check_policies, process
+from convcli.jobs.visible import morph_visible
 from convcli.ops.arguments import Array
 from convcli.ops.elements import Element, as_element
 from convcli.ops.morphology import morph_stack, resolve_operation, resolve_outside
@@ -87,19 +88,24 @@ def morph_image(image: Image, plan: MorphPlan, format: str | None = None) -> Pro
     """
 
     def act(pixels: Array, weight: float) -> Array:
-        value = plan.value * weight if weight != 1 else plan.value
-        return _morphed(pixels, plan, value)
+        return _morphed(pixels, plan, plan.operation, plan.value)
 
     def cover(alpha: Array) -> Array:
         # Beyond a constant border lies an opaque colour.
-        return _morphed(alpha, plan, image.white)
+        return _morphed(alpha, plan, plan.operation, image.white)
 
-    steps = Colours(act, None if plan.operation in _DIFFERENCES else cover, lambda alpha: alpha)
+    def extremum(stage: str, pixels: Array, value: float) -> Array:
+        return _morphed(pixels, plan, stage, value)
+
+    def choose(colour: Array, hidden: Array) -> Array:
+        return morph_visible(colour, hidden, plan.operation, extremum, plan.value)
+
+    steps = Colours(act, None if plan.operation in _DIFFERENCES else cover, lambda alpha: alpha, choose)
     return process(
         image, steps, plan.name, format, alpha=plan.alpha, depth=plan.depth, background=plan.background
     )  # fmt: skip
 
 
-def _morphed(pixels: Array, plan: MorphPlan, value: float) -> Array:
-    stack = morph_stack(pixels[None, None], plan.operation, plan.element, plan.border, value)
+def _morphed(pixels: Array, plan: MorphPlan, operation: str, value: float) -> Array:
+    stack = morph_stack(np.ascontiguousarray(pixels)[None, None], operation, plan.element, plan.border, value)
     return stack.reshape(pixels.shape)

@@ -13,10 +13,11 @@ from convcli.jobs.axes import counts_for, padding_for
 from convcli.jobs.background import Colour
 from convcli.jobs.batch import Produced
 from convcli.jobs.colours import Colours, check_policies, process
+from convcli.jobs.visible import medians_visible, without
 from convcli.ops.arguments import Array
 from convcli.ops.pooling import adaptive_pool2d, check_global, pool2d
-from convcli.ops.pooling_axes import PoolingAxis, adaptive_axes
-from convcli.ops.pooling_runs import check_mode
+from convcli.ops.pooling_axes import PoolingAxis, adaptive_axes, sliding_axes
+from convcli.ops.pooling_runs import CHOOSING, check_mode
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,10 @@ def pool_image(image: Image, plan: PoolPlan, format: str | None = None) -> Produ
     def sample(alpha: Array) -> Array:
         return _sampled(alpha, plan)
 
-    steps = Colours(act, cover, sample)
+    def choose(colour: Array, hidden: Array) -> Array:
+        return _pooled_visible(colour, hidden, plan)
+
+    steps = Colours(act, cover, sample, choose if plan.mode in CHOOSING else None)
     produced = process(
         image, steps, plan.name, format, alpha=plan.alpha, depth=plan.depth, background=plan.background
     )  # fmt: skip
@@ -146,6 +150,23 @@ def pooled(pixels: Array, plan: PoolPlan) -> Array:
         pixels, plan.size, stride=plan.stride, padding=plan.padding, dilation=plan.dilation, ceil_mode=plan.ceil_mode,
         count_include_pad=plan.count_include_pad, **words,
     )  # fmt: skip
+
+
+def _pooled_visible(colour: Array, hidden: Array, plan: PoolPlan) -> Array:
+    """Colour (H, W, C) chosen from the pixels of each window that are not hidden (H, W, 1): (OH, OW, C)."""
+    if plan.mode in ("max", "min"):
+        return pooled(without(colour, hidden, plan.mode == "max"), plan)
+    # Among pixels that are all black any is as good as another; else black has no chance.
+    chosen = pooled(np.where(hidden, colour.dtype.type(0), colour), plan)
+    if plan.mode == "median":
+        medians_visible(colour, hidden, _axes(colour.shape[:2], plan), chosen)
+    return chosen
+
+
+def _axes(sizes: tuple[int, ...], plan: PoolPlan) -> tuple[PoolingAxis, ...]:
+    if plan.size is None:
+        return adaptive_axes(sizes, plan.output_size or 1)
+    return sliding_axes(sizes, plan.size, plan.stride, plan.padding, plan.dilation, plan.ceil_mode)
 
 
 def _placement(sizes: tuple[int, ...], plan: PoolPlan) -> tuple[Placement, Placement]:
