@@ -143,6 +143,8 @@ class Training:
         waited = patience and self.best.epoch and self.progress.epoch - self.best.epoch >= patience
         return self.progress.epoch >= self.recipe.epochs or bool(waited)
 
+    # What is not finite is looked for, and found by its layer; numpy's warnings would say less.
+    @np.errstate(all="ignore")
     def run(self, listener: Listener | None = None) -> bool:
         """Train up to the end, or up to where the listener wants to stop; returns whether it is the end.
 
@@ -160,6 +162,7 @@ class Training:
                 return False
         return True
 
+    @np.errstate(all="ignore")
     def finish(self) -> None:
         """Leave the model with the weights to keep: those of the best epoch, else the averaged, else the last.
 
