@@ -59,7 +59,9 @@ def test_training_and_scoring_tell_the_same(layers, labels, told, data_format):
     labels = np.moveaxis(labels, -1, 1) if first and labels.ndim == 4 else labels
     model = Model.from_layers(layers, (4, 4, 2), data_format=data_format)
     examples = Examples(x, labels)
-    training = Training(model, Recipe(epochs=30, batch_size=8, optimizer="adam", learning_rate=0.03), examples, examples)
+    training = Training(
+        model, Recipe(epochs=60, batch_size=8, optimizer="adam", learning_rate=0.01), examples, examples
+    )
     training.run()
     last, score = training.history[-1], score_of(model, examples, batch_size=7)
     if not told:
