@@ -30,6 +30,7 @@ __all__ = ["DivergedError", "Epoch", "Examples", "Listener", "Progress", "Score"
 
 # Places of the random streams; layers have small numbers for theirs.
 _ORDER, _AUGMENT = 1_000_001, 1_000_002
+_FEW = 64  # images that a look takes
 _ADVICE = "try a lower learning rate, or --clip-norm 1"
 
 
@@ -147,6 +148,8 @@ class Training:
         waited = patience and self.best.epoch and self.progress.epoch - self.best.epoch >= patience
         return self.progress.epoch >= self.recipe.epochs or bool(waited)
 
+    # What is not finite is looked for, and found by its layer; numpy's warnings would say less.
+    @np.errstate(all="ignore")
     def run(self, listener: Listener | None = None) -> bool:
         """Train up to the end, or up to where the listener wants to stop; returns whether it is the end.
 
@@ -164,13 +167,17 @@ class Training:
                 return False
         return True
 
+    @np.errstate(all="ignore")
     def finish(self) -> None:
-        """Leave the model with the weights to keep: those of the best epoch, else the averaged, else the last."""
+        """Leave the model with the weights to keep: those of the best epoch, else the averaged, else the last.
+
+        Raises `DivergedError` if those are of no use.
+        """
         if self.best.state:
             self.model.load_state(self.best.state)
         elif self.average is not None:
             self.average.swap()
-        self._check_finite(self.model.state())
+        self._look()
 
     def state(self) -> tuple[dict[str, Array], dict[str, Any]]:
         """Everything `load_state` needs to go on to the bit: arrays by name, and plain values.
@@ -288,7 +295,7 @@ class Training:
 
     def _close_epoch(self) -> None:
         at, score = self.progress, None
-        self._check_finite({name: each.value for name, each in self.model.parameters.items()})
+        self._look()
         if self.validation is not None:
             with nullcontext() if self.average is None else self.average.applied():
                 score = self._validate(at.epoch + 1)
@@ -310,11 +317,21 @@ class Training:
     def _validate(self, epoch: int) -> Score:
         assert self.validation is not None
         score = score_of(self.model, self.validation)
-        if not isfinite(score.loss):
-            raise DivergedError(f"the loss of the held-out images became {score.loss} in epoch {epoch}; {_ADVICE}")
+        self._require(score, "held-out")
         if score.loss < self.best.loss:
             self.best = _Best(score.loss, epoch, self.model.state())
         return score
+
+    def _look(self) -> None:
+        """At the weights as they stand, which no step has tried yet: they, and a loss, have to be finite."""
+        self._check_finite({name: each.value for name, each in self.model.parameters.items()})
+        few = Examples(self.train.x[:_FEW], self.train.labels[:_FEW])
+        self._require(score_of(self.model, few), "training")
+
+    def _require(self, score: Score, which: str) -> None:
+        if not isfinite(score.loss):
+            epoch = self.progress.epoch + bool(self.progress.seen)
+            raise DivergedError(f"the loss on {which} images became {score.loss} after epoch {epoch}; {_ADVICE}")
 
     def _check_finite(self, arrays: Mapping[str, Array]) -> None:
         for name, array in arrays.items():
@@ -330,7 +347,7 @@ class Training:
         rate = self.schedule(at.epoch * self.steps_per_epoch + at.batch)
         return (
             f"the loss became {loss} in {where}: {first_bad(self.model, x)} is the first that is not finite; "
-            f"{_ADVICE} (now {rate:.3g})"
+            f"try a lower learning rate (now {rate:.3g}), or --clip-norm 1"
         )
 
 
