@@ -13,6 +13,7 @@ from convcli.errors import ImageError
 from convcli.images.depth import supported
 from convcli.images.model import Decoded, Image, Metadata, check_size
 
+_LONGEST_HEADER = 65_535  # bytes; numpy reads as many as version 2 says, up to 4 GB, before it looks at them
 _HEADER_READERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
@@ -67,6 +68,13 @@ def read_header(stream: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]
             raise ImageError(
                 f"got NPY version {version}, expected (1, 0) or (2, 0); save the array again with numpy.save"
             )
+        start = stream.tell()
+        length = int.from_bytes(stream.read(2 * version[0]), "little")
+        if length > _LONGEST_HEADER:
+            raise ImageError(
+                f"damaged NPY: got a header of {length:,} bytes, expected at most {_LONGEST_HEADER:,}; get a fresh copy"
+            )
+        stream.seek(start)
         shape, fortran, dtype = reader(stream)
     except ImageError:
         raise

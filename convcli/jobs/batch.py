@@ -6,6 +6,7 @@ file does not stop the rest.
 
 import glob
 import os
+import re
 import string
 import time
 from collections import deque
@@ -218,6 +219,9 @@ def _template_parts(output: str) -> list[tuple[str, str | None, str | None, str 
     known = " ".join(f"{{{each}}}" for each in _FIELDS)
     try:
         parts = list(string.Formatter().parse(output))
+        # A width of a thousand million makes a name of as many letters; one that is a field itself may do so too.
+        if any(spec and not re.fullmatch(r"[^{}]?[<>^]?0?[0-9]{0,3}[a-z]?", spec) for _, _, spec, _ in parts):
+            raise ValueError("a width of more than three digits, or no format")
         output.format(stem="", kernel="", ext="", index=1)
     except (ValueError, KeyError, IndexError, AttributeError) as error:
         raise ConvcliError(f"output: got the template {output!r} ({error}), expected the fields {known}") from None

@@ -13,6 +13,7 @@ from convcli.kernels.parameters import shortened
 
 SUFFIXES = (".txt", ".csv", ".json", ".npy")
 # Enough for the most weights a kernel may have, each written with all its digits.
+_LONGEST_HEADER = 65_535  # bytes of an array's
 MAX_BYTES = 120_000_000
 
 
@@ -87,11 +88,14 @@ def _semicolons_to_columns(text: str, subject: str) -> str:
 
 def _read_npy(path: Path, subject: str) -> Weights:
     with path.open("rb") as file:
-        magic = file.read(6)
+        start = file.read(12)
+    magic = start[:6]
     if magic[:4] == b"PK\3\4":
         raise KernelError(f"{subject} is an .npz archive, expected one array saved with numpy.save")
     if magic != b"\x93NUMPY":
         raise KernelError(f"{subject} is no .npy array; save it with numpy.save")
+    length = int.from_bytes(start[8:12] if start[6:7] > b"\1" else start[8:10], "little")
+    check_count(length, _LONGEST_HEADER, f"{subject} has a header of {{}} bytes", "save it again", KernelError)
     try:
         # Mapped, not read: a header that promises more numbers than the file holds allocates nothing.
         array = np.load(path, mmap_mode="r", allow_pickle=False)
