@@ -1,4 +1,4 @@
-"""What the limits let through: every real way to store a picture, at its very size; bombs are tests/cli/test_bombs.py's."""
+"""What the limits let through: every real way to store a picture, at its own size. Bombs are in tests/cli."""
 
 import io
 import struct
