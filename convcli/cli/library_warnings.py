@@ -3,8 +3,6 @@
 import warnings
 from typing import Any
 
-import click
-
 
 class Teller:
     """Shows warnings as long as they are wanted; Python's own way is two lines with a path and a line of source."""
@@ -24,7 +22,7 @@ class Teller:
         text = " ".join(str(message).split())
         if not self.is_quiet and text not in self.said:  # Python counts by place, and a file is opened in several
             self.said.add(text)
-            click.echo(f"Warning: {text}", err=True)
+            say(f"Warning: {text}")
 
 
 TELLER = Teller()

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from convcli.budget import check_count
 from convcli.errors import ImageError
 from convcli.images import exif, exif_tiff, resolution, tiff_description, xmp_orientation
 from convcli.images.depth import convert_depth, look_up, stretch, supported
@@ -21,7 +22,7 @@ from convcli.images.native import native_messages
 from convcli.images.resolution import Pair
 from convcli.images.tiff_directories import check_directories
 from convcli.images.tiff_pages import find_pages, has_copies, opened
-from convcli.images.tiff_pieces import check_pieces, check_tile
+from convcli.images.tiff_pieces import MOST_PIECES, check_pieces, check_tile
 
 COMPRESSIONS = ("none", "lzw", "deflate", "packbits", "zstd")
 
@@ -141,6 +142,7 @@ def check_page(page: Any, available: int, max_pixels: int) -> None:
             "expected integers or floats"
         )
     count = math.prod(page.chunked)
+    check_count(count, MOST_PIECES, "got a TIFF of {} strips or tiles", "save it with larger ones", ImageError)
     offsets, sizes = page.dataoffsets, page.databytecounts
     if len(offsets) < count or len(sizes) < count:
         raise ImageError(f"damaged TIFF: it lists {min(len(offsets), len(sizes))} of {count} pieces; get a fresh copy")

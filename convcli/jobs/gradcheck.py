@@ -172,8 +172,11 @@ def _layers(words: str, size: tuple[int, ...], seed: int, batch: int) -> list[Ro
 
     from convcli.nn.build import Builder
     from convcli.nn.gradcheck import check_layer
+    from convcli.nn.room import check_batch, check_parameters
 
     plan = plan_network(NetworkSpec(size, parse_words(words)))
+    check_parameters(plan, 8)
+    check_batch(plan, batch, 8, training=True)
     layers = Builder(seed, np.float64).chain(plan.layers)
     words_of = {layer.name: words if len(layers) == 1 else layer.plan.word for layer in layers}
     return [

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from convcli.budget import check_memory
 from convcli.errors import ModelError, ShapeError
 from convcli.nn.layer import Array, as_input
 from convcli.nn.losses import count_right
@@ -22,6 +21,7 @@ from convcli.nn.optimizers import WeightAverage
 from convcli.nn.randomness import generator_for
 from convcli.nn.recipe import Recipe
 from convcli.nn.restoring import check_arrays, check_below, check_numbers
+from convcli.nn.room import check_batch
 from convcli.nn.scoring import Examples, Score, loss_for, score_of
 from convcli.ops.augmentation import augment
 
@@ -122,10 +122,7 @@ class Training:
             if examples is not None and (len(examples.x) != len(examples.labels) or not len(examples.x)):
                 counts = f"{len(examples.x)} inputs and {len(examples.labels)} labels"
                 raise ShapeError(f"{name}: got {counts}, expected as many, and some")
-        batch = min(recipe.batch_size, len(train.x))
-        values = batch * model.plan.activations
-        what = f"network: got {values:,} values between layers for a batch of {batch}"
-        check_memory(2 * model.dtype.itemsize * values, what, ModelError)
+        check_batch(model.plan, min(recipe.batch_size, len(train.x)), model.dtype.itemsize, training=True)
         self.model = model
         self.recipe = recipe
         self.train = train
