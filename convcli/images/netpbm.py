@@ -93,7 +93,9 @@ def _plain_header(data: bytes, kind: int) -> _Header:
         while blank := _BLANK.match(data, position, _LONGEST):
             position = blank.end()
         found = _NUMBER.match(data, position)
-        if found is None or position >= _LONGEST:
+        if position >= _LONGEST:
+            raise ImageError(f"damaged PPM: its header has more than {_LONGEST:,} bytes; get a fresh copy")
+        if found is None:
             raise _incomplete()
         numbers.append(_number(found[0]))
         position = found.end()
