@@ -76,7 +76,7 @@ def other_tags(data: bytes, offset: int) -> tuple[tuple[Own, ...], tuple[str, ..
     own, lost = [], []
     resources, record = b"", b""
     for tag, value in found.items():
-        if tag in _STORAGE or tag in _TEXTS or tag in _DIRECTORIES or isinstance(value, dict):
+        if tag in _TEXTS or tag in _DIRECTORIES or isinstance(value, dict):
             continue
         if tag == _PHOTOSHOP:
             resources = value.content
@@ -167,7 +167,7 @@ class _Layout:
     number: str
 
     @property
-    def room(self) -> int:
+    def pointer_size(self) -> int:
         return struct.calcsize(self.number)
 
 
@@ -192,26 +192,36 @@ def _parse(
     *,
     depth: int = 0,
     nested: bool = True,
+    room: list[int] | None = None,
 ) -> _Directory:
+    """A directory and, if ``nested``, those it names.
+
+    ``room`` is how many bytes all their values may have: in a real file no two of them share any, and those that do
+    would be copied as often as there are entries.
+    """
     directory: _Directory = {}
-    order, room = layout.order, layout.room
+    order, pointer = layout.order, layout.pointer_size
+    room = room or [len(data)]
     count = struct.unpack_from(order + layout.entries, data, offset)[0]
     if count > _MOST_ENTRIES or depth > len(_NESTED):
         raise ValueError("not a directory")
     start = offset + struct.calcsize(layout.entries)
-    for position in range(start, start + count * (4 + 2 * room), 4 + 2 * room):
+    for position in range(start, start + count * (4 + 2 * pointer), 4 + 2 * pointer):
         tag, kind, length = struct.unpack_from(order + "HH" + layout.number, data, position)
         size = _TYPE_SIZES.get(kind, 0) * length
-        if (wanted is not None and tag not in wanted) or not size:
+        if (wanted is not None and tag not in wanted) or not size or (not nested and tag in _STORAGE):
             continue
-        place = position + 4 + room
-        place = place if size <= room else struct.unpack_from(order + layout.number, data, place)[0]
+        place = position + 4 + pointer
+        place = place if size <= pointer else struct.unpack_from(order + layout.number, data, place)[0]
         if place + size > len(data):
             continue
         if tag in _NESTED and nested and size in (4, 8) and length == 1:
             inner = struct.unpack_from(order + ("I" if size == 4 else "Q"), data, place)[0]
-            directory[tag] = _parse(data, layout, inner, depth=depth + 1)
+            directory[tag] = _parse(data, layout, inner, depth=depth + 1, room=room)
         elif kind not in _OFFSETS or not nested:
+            room[0] -= size
+            if room[0] < 0:
+                raise ValueError("values that overlap")
             raw = bytes(data[place : place + size])
             directory[tag] = _Value(kind, length, _little_endian(raw, kind, order), raw)
     return directory
