@@ -130,7 +130,7 @@ def name_of(tag: int) -> str:
 
 
 def attach(encoded: bytes, block: bytes | None, tags: Iterable[tuple[int, int, int, bytes]] = ()) -> bytes:
-    """Add a block's texts and its EXIF and GPS directories, and further tags that the file does not have, to a
+    """Add what a block says, its EXIF and GPS directories too, and further tags that the file does not have, to a
     little-endian classic TIFF file of one page.
 
     The file's directory is written once more at its end, longer; anything but such a file is returned as it is.
@@ -147,7 +147,10 @@ def attach(encoded: bytes, block: bytes | None, tags: Iterable[tuple[int, int, i
         order = "<" if block[:2] == b"II" else ">"
         try:
             start = struct.unpack_from(order + "I", block, 4)[0]
-            main |= _parse(block, _CLASSIC[order], start, (*_TEXTS, *_DIRECTORIES))
+            found = _parse(block, _CLASSIC[order], start)
+            main |= {
+                tag: each for tag, each in found.items() if not (tag in _STORAGE or tag in _STRUCTURE or tag in _NAMES)
+            }
         except (struct.error, ValueError):
             pass  # then it is none, as `exif.cleaned` has said
     start = len(encoded) + len(encoded) % 2
