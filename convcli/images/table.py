@@ -125,7 +125,7 @@ def _is_header(first: Sequence[str], columns: Sequence[Sequence[Number]], gramma
     # In quotes, above numbers without, a number is a name: the year of a column.
     names = [
         None if quoted and not below else column[0]
-        for column, quoted, below in zip(columns, grammar.quoted_first, grammar.quoted, strict=True)
+        for column, quoted, below in zip(columns, grammar.quoted_first, grammar.quoted, strict=False)
     ]
     if len(columns[0]) == 1:
         return not any(isinstance(name, float | int) for name in names)
