@@ -135,7 +135,7 @@ def _is_header(first: Sequence[str], columns: Sequence[Sequence[Number]], gramma
     if any(name is not None and (name == name or cell.strip()) for name, cell in zip(names, first, strict=True)):
         return False
     return any(
-        name is None and None not in column[1:] and any(value == value for value in column[1:])
+        name is None and any(value is not None and value == value for value in column[1:])
         for name, column in zip(names, columns, strict=True)
     )
 

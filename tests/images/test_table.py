@@ -121,6 +121,12 @@ def test_a_missing_cell_is_nan_wherever_it_stands(word, place, header):
     assert rewritten(signal).decode() == text
 
 
+def test_a_header_above_columns_with_text_is_one():
+    with pytest.raises(ImageError, match="besides those that count time: v has text in line 3"):
+        decode(b"date,v\n2020-01-01,1\n2020-01-02,x\n")
+    assert decode(b"x,y,z\n1,b,2\na,1,3\n").kept == ("x", "y")
+
+
 def test_beside_decimal_commas_a_point_makes_text():
     signal = decode(b"a;b\n1,5;1.234\n2,5;2.345\n")
     assert signal.samples.tolist() == [[1.5], [2.5]]
