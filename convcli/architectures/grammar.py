@@ -21,6 +21,7 @@ from convcli.architectures.vocabulary import (
     WITH_BRANCHES,
     find_layer,
 )
+from convcli.budget import check_count
 from convcli.errors import ModelError
 
 DEEPEST = 8
@@ -133,6 +134,7 @@ def read_network(document: Mapping[str, Any], origin: str) -> NetworkSpec:
     layers: list[LayerSpec] = []
     for each in listed:
         layers += read_layer(each, f"{origin}: layer {len(layers) + 1}")
+        check_count(len(layers), MOST_LAYERS, f"{origin}: layers: got {{}} and more", "use fewer", GrammarError)
     texts = {key: _readable(document.get(key, "")) for key in ("title", "source")}
     extra = {key: document[key] for key in _EXTRA if key in document}
     return NetworkSpec(size, tuple(layers), _readable(document.get("name") or origin), **texts, extra=extra)

@@ -16,7 +16,7 @@ Reader: TypeAlias = Callable[[object], Any]
 # A slip of the keyboard or an attack: no array of that length could be used.
 LARGEST = 1_000_000_000
 _DIGITS = re.compile(r"[0-9]{1,10}", re.ASCII)
-_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?", re.ASCII)
+_NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?", re.ASCII)
 _BETWEEN_AXES = re.compile(r"[xX×]")
 
 

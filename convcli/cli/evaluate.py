@@ -32,6 +32,7 @@ _LONGEST_LABEL = 20
 @downloads.offline
 @click.option("--overwrite", is_flag=True, help="Let --gallery replace an existing file.")
 @options.threads
+@options.max_memory
 @options.as_json
 @options.quiet
 def command(

@@ -15,6 +15,7 @@ from convcli.jobs.documents import json_text
 @click.option("--layout", type=click.Choice(["nhwc", "nchw"]),
               help="Of input and output; that of the network, usually nhwc, unless given.")  # fmt: skip
 @click.option("--overwrite", is_flag=True, help="Let the output replace an existing file.")
+@options.max_memory
 @options.as_json
 def command(model: str, output: str | None, layout: str | None, overwrite: bool, as_json: bool) -> None:
     """Write a trained model as ONNX, for other programs.

@@ -22,6 +22,7 @@ from convcli.jobs.inside import beside
 @click.option("--inputs", type=click.IntRange(1, MOST_INPUTS), default=8, show_default=True, metavar="N",
               help="Draw at most N input channels of each filter.")  # fmt: skip
 @options.overwrite
+@options.max_memory
 @options.as_json
 def command(
     model: str, output: str | None, layer: str | None, filters: int, inputs: int, overwrite: bool, as_json: bool

@@ -19,6 +19,7 @@ from convcli.jobs.runtime import prepare_loops, request_threads
 @click.option("--batch", type=click.IntRange(1, 1024), default=2, show_default=True, help="Images in the batch.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of weights, input and directions.")
 @options.threads
+@options.max_memory
 @options.as_json
 def command(
     words: tuple[str, ...], size: tuple[int, ...] | None, batch: int, seed: int, threads: int | None, as_json: bool

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from convcli import budget
 from convcli.cli.library_warnings import TELLER
 from convcli.cli.printing import say
 from convcli.errors import ConvcliError, ShapeError
@@ -101,6 +102,19 @@ class Colour(ParamType):
             return self.fail(str(error).removeprefix("background: "), param, ctx)
 
 
+class Size(ParamType):
+    """Bytes: ``4G``, ``500M``."""
+
+    name = "SIZE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Parse, or fail with the form that was expected."""
+        try:
+            return value if isinstance(value, int) else budget.read_size(value)
+        except ConvcliError as error:
+            return self.fail(str(error).removeprefix("memory: "), param, ctx)
+
+
 class WrongUsage(click.ClickException):
     """Wrong usage whose message says all that the help would."""
 
@@ -170,11 +184,22 @@ background = click.option(
     metavar="COLOUR",
     help="Lay the result on a colour instead of keeping alpha: white, #fff, #ffffff or 255,255,255.",
 )
-max_pixels = click.option(
-    "--max-pixels",
-    type=click.IntRange(1),
-    metavar="N",
-    help="Refuse larger pictures: a guard against decompression bombs.",
+max_memory = click.option(
+    "--max-memory",
+    type=Size(),
+    callback=lambda context, parameter, value: budget.limit_memory(value),
+    expose_value=False,
+    help="Refuse what needs more memory: 4G, 500M.  [default: half of the machine's]",
+)
+# Pixels are what a picture's header announces; what they and everything else cost is bytes.
+max_pixels = _chained(
+    click.option(
+        "--max-pixels",
+        type=click.IntRange(1),
+        metavar="N",
+        help="Refuse larger pictures: a guard against decompression bombs.",
+    ),
+    max_memory,
 )
 threads = click.option(
     "--threads", type=click.IntRange(1, 1024), metavar="N", help="Threads for the loops; results never depend on it."

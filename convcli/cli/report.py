@@ -22,6 +22,7 @@ from convcli.jobs.runtime import prepare_loops, request_threads
 @downloads.offline
 @options.overwrite
 @options.threads
+@options.max_memory
 @options.as_json
 @options.quiet
 def command(

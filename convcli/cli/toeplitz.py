@@ -29,6 +29,7 @@ from convcli.views.toeplitz import matrix_lines
 @click.option("-o", "--output", metavar="OUT", help="Draw it: .png or .svg.")
 @options.overwrite
 @options.threads
+@options.max_memory
 @options.as_json
 def command(kernel: str, sizes: tuple[int, ...], output: str | None, **settings: Any) -> None:
     """Write a correlation as a matrix, and multiply with it.

@@ -91,6 +91,7 @@ class Size(options.ParamType):
 @downloads.offline
 @options.overwrite
 @options.threads
+@options.max_memory
 @options.as_json
 @options.quiet
 def command(

@@ -21,6 +21,7 @@ TEST = "test_batch.bin"
 BATCHES = (*TRAINING, TEST)
 FILES = len(BATCHES)
 _RECORD = 1 + 3 * 32 * 32
+_LONGEST_ARCHIVE = 400_000_000  # bytes; it has 170,052,171
 _LONGEST = 10_000 * _RECORD  # bytes of a batch as distributed; smaller ones are welcome, for instance in tests
 
 
@@ -63,6 +64,10 @@ def read_archive(path: Path, checksum: str) -> dict[str, bytes]:
     kind, _, expected = checksum.partition(":")
     batches: dict[str, bytes] = {}
     try:
+        if path.stat().st_size > _LONGEST_ARCHIVE:
+            raise DataError(
+                f"{path}: holds more than {_LONGEST_ARCHIVE:,} bytes, expected at most that; fetch it again"
+            )
         with path.open("rb") as stream:
             got = hashlib.file_digest(stream, kind).hexdigest()
             if got != expected:

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
+from convcli.budget import check_memory
 from convcli.datasets.model import Bytes, Dataset, Split
 from convcli.datasets.pictures import check_values, is_grey, on_white
 from convcli.datasets.preprocessing import Prepared, Preprocessing
@@ -75,6 +76,7 @@ def load_folder(
             f"{folder}: {len(files):,} pictures of {size[0]}x{size[1]}x{channels} take {needed / 1e9:.1f} GB, expected "
             f"at most {LARGEST / 1e9:.0f} GB; use fewer or smaller pictures"
         )
+    check_memory(needed, f"{folder}: got {len(files):,} pictures of {size[0]}x{size[1]}x{channels}", DataError)
     images = pictures.load(rule or plain)
     labels = np.array([label for _, label in files], np.int64)
     count = len(parts[0])

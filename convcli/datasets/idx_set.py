@@ -96,7 +96,7 @@ def _is_known(file: RemoteFile, path: Path, content: bytes) -> bool:
 def _owner(path: Path, content: bytes) -> str | None:
     """The data set that a file is known to belong to."""
     md5 = _md5(content)
-    packed = f"md5:{_md5(path.read_bytes())}"
+    packed = _file_checksum(path, "md5:")
     for entry in ENTRIES.values():
         if any(md5 == file.content_md5 or packed == file.checksum for file in entry.files):
             return entry.name

@@ -1,23 +1,23 @@
 """The pixels of a BMP file: indices, and words that masks take apart, with alpha where a mask of its own declares it.
 
 Unpacked here from the header's own words: Pillow knows a few masks only and no alpha among 16 bits, and takes the rows
-of a grey palette for bytes whatever their bits are. Only runs of indices are Pillow's to undo.
+of a grey palette for bytes whatever their bits are. Runs of indices are undone by `bmp_runs`.
 
 Source: Microsoft's documentation of BITMAPCOREHEADER, BITMAPINFOHEADER, BITMAPV4HEADER and BITMAPV5HEADER.
 """
 
-import io
 import struct
 from dataclasses import dataclass
 
 import numpy as np
 
 from convcli.errors import ImageError
+from convcli.images.bmp_runs import without_runs
 from convcli.images.depth import convert_depth, look_up, stretch
 from convcli.images.model import Pixels, check_size
 
 _FILE_HEADER, _CORE_HEADER, _INFO_HEADER, _V3_HEADER = 14, 12, 40, 56
-_PLAIN, _RUNS, _MASKED, _MASKED_WITH_ALPHA = 0, (1, 2), 3, 6
+_PLAIN, _MASKED, _MASKED_WITH_ALPHA = 0, 3, 6
 _USUAL = {16: (0x7C00, 0x03E0, 0x001F, 0), 24: (0xFF0000, 0xFF00, 0xFF, 0), 32: (0xFF0000, 0xFF00, 0xFF, 0)}
 _LAST_BYTE = 0xFF000000
 
@@ -38,11 +38,12 @@ class Header:
 
 def unpacked(data: bytes, max_pixels: int) -> tuple[Pixels, bool, tuple[str, ...]]:
     """(H, W, C) pixels, 16-bit where a mask is wider than 8, whether with alpha, and what was left out."""
+    data = without_runs(data, max_pixels)
     header = read_header(data)
-    check_size(header.width, header.height, max_pixels)
+    check_size(header.width, header.height, max_pixels, 12)
     if header.bits > 8:
         return _from_words(_rows(data, header), header)
-    indices = _without_runs(data, header) if header.compression in _RUNS else _indices(_rows(data, header), header)
+    indices = _indices(_rows(data, header), header)
     used = int(indices.max())
     if used >= len(header.palette):
         raise ImageError(f"damaged: it uses colour {used} of a palette of {len(header.palette)}; get a fresh copy")
@@ -111,18 +112,6 @@ def _indices(rows: Pixels, header: Header) -> Pixels:
     shifts = np.arange(8 - header.bits, -1, -header.bits, dtype=np.uint8)
     values = rows[:, :, np.newaxis] >> shifts & np.uint8((1 << header.bits) - 1)
     return np.ascontiguousarray(values.reshape(len(rows), -1)[:, : header.width])
-
-
-def _without_runs(data: bytes, header: Header) -> Pixels:
-    from PIL.BmpImagePlugin import BmpImageFile
-
-    # A file with the same runs and a palette that is all black: one that is grey would be taken for no palette.
-    words = (_INFO_HEADER, header.width, header.height, 1, header.bits, header.compression, 0, 0, 0, 256, 0)
-    head = struct.pack("<2sIII", b"BM", 0, 0, 54 + 1024) + struct.pack("<IiiHHIIiiII", *words) + bytes(1024)
-    with BmpImageFile(io.BytesIO(head + data[header.start :])) as picture:
-        picture.load()
-        indices = np.array(picture)
-    return np.ascontiguousarray(indices[::-1]) if header.from_top else indices
 
 
 def _from_words(rows: Pixels, header: Header) -> tuple[Pixels, bool, tuple[str, ...]]:

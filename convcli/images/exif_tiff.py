@@ -8,10 +8,12 @@ Source: TIFF 6.0, Adobe, 1992, section 2; EXIF 2.32 (CIPA DC-008), section 4.6.
 """
 
 import struct
+from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from convcli.budget import Allowance
 from convcli.images import photoshop
 from convcli.images.model import Own
 
@@ -22,6 +24,7 @@ _DIRECTORIES = _NESTED[:2]  # those that hang directly on the main directory
 _TYPE_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 _OFFSETS = (13, 16, 17, 18)  # types that point into the file, or that only large files have
 _UNITS = {5: 4, 10: 4}  # a fraction is two numbers
+_CODES = {2: "H", 4: "I", 8: "Q"}  # of `array`, by bytes
 _LONG = 4
 _MOST_ENTRIES = 4096
 _MOST_CONTENT = 1 << 20  # bytes of a tag that is kept
@@ -192,12 +195,20 @@ def _parse(
     *,
     depth: int = 0,
     nested: bool = True,
+    allowed: tuple[Allowance, Allowance] | None = None,
 ) -> _Directory:
+    """A directory and those it names. ``allowed``: entries and bytes that all of them may hold.
+
+    Values share no bytes in a real block: those that do would be copied as often as there are entries.
+    """
     directory: _Directory = {}
     order, room = layout.order, layout.room
+    allowed = allowed or (Allowance(_MOST_ENTRIES, "too many entries"), Allowance(len(data), "values that overlap"))
+    entries, values = allowed
     count = struct.unpack_from(order + layout.entries, data, offset)[0]
-    if count > _MOST_ENTRIES or depth > len(_NESTED):
+    if depth > len(_NESTED):
         raise ValueError("not a directory")
+    entries.spend(count)
     start = offset + struct.calcsize(layout.entries)
     for position in range(start, start + count * (4 + 2 * room), 4 + 2 * room):
         tag, kind, length = struct.unpack_from(order + "HH" + layout.number, data, position)
@@ -210,8 +221,9 @@ def _parse(
             continue
         if tag in _NESTED and nested and size in (4, 8) and length == 1:
             inner = struct.unpack_from(order + ("I" if size == 4 else "Q"), data, place)[0]
-            directory[tag] = _parse(data, layout, inner, depth=depth + 1)
+            directory[tag] = _parse(data, layout, inner, depth=depth + 1, allowed=allowed)
         elif kind not in _OFFSETS or not nested:
+            values.spend(size)
             raw = bytes(data[place : place + size])
             directory[tag] = _Value(kind, length, _little_endian(raw, kind, order), raw)
     return directory
@@ -221,7 +233,9 @@ def _little_endian(content: bytes, kind: int, order: str) -> bytes:
     unit = _UNITS.get(kind, _TYPE_SIZES[kind])
     if order == "<" or unit == 1:
         return content
-    return b"".join(content[start : start + unit][::-1] for start in range(0, len(content), unit))
+    swapped = array(_CODES[unit], content)
+    swapped.byteswap()
+    return swapped.tobytes()
 
 
 def _serialise(directory: _Directory, base: int) -> bytes:
@@ -233,7 +247,7 @@ def _serialise(directory: _Directory, base: int) -> bytes:
 def _entries(directory: _Directory, heap_base: int) -> tuple[dict[int, bytes], bytes]:
     """The twelve bytes of each entry by tag, and what does not fit them, which will start at ``heap_base``."""
     entries: dict[int, bytes] = {}
-    heap = b""
+    heap = bytearray()
     for tag, value in sorted(directory.items()):
         place = heap_base + len(heap)
         if isinstance(value, dict):
@@ -245,4 +259,4 @@ def _entries(directory: _Directory, heap_base: int) -> tuple[dict[int, bytes], b
             entries[tag] = struct.pack("<HHII", tag, value.kind, value.count, place)
             heap += value.content
         heap += bytes(len(heap) % 2)  # everything lies at even offsets
-    return entries, heap
+    return entries, bytes(heap)

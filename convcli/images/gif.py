@@ -48,7 +48,7 @@ def decode(data: bytes, max_pixels: int) -> Decoded:
 
     frames = frames_in(data)
     width, height = canvas_size(data, frames)
-    check_size(width, height, max_pixels)
+    check_size(width, height, max_pixels, 12)  # the canvas in RGBA, what is left of it, and the result
     pixels, has_alpha = without_excess(next(composed(frames, width, height)))
     warnings = (
         (f"animated GIF: only the first of {len(frames)} frames was read; --axes zyx takes all",)

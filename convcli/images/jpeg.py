@@ -15,7 +15,15 @@ import numpy as np
 from convcli.errors import ImageError
 from convcli.images import jpeg_metadata, jpeg_scans
 from convcli.images.jpeg_ends import completed
-from convcli.images.jpeg_markers import END_OF_IMAGE, FRAMES, TABLES, segments, tables_in
+from convcli.images.jpeg_markers import (
+    END_OF_IMAGE,
+    FRAMES,
+    START_OF_SCAN,
+    TABLES,
+    check_scans,
+    segments,
+    tables_in,
+)
 from convcli.images.jpeg_scans import Settings
 from convcli.images.model import Decoded, Image, JpegSettings, Metadata, Pixels, check_size
 
@@ -36,6 +44,7 @@ class _Contents:
     frame: int = 0
     components: list[tuple[int, int, int]] = field(default_factory=list)  # horizontal, vertical, table
     tables: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    scans: list[int] = field(default_factory=list)  # how many components each has
     found: jpeg_metadata.Found = field(default_factory=jpeg_metadata.Found)
     complete: bool = False
 
@@ -47,7 +56,10 @@ def decode(data: bytes, max_pixels: int) -> Decoded:
     contents = _read_markers(data)
     if not contents.frame:
         raise ImageError("damaged JPEG: it has no picture header; get a fresh copy")
-    check_size(contents.width, contents.height, max_pixels)
+    # Several scans are collected as coefficients of two bytes before they become pixels.
+    collected = 2 * len(contents.components) if len(contents.scans) > 1 else 0
+    check_size(contents.width, contents.height, max_pixels, 6 + collected)
+    check_scans(contents.width, contents.height, len(contents.scans), sum(contents.scans), max_pixels)
     if contents.precision != 8 or contents.frame in _LOSSLESS_FRAMES or len(contents.components) not in (1, 3, 4):
         kind = "lossless" if contents.frame in _LOSSLESS_FRAMES else "lossy"
         raise ImageError(
@@ -127,6 +139,8 @@ def _read_markers(data: bytes) -> _Contents:
         if marker == END_OF_IMAGE:
             contents.complete = contents.frame != 0
             contents.found.add_rest(data[end:])
+        elif marker == START_OF_SCAN and body:
+            contents.scans.append(body[0])
         elif marker == TABLES:
             contents.tables |= tables_in(body)
         elif marker in FRAMES and len(body) >= 6:

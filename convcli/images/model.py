@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from convcli.budget import check_memory
 from convcli.errors import ImageError, printable
 from convcli.geometry import Placement
 
@@ -176,8 +177,10 @@ class Decoded:
     orientation: int = 1
 
 
-def check_size(width: int, height: int, max_pixels: int) -> None:
-    """Refuse a picture whose header announces more pixels than allowed, before any of them is decoded.
+def check_size(width: int, height: int, max_pixels: int, pixel_bytes: int = 6) -> None:
+    """Refuse a picture whose header announces more than allowed, before any of it is decoded.
+
+    ``pixel_bytes`` is the memory that a pixel takes, decoded and once more in the result.
 
     Raises `ImageError` naming the size, the limit and the flag that raises the limit.
     """
@@ -188,6 +191,20 @@ def check_size(width: int, height: int, max_pixels: int) -> None:
             f"got {width}x{height} = {width * height} pixels, expected at most {max_pixels}; "
             f"raise the limit with --max-pixels {width * height} if the file is trusted"
         )
+    check_memory(
+        width * height * pixel_bytes,
+        f"got {width}x{height} pixels, {pixel_bytes} bytes each with the result",
+        ImageError,
+    )
+
+
+def bytes_with_result(channels: int, sample: int, has_alpha: bool = False) -> int:
+    """The memory that a pixel of ``channels`` numbers of ``sample`` bytes takes, with what becomes of it.
+
+    Without alpha it goes in and comes out. Under alpha colours are multiplied by it and divided again, as floats of
+    several steps: measured on 20 million pixels, 100 bytes for 16-bit RGBA and 52 for 8-bit.
+    """
+    return channels * sample * (12 if has_alpha else 2)
 
 
 def shown(name: object) -> str:

@@ -5,6 +5,7 @@ read by `convcli.kernels.npy`.
 """
 
 import io
+import math
 from typing import BinaryIO
 
 import numpy as np
@@ -18,17 +19,28 @@ from convcli.kernels.npy import Header
 
 def decode(data: bytes, max_pixels: int) -> Decoded:
     """Decode an (H, W) or (H, W, C) array of numbers: a read-only view where nothing needs converting."""
-    header = read_header(io.BytesIO(data))
+    header = _checked_header(io.BytesIO(data), max_pixels)
+    check_numbers(header, len(data))
+    shape = header.shape
+    pixels, warnings = supported(header.array(data))
+    pixels = pixels.reshape(*shape, 1) if len(shape) == 2 else pixels
+    return Decoded(Image(np.ascontiguousarray(pixels), False, Metadata(format="NPY"), warnings))
+
+
+def check_head(head: bytes, max_pixels: int) -> None:
+    """Refuse by its first bytes what `decode` would refuse for its shape, its size or its type."""
+    _checked_header(io.BytesIO(head), max_pixels)
+
+
+def _checked_header(stream: BinaryIO, max_pixels: int) -> Header:
+    header = read_header(stream)
     shape = header.shape
     if len(shape) not in (2, 3):
         fix = {1: "; --axes x takes signals", 4: "; --axes zyx takes volumes"}.get(len(shape), "")
         raise ImageError(f"got an array of shape {shape}, expected (H, W) or (H, W, C){fix}")
     if 0 not in shape:
-        check_size(shape[1], shape[0], max_pixels)
-    check_numbers(header, len(data))
-    pixels, warnings = supported(header.array(data))
-    pixels = pixels.reshape(*shape, 1) if len(shape) == 2 else pixels
-    return Decoded(Image(np.ascontiguousarray(pixels), False, Metadata(format="NPY"), warnings))
+        check_size(shape[1], shape[0], max_pixels, 2 * header.dtype.itemsize * math.prod(shape[2:]))
+    return header
 
 
 def encode(image: Image) -> bytes:

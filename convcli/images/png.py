@@ -5,37 +5,52 @@ Pillow opens 16-bit colour as 8-bit without a word, so it has no part in this. l
 and transparent colours; 16 bits stay 16.
 """
 
+import itertools
 import struct
 import zlib
 from collections.abc import Iterator
 
 import numpy as np
 
+from convcli.budget import check_count
 from convcli.errors import ImageError
 from convcli.images import png_chunks, png_rows
 from convcli.images.bands import spread
-from convcli.images.model import Decoded, Image, Pixels, check_size
+from convcli.images.model import Decoded, Image, Pixels, bytes_with_result, check_size
 from convcli.images.png_rows import Settings
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # by channels
+_CHANNELS = {0: 2, 2: 4, 3: 4, 4: 2, 6: 4}  # by colour type, with the alpha that a transparent colour becomes
+_MOST_CHUNKS = 100_000  # and one for each 1024 bytes: libpng's own have 8192
 
 
 def decode(data: bytes, max_pixels: int) -> Decoded:
     """Decode a PNG file; raises `ImageError` for one that is truncated or damaged anywhere."""
     import imagecodecs
 
+    check_head(data, max_pixels)
     chunks = list(_chunks(data))
-    if chunks[0][0] != b"IHDR" or len(chunks[0][1]) != 13:
-        raise ImageError("damaged PNG: it does not start with a header; get a fresh copy")
-    width, height = struct.unpack_from(">II", chunks[0][1])
-    check_size(width, height, max_pixels)
     metadata, orientation = png_chunks.describe(chunks)
     pixels = imagecodecs.png_decode(data)
     if pixels.ndim == 2:
         pixels = pixels[:, :, np.newaxis]
     has_alpha = pixels.shape[2] in (2, 4)
     return Decoded(Image(np.ascontiguousarray(pixels), has_alpha, metadata, _frames(chunks)), orientation)
+
+
+def check_head(head: bytes, max_pixels: int) -> None:
+    """Refuse by its first bytes a PNG without a header, or one that announces too much."""
+    length, kind = struct.unpack_from(">I4s", head.ljust(len(_SIGNATURE) + 8, b"\0"), len(_SIGNATURE))
+    if len(head) >= len(_SIGNATURE) + 8 and (kind != b"IHDR" or length != 13):
+        raise ImageError("damaged PNG: it does not start with a header; get a fresh copy")
+    if len(head) < len(_SIGNATURE) + 25:
+        raise ImageError(f"truncated PNG: it ends after {len(head)} bytes without its end mark; get a fresh copy")
+    width, height, bits, colour = struct.unpack_from(">IIBB", head, len(_SIGNATURE) + 8)
+    has_alpha = colour in (4, 6)
+    check_size(
+        width, height, max_pixels, bytes_with_result(_CHANNELS.get(colour, 4), 2 if bits == 16 else 1, has_alpha)
+    )
 
 
 def encode(image: Image, *, level: int | None = None, band: int = png_rows.BAND) -> Iterator[bytes]:
@@ -80,7 +95,9 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes | memoryview]]:
     """Walk all chunks, checking every length and checksum, up to and including IEND."""
     view = memoryview(data)
     position = len(_SIGNATURE)
-    while True:
+    most = _MOST_CHUNKS + len(data) // 1024
+    for count in itertools.count(1):
+        check_count(count, most, "damaged PNG: got {} chunks and more", "get a fresh copy", ImageError)
         if position + 12 > len(data):
             raise ImageError(f"truncated PNG: it ends after {len(data)} bytes without its end mark; get a fresh copy")
         length, kind = struct.unpack_from(">I4s", data, position)

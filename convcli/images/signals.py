@@ -4,7 +4,9 @@ The format is found by content: RIFF is WAV, numpy's magic is NPY, anything else
 written as what it was read from, with the same sample rate, sample type, header row and delimiter.
 """
 
+import contextlib
 import io
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,14 +14,19 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from convcli.budget import check_count, check_memory
 from convcli.errors import ImageError
 from convcli.images.atomic import replacing
 from convcli.images.model import Pixels, shown
-from convcli.images.reading import MAX_PIXELS, explaining, opening
+from convcli.images.reading import AT_ONCE, MAX_PIXELS, explaining, opening, read_all, size_of
 from convcli.kernels.npy import MAGIC
 
 EXACT = 2**53  # whole numbers up to here are floats of 64 bits
 SIGNAL_SUFFIXES = (".wav", ".csv", ".tsv", ".npy")
+MOST_CHANNELS = 4096
+_WAVES = (b"RIFF", b"RF64", b"BW64", b"RIFX")
+_HEAD = 1 << 16
+_TEXT_BYTES = 8  # of memory for each byte of text, at least
 _SUFFIXES = {"WAV": (".wav",), "CSV": (".csv", ".tsv"), "NPY": (".npy",)}
 
 # Makes a file of samples (W, C). The second argument tells for each of them which sample of the input it stands at, the
@@ -86,38 +93,72 @@ def read_signal(source: str | Path | BinaryIO, *, max_samples: int = MAX_PIXELS)
     Raises `ImageError`, one line naming the file: missing, truncated, damaged, no numbers, or too long.
     """
     name = shown(source) if isinstance(source, str | Path) else "standard input"
-    with opening(name):
-        data = Path(source).read_bytes() if isinstance(source, str | Path) else source.read()
+    with opening(name), contextlib.ExitStack() as stack:
+        stream = stack.enter_context(Path(source).open("rb")) if isinstance(source, str | Path) else source
+        head = stream.read(_HEAD)
+        format = (
+            "WAV" if head[:4] in (b"RIFF", b"RF64", b"BW64", b"RIFX") else "NPY" if head.startswith(MAGIC) else "CSV"
+        )
+        if size_of(stream) > AT_ONCE:
+            _check_head(head, size_of(stream), format, name, max_samples)
+        data = read_all(stream, name, head)
     if not data:
         raise ImageError(f"{name}: is empty (0 bytes), expected a signal")
-    format = "WAV" if data[:4] in (b"RIFF", b"RF64", b"BW64", b"RIFX") else "NPY" if data.startswith(MAGIC) else "CSV"
     try:
         with explaining(format):
-            signal = _decode(data, format)
+            signal = _decode(data, format, max_samples)
         length, channels = signal.samples.shape
-        if length * channels > max_samples:
-            raise ImageError(
-                f"got {length} x {channels} samples, expected at most {max_samples}; "
-                f"raise the limit with --max-pixels {length * channels} if the file is trusted"
-            )
+        check_samples(length, channels, max_samples)
     except ImageError as error:
         raise ImageError(f"{name}: {error}") from error.__cause__
     return signal
 
 
-def _decode(data: bytes, format: str) -> Signal:
-    if format == "WAV":
-        from convcli.images.wav import decode
+def _check_head(head: bytes, size: int, format: str, name: str, max_samples: int) -> None:
+    """Refuse a large file by its first bytes, before the rest is read."""
+    try:
+        with explaining(format):
+            if format == "NPY":
+                from convcli.images.npy import read_header
 
+                shape = read_header(io.BytesIO(head)).shape
+                check_samples(shape[0], math.prod(shape[1:]), max_samples)
+            elif format == "WAV":
+                from convcli.images.wav import sizes_of
+
+                check_samples(*sizes_of(head, size), max_samples)
+            else:
+                check_memory(_TEXT_BYTES * size, f"got a table of {size:,} bytes", ImageError)
+    except ImageError as error:
+        raise ImageError(f"{name}: {error}") from error.__cause__
+
+
+def check_samples(length: int, channels: int, max_samples: int) -> None:
+    """Refuse more samples, or more channels, than allowed; raises `ImageError` with the number and the limit."""
+    check_count(channels, MOST_CHANNELS, "got {} channels", "split the file, or give it as a picture", ImageError)
+    if length * channels > max_samples:
+        raise ImageError(
+            f"got {length} x {channels} samples, expected at most {max_samples}; "
+            f"raise the limit with --max-pixels {length * channels} if the file is trusted"
+        )
+    check_memory(2 * 8 * length * channels, f"got {length} x {channels} samples of 8 bytes", ImageError)
+
+
+def _decode(data: bytes, format: str, max_samples: int) -> Signal:
+    if format == "WAV":
+        from convcli.images.wav import decode, sizes_of
+
+        check_samples(*sizes_of(data, len(data)), max_samples)
         return decode(data)
     if format == "CSV":
-        from convcli.images.table import decode
+        from convcli.images.table import check_table, decode
 
+        check_table(data)
         return decode(data)
-    return _decode_npy(data)
+    return _decode_npy(data, max_samples)
 
 
-def _decode_npy(data: bytes) -> Signal:
+def _decode_npy(data: bytes, max_samples: int) -> Signal:
     from convcli.images.npy import check_numbers, read_header
 
     header = read_header(io.BytesIO(data))
@@ -125,6 +166,7 @@ def _decode_npy(data: bytes) -> Signal:
     if len(shape) not in (1, 2):
         raise ImageError(f"got an array of shape {shape}, expected a signal (W,) or (W, C)")
     check_numbers(header, len(data))
+    check_samples(shape[0], math.prod(shape[1:]), max_samples)
     stored = header.array(data)
     stored = stored.reshape(shape[0], -1).astype(stored.dtype.newbyteorder("="), copy=False)
     samples = np.ascontiguousarray(stored, _held(stored))

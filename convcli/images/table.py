@@ -19,18 +19,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from convcli.budget import check_count, check_memory
 from convcli.errors import ImageError
 from convcli.images.model import Pixels
-from convcli.images.signals import EXACT, Signal
+from convcli.images.signals import EXACT, MOST_CHANNELS, Signal
 from convcli.images.table_text import Grammar, read_cells
 from convcli.kernels.parameters import shortened
 
 _TIME = re.compile(r"t|(?i:time|date|datetime|timestamp|index|sample|frame)")
-_UNIT = re.compile(r"\s*[\[(].*|_(s|ms|us|ns)$", re.DOTALL)
+# Looked for behind something that is not blank: else every blank of a long row of them would be a start of its own.
+_UNIT = re.compile(r"(?<!\s)\s*[\[(].*|_(s|ms|us|ns)$", re.DOTALL)
 _NAMELESS = re.compile(r"\s*|Unnamed: \d+")
 _MISSING = re.compile(r"(?i:#?n/?a|<na>|nan|null|none)?")
 _WHOLE = re.compile(r"[+-]?\d+(\.0*)?")
 _MOST_NAMES = 5
+_FIRST_ROWS, _FIRST_BYTES = 20, 1 << 22
+_CELL_BYTES = 120
 
 Number = float | int | None  # NaN is missing, None is text, int is a whole number beyond `EXACT`
 
@@ -63,6 +67,18 @@ class _Table:
         if self.header and all(_NAMELESS.fullmatch(name) for name in self.header[: index + 1]):
             return "no name, as an index"
         return None
+
+
+def check_table(data: bytes) -> None:
+    """Refuse by its first rows a table of more columns than a signal has channels, and by its length one too large.
+
+    Every cell becomes a text and a number on its way: `_CELL_BYTES` of memory.
+    """
+    rows = data[:_FIRST_BYTES].splitlines()[:_FIRST_ROWS]
+    columns = max((max(len(row.split()), *(row.count(each) + 1 for each in b",;\t")) for row in rows), default=0)
+    cells = sum(data.count(each) for each in (b",", b";", b"\t", b"\n"))
+    check_count(columns, MOST_CHANNELS, "got {} columns in the first rows", "write a row for each moment", ImageError)
+    check_memory(cells * _CELL_BYTES + 4 * len(data), f"got {cells:,} cells of text", ImageError)
 
 
 def decode(data: bytes) -> Signal:

@@ -16,10 +16,12 @@ import numpy as np
 from convcli.errors import ImageError
 from convcli.images import exif, exif_tiff, resolution, tiff_description, xmp_orientation
 from convcli.images.depth import convert_depth, look_up, stretch, supported
-from convcli.images.model import Decoded, Image, Metadata, Pixels, check_size
+from convcli.images.model import Decoded, Image, Metadata, Pixels, bytes_with_result, check_size
 from convcli.images.native import native_messages
 from convcli.images.resolution import Pair
+from convcli.images.tiff_directories import check_directories
 from convcli.images.tiff_pages import find_pages, has_copies, opened
+from convcli.images.tiff_pieces import check_pieces, check_tile
 
 COMPRESSIONS = ("none", "lzw", "deflate", "packbits", "zstd")
 
@@ -40,6 +42,7 @@ def decode(data: bytes, max_pixels: int) -> Decoded:
     """Decode the first picture of a TIFF file, its transparency mask as alpha."""
     import tifffile
 
+    check_directories(data)
     found, notes = find_pages(data)
     first = found[0]
     with tifffile.TiffFile(io.BytesIO(data)) as file:
@@ -112,11 +115,16 @@ def _description(metadata: Metadata, has_samples: bool) -> dict[str, Any]:
 
 def check_page(page: Any, available: int, max_pixels: int) -> None:
     """Refuse what would be decoded wrongly, partly, or into more memory than allowed."""
-    check_size(page.imagewidth, page.imagelength, max_pixels)
+    sample = page.dtype.itemsize if page.dtype is not None else 1
+    has_alpha = page.samplesperpixel in (2, 4) and bool(page.extrasamples)
+    pixel = bytes_with_result(page.samplesperpixel, sample, has_alpha)
+    check_size(page.imagewidth, page.imagelength, max_pixels, pixel)
     if page.imagedepth != 1:
         raise ImageError(f"got a TIFF volume of depth {page.imagedepth}, expected a flat picture")
     if page.is_tiled and page.tilewidth * page.tilelength > max(max_pixels, 1 << 16):
         raise ImageError(f"damaged TIFF: got tiles of {page.tilewidth}x{page.tilelength}; get a fresh copy")
+    if page.is_tiled:
+        check_tile(page)
     colours = _COLOURS.get(int(page.photometric))
     if colours is None or (int(page.photometric) == _YCBCR and page.bitspersample != 8):
         name = getattr(page.photometric, "name", str(page.photometric))
@@ -141,6 +149,7 @@ def check_page(page: Any, available: int, max_pixels: int) -> None:
             raise ImageError("incomplete TIFF: a piece of the picture was never written; get a fresh copy")
         if offset + size > available:
             raise ImageError(f"truncated TIFF: it has {available} bytes, expected {offset + size}; get a fresh copy")
+    check_pieces(page, max_pixels)
 
 
 def page_pixels(page: Any, icc: bytes | None) -> tuple[Pixels, bool, tuple[str, ...]]:

@@ -11,13 +11,16 @@ from convcli.errors import ImageError
 from convcli.images.keeping import incoming
 from convcli.images.model import Image, Metadata, Pixels, check_size, shown
 from convcli.images.pillow import without_excess
-from convcli.images.reading import MAX_PIXELS, read
+from convcli.images.reading import MAX_PIXELS, read, read_all
 from convcli.images.volumes import Volume, VolumeMetadata, one_by_one
+
+_VOXEL_BYTES = 8  # RGBA, and the voxels made of it
 
 
 def open_animation(path: Path, name: str, format: str, max_pixels: int) -> Volume:
     """Decode all frames of an animation, composed as they are shown; to grey where every frame is grey."""
-    data = path.read_bytes()
+    with path.open("rb") as stream:
+        data = read_all(stream, name)
     frames, durations = (_gif if format == "GIF" else _webp)(data, max_pixels)
     voxels, has_alpha = without_excess(frames)
     found = incoming(_described(data, format), frames[0], 1)
@@ -52,7 +55,7 @@ def _gif(data: bytes, max_pixels: int) -> tuple[Pixels, tuple[int, ...]]:
 
     frames = frames_in(data)
     width, height = canvas_size(data, frames)
-    check_size(width, height * len(frames), max_pixels)
+    check_size(width, height * len(frames), max_pixels, _VOXEL_BYTES)
     for each in frames[1:]:
         check_size(max(each.width, 1), max(each.height, 1), max_pixels)  # it may be larger than the canvas
     shown = np.empty((len(frames), height, width, 4), np.uint8)
@@ -63,12 +66,13 @@ def _gif(data: bytes, max_pixels: int) -> tuple[Pixels, tuple[int, ...]]:
 
 def _webp(data: bytes, max_pixels: int) -> tuple[Pixels, tuple[int, ...]]:
     """All frames (count, H, W, 4), and the milliseconds that each is shown."""
-    from convcli.images.webp import opened
+    from convcli.images.webp import check_work, chunks_in, opened
 
     durations = []
+    check_work(list(chunks_in(data)), max_pixels)
     with opened(data) as picture:
         count = picture.n_frames
-        check_size(picture.width, picture.height * count, max_pixels)
+        check_size(picture.width, picture.height * count, max_pixels, _VOXEL_BYTES)
         shown = np.empty((count, picture.height, picture.width, 4), np.uint8)
         for index in range(count):
             picture.seek(index)

@@ -26,6 +26,7 @@ from convcli.images.tiff import (
     resolution_of,
 )
 from convcli.images.tiff_description import more_than_notes, ome_notes
+from convcli.images.tiff_directories import check_directories, check_promises
 from convcli.images.tiff_pages import Page, find_pages, opened
 from convcli.images.volumes import Volume, VolumeMetadata, one_by_one
 
@@ -56,10 +57,12 @@ def open_tiff(path: Path, name: str, max_pixels: int) -> Volume:
 
     size = path.stat().st_size
     with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        check_directories(data)
         found, words = find_pages(data)
     file = tifffile.TiffFile(path, _multifile=False)
     try:
         _check_description(file)
+        check_promises(file.pages[0].aspage().description, len(found), max_pixels)
         pages, series = _planes(file, found)
         for number, page in enumerate(pages, 1):
             _check_alike(page, pages[0], number)

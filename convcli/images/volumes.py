@@ -211,7 +211,7 @@ def _open_npy(path: Path, name: str, max_pixels: int) -> Volume:
     if len(shape) not in (3, 4) or (len(shape) == 4 and not 0 <= shape[3] <= MOST_CHANNELS):
         raise ImageError(f"got an array of shape {shape}, expected (D, H, W), or (D, H, W, C) with at most 4 channels")
     if 0 not in shape:
-        check_size(shape[2], shape[1], max_pixels)
+        check_size(shape[2], shape[1], max_pixels, 2 * max(dtype.itemsize, 1) * math.prod(shape[3:]))
     check_numbers(header, path.stat().st_size)
     plane = math.prod((dtype.itemsize, *shape[1:]))
     sample, warnings = supported(np.zeros(1, dtype))

@@ -23,6 +23,7 @@ _CODINGS = {
 }  # fmt: skip
 # What follows the coding's number in the identifier of an extensible header.
 _IDENTIFIER = bytes.fromhex("000000001000800000aa00389b71")
+_LATEST_HEADER = 1 << 20  # byte before which the header begins
 _MOST = 0xFFFFFFFF - 1024
 
 
@@ -72,6 +73,18 @@ def _warnings(lost: list[str], trailing: int, rest: int) -> tuple[str, ...]:
     warnings = [f"not kept: {', '.join(lost)} (may not be true of the new sound)"] if lost else []
     warnings += [f"left out: {rest} bytes at the end of its sound, less than a sample"] if rest else []
     return (*warnings, *((f"left out: {trailing} bytes behind its sound that are no chunk",) if trailing else ()))
+
+
+def sizes_of(data: bytes, size: int) -> tuple[int, int]:
+    """At most how many frames, and how many channels, a file of ``size`` bytes holds that begins with ``data``.
+
+    0 and 0 where its header is not there; `decode` says so.
+    """
+    start = data.find(b"fmt ", 12, 12 + _LATEST_HEADER)
+    if start < 0 or start + 24 > len(data):
+        return 0, 0
+    channels, bits = struct.unpack_from("<H", data, start + 10)[0], struct.unpack_from("<H", data, start + 22)[0]
+    return size // max(channels * bits // 8, 1), channels
 
 
 def _layout(content: memoryview) -> _Layout:

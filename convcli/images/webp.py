@@ -12,7 +12,7 @@ import numpy as np
 
 from convcli.errors import ImageError
 from convcli.images import exif, xmp_orientation
-from convcli.images.model import Decoded, Image, Metadata, check_size
+from convcli.images.model import Decoded, Image, Metadata, bytes_with_result, check_size
 
 if TYPE_CHECKING:
     from PIL.WebPImagePlugin import WebPImageFile as Picture
@@ -25,6 +25,9 @@ _FLAGS = 20  # where the flags of an extended file stand
 _ANIMATED, _HAS_ALPHA = 0x02, 0x10
 _OPAQUE = 255
 _KNOWN = frozenset((b"VP8X", b"VP8L", b"VP8 ", b"ALPH", b"ANIM", b"ANMF", b"ICCP", b"EXIF", b"XMP "))
+_FREE, _MOST_EMPTY = 1 << 22, 64  # pixels of a canvas, and as a multiple of its largest frame
+# The canvas before and after a frame in libwebp, the frame in Pillow twice, our pixels and their result: RGBA each.
+_PIXEL_BYTES = 24
 
 
 def decode(data: bytes, max_pixels: int) -> Decoded:
@@ -32,7 +35,7 @@ def decode(data: bytes, max_pixels: int) -> Decoded:
     from convcli.images.pillow import to_pixels
 
     chunks = list(chunks_in(data))
-    check_size(*_size(chunks), max_pixels)
+    check_work(chunks, max_pixels)
     frames = sum(kind == b"ANMF" for kind, _ in chunks)
     with opened(data) as picture:
         pixels, has_alpha = to_pixels(picture)
@@ -43,6 +46,25 @@ def decode(data: bytes, max_pixels: int) -> Decoded:
         (f"animated WebP: only the first of {frames} frames was read; --axes zyx takes all",) if frames > 1 else ()
     )
     return Decoded(Image(pixels, has_alpha, metadata, warnings), orientation)
+
+
+def check_work(chunks: list[tuple[bytes, bytes]], max_pixels: int) -> None:
+    """Refuse what is too large, and a canvas that is nearly all empty, before it is composed.
+
+    Raises `ImageError` naming the size and the limit.
+    """
+    width, height = size_of(chunks)
+    first, content = chunks[0]
+    shows_through = first == b"VP8X" and bool(content[:1]) and bool(content[0] & _HAS_ALPHA)
+    check_size(width, height, max_pixels, bytes_with_result(4, 1, has_alpha=True) if shows_through else _PIXEL_BYTES)
+    frames = [content for kind, content in chunks if kind == b"ANMF" and len(content) >= 12]
+    sides = ((int.from_bytes(each[6:9], "little"), int.from_bytes(each[9:12], "little")) for each in frames)
+    largest = max(((across + 1) * (down + 1) for across, down in sides), default=width * height)
+    if width * height > _FREE + _MOST_EMPTY * largest:
+        raise ImageError(
+            f"damaged WebP: its canvas has {width * height:,} pixels and its largest frame {largest:,}, expected at "
+            f"least one in {_MOST_EMPTY}; get a fresh copy"
+        )
 
 
 def encode(image: Image, *, quality: int | None = None, lossless: bool | None = None) -> bytes:
@@ -93,7 +115,8 @@ def chunks_in(data: bytes) -> Iterator[tuple[bytes, bytes]]:
         position += 8 + length + length % 2
 
 
-def _size(chunks: list[tuple[bytes, bytes]]) -> tuple[int, int]:
+def size_of(chunks: list[tuple[bytes, bytes]]) -> tuple[int, int]:
+    """Width and height as the first chunk that tells says; raises `ImageError` if none does."""
     for kind, content in chunks:
         if kind == b"VP8X" and len(content) >= 10:
             width, height = (int.from_bytes(content[start : start + 3], "little") + 1 for start in (4, 7))

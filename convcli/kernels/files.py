@@ -3,9 +3,10 @@
 import re
 from pathlib import Path
 
+from convcli.budget import check_count
 from convcli.errors import KernelError
 from convcli.kernels.entry import Weights
-from convcli.kernels.matrices import check_array, check_shape, load_json, read_matrix, read_nested
+from convcli.kernels.matrices import MAX_ROWS, check_array, check_shape, load_json, read_matrix, read_nested
 from convcli.kernels.npy import MAGIC, read_header
 from convcli.kernels.parameters import shortened
 from convcli.kernels.text import decoded
@@ -40,6 +41,7 @@ def read_kernel_file(path: str) -> Weights:
         raise KernelError(f"{subject}: {error.strerror or error}") from None
     if suffix == ".json":
         return _read_json(text, subject)
+    check_count(text.count("\n"), 10 * MAX_ROWS, f"{subject} has {{}} lines", "give fewer", KernelError)
     text = "\n".join(line.partition("#")[0] for line in text.splitlines())
     if suffix == ".csv":
         text = _QUOTED.sub(r"\1", _NAMED_DELIMITER.sub("", text))

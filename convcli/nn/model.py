@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from convcli.architectures import NetworkPlan, load, plan_network, read_network
+from convcli.budget import check_memory
 from convcli.errors import ModelError, ShapeError
 from convcli.geometry import is_integer
 from convcli.nn.branches import Head
@@ -97,6 +98,7 @@ class Model:
         self.data_format = data_format or str(plan.spec.extra.get("data_format", _DATA_FORMATS[0]))
         if self.data_format not in _DATA_FORMATS:
             raise ModelError(f"data_format: got {self.data_format!r}, expected {' or '.join(_DATA_FORMATS)}")
+        check_memory(2 * self.dtype.itemsize * plan.params, f"network: got {plan.params:,} parameters", ModelError)
         chain = Builder(self.seed, self.dtype, heads=heads).chain(plan.layers)
         self.layers, self.final, self.ending = split_output(chain)
         fuse(self.layers)

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from convcli.budget import check_memory
 from convcli.errors import ModelError, ShapeError
 from convcli.nn.layer import Array, as_input
 from convcli.nn.losses import count_right
@@ -120,6 +121,10 @@ class Training:
             if examples is not None and (len(examples.x) != len(examples.labels) or not len(examples.x)):
                 counts = f"{len(examples.x)} inputs and {len(examples.labels)} labels"
                 raise ShapeError(f"{name}: got {counts}, expected as many, and some")
+        batch = min(recipe.batch_size, len(train.x))
+        values = batch * model.plan.activations
+        what = f"network: got {values:,} values between layers for a batch of {batch}"
+        check_memory(2 * model.dtype.itemsize * values, what, ModelError)
         self.model = model
         self.recipe = recipe
         self.train = train
