@@ -159,6 +159,13 @@ def tiff_of_shared_values(length=2_000_000, entries=900):
     return tiff([(50_000 + number, 1, length, 8) for number in range(entries)], bytes(length))
 
 
+def tiff_of_strips(count=300_000):
+    """A TIFF of one pixel a row, and each row a strip of its own."""
+    data = bytes(8) + struct.pack("<I", 8) * count + struct.pack("<I", 1) * count
+    strips = [(273, 4, count, 16), (278, 4, 1, 1), (279, 4, count, 16 + 4 * count)]
+    return tiff(strips, size=(1, count), data=data)
+
+
 def tiff_with(compression, packed, size=(16, 16), tile=None):
     """A TIFF of one piece, packed as ``packed``."""
     entries = []

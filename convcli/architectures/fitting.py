@@ -69,6 +69,15 @@ def fitted(network: NetworkSpec, shape: Sequence[int], classes: int) -> NetworkP
     return plan
 
 
+def with_padded_windows(network: NetworkSpec) -> NetworkSpec:
+    """The network with ``same`` padding everywhere on its main chain, so that no picture is too small for it."""
+    return replace(network, layers=tuple(
+        replace(layer, settings={**layer.settings, "padding": "same"}, word=f"{layer.word},same")
+        if layer.type in ("conv", "depthwise", "pool") and layer.settings.get("padding") != "same" else layer
+        for layer in network.layers
+    ))  # fmt: skip
+
+
 def _final_of(plan: NetworkPlan) -> str:
     """The name of the activation that the outputs come from."""
     return find_output(plan.layers).activation

@@ -55,7 +55,7 @@ def find_output(layers: Sequence[LayerPlan]) -> Output:
 
 def _last(layers: Sequence[LayerPlan]) -> Output:
     """The last activation behind the last layer that learns, that layer's own included."""
-    pooled = False
+    pooled, other = False, "linear"
     for layer in reversed(layers):
         if layer.type in ("parallel", "add"):
             _check_branches(layer)
@@ -64,12 +64,12 @@ def _last(layers: Sequence[LayerPlan]) -> Output:
         name = "linear" if named is None else str(named.name)
         if name in OF_A_LOSS:
             return Output(name, layer)
-        if name != "linear" and (name == "tanh" or not pooled):
-            return Output(name)
+        if other == "linear" and (name == "tanh" or not pooled):
+            other = name
         if layer.type in _LEARNING:
             break
         pooled = pooled or layer.type in _POOLING
-    return Output()
+    return Output(other)
 
 
 def _passes(layer: LayerPlan, activation: str) -> bool:
@@ -79,7 +79,9 @@ def _passes(layer: LayerPlan, activation: str) -> bool:
         return alone or activation != "softmax"
     if layer.type == "dropout":
         return not layer.settings["rate"]
-    return layer.type in ("head", "activation") or (layer.type == "global_pool" and alone)
+    if layer.type == "activation":
+        return str(layer.settings["activation"].name) == "linear"
+    return layer.type == "head" or (layer.type == "global_pool" and alone)
 
 
 def _check_branches(layer: LayerPlan) -> None:

@@ -178,7 +178,7 @@ LAYERS: Mapping[str, LayerType] = {
         },
     ),
     "activation": LayerType(
-        "an activation by itself: relu, leaky_relu:0.2", "activation", {"activation": Key(named(ACTIVATIONS), REQUIRED)}
+        "an activation by itself: relu, leaky_relu:0.3", "activation", {"activation": Key(named(ACTIVATIONS), REQUIRED)}
     ),
     "parallel": LayerType("branches whose channels are concatenated"),
     "add": LayerType("branches whose values are added"),
@@ -265,6 +265,8 @@ conv, conv_transpose, depthwise and dense also take activation, use_bias,
 kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer,
 activity_regularizer, kernel_constraint, bias_constraint; all layers a name.
 Activations: {activations}.
+leaky_relu has the slope 0.2 unless given (Keras's function; its layer
+LeakyReLU has 0.3: write LeakyReLU:0.3), elu has alpha 1.
 Short keys: kernel or size for kernel_size, bias for use_bias, ceil for
 ceil_mode. conv1d, conv2d, conv3d, max_pool, average_pool and other names
 of Keras are understood. dense flattens what is not flat.

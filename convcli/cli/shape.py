@@ -75,7 +75,8 @@ def command(
     """Print what comes out of a layer, or of a chain of layers.
 
     The first line is the output's shape; then come the formula with its numbers, parameters, multiply-adds, the
-    receptive field, and cells that no window reaches. A chain prints a table.
+    receptive field (an upper bound at padded borders and under adaptive windows), and cells that no window reaches. A
+    chain prints a table.
 
     \b
     Examples:

@@ -38,7 +38,8 @@ def command(
     NETWORK is the name of one that comes with convcli (without it they are listed), a .toml or .json file in the layer
     grammar of `convcli shape --help`, or a .safetensors file written by convcli, which also tells how it was trained;
     shipped is the trained MNIST model of convcli.
-    Multiply-adds leave biases out; memory is that of float32 values for one input; the field is the receptive field.
+    Multiply-adds leave biases out; memory is that of float32 values for one input; the field is the receptive field, an
+    upper bound at padded borders and under adaptive windows.
 
     \b
     Examples:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from convcli.errors import ImageError
+from convcli.images.model import Pixels
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
@@ -26,9 +27,9 @@ def to_pixels(picture: "Picture") -> tuple[Bytes, bool]:
     return pixels.reshape(picture.height, picture.width, -1), picture.mode in ("LA", "RGBA")
 
 
-def without_excess(colours: Bytes) -> tuple[Bytes, bool]:
+def without_excess(colours: Pixels) -> tuple[Pixels, bool]:
     """(..., 4) RGBA without alpha that hides nothing or colours that are all grey, and whether alpha is left."""
-    has_alpha = bool((colours[..., 3] < 255).any())
+    has_alpha = bool((colours[..., 3] < np.iinfo(colours.dtype).max).any())
     grey = bool((colours[..., :1] == colours[..., 1:3]).all())
     columns = ([0] if grey else [0, 1, 2]) + ([3] if has_alpha else [])
     return np.ascontiguousarray(colours[..., columns]), has_alpha

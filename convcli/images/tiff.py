@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from convcli.budget import check_count
 from convcli.errors import ImageError
 from convcli.images import exif, exif_tiff, resolution, tiff_description, xmp_orientation
 from convcli.images.depth import convert_depth, look_up, stretch, supported
@@ -21,7 +22,7 @@ from convcli.images.native import native_messages
 from convcli.images.resolution import Pair
 from convcli.images.tiff_directories import check_directories
 from convcli.images.tiff_pages import find_pages, has_copies, opened
-from convcli.images.tiff_pieces import check_pieces, check_tile
+from convcli.images.tiff_pieces import MOST_PIECES, check_pieces, check_tile
 
 COMPRESSIONS = ("none", "lzw", "deflate", "packbits", "zstd")
 
@@ -141,6 +142,7 @@ def check_page(page: Any, available: int, max_pixels: int) -> None:
             "expected integers or floats"
         )
     count = math.prod(page.chunked)
+    check_count(count, MOST_PIECES, "got a TIFF of {} strips or tiles", "save it with larger ones", ImageError)
     offsets, sizes = page.dataoffsets, page.databytecounts
     if len(offsets) < count or len(sizes) < count:
         raise ImageError(f"damaged TIFF: it lists {min(len(offsets), len(sizes))} of {count} pieces; get a fresh copy")
@@ -316,8 +318,7 @@ def describe_page(page: Any, data: bytes) -> tuple[Metadata, int | None]:
     own, lost, resources = exif_tiff.other_tags(data, int(page.offset))
     profile, packet = tags.valueof(_ICC), tags.valueof(_XMP)
     icc = bytes(profile) if profile else None
-    text, said = xmp_orientation.upright(packet) if isinstance(packet, bytes) and packet else (None, None)
-    turned = tags.valueof(_ORIENTATION)
+    text, _ = xmp_orientation.upright(packet) if isinstance(packet, bytes) and packet else (None, None)
     dpi, aspect = resolution_of(tags)
     metadata = Metadata(
         format="TIFF",
@@ -331,8 +332,15 @@ def describe_page(page: Any, data: bytes) -> tuple[Metadata, int | None]:
         own=own,
         lost=lost,
     )
-    # A TIFF's own tag is EXIF's, and wins over XMP as there.
-    return metadata, int(turned) if turned in range(1, 9) else said
+    return metadata, page_orientation(page)
+
+
+def page_orientation(page: Any) -> int | None:
+    """What a page says, 1 to 8, or None. A TIFF's own tag is EXIF's, and wins over XMP as `exif.upright` explains."""
+    turned, packet = page.tags.valueof(_ORIENTATION), page.tags.valueof(_XMP)
+    if turned in range(1, 9):
+        return int(turned)
+    return xmp_orientation.upright(packet)[1] if isinstance(packet, bytes) else None
 
 
 def _completed(

@@ -19,7 +19,7 @@ _SHARED = 16  # how often the bytes of a file may be named as values: pages do s
 _FREE = 1 << 26
 _TYPE_SIZES = (0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 0, 0, 8, 8, 8)
 _MOST_PROMISED = 100_000  # planes that may lie in other files
-_OME_PIXELS = re.compile(r"<(?:\w+:)?Pixels\b[^>]*>")
+_OME_PIXELS = re.compile(r"<(?:\w+:)?Pixels\b[^<>]*>")
 _OME_SIZE = re.compile(r"\bSize([XYZCT])\s*=\s*[\"']\s*(\d{1,20})")
 _GET_A_COPY = "get a fresh copy"
 

@@ -14,6 +14,7 @@ from typing import Any
 from convcli.errors import ImageError
 from convcli.images.jpeg_markers import FRAMES, START_OF_SCAN, check_scans, segments
 
+MOST_PIECES = 250_000  # a few microseconds each; rows of a picture of 500 million pixels are 50,000 at the most
 _LARGEST_TILE = 1 << 24  # pixels, 4096x4096, of a picture that is smaller itself
 _SLACK = 1 << 16  # pixels: blocks and padding at a piece's edges
 _KINDS = {

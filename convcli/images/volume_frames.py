@@ -1,4 +1,4 @@
-"""Volumes whose planes are pictures: the frames of a GIF or WebP animation, or one picture file per plane."""
+"""Volumes whose planes are pictures: the frames of a GIF, WebP or PNG animation, or one picture file per plane."""
 
 import re
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ def open_animation(path: Path, name: str, format: str, max_pixels: int) -> Volum
     """Decode all frames of an animation, composed as they are shown; to grey where every frame is grey."""
     with path.open("rb") as stream:
         data = read_all(stream, name)
-    frames, durations = (_gif if format == "GIF" else _webp)(data, max_pixels)
+    frames, durations = {"GIF": _gif, "WEBP": _webp, "PNG": _png}[format](data, max_pixels)
     voxels, has_alpha = without_excess(frames)
     found = incoming(_described(data, format), frames[0], 1)
     metadata = VolumeMetadata(
@@ -44,6 +44,10 @@ def _described(data: bytes, format: str) -> Metadata:
         from convcli.images import gif_blocks
 
         return gif_blocks.describe(data)
+    if format == "PNG":
+        from convcli.images import png, png_chunks
+
+        return png_chunks.describe(png.chunks_in(data))[0]
     from convcli.images import webp
 
     return webp.describe(list(webp.chunks_in(data)))[0]
@@ -62,6 +66,12 @@ def _gif(data: bytes, max_pixels: int) -> tuple[Pixels, tuple[int, ...]]:
     for index, canvas in enumerate(composed(frames, width, height)):
         shown[index] = canvas
     return shown, tuple(each.duration for each in frames)
+
+
+def _png(data: bytes, max_pixels: int) -> tuple[Pixels, tuple[int, ...]]:
+    from convcli.images.png_frames import decode_frames
+
+    return decode_frames(data, max_pixels)
 
 
 def _webp(data: bytes, max_pixels: int) -> tuple[Pixels, tuple[int, ...]]:

@@ -22,6 +22,7 @@ from convcli.images.tiff import (
     TIFFFILE_NAMES,
     check_page,
     describe_page,
+    page_orientation,
     page_pixels,
     resolution_of,
 )
@@ -32,7 +33,7 @@ from convcli.images.volumes import Volume, VolumeMetadata, one_by_one
 
 _BLACK_IS_ZERO, _RGB = 1, 2
 _DESCRIPTION = 270
-_ORIENTATION, _UNIT, _XMP = 274, 296, 700
+_UNIT, _XMP = 296, 700
 # Above this many bytes of voxels, offsets of 32 bits may not reach the last page.
 _BIG = (1 << 32) - (1 << 25)
 _IMAGEJ_DTYPES = ("uint8", "uint16", "float32")
@@ -141,10 +142,9 @@ def _check_alike(page: Any, first: Any, number: int) -> None:
     got, expected = _kind(page), _kind(first)
     if got != expected:
         raise ImageError(f"page {number}: got {got}, expected {expected} as in page 1; a volume's planes are all alike")
-    if page.tags.valueof(_ORIENTATION, 1) != 1:
-        raise ImageError(
-            f"page {number}: got orientation {page.tags.valueof(_ORIENTATION)}, expected upright planes (1)"
-        )
+    orientation = page_orientation(page)
+    if orientation not in (None, 1):
+        raise ImageError(f"page {number}: got orientation {orientation}, expected upright planes (1)")
 
 
 def _kind(page: Any) -> str:

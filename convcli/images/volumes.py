@@ -33,7 +33,7 @@ class VolumeMetadata:
     Parameters
     ----------
     format:
-        ``TIFF``, ``NPY``, ``GIF`` or ``WEBP``; of a sequence of pictures, the first one's.
+        ``TIFF``, ``NPY``, ``GIF``, ``WEBP`` or ``PNG``; of a sequence of pictures, the first one's.
     style:
         How a TIFF speaks about itself: ``plain`` (tags only), ``imagej`` or ``ome``.
     axis:
@@ -167,7 +167,7 @@ def open_volume(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Volume:
     Parameters
     ----------
     path:
-        A TIFF of several pages, an array (D, H, W) or (D, H, W, C) in an .npy file, or an animated GIF or WebP.
+        A TIFF of several pages, an array (D, H, W) or (D, H, W, C) in an .npy file, or an animated GIF, WebP or PNG.
     max_pixels:
         Width times height of a plane above which the file is refused. The number of planes is free, since only a few
         are in memory at a time; those of an animation, which is decoded whole, count together.
@@ -190,14 +190,14 @@ def open_volume(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Volume:
                 return replace(volume, warnings=(*volume.warnings, *said))
             if kind.name == "NPY":
                 return _open_npy(Path(path), name, max_pixels)
-            if kind.name in ("GIF", "WEBP"):
+            if kind.name in ("GIF", "WEBP", "PNG"):
                 from convcli.images.volume_frames import open_animation
 
                 return open_animation(Path(path), name, kind.name, max_pixels)
     except ImageError as error:
         raise ImageError(f"{name}: {error}") from error.__cause__
     raise ImageError(
-        f"{name}: is a {kind.name}, a flat picture; expected a volume: a multi-page TIFF, .npy, animated GIF or WebP, "
+        f"{name}: is a {kind.name}, a flat picture; expected a volume: a multi-page TIFF, .npy, an animation, "
         "or several pictures with --stack"
     )
 
@@ -230,6 +230,5 @@ def _open_npy(path: Path, name: str, max_pixels: int) -> Volume:
             stored = np.memmap(path, dtype, "r", start + first * plane, (end - first, *shape[1:]))
         return supported(stored.view(np.ndarray))[0].reshape(end - first, *full[1:])
 
-    return Volume(
-        name, full, sample.dtype, VolumeMetadata("NPY"), read_run, len(shape) == 4, warnings=warnings + left_out
-    )
+    warnings = (*notes, *left_out)
+    return Volume(name, full, sample.dtype, VolumeMetadata("NPY"), read_run, len(shape) == 4, warnings=warnings)

@@ -90,9 +90,9 @@ def _blended(pixels: Array, background: Colour, white: float, *, linear: bool = 
         alpha = np.clip(block[..., -1:].astype(np.float64) / white, 0, 1)
         colour = to_linear(block[..., :-1], white, np.float64) if linear else block[..., :-1].astype(np.float64)
         # A hidden colour has no say, not even one that is no number.
-        mixed = np.where(alpha > 0, colour * alpha, 0) + behind * white * (1 - alpha)
+        mixed = np.multiply(colour, alpha, out=np.zeros_like(colour), where=alpha > 0)
+        mixed = mixed + behind * white * (1 - alpha)
         if linear:
-            mixed = np.ascontiguousarray(mixed)
             to_srgb(mixed, white)
         result[start : start + _ROWS] = np.rint(mixed) if pixels.dtype.kind == "u" else mixed
     return result

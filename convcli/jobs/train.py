@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from convcli.architectures import NetworkPlan, load, shape_text
-from convcli.architectures.fitting import fitted
+from convcli.architectures.fitting import fitted, with_padded_windows
 from convcli.architectures.grammar import NetworkSpec
 from convcli.datasets import Dataset, Reports, Split, find_entry, hold_out, sample
 from convcli.datasets import load as load_data
@@ -162,7 +162,7 @@ def plan_training(
     recipe = replace(chosen.recipe_for(limit or images, min(dataset.shape[:2])), **given)
     if held_out is None:
         held_out = chosen.held_out_of(limit or images, len(dataset.classes))
-    network = network or load(chosen.network or _usual_network(dataset))
+    network = network or _fitting(load(chosen.network or _usual_network(dataset)), dataset)
     source = Source(data, preset_name, held_out, limit, size, digest_of(dataset), command)
     plan = _fitted(network, dataset)
     if recipe.label_smoothing and "label_smoothing" not in given and learns_squares(plan):
@@ -337,6 +337,15 @@ def check_names(output: str | None, log: str | None = None, plot: str | None = N
     if plot is not None and Path(plot).suffix.lower() not in _PLOTS:
         got = Path(plot).suffix or "no suffix"
         raise ModelError(f"{plot}: got {got}, expected a name that ends in .png, .svg or .pdf")
+
+
+def _fitting(network: NetworkSpec, dataset: Dataset) -> NetworkSpec:
+    """A network that nobody asked for by name, with padded windows if pictures are too small or too thin for it."""
+    try:
+        fitted(network, dataset.shape, len(dataset.classes))
+    except ShapeError:
+        return with_padded_windows(network)
+    return network
 
 
 def _fitted(network: NetworkSpec, dataset: Dataset) -> NetworkPlan:

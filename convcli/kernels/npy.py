@@ -81,7 +81,7 @@ def read_header(stream: BinaryIO) -> Header:
         raise ValueError(_damaged("half a header"))
     length = struct.unpack(form, size)[0]
     if length > _LONGEST:
-        raise ValueError(_damaged(f"a header of {length} bytes"))
+        raise ValueError(_damaged(f"a header of {length:,} bytes"))
     text = stream.read(length)
     if len(text) < length:
         raise ValueError(_damaged("half a header"))

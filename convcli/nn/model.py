@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from convcli.architectures import NetworkPlan, load, plan_network, read_network
-from convcli.budget import check_memory
 from convcli.errors import ModelError, ShapeError
 from convcli.geometry import is_integer
 from convcli.nn.branches import Head
@@ -20,6 +19,7 @@ from convcli.nn.fusing import fuse
 from convcli.nn.layer import Array, Layer, Parameter, as_input
 from convcli.nn.losses import Loss, class_targets, loss_of_logits, usual_loss
 from convcli.nn.randomness import restore, state_of
+from convcli.nn.room import check_batch, check_parameters
 from convcli.nn.shaping import Dropout
 from convcli.nn.weighted import Weighted
 
@@ -98,7 +98,8 @@ class Model:
         self.data_format = data_format or str(plan.spec.extra.get("data_format", _DATA_FORMATS[0]))
         if self.data_format not in _DATA_FORMATS:
             raise ModelError(f"data_format: got {self.data_format!r}, expected {' or '.join(_DATA_FORMATS)}")
-        check_memory(2 * self.dtype.itemsize * plan.params, f"network: got {plan.params:,} parameters", ModelError)
+        check_parameters(plan, self.dtype.itemsize)
+        self._fitting: set[tuple[int, bool]] = set()
         chain = Builder(self.seed, self.dtype, heads=heads).chain(plan.layers)
         self.layers, self.final, self.ending = split_output(chain)
         fuse(self.layers)
@@ -276,6 +277,9 @@ class Model:
             layer.release()
 
     def _forward(self, x: Array, training: bool) -> Array:
+        if (len(x), training) not in self._fitting:
+            check_batch(self.plan, len(x), self.dtype.itemsize, training=training)
+            self._fitting.add((len(x), training))
         for layer in self.layers:
             x = layer.forward(x, training)
         return x

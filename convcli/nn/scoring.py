@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+import numpy as np
+
 from convcli.architectures import NetworkPlan
 from convcli.architectures.output import OF_A_LOSS, find_output
 from convcli.errors import ModelError
@@ -63,6 +65,7 @@ def learns_squares(plan: NetworkPlan) -> bool:
     return not (ending in OF_A_LOSS or (ending == "linear" and is_row))
 
 
+@np.errstate(all="ignore")
 def score_of(model: Model, examples: Examples, batch_size: int = _BATCH) -> Score:
     """Loss and accuracy of a network as it stands, without label smoothing, dropout or regularizers."""
     loss, total, right, answers = loss_for(model), 0.0, 0, 0

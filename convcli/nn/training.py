@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from convcli.budget import check_memory
 from convcli.errors import ModelError, ShapeError
 from convcli.nn.layer import Array, as_input
 from convcli.nn.losses import count_right
@@ -22,6 +21,7 @@ from convcli.nn.optimizers import WeightAverage
 from convcli.nn.randomness import generator_for
 from convcli.nn.recipe import Recipe
 from convcli.nn.restoring import check_arrays, check_below, check_numbers
+from convcli.nn.room import check_batch
 from convcli.nn.scoring import Examples, Score, loss_for, score_of
 from convcli.ops.augmentation import augment
 
@@ -30,6 +30,7 @@ __all__ = ["DivergedError", "Epoch", "Examples", "Listener", "Progress", "Score"
 
 # Places of the random streams; layers have small numbers for theirs.
 _ORDER, _AUGMENT = 1_000_001, 1_000_002
+_FEW = 64  # images that a look takes
 _ADVICE = "try a lower learning rate, or --clip-norm 1"
 
 
@@ -121,10 +122,7 @@ class Training:
             if examples is not None and (len(examples.x) != len(examples.labels) or not len(examples.x)):
                 counts = f"{len(examples.x)} inputs and {len(examples.labels)} labels"
                 raise ShapeError(f"{name}: got {counts}, expected as many, and some")
-        batch = min(recipe.batch_size, len(train.x))
-        values = batch * model.plan.activations
-        what = f"network: got {values:,} values between layers for a batch of {batch}"
-        check_memory(2 * model.dtype.itemsize * values, what, ModelError)
+        check_batch(model.plan, min(recipe.batch_size, len(train.x)), model.dtype.itemsize, training=True)
         self.model = model
         self.recipe = recipe
         self.train = train
@@ -147,6 +145,8 @@ class Training:
         waited = patience and self.best.epoch and self.progress.epoch - self.best.epoch >= patience
         return self.progress.epoch >= self.recipe.epochs or bool(waited)
 
+    # What is not finite is looked for, and found by its layer; numpy's warnings would say less.
+    @np.errstate(all="ignore")
     def run(self, listener: Listener | None = None) -> bool:
         """Train up to the end, or up to where the listener wants to stop; returns whether it is the end.
 
@@ -164,13 +164,17 @@ class Training:
                 return False
         return True
 
+    @np.errstate(all="ignore")
     def finish(self) -> None:
-        """Leave the model with the weights to keep: those of the best epoch, else the averaged, else the last."""
+        """Leave the model with the weights to keep: those of the best epoch, else the averaged, else the last.
+
+        Raises `DivergedError` if those are of no use.
+        """
         if self.best.state:
             self.model.load_state(self.best.state)
         elif self.average is not None:
             self.average.swap()
-        self._check_finite(self.model.state())
+        self._look()
 
     def state(self) -> tuple[dict[str, Array], dict[str, Any]]:
         """Everything `load_state` needs to go on to the bit: arrays by name, and plain values.
@@ -288,7 +292,7 @@ class Training:
 
     def _close_epoch(self) -> None:
         at, score = self.progress, None
-        self._check_finite({name: each.value for name, each in self.model.parameters.items()})
+        self._look()
         if self.validation is not None:
             with nullcontext() if self.average is None else self.average.applied():
                 score = self._validate(at.epoch + 1)
@@ -310,11 +314,21 @@ class Training:
     def _validate(self, epoch: int) -> Score:
         assert self.validation is not None
         score = score_of(self.model, self.validation)
-        if not isfinite(score.loss):
-            raise DivergedError(f"the loss of the held-out images became {score.loss} in epoch {epoch}; {_ADVICE}")
+        self._require(score, "held-out")
         if score.loss < self.best.loss:
             self.best = _Best(score.loss, epoch, self.model.state())
         return score
+
+    def _look(self) -> None:
+        """At the weights as they stand, which no step has tried yet: they, and a loss, have to be finite."""
+        self._check_finite({name: each.value for name, each in self.model.parameters.items()})
+        few = Examples(self.train.x[:_FEW], self.train.labels[:_FEW])
+        self._require(score_of(self.model, few), "training")
+
+    def _require(self, score: Score, which: str) -> None:
+        if not isfinite(score.loss):
+            epoch = self.progress.epoch + bool(self.progress.seen)
+            raise DivergedError(f"the loss on {which} images became {score.loss} after epoch {epoch}; {_ADVICE}")
 
     def _check_finite(self, arrays: Mapping[str, Array]) -> None:
         for name, array in arrays.items():
@@ -330,7 +344,7 @@ class Training:
         rate = self.schedule(at.epoch * self.steps_per_epoch + at.batch)
         return (
             f"the loss became {loss} in {where}: {first_bad(self.model, x)} is the first that is not finite; "
-            f"{_ADVICE} (now {rate:.3g})"
+            f"try a lower learning rate (now {rate:.3g}), or --clip-norm 1"
         )
 
 

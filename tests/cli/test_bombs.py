@@ -37,6 +37,7 @@ FILES = {
     "overlapping.tif": (lambda: bombs.tiff_of_pages(160_000, 900), FILTER, "directories overlap", "fresh copy"),
     "shared.tif": (bombs.tiff_of_shared_values, FILTER, "its entries name more than", "fresh copy"),
     "tile.tif": (lambda: bombs.tiff_with(1, bytes(99), (1, 1), (22352, 22352)), FILTER, "tiles of 22352x22352", "16,7"),
+    "strips.tif": (bombs.tiff_of_strips, FILTER, "300,000 strips or tiles", "at most 250,000"),
     "jpeg.tif": (lambda: bombs.tiff_with(7, bombs.jpeg_claiming(65500, 65500)), FILTER, "a JPEG of 65500x65500", "16x"),
     "jpeg_scans.tif": (
         lambda: bombs.tiff_with(7, bombs.jpeg_of_scans(5000), (7000, 7000)),
@@ -117,6 +118,8 @@ FILES = {
     "row.json": (lambda: b"[" + b"1," * 10_000_000 + b"1]", KERNEL, "10,000,000 weights", "the limit is 4,000,000"),
     "lists.json": (lambda: b"[" * 3_000_000, KERNEL, "3,000,000 lists", "at most 1,000,000"),
     "digits.json": (lambda: b"[" + b"9" * 400_000 + b"]", KERNEL, "got Infinity", "expected a number"),
+    "header.npy": (lambda: b"\x93NUMPY\2\0\xff\xff\xff\xff" + bytes(99), FILTER, "header of 4,294,967,295 bytes", ""),
+    "kernel_header.npy": (lambda: b"\x93NUMPY\2\0\xff\xff\xff\xff", KERNEL, "header of 4,294,967,295 bytes", ""),
     "array.npy": (lambda: bombs.npy_claiming((10**9, 10**9), "<f8"), KERNEL, "the limit is 4,000,000", ""),
     "digits.toml": (lambda: b"input = [" + b"9" * 400_000 + b"]", NETWORK, "400,000 characters", "at most 1,000"),
     "fraction.toml": (lambda: b"input = [0." + b"9" * 400_000 + b"]", NETWORK, "400,000 characters", "at most 1,000"),
@@ -174,6 +177,7 @@ WORDS = {
     "filters": (("shape", "--input", "28x28x1", "conv:1000000000000"), "a whole number from 1 to 1,000,000,000", ""),
     "layers": (("shape", "--input", "9x9x1", *["conv_transpose:1,stride=999999999"] * 900), "beyond 10^40 cells", ""),
     "brackets": (("shape", "--input", "9x9x1", "[ " * 5000), "nested more than 8 deep", ""),
+    "name": (("filter", PICTURE, "-k", "box", "-o", "{stem:999999999}.png"), "a width of more than three digits", ""),
     "memory": (("filter", PICTURE, "-k", "box", "--max-memory", "much", *OUT), "expected a size of at least 1M", ""),
 }
 

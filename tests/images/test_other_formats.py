@@ -12,6 +12,7 @@ from PIL import ImageCms
 
 from convcli.errors import ImageError
 from convcli.images import Image, Metadata, read, write
+from convcli.images.volumes import open_volume
 
 RGB = np.random.default_rng(0).integers(0, 256, (21, 30, 3), dtype=np.uint8)
 SMOOTH = np.asarray(Pillow.fromarray(RGB[:4, :4]).resize((60, 44), Pillow.Resampling.BICUBIC))
@@ -53,6 +54,22 @@ def test_webp_animation():
     got = load(saved(frames[0], "WEBP", lossless=True, save_all=True, append_images=frames[1:]))
     np.testing.assert_array_equal(got.pixels[:, :, :3], RGB)
     assert got.warnings == ("animated WebP: only the first of 3 frames was read; --axes zyx takes all",)
+
+
+def test_webp_canvas_that_no_frame_covers(tmp_path):
+    frames = [Pillow.fromarray(RGB // each) for each in (1, 2)]
+    whole = bytearray(saved(frames[0], "WEBP", lossless=True, save_all=True, append_images=frames[1:]))
+    assert not whole[20] & 0x10  # its frames are called opaque
+    opaque = load(bytes(whole))
+    assert not opaque.has_alpha
+    whole[24] += 4  # the canvas is wider than its frames
+    got = load(bytes(whole))
+    assert got.pixels.shape == (21, 34, 4) and (got.pixels[:, 30:, 3] == 0).all()
+    np.testing.assert_array_equal(got.pixels[:, :30], np.dstack([RGB, np.full(RGB.shape[:2], 255, np.uint8)]))
+    (tmp_path / "a.webp").write_bytes(whole)
+    with open_volume(tmp_path / "a.webp") as volume:
+        assert volume.shape == (2, 21, 34, 4) and volume.has_alpha
+        assert (volume.planes([1])[0][:, 30:, 3] == 0).all() and (volume.planes([1])[0][:, :30, 3] == 255).all()
 
 
 def test_webp_keeps_colours_under_zero_alpha(tmp_path):
