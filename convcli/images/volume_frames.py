@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from convcli.budget import check_count
 from convcli.errors import ImageError
 from convcli.images.model import Image, Pixels, check_size, shown
 from convcli.images.reading import MAX_PIXELS, read, read_all
@@ -16,6 +17,7 @@ from convcli.images.volumes import Volume, VolumeMetadata, one_by_one
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
 
+MOST_FRAMES = 50_000  # an hour of 10 a second has 36,000; each is composed by itself
 _OPAQUE = 255
 
 
@@ -25,6 +27,7 @@ def open_animation(path: Path, name: str, format: str, max_pixels: int) -> Volum
         data = read_all(stream, name)
     picture, count = _open_gif(data) if format == "GIF" else _open_webp(data, max_pixels)
     with picture:
+        check_count(count, MOST_FRAMES, f"got a {format} of {{}} frames", "split it", ImageError)
         check_size(picture.width, picture.height * count, max_pixels, 8)  # RGBA and the voxels made of it
         frames = np.empty((count, picture.height, picture.width, 4), np.uint8)
         durations = []
