@@ -4,9 +4,36 @@ The command line prints them as ``Error: ...``; a Python caller catches `Convcli
 that expects numpy's habits keeps working. A programming mistake of ours is never one of these.
 """
 
+import re
+
+# What a terminal obeys, or what makes one line look like two, or read backwards: controls, line and paragraph
+# separators, marks of direction, and the lone surrogates that stand for bytes of names that are not UTF-8.
+_OBEYED = re.compile("[\0-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def printable(text: object) -> str:
+    """A text on one line that a terminal only shows, with what it would obey written as Python's escapes.
+
+    >>> print(printable("a\\x1b[2J\\n"))
+    a\\x1b[2J\\n
+    """
+    return _OBEYED.sub(lambda found: _escaped(found[0]), str(text))
+
+
+def _escaped(character: str) -> str:
+    if "\udc80" <= character <= "\udcff":  # a byte of a file's name, as Python keeps it
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    return repr(character)[1:-1]
+
 
 class ConvcliError(ValueError):
-    """A request that cannot be carried out as asked; the message says what, got, expected and the fix."""
+    """A request that cannot be carried out as asked; the message says what, got, expected and the fix.
+
+    It is one line that is safe to print, whatever names are in it.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message))
 
 
 class ShapeError(ConvcliError):

@@ -159,6 +159,7 @@ def _chain(
 
 def _layer(spec: LayerSpec, flow: Flow, name: str, where: str, whole: Shape) -> tuple[LayerPlan, Flow]:
     settings = LAYERS[spec.type].defaults() | dict(spec.settings)
+    _check_use(spec.type, settings, where)
     if spec.dimensions and spec.dimensions != len(flow.spatial):
         _fail(
             where,
@@ -191,6 +192,19 @@ def _layer(spec: LayerSpec, flow: Flow, name: str, where: str, whole: Shape) -> 
         branches=branches,
     )
     return layer, made.flow
+
+
+def _check_use(typed: str, settings: Mapping[str, Any], where: str) -> None:
+    """Refuse a value that would change nothing, because another key says that it is of no use here."""
+    for name, key in LAYERS[typed].keys.items():
+        other, useful = key.used_if or (name, ())
+        if key.used_if and settings[name] != key.default and settings[other] not in useful:
+            got, decided, *meant = (f"{each:g}" if type(each) is float else str(each)
+                                    for each in (settings[name], settings[other], *useful))  # fmt: skip
+            raise GrammarError(
+                f"{where}: {name}: got {got}, which does nothing with {other}={decided}, expected {other}="
+                f"{' or '.join(meant)}; leave {name} out"
+            )
 
 
 def _check_extent(flow: Flow, where: str) -> None:

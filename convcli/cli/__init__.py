@@ -13,6 +13,8 @@ from typing import Any
 import click
 
 from convcli import ConvcliError, __version__
+from convcli.cli.library_warnings import TELLER
+from convcli.cli.printing import say
 
 # Command -> (module in convcli.cli that defines `command`, its line in `convcli --help`).
 COMMANDS = {
@@ -108,13 +110,15 @@ def main(arguments: list[str] | None = None) -> None:
 
 def run(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit code; errors are one line on stderr."""
+    TELLER.begin()
     try:
+        _check_words(sys.argv[1:] if arguments is None else arguments)
         result: Any = group.main(args=arguments, prog_name="convcli", standalone_mode=False)
         return result if isinstance(result, int) else 0
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.format_message(), err=True)
+        say(*error.format_message().splitlines())
         return 2
     except click.UsageError as error:
         hint = f" (see: {error.ctx.command_path} --help)" if error.ctx else ""
@@ -129,6 +133,17 @@ def run(arguments: list[str] | None = None) -> int:
         return _fail(_one_line(error), 1)
 
 
+def _check_words(words: list[str]) -> None:
+    """Refuse what no file, folder or kernel can be called; a name that is only not UTF-8 is fine."""
+    for word in words:
+        try:
+            strange = "a zero byte" if b"\0" in os.fsencode(word) else ""
+        except UnicodeEncodeError:
+            strange = "half of a surrogate pair"
+        if strange:
+            raise click.UsageError(f"got {strange} in '{word[:60]}', expected characters that a name can have")
+
+
 def _one_line(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         place = f"{error.filename}: " if error.filename else ""
@@ -139,5 +154,5 @@ def _one_line(error: BaseException) -> str:
 
 
 def _fail(message: str, code: int) -> int:
-    click.echo("Error: " + " ".join(message.split()), err=True)
+    say(f"Error: {message.strip()}")
     return code

@@ -1,6 +1,5 @@
 """`convcli animate`: a window that slides, as a moving picture or in the terminal."""
 
-import json
 import os
 import shutil
 import sys
@@ -10,6 +9,7 @@ from typing import Any
 import click
 
 from convcli.cli import options
+from convcli.cli.printing import show, show_result
 from convcli.errors import ShapeError
 from convcli.jobs.animate import (
     POOLS,
@@ -22,6 +22,7 @@ from convcli.jobs.animate import (
     seeded_values,
     write_animation,
 )
+from convcli.jobs.documents import json_text
 from convcli.views.animation import Film, Numbers
 from convcli.views.animation_text import frame_lines
 
@@ -89,9 +90,9 @@ def command(output: str | None, play: bool, overwrite: bool, as_json: bool, dela
     if output:
         write_animation(film, output, delay=delay, overwrite=overwrite)
         if not as_json:
-            click.echo(output)
+            show_result(output)
     if as_json:
-        click.echo(json.dumps(_report(plan, film, output)))
+        show_result(json_text(_report(plan, film, output)))
     if play:
         _play(film, delay)
 
@@ -157,13 +158,13 @@ def _play(film: Film, delay: float) -> None:
     size = shutil.get_terminal_size((80, 24))
     moves = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
     colour = moves and not os.environ.get("NO_COLOR")
-    click.echo("\n".join((film.title, *film.labels, "")))
+    show(film.title, *film.labels, "")
     height = 0
     try:
         for index in range(len(film.frames)):
             lines = frame_lines(film, index, width=size.columns, colour=colour)
             if not moves:
-                click.echo("\n".join([*lines, ""]))
+                show(*lines, "")
                 continue
             up = f"\x1b[{height}A\x1b[J" if height else "\x1b[?25l"
             sys.stdout.write(up + "\n".join(lines) + "\n")

@@ -1,7 +1,6 @@
 """`convcli bench`: how fast this is here, beside what else is installed."""
 
 import dataclasses
-import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,6 +11,8 @@ import click
 from convcli.bench.groups import GROUPS
 from convcli.bench.peers import PEERS, library_threads, thread_variables, usable_cores, version
 from convcli.cli import options
+from convcli.cli.printing import show, show_result
+from convcli.jobs.documents import json_text
 from convcli.jobs.runtime import examine, prepare_loops, request_threads
 
 if TYPE_CHECKING:
@@ -127,15 +128,15 @@ def _list(cases: dict[str, "list[Case]"], versions: dict[str, str | None], as_js
             for group, each in cases.items()
         }
         peers = {key: {"version": found, "install": PEERS[key].install} for key, found in versions.items()}
-        click.echo(json.dumps({"groups": groups, "peers": peers}))
+        show_result(json_text({"groups": groups, "peers": peers}))
         return
     for group, each in cases.items():
-        click.echo(f"{group}: {GROUPS[group].line}")
+        show(f"{group}: {GROUPS[group].line}")
         for case in each:
-            click.echo(f"  {case.column:<16} {case.name:<15} {', '.join(case.peers) or 'alone'}")
-    click.echo("peers")
+            show(f"  {case.column:<16} {case.name:<15} {', '.join(case.peers) or 'alone'}")
+    show("peers")
     for key, found in versions.items():
-        click.echo(f"  {key:<16} {found or 'not installed: ' + PEERS[key].install}")
+        show(f"  {key:<16} {found or 'not installed: ' + PEERS[key].install}")
 
 
 class _Run:
@@ -172,7 +173,7 @@ class _Run:
                     costs = import_costs()
                 self._say(table.import_lines(costs))
         if self.as_json:
-            click.echo(json.dumps(self._document(dataclasses.asdict(machine), limits, costs)))
+            show_result(json_text(self._document(dataclasses.asdict(machine), limits, costs)))
         wrong = [peer for each in self.found for peer in each.peers if not peer.equal]
         return 1 if wrong else 0
 
@@ -202,7 +203,7 @@ class _Run:
 
     def _say(self, lines: Any) -> None:
         for line in () if self.as_json else lines:
-            click.echo(line)
+            show(line)
 
     @contextmanager
     def _working(self, text: str) -> Iterator[Any]:

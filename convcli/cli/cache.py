@@ -1,11 +1,12 @@
 """`convcli cache`: the compiled loops."""
 
-import json
 import sys
 
 import click
 
 from convcli.cli import options
+from convcli.cli.printing import say, show, show_result
+from convcli.jobs.documents import json_text
 from convcli.jobs.runtime import CacheReport, cache_report, clear_cache, warm_cache
 
 
@@ -35,9 +36,9 @@ def info(as_json: bool) -> None:
     """
     report = cache_report()
     if as_json:
-        click.echo(json.dumps(vars(report)))
+        show_result(json_text(vars(report)))
     else:
-        click.echo("\n".join(cache_lines(report)))
+        show(*cache_lines(report))
 
 
 @command.command("clear")
@@ -50,7 +51,7 @@ def clear(as_json: bool) -> None:
       convcli cache clear
     """
     count = clear_cache()
-    click.echo(json.dumps({"deleted": count}) if as_json else f"{count} files deleted")
+    show_result(json_text({"deleted": count}) if as_json else f"{count} files deleted")
 
 
 @command.command("warm")
@@ -63,12 +64,12 @@ def warm(as_json: bool) -> None:
       convcli cache warm
     """
 
-    def say(step: str) -> None:
+    def announce(step: str) -> None:
         if sys.stderr.isatty():
-            click.echo(f"compiling {step}", err=True)
+            say(f"compiling {step}")
 
-    count = warm_cache(say)
-    click.echo(json.dumps({"files": count}) if as_json else f"{count} files in the cache")
+    count = warm_cache(announce)
+    show_result(json_text({"files": count}) if as_json else f"{count} files in the cache")
 
 
 def cache_lines(report: CacheReport) -> list[str]:

@@ -1,6 +1,5 @@
 """`convcli compare`: how far two pictures are apart."""
 
-import json
 import math
 import re
 import sys
@@ -10,10 +9,12 @@ from typing import Any
 import click
 
 from convcli.cli import options
+from convcli.cli.printing import say, show, show_result
 from convcli.images import MAX_PIXELS, format_of, write
 from convcli.images.atomic import check_target
 from convcli.jobs.batch import STREAM
 from convcli.jobs.compare import Comparison, compare, decibels, figures, where_picture
+from convcli.jobs.documents import json_text
 from convcli.jobs.runtime import prepare_loops, request_threads
 
 
@@ -110,12 +111,12 @@ def command(
         names = [Path(each).name if each != STREAM else "standard input" for each in (first, second)]
         write(where_picture(found, (names[0], names[1])), output, overwrite=overwrite)
     for warning in () if quiet else found.warnings:
-        click.echo(f"Warning: {warning}", err=True)
+        say(f"Warning: {warning}")
     if as_json:
-        click.echo(json.dumps(_document(first, second, output, found)))
+        show_result(json_text(_document(first, second, output, found)))
     else:
         for line in [*_lines(found), *([] if output is None else [output])]:
-            click.echo(line)
+            show(line)
     return 0 if found.within else 1
 
 

@@ -1,11 +1,11 @@
 """`convcli data`: the data sets with a name."""
 
-import json
-
 import click
 
 from convcli.cli import downloads, options
+from convcli.cli.printing import show, show_result
 from convcli.jobs.data import DataReport, fetch_data, find_data, list_data
+from convcli.jobs.documents import json_text
 
 
 @click.group()
@@ -41,10 +41,10 @@ def list_command(data_dir: str | None, as_json: bool) -> None:
     """
     reports = list_data(data_dir)
     if as_json:
-        click.echo(json.dumps([report.as_dict() for report in reports]))
+        show_result(json_text([report.as_dict() for report in reports]))
         return
     for report in reports:
-        click.echo("\n".join(_lines(report)))
+        show(*_lines(report))
 
 
 @command.command("fetch")
@@ -74,9 +74,9 @@ def fetch_command(
             report = fetch_data(name, data_dir=data_dir, target=output, offline=offline, reports=reports)
         documents.append(report.as_dict())
         if not as_json:
-            click.echo(str(report.folder))
+            show_result(str(report.folder))
     if as_json:
-        click.echo(json.dumps(documents))
+        show_result(json_text(documents))
 
 
 @command.command("path")
@@ -92,7 +92,7 @@ def path_command(name: str, data_dir: str | None, as_json: bool) -> None:
       convcli data path mnist --data-dir /media/stick
     """
     report = find_data(name, data_dir)
-    click.echo(json.dumps(report.as_dict()) if as_json else str(report.folder))
+    show_result(json_text(report.as_dict()) if as_json else str(report.folder))
 
 
 def _lines(report: DataReport) -> list[str]:

@@ -1,12 +1,13 @@
 """`convcli doctor`: what a bug report needs."""
 
 import dataclasses
-import json
 
 import click
 
 from convcli.cli import options
 from convcli.cli.cache import cache_lines
+from convcli.cli.printing import show, show_result
+from convcli.jobs.documents import json_text
 from convcli.jobs.runtime import examine
 
 
@@ -22,12 +23,12 @@ def command(as_json: bool) -> None:
     """
     found = examine()
     if as_json:
-        click.echo(json.dumps(dataclasses.asdict(found)))
+        show_result(json_text(dataclasses.asdict(found)))
         return
     for title, facts in (("versions", found.versions), ("machine", found.machine), ("threads", found.threads)):
-        click.echo(title)
+        show(title)
         for name, value in facts.items():
-            click.echo(f"  {name:13}{value}")
-    click.echo("cache")
+            show(f"  {name:13}{value}")
+    show("cache")
     for line in cache_lines(found.cache):
-        click.echo(f"  {line}")
+        show(f"  {line}")

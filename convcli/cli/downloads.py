@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from convcli.cli.printing import say
+
 if TYPE_CHECKING:
     from convcli.datasets import Entry, Reports
 
@@ -24,11 +26,9 @@ def reporting(*, quiet: bool = False) -> "Iterator[Reports]":
     with contextlib.ExitStack() as stack:
 
         def begin(entry: "Entry") -> None:
-            click.echo(
-                f"downloading {entry.name}: {entry.download_size / 1e6:.0f} MB from {entry.mirrors[0]}", err=True
-            )
-            click.echo(f"licence: {entry.licence}", err=True)
-            click.echo(f"please cite: {entry.citation}", err=True)
+            say(f"downloading {entry.name}: {entry.download_size / 1e6:.0f} MB from {entry.mirrors[0]}")
+            say(f"licence: {entry.licence}")
+            say(f"please cite: {entry.citation}")
             if sys.stderr.isatty() and not quiet:
                 advance.append(stack.enter_context(_Bar()))
 
@@ -37,7 +37,7 @@ def reporting(*, quiet: bool = False) -> "Iterator[Reports]":
         yield Reports(
             begins=begin,
             advances=lambda name, done, total: advance[0].show(name, done, total) if advance else None,
-            fails=lambda problem: None if quiet else click.echo(f"Warning: {problem}", err=True),
+            fails=lambda problem: None if quiet else say(f"Warning: {problem}"),
         )
 
 

@@ -1,7 +1,6 @@
 """`convcli evaluate`: how good a model is, class by class."""
 
 import contextlib
-import json
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,9 +8,11 @@ from pathlib import Path
 import click
 
 from convcli.cli import downloads, options
+from convcli.cli.printing import say, show, show_result
 from convcli.images import format_of, write
 from convcli.images.atomic import check_target
 from convcli.jobs.classifier import load_classifier
+from convcli.jobs.documents import json_text
 from convcli.jobs.evaluate import SPLITS, Evaluation, evaluate, gallery, load_data, most_confused
 from convcli.jobs.runtime import prepare_loops, request_threads
 
@@ -72,19 +73,19 @@ def command(
         dataset = load_data(classifier, data, data_dir=data_dir, offline=offline, reports=reports)
     if not quiet:
         for note in dataset.notes:
-            click.echo(f"Note: {note}", err=True)
+            say(f"Note: {note}")
     with picture_progress(hidden=quiet) as advance:
         result = evaluate(classifier, dataset, split=split, limit=limit, batch_size=batch_size, on_progress=advance)
     drawn = drawing if result.mistakes else None
     if drawn is not None:
         write(gallery(result), drawn, overwrite=overwrite)
     elif drawing is not None and not quiet:
-        click.echo("Note: there is no mistake to draw", err=True)
+        say("Note: there is no mistake to draw")
     if as_json:
-        click.echo(json.dumps({"model": model} | result.as_dict() | ({"gallery": drawn} if drawn else {})))
+        show_result(json_text({"model": model} | result.as_dict() | ({"gallery": drawn} if drawn else {})))
         return
     for line in [*_lines(result), *([drawn] if drawn else [])]:
-        click.echo(line)
+        show(line)
 
 
 @contextlib.contextmanager

@@ -1,6 +1,5 @@
 """`convcli explain`: a page on which a filter can be followed cell by cell."""
 
-import json
 import re
 import sys
 from pathlib import Path
@@ -9,8 +8,10 @@ from typing import Any
 import click
 
 from convcli.cli import options
+from convcli.cli.printing import say, show_result
 from convcli.errors import ImageError
 from convcli.images import MAX_PIXELS, Image, check_target, read
+from convcli.jobs.documents import json_text
 from convcli.jobs.explain import ACTIVATIONS, explain, matrix_image, plan_filters, write_page
 from convcli.jobs.explain_region import Region
 from convcli.jobs.filter import NORMALIZE
@@ -116,8 +117,8 @@ def command(picture: str | None, matrix: str | None, kernels: tuple[str, ...], o
     write_page(explained, output, overwrite=settings["overwrite"])
     if not settings["quiet"]:
         for warning in explained.warnings:
-            click.echo(f"Warning: {warning}", err=True)
-    click.echo(json.dumps(_report(output, explained)) if settings["as_json"] else output)
+            say(f"Warning: {warning}")
+    show_result(json_text(_report(output, explained)) if settings["as_json"] else output)
 
 
 def _input(picture: str | None, matrix: str | None, settings: dict[str, Any]) -> Image:

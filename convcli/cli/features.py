@@ -1,16 +1,17 @@
 """`convcli features`: what every layer of a network makes of a picture."""
 
-import json
 import sys
 from pathlib import Path
 
 import click
 
 from convcli.cli import options
+from convcli.cli.printing import say, show_result
 from convcli.images import MAX_PIXELS, format_of, write
 from convcli.images.atomic import check_target
 from convcli.jobs.batch import STREAM
 from convcli.jobs.classifier import load_classifier
+from convcli.jobs.documents import json_text
 from convcli.jobs.features import MOST_MAPS, draw_features, look_inside
 from convcli.jobs.inside import beside
 from convcli.jobs.runtime import prepare_loops, request_threads
@@ -63,6 +64,6 @@ def command(
     source = sys.stdin.buffer if image == STREAM else image
     features = look_inside(load_classifier(model), source, layers=names, maps=maps, max_pixels=max_pixels or MAX_PIXELS)
     for warning in () if quiet else features.seen.warnings:
-        click.echo(f"Warning: {image}: {warning}", err=True)
+        say(f"Warning: {image}: {warning}")
     write(draw_features(features), target, overwrite=overwrite)
-    click.echo(json.dumps({"output": target} | features.as_dict()) if as_json else target)
+    show_result(json_text({"output": target} | features.as_dict()) if as_json else target)

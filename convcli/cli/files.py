@@ -1,7 +1,6 @@
 """Running a batch for a command: progress, paths, warnings, summary, JSON and the exit code."""
 
 import contextlib
-import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -9,12 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import click
-
 from convcli.cli.options import WrongUsage, binary_stdout, say_compiling, usage
 from convcli.cli.preview import watcher
+from convcli.cli.printing import say, show_result
 from convcli.images import MAX_PIXELS, format_of
 from convcli.jobs.batch import STREAM, Files, Operation, Outcome, Task, find_inputs, plan_tasks, run_tasks
+from convcli.jobs.documents import json_text
 from convcli.jobs.runtime import prepare_loops, request_threads
 
 # What is done with the tasks: it calls the function it is given once, before loops run, and yields outcomes in order.
@@ -71,12 +70,12 @@ def carry_out(
             advance(outcome)
             _report(outcome, as_json=as_json, quiet=quiet, several=len(tasks) > 1)
     if as_json:
-        click.echo(json.dumps(_document(outcomes)))
+        show_result(json_text(_document(outcomes)))
     failed = [outcome for outcome in outcomes if outcome.status == "failed"]
     for outcome in failed:
-        click.echo(f"Error: {outcome.error}", err=True)
+        say(f"Error: {outcome.error}")
     if len(tasks) > 1 and not quiet:
-        click.echo(_summary(outcomes, time.perf_counter() - started), err=True)
+        say(_summary(outcomes, time.perf_counter() - started))
     return 1 if failed else 0
 
 
@@ -162,12 +161,12 @@ def plane_progress(*, hidden: bool) -> Iterator[Callable[[int, int], None]]:
 
 def _report(outcome: Outcome, *, as_json: bool, quiet: bool, several: bool) -> None:
     if outcome.status == "done" and outcome.task.target != STREAM and not as_json:
-        click.echo(outcome.task.target)
+        show_result(outcome.task.target)
     if quiet:
         return
     for warning in outcome.warnings:
         place = f"{outcome.task.source}: " if several else ""
-        click.echo(f"Warning: {place}{warning}", err=True)
+        say(f"Warning: {place}{warning}")
 
 
 def _document(outcomes: list[Outcome]) -> dict[str, Any]:

@@ -1,13 +1,14 @@
 """`convcli filters`: what a network has learnt to look for."""
 
-import json
 from pathlib import Path
 
 import click
 
 from convcli.cli import options
+from convcli.cli.printing import show_result
 from convcli.images import format_of, write
 from convcli.images.atomic import check_target
+from convcli.jobs.documents import json_text
 from convcli.jobs.filters import MOST_FILTERS, MOST_INPUTS, draw_filters, filters_in
 from convcli.jobs.inside import beside
 
@@ -44,4 +45,4 @@ def command(
     check_target(Path(target), overwrite=overwrite)
     found = filters_in(model, layer, filters=filters, inputs=inputs)
     write(draw_filters(found), target, overwrite=overwrite)
-    click.echo(json.dumps({"model": model, "output": target} | found.as_dict()) if as_json else target)
+    show_result(json_text({"model": model, "output": target} | found.as_dict()) if as_json else target)

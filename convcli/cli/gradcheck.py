@@ -1,13 +1,13 @@
 """`convcli gradcheck`: the gradients of layers and networks against finite differences."""
 
-import json
-
 import click
 
 from convcli.architectures import GrammarError
 from convcli.architectures import values as read
 from convcli.cli import options
+from convcli.cli.printing import show, show_result
 from convcli.cli.shape import Value
+from convcli.jobs.documents import json_text
 from convcli.jobs.gradcheck import GradcheckReport, gradcheck, is_network
 from convcli.jobs.runtime import prepare_loops, request_threads
 
@@ -50,10 +50,10 @@ def command(
             raise
         raise click.UsageError(str(error)) from None
     if as_json:
-        click.echo(json.dumps(_document(report)))
+        show_result(json_text(_document(report)))
     else:
         for line in _table(report):
-            click.echo(line)
+            show(line)
     return 0 if report.passed else 1
 
 

@@ -1,6 +1,5 @@
 """`convcli kernel`: list the kernel library, show one kernel."""
 
-import json
 import os
 import shutil
 import sys
@@ -10,7 +9,9 @@ from collections.abc import Iterator
 import click
 
 from convcli.cli import options
+from convcli.cli.printing import show, show_result
 from convcli.errors import KernelError
+from convcli.jobs.documents import json_text
 from convcli.jobs.kernel import KernelDescription, aliases_of, describe, entry_as_dict, library
 from convcli.kernels import LIBRARY, Entry
 from convcli.kernels.entry import COMBINATIONS
@@ -58,15 +59,15 @@ def list_command(as_json: bool) -> None:
       convcli kernel list --json
     """
     if as_json:
-        click.echo(json.dumps([entry_as_dict(entry) for entry in LIBRARY.values()], indent=2))
+        show(*json_text([entry_as_dict(entry) for entry in LIBRARY.values()], indent=2).splitlines())
         return
     width = _width()
     for group in library():
-        click.echo(group.title)
+        show(group.title)
         for head, *members in group.families:
-            click.echo("\n".join(_list_lines(head, members, width)))
-        click.echo()
-    click.echo("Details of one: convcli kernel show NAME")
+            show(*"\n".join(_list_lines(head, members, width)).split("\n"))
+        show("")
+    show("Details of one: convcli kernel show NAME")
 
 
 @command.command("show", cls=options.MatrixCommand)
@@ -91,9 +92,9 @@ def show_command(spec: str, as_json: bool) -> None:
     except KernelError as error:
         raise options.WrongUsage(str(error)) from error
     if as_json:
-        click.echo(json.dumps(described.as_dict()))
+        show_result(json_text(described.as_dict()))
         return
-    click.echo("\n".join(_show_lines(described, _width())))
+    show(*"\n".join(_show_lines(described, _width())).split("\n"))
 
 
 def _list_lines(head: Entry, members: list[Entry], width: int) -> Iterator[str]:

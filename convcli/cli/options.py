@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from convcli import budget
+from convcli.cli.library_warnings import TELLER
+from convcli.cli.printing import say
 from convcli.errors import ConvcliError, ShapeError
 
 # Generic in click's annotations since 8.3, but older releases run too.
@@ -83,6 +85,21 @@ class Border(ParamType):
             return resolve_border(value)
         except ShapeError as error:
             return self.fail(str(error).removeprefix("border: "), param, ctx)
+
+
+class Colour(ParamType):
+    """A name, ``#rgb``, ``#rrggbb`` or ``r,g,b``."""
+
+    name = "COLOUR"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, ...]:
+        """Parse into red, green and blue of 0..1, or fail with the forms that were expected."""
+        from convcli.jobs.background import parse_colour
+
+        try:
+            return parse_colour(value)
+        except ConvcliError as error:
+            return self.fail(str(error).removeprefix("background: "), param, ctx)
 
 
 class Size(ParamType):
@@ -161,6 +178,12 @@ quality = click.option(
     metavar="1..100",
     help="JPEG and WebP quality; default: the input's own, else 95.",
 )
+background = click.option(
+    "--background",
+    type=Colour(),
+    metavar="COLOUR",
+    help="Lay the result on a colour instead of keeping alpha: white, #fff, #ffffff or 255,255,255.",
+)
 max_memory = click.option(
     "--max-memory",
     type=Size(),
@@ -182,16 +205,27 @@ threads = click.option(
     "--threads", type=click.IntRange(1, 1024), metavar="N", help="Threads for the loops; results never depend on it."
 )
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else on stdout.")
-quiet = click.option("-q", "--quiet", is_flag=True, help="No progress, warnings or summary on stderr.")
+
+
+def _hush(ctx: click.Context, param: click.Parameter, value: bool) -> bool:
+    TELLER.is_quiet = TELLER.is_quiet or value
+    return value
+
+
+quiet = click.option(
+    "-q", "--quiet", is_flag=True, is_eager=True, callback=_hush, help="No progress, warnings or summary on stderr."
+)
 
 # What every command that turns picture files into picture files takes.
 # The first is apart because it belongs near the top of a help page.
-rest_of_files = _chained(overwrite, skip_existing, format_, quality, strip, max_pixels, threads, as_json, quiet)
+rest_of_files = _chained(
+    background, overwrite, skip_existing, format_, quality, strip, max_pixels, threads, as_json, quiet,
+)  # fmt: skip
 
 
 def say_compiling() -> None:
     """The one line that explains why a first run takes seconds."""
-    click.echo("compiling loops (first run only)", err=True)
+    say("compiling loops (first run only)")
 
 
 def binary_stdout() -> Any:

@@ -1,6 +1,5 @@
 """`convcli predict`: what pictures show."""
 
-import json
 import sys
 from pathlib import Path
 
@@ -8,10 +7,12 @@ import click
 
 from convcli.cli import options
 from convcli.cli.evaluate import picture_progress
+from convcli.cli.printing import say, show, show_result
 from convcli.images import MAX_PIXELS, format_of, write
 from convcli.images.atomic import check_target
 from convcli.jobs.batch import STREAM, find_inputs
 from convcli.jobs.classifier import load_classifier, percent
+from convcli.jobs.documents import json_text
 from convcli.jobs.predict import MOST_SHOWN, Prediction, check_shown, predict, seen_picture
 from convcli.jobs.runtime import prepare_loops, request_threads
 
@@ -76,22 +77,22 @@ def command(
     if show is not None and good:
         write(seen_picture(good), show, overwrite=overwrite)
         if len(good) > MOST_SHOWN and not quiet:
-            click.echo(f"Warning: {show} shows the first {MOST_SHOWN} of {len(good)} pictures", err=True)
+            say(f"Warning: {show} shows the first {MOST_SHOWN} of {len(good)} pictures")
     if as_json:
-        click.echo(json.dumps([each.as_dict() for each in good]))
+        show_result(json_text([each.as_dict() for each in good]))
     bad = [each for each in predictions if each.error]
     for each in bad:
-        click.echo(f"Error: {each.error}", err=True)
+        say(f"Error: {each.error}")
     if bad and len(predictions) > 1 and not quiet:
-        click.echo(f"{len(good)} of {len(predictions)} pictures told, {len(bad)} failed", err=True)
+        say(f"{len(good)} of {len(predictions)} pictures told, {len(bad)} failed")
     return 1 if bad else 0
 
 
 def _report(prediction: Prediction, *, as_json: bool, quiet: bool) -> None:
     for warning in () if quiet else prediction.warnings:
-        click.echo(f"Warning: {prediction.file}: {warning}", err=True)
+        say(f"Warning: {prediction.file}: {warning}")
     if as_json or prediction.error:
         return
     (label, probability), *others = prediction.top
     words = [f"{prediction.file}: {label} ({percent(probability)})", *(f"{each} {percent(p)}" for each, p in others)]
-    click.echo("  ".join(words))
+    show("  ".join(words))

@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from convcli.cli.options import WrongUsage, usage
+from convcli.cli.printing import say
 from convcli.images import Image, check_target, format_of, write
 from convcli.jobs.batch import STREAM, Task
 
@@ -65,7 +66,7 @@ def watcher(
     terminal = sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
     if how == "auto" and not terminal:
         if not quiet:
-            click.echo(f"Warning: {_NAME}: stderr is no terminal; {_NAME}=side.png writes a picture", err=True)
+            say(f"Warning: {_NAME}: stderr is no terminal; {_NAME}=side.png writes a picture")
         return lambda task, before, after: None
     way = best_way(os.environ) if how == "auto" else how
     size = shutil.get_terminal_size((80, 24))

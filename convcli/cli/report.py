@@ -1,12 +1,13 @@
 """`convcli report`: everything about a trained model on one page."""
 
-import json
 from pathlib import Path
 
 import click
 
 from convcli.cli import downloads, options
 from convcli.cli.evaluate import picture_progress
+from convcli.cli.printing import say, show_result
+from convcli.jobs.documents import json_text
 from convcli.jobs.report import SUFFIXES, check_report, make_report, write_report
 from convcli.jobs.runtime import prepare_loops, request_threads
 
@@ -62,6 +63,6 @@ def command(
             model, data, data_dir=data_dir, offline=offline, limit=limit, reports=reports, on_progress=advance
         )
     if report.missing and not quiet:
-        click.echo(f"Note: confusion and mistakes are left out: {report.missing}", err=True)
+        say(f"Note: confusion and mistakes are left out: {report.missing}")
     write_report(report, target, overwrite=overwrite)
-    click.echo(json.dumps({"output": target} | report.as_dict()) if as_json else target)
+    show_result(json_text({"output": target} | report.as_dict()) if as_json else target)

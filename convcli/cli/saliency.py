@@ -1,16 +1,17 @@
 """`convcli saliency`: where a network looks."""
 
-import json
 import sys
 from pathlib import Path
 
 import click
 
 from convcli.cli import options
+from convcli.cli.printing import say, show_result
 from convcli.images import MAX_PIXELS, format_of, write
 from convcli.images.atomic import check_target
 from convcli.jobs.batch import STREAM
 from convcli.jobs.classifier import load_classifier
+from convcli.jobs.documents import json_text
 from convcli.jobs.inside import beside
 from convcli.jobs.runtime import prepare_loops, request_threads
 from convcli.jobs.saliency import METHODS, draw, saliency
@@ -81,6 +82,6 @@ def command(
         max_pixels=max_pixels or MAX_PIXELS,
     )  # fmt: skip
     for warning in () if quiet else found.seen.warnings:
-        click.echo(f"Warning: {image}: {warning}", err=True)
+        say(f"Warning: {image}: {warning}")
     write(draw(found), target, overwrite=overwrite)
-    click.echo(json.dumps({"output": target} | found.as_dict()) if as_json else target)
+    show_result(json_text({"output": target} | found.as_dict()) if as_json else target)

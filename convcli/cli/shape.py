@@ -1,6 +1,5 @@
 """`convcli shape`: what comes out of a layer or a chain of layers, with the numbers worked through."""
 
-import json
 from typing import Any
 
 import click
@@ -8,6 +7,8 @@ import click
 from convcli.architectures import GrammarError, LayerSpec, grammar, shape_text
 from convcli.architectures import values as read
 from convcli.architectures.values import Reader, shortened
+from convcli.cli.printing import show, show_result
+from convcli.jobs.documents import json_text
 from convcli.jobs.shape import ShapeResult, shape
 from convcli.jobs.summary import check_target, plot
 from convcli.views.networks import details, report, table
@@ -74,7 +75,8 @@ def command(
     """Print what comes out of a layer, or of a chain of layers.
 
     The first line is the output's shape; then come the formula with its numbers, parameters, multiply-adds, the
-    receptive field, and cells that no window reaches. A chain prints a table.
+    receptive field (an upper bound at padded borders and under adaptive windows), and cells that no window reaches. A
+    chain prints a table.
 
     \b
     Examples:
@@ -98,16 +100,16 @@ def command(
     if target:
         plot(result.plan, str(target), overwrite=overwrite)
     if as_json:
-        click.echo(json.dumps(report(result.plan) | ({"plot": str(target)} if target else {})))
+        show_result(json_text(report(result.plan) | ({"plot": str(target)} if target else {})))
         return
     positions_only = not layers and "filters" not in given and "pool" not in given
     for line in _lines(result, positions_only, expand):
-        click.echo(line)
+        show(line)
     first = result.plan.spec.layers[0]
     if len(size) == 2 and size[0] != size[1] and dimensions is None and first.dimensions is None:
-        click.echo(f"                 for a series of {size[1]} channels add --dimensions 1")
+        show(f"                 for a series of {size[1]} channels add --dimensions 1")
     if target:
-        click.echo(f"drawing          {target}")
+        show(f"drawing          {target}")
 
 
 def _single_layer(given: dict[str, Any]) -> LayerSpec:

@@ -1,12 +1,13 @@
 """`convcli toeplitz`: correlation as a matrix."""
 
-import json
 from typing import Any
 
 import click
 import numpy as np
 
 from convcli.cli import options
+from convcli.cli.printing import show, show_result
+from convcli.jobs.documents import json_text
 from convcli.jobs.toeplitz import Toeplitz, check_drawing, draw, toeplitz
 from convcli.views.toeplitz import matrix_lines
 
@@ -66,10 +67,10 @@ def command(kernel: str, sizes: tuple[int, ...], output: str | None, **settings:
     if output is not None:
         draw(found, output, overwrite=overwrite)
     if as_json:
-        click.echo(json.dumps(_document(found, output)))
+        show_result(json_text(_document(found, output)))
         return
     for line in [*_lines(found, output), *([] if output is None else [output])]:
-        click.echo(line)
+        show(line)
 
 
 def _spread(counts: tuple[int, ...], sizes: tuple[int, ...]) -> tuple[int, ...]:

@@ -1,7 +1,6 @@
 """`convcli train`: a network learns a data set."""
 
 import contextlib
-import json
 import shlex
 import signal
 import sys
@@ -12,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from convcli.cli import downloads, options
+from convcli.cli.printing import say, show, show_result
+from convcli.jobs.documents import json_text
 from convcli.jobs.runtime import prepare_loops, request_threads
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ def command(
     prepare_loops(threads, (lambda: None) if quiet else options.say_compiling)
     if not quiet:
         for note in plan.notes:
-            click.echo(f"note: {note}", err=True)
+            say(f"note: {note}")
     from convcli.jobs.train import train
     from convcli.nn.training import Listener
 
@@ -144,7 +145,8 @@ def command(
     if page is not None:
         _write_page(report, page)
     pages = {"report": page} if page else {}
-    click.echo(json.dumps(report.as_dict() | pages) if as_json else "\n".join([*_closing(report), *pages.values()]))
+    for line in [json_text(report.as_dict() | pages)] if as_json else [*_closing(report), *pages.values()]:
+        show_result(line)
     return 0
 
 
@@ -225,10 +227,9 @@ def _stopping() -> Iterator[threading.Event]:
 def _interrupted(report: "TrainReport") -> int:
     at = report.training.progress if report.training else None
     epoch = (at.epoch if at else len(report.history)) + 1
-    click.echo(
-        f"stopped in epoch {epoch} of {report.plan.recipe.epochs}; nothing is lost, go on with:\n"
+    say(
+        f"stopped in epoch {epoch} of {report.plan.recipe.epochs}; nothing is lost, go on with:",
         f"  {_command_to_go_on(report.plan)}",
-        err=True,
     )
     return 130
 
@@ -254,7 +255,7 @@ def _closing(report: "TrainReport") -> list[str]:
         lines.append(f"kept the weights of epoch {report.best_epoch}, with the lowest validation loss")
     if report.test is not None:
         lines.append(
-            f"test accuracy {report.test.accuracy:.2%}, loss {report.test.loss:.4f}, after {report.seconds:.0f} s"
+            f"test accuracy {_share(report.test.accuracy)}, loss {report.test.loss:.4f}, after {report.seconds:.0f} s"
         )
     model = shlex.quote(str(plan.target))
     data = shlex.quote(plan.source.data)
@@ -279,11 +280,11 @@ class _Display:
         recipe = self.plan.recipe
         if self.lines:
             spec, data = self.plan.network.spec, self.plan.dataset
-            click.echo(
+            show(
                 f"{spec.name}: {self.plan.network.params:,} parameters; {data.name}: {len(self.plan.learned):,} "
                 f"images, {len(data.classes)} classes; batch {recipe.batch_size}, {recipe.optimizer}"
             )
-            click.echo(_HEAD)
+            show(_HEAD)
         if self.shown:
             from rich.console import Console
             from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -316,15 +317,19 @@ class _Display:
             return
         if self.bar is not None:
             self.bar.stop()
-        click.echo(_line(training.history[-1], training.recipe.epochs))
+        show(_line(training.history[-1], training.recipe.epochs))
         if self.bar is not None and not training.finished:
             self.bar.start()
 
 
 def _line(row: "Epoch", epochs: int) -> str:
     validation = f"{'-':>9} {'-':>9}"
-    if row.val_loss is not None and row.val_accuracy is not None:
-        validation = f"{row.val_loss:>9.4f} {row.val_accuracy:>9.2%}"
+    if row.val_loss is not None:
+        validation = f"{row.val_loss:>9.4f} {_share(row.val_accuracy):>9}"
     count = f"{row.epoch}/{epochs}"
     rest = f"{validation} {row.images_per_second:>9,.0f} {row.seconds:>8.1f}"
-    return f"{count:>9} {row.loss:>8.4f} {row.accuracy:>9.2%} {rest}"
+    return f"{count:>9} {row.loss:>8.4f} {_share(row.accuracy):>9} {rest}"
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2%}"

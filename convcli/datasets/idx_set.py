@@ -14,14 +14,16 @@ from convcli.datasets.model import Bytes, Split
 from convcli.datasets.registry import ENTRIES, Entry, RemoteFile
 from convcli.errors import DataError
 
+FILES = 4
+
 
 class OtherSetError(DataError):
     """A file of the right name that belongs to another data set: nothing to worry about where several lie together."""
 
 
-def is_here(entry: Entry, folder: Path) -> bool:
-    """Whether a folder holds four files of the right names, packed or not."""
-    return all(_find(file, folder) for file in entry.files)
+def missing(entry: Entry, folder: Path) -> tuple[str, ...]:
+    """Which of the four files a folder does not hold, packed or not."""
+    return tuple(file.name for file in entry.files if not _find(file, folder))
 
 
 def check(entry: Entry, folder: Path) -> None:

@@ -1,16 +1,15 @@
 """Files appear under their name complete or not at all: written beside it, then renamed."""
 
 import contextlib
+import functools
 import os
-import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
 from convcli.errors import ImageError
 from convcli.images.model import shown
-
-SUFFIX = ".convcli-part"
+from convcli.images.unfinished import sweep, unfinished_name
 
 
 @contextlib.contextmanager
@@ -24,7 +23,8 @@ def replacing(target: Path, *, overwrite: bool) -> Iterator[IO[bytes]]:
     """
     final = _resolve(target)
     check_target(target, overwrite=overwrite)
-    part = _part_of(final)
+    _sweep_once(final.parent.absolute())
+    part = final.with_name(unfinished_name())
     descriptor = _create(part, target)
     try:
         with os.fdopen(descriptor, "wb") as stream:
@@ -82,14 +82,15 @@ def check_folder(target: Path) -> None:
 
     Raises `ImageError`; nothing is left behind.
     """
-    part = _part_of(_resolve(target))
+    part = _resolve(target).with_name(unfinished_name())
     os.close(_create(part, target))
     part.unlink()
 
 
-def _part_of(final: Path) -> Path:
-    """A hidden name beside the target that nobody else has."""
-    return final.with_name(f".{final.name[:100]}.{secrets.token_hex(4)}{SUFFIX}")
+@functools.lru_cache(maxsize=1000)
+def _sweep_once(folder: Path) -> None:
+    """Remove what killed processes left, before this process first writes into a folder."""
+    sweep(folder)
 
 
 def _create(part: Path, target: Path) -> int:
@@ -104,8 +105,11 @@ def _create(part: Path, target: Path) -> int:
 
 def _resolve(target: Path) -> Path:
     try:
+        if "\0" in str(target):
+            raise ValueError("a zero byte in its name")
+        os.fsencode(target)
         return target.resolve() if target.is_symlink() else target
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         raise ImageError(f"{shown(target)}: cannot be written ({_reason(error)})") from error
 
 

@@ -9,10 +9,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from convcli.budget import check_memory
-from convcli.errors import ImageError
+from convcli.budget import check_count, check_memory
+from convcli.errors import ImageError, printable
+from convcli.geometry import Placement
 
 Pixels = npt.NDArray[Any]
+
+MOST_FRAMES = 50_000  # an hour of 10 a second has 36,000; each is composed by itself
 
 
 @dataclass(frozen=True)
@@ -35,8 +38,45 @@ class JpegSettings:
 
 
 @dataclass(frozen=True)
+class Own:
+    """Something that only files of one format hold: a PNG chunk, a TIFF tag, a JPEG segment.
+
+    Parameters
+    ----------
+    format:
+        Whose it is, such as ``"PNG"``.
+    name:
+        What messages call it.
+    code:
+        The chunk's type, the tag's number, the segment's marker.
+    content:
+        What stands there; of a TIFF tag little-endian.
+    type:
+        TIFF's number of the values' type.
+    """
+
+    format: str
+    name: str
+    code: Any
+    content: bytes
+    type: int = 0
+
+
+@dataclass(frozen=True)
+class Description:
+    """What OME-XML or ImageJ's text says of one picture: ``style`` is ``ome`` or ``imagej``, ``notes`` as tifffile
+    names them (``PhysicalSizeX``, ``unit`` ...)."""
+
+    style: str
+    notes: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class Metadata:
     """What travels from input to output besides pixels; everything is optional.
+
+    Codecs fill it in as the file says; `convcli.images.keeping` makes it true, once when a picture has been read and
+    once before it is written, and tells what cannot travel.
 
     Parameters
     ----------
@@ -50,6 +90,14 @@ class Metadata:
         The XMP packet; a ``tiff:Orientation`` in it says 1.
     dpi:
         Pixels per inch along x and along y.
+    aspect:
+        Pixels along x and along y in the same length, where the file does not say which length; without ``dpi``.
+    texts:
+        (keyword, text): PNG's texts, the comments of JPEG, GIF and PPM; keywords are PNG's, ``"Comment"`` for most.
+    photoshop:
+        Photoshop's image resources, the IPTC record among them.
+    description:
+        What a TIFF says in OME's or ImageJ's language.
     jpeg:
         How the input JPEG was compressed.
     webp_lossless:
@@ -57,7 +105,13 @@ class Metadata:
     tiff_compression:
         The input TIFF's compression if convcli can write it: ``none, lzw, deflate, packbits, zstd``.
     png_colour:
-        (type, content) of the PNG chunks that say what the numbers mean: ``gAMA, cHRM, sRGB, cICP``.
+        (type, content) of the PNG chunks that say what the numbers mean: ``gAMA, cHRM, sRGB, cICP, mDCV, cLLI``.
+    own:
+        What only the input's own format holds.
+    lost:
+        Names of what the file held and no output can.
+    kind:
+        (H, W, C, type) of the pixels that all this was said about.
     """
 
     format: str | None = None
@@ -65,10 +119,17 @@ class Metadata:
     exif: bytes | None = None
     xmp: bytes | None = None
     dpi: tuple[float, float] | None = None
+    aspect: tuple[float, float] | None = None
+    texts: tuple[tuple[str, str], ...] = ()
+    photoshop: bytes | None = None
+    description: Description | None = None
     jpeg: JpegSettings | None = None
     webp_lossless: bool | None = None
     tiff_compression: str | None = None
     png_colour: tuple[tuple[bytes, bytes], ...] = ()
+    own: tuple[Own, ...] = ()
+    lost: tuple[str, ...] = ()
+    kind: tuple[int, int, int, str] | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,12 +147,15 @@ class Image:
         What travels to the output besides pixels.
     warnings:
         One sentence each about what the file held and the pixels do not, such as further frames.
+    placement:
+        Along y and along x, where the pixels lie on the picture that the metadata speak of.
     """
 
     pixels: Pixels
     has_alpha: bool = False
     metadata: Metadata = field(default_factory=Metadata)
     warnings: tuple[str, ...] = ()
+    placement: tuple[Placement, Placement] = (Placement(), Placement())
 
     @property
     def white(self) -> float:
@@ -136,6 +200,15 @@ def check_size(width: int, height: int, max_pixels: int, pixel_bytes: int = 6) -
     )
 
 
+def check_frames(count: int, width: int, height: int, max_pixels: int, pixel_bytes: int = 12) -> None:
+    """Refuse an animation of too many frames, or of too many pixels in all of them; as `check_size`.
+
+    ``pixel_bytes`` is RGBA twice, as it is composed and collected, and the voxels made of it.
+    """
+    check_count(count, MOST_FRAMES, "got {} frames", "split the animation", ImageError)
+    check_size(width, height * count, max_pixels, pixel_bytes)
+
+
 def bytes_with_result(channels: int, sample: int, has_alpha: bool = False) -> int:
     """The memory that a pixel of ``channels`` numbers of ``sample`` bytes takes, with what becomes of it.
 
@@ -148,4 +221,4 @@ def bytes_with_result(channels: int, sample: int, has_alpha: bool = False) -> in
 def shown(name: object) -> str:
     """A file's name as an error shows it: on one line, whatever characters it is made of."""
     text = str(name)
-    return text if text.isprintable() else repr(text)
+    return text if text.isprintable() else f"'{printable(text)}'"

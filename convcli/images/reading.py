@@ -1,7 +1,6 @@
 """Reading a picture file: find its format by content, decode it completely or fail, turn it upright."""
 
 import contextlib
-import logging
 import os
 import struct
 from collections.abc import Iterator
@@ -13,18 +12,15 @@ from typing import BinaryIO
 from convcli.budget import check_memory
 from convcli.errors import ImageError
 from convcli.images.formats import BY_NAME, FORMATS, Format, recognise
+from convcli.images.keeping import incoming
 from convcli.images.model import Decoded, Image, shown
-from convcli.images.orientation import TURNED, upright
+from convcli.images.orientation import upright
+from convcli.images.remarks import remarks
 
 MAX_PIXELS = 500_000_000
 
 HEAD = 16
 AT_ONCE = 1 << 26  # bytes of a file that is read without a look at its header first
-
-# These two report oddities to their loggers (libpng's "known incorrect sRGB profile", a TIFF tag twice); without a
-# handler Python prints them on stderr.
-for _library in ("imagecodecs", "tifffile"):
-    logging.getLogger(_library).addHandler(logging.NullHandler())
 
 # What a decoder that stumbles over nonsense says is about its own code, not about the file.
 _UNHELPFUL = (TypeError, AttributeError, LookupError, ArithmeticError, UnicodeError, struct.error)
@@ -61,14 +57,13 @@ def read(source: str | Path | BinaryIO, *, max_pixels: int = MAX_PIXELS) -> Imag
     data = _load(source, name, max_pixels)
     kind = recognised(data, name)
     try:
-        decoded = _decode(kind, data, max_pixels)
+        with remarks() as said:
+            decoded = _decode(kind, data, max_pixels)
     except ImageError as error:
         raise ImageError(f"{name}: {error}") from error.__cause__
-    image = decoded.image
-    metadata = image.metadata
-    if decoded.orientation in TURNED and metadata.dpi:
-        metadata = replace(metadata, dpi=(metadata.dpi[1], metadata.dpi[0]))
-    return replace(image, pixels=upright(image.pixels, decoded.orientation), metadata=metadata)
+    image, pixels = decoded.image, upright(decoded.image.pixels, decoded.orientation)
+    metadata = incoming(image.metadata, pixels, decoded.orientation)
+    return replace(image, pixels=pixels, metadata=metadata, warnings=(*image.warnings, *said))
 
 
 def _decode(kind: Format, data: bytes, max_pixels: int) -> Decoded:

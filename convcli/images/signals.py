@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -19,12 +19,14 @@ from convcli.errors import ImageError
 from convcli.images.atomic import replacing
 from convcli.images.model import Pixels, shown
 from convcli.images.reading import AT_ONCE, MAX_PIXELS, explaining, opening, read_all, size_of
+from convcli.kernels.npy import MAGIC
 
+EXACT = 2**53  # whole numbers up to here are floats of 64 bits
 SIGNAL_SUFFIXES = (".wav", ".csv", ".tsv", ".npy")
 MOST_CHANNELS = 4096
+_WAVES = (b"RIFF", b"RF64", b"BW64", b"RIFX")
 _HEAD = 1 << 16
 _TEXT_BYTES = 8  # of memory for each byte of text, at least
-_NPY_MAGIC = b"\x93NUMPY"
 _SUFFIXES = {"WAV": (".wav",), "CSV": (".csv", ".tsv"), "NPY": (".npy",)}
 
 # Makes a file of samples (W, C). The second argument tells for each of them which sample of the input it stands at, the
@@ -39,7 +41,9 @@ class Signal:
     Parameters
     ----------
     samples:
-        (W, C) float32 or float64: W moments, C channels or columns. Integers of a WAV are whole numbers around 0.
+        (W, C) float32 or float64: W moments, C channels or columns. Integers of a WAV are whole numbers around 0. Of an
+        NPY or CSV with whole numbers beyond 2**53, which floats do not hold, int64 or uint64: these may be chosen and
+        copied, not computed with.
     format:
         ``WAV``, ``CSV`` or ``NPY``.
     encode:
@@ -78,8 +82,8 @@ def is_signal(path: str | Path) -> bool:
 
     try:
         with Path(path).open("rb") as stream:
-            return len(read_header(stream)[0]) == 1
-    except (OSError, ValueError):
+            return len(read_header(stream).shape) == 1
+    except (OSError, ValueError, ImageError):
         return False
 
 
@@ -92,7 +96,9 @@ def read_signal(source: str | Path | BinaryIO, *, max_samples: int = MAX_PIXELS)
     with opening(name), contextlib.ExitStack() as stack:
         stream = stack.enter_context(Path(source).open("rb")) if isinstance(source, str | Path) else source
         head = stream.read(_HEAD)
-        format = "WAV" if head[:4] in (b"RIFF", b"RF64", b"RIFX") else "NPY" if head.startswith(_NPY_MAGIC) else "CSV"
+        format = (
+            "WAV" if head[:4] in (b"RIFF", b"RF64", b"BW64", b"RIFX") else "NPY" if head.startswith(MAGIC) else "CSV"
+        )
         if size_of(stream) > AT_ONCE:
             _check_head(head, size_of(stream), format, name, max_samples)
         data = read_all(stream, name, head)
@@ -115,7 +121,7 @@ def _check_head(head: bytes, size: int, format: str, name: str, max_samples: int
             if format == "NPY":
                 from convcli.images.npy import read_header
 
-                shape = read_header(io.BytesIO(head))[0]
+                shape = read_header(io.BytesIO(head)).shape
                 check_samples(shape[0], math.prod(shape[1:]), max_samples)
             elif format == "WAV":
                 from convcli.images.wav import sizes_of
@@ -153,24 +159,17 @@ def _decode(data: bytes, format: str, max_samples: int) -> Signal:
 
 
 def _decode_npy(data: bytes, max_samples: int) -> Signal:
-    from convcli.images.npy import read_header
+    from convcli.images.npy import check_numbers, read_header
 
-    stream = io.BytesIO(data)
-    shape, fortran, dtype = read_header(stream)
+    header = read_header(io.BytesIO(data))
+    shape = header.shape
     if len(shape) not in (1, 2):
         raise ImageError(f"got an array of shape {shape}, expected a signal (W,) or (W, C)")
-    if 0 in shape:
-        raise ImageError(f"got an array of shape {shape}, expected at least one sample")
-    if dtype.hasobject or dtype.kind not in "buif":
-        raise ImageError(f"got an array of {dtype}, expected plain numbers")
+    check_numbers(header, len(data))
     check_samples(shape[0], math.prod(shape[1:]), max_samples)
-    missing = math.prod(shape) * dtype.itemsize - (len(data) - stream.tell())
-    if missing > 0:
-        raise ImageError(f"truncated NPY: {missing} bytes are missing at its end; get a fresh copy")
-    stored = np.frombuffer(data, dtype, math.prod(shape), stream.tell())
-    stored = stored.reshape(shape, order="F" if fortran else "C")
-    wanted = np.float32 if dtype.newbyteorder("=") in (np.float16, np.float32) else np.float64
-    samples = np.ascontiguousarray(stored.reshape(shape[0], -1), wanted)
+    stored = header.array(data)
+    stored = stored.reshape(shape[0], -1).astype(stored.dtype.newbyteorder("="), copy=False)
+    samples = np.ascontiguousarray(stored, _held(stored))
     has_channels = len(shape) == 2
 
     def encode(samples: Pixels, positions: Pixels, stride: float, strip: bool) -> bytes:
@@ -179,6 +178,15 @@ def _decode_npy(data: bytes, max_samples: int) -> Signal:
         return written.getvalue()
 
     return Signal(samples, "NPY", encode, has_channels=has_channels)
+
+
+def _held(array: Pixels) -> np.dtype[Any]:
+    """The dtype that holds all numbers of an array exactly: float32, float64, or its own of 64-bit integers."""
+    if array.dtype in (np.float16, np.float32):
+        return np.dtype(np.float32)
+    if array.dtype.kind in "iu" and (int(array.max()) > EXACT or int(array.min()) < -EXACT):
+        return array.dtype
+    return np.dtype(np.float64)
 
 
 def check_signal_target(signal: Signal, target: str | Path) -> None:

@@ -373,7 +373,7 @@ def write_animation(film: Film, target: str, *, delay: float = 0.6, overwrite: b
     if suffix == ".svg":
         from convcli.views.animation_svg import as_svg
 
-        data = as_svg(film, delay).encode("utf-8")
+        data = as_svg(film, delay).encode("utf-8", "backslashreplace")
     else:
         from convcli.views.animation_raster import as_picture
 

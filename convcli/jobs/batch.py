@@ -16,10 +16,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from convcli.errors import ConvcliError, ImageError
+from convcli.errors import ConvcliError, ImageError, printable
 from convcli.images import MAX_PIXELS, READABLE_SUFFIXES, Image, format_of, has_strange_profile, read, write
 from convcli.images.atomic import check_target
 from convcli.images.formats import format_named, suffixes_of
+from convcli.images.model import shown
 
 STREAM = "-"
 _FIELDS = ("stem", "kernel", "ext", "index")
@@ -211,6 +212,9 @@ def _target(
     return str(Path(output) / f"{stem}_{name}{ext}")
 
 
+_FORM = re.compile(r"(.?[<>=^])?[+ -]?0?[0-9]{0,3}(\.[0-9]{1,3})?,?[sdxX]?")
+
+
 def _names_folder(output: str) -> bool:
     return output.endswith(("/", "\\")) or Path(output).is_dir()
 
@@ -219,9 +223,9 @@ def _template_parts(output: str) -> list[tuple[str, str | None, str | None, str 
     known = " ".join(f"{{{each}}}" for each in _FIELDS)
     try:
         parts = list(string.Formatter().parse(output))
-        # A width of a thousand million makes a name of as many letters; one that is a field itself may do so too.
-        if any(spec and not re.fullmatch(r"[^{}]?[<>^]?0?[0-9]{0,3}[a-z]?", spec) for _, _, spec, _ in parts):
-            raise ValueError("a width of more than three digits, or no format")
+        for _, _, form, _ in parts:
+            if form and not _FORM.fullmatch(form):  # {stem:>99999999} would take its width in memory
+                raise ValueError(f"got '{form[:40]}' behind a colon, expected a width below 1000 as in {{index:03}}")
         output.format(stem="", kernel="", ext="", index=1)
     except (ValueError, KeyError, IndexError, AttributeError) as error:
         raise ConvcliError(f"output: got the template {output!r} ({error}), expected the fields {known}") from None
@@ -329,7 +333,7 @@ def _write(task: Task, produced: Produced, files: Files, seconds: float) -> Outc
     if target is None:
         return failed(task, ImageError("standard output: is not open"))
     try:
-        write(
+        lost = write(
             produced.image,
             target,
             format=files.format,
@@ -342,11 +346,16 @@ def _write(task: Task, produced: Produced, files: Files, seconds: float) -> Outc
         return failed(task, error)
     pixels = produced.image.pixels
     details = {**produced.details, "seconds": round(seconds, 6)}
-    warnings = produced.warnings
+    warnings = (*produced.warnings, *unkept(lost))
     if has_strange_profile(produced.image) and not files.strip:
         kinds = ("grey", "RGB") if pixels.shape[2] <= 2 else ("colour", "grey")
         warnings = (*warnings, f"the result is {kinds[0]}: the input's colour profile, for {kinds[1]}, was left out")
     return Outcome(task, "done", "", warnings, pixels.shape, pixels.dtype.name, details)
+
+
+def unkept(names: Sequence[str]) -> tuple[str, ...]:
+    """One sentence that names what a result lacks of its input besides pixels, if there is anything."""
+    return (f"not kept: {', '.join(names)}",) if names else ()
 
 
 def failed(task: Task, error: Exception) -> Outcome:
@@ -354,15 +363,16 @@ def failed(task: Task, error: Exception) -> Outcome:
 
     An error nobody foresaw says so; with CONVCLI_DEBUG=1 it is raised.
     """
-    message = " ".join(str(error).split()) or type(error).__name__
+    message = printable(str(error).strip()) or type(error).__name__
     if isinstance(error, OSError) and error.strerror:
         message = error.strerror
     elif not isinstance(error, ConvcliError | OSError | MemoryError):
         if os.environ.get("CONVCLI_DEBUG") == "1":
             raise error
         message = f"internal error ({type(error).__name__}: {message}); CONVCLI_DEBUG=1 shows where"
-    name = "standard input" if task.source == STREAM else task.source
-    if not any(known in message for known in (task.source, task.target) if known != STREAM):
+    name = "standard input" if task.source == STREAM else shown(task.source)
+    # Messages show what a terminal would obey escaped, in names too.
+    if not any(printable(known) in message for known in (task.source, task.target) if known != STREAM):
         message = f"{name}: {message}"
     return Outcome(task, "failed", message)
 

@@ -208,7 +208,7 @@ def write_page(explanation: Explanation, target: str, *, overwrite: bool = False
     check_target(Path(target), overwrite=overwrite)
     text = page(explanation.document)
     with replacing(Path(target), overwrite=overwrite) as stream:
-        stream.write(text.encode("utf-8"))
+        stream.write(text.encode("utf-8", "backslashreplace"))
 
 
 @dataclass(frozen=True, eq=False)

@@ -112,7 +112,7 @@ def write_report(report: Report, target: str | Path, *, overwrite: bool = False)
     """Write the page; it appears complete or not at all."""
     text = page(page_of(report))
     with replacing(Path(target), overwrite=overwrite) as stream:
-        stream.write(text.encode("utf-8"))
+        stream.write(text.encode("utf-8", "backslashreplace"))
 
 
 def page_of(report: Report) -> ReportPage:

@@ -5,6 +5,7 @@ a ``|`` at the end makes a single plane 3-D. A number is ``2``, ``-.5``, ``1e-3`
 """
 
 import json
+import math
 import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -71,16 +72,11 @@ def read_nested(data: Any, subject: str) -> Weights:
 
 
 def check_array(array: npt.NDArray[Any], subject: str) -> Weights:
-    """Check an array of any numeric type and shape, and give it as float64, (KH, KW) or (KD, KH, KW)."""
+    """Check an array of real numbers of any type and shape, and give it as float64, (KH, KW) or (KD, KH, KW)."""
     if array.dtype.kind not in "biuf":
         kind = {"c": "complex numbers", "O": "Python objects", "U": "text", "S": "text"}.get(array.dtype.kind)
         raise KernelError(f"{subject} holds {kind or f'values of type {array.dtype}'}, expected real numbers")
-    if array.ndim not in (1, 2, 3):
-        expected = "expected 2 (rows, columns) or 3 (planes, rows, columns)"
-        raise KernelError(f"{subject} has {array.ndim} dimensions {array.shape}, {expected}")
-    if array.size == 0:
-        raise KernelError(f"{subject} is empty: its shape is {array.shape}")
-    check_weights(array.size, subject)
+    check_shape(array.shape, subject)
     with np.errstate(over="ignore"):
         weights = array.astype(np.float64)
     wrong = np.argwhere(~(np.abs(weights) <= MAX_WEIGHT))
@@ -90,6 +86,16 @@ def check_array(array: npt.NDArray[Any], subject: str) -> Weights:
         where = _Place(subject, plane, row or 1, column)
         raise KernelError(f"{where}: got {weights[place]}, {_EXPECTED}")
     return weights[None, :] if weights.ndim == 1 else weights
+
+
+def check_shape(shape: tuple[int, ...], subject: str) -> None:
+    """Refuse what is no row, no matrix and no stack of matrices, is empty, or of absurd size."""
+    if len(shape) not in (1, 2, 3):
+        expected = "expected 2 (rows, columns) or 3 (planes, rows, columns)"
+        raise KernelError(f"{subject} has {len(shape)} dimensions {shape}, {expected}")
+    if 0 in shape:
+        raise KernelError(f"{subject} is empty: its shape is {shape}")
+    check_weights(math.prod(shape), subject)
 
 
 def check_weights(count: int, subject: str) -> None:

@@ -232,7 +232,7 @@ write(Image(np.zeros((4, 4, 3), np.uint8)), {str(tmp_path / "a.png")!r})
 """
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode < 0
     left = [each.name for each in tmp_path.iterdir()]
-    assert len(left) == 1 and re.fullmatch(r"\.a\.png\.[0-9a-f]{8}\.convcli-part", left[0])
+    assert len(left) == 1 and left[0].endswith(".convcli-part")
 
 
 def test_an_error_between_two_pieces_leaves_nothing(tmp_path, monkeypatch):

@@ -1,0 +1,34 @@
+"""Where everything that commands print goes through, so that no file's name or content can speak to the terminal.
+
+Messages and tables show control characters escaped: `say`, `show`. A path that is a command's result stands alone on
+its line for other programs to read: `show_result` escapes it on a terminal only, as GNU ls does. Drawings that move the
+cursor on purpose (bars, previews, animations) are their modules' own.
+"""
+
+import os
+import sys
+
+import click
+
+from convcli.errors import printable
+
+
+def say(*lines: object) -> None:
+    """Print a message on stderr."""
+    for line in lines:
+        click.echo(printable(line), err=True)
+
+
+def show(*lines: object) -> None:
+    """Print lines on stdout."""
+    for line in lines:
+        click.echo(printable(line))
+
+
+def show_result(result: object) -> None:
+    """Print a path, or JSON, on stdout: for a pipe exactly as it is, even if it is not UTF-8."""
+    text = str(result)
+    if sys.stdout is not None and sys.stdout.isatty():
+        click.echo(printable(text))
+    else:
+        click.echo(text if text.isprintable() else os.fsencode(text))

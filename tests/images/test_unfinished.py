@@ -1,0 +1,70 @@
+"""Files that killed processes left: swept when their process is gone, and nothing else ever."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from convcli.images import Image, write
+from convcli.images.unfinished import SUFFIX, sweep, unfinished_name
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="processes are asked for as POSIX does")
+
+
+def killed(folder):
+    """What a process leaves in a folder that is killed while it writes."""
+    code = f"""
+import numpy as np, os, signal
+from convcli.images import Image, png, write
+png.encode = lambda *a, **k: os.kill(os.getpid(), signal.SIGKILL)
+write(Image(np.zeros((4, 4, 3), np.uint8)), {str(folder / "a.png")!r})
+"""
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -signal.SIGKILL
+    (left,) = folder.iterdir()
+    return left
+
+
+def test_the_next_run_into_a_folder_sweeps_it(tmp_path):
+    left = killed(tmp_path)
+    assert re.fullmatch(r"\.[0-9a-f]{12}-\d+-\d+-[0-9a-f]{8}\.convcli-part", left.name)
+    write(Image(np.zeros((4, 4, 3), np.uint8)), tmp_path / "b.png")
+    assert [each.name for each in tmp_path.iterdir()] == ["b.png"]
+
+
+def test_what_is_not_of_a_process_that_is_gone_stays(tmp_path):
+    left = killed(tmp_path)
+    machine, process, start, token = left.name.removesuffix(SUFFIX).lstrip(".").split("-")
+    ours = unfinished_name()
+    stays = [
+        ours,
+        f".{'0' * 12}-{process}-{start}-{token}{SUFFIX}",  # of another machine
+        f".{machine}-{process}-{start}-{token}{SUFFIX}.txt",
+        f"x.{machine}-{process}-{start}-{token}{SUFFIX}",
+        f".a.png.{token}{SUFFIX}",  # as they were called before
+        f".{machine}-{process}-{start}-{token}",
+        f".{machine}-1-0-{token}{SUFFIX}",  # a process that lives, whose start is not known
+    ]
+    for name in stays:
+        (tmp_path / name).write_bytes(b"")
+    (tmp_path / f".{machine}-{process}-{start}-00000000{SUFFIX}").mkdir()
+    # The number lives again: it is this process's, which began at another time.
+    recycled = ours.split("-")
+    (tmp_path / "-".join([recycled[0], recycled[1], str(int(recycled[2]) + 1), "00000000" + SUFFIX])).write_bytes(b"")
+    sweep(tmp_path)
+    assert {each.name for each in tmp_path.iterdir() if each.is_file()} == set(stays)
+    assert sum(each.is_dir() for each in tmp_path.iterdir()) == 1
+
+
+def test_a_folder_that_is_not_there_or_has_no_name(tmp_path):
+    sweep(tmp_path / "no")
+    sweep(tmp_path / "a\0b")
+
+
+def test_a_target_of_the_longest_name(tmp_path):
+    for name in ("日" * 83 + ".png", "a" * 251 + ".png"):
+        write(Image(np.zeros((4, 4, 3), np.uint8)), tmp_path / name)
+        assert (tmp_path / name).is_file()
