@@ -9,13 +9,11 @@ import numpy as np
 
 from convcli.errors import ImageError
 from convcli.images.keeping import incoming
-from convcli.images.model import Image, Metadata, Pixels, check_size, shown
+from convcli.images.model import Image, Metadata, Pixels, check_frames, check_size, shown
 from convcli.images.orientation import upright
 from convcli.images.pillow import without_excess
 from convcli.images.reading import MAX_PIXELS, read, read_all
 from convcli.images.volumes import Volume, VolumeMetadata, one_by_one
-
-_VOXEL_BYTES = 8  # RGBA, and the voxels made of it
 
 
 def open_animation(path: Path, name: str, format: str, max_pixels: int) -> Volume:
@@ -60,7 +58,7 @@ def _gif(data: bytes, max_pixels: int) -> tuple[Pixels, tuple[int, ...]]:
 
     frames = frames_in(data)
     width, height = canvas_size(data, frames)
-    check_size(width, height * len(frames), max_pixels, _VOXEL_BYTES)
+    check_frames(len(frames), width, height, max_pixels)
     for each in frames[1:]:
         check_size(max(each.width, 1), max(each.height, 1), max_pixels)  # it may be larger than the canvas
     shown = np.empty((len(frames), height, width, 4), np.uint8)
@@ -83,7 +81,7 @@ def _webp(data: bytes, max_pixels: int) -> tuple[Pixels, tuple[int, ...]]:
     check_work(list(chunks_in(data)), max_pixels)
     with opened(data) as picture:
         count = picture.n_frames
-        check_size(picture.width, picture.height * count, max_pixels, _VOXEL_BYTES)
+        check_frames(count, picture.width, picture.height, max_pixels)
         shown = np.empty((count, picture.height, picture.width, 4), np.uint8)
         for index in range(count):
             picture.seek(index)
