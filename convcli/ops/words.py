@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.errors import ShapeError
-from convcli.ops.arguments import Array
+from convcli.kernels.parameters import shortened
+from convcli.ops.arguments import Array, as_array
 
 
 def as_words(array: Array) -> tuple[NDArray[Any], int]:
@@ -28,9 +29,9 @@ def value_words(value: Any, dtype: np.dtype[Any]) -> NDArray[Any]:
 
     Floats are rounded to a float dtype as numpy rounds them; integers and booleans have to be met exactly.
     """
-    number = np.asarray(value)
+    number = as_array("value", value, "one number")
     if number.ndim or number.dtype.kind not in "buif":
-        raise ShapeError(f"value: got {value!r}, expected one number")
+        raise ShapeError(f"value: got {shortened(repr(value))}, expected one number")
     if dtype.kind in "bui":
         low, high = (0, 1) if dtype.kind == "b" else (int(np.iinfo(dtype).min), int(np.iinfo(dtype).max))
         exact = number.item()

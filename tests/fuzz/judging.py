@@ -10,6 +10,7 @@ import shutil
 import sys
 import threading
 import time
+import traceback
 import warnings
 from pathlib import Path
 
@@ -37,12 +38,14 @@ class Judge:
         self.temporary = self.folder / "temporary"
         self.temporary.mkdir(parents=True, exist_ok=True)
         os.environ.update(TMPDIR=str(self.temporary), CONVCLI_DATA_DIR=str(self.place), COLUMNS="80")
+        os.environ["CONVCLI_MAX_MEMORY"] = "500M"
         self.streams = [(self.folder / name).open("w+b", buffering=0) for name in ("stdout", "stderr")]
         self.compiled = 0
         self.noises = []
         compiler.on_first_compile(self._count_compilations)
         warnings.simplefilter("always")
         warnings.filterwarnings("ignore", category=ResourceWarning)
+        warnings.filterwarnings("ignore", message="the matrix subclass")  # which arguments are made of
         warnings.showwarning = lambda message, category, filename, line, *_: self.noises.append(
             f"warning from {Path(filename).name}:{line}: {category.__name__}: {message}"
         )
@@ -111,6 +114,8 @@ class Judge:
             problems += [f"{found[0]!a} in the message" for found in [_STRANGE.search(said)] if found]
             return 0, said, problems + ([] if len(said) < 1000 else [f"message of {len(said)} characters"])
         except BaseException as error:  # whatever it is, it should have been ours
+            if _is_fine(error, case):
+                return 0, "", []
             return 0, "", [f"raised {type(error).__name__}: {error}"[:300]]
         printed = [_content(stream) for stream in self.streams]
         problems = [f"printed {said[:100]!r}" for said in printed if said]
@@ -157,6 +162,13 @@ class Judge:
 
         count()
         event.register("numba:compile", Counter())
+
+
+def _is_fine(error, case):
+    """Whether an error is of making an argument, not of the call; or of a model's file that cannot be opened."""
+    places = [each.f_code.co_filename for each, _ in traceback.walk_tb(error.__traceback__)]
+    opening = isinstance(error, OSError) and "load_model" in case.expression
+    return opening or not any("convcli" in Path(each).parts for each in places)
 
 
 def _content(stream):
