@@ -4,6 +4,7 @@ Of a weights file only the header is read (see `convcli.architectures.header`).
 """
 
 import json
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,20 @@ from typing import Any
 from convcli.architectures.grammar import GrammarError, NetworkSpec, document_of, read_network
 from convcli.architectures.header import WRITTEN, parse_json, read_header, reason_of
 from convcli.architectures.values import shortened, suggestion
+from convcli.budget import check_count
 from convcli.errors import ModelError
 
 FOLDER = Path(__file__).parent
 SHIPPED_MODEL = FOLDER.parent / "models" / "mnist.safetensors"
 SUFFIXES = (".toml", ".json", ".safetensors")
-LONGEST_TEXT = 4_000_000  # bytes; the largest shipped description is under 10,000
+LONGEST_TEXT = 1_000_000  # bytes; the largest shipped description is under 10,000
+# Of letters, digits and underscores: more digits take longer than their number, and no name is that long.
+LONGEST_WORD = 1_000
+MOST_DOTS = 200  # in a row of keys a.b.c
+
+
+_WORD = re.compile(r"\w+")
+_BETWEEN_DOTS = re.compile(r"[^.,=\[\]{}\n]+")
 
 
 def shipped() -> tuple[str, ...]:
@@ -100,8 +109,12 @@ def _architecture_of(path: Path) -> str:
 
 
 def _parsed(text: str, origin: str, language: str) -> dict[str, Any]:
+    longest = max((found.end() - found.start() for found in _WORD.finditer(text)), default=0)
+    check_count(longest, LONGEST_WORD, f"{origin}: got a word or number of {{}} characters", "shorten it", ModelError)
     if language == "JSON":
         return parse_json(text, origin)
+    if "x." * MOST_DOTS in _BETWEEN_DOTS.sub("x", text):
+        raise ModelError(f"{origin}: got a key of more than {MOST_DOTS} dotted parts, expected a network description")
     try:
         return tomllib.loads(text)
     except (ValueError, RecursionError) as error:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from convcli.architectures.grammar import LayerSpec, NetworkSpec
+from convcli.architectures.output import find_output
 from convcli.architectures.plan import NetworkPlan, plan_network
 from convcli.architectures.rules import shape_text
 from convcli.architectures.values import Named
@@ -68,25 +69,37 @@ def fitted(network: NetworkSpec, shape: Sequence[int], classes: int) -> NetworkP
     return plan
 
 
+def with_padded_windows(network: NetworkSpec) -> NetworkSpec:
+    """The network with ``same`` padding everywhere on its main chain, so that no picture is too small for it."""
+    return replace(network, layers=tuple(
+        replace(layer, settings={**layer.settings, "padding": "same"}, word=f"{layer.word},same")
+        if layer.type in ("conv", "depthwise", "pool") and layer.settings.get("padding") != "same" else layer
+        for layer in network.layers
+    ))  # fmt: skip
+
+
 def _final_of(plan: NetworkPlan) -> str:
     """The name of the activation that the outputs come from."""
-    return str(plan.layers[-1].settings.get("activation"))
+    return find_output(plan.layers).activation
 
 
 def _with_classes(layers: tuple[LayerSpec, ...], classes: int) -> tuple[LayerSpec, ...]:
     """The layers with the last dense one, if only an activation follows it, as wide as there are classes."""
     place = len(layers) - 1
-    while place > 0 and layers[place].type == "activation":
+    while place > 0 and layers[place].type in ("activation", "dropout", "flatten", "head"):
         place -= 1
     last = layers[place]
     if last.type != "dense" or last.settings["units"] == classes or (last.settings["units"] == 1 and classes == 2):
         return layers
     wide = replace(last, settings={**last.settings, "units": classes}, word=f"dense:{classes}")
     made = (*layers[:place], wide, *layers[place + 1 :])
-    final = made[-1]
-    if last.settings["units"] == 1 and str(final.settings.get("activation")) == "sigmoid":
-        softmax = replace(
-            final, settings={**final.settings, "activation": Named("softmax")}, word=f"{final.word},softmax"
-        )
-        made = (*made[:-1], softmax)
-    return made
+    if last.settings["units"] > 1:
+        return made
+    return tuple(_softmax(each) if number >= place else each for number, each in enumerate(made))
+
+
+def _softmax(layer: LayerSpec) -> LayerSpec:
+    """A layer with softmax instead of sigmoid."""
+    if str(layer.settings.get("activation")) != "sigmoid":
+        return layer
+    return replace(layer, settings={**layer.settings, "activation": Named("softmax")}, word=f"{layer.word},softmax")

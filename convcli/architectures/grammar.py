@@ -21,6 +21,7 @@ from convcli.architectures.vocabulary import (
     WITH_BRANCHES,
     find_layer,
 )
+from convcli.budget import check_count
 from convcli.errors import ModelError
 
 DEEPEST = 8
@@ -133,6 +134,7 @@ def read_network(document: Mapping[str, Any], origin: str) -> NetworkSpec:
     layers: list[LayerSpec] = []
     for each in listed:
         layers += read_layer(each, f"{origin}: layer {len(layers) + 1}")
+        check_count(len(layers), MOST_LAYERS, f"{origin}: layers: got {{}} and more", "use fewer", GrammarError)
     texts = {key: _readable(document.get(key, "")) for key in ("title", "source")}
     extra = {key: document[key] for key in _EXTRA if key in document}
     return NetworkSpec(size, tuple(layers), _readable(document.get("name") or origin), **texts, extra=extra)
@@ -205,6 +207,8 @@ def _word(token: str, where: str) -> LayerSpec:
     head, *options = token.split(",")
     word, colon, first = head.partition(":")
     typed, preset, dimensions = _typed(word, where)
+    if colon and _is_option(typed, first):
+        colon, options = "", [first, *options]
     if typed in WITH_BRANCHES:
         _fail(where, f"{typed} is written with brackets: [ A | B ] concatenates, [ A + B ] adds, {{ A }} is a head")
     settings = {key: _read(typed, key, each, where) for key, each in preset.items()}
@@ -216,6 +220,12 @@ def _word(token: str, where: str) -> LayerSpec:
     given, name = _options(typed, options, where)
     settings |= _keys(typed, given, where)
     return _finished(typed, settings, (), _name(name, where), dimensions, token, where)
+
+
+def _is_option(typed: str, first: str) -> bool:
+    """Whether ``key=value`` stands behind the colon; ``leaky_relu:negative_slope=0.3`` is a value with its own name."""
+    key, equals, _ = first.partition("=")
+    return bool(equals) and ":" not in key and (typed != "activation" or key in ("name", "activation"))
 
 
 def _options(typed: str, options: Sequence[str], where: str) -> tuple[dict[str, str], str | None]:

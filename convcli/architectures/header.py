@@ -18,7 +18,8 @@ from convcli.architectures.values import shortened
 from convcli.errors import ModelError
 
 MODEL_FORMAT = "convcli-1"
-CHECKPOINT_FORMAT = "convcli-checkpoint-1"
+CHECKPOINT_FORMAT = "convcli-checkpoint-2"
+EARLIER_CHECKPOINTS = ("convcli-checkpoint-1",)  # whose recipes say 0 for what was not given
 LONGEST_HEADER = 25_000_000  # bytes; that of a model with ten thousand epochs of history has 2,000,000
 WRITTEN = "a .safetensors file written by convcli train"
 
@@ -90,7 +91,7 @@ def require_model(header: Header, path: Path) -> None:
     """Refuse a safetensors file that is not a model of this version: foreign, a checkpoint, or too new."""
     if header.kind == MODEL_FORMAT:
         return
-    if header.kind == CHECKPOINT_FORMAT:
+    if header.kind in (CHECKPOINT_FORMAT, *EARLIER_CHECKPOINTS):
         raise ModelError(f"{path}: got a checkpoint, expected a model; go on training from it with --resume {path}")
     if header.kind.startswith("convcli-"):
         raise ModelError(

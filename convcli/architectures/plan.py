@@ -16,6 +16,8 @@ from convcli.architectures.vocabulary import LAYERS
 from convcli.errors import ShapeError
 from convcli.geometry import ReceptiveField, TransposedWindow, Window
 
+_MOST_DIGITS = 40  # four axes of the largest size that may be given, flattened, have 36
+
 
 @dataclass(frozen=True)
 class LayerPlan:
@@ -157,6 +159,7 @@ def _chain(
 
 def _layer(spec: LayerSpec, flow: Flow, name: str, where: str, whole: Shape) -> tuple[LayerPlan, Flow]:
     settings = LAYERS[spec.type].defaults() | dict(spec.settings)
+    _check_use(spec.type, settings, where)
     if spec.dimensions and spec.dimensions != len(flow.spatial):
         _fail(
             where,
@@ -172,6 +175,7 @@ def _layer(spec: LayerSpec, flow: Flow, name: str, where: str, whole: Shape) -> 
             made = RULES[spec.type](flow, settings, whole)
         except ShapeError as error:
             raise ShapeError(f"{where}: {error}") from None
+    _check_extent(made.flow, where)
     layer = LayerPlan(
         name=name,
         type=spec.type,
@@ -188,6 +192,26 @@ def _layer(spec: LayerSpec, flow: Flow, name: str, where: str, whole: Shape) -> 
         branches=branches,
     )
     return layer, made.flow
+
+
+def _check_use(typed: str, settings: Mapping[str, Any], where: str) -> None:
+    """Refuse a value that would change nothing, because another key says that it is of no use here."""
+    for name, key in LAYERS[typed].keys.items():
+        other, useful = key.used_if or (name, ())
+        if key.used_if and settings[name] != key.default and settings[other] not in useful:
+            got, decided, *meant = (f"{each:g}" if type(each) is float else str(each)
+                                    for each in (settings[name], settings[other], *useful))  # fmt: skip
+            raise GrammarError(
+                f"{where}: {name}: got {got}, which does nothing with {other}={decided}, expected {other}="
+                f"{' or '.join(meant)}; leave {name} out"
+            )
+
+
+def _check_extent(flow: Flow, where: str) -> None:
+    """Refuse sizes and fields beyond any use: layers that multiply would make numbers of thousands of digits."""
+    jumps = (each for field in flow.field for each in (field.size, *field.jump.as_integer_ratio(), abs(field.start)))
+    if max(*flow.shape, *jumps) > 10**_MOST_DIGITS:
+        _fail(where, f"gives sizes or a receptive field beyond 10^{_MOST_DIGITS} cells; use smaller sizes and strides")
 
 
 def _branched(

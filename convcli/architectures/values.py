@@ -16,7 +16,7 @@ Reader: TypeAlias = Callable[[object], Any]
 # A slip of the keyboard or an attack: no array of that length could be used.
 LARGEST = 1_000_000_000
 _DIGITS = re.compile(r"[0-9]{1,10}", re.ASCII)
-_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?", re.ASCII)
+_NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?", re.ASCII)
 _BETWEEN_AXES = re.compile(r"[xX×]")
 
 
@@ -185,7 +185,7 @@ def named(choices: Mapping[str, tuple[str, ...]]) -> Reader:
         if name not in choices:
             raise ValueError(f"one of {', '.join(choices)}{suggestion(name, list(choices))}")
         arguments = {key: _decimal(each) for key, each in given.items()}
-        if set(arguments) - set(choices[name]) or None in arguments.values():
+        if set(arguments) - set(choices[name]) or None in arguments.values() or (name == "l1_l2" and not arguments):
             parameters = ", ".join(f"{key}=NUMBER" for key in choices[name]) or "no parameters"
             raise ValueError(f"{name} with {parameters}")
         for key in _NOT_NEGATIVE:
@@ -219,10 +219,11 @@ def _arguments(words: Sequence[str], order: Sequence[str]) -> dict[str, str]:
     given = {}
     for place, word in enumerate(words):
         key, equals, text = word.partition("=")
-        if equals:
-            given[key] = text
-        else:
-            given[order[place] if place < len(order) else f"number {place + 1}"] = key
+        if not equals:
+            key, text = order[place] if place < len(order) else f"number {place + 1}", word
+        if key in given:
+            raise ValueError(f"{key} once")
+        given[key] = text
     return given
 
 

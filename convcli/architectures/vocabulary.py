@@ -30,10 +30,14 @@ PAD_MODES = ("constant", "edge", "reflect", "symmetric", "wrap")
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key of a layer: how its value is read, and its value if it is not given (`REQUIRED`: it has to be)."""
+    """One key of a layer: how its value is read, and its value if it is not given (`REQUIRED`: it has to be).
+
+    ``used_if`` is another key, and those of its values with which this one does something.
+    """
 
     read: Reader
     default: Any
+    used_if: tuple[str, tuple[Any, ...]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +55,19 @@ class LayerType:
 
 REQUIRED = object()
 _LINEAR = Named("linear")
+_BIASED = ("use_bias", (True,))
+_POWER = Key(number(1), 2.0, ("mode", ("lp",)))
 
 _WEIGHTS = {
     "activation": Key(named(ACTIVATIONS), _LINEAR),
     "use_bias": Key(flag, True),
     "kernel_initializer": Key(named(INITIALIZERS), Named("glorot_uniform")),
-    "bias_initializer": Key(named(INITIALIZERS), Named("zeros")),
+    "bias_initializer": Key(named(INITIALIZERS), Named("zeros"), _BIASED),
     "kernel_regularizer": Key(optional(named(REGULARIZERS)), None),
-    "bias_regularizer": Key(optional(named(REGULARIZERS)), None),
+    "bias_regularizer": Key(optional(named(REGULARIZERS)), None, _BIASED),
     "activity_regularizer": Key(optional(named(REGULARIZERS)), None),
     "kernel_constraint": Key(optional(named(CONSTRAINTS)), None),
-    "bias_constraint": Key(optional(named(CONSTRAINTS)), None),
+    "bias_constraint": Key(optional(named(CONSTRAINTS)), None, _BIASED),
 }
 _KERNEL_SIZE = Key(sizes(), 3)
 _STRIDE = Key(sizes(), 1)
@@ -121,8 +127,8 @@ LAYERS: Mapping[str, LayerType] = {
             "padding": _PADDING,
             "dilation": _DILATION,
             "ceil_mode": Key(flag, False),
-            "count_include_pad": Key(flag, False),
-            "p": Key(number(1), 2.0),
+            "count_include_pad": Key(flag, False, ("mode", ("average", "weighted"))),
+            "p": _POWER,
         },
     ),
     "global_pool": LayerType(
@@ -134,7 +140,7 @@ LAYERS: Mapping[str, LayerType] = {
         {
             "output_size": Key(sizes(), REQUIRED),
             "mode": Key(one_of(POOL_MODES), "max"),
-            "p": Key(number(1), 2.0),
+            "p": _POWER,
         },
     ),
     "flatten": LayerType("all values in one row"),
@@ -148,8 +154,8 @@ LAYERS: Mapping[str, LayerType] = {
             "epsilon": Key(number(0), 1e-3),
             "center": Key(flag, True),
             "scale": Key(flag, True),
-            "beta_initializer": Key(named(INITIALIZERS), Named("zeros")),
-            "gamma_initializer": Key(named(INITIALIZERS), Named("ones")),
+            "beta_initializer": Key(named(INITIALIZERS), Named("zeros"), ("center", (True,))),
+            "gamma_initializer": Key(named(INITIALIZERS), Named("ones"), ("scale", (True,))),
         },
     ),
     "lrn": LayerType(
@@ -165,10 +171,14 @@ LAYERS: Mapping[str, LayerType] = {
     "pad": LayerType(
         "zeros, or MODE's values, around the edges",
         "amount",
-        {"amount": Key(cells, 1), "mode": Key(one_of(PAD_MODES), "constant"), "value": Key(number(), 0.0)},
+        {
+            "amount": Key(cells, 1),
+            "mode": Key(one_of(PAD_MODES), "constant"),
+            "value": Key(number(), 0.0, ("mode", ("constant",))),
+        },
     ),
     "activation": LayerType(
-        "an activation by itself: relu, leaky_relu:0.2", "activation", {"activation": Key(named(ACTIVATIONS), REQUIRED)}
+        "an activation by itself: relu, leaky_relu:0.3", "activation", {"activation": Key(named(ACTIVATIONS), REQUIRED)}
     ),
     "parallel": LayerType("branches whose channels are concatenated"),
     "add": LayerType("branches whose values are added"),
@@ -255,6 +265,8 @@ conv, conv_transpose, depthwise and dense also take activation, use_bias,
 kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer,
 activity_regularizer, kernel_constraint, bias_constraint; all layers a name.
 Activations: {activations}.
+leaky_relu has the slope 0.2 unless given (Keras's function; its layer
+LeakyReLU has 0.3: write LeakyReLU:0.3), elu has alpha 1.
 Short keys: kernel or size for kernel_size, bias for use_bias, ceil for
 ceil_mode. conv1d, conv2d, conv3d, max_pool, average_pool and other names
 of Keras are understood. dense flattens what is not flat.

@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from convcli import ConvcliError, __version__
+from convcli.cli.library_warnings import TELLER
 from convcli.cli.printing import say
 
 # Command -> (module in convcli.cli that defines `command`, its line in `convcli --help`).
@@ -109,6 +110,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def run(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit code; errors are one line on stderr."""
+    TELLER.begin()
     try:
         _check_words(sys.argv[1:] if arguments is None else arguments)
         result: Any = group.main(args=arguments, prog_name="convcli", standalone_mode=False)

@@ -1,6 +1,5 @@
 """`convcli animate`: a window that slides, as a moving picture or in the terminal."""
 
-import json
 import os
 import shutil
 import sys
@@ -23,6 +22,7 @@ from convcli.jobs.animate import (
     seeded_values,
     write_animation,
 )
+from convcli.jobs.documents import json_text
 from convcli.views.animation import Film, Numbers
 from convcli.views.animation_text import frame_lines
 
@@ -92,7 +92,7 @@ def command(output: str | None, play: bool, overwrite: bool, as_json: bool, dela
         if not as_json:
             show_result(output)
     if as_json:
-        show_result(json.dumps(_report(plan, film, output)))
+        show_result(json_text(_report(plan, film, output)))
     if play:
         _play(film, delay)
 

@@ -1,7 +1,6 @@
 """`convcli bench`: how fast this is here, beside what else is installed."""
 
 import dataclasses
-import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from convcli.bench.groups import GROUPS
 from convcli.bench.peers import PEERS, library_threads, thread_variables, usable_cores, version
 from convcli.cli import options
 from convcli.cli.printing import show, show_result
+from convcli.jobs.documents import json_text
 from convcli.jobs.runtime import examine, prepare_loops, request_threads
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def _list(cases: dict[str, "list[Case]"], versions: dict[str, str | None], as_js
             for group, each in cases.items()
         }
         peers = {key: {"version": found, "install": PEERS[key].install} for key, found in versions.items()}
-        show_result(json.dumps({"groups": groups, "peers": peers}))
+        show_result(json_text({"groups": groups, "peers": peers}))
         return
     for group, each in cases.items():
         show(f"{group}: {GROUPS[group].line}")
@@ -173,7 +173,7 @@ class _Run:
                     costs = import_costs()
                 self._say(table.import_lines(costs))
         if self.as_json:
-            show_result(json.dumps(self._document(dataclasses.asdict(machine), limits, costs)))
+            show_result(json_text(self._document(dataclasses.asdict(machine), limits, costs)))
         wrong = [peer for each in self.found for peer in each.peers if not peer.equal]
         return 1 if wrong else 0
 

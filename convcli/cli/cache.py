@@ -1,12 +1,12 @@
 """`convcli cache`: the compiled loops."""
 
-import json
 import sys
 
 import click
 
 from convcli.cli import options
 from convcli.cli.printing import say, show, show_result
+from convcli.jobs.documents import json_text
 from convcli.jobs.runtime import CacheReport, cache_report, clear_cache, warm_cache
 
 
@@ -36,7 +36,7 @@ def info(as_json: bool) -> None:
     """
     report = cache_report()
     if as_json:
-        show_result(json.dumps(vars(report)))
+        show_result(json_text(vars(report)))
     else:
         show(*cache_lines(report))
 
@@ -51,7 +51,7 @@ def clear(as_json: bool) -> None:
       convcli cache clear
     """
     count = clear_cache()
-    show_result(json.dumps({"deleted": count}) if as_json else f"{count} files deleted")
+    show_result(json_text({"deleted": count}) if as_json else f"{count} files deleted")
 
 
 @command.command("warm")
@@ -69,7 +69,7 @@ def warm(as_json: bool) -> None:
             say(f"compiling {step}")
 
     count = warm_cache(announce)
-    show_result(json.dumps({"files": count}) if as_json else f"{count} files in the cache")
+    show_result(json_text({"files": count}) if as_json else f"{count} files in the cache")
 
 
 def cache_lines(report: CacheReport) -> list[str]:

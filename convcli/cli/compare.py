@@ -1,6 +1,5 @@
 """`convcli compare`: how far two pictures are apart."""
 
-import json
 import math
 import re
 import sys
@@ -15,6 +14,7 @@ from convcli.images import MAX_PIXELS, format_of, write
 from convcli.images.atomic import check_target
 from convcli.jobs.batch import STREAM
 from convcli.jobs.compare import Comparison, compare, decibels, figures, where_picture
+from convcli.jobs.documents import json_text
 from convcli.jobs.runtime import prepare_loops, request_threads
 
 
@@ -113,7 +113,7 @@ def command(
     for warning in () if quiet else found.warnings:
         say(f"Warning: {warning}")
     if as_json:
-        show_result(json.dumps(_document(first, second, output, found)))
+        show_result(json_text(_document(first, second, output, found)))
     else:
         for line in [*_lines(found), *([] if output is None else [output])]:
             show(line)

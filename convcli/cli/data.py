@@ -1,12 +1,11 @@
 """`convcli data`: the data sets with a name."""
 
-import json
-
 import click
 
 from convcli.cli import downloads, options
 from convcli.cli.printing import show, show_result
 from convcli.jobs.data import DataReport, fetch_data, find_data, list_data
+from convcli.jobs.documents import json_text
 
 
 @click.group()
@@ -42,7 +41,7 @@ def list_command(data_dir: str | None, as_json: bool) -> None:
     """
     reports = list_data(data_dir)
     if as_json:
-        show_result(json.dumps([report.as_dict() for report in reports]))
+        show_result(json_text([report.as_dict() for report in reports]))
         return
     for report in reports:
         show(*_lines(report))
@@ -77,7 +76,7 @@ def fetch_command(
         if not as_json:
             show_result(str(report.folder))
     if as_json:
-        show_result(json.dumps(documents))
+        show_result(json_text(documents))
 
 
 @command.command("path")
@@ -93,7 +92,7 @@ def path_command(name: str, data_dir: str | None, as_json: bool) -> None:
       convcli data path mnist --data-dir /media/stick
     """
     report = find_data(name, data_dir)
-    show_result(json.dumps(report.as_dict()) if as_json else str(report.folder))
+    show_result(json_text(report.as_dict()) if as_json else str(report.folder))
 
 
 def _lines(report: DataReport) -> list[str]:

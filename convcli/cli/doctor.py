@@ -1,13 +1,13 @@
 """`convcli doctor`: what a bug report needs."""
 
 import dataclasses
-import json
 
 import click
 
 from convcli.cli import options
 from convcli.cli.cache import cache_lines
 from convcli.cli.printing import show, show_result
+from convcli.jobs.documents import json_text
 from convcli.jobs.runtime import examine
 
 
@@ -23,7 +23,7 @@ def command(as_json: bool) -> None:
     """
     found = examine()
     if as_json:
-        show_result(json.dumps(dataclasses.asdict(found)))
+        show_result(json_text(dataclasses.asdict(found)))
         return
     for title, facts in (("versions", found.versions), ("machine", found.machine), ("threads", found.threads)):
         show(title)

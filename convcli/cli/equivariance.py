@@ -1,6 +1,5 @@
 """`convcli equivariance`: does a shift of the input shift the output?"""
 
-import json
 import math
 import re
 import sys
@@ -15,6 +14,7 @@ from convcli.images import MAX_PIXELS, Image, format_of, read, write
 from convcli.images.atomic import check_target
 from convcli.jobs.batch import STREAM
 from convcli.jobs.classifier import load_classifier
+from convcli.jobs.documents import json_text
 from convcli.jobs.equivariance import Equivariance, Step, of_filter, of_model, picture, plan_steps, relative
 from convcli.jobs.runtime import prepare_loops, request_threads
 
@@ -108,7 +108,7 @@ def command(
         name = "standard input" if source == STREAM else Path(source).name
         write(picture(found, title=f"Shifting {name}"), output, overwrite=settings["overwrite"])
     if settings["as_json"]:
-        show_result(json.dumps(_document(found, output)))
+        show_result(json_text(_document(found, output)))
         return
     for line in [*_table(found), *([] if output is None else [output])]:
         show(line)

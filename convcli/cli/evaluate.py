@@ -1,7 +1,6 @@
 """`convcli evaluate`: how good a model is, class by class."""
 
 import contextlib
-import json
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ from convcli.cli.printing import say, show, show_result
 from convcli.images import format_of, write
 from convcli.images.atomic import check_target
 from convcli.jobs.classifier import load_classifier
+from convcli.jobs.documents import json_text
 from convcli.jobs.evaluate import SPLITS, Evaluation, evaluate, gallery, load_data, most_confused
 from convcli.jobs.runtime import prepare_loops, request_threads
 
@@ -32,6 +32,7 @@ _LONGEST_LABEL = 20
 @downloads.offline
 @click.option("--overwrite", is_flag=True, help="Let --gallery replace an existing file.")
 @options.threads
+@options.max_memory
 @options.as_json
 @options.quiet
 def command(
@@ -81,7 +82,7 @@ def command(
     elif drawing is not None and not quiet:
         say("Note: there is no mistake to draw")
     if as_json:
-        show_result(json.dumps({"model": model} | result.as_dict() | ({"gallery": drawn} if drawn else {})))
+        show_result(json_text({"model": model} | result.as_dict() | ({"gallery": drawn} if drawn else {})))
         return
     for line in [*_lines(result), *([drawn] if drawn else [])]:
         show(line)

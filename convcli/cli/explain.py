@@ -1,6 +1,5 @@
 """`convcli explain`: a page on which a filter can be followed cell by cell."""
 
-import json
 import re
 import sys
 from pathlib import Path
@@ -12,6 +11,7 @@ from convcli.cli import options
 from convcli.cli.printing import say, show_result
 from convcli.errors import ImageError
 from convcli.images import MAX_PIXELS, Image, check_target, read
+from convcli.jobs.documents import json_text
 from convcli.jobs.explain import ACTIVATIONS, explain, matrix_image, plan_filters, write_page
 from convcli.jobs.explain_region import Region
 from convcli.jobs.filter import NORMALIZE
@@ -118,7 +118,7 @@ def command(picture: str | None, matrix: str | None, kernels: tuple[str, ...], o
     if not settings["quiet"]:
         for warning in explained.warnings:
             say(f"Warning: {warning}")
-    show_result(json.dumps(_report(output, explained)) if settings["as_json"] else output)
+    show_result(json_text(_report(output, explained)) if settings["as_json"] else output)
 
 
 def _input(picture: str | None, matrix: str | None, settings: dict[str, Any]) -> Image:

@@ -1,12 +1,12 @@
 """`convcli export`: a trained model for other programs."""
 
 import dataclasses
-import json
 
 import click
 
 from convcli.cli import options
 from convcli.cli.printing import show_result
+from convcli.jobs.documents import json_text
 
 
 @click.command()
@@ -15,6 +15,7 @@ from convcli.cli.printing import show_result
 @click.option("--layout", type=click.Choice(["nhwc", "nchw"]),
               help="Of input and output; that of the network, usually nhwc, unless given.")  # fmt: skip
 @click.option("--overwrite", is_flag=True, help="Let the output replace an existing file.")
+@options.max_memory
 @options.as_json
 def command(model: str, output: str | None, layout: str | None, overwrite: bool, as_json: bool) -> None:
     """Write a trained model as ONNX, for other programs.
@@ -35,6 +36,6 @@ def command(model: str, output: str | None, layout: str | None, overwrite: bool,
     report = export(model, output, layout=layout, overwrite=overwrite)
     if as_json:
         document = dataclasses.asdict(report)
-        show_result(json.dumps({**document, "path": str(report.path)}))
+        show_result(json_text({**document, "path": str(report.path)}))
         return
     show_result(report.path)

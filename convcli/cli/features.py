@@ -1,6 +1,5 @@
 """`convcli features`: what every layer of a network makes of a picture."""
 
-import json
 import sys
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from convcli.images import MAX_PIXELS, format_of, write
 from convcli.images.atomic import check_target
 from convcli.jobs.batch import STREAM
 from convcli.jobs.classifier import load_classifier
+from convcli.jobs.documents import json_text
 from convcli.jobs.features import MOST_MAPS, draw_features, look_inside
 from convcli.jobs.inside import beside
 from convcli.jobs.runtime import prepare_loops, request_threads
@@ -66,4 +66,4 @@ def command(
     for warning in () if quiet else features.seen.warnings:
         say(f"Warning: {image}: {warning}")
     write(draw_features(features), target, overwrite=overwrite)
-    show_result(json.dumps({"output": target} | features.as_dict()) if as_json else target)
+    show_result(json_text({"output": target} | features.as_dict()) if as_json else target)

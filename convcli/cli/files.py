@@ -1,7 +1,6 @@
 """Running a batch for a command: progress, paths, warnings, summary, JSON and the exit code."""
 
 import contextlib
-import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,6 +13,7 @@ from convcli.cli.preview import watcher
 from convcli.cli.printing import say, show_result
 from convcli.images import MAX_PIXELS, format_of
 from convcli.jobs.batch import STREAM, Files, Operation, Outcome, Task, find_inputs, plan_tasks, run_tasks
+from convcli.jobs.documents import json_text
 from convcli.jobs.runtime import prepare_loops, request_threads
 
 # What is done with the tasks: it calls the function it is given once, before loops run, and yields outcomes in order.
@@ -70,7 +70,7 @@ def carry_out(
             advance(outcome)
             _report(outcome, as_json=as_json, quiet=quiet, several=len(tasks) > 1)
     if as_json:
-        show_result(json.dumps(_document(outcomes)))
+        show_result(json_text(_document(outcomes)))
     failed = [outcome for outcome in outcomes if outcome.status == "failed"]
     for outcome in failed:
         say(f"Error: {outcome.error}")

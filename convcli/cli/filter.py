@@ -17,7 +17,7 @@ from convcli.ops.responses import ACTIVATIONS
 # What a plan takes under the option's own name.
 _PLAN_WORDS = (
     "border", "border_value", "padding", "stride", "dilation", "convolve", "normalize", "scale", "bias", "activation",
-    "channels", "range", "alpha", "depth", "linear",
+    "channels", "range", "alpha", "depth", "linear", "background",
 )  # fmt: skip
 
 
@@ -106,7 +106,7 @@ def command(inputs: tuple[str, ...], kernels: tuple[str, ...], axes: str | None,
     \b
     --axes zyx, for volumes:
       a TIFF of several pages, a .npy array (D, H, W) or (D, H, W, C), the frames
-      of a GIF or WebP, or several pictures with --stack; written as .tiff or .npy
+      of an animation, or several pictures with --stack; written as .tiff or .npy
       convcli filter scan.tif -k gaussian3d:sigma=1x2x2 --axes zyx
       convcli filter slices/*.png --stack -k box3d --axes zyx -o soft.tiff
 

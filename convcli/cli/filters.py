@@ -1,6 +1,5 @@
 """`convcli filters`: what a network has learnt to look for."""
 
-import json
 from pathlib import Path
 
 import click
@@ -9,6 +8,7 @@ from convcli.cli import options
 from convcli.cli.printing import show_result
 from convcli.images import format_of, write
 from convcli.images.atomic import check_target
+from convcli.jobs.documents import json_text
 from convcli.jobs.filters import MOST_FILTERS, MOST_INPUTS, draw_filters, filters_in
 from convcli.jobs.inside import beside
 
@@ -22,6 +22,7 @@ from convcli.jobs.inside import beside
 @click.option("--inputs", type=click.IntRange(1, MOST_INPUTS), default=8, show_default=True, metavar="N",
               help="Draw at most N input channels of each filter.")  # fmt: skip
 @options.overwrite
+@options.max_memory
 @options.as_json
 def command(
     model: str, output: str | None, layer: str | None, filters: int, inputs: int, overwrite: bool, as_json: bool
@@ -44,4 +45,4 @@ def command(
     check_target(Path(target), overwrite=overwrite)
     found = filters_in(model, layer, filters=filters, inputs=inputs)
     write(draw_filters(found), target, overwrite=overwrite)
-    show_result(json.dumps({"model": model, "output": target} | found.as_dict()) if as_json else target)
+    show_result(json_text({"model": model, "output": target} | found.as_dict()) if as_json else target)

@@ -1,6 +1,5 @@
 """`convcli gallery`: what kernels do to pictures, on one sheet."""
 
-import json
 from pathlib import Path
 
 import click
@@ -10,6 +9,7 @@ from convcli.cli.printing import show_result
 from convcli.images import MAX_PIXELS, format_of, write
 from convcli.images.atomic import check_target
 from convcli.jobs.batch import find_inputs
+from convcli.jobs.documents import json_text
 from convcli.jobs.gallery import USUAL, make_gallery, plan_gallery
 from convcli.jobs.runtime import prepare_loops, request_threads
 
@@ -55,4 +55,4 @@ def command(
     prepare_loops(threads, options.say_compiling)
     sheet = make_gallery(sources, plans, cell=cell, max_pixels=max_pixels or MAX_PIXELS)
     write(sheet, output, overwrite=overwrite, quality=quality)
-    show_result(json.dumps({"output": output, "shape": list(sheet.pixels.shape)}) if as_json else output)
+    show_result(json_text({"output": output, "shape": list(sheet.pixels.shape)}) if as_json else output)

@@ -1,7 +1,5 @@
 """`convcli gradcheck`: the gradients of layers and networks against finite differences."""
 
-import json
-
 import click
 
 from convcli.architectures import GrammarError
@@ -9,6 +7,7 @@ from convcli.architectures import values as read
 from convcli.cli import options
 from convcli.cli.printing import show, show_result
 from convcli.cli.shape import Value
+from convcli.jobs.documents import json_text
 from convcli.jobs.gradcheck import GradcheckReport, gradcheck, is_network
 from convcli.jobs.runtime import prepare_loops, request_threads
 
@@ -20,6 +19,7 @@ from convcli.jobs.runtime import prepare_loops, request_threads
 @click.option("--batch", type=click.IntRange(1, 1024), default=2, show_default=True, help="Images in the batch.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of weights, input and directions.")
 @options.threads
+@options.max_memory
 @options.as_json
 def command(
     words: tuple[str, ...], size: tuple[int, ...] | None, batch: int, seed: int, threads: int | None, as_json: bool
@@ -50,7 +50,7 @@ def command(
             raise
         raise click.UsageError(str(error)) from None
     if as_json:
-        show_result(json.dumps(_document(report)))
+        show_result(json_text(_document(report)))
     else:
         for line in _table(report):
             show(line)

@@ -1,6 +1,5 @@
 """`convcli kernel`: list the kernel library, show one kernel."""
 
-import json
 import os
 import shutil
 import sys
@@ -12,6 +11,7 @@ import click
 from convcli.cli import options
 from convcli.cli.printing import show, show_result
 from convcli.errors import KernelError
+from convcli.jobs.documents import json_text
 from convcli.jobs.kernel import KernelDescription, aliases_of, describe, entry_as_dict, library
 from convcli.kernels import LIBRARY, Entry
 from convcli.kernels.entry import COMBINATIONS
@@ -59,7 +59,7 @@ def list_command(as_json: bool) -> None:
       convcli kernel list --json
     """
     if as_json:
-        show(*json.dumps([entry_as_dict(entry) for entry in LIBRARY.values()], indent=2).splitlines())
+        show(*json_text([entry_as_dict(entry) for entry in LIBRARY.values()], indent=2).splitlines())
         return
     width = _width()
     for group in library():
@@ -92,7 +92,7 @@ def show_command(spec: str, as_json: bool) -> None:
     except KernelError as error:
         raise options.WrongUsage(str(error)) from error
     if as_json:
-        show_result(json.dumps(described.as_dict()))
+        show_result(json_text(described.as_dict()))
         return
     show(*"\n".join(_show_lines(described, _width())).split("\n"))
 

@@ -13,7 +13,7 @@ from convcli.jobs.morph import MorphPlan, morph_image, plan_morph
 from convcli.jobs.pixels import ALPHA, DEPTHS
 from convcli.ops.morphology import OPERATIONS
 
-_PLAN_WORDS = ("size", "element", "border", "value", "alpha", "depth")
+_PLAN_WORDS = ("size", "element", "border", "value", "alpha", "depth", "background")
 
 
 @click.command(cls=preview.PreviewCommand)
@@ -29,7 +29,7 @@ _PLAN_WORDS = ("size", "element", "border", "value", "alpha", "depth")
 @click.option("--border-value", "value", type=float, default=0.0, show_default=True, help="The constant.")
 @click.option(
     "--alpha", type=click.Choice(ALPHA), default="premultiply", show_default=True,
-    help="Weigh colour by alpha, treat alpha like a colour, keep it, or drop it.",
+    help="Go by what can be seen (see below), treat alpha like a colour, keep it, or drop it.",
 )  # fmt: skip
 @click.option(
     "--depth", type=click.Choice(DEPTHS), default="same", show_default=True, help="Bits per channel of the output."
@@ -70,7 +70,11 @@ def command(operation: str, inputs: tuple[str, ...], axes: str | None, stack: bo
       line:length=9,angle=45     degrees from the row, counter-clockwise
       "0 1 0; 1 1 1; 0 1 0"      a matrix: what is not zero takes part
 
-    --axes zyx is for volumes: a TIFF of several pages, .npy, the frames of a GIF or WebP, or pictures with --stack. A
+    With alpha, each channel's value is chosen from the pixels that can be seen, those whose alpha is not 0: no colour
+    comes out that the picture does not have. Alpha goes through the same operation; gradient, tophat and blackhat keep
+    it, and have no colour where all that can be seen has one.
+
+    --axes zyx is for volumes: a TIFF of several pages, .npy, an animation's frames, or pictures with --stack. A
     disk is then a ball, and there is no line. They are written as .tiff or .npy, piece by piece. Signals, .wav, .csv
     and a .npy of one axis, need no --axes; their element has one row.
     """

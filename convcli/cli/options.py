@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from convcli import budget
+from convcli.cli.library_warnings import TELLER
 from convcli.cli.printing import say
 from convcli.errors import ConvcliError, ShapeError
 
@@ -85,6 +87,34 @@ class Border(ParamType):
             return self.fail(str(error).removeprefix("border: "), param, ctx)
 
 
+class Colour(ParamType):
+    """A name, ``#rgb``, ``#rrggbb`` or ``r,g,b``."""
+
+    name = "COLOUR"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, ...]:
+        """Parse into red, green and blue of 0..1, or fail with the forms that were expected."""
+        from convcli.jobs.background import parse_colour
+
+        try:
+            return parse_colour(value)
+        except ConvcliError as error:
+            return self.fail(str(error).removeprefix("background: "), param, ctx)
+
+
+class Size(ParamType):
+    """Bytes: ``4G``, ``500M``."""
+
+    name = "SIZE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Parse, or fail with the form that was expected."""
+        try:
+            return value if isinstance(value, int) else budget.read_size(value)
+        except ConvcliError as error:
+            return self.fail(str(error).removeprefix("memory: "), param, ctx)
+
+
 class WrongUsage(click.ClickException):
     """Wrong usage whose message says all that the help would."""
 
@@ -148,21 +178,49 @@ quality = click.option(
     metavar="1..100",
     help="JPEG and WebP quality; default: the input's own, else 95.",
 )
-max_pixels = click.option(
-    "--max-pixels",
-    type=click.IntRange(1),
-    metavar="N",
-    help="Refuse larger pictures: a guard against decompression bombs.",
+background = click.option(
+    "--background",
+    type=Colour(),
+    metavar="COLOUR",
+    help="Lay the result on a colour instead of keeping alpha: white, #fff, #ffffff or 255,255,255.",
+)
+max_memory = click.option(
+    "--max-memory",
+    type=Size(),
+    callback=lambda context, parameter, value: budget.limit_memory(value),
+    expose_value=False,
+    help="Refuse what needs more memory: 4G, 500M.  [default: half of the machine's]",
+)
+# Pixels are what a picture's header announces; what they and everything else cost is bytes.
+max_pixels = _chained(
+    click.option(
+        "--max-pixels",
+        type=click.IntRange(1),
+        metavar="N",
+        help="Refuse larger pictures: a guard against decompression bombs.",
+    ),
+    max_memory,
 )
 threads = click.option(
     "--threads", type=click.IntRange(1, 1024), metavar="N", help="Threads for the loops; results never depend on it."
 )
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else on stdout.")
-quiet = click.option("-q", "--quiet", is_flag=True, help="No progress, warnings or summary on stderr.")
+
+
+def _hush(ctx: click.Context, param: click.Parameter, value: bool) -> bool:
+    TELLER.is_quiet = TELLER.is_quiet or value
+    return value
+
+
+quiet = click.option(
+    "-q", "--quiet", is_flag=True, is_eager=True, callback=_hush, help="No progress, warnings or summary on stderr."
+)
 
 # What every command that turns picture files into picture files takes.
 # The first is apart because it belongs near the top of a help page.
-rest_of_files = _chained(overwrite, skip_existing, format_, quality, strip, max_pixels, threads, as_json, quiet)
+rest_of_files = _chained(
+    background, overwrite, skip_existing, format_, quality, strip, max_pixels, threads, as_json, quiet,
+)  # fmt: skip
 
 
 def say_compiling() -> None:

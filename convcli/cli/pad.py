@@ -60,13 +60,14 @@ def command(
     A constant is opaque; a value for each channel, alpha included, may say otherwise. The amount may be larger than
     the picture.
 
-    --axes zyx is for volumes: a TIFF of several pages, .npy, the frames of a GIF or WebP, or pictures with --stack. The
+    --axes zyx is for volumes: a TIFF of several pages, .npy, an animation's frames, or pictures with --stack. The
     amount is then N, or Z,V,H with Z planes at either end. They are written as .tiff or .npy, piece by piece. Signals,
     .wav, .csv and a .npy of one axis, need no --axes; the amount is N, or samples before and after as in 100,0.
     """
     axes = axes or axes_of(inputs)
     volume_steps.check_stack(stack, axes)
-    plan: PadPlan = options.usage(lambda: plan_pad(_amounts(amount, axes), mode=mode, value=_values(value), axes=axes))
+    words = {"mode": mode, "value": _values(value), "background": settings.pop("background")}
+    plan: PadPlan = options.usage(lambda: plan_pad(_amounts(amount, axes), axes=axes, **words))
     if axes == "zyx":
         from convcli.jobs.volume_steps import VolumePad
 

@@ -13,7 +13,10 @@ from convcli.jobs.pixels import ALPHA, DEPTHS
 from convcli.jobs.pool import PoolPlan, plan_pool, pool_image
 from convcli.ops.pooling_runs import MODES
 
-_PLAN_WORDS = ("mode", "stride", "padding", "dilation", "ceil_mode", "count_include_pad", "p", "seed", "alpha", "depth")
+_PLAN_WORDS = (
+    "mode", "stride", "padding", "dilation", "ceil_mode", "count_include_pad", "p", "seed", "alpha", "depth",
+    "background",
+)  # fmt: skip
 
 
 @click.command(cls=preview.PreviewCommand)
@@ -43,7 +46,7 @@ _PLAN_WORDS = ("mode", "stride", "padding", "dilation", "ceil_mode", "count_incl
 @click.option("--seed", type=click.IntRange(0, 2**64 - 1), default=0, metavar="N", help="stochastic: what to draw by.")
 @click.option(
     "--alpha", type=click.Choice(ALPHA), default="premultiply", show_default=True,
-    help="Weigh colour by alpha, pool alpha like a colour, keep it, or drop it.",
+    help="Go by what can be seen (see below), pool alpha like a colour, keep it, or drop it.",
 )  # fmt: skip
 @click.option(
     "--depth", type=click.Choice(DEPTHS), default="same", show_default=True, help="Bits per channel of the output."
@@ -90,7 +93,11 @@ def command(
     the end are left out, unless --ceil. With --adaptive, window i reaches from floor(i*n/N) to ceil((i+1)*n/N): they
     differ by a pixel in size where N does not divide n, and take no --stride, --padding, --dilation or --ceil.
 
-    --axes zyx is for volumes: a TIFF of several pages, .npy, the frames of a GIF or WebP, or pictures with --stack;
+    With alpha, means and lp weigh colour by it. The others choose each channel's value from the pixels that can be
+    seen, those whose alpha is not 0: no colour comes out that the picture does not have. Alpha is pooled in the same
+    mode.
+
+    --axes zyx is for volumes: a TIFF of several pages, .npy, an animation's frames, or pictures with --stack;
     sizes are then one number, or three as in 2x4x4. They are written as .tiff or .npy, piece by piece. Signals, .wav,
     .csv and a .npy of one axis, need no --axes: they keep their format, and their sample rate is divided by the stride.
     """

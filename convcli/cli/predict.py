@@ -1,6 +1,5 @@
 """`convcli predict`: what pictures show."""
 
-import json
 import sys
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from convcli.images import MAX_PIXELS, format_of, write
 from convcli.images.atomic import check_target
 from convcli.jobs.batch import STREAM, find_inputs
 from convcli.jobs.classifier import load_classifier, percent
+from convcli.jobs.documents import json_text
 from convcli.jobs.predict import MOST_SHOWN, Prediction, check_shown, predict, seen_picture
 from convcli.jobs.runtime import prepare_loops, request_threads
 
@@ -79,7 +79,7 @@ def command(
         if len(good) > MOST_SHOWN and not quiet:
             say(f"Warning: {show} shows the first {MOST_SHOWN} of {len(good)} pictures")
     if as_json:
-        show_result(json.dumps([each.as_dict() for each in good]))
+        show_result(json_text([each.as_dict() for each in good]))
     bad = [each for each in predictions if each.error]
     for each in bad:
         say(f"Error: {each.error}")

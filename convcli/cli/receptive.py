@@ -1,6 +1,5 @@
 """`convcli receptive`: what a unit of a network sees."""
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,8 @@ from convcli.architectures.files import find_shipped, is_file_name, resolved, un
 from convcli.cli import options
 from convcli.cli.printing import show, show_result
 from convcli.cli.shape import Value
+from convcli.jobs.documents import json_text
+from convcli.views.networks import field_bound
 
 
 @click.command()
@@ -60,8 +61,9 @@ def command(
       rows, columns  where it lies, first to last; below 0 and beyond the
                      input it is padding
 
-    Fields are worked out from the sizes of windows: a dilated window has gaps in its field, and after a transposed
-    convolution the field is an upper bound.
+    Fields are worked out from the sizes of windows, and are an upper bound: a unit near a border sees less, since some
+    of its field is padding; so does one under adaptive windows, the widest of which counts, or after a transposed
+    convolution; and a dilated window has gaps in its field.
     """
     network = resolved(network)
     if not is_file_name(network) and not find_shipped(network) and not Path(network).is_file():
@@ -85,9 +87,11 @@ def command(
             pixels = prepared(network, found.plan, read(source, max_pixels=max_pixels or MAX_PIXELS))
         draw(found, output, pixels=pixels, overwrite=overwrite)
     if as_json:
-        show_result(json.dumps(_document(found, output)))
+        show_result(json_text(_document(found, output)))
         return
-    for line in [answer(found), "", *_table(found), *([] if output is None else [output])]:
+    bound = field_bound([each.layer for each in found.rows])
+    notes = [f"field            {bound}"] if bound else []
+    for line in [answer(found), "", *_table(found), *notes, *([] if output is None else [output])]:
         show(line)
 
 
@@ -123,6 +127,7 @@ def _document(found: Any, output: str | None) -> dict[str, Any]:
         "layer": found.chosen.layer.name,
         "unit": None if found.chosen.unit is None else list(found.chosen.unit),
         "field": list(found.chosen.sizes),
+        "field_note": field_bound([each.layer for each in found.rows]) or "what every unit sees",
         "layers": [
             {
                 "name": each.layer.name,

@@ -1,9 +1,8 @@
-"""The command reference in the README, made from the commands themselves.
+"""The command reference, `REFERENCE.md` beside this file, made from the commands themselves.
 
-``python -m convcli.cli.reference README.md`` writes it anew between its two marks; a test holds that it is up to date.
+``python -m convcli.cli.reference`` writes it anew; a test holds that it is up to date.
 """
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,8 +10,12 @@ import click
 
 from convcli.cli import group
 
-BEGIN = "<!-- reference: python -m convcli.cli.reference README.md -->"
-END = "<!-- end of reference -->"
+PAGE = Path(__file__).with_name("REFERENCE.md")
+_HEAD = """# Every command of convcli
+
+What `--help` says, command by command. Made by `python -m convcli.cli.reference`: change the commands, not this page.
+
+"""
 
 
 def commands() -> Iterator[tuple[str, click.Command]]:
@@ -31,21 +34,13 @@ def _below(words: str, parent: click.Group) -> Iterator[tuple[str, click.Command
 
 
 def reference() -> str:
-    """Each command's help, as markdown, 80 columns wide."""
+    """The page: each command's help, as markdown, 80 columns wide."""
     parts = []
     for words, command in commands():
         context = click.Context(command, info_name=words, terminal_width=80, help_option_names=["-h", "--help"])
-        parts += [f"### `{words}`", "", "```text", command.get_help(context), "```", ""]
-    return "\n".join(parts)
-
-
-def with_reference(text: str) -> str:
-    """A README's text with the reference between its marks made anew."""
-    before, rest = text.split(BEGIN)
-    _, after = rest.split(END)
-    return f"{before}{BEGIN}\n\n{reference()}\n{END}{after}"
+        parts += [f"## `{words}`", "", "```text", command.get_help(context), "```", ""]
+    return _HEAD + "\n".join(parts)
 
 
 if __name__ == "__main__":
-    readme = Path(sys.argv[1])
-    readme.write_text(with_reference(readme.read_text(encoding="utf-8")), encoding="utf-8")
+    PAGE.write_text(reference(), encoding="utf-8")

@@ -1,6 +1,5 @@
 """`convcli report`: everything about a trained model on one page."""
 
-import json
 from pathlib import Path
 
 import click
@@ -8,6 +7,7 @@ import click
 from convcli.cli import downloads, options
 from convcli.cli.evaluate import picture_progress
 from convcli.cli.printing import say, show_result
+from convcli.jobs.documents import json_text
 from convcli.jobs.report import SUFFIXES, check_report, make_report, write_report
 from convcli.jobs.runtime import prepare_loops, request_threads
 
@@ -22,6 +22,7 @@ from convcli.jobs.runtime import prepare_loops, request_threads
 @downloads.offline
 @options.overwrite
 @options.threads
+@options.max_memory
 @options.as_json
 @options.quiet
 def command(
@@ -64,4 +65,4 @@ def command(
     if report.missing and not quiet:
         say(f"Note: confusion and mistakes are left out: {report.missing}")
     write_report(report, target, overwrite=overwrite)
-    show_result(json.dumps({"output": target} | report.as_dict()) if as_json else target)
+    show_result(json_text({"output": target} | report.as_dict()) if as_json else target)

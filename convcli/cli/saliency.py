@@ -1,6 +1,5 @@
 """`convcli saliency`: where a network looks."""
 
-import json
 import sys
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from convcli.images import MAX_PIXELS, format_of, write
 from convcli.images.atomic import check_target
 from convcli.jobs.batch import STREAM
 from convcli.jobs.classifier import load_classifier
+from convcli.jobs.documents import json_text
 from convcli.jobs.inside import beside
 from convcli.jobs.runtime import prepare_loops, request_threads
 from convcli.jobs.saliency import METHODS, draw, saliency
@@ -84,4 +84,4 @@ def command(
     for warning in () if quiet else found.seen.warnings:
         say(f"Warning: {image}: {warning}")
     write(draw(found), target, overwrite=overwrite)
-    show_result(json.dumps({"output": target} | found.as_dict()) if as_json else target)
+    show_result(json_text({"output": target} | found.as_dict()) if as_json else target)

@@ -1,6 +1,5 @@
 """`convcli shape`: what comes out of a layer or a chain of layers, with the numbers worked through."""
 
-import json
 from typing import Any
 
 import click
@@ -9,6 +8,7 @@ from convcli.architectures import GrammarError, LayerSpec, grammar, shape_text
 from convcli.architectures import values as read
 from convcli.architectures.values import Reader, shortened
 from convcli.cli.printing import show, show_result
+from convcli.jobs.documents import json_text
 from convcli.jobs.shape import ShapeResult, shape
 from convcli.jobs.summary import check_target, plot
 from convcli.views.networks import details, report, table
@@ -75,7 +75,8 @@ def command(
     """Print what comes out of a layer, or of a chain of layers.
 
     The first line is the output's shape; then come the formula with its numbers, parameters, multiply-adds, the
-    receptive field, and cells that no window reaches. A chain prints a table.
+    receptive field (an upper bound at padded borders and under adaptive windows), and cells that no window reaches. A
+    chain prints a table.
 
     \b
     Examples:
@@ -99,7 +100,7 @@ def command(
     if target:
         plot(result.plan, str(target), overwrite=overwrite)
     if as_json:
-        show_result(json.dumps(report(result.plan) | ({"plot": str(target)} if target else {})))
+        show_result(json_text(report(result.plan) | ({"plot": str(target)} if target else {})))
         return
     positions_only = not layers and "filters" not in given and "pool" not in given
     for line in _lines(result, positions_only, expand):

@@ -1,6 +1,5 @@
 """`convcli summary`: the table of a whole network, shipped or from a file."""
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from convcli.architectures import values as read
 from convcli.architectures.files import find_shipped, is_file_name, resolved, unknown_name
 from convcli.cli.printing import show, show_result
 from convcli.cli.shape import Value
+from convcli.jobs.documents import json_text
 from convcli.jobs.summary import card_in, check_target, plot, shipped_networks, summary
 from convcli.views.networks import card_lines, report, table
 
@@ -38,7 +38,8 @@ def command(
     NETWORK is the name of one that comes with convcli (without it they are listed), a .toml or .json file in the layer
     grammar of `convcli shape --help`, or a .safetensors file written by convcli, which also tells how it was trained;
     shipped is the trained MNIST model of convcli.
-    Multiply-adds leave biases out; memory is that of float32 values for one input; the field is the receptive field.
+    Multiply-adds leave biases out; memory is that of float32 values for one input; the field is the receptive field, an
+    upper bound at padded borders and under adaptive windows.
 
     \b
     Examples:
@@ -64,7 +65,7 @@ def command(
     if as_json:
         names = {key: getattr(plan.spec, key) for key in ("name", "title", "source") if getattr(plan.spec, key)}
         told = {"card": asdict(card)} if card else {}
-        show_result(json.dumps(names | report(plan) | told | ({"plot": str(target)} if target else {})))
+        show_result(json_text(names | report(plan) | told | ({"plot": str(target)} if target else {})))
         return
     show(f"{plan.spec.name}: {plan.spec.title}" if plan.spec.title else plan.spec.name)
     for line in table(plan, expand=expand):
@@ -86,7 +87,7 @@ def _list(as_json: bool) -> None:
             | {"input": list(plan.input), "output": list(plan.output), "params": plan.params, "macs": plan.macs}
             for plan in plans
         ]
-        show_result(json.dumps(entries))
+        show_result(json_text(entries))
         return
     for plan in plans:
         show(f"{plan.spec.name:<12}{shape_text(plan.input):>10}{plan.params:>13,}  {plan.spec.title}")

@@ -1,6 +1,5 @@
 """`convcli toeplitz`: correlation as a matrix."""
 
-import json
 from typing import Any
 
 import click
@@ -8,6 +7,7 @@ import numpy as np
 
 from convcli.cli import options
 from convcli.cli.printing import show, show_result
+from convcli.jobs.documents import json_text
 from convcli.jobs.toeplitz import Toeplitz, check_drawing, draw, toeplitz
 from convcli.views.toeplitz import matrix_lines
 
@@ -29,6 +29,7 @@ from convcli.views.toeplitz import matrix_lines
 @click.option("-o", "--output", metavar="OUT", help="Draw it: .png or .svg.")
 @options.overwrite
 @options.threads
+@options.max_memory
 @options.as_json
 def command(kernel: str, sizes: tuple[int, ...], output: str | None, **settings: Any) -> None:
     """Write a correlation as a matrix, and multiply with it.
@@ -66,7 +67,7 @@ def command(kernel: str, sizes: tuple[int, ...], output: str | None, **settings:
     if output is not None:
         draw(found, output, overwrite=overwrite)
     if as_json:
-        show_result(json.dumps(_document(found, output)))
+        show_result(json_text(_document(found, output)))
         return
     for line in [*_lines(found, output), *([] if output is None else [output])]:
         show(line)

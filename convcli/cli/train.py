@@ -1,7 +1,6 @@
 """`convcli train`: a network learns a data set."""
 
 import contextlib
-import json
 import shlex
 import signal
 import sys
@@ -13,6 +12,7 @@ import click
 
 from convcli.cli import downloads, options
 from convcli.cli.printing import say, show, show_result
+from convcli.jobs.documents import json_text
 from convcli.jobs.runtime import prepare_loops, request_threads
 
 if TYPE_CHECKING:
@@ -91,6 +91,7 @@ class Size(options.ParamType):
 @downloads.offline
 @options.overwrite
 @options.threads
+@options.max_memory
 @options.as_json
 @options.quiet
 def command(
@@ -144,7 +145,7 @@ def command(
     if page is not None:
         _write_page(report, page)
     pages = {"report": page} if page else {}
-    for line in [json.dumps(report.as_dict() | pages)] if as_json else [*_closing(report), *pages.values()]:
+    for line in [json_text(report.as_dict() | pages)] if as_json else [*_closing(report), *pages.values()]:
         show_result(line)
     return 0
 
@@ -254,7 +255,7 @@ def _closing(report: "TrainReport") -> list[str]:
         lines.append(f"kept the weights of epoch {report.best_epoch}, with the lowest validation loss")
     if report.test is not None:
         lines.append(
-            f"test accuracy {report.test.accuracy:.2%}, loss {report.test.loss:.4f}, after {report.seconds:.0f} s"
+            f"test accuracy {_share(report.test.accuracy)}, loss {report.test.loss:.4f}, after {report.seconds:.0f} s"
         )
     model = shlex.quote(str(plan.target))
     data = shlex.quote(plan.source.data)
@@ -323,8 +324,12 @@ class _Display:
 
 def _line(row: "Epoch", epochs: int) -> str:
     validation = f"{'-':>9} {'-':>9}"
-    if row.val_loss is not None and row.val_accuracy is not None:
-        validation = f"{row.val_loss:>9.4f} {row.val_accuracy:>9.2%}"
+    if row.val_loss is not None:
+        validation = f"{row.val_loss:>9.4f} {_share(row.val_accuracy):>9}"
     count = f"{row.epoch}/{epochs}"
     rest = f"{validation} {row.images_per_second:>9,.0f} {row.seconds:>8.1f}"
-    return f"{count:>9} {row.loss:>8.4f} {row.accuracy:>9.2%} {rest}"
+    return f"{count:>9} {row.loss:>8.4f} {_share(row.accuracy):>9} {rest}"
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2%}"

@@ -11,7 +11,7 @@ from convcli.images import READABLE_SUFFIXES, format_of
 from convcli.jobs.batch import find_inputs
 
 # Frames can be read from animations and, with --stack, from any pictures; volumes are written as TIFF then.
-_FRAMES = (".gif", ".webp")
+_FRAMES = (".gif", ".webp", ".png")
 _KEPT = {suffix: suffix for suffix in (".tif", ".tiff", ".npy")}
 
 stack = click.option(

@@ -19,13 +19,15 @@ ARCHIVE = "cifar-10-binary.tar.gz"
 TRAINING = tuple(f"data_batch_{number}.bin" for number in range(1, 6))
 TEST = "test_batch.bin"
 BATCHES = (*TRAINING, TEST)
+FILES = len(BATCHES)
 _RECORD = 1 + 3 * 32 * 32
+_LONGEST_ARCHIVE = 400_000_000  # bytes; it has 170,052,171
 _LONGEST = 10_000 * _RECORD  # bytes of a batch as distributed; smaller ones are welcome, for instance in tests
 
 
-def is_here(entry: Entry, folder: Path) -> bool:
-    """Whether a folder holds the archive or all six batches."""
-    return (folder / ARCHIVE).is_file() or all((folder / name).is_file() for name in BATCHES)
+def missing(entry: Entry, folder: Path) -> tuple[str, ...]:
+    """Which of the six batches a folder does not hold; none if it holds the archive."""
+    return () if (folder / ARCHIVE).is_file() else tuple(each for each in BATCHES if not (folder / each).is_file())
 
 
 def check(entry: Entry, folder: Path) -> None:
@@ -62,6 +64,10 @@ def read_archive(path: Path, checksum: str) -> dict[str, bytes]:
     kind, _, expected = checksum.partition(":")
     batches: dict[str, bytes] = {}
     try:
+        if path.stat().st_size > _LONGEST_ARCHIVE:
+            raise DataError(
+                f"{path}: holds more than {_LONGEST_ARCHIVE:,} bytes, expected at most that; fetch it again"
+            )
         with path.open("rb") as stream:
             got = hashlib.file_digest(stream, kind).hexdigest()
             if got != expected:

@@ -8,7 +8,8 @@ The rules, all of which the documentation states:
 - The size is the most common (height, width), of equally common ones the larger; if its longer side exceeds 256 it is
   scaled down to that. Other pictures are scaled until they fill it, and what stands over is cut off at both sides.
 - Everything is grey if no picture shows a colour, else RGB. What is transparent shows white paper.
-- Every picture that cannot be read is reported, all in one error.
+- A picture takes the very way that `Preprocessing` takes a single one, and what its reader says of it is a note.
+- Every picture that cannot be used is reported, all in one error.
 """
 
 from collections import Counter
@@ -18,11 +19,12 @@ from pathlib import Path
 
 import numpy as np
 
+from convcli.budget import check_memory
 from convcli.datasets.model import Bytes, Dataset, Split
-from convcli.datasets.pictures import fill, is_grey, on_white, to_channels
-from convcli.datasets.preprocessing import Preprocessing
+from convcli.datasets.pictures import check_values, is_grey, on_white
+from convcli.datasets.preprocessing import Prepared, Preprocessing
 from convcli.errors import ConvcliError, DataError
-from convcli.images import READABLE_SUFFIXES, read
+from convcli.images import READABLE_SUFFIXES, Image, read
 
 LONGEST_SIDE = 256
 LARGEST = 8_000_000_000  # bytes of all pictures together; they are held in memory
@@ -67,19 +69,20 @@ def load_folder(
         sizes, any_colour = pictures.survey()
         size = size or usual_size(sizes)
         channels = channels or (3 if any_colour else 1)
+    plain = Preprocessing("picture", size[0], size[1], channels)
     needed = len(files) * size[0] * size[1] * channels
     if needed > LARGEST:
         raise DataError(
             f"{folder}: {len(files):,} pictures of {size[0]}x{size[1]}x{channels} take {needed / 1e9:.1f} GB, expected "
             f"at most {LARGEST / 1e9:.0f} GB; use fewer or smaller pictures"
         )
-    images = pictures.load(*size, channels, rule)
+    check_memory(needed, f"{folder}: got {len(files):,} pictures of {size[0]}x{size[1]}x{channels}", DataError)
+    images = pictures.load(rule or plain)
     labels = np.array([label for _, label in files], np.int64)
     count = len(parts[0])
     train = Split(images[:count], labels[:count])
     test = Split(images[count:], labels[count:]) if len(parts) == 2 else None
-    rule = rule or Preprocessing("picture", size[0], size[1], channels)
-    return Dataset(folder.resolve().name, train, test, classes, rule, str(folder))
+    return Dataset(folder.resolve().name, train, test, classes, rule or plain, str(folder), pictures.notes())
 
 
 def usual_size(sizes: Iterable[tuple[int, int]]) -> tuple[int, int]:
@@ -138,13 +141,14 @@ class _Pictures:
     def __init__(self, paths: list[Path]) -> None:
         self.paths = paths
         self.kept: dict[Path, Bytes] = {}
+        self.warnings: dict[str, list[Path]] = {}
 
     def survey(self) -> tuple[list[tuple[int, int]], bool]:
         """The size of each picture, and whether any shows a colour."""
         sizes = []
         any_colour = False
         room = _KEPT
-        for path, pixels in zip(self.paths, self._each(lambda pixels: pixels), strict=True):
+        for path, pixels in zip(self.paths, self._each(_flat), strict=True):
             sizes.append((pixels.shape[0], pixels.shape[1]))
             any_colour = any_colour or not is_grey(pixels)
             if pixels.nbytes <= room:
@@ -152,32 +156,43 @@ class _Pictures:
                 room -= pixels.nbytes
         return sizes, any_colour
 
-    def load(self, height: int, width: int, channels: int, rule: Preprocessing | None) -> Bytes:
+    def load(self, rule: Preprocessing) -> Bytes:
         """All pictures as (N, height, width, channels)."""
-
-        def finish(pixels: Bytes) -> Bytes:
-            return to_channels(fill(pixels, height, width), channels)
-
-        images = np.empty((len(self.paths), height, width, channels), np.uint8)
-        plain = rule is None or (rule.kind == "picture" and not rule.light_on_dark)
-        for place, pixels in enumerate(self._each(finish, None if plain else rule)):
+        images = np.empty((len(self.paths), rule.height, rule.width, rule.channels), np.uint8)
+        for place, pixels in enumerate(self._each(rule.prepare, rule.shaped)):
             images[place] = pixels
         return images
 
-    def _each(self, finish: Callable[[Bytes], Bytes], rule: Preprocessing | None = None) -> Iterator[Bytes]:
-        """Every picture in order, decoded by several threads; raises one `DataError` about all that fail."""
+    def notes(self) -> tuple[str, ...]:
+        """What the readers said, each sentence once."""
+        files = {text: sorted(set(paths)) for text, paths in self.warnings.items()}
+        return tuple(
+            f"{paths[0]}: {text}" + (f" (so have {len(paths) - 1} more files)" if len(paths) > 1 else "")
+            for text, paths in files.items()
+        )
+
+    def _each(
+        self, prepare: Callable[[Image], Prepared], finish: Callable[[Bytes], Bytes] | None = None
+    ) -> Iterator[Bytes]:
+        """Every picture in order, decoded by several threads; raises one `DataError` about all that fail.
+
+        What was kept from a first pass is finished instead of decoded again.
+        """
         problems = []
         with ThreadPoolExecutor(_WORKERS, thread_name_prefix="decode") as workers:
             # A few ahead at a time: results that wait for their turn are whole pictures.
             step = 4 * _WORKERS
             for start in range(0, len(self.paths), step):
-                batch = [workers.submit(self._open, path, finish, rule) for path in self.paths[start : start + step]]
-                for future in batch:
+                paths = self.paths[start : start + step]
+                batch = [workers.submit(self._open, path, prepare, finish) for path in paths]
+                for path, future in zip(paths, batch, strict=True):
                     try:
-                        pixels = future.result()
+                        pixels, warnings = future.result()
                     except (ConvcliError, OSError, MemoryError) as error:
                         problems.append(" ".join(str(error).split()))
                         continue
+                    for text in warnings:
+                        self.warnings.setdefault(text, []).append(path)
                     if not problems:
                         yield pixels
         if problems:
@@ -185,14 +200,19 @@ class _Pictures:
             listed = "; ".join(problems[:_LISTED])
             raise DataError(f"{len(problems)} of {len(self.paths)} pictures cannot be read: {listed}{more}")
 
-    def _open(self, path: Path, finish: Callable[[Bytes], Bytes], rule: Preprocessing | None) -> Bytes:
+    def _open(
+        self, path: Path, prepare: Callable[[Image], Prepared], finish: Callable[[Bytes], Bytes] | None
+    ) -> Prepared:
         pixels = self.kept.get(path)
-        if pixels is not None:
-            return finish(pixels)
+        if pixels is not None and finish is not None:
+            return Prepared(finish(pixels), ())
         image = read(path)
         try:
-            if rule is not None:
-                return np.rint(rule.apply(image) * 255).astype(np.uint8)
-            return finish(on_white(image))
+            return prepare(image)
         except ConvcliError as error:
             raise DataError(f"{path}: {error}") from error
+
+
+def _flat(image: Image) -> Prepared:
+    """A picture on white paper, in its own size and colours."""
+    return Prepared(on_white(image), (*image.warnings, *check_values(image)))

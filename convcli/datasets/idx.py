@@ -15,6 +15,7 @@ import numpy.typing as npt
 from convcli.errors import DataError
 
 GZIP = b"\x1f\x8b"
+_PACKING = 1 << 20  # bytes by which packing may lengthen what cannot be packed
 _UBYTE = 8  # the only type of value that data sets of pictures use
 
 
@@ -28,6 +29,8 @@ def read_bytes(path: Path, limit: int) -> bytes:
         with path.open("rb") as stream:
             packed = stream.read(2) == GZIP
             stream.seek(0)
+            if path.stat().st_size > limit + _PACKING:  # zeros behind a gzip file would be read to their end
+                raise _too_long(path, limit)
             if packed:
                 with gzip.open(stream) as unpacked:
                     content = unpacked.read(limit + 1)
@@ -38,8 +41,12 @@ def read_bytes(path: Path, limit: int) -> bytes:
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({(error.strerror or str(error)).lower()})") from error
     if len(content) > limit:
-        raise DataError(f"{path}: holds more than {limit:,} bytes, expected at most that; it is another file")
+        raise _too_long(path, limit)
     return content
+
+
+def _too_long(path: Path, limit: int) -> DataError:
+    return DataError(f"{path}: holds more than {limit:,} bytes, expected at most that; it is another file")
 
 
 def parse_idx(content: bytes, name: str, shape: tuple[int, ...] | None = None) -> npt.NDArray[np.uint8]:

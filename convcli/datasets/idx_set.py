@@ -14,14 +14,16 @@ from convcli.datasets.model import Bytes, Split
 from convcli.datasets.registry import ENTRIES, Entry, RemoteFile
 from convcli.errors import DataError
 
+FILES = 4
+
 
 class OtherSetError(DataError):
     """A file of the right name that belongs to another data set: nothing to worry about where several lie together."""
 
 
-def is_here(entry: Entry, folder: Path) -> bool:
-    """Whether a folder holds four files of the right names, packed or not."""
-    return all(_find(file, folder) for file in entry.files)
+def missing(entry: Entry, folder: Path) -> tuple[str, ...]:
+    """Which of the four files a folder does not hold, packed or not."""
+    return tuple(file.name for file in entry.files if not _find(file, folder))
 
 
 def check(entry: Entry, folder: Path) -> None:
@@ -94,7 +96,7 @@ def _is_known(file: RemoteFile, path: Path, content: bytes) -> bool:
 def _owner(path: Path, content: bytes) -> str | None:
     """The data set that a file is known to belong to."""
     md5 = _md5(content)
-    packed = f"md5:{_md5(path.read_bytes())}"
+    packed = _file_checksum(path, "md5:")
     for entry in ENTRIES.values():
         if any(md5 == file.content_md5 or packed == file.checksum for file in entry.files):
             return entry.name

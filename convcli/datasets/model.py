@@ -75,8 +75,9 @@ class Dataset:
 def hold_out(split: Split, amount: int | float, seed: int = 0) -> tuple[Split, Split]:
     """Part a split into what is trained on and what is held out to choose by; call it on ``train``, never on ``test``.
 
-    The same split, amount and seed give the same parts on every machine. Each class gives its share; within the
-    parts, images keep their order.
+    The same split, amount and seed give the same parts on every machine. Each class gives its share, and keeps an image
+    to train on; it gives one at least if it has two and there are enough to hold out. Within the parts, images keep
+    their order.
 
     Parameters
     ----------
@@ -95,7 +96,7 @@ def hold_out(split: Split, amount: int | float, seed: int = 0) -> tuple[Split, S
     Raises
     ------
     DataError
-        For an amount that leaves nothing to train on.
+        For an amount that leaves a class without an image to train on, or a share that is less than an image.
 
     Examples
     --------
@@ -106,7 +107,18 @@ def hold_out(split: Split, amount: int | float, seed: int = 0) -> tuple[Split, S
     count = round(amount * len(split)) if isinstance(amount, float) and math.isfinite(amount) else amount
     if not 0 <= count < len(split):
         raise DataError(f"held-out images: got {amount} of {len(split)}, expected at least 0 and fewer than all")
-    chosen = _choose(split.labels, int(count), seed)
+    if amount and not count:
+        raise DataError(
+            f"held-out images: got {amount} of {len(split)}, which is none, expected 0 or at least {1 / len(split):.2g}"
+        )
+    sizes = np.bincount(split.labels)
+    spare = np.maximum(sizes - 1, 0)
+    if count > spare.sum():
+        raise DataError(
+            f"held-out images: got {amount} of {len(split)}, expected at most {spare.sum()}, so that each of "
+            f"{np.count_nonzero(sizes)} classes keeps an image to train on"
+        )
+    chosen = _choose(split.labels, int(count), seed, np.minimum(spare, 1), spare)
     rest = np.ones(len(split), bool)
     rest[chosen] = False
     return split.take(np.flatnonzero(rest)), split.take(chosen)
@@ -115,16 +127,24 @@ def hold_out(split: Split, amount: int | float, seed: int = 0) -> tuple[Split, S
 def sample(split: Split, count: int, seed: int = 0) -> Split:
     """At most ``count`` images of a split, of each class its share, chosen by seed, in the split's order.
 
+    Every class gives one at least, if there are enough for all.
+
     >>> len(sample(Split(np.zeros((10, 8, 8, 1), np.uint8), np.arange(10)), 5))
     5
     """
     if count < 1:
         raise DataError(f"number of images: got {count}, expected at least 1")
-    return split if count >= len(split) else split.take(_choose(split.labels, count, seed))
+    if count >= len(split):
+        return split
+    sizes = np.bincount(split.labels)
+    return split.take(_choose(split.labels, count, seed, np.minimum(sizes, 1), sizes))
 
 
-def _choose(labels: Labels, count: int, seed: int) -> npt.NDArray[np.int64]:
-    """Places of ``count`` images: every class gives its share, the largest remainders one more."""
+def _choose(labels: Labels, count: int, seed: int, least: Labels, most: Labels) -> npt.NDArray[np.int64]:
+    """Places of ``count`` images: every class gives its share, the largest remainders one more.
+
+    No class gives more than its ``most``, nor, if there are enough for all, less than its ``least``.
+    """
     # Raw numbers of a bit generator stay the same in every numpy release; Generator.permutation promises no such thing.
     keys: npt.NDArray[Any] = np.random.PCG64(seed).random_raw(len(labels))
     order = np.argsort(keys, kind="stable")
@@ -133,5 +153,11 @@ def _choose(labels: Labels, count: int, seed: int) -> npt.NDArray[np.int64]:
     shares = np.floor(exact).astype(np.int64)
     missing = count - int(shares.sum())
     shares[np.argsort(shares - exact, kind="stable")[:missing]] += 1
+    shares = np.clip(shares, least if least.sum() <= count else 0, most)
+    while (wrong := count - int(shares.sum())) != 0:
+        # One at a time, where it is most wanted or most easily spared.
+        step = 1 if wrong > 0 else -1
+        room = shares < most if wrong > 0 else shares > (least if least.sum() <= count else 0)
+        shares[np.argmax(np.where(room, step * (exact - shares), -np.inf))] += step
     parts = [order[labels[order] == label][:share] for label, share in enumerate(shares)]
     return np.sort(np.concatenate(parts))

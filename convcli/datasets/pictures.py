@@ -13,6 +13,32 @@ Floats = npt.NDArray[np.float32]
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
+# Floats beyond this are no lightness of 0..1, but bytes or other integers that became floats on the way.
+_MOST_OVERSHOOT = 1.0
+
+
+def check_values(image: Image) -> tuple[str, ...]:
+    """What is to be said about a picture's numbers before they become bytes.
+
+    Raises `DataError` for numbers that are no lightness: NaN, infinite, or far outside 0..1.
+    """
+    if image.pixels.dtype.kind != "f":
+        return ()
+    # Brought to bytes they would be 0 or 255: a picture of something that was not there.
+    if not np.isfinite(image.pixels).all():
+        raise DataError("picture: got NaN or infinite pixels, expected finite ones")
+    low, high = float(image.pixels.min()), float(image.pixels.max())
+    if low < -_MOST_OVERSHOOT or high > 1 + _MOST_OVERSHOOT:
+        raise DataError(
+            f"picture: got values from {low:.4g} to {high:.4g}, expected floats of 0 to 1; save 0 to 255 as uint8, "
+            "0 to 65535 as uint16, or divide them"
+        )
+    if low >= 0 and high <= 1:
+        return ()
+    share = np.count_nonzero((image.pixels < 0) | (image.pixels > 1)) / image.pixels.size
+    return (f"{share:.1%} of its values lie outside 0 to 1 and are cut off there",)
+
+
 def on_white(image: Image) -> Bytes:
     """A picture as (H, W, 1 or 3) bytes; what is transparent shows white paper.
 

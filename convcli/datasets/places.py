@@ -18,10 +18,12 @@ Value = TypeVar("Value")
 
 
 class Format(Protocol):
-    """A module that knows one format of data sets."""
+    """A module that knows one format of data sets, which has so many files."""
 
-    def is_here(self, entry: Entry, folder: Path) -> bool:
-        """Whether a folder holds files of the right names."""
+    FILES: int
+
+    def missing(self, entry: Entry, folder: Path) -> tuple[str, ...]:
+        """The names of the files that a folder does not hold; none if the data set is here."""
 
     def check(self, entry: Entry, folder: Path) -> None:
         """Raise `DataError` if a look that takes a moment shows that they are not this data set's."""
@@ -80,14 +82,18 @@ def first_good(entry: Entry, data_dir: str | Path | None, attempt: Callable[[Pat
         return Found(folder, attempt(folder))
     problems: list[str] = []
     for folder in candidates(entry, search_places(data_dir)):
-        if _FORMATS[entry.format].is_here(entry, folder):
-            try:
-                return Found(folder, attempt(folder), tuple(problems))
-            except idx_set.OtherSetError as error:
-                if folder.name == entry.name:
-                    problems.append(str(error))
-            except DataError as error:
+        lacking = _FORMATS[entry.format].missing(entry, folder)
+        if lacking:
+            if len(lacking) < _FORMATS[entry.format].FILES and folder.is_dir():
+                problems.append(f"{folder}: has no {', '.join(lacking)}, expected it beside the others")
+            continue
+        try:
+            return Found(folder, attempt(folder), tuple(problems))
+        except idx_set.OtherSetError as error:
+            if folder.name == entry.name:
                 problems.append(str(error))
+        except DataError as error:
+            problems.append(str(error))
     return Found(None, None, tuple(problems))
 
 

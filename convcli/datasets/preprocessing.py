@@ -2,18 +2,25 @@
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from convcli.architectures.values import shortened
 from convcli.datasets.digit import prepare_digit
-from convcli.datasets.pictures import fill, on_white, to_channels
+from convcli.datasets.pictures import Bytes, check_values, fill, on_white, to_channels
 from convcli.errors import DataError
 from convcli.images import Image
 
 Floats = npt.NDArray[np.float32]
+
+
+class Prepared(NamedTuple):
+    """A picture as (height, width, channels) bytes, and what there is to say about it."""
+
+    pixels: Bytes
+    warnings: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -44,22 +51,26 @@ class Preprocessing:
     light_on_dark: bool = False
 
     def apply(self, image: Image) -> Floats:
-        """Prepare one picture for the network.
+        """Prepare one picture for the network: what `prepare` gives, as numbers of 0..1."""
+        return self.scaled(self.prepare(image).pixels)
 
-        Raises `DataError` for a picture without a digit, where one is expected, or one that is not all numbers.
+    def prepare(self, image: Image) -> Prepared:
+        """The one way that pictures take, whether a network learns from them, is tried on them, or is asked about one.
+
+        Raises `DataError` for a picture without a digit, where one is expected, or one whose numbers are no lightness.
         """
-        # Brought to bytes they would be 0 or 255: a prediction of something that was not there.
-        if image.pixels.dtype.kind == "f" and not np.isfinite(image.pixels).all():
-            raise DataError("picture: got NaN or infinite pixels, expected finite ones")
-        if self.kind == "digit":
-            size = (self.height, self.width)
-            found = prepare_digit(image.pixels, has_alpha=image.has_alpha, size=size, box=self.box, centre=self.centre)
-            return np.repeat(found[:, :, np.newaxis], self.channels, axis=2)
-        pixels = to_channels(on_white(image), self.channels)
-        prepared = self.scaled(fill(pixels, self.height, self.width))
-        if self.light_on_dark and _border_median(prepared) > 0.5:
-            prepared = 1 - prepared
-        return prepared
+        warnings = (*image.warnings, *check_values(image))
+        if self.kind == "picture":
+            return Prepared(self.shaped(on_white(image)), warnings)
+        size = (self.height, self.width)
+        found = prepare_digit(image.pixels, has_alpha=image.has_alpha, size=size, box=self.box, centre=self.centre)
+        grey = np.rint(found * 255).astype(np.uint8)
+        return Prepared(np.repeat(grey[:, :, np.newaxis], self.channels, axis=2), warnings)
+
+    def shaped(self, pixels: Bytes) -> Bytes:
+        """A picture on white paper brought to channels and size, dark at the border if the network wants that."""
+        made = fill(to_channels(pixels, self.channels), self.height, self.width)
+        return 255 - made if self.light_on_dark and _border_median(made) > 127 else made
 
     def scaled(self, images: npt.NDArray[np.uint8]) -> Floats:
         """Bytes of a data set as the float32 numbers of 0..1 that the network takes."""
@@ -111,6 +122,6 @@ _MEANING = {
 }
 
 
-def _border_median(image: Floats) -> float:
+def _border_median(image: Bytes) -> float:
     border = [image[0], image[-1], image[:, 0], image[:, -1]]
     return float(np.median(np.concatenate(border)))

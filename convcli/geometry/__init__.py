@@ -7,6 +7,7 @@ multiply-adds.
 
 from convcli.geometry.adaptive import AdaptiveWindow
 from convcli.geometry.counts import convolution_macs, convolution_parameters, dense_parameters, transposed_macs
+from convcli.geometry.placement import Placement
 from convcli.geometry.sizes import (
     PaddingSpec,
     Pair,
@@ -26,6 +27,7 @@ __all__ = [
     "AdaptiveWindow",
     "PaddingSpec",
     "Pair",
+    "Placement",
     "ReceptiveField",
     "TransposedWindow",
     "Window",

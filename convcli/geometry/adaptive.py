@@ -32,7 +32,10 @@ class AdaptiveWindow:
         return whole + 1, whole + 1 + (rest > gcd(n, self.count))
 
     def field(self, n: int, earlier: ReceptiveField) -> ReceptiveField:
-        """The receptive field after these windows on ``n`` cells: that of the widest, and the mean jump."""
+        """The receptive field after these windows on ``n`` cells: that of the widest, and the mean jump.
+
+        An upper bound where windows differ in size.
+        """
         jump = Fraction(earlier.jump) * n / self.count
         return ReceptiveField(
             earlier.size + ceil((self.sizes(n)[1] - 1) * earlier.jump),

@@ -6,9 +6,10 @@ Importing this loads numpy and nothing heavier; each codec imports its library w
 from convcli.images.atomic import check_target
 from convcli.images.depth import convert_depth
 from convcli.images.formats import READABLE_SUFFIXES, WRITABLE_SUFFIXES, format_of, holds
+from convcli.images.keeping import has_strange_profile
 from convcli.images.model import Image, JpegSettings, Metadata
 from convcli.images.reading import MAX_PIXELS, read
-from convcli.images.writing import has_strange_profile, write
+from convcli.images.writing import write
 
 __all__ = [
     "MAX_PIXELS",

@@ -64,7 +64,16 @@ FORMATS = (
     ),
     Format("BMP", (".bmp", ".dib"), _starts(b"BM"), "bmp", _EIGHT),
     Format("GIF", (".gif",), _starts(b"GIF87a", b"GIF89a"), "gif", _EIGHT, longest_side=65535),
-    Format("PPM", (".ppm", ".pnm"), _is_netpbm(b"3", b"6"), "netpbm", _SIXTEEN, (1, 3), alpha=False),
+    Format(
+        "PPM",
+        (".ppm", ".pnm"),
+        lambda head: _is_netpbm(b"3", b"6")(head) or head.startswith(b"P7\n"),
+        "netpbm",
+        _SIXTEEN,
+        (1, 3),
+        alpha=False,
+        read_only_suffixes=(".pam",),
+    ),
     Format(
         "PGM",
         (".pgm",),

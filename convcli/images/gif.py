@@ -1,43 +1,61 @@
-"""GIF: at most 256 colours, one of them transparent. The first frame is read; a single frame is written.
+"""GIF: at most 256 colours, one of them transparent. Frames are composed as they are shown; a single one is written.
 
-The blocks are walked here first, because Pillow stops quietly where a truncated file stops.
+Pillow only unpacks a frame's numbers. What they mean is decided here, from the file's own blocks: Pillow's pictures say
+neither which pixels of the canvas no frame covers nor, where the colours are grey, that one of them is transparent. And
+it stops quietly where a truncated file stops.
 
 Source: CompuServe, "Graphics Interchange Format, version 89a", 1990.
 """
 
 import io
 import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from convcli.errors import ImageError
-from convcli.images.model import Decoded, Image, Metadata, Pixels, check_size
+from convcli.images import gif_blocks
+from convcli.images.model import Decoded, Image, Pixels, check_size
 
 _OPAQUE = 128
 _EXTENSION, _FRAME, _END = 0x21, 0x2C, 0x3B
+_CONTROL = 0xF9  # the label of the extension that speaks about the frame behind it
+_TO_BACKGROUND, _TO_PREVIOUS = 2, (3, 4)  # old programs wrote 4 where they meant 3, and viewers know
+_INTERLACED = 0x40
+_GREYS = bytes(each for each in range(256) for _ in range(3))  # a file without any palette may show what it likes
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One frame as its blocks tell: its place on the canvas, and how it gets there."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+    palette: bytes
+    content: bytes  # the packed numbers, their interlacing flag in front
+    transparent: int | None
+    disposal: int
+    duration: int  # milliseconds
 
 
 def decode(data: bytes, max_pixels: int) -> Decoded:
     """Decode the first frame, on its canvas, to grey or RGB, with alpha where the canvas shows through."""
-    from PIL.GifImagePlugin import GifImageFile
-
-    from convcli.images.pillow import to_pixels
+    from convcli.images.pillow import without_excess
 
     frames = frames_in(data)
-    if not frames:
-        raise ImageError("damaged GIF: it holds no picture; get a fresh copy")
-    left, top, width, height = frames[0]
-    canvas_width, canvas_height = struct.unpack_from("<HH", data, 6)
-    check_size(max(canvas_width, left + width), max(canvas_height, top + height), max_pixels)
-    with GifImageFile(io.BytesIO(data)) as picture:
-        pixels, has_alpha = to_pixels(picture)
+    width, height = canvas_size(data, frames)
+    check_size(width, height, max_pixels, 12)  # the canvas in RGBA, what is left of it, and the result
+    pixels, has_alpha = without_excess(next(composed(frames, width, height)))
     warnings = (
         (f"animated GIF: only the first of {len(frames)} frames was read; --axes zyx takes all",)
         if len(frames) > 1
         else ()
     )
-    return Decoded(Image(pixels, has_alpha, Metadata(format="GIF"), warnings))
+    return Decoded(Image(pixels, has_alpha, gif_blocks.describe(data), warnings))
 
 
 def encode(image: Image) -> bytes:
@@ -68,7 +86,7 @@ def encode(image: Image) -> bytes:
     picture.putpalette(palette)
     stream = io.BytesIO()
     picture.save(stream, "GIF", **options)
-    return stream.getvalue()
+    return gif_blocks.with_metadata(stream.getvalue(), image.metadata)
 
 
 def _index(colour: Pixels, most: int) -> tuple[Pixels, bytes]:
@@ -88,15 +106,18 @@ def _index(colour: Pixels, most: int) -> tuple[Pixels, bytes]:
     return np.searchsorted(order, packed).astype(np.uint8), palette.astype(np.uint8).tobytes()
 
 
-def frames_in(data: bytes) -> list[tuple[int, int, int, int]]:
-    """(left, top, width, height) of every frame; raises `ImageError` if the blocks stop before the end mark."""
+def frames_in(data: bytes) -> list[Frame]:
+    """All frames, at least one; raises `ImageError` if the blocks stop before the end mark, or hold none."""
     frames = []
+    control = bytes(4)
     try:
         position = 13 + _table_size(data[10])
+        shared = data[13:position]
         while data[position] != _END:
+            start = position
             if data[position] == _FRAME:
-                frames.append(struct.unpack_from("<4H", data, position + 1))
-                position += 11 + _table_size(data[position + 9])
+                table = position + 10
+                position = table + _table_size(data[position + 9]) + 1
             elif data[position] == _EXTENSION:
                 position += 2
             else:
@@ -104,11 +125,87 @@ def frames_in(data: bytes) -> list[tuple[int, int, int, int]]:
             while data[position]:
                 position += 1 + data[position]
             position += 1
+            if data[start] == _FRAME:
+                frames.append(_frame(data[start:position], shared, control))
+                control = bytes(4)
+            elif data[start + 1] == _CONTROL and data[start + 2] >= 4:
+                control = data[start + 3 : start + 7]
     except (IndexError, struct.error) as error:
         raise ImageError(
             f"truncated GIF: it ends after {len(data)} bytes without its end mark; get a fresh copy"
         ) from error
+    if not frames:
+        raise ImageError("damaged GIF: it holds no picture; get a fresh copy")
     return frames
+
+
+def _frame(block: bytes, shared: bytes, control: bytes) -> Frame:
+    """A frame from its block, the palette of the whole file, and the control extension before it."""
+    left, top, width, height, flags = struct.unpack_from("<4HB", block, 1)
+    end = 10 + _table_size(flags)
+    settings, delay, transparent = struct.unpack("<BHB", control)
+    return Frame(
+        left,
+        top,
+        width,
+        height,
+        block[10:end] or shared or _GREYS,
+        bytes((flags & _INTERLACED,)) + block[end:],
+        transparent if settings & 1 else None,
+        settings >> 2 & 7,
+        10 * delay,
+    )
+
+
+def canvas_size(data: bytes, frames: list[Frame]) -> tuple[int, int]:
+    """(width, height) of the screen; a first frame that is larger widens it, as viewers do, later ones are cut off."""
+    width, height = struct.unpack_from("<HH", data, 6)
+    return max(width, frames[0].left + frames[0].width), max(height, frames[0].top + frames[0].height)
+
+
+def composed(frames: list[Frame], width: int, height: int) -> Iterator[Pixels]:
+    """The canvas (height, width, 4), RGBA, as each frame in turn shows it; the next one changes it.
+
+    What no frame covers, or what was cleared to the background, is transparent: no viewer uses the background colour.
+    """
+    canvas = np.zeros((height, width, 4), np.uint8)
+    for frame in frames:
+        place = canvas[frame.top : frame.top + frame.height, frame.left : frame.left + frame.width]
+        before = place.copy() if frame.disposal in _TO_PREVIOUS else None
+        colours = _colours(frame)[: place.shape[0], : place.shape[1]]
+        # The transparent colour lets through what is there; where nothing is, it stays as a colour that is not seen.
+        np.copyto(place, colours, where=(colours[..., 3:] > 0) | (place[..., 3:] == 0))
+        yield canvas
+        if frame.disposal == _TO_BACKGROUND:
+            place[...] = 0
+        elif before is not None:
+            place[...] = before
+
+
+def _colours(frame: Frame) -> Pixels:
+    """One frame by itself, (H, W, 4)."""
+    from PIL.GifImagePlugin import GifImageFile
+
+    from convcli.images.depth import look_up
+
+    if not frame.width or not frame.height:
+        return np.zeros((frame.height, frame.width, 4), np.uint8)
+    # A file of this frame alone, whose palette is all black: one that is grey would make Pillow look the colours up.
+    size = struct.pack("<HH", frame.width, frame.height)
+    head = b"GIF89a" + size + b"\xf7\0\0" + bytes(3 * 256) + b"," + bytes(4) + size
+    with GifImageFile(io.BytesIO(head + frame.content + b";")) as picture:
+        picture.load()
+        indices = np.array(picture)
+    count = len(frame.palette) // 3
+    table = np.zeros((256, 4), np.uint8)
+    table[:count, :3] = np.frombuffer(frame.palette, np.uint8).reshape(-1, 3)
+    table[:count, 3] = 255
+    if frame.transparent is not None:  # it may lie beyond the palette
+        table[frame.transparent, 3] = 0
+    beyond = indices[indices >= count]
+    if beyond.size and (beyond != frame.transparent).any():
+        raise ImageError(f"damaged: it uses colour {int(beyond.max())} of a palette of {count}; get a fresh copy")
+    return look_up(table, indices)
 
 
 def _table_size(flags: int) -> int:

@@ -1,4 +1,5 @@
-"""JPEG: what its markers say is read and written here, its pixels by libjpeg-turbo (imagecodecs, Pillow).
+"""JPEG: what its markers say is read and written here and in `jpeg_metadata`, its pixels by libjpeg-turbo (imagecodecs,
+Pillow).
 
 Reading the markers ourselves gives the size before any decoding, the quantisation tables per component, and an honest
 answer to "is the file complete?": libjpeg fills the missing part of a truncated file with grey. Damage inside the
@@ -12,19 +13,25 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from convcli.errors import ImageError
-from convcli.images import exif, jpeg_scans
-from convcli.images.jpeg_markers import END_OF_IMAGE, FRAMES, MOST_IN_A_MARKER, TABLES, segment, segments, tables_in
+from convcli.images import jpeg_metadata, jpeg_scans
+from convcli.images.jpeg_ends import completed
+from convcli.images.jpeg_markers import (
+    END_OF_IMAGE,
+    FRAMES,
+    START_OF_SCAN,
+    TABLES,
+    check_scans,
+    segments,
+    tables_in,
+)
 from convcli.images.jpeg_scans import Settings
 from convcli.images.model import Decoded, Image, JpegSettings, Metadata, Pixels, check_size
 
 DEFAULT_QUALITY = 95
 
-_EXIF, _XMP, _ICC = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0", b"ICC_PROFILE\0"
 _LOSSLESS_FRAMES = frozenset({0xC3, 0xC7, 0xCB, 0xCF})
 _PROGRESSIVE_FRAMES = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
 _SUBSAMPLINGS = {(1, 1): "4:4:4", (2, 1): "4:2:2", (2, 2): "4:2:0"}
-_MOST_DENSITY = 65535
-_MOST_PIECES = 255  # of a profile
 
 
 @dataclass
@@ -37,10 +44,8 @@ class _Contents:
     frame: int = 0
     components: list[tuple[int, int, int]] = field(default_factory=list)  # horizontal, vertical, table
     tables: dict[int, tuple[int, ...]] = field(default_factory=dict)
-    icc: dict[int, bytes] = field(default_factory=dict)
-    exif: bytes | None = None
-    xmp: bytes | None = None
-    dpi: tuple[float, float] | None = None
+    scans: list[int] = field(default_factory=list)  # how many components each has
+    found: jpeg_metadata.Found = field(default_factory=jpeg_metadata.Found)
     complete: bool = False
 
 
@@ -51,23 +56,31 @@ def decode(data: bytes, max_pixels: int) -> Decoded:
     contents = _read_markers(data)
     if not contents.frame:
         raise ImageError("damaged JPEG: it has no picture header; get a fresh copy")
-    check_size(contents.width, contents.height, max_pixels)
+    # Several scans are collected as coefficients of two bytes before they become pixels.
+    collected = 2 * len(contents.components) if len(contents.scans) > 1 else 0
+    check_size(contents.width, contents.height, max_pixels, 6 + collected)
+    check_scans(contents.width, contents.height, len(contents.scans), sum(contents.scans), max_pixels)
     if contents.precision != 8 or contents.frame in _LOSSLESS_FRAMES or len(contents.components) not in (1, 3, 4):
         kind = "lossless" if contents.frame in _LOSSLESS_FRAMES else "lossy"
         raise ImageError(
             f"got a {contents.precision}-bit {kind} JPEG of {len(contents.components)} channels, expected an 8-bit "
             "lossy one of 1, 3 or 4; convert it to PNG or TIFF first"
         )
-    if not contents.complete:
-        raise ImageError(f"truncated JPEG: it ends after {len(data)} bytes without its end mark; get a fresh copy")
-    metadata, orientation = _describe(contents)
-    pixels = imagecodecs.jpeg8_decode(data)
     warnings: tuple[str, ...] = ()
+    if not contents.complete:
+        whole = completed(data)
+        if whole is None:
+            raise ImageError(f"truncated JPEG: it ends after {len(data)} bytes without its end mark; get a fresh copy")
+        data, warnings = whole, ("has no end mark; all its pixels are there",)
+    metadata, orientation = contents.found.metadata()
+    metadata = replace(metadata, jpeg=_settings(contents))
+    pixels = imagecodecs.jpeg8_decode(data)
     if len(contents.components) == 4:
         from convcli.images.cmyk import to_rgb
 
         # Four-channel JPEGs follow Adobe, who store ink inverted: 255 is no ink.
-        pixels, warnings = to_rgb(255 - pixels, metadata.icc)
+        pixels, more = to_rgb(255 - pixels, metadata.icc)
+        warnings += more
         metadata = replace(metadata, icc=None, jpeg=None)
     if pixels.ndim == 2:
         pixels = pixels[:, :, np.newaxis]
@@ -86,10 +99,10 @@ def encode(image: Image, *, quality: int | None = None) -> bytes:
     chosen = DEFAULT_QUALITY if quality is None else quality
     fallback = "4:2:0" if before is None and chosen < 90 else "4:4:4"
     settings = Settings(tables, chosen, (before.subsampling if before else None) or fallback)
-    extra = _metadata_segments(image.metadata)
+    extra = jpeg_metadata.segments_of(image.metadata)
     pixels = np.ascontiguousarray(image.pixels)
     file = _encode_progressively(pixels, settings) if before is not None and before.progressive else None
-    return _with_metadata(file or jpeg_scans.compress(pixels, settings), image.metadata.dpi, extra)
+    return _with_metadata(file or jpeg_scans.compress(pixels, settings), image.metadata, extra)
 
 
 def _encode_progressively(pixels: Pixels, settings: Settings) -> bytes | None:
@@ -110,38 +123,13 @@ def _encode_progressively(pixels: Pixels, settings: Settings) -> bytes | None:
     return stream.getvalue()
 
 
-def _with_metadata(file: bytes, dpi: tuple[float, float] | None, extra: bytes) -> bytes:
+def _with_metadata(file: bytes, metadata: Metadata, extra: bytes) -> bytes:
     """The file with its resolution and further segments, which stand behind the JFIF header."""
     end = 4 + struct.unpack_from(">H", file, 4)[0]
     start = bytearray(file[:end])
-    x, y = (round(each) for each in dpi or (0, 0))
-    if start[6:11] == b"JFIF\0" and 1 <= x <= _MOST_DENSITY and 1 <= y <= _MOST_DENSITY:
-        struct.pack_into(">BHH", start, 13, 1, x, y)
+    if start[6:11] == b"JFIF\0":
+        struct.pack_into(">BHH", start, 13, *jpeg_metadata.density(metadata))
     return b"".join((start, extra, memoryview(file)[end:]))
-
-
-def _metadata_segments(metadata: Metadata) -> bytes:
-    extra = b""
-    for name, prefix, content in (("EXIF", _EXIF, metadata.exif), ("XMP", _XMP, metadata.xmp)):
-        if not content:
-            continue
-        if len(prefix) + len(content) > MOST_IN_A_MARKER:
-            raise ImageError(
-                f"its {name} block: got {len(content)} bytes, expected at most "
-                f"{MOST_IN_A_MARKER - len(prefix)} in a JPEG; write PNG or TIFF, or drop it with --strip"
-            )
-        extra += segment(0xE1, prefix + content)
-    if metadata.icc:
-        room = MOST_IN_A_MARKER - len(_ICC) - 2
-        pieces = [metadata.icc[start : start + room] for start in range(0, len(metadata.icc), room)]
-        if len(pieces) > _MOST_PIECES:
-            raise ImageError(
-                f"its colour profile: got {len(metadata.icc)} bytes, expected at most {_MOST_PIECES * room} in a JPEG; "
-                "write PNG or TIFF, or drop it with --strip"
-            )
-        for number, piece in enumerate(pieces, 1):
-            extra += segment(0xE2, _ICC + bytes((number, len(pieces))) + piece)
-    return extra
 
 
 def _read_markers(data: bytes) -> _Contents:
@@ -150,40 +138,22 @@ def _read_markers(data: bytes) -> _Contents:
         body = data[start:end]
         if marker == END_OF_IMAGE:
             contents.complete = contents.frame != 0
+            contents.found.add_rest(data[end:])
+        elif marker == START_OF_SCAN and body:
+            contents.scans.append(body[0])
         elif marker == TABLES:
             contents.tables |= tables_in(body)
         elif marker in FRAMES and len(body) >= 6:
             contents.frame = marker
             contents.precision, contents.height, contents.width, count = struct.unpack_from(">BHHB", body)
             contents.components = [(each[1] >> 4, each[1] & 15, each[2]) for each in _triples(body[6 : 6 + 3 * count])]
-        elif marker == 0xE0 and body.startswith(b"JFIF\0") and len(body) >= 12:
-            unit, x, y = struct.unpack_from(">BHH", body, 7)
-            if unit in (1, 2) and x and y:
-                contents.dpi = (float(x), float(y)) if unit == 1 else (x * 2.54, y * 2.54)
-        elif marker == 0xE1 and body.startswith(_EXIF):
-            contents.exif = contents.exif or body
-        elif marker == 0xE1 and body.startswith(_XMP):
-            contents.xmp = contents.xmp or body[len(_XMP) :]
-        elif marker == 0xE2 and body.startswith(_ICC) and len(body) > len(_ICC) + 2:
-            contents.icc[body[len(_ICC)]] = body[len(_ICC) + 2 :]
+        elif marker in jpeg_metadata.SEGMENTS:
+            contents.found.add(marker, body)
     return contents
 
 
 def _triples(body: bytes) -> list[bytes]:
     return [body[start : start + 3] for start in range(0, len(body) - 2, 3)]
-
-
-def _describe(contents: _Contents) -> tuple[Metadata, int]:
-    block, orientation = exif.upright(contents.exif) if contents.exif else (None, 1)
-    metadata = Metadata(
-        format="JPEG",
-        icc=b"".join(contents.icc[number] for number in sorted(contents.icc)) or None,
-        exif=block,
-        xmp=exif.upright_xmp(contents.xmp) if contents.xmp else None,
-        dpi=contents.dpi or (exif.resolution(contents.exif) if contents.exif else None),
-        jpeg=_settings(contents),
-    )
-    return metadata, orientation
 
 
 def _settings(contents: _Contents) -> JpegSettings | None:

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from convcli.budget import check_memory
 from convcli.errors import ImageError, printable
+from convcli.geometry import Placement
 
 Pixels = npt.NDArray[Any]
 
@@ -34,8 +36,45 @@ class JpegSettings:
 
 
 @dataclass(frozen=True)
+class Own:
+    """Something that only files of one format hold: a PNG chunk, a TIFF tag, a JPEG segment.
+
+    Parameters
+    ----------
+    format:
+        Whose it is, such as ``"PNG"``.
+    name:
+        What messages call it.
+    code:
+        The chunk's type, the tag's number, the segment's marker.
+    content:
+        What stands there; of a TIFF tag little-endian.
+    type:
+        TIFF's number of the values' type.
+    """
+
+    format: str
+    name: str
+    code: Any
+    content: bytes
+    type: int = 0
+
+
+@dataclass(frozen=True)
+class Description:
+    """What OME-XML or ImageJ's text says of one picture: ``style`` is ``ome`` or ``imagej``, ``notes`` as tifffile
+    names them (``PhysicalSizeX``, ``unit`` ...)."""
+
+    style: str
+    notes: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class Metadata:
     """What travels from input to output besides pixels; everything is optional.
+
+    Codecs fill it in as the file says; `convcli.images.keeping` makes it true, once when a picture has been read and
+    once before it is written, and tells what cannot travel.
 
     Parameters
     ----------
@@ -49,6 +88,14 @@ class Metadata:
         The XMP packet; a ``tiff:Orientation`` in it says 1.
     dpi:
         Pixels per inch along x and along y.
+    aspect:
+        Pixels along x and along y in the same length, where the file does not say which length; without ``dpi``.
+    texts:
+        (keyword, text): PNG's texts, the comments of JPEG, GIF and PPM; keywords are PNG's, ``"Comment"`` for most.
+    photoshop:
+        Photoshop's image resources, the IPTC record among them.
+    description:
+        What a TIFF says in OME's or ImageJ's language.
     jpeg:
         How the input JPEG was compressed.
     webp_lossless:
@@ -56,7 +103,13 @@ class Metadata:
     tiff_compression:
         The input TIFF's compression if convcli can write it: ``none, lzw, deflate, packbits, zstd``.
     png_colour:
-        (type, content) of the PNG chunks that say what the numbers mean: ``gAMA, cHRM, sRGB, cICP``.
+        (type, content) of the PNG chunks that say what the numbers mean: ``gAMA, cHRM, sRGB, cICP, mDCV, cLLI``.
+    own:
+        What only the input's own format holds.
+    lost:
+        Names of what the file held and no output can.
+    kind:
+        (H, W, C, type) of the pixels that all this was said about.
     """
 
     format: str | None = None
@@ -64,10 +117,17 @@ class Metadata:
     exif: bytes | None = None
     xmp: bytes | None = None
     dpi: tuple[float, float] | None = None
+    aspect: tuple[float, float] | None = None
+    texts: tuple[tuple[str, str], ...] = ()
+    photoshop: bytes | None = None
+    description: Description | None = None
     jpeg: JpegSettings | None = None
     webp_lossless: bool | None = None
     tiff_compression: str | None = None
     png_colour: tuple[tuple[bytes, bytes], ...] = ()
+    own: tuple[Own, ...] = ()
+    lost: tuple[str, ...] = ()
+    kind: tuple[int, int, int, str] | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,12 +145,15 @@ class Image:
         What travels to the output besides pixels.
     warnings:
         One sentence each about what the file held and the pixels do not, such as further frames.
+    placement:
+        Along y and along x, where the pixels lie on the picture that the metadata speak of.
     """
 
     pixels: Pixels
     has_alpha: bool = False
     metadata: Metadata = field(default_factory=Metadata)
     warnings: tuple[str, ...] = ()
+    placement: tuple[Placement, Placement] = (Placement(), Placement())
 
     @property
     def white(self) -> float:
@@ -114,8 +177,10 @@ class Decoded:
     orientation: int = 1
 
 
-def check_size(width: int, height: int, max_pixels: int) -> None:
-    """Refuse a picture whose header announces more pixels than allowed, before any of them is decoded.
+def check_size(width: int, height: int, max_pixels: int, pixel_bytes: int = 6) -> None:
+    """Refuse a picture whose header announces more than allowed, before any of it is decoded.
+
+    ``pixel_bytes`` is the memory that a pixel takes, decoded and once more in the result.
 
     Raises `ImageError` naming the size, the limit and the flag that raises the limit.
     """
@@ -126,6 +191,20 @@ def check_size(width: int, height: int, max_pixels: int) -> None:
             f"got {width}x{height} = {width * height} pixels, expected at most {max_pixels}; "
             f"raise the limit with --max-pixels {width * height} if the file is trusted"
         )
+    check_memory(
+        width * height * pixel_bytes,
+        f"got {width}x{height} pixels, {pixel_bytes} bytes each with the result",
+        ImageError,
+    )
+
+
+def bytes_with_result(channels: int, sample: int, has_alpha: bool = False) -> int:
+    """The memory that a pixel of ``channels`` numbers of ``sample`` bytes takes, with what becomes of it.
+
+    Without alpha it goes in and comes out. Under alpha colours are multiplied by it and divided again, as floats of
+    several steps: measured on 20 million pixels, 100 bytes for 16-bit RGBA and 52 for 8-bit.
+    """
+    return channels * sample * (12 if has_alpha else 2)
 
 
 def shown(name: object) -> str:

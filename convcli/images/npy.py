@@ -1,42 +1,46 @@
 """NPY: numpy's own file format, one array of plain numbers; pickled objects are never loaded.
 
-The numbers carry no meaning beyond themselves: no alpha, no colour, any number of channels, any scale.
+The numbers carry no meaning beyond themselves: no alpha, no colour, any number of channels, any scale. The header is
+read by `convcli.kernels.npy`.
 """
 
 import io
 import math
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 
 from convcli.errors import ImageError
 from convcli.images.depth import supported
 from convcli.images.model import Decoded, Image, Metadata, check_size
-
-_HEADER_READERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+from convcli.kernels import npy
+from convcli.kernels.npy import Header
 
 
 def decode(data: bytes, max_pixels: int) -> Decoded:
     """Decode an (H, W) or (H, W, C) array of numbers: a read-only view where nothing needs converting."""
-    stream = io.BytesIO(data)
-    shape, fortran, dtype = read_header(stream)
+    header = _checked_header(io.BytesIO(data), max_pixels)
+    check_numbers(header, len(data))
+    shape = header.shape
+    pixels, warnings = supported(header.array(data))
+    pixels = pixels.reshape(*shape, 1) if len(shape) == 2 else pixels
+    return Decoded(Image(np.ascontiguousarray(pixels), False, Metadata(format="NPY"), warnings))
+
+
+def check_head(head: bytes, max_pixels: int) -> None:
+    """Refuse by its first bytes what `decode` would refuse for its shape, its size or its type."""
+    _checked_header(io.BytesIO(head), max_pixels)
+
+
+def _checked_header(stream: BinaryIO, max_pixels: int) -> Header:
+    header = read_header(stream)
+    shape = header.shape
     if len(shape) not in (2, 3):
         fix = {1: "; --axes x takes signals", 4: "; --axes zyx takes volumes"}.get(len(shape), "")
         raise ImageError(f"got an array of shape {shape}, expected (H, W) or (H, W, C){fix}")
-    count = math.prod(shape)
-    if count == 0:
-        raise ImageError(f"got an array of shape {shape}, expected at least one number along every axis")
-    check_size(shape[1], shape[0], max_pixels)
-    if dtype.hasobject or dtype.names is not None or dtype.kind not in "buif":
-        raise ImageError(f"got an array of {dtype}, expected plain numbers")
-    missing = count * dtype.itemsize - (len(data) - stream.tell())
-    if missing > 0:
-        raise ImageError(f"truncated NPY: {missing} bytes are missing at its end; get a fresh copy")
-    array: np.ndarray[Any, Any] = np.frombuffer(data, dtype, count, stream.tell())
-    array = array.reshape(shape[::-1]).transpose() if fortran else array.reshape(shape)
-    pixels, warnings = supported(array)
-    pixels = pixels.reshape(*shape, 1) if len(shape) == 2 else pixels
-    return Decoded(Image(np.ascontiguousarray(pixels), False, Metadata(format="NPY"), warnings))
+    if 0 not in shape:
+        check_size(shape[1], shape[0], max_pixels, 2 * header.dtype.itemsize * math.prod(shape[2:]))
+    return header
 
 
 def encode(image: Image) -> bytes:
@@ -47,18 +51,17 @@ def encode(image: Image) -> bytes:
     return stream.getvalue()
 
 
-def read_header(stream: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    """Shape, whether in Fortran order, and dtype, from a stream that is left where the data begin."""
+def read_header(stream: BinaryIO) -> Header:
+    """What a file says about its array; the stream is left where the numbers begin. Raises `ImageError`."""
     try:
-        version = np.lib.format.read_magic(stream)
-        reader = _HEADER_READERS.get(version)
-        if reader is None:
-            raise ImageError(
-                f"got NPY version {version}, expected (1, 0) or (2, 0); save the array again with numpy.save"
-            )
-        shape, fortran, dtype = reader(stream)
-    except ImageError:
-        raise
-    except (ValueError, EOFError) as error:
-        raise ImageError("damaged NPY: its header cannot be read; get a fresh copy") from error
-    return shape, fortran, dtype
+        return npy.read_header(stream)
+    except ValueError as error:
+        raise ImageError(str(error)) from None
+
+
+def check_numbers(header: Header, size: int) -> None:
+    """Raise `ImageError` for an array without numbers, and for one that a file of ``size`` bytes does not hold."""
+    if 0 in header.shape:
+        raise ImageError(f"got an array of shape {header.shape}, expected at least one number along every axis")
+    if header.end > size:
+        raise ImageError(f"truncated NPY: {header.end - size} bytes are missing at its end; get a fresh copy")

@@ -1,44 +1,56 @@
-"""PNG: its chunks are read and written here; its pixels are libpng's to read (imagecodecs), `png_rows`' to write.
+"""PNG: its chunks are walked here, what they say besides pixels is `png_chunks`'; its pixels are libpng's to read
+(imagecodecs), `png_rows`' to write.
 
 Pillow opens 16-bit colour as 8-bit without a word, so it has no part in this. libpng expands palettes, 1, 2 and 4 bits
 and transparent colours; 16 bits stay 16.
 """
 
+import itertools
 import struct
 import zlib
 from collections.abc import Iterator
 
 import numpy as np
 
+from convcli.budget import check_count
 from convcli.errors import ImageError
-from convcli.images import exif, png_rows
+from convcli.images import png_chunks, png_rows
 from convcli.images.bands import spread
-from convcli.images.model import Decoded, Image, Metadata, Pixels, check_size
+from convcli.images.model import Decoded, Image, Pixels, bytes_with_result, check_size
 from convcli.images.png_rows import Settings
 
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # by channels
-_COLOUR_CHUNKS = (b"cICP", b"gAMA", b"cHRM", b"sRGB")
-_XMP_KEYWORD = b"XML:com.adobe.xmp\0"
-_METRES_PER_INCH = 0.0254
-_MOST_METADATA = 1 << 26  # bytes that a compressed profile or text may unfold into
+_CHANNELS = {0: 2, 2: 4, 3: 4, 4: 2, 6: 4}  # by colour type, with the alpha that a transparent colour becomes
+_MOST_CHUNKS = 100_000  # and one for each 1024 bytes: libpng's own have 8192
 
 
 def decode(data: bytes, max_pixels: int) -> Decoded:
     """Decode a PNG file; raises `ImageError` for one that is truncated or damaged anywhere."""
     import imagecodecs
 
-    chunks = list(_chunks(data))
-    if chunks[0][0] != b"IHDR" or len(chunks[0][1]) != 13:
-        raise ImageError("damaged PNG: it does not start with a header; get a fresh copy")
-    width, height = struct.unpack_from(">II", chunks[0][1])
-    check_size(width, height, max_pixels)
-    metadata, orientation, warnings = _describe(chunks)
+    check_head(data, max_pixels)
+    chunks = list(chunks_in(data))
+    metadata, orientation = png_chunks.describe(chunks)
     pixels = imagecodecs.png_decode(data)
     if pixels.ndim == 2:
         pixels = pixels[:, :, np.newaxis]
     has_alpha = pixels.shape[2] in (2, 4)
-    return Decoded(Image(np.ascontiguousarray(pixels), has_alpha, metadata, warnings), orientation)
+    return Decoded(Image(np.ascontiguousarray(pixels), has_alpha, metadata, _frames(chunks)), orientation)
+
+
+def check_head(head: bytes, max_pixels: int) -> None:
+    """Refuse by its first bytes a PNG without a header, or one that announces too much."""
+    length, kind = struct.unpack_from(">I4s", head.ljust(len(SIGNATURE) + 8, b"\0"), len(SIGNATURE))
+    if len(head) >= len(SIGNATURE) + 8 and (kind != b"IHDR" or length != 13):
+        raise ImageError("damaged PNG: it does not start with a header; get a fresh copy")
+    if len(head) < len(SIGNATURE) + 25:
+        raise ImageError(f"truncated PNG: it ends after {len(head)} bytes without its end mark; get a fresh copy")
+    width, height, bits, colour = struct.unpack_from(">IIBB", head, len(SIGNATURE) + 8)
+    has_alpha = colour in (4, 6)
+    check_size(
+        width, height, max_pixels, bytes_with_result(_CHANNELS.get(colour, 4), 2 if bits == 16 else 1, has_alpha)
+    )
 
 
 def encode(image: Image, *, level: int | None = None, band: int = png_rows.BAND) -> Iterator[bytes]:
@@ -50,12 +62,12 @@ def encode(image: Image, *, level: int | None = None, band: int = png_rows.BAND)
     height, width, channels = pixels.shape
     settings = _choose(pixels) if level is None else Settings(level)
     header = struct.pack(">IIBBBBB", width, height, 8 * pixels.itemsize, _COLOUR_TYPES[channels], 0, 0, 0)
-    yield _SIGNATURE
-    for kind, content in ((b"IHDR", header), *_metadata_chunks(image.metadata)):
-        yield from _chunk(kind, content)
+    yield SIGNATURE
+    for kind, content in ((b"IHDR", header), *png_chunks.chunks_of(image.metadata)):
+        yield from chunk(kind, content)
     for content in png_rows.compress(pixels, settings, band):
-        yield from _chunk(b"IDAT", content)
-    yield from _chunk(b"IEND", b"")
+        yield from chunk(b"IDAT", content)
+    yield from chunk(b"IEND", b"")
 
 
 # A 24 MP photograph on one core: _FAST 0.6 s and 35 MB, _THOROUGH 2.1 s and 36 MB, level 1 alone 0.9 s and 39 MB,
@@ -79,11 +91,13 @@ def _choose(pixels: Pixels) -> Settings:
     return _THOROUGH if sum(sizes[3:]) < 0.8 * sum(sizes[:3]) else _FAST
 
 
-def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes | memoryview]]:
+def chunks_in(data: bytes) -> Iterator[tuple[bytes, bytes | memoryview]]:
     """Walk all chunks, checking every length and checksum, up to and including IEND."""
     view = memoryview(data)
-    position = len(_SIGNATURE)
-    while True:
+    position = len(SIGNATURE)
+    most = _MOST_CHUNKS + len(data) // 1024
+    for count in itertools.count(1):
+        check_count(count, most, "damaged PNG: got {} chunks and more", "get a fresh copy", ImageError)
         if position + 12 > len(data):
             raise ImageError(f"truncated PNG: it ends after {len(data)} bytes without its end mark; get a fresh copy")
         length, kind = struct.unpack_from(">I4s", data, position)
@@ -102,64 +116,14 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes | memoryview]]:
         position = end
 
 
-def _describe(chunks: list[tuple[bytes, bytes | memoryview]]) -> tuple[Metadata, int, tuple[str, ...]]:
-    icc = block = xmp = None
-    dpi: tuple[float, float] | None = None
-    orientation = 1
-    colour: list[tuple[bytes, bytes]] = []
-    warnings: tuple[str, ...] = ()
-    for kind, raw in chunks:
-        content = bytes(raw) if kind != b"IDAT" else b""
-        if kind == b"iCCP":
-            icc = _unpack(content.partition(b"\0")[2][1:])
-        elif kind == b"eXIf":
-            block, orientation = exif.upright(content)
-        elif kind == b"pHYs" and len(content) == 9 and content[8] == 1:
-            x, y = struct.unpack_from(">II", content)
-            dpi = (x * _METRES_PER_INCH, y * _METRES_PER_INCH) if x and y else None
-        elif kind == b"iTXt" and content.startswith(_XMP_KEYWORD):
-            xmp = _international_text(content[len(_XMP_KEYWORD) :])
-        elif kind == b"acTL" and len(content) == 8 and struct.unpack_from(">I", content)[0] > 1:
-            frames = struct.unpack_from(">I", content)[0]
-            warnings = (f"animated PNG: only its default picture was read, not its {frames} frames",)
-        elif kind in _COLOUR_CHUNKS:
-            colour.append((kind, content))
-    if icc:
-        colour = [each for each in colour if each[0] != b"sRGB"]  # a file may have one or the other
-    xmp = exif.upright_xmp(xmp) if xmp else None
-    metadata = Metadata(format="PNG", icc=icc, exif=block, xmp=xmp, dpi=dpi, png_colour=tuple(colour))
-    return metadata, orientation, warnings
+def _frames(chunks: list[tuple[bytes, bytes | memoryview]]) -> tuple[str, ...]:
+    for kind, content in chunks:
+        if kind == b"acTL" and len(content) == 8 and (frames := struct.unpack_from(">I", content)[0]) > 1:
+            return (f"animated PNG: only its default picture was read, not its {frames} frames; --axes zyx takes all",)
+    return ()
 
 
-def _unpack(packed: bytes) -> bytes | None:
-    unpacker = zlib.decompressobj()
-    try:
-        content = unpacker.decompress(packed, _MOST_METADATA)
-    except zlib.error:
-        return None
-    return content if unpacker.eof else None
-
-
-def _international_text(rest: bytes) -> bytes | None:
-    compressed = rest[:1] == b"\1"
-    text = rest[2:].split(b"\0", 2)[-1]
-    return _unpack(text) if compressed else text
-
-
-def _metadata_chunks(metadata: Metadata) -> Iterator[tuple[bytes, bytes]]:
-    yield from metadata.png_colour
-    if metadata.icc:
-        yield b"iCCP", b"ICC profile\0\0" + zlib.compress(metadata.icc)
-    if metadata.dpi:
-        x, y = (min(round(each / _METRES_PER_INCH), 0x7FFFFFFF) for each in metadata.dpi)
-        yield b"pHYs", struct.pack(">IIB", x, y, 1)
-    if metadata.exif:
-        yield b"eXIf", metadata.exif
-    if metadata.xmp:
-        yield b"iTXt", _XMP_KEYWORD + b"\0\0\0\0" + metadata.xmp
-
-
-def _chunk(kind: bytes, content: bytes) -> tuple[bytes, bytes, bytes, bytes]:
+def chunk(kind: bytes, content: bytes) -> tuple[bytes, bytes, bytes, bytes]:
     """Length, type, content and checksum."""
     checksum = zlib.crc32(content, zlib.crc32(kind))
     return struct.pack(">I", len(content)), kind, content, struct.pack(">I", checksum)

@@ -1,7 +1,7 @@
 """Reading a picture file: find its format by content, decode it completely or fail, turn it upright."""
 
 import contextlib
-import logging
+import os
 import struct
 from collections.abc import Iterator
 from dataclasses import replace
@@ -9,19 +9,18 @@ from importlib import import_module
 from pathlib import Path
 from typing import BinaryIO
 
+from convcli.budget import check_memory
 from convcli.errors import ImageError
 from convcli.images.formats import BY_NAME, FORMATS, Format, recognise
+from convcli.images.keeping import incoming
 from convcli.images.model import Decoded, Image, shown
-from convcli.images.orientation import TURNED, upright
+from convcli.images.orientation import upright
+from convcli.images.remarks import remarks
 
 MAX_PIXELS = 500_000_000
 
 HEAD = 16
-
-# These two report oddities to their loggers (libpng's "known incorrect sRGB profile", a TIFF tag twice); without a
-# handler Python prints them on stderr.
-for _library in ("imagecodecs", "tifffile"):
-    logging.getLogger(_library).addHandler(logging.NullHandler())
+AT_ONCE = 1 << 26  # bytes of a file that is read without a look at its header first
 
 # What a decoder that stumbles over nonsense says is about its own code, not about the file.
 _UNHELPFUL = (TypeError, AttributeError, LookupError, ArithmeticError, UnicodeError, struct.error)
@@ -55,17 +54,16 @@ def read(source: str | Path | BinaryIO, *, max_pixels: int = MAX_PIXELS) -> Imag
     convcli.errors.ImageError: sample_images/missing.png: no such file
     """
     name = _name(source)
-    data = _load(source, name)
+    data = _load(source, name, max_pixels)
     kind = recognised(data, name)
     try:
-        decoded = _decode(kind, data, max_pixels)
+        with remarks() as said:
+            decoded = _decode(kind, data, max_pixels)
     except ImageError as error:
         raise ImageError(f"{name}: {error}") from error.__cause__
-    image = decoded.image
-    metadata = image.metadata
-    if decoded.orientation in TURNED and metadata.dpi:
-        metadata = replace(metadata, dpi=(metadata.dpi[1], metadata.dpi[0]))
-    return replace(image, pixels=upright(image.pixels, decoded.orientation), metadata=metadata)
+    image, pixels = decoded.image, upright(decoded.image.pixels, decoded.orientation)
+    metadata = incoming(image.metadata, pixels, decoded.orientation)
+    return replace(image, pixels=pixels, metadata=metadata, warnings=(*image.warnings, *said))
 
 
 def _decode(kind: Format, data: bytes, max_pixels: int) -> Decoded:
@@ -99,14 +97,54 @@ def _name(source: str | Path | BinaryIO) -> str:
     return shown(name) if isinstance(name, str) else "<stream>"
 
 
-def _load(source: str | Path | BinaryIO, name: str) -> bytes:
+def _load(source: str | Path | BinaryIO, name: str, max_pixels: int) -> bytes:
     with opening(name):
         if not isinstance(source, str | Path):
-            return source.read()
+            return read_all(source, name)
         with Path(source).open("rb") as stream:
             head = stream.read(HEAD)
-            recognised(head, name)  # before a film of many gigabytes is read into memory
-            return head + stream.read()  # no seeking: a pipe may be named like a file
+            kind = recognised(head, name)  # before a film of many gigabytes is read into memory
+            if size_of(stream) > AT_ONCE:
+                head += stream.read(AT_ONCE >> 6)
+                _check_head(kind, head, name, max_pixels)
+            return read_all(stream, name, head)  # no seeking: a pipe may be named like a file
+
+
+def _check_head(kind: Format, head: bytes, name: str, max_pixels: int) -> None:
+    """Refuse a large file by its header, where the format has one that tells, before the rest is read."""
+    check = getattr(import_module(f"convcli.images.{kind.module}"), "check_head", None)
+    if check is None:
+        return
+    try:
+        with explaining(kind.name):
+            check(head, max_pixels)
+    except ImageError as error:
+        raise ImageError(f"{name}: {error}") from error.__cause__
+
+
+def read_all(stream: BinaryIO, name: str, head: bytes = b"") -> bytes:
+    """The rest of a stream behind its ``head``, unless it is larger than memory may be taken.
+
+    Raises `ImageError` before anything is read from a file that is too large, and in time from a pipe without an end.
+    """
+    size = size_of(stream)
+    check_memory(size, f"{name}: got a file of {size:,} bytes", ImageError)
+    if 0 < size <= AT_ONCE:
+        return head + stream.read()
+    pieces, total = [head], len(head)
+    while piece := stream.read(AT_ONCE):
+        pieces.append(piece)
+        total += len(piece)
+        check_memory(2 * total, f"{name}: got {total:,} bytes and more", ImageError)
+    return b"".join(pieces)
+
+
+def size_of(stream: BinaryIO) -> int:
+    """The size of the file behind a stream; 0 where there is none."""
+    try:
+        return os.fstat(stream.fileno()).st_size
+    except (AttributeError, OSError):  # a stream in memory has no number
+        return 0
 
 
 @contextlib.contextmanager

@@ -4,22 +4,29 @@ The format is found by content: RIFF is WAV, numpy's magic is NPY, anything else
 written as what it was read from, with the same sample rate, sample type, header row and delimiter.
 """
 
+import contextlib
 import io
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
+from convcli.budget import check_count, check_memory
 from convcli.errors import ImageError
 from convcli.images.atomic import replacing
 from convcli.images.model import Pixels, shown
-from convcli.images.reading import MAX_PIXELS, explaining, opening
+from convcli.images.reading import AT_ONCE, MAX_PIXELS, explaining, opening, read_all, size_of
+from convcli.kernels.npy import MAGIC
 
+EXACT = 2**53  # whole numbers up to here are floats of 64 bits
 SIGNAL_SUFFIXES = (".wav", ".csv", ".tsv", ".npy")
-_NPY_MAGIC = b"\x93NUMPY"
+MOST_CHANNELS = 4096
+_WAVES = (b"RIFF", b"RF64", b"BW64", b"RIFX")
+_HEAD = 1 << 16
+_TEXT_BYTES = 8  # of memory for each byte of text, at least
 _SUFFIXES = {"WAV": (".wav",), "CSV": (".csv", ".tsv"), "NPY": (".npy",)}
 
 # Makes a file of samples (W, C). The second argument tells for each of them which sample of the input it stands at, the
@@ -34,7 +41,9 @@ class Signal:
     Parameters
     ----------
     samples:
-        (W, C) float32 or float64: W moments, C channels or columns. Integers of a WAV are whole numbers around 0.
+        (W, C) float32 or float64: W moments, C channels or columns. Integers of a WAV are whole numbers around 0. Of an
+        NPY or CSV with whole numbers beyond 2**53, which floats do not hold, int64 or uint64: these may be chosen and
+        copied, not computed with.
     format:
         ``WAV``, ``CSV`` or ``NPY``.
     encode:
@@ -73,8 +82,8 @@ def is_signal(path: str | Path) -> bool:
 
     try:
         with Path(path).open("rb") as stream:
-            return len(read_header(stream)[0]) == 1
-    except (OSError, ValueError):
+            return len(read_header(stream).shape) == 1
+    except (OSError, ValueError, ImageError):
         return False
 
 
@@ -84,55 +93,83 @@ def read_signal(source: str | Path | BinaryIO, *, max_samples: int = MAX_PIXELS)
     Raises `ImageError`, one line naming the file: missing, truncated, damaged, no numbers, or too long.
     """
     name = shown(source) if isinstance(source, str | Path) else "standard input"
-    with opening(name):
-        data = Path(source).read_bytes() if isinstance(source, str | Path) else source.read()
+    with opening(name), contextlib.ExitStack() as stack:
+        stream = stack.enter_context(Path(source).open("rb")) if isinstance(source, str | Path) else source
+        head = stream.read(_HEAD)
+        format = (
+            "WAV" if head[:4] in (b"RIFF", b"RF64", b"BW64", b"RIFX") else "NPY" if head.startswith(MAGIC) else "CSV"
+        )
+        if size_of(stream) > AT_ONCE:
+            _check_head(head, size_of(stream), format, name, max_samples)
+        data = read_all(stream, name, head)
     if not data:
         raise ImageError(f"{name}: is empty (0 bytes), expected a signal")
-    format = "WAV" if data[:4] in (b"RIFF", b"RF64", b"RIFX") else "NPY" if data.startswith(_NPY_MAGIC) else "CSV"
     try:
         with explaining(format):
-            signal = _decode(data, format)
+            signal = _decode(data, format, max_samples)
         length, channels = signal.samples.shape
-        if length * channels > max_samples:
-            raise ImageError(
-                f"got {length} x {channels} samples, expected at most {max_samples}; "
-                f"raise the limit with --max-pixels {length * channels} if the file is trusted"
-            )
+        check_samples(length, channels, max_samples)
     except ImageError as error:
         raise ImageError(f"{name}: {error}") from error.__cause__
     return signal
 
 
-def _decode(data: bytes, format: str) -> Signal:
-    if format == "WAV":
-        from convcli.images.wav import decode
+def _check_head(head: bytes, size: int, format: str, name: str, max_samples: int) -> None:
+    """Refuse a large file by its first bytes, before the rest is read."""
+    try:
+        with explaining(format):
+            if format == "NPY":
+                from convcli.images.npy import read_header
 
+                shape = read_header(io.BytesIO(head)).shape
+                check_samples(shape[0], math.prod(shape[1:]), max_samples)
+            elif format == "WAV":
+                from convcli.images.wav import sizes_of
+
+                check_samples(*sizes_of(head, size), max_samples)
+            else:
+                check_memory(_TEXT_BYTES * size, f"got a table of {size:,} bytes", ImageError)
+    except ImageError as error:
+        raise ImageError(f"{name}: {error}") from error.__cause__
+
+
+def check_samples(length: int, channels: int, max_samples: int) -> None:
+    """Refuse more samples, or more channels, than allowed; raises `ImageError` with the number and the limit."""
+    check_count(channels, MOST_CHANNELS, "got {} channels", "split the file, or give it as a picture", ImageError)
+    if length * channels > max_samples:
+        raise ImageError(
+            f"got {length} x {channels} samples, expected at most {max_samples}; "
+            f"raise the limit with --max-pixels {length * channels} if the file is trusted"
+        )
+    check_memory(2 * 8 * length * channels, f"got {length} x {channels} samples of 8 bytes", ImageError)
+
+
+def _decode(data: bytes, format: str, max_samples: int) -> Signal:
+    if format == "WAV":
+        from convcli.images.wav import decode, sizes_of
+
+        check_samples(*sizes_of(data, len(data)), max_samples)
         return decode(data)
     if format == "CSV":
-        from convcli.images.table import decode
+        from convcli.images.table import check_table, decode
 
+        check_table(data)
         return decode(data)
-    return _decode_npy(data)
+    return _decode_npy(data, max_samples)
 
 
-def _decode_npy(data: bytes) -> Signal:
-    from convcli.images.npy import read_header
+def _decode_npy(data: bytes, max_samples: int) -> Signal:
+    from convcli.images.npy import check_numbers, read_header
 
-    stream = io.BytesIO(data)
-    shape, fortran, dtype = read_header(stream)
+    header = read_header(io.BytesIO(data))
+    shape = header.shape
     if len(shape) not in (1, 2):
         raise ImageError(f"got an array of shape {shape}, expected a signal (W,) or (W, C)")
-    if 0 in shape:
-        raise ImageError(f"got an array of shape {shape}, expected at least one sample")
-    if dtype.hasobject or dtype.kind not in "buif":
-        raise ImageError(f"got an array of {dtype}, expected plain numbers")
-    missing = math.prod(shape) * dtype.itemsize - (len(data) - stream.tell())
-    if missing > 0:
-        raise ImageError(f"truncated NPY: {missing} bytes are missing at its end; get a fresh copy")
-    stored = np.frombuffer(data, dtype, math.prod(shape), stream.tell())
-    stored = stored.reshape(shape, order="F" if fortran else "C")
-    wanted = np.float32 if dtype.newbyteorder("=") in (np.float16, np.float32) else np.float64
-    samples = np.ascontiguousarray(stored.reshape(shape[0], -1), wanted)
+    check_numbers(header, len(data))
+    check_samples(shape[0], math.prod(shape[1:]), max_samples)
+    stored = header.array(data)
+    stored = stored.reshape(shape[0], -1).astype(stored.dtype.newbyteorder("="), copy=False)
+    samples = np.ascontiguousarray(stored, _held(stored))
     has_channels = len(shape) == 2
 
     def encode(samples: Pixels, positions: Pixels, stride: float, strip: bool) -> bytes:
@@ -141,6 +178,15 @@ def _decode_npy(data: bytes) -> Signal:
         return written.getvalue()
 
     return Signal(samples, "NPY", encode, has_channels=has_channels)
+
+
+def _held(array: Pixels) -> np.dtype[Any]:
+    """The dtype that holds all numbers of an array exactly: float32, float64, or its own of 64-bit integers."""
+    if array.dtype in (np.float16, np.float32):
+        return np.dtype(np.float32)
+    if array.dtype.kind in "iu" and (int(array.max()) > EXACT or int(array.min()) < -EXACT):
+        return array.dtype
+    return np.dtype(np.float64)
 
 
 def check_signal_target(signal: Signal, target: str | Path) -> None:

@@ -2,55 +2,69 @@
 
 Everything is turned into grey or RGB with straight alpha: palettes are looked up, white-is-zero is inverted,
 premultiplied alpha divided out, odd bit depths stretched to full scale. What cannot be turned truthfully is refused.
-Only the first page is read here; pages as the planes of a volume are `convcli.images.volume_tiff`'s.
+Only the first picture is read here; pages as the planes of a volume are `convcli.images.volume_tiff`'s.
 """
 
+import contextlib
 import io
 import math
-import mmap
-import struct
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from convcli.budget import check_count
 from convcli.errors import ImageError
-from convcli.images import exif, exif_tiff
-from convcli.images.depth import look_up, stretch, supported
-from convcli.images.model import Decoded, Image, Metadata, Pixels, check_size
+from convcli.images import exif, exif_tiff, resolution, tiff_description, xmp_orientation
+from convcli.images.depth import convert_depth, look_up, stretch, supported
+from convcli.images.model import Decoded, Image, Metadata, Pixels, bytes_with_result, check_size
+from convcli.images.native import native_messages
+from convcli.images.resolution import Pair
+from convcli.images.tiff_directories import check_directories
+from convcli.images.tiff_pages import find_pages, has_copies, opened
+from convcli.images.tiff_pieces import MOST_PIECES, check_pieces, check_tile
 
 COMPRESSIONS = ("none", "lzw", "deflate", "packbits", "zstd")
 
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _MASK, _INK, _YCBCR = range(7)
 _COLOURS = {_WHITE_IS_ZERO: 1, _BLACK_IS_ZERO: 1, _RGB: 3, _PALETTE: 1, _MASK: 1, _INK: 4, _YCBCR: 3}
 _PREMULTIPLIED, _STRAIGHT = 1, 2
+_SEPARATE = 2  # planar configuration
+_YCBCR_COEFFICIENTS, _REFERENCE_BLACK_WHITE = 529, 532
 _JPEG_KINDS = frozenset({6, 7, 34892, 33007})
+_SPEAKING_KINDS = frozenset({22610, 34934})  # JPEG XR's library writes to standard error
 COMPRESSION_NAMES = {1: "none", 5: "lzw", 8: "deflate", 32946: "deflate", 32773: "packbits", 50000: "zstd"}
 TIFFFILE_NAMES = {"none": None, "lzw": "lzw", "deflate": "zlib", "packbits": "packbits", "zstd": "zstd"}
 _ORIENTATION, _X_RESOLUTION, _Y_RESOLUTION, _UNIT, _XMP, _ICC = 274, 282, 283, 296, 700, 34675
-_SUBFILE_TYPE, _LONG = 254, 4
-_SMALLER_COPY = 1  # bit of a page's subfile type
 _ROWS = 256
 
 
 def decode(data: bytes, max_pixels: int) -> Decoded:
-    """Decode the first full-size page of a TIFF file."""
+    """Decode the first picture of a TIFF file, its transparency mask as alpha."""
     import tifffile
 
+    check_directories(data)
+    found, notes = find_pages(data)
+    first = found[0]
     with tifffile.TiffFile(io.BytesIO(data)) as file:
-        kinds = page_kinds(data)
-        pages = [index for index, kind in enumerate(kinds) if not kind & _SMALLER_COPY] or [0]
-        page = file.pages[pages[0]].aspage()
+        page = opened(file, first.offset)
         check_page(page, len(data), max_pixels)
-        metadata = _describe(page, data)
-        pixels, has_alpha, notes = page_pixels(page, metadata.icc)
+        metadata, orientation = describe_page(page, data)
+        if first.parent is not None:  # what a thumbnail's page says about the picture, its sub-page need not repeat
+            metadata, orientation = _completed(metadata, orientation, *describe_page(opened(file, first.parent), data))
+        pixels, has_alpha, more = page_pixels(page, metadata.icc)
         if int(page.photometric) == _INK:
             metadata = replace(metadata, icc=None)  # the profile spoke of inks
-        orientation = page.tags.valueof(_ORIENTATION, 1)
-    if len(pages) > 1:
-        notes = (f"multi-page TIFF: only the first of {len(pages)} pages was read; --axes zyx takes all", *notes)
-    orientation = int(orientation) if orientation in range(1, 9) else 1
-    return Decoded(Image(np.ascontiguousarray(pixels), has_alpha, metadata, notes), orientation)
+        if first.mask is not None:
+            mask = opened(file, first.mask.offset)
+            check_page(mask, len(data), max_pixels)
+            pixels, has_alpha, more = _masked(pixels, has_alpha, more, mask)
+    notes += more
+    if has_copies(data) and not first.is_copy:
+        metadata = replace(metadata, lost=(*metadata.lost, "smaller copies of the picture"))
+    if len(found) > 1:
+        notes = (f"multi-page TIFF: only the first of {len(found)} pages was read; --axes zyx takes all", *notes)
+    return Decoded(Image(np.ascontiguousarray(pixels), has_alpha, metadata, notes), orientation or 1)
 
 
 def encode(image: Image, *, compression: str | None = None) -> bytes:
@@ -71,54 +85,49 @@ def encode(image: Image, *, compression: str | None = None) -> bytes:
     }
     if image.has_alpha:
         options["extrasamples"] = ["unassalpha"]
-    if metadata.dpi:
-        options |= {"resolution": metadata.dpi, "resolutionunit": "inch"}
+    if metadata.dpi or metadata.aspect:
+        options |= {"resolution": metadata.dpi or metadata.aspect, "resolutionunit": 2 if metadata.dpi else 1}
     if metadata.icc:
         options["iccprofile"] = metadata.icc
     if metadata.xmp:
         options["extratags"] = [(_XMP, 1, len(metadata.xmp), metadata.xmp, True)]
+    options |= _description(metadata, colour or image.has_alpha)
     stream = io.BytesIO()
     tifffile.imwrite(stream, pixels if pixels.shape[2] > 1 else pixels[:, :, 0], byteorder="<", **options)
     encoded = stream.getvalue()
-    return exif_tiff.attach(encoded, metadata.exif) if metadata.exif else encoded
+    tags = exif_tiff.tags_of(metadata.own, metadata.photoshop)
+    return exif_tiff.attach(encoded, metadata.exif, tags) if metadata.exif or tags else encoded
 
 
-def page_kinds(data: bytes | mmap.mmap) -> list[int]:
-    """The subfile type of every page. Walked here, because tifffile follows directories that go round for ever."""
-    order = "<" if data[:2] == b"II" else ">"
-    big = 43 in data[2:4]
-    count_code, pointer_code, entry_size = ("Q", "Q", 20) if big else ("H", "I", 12)
-    seen: dict[int, int] = {}
-    offset = struct.unpack_from(order + pointer_code, data, 8 if big else 4)[0]
-    while offset:
-        if offset in seen:
-            raise ImageError("damaged TIFF: its list of pages goes round in a circle; get a fresh copy")
-        start = offset + struct.calcsize(count_code)
-        count = struct.unpack_from(order + count_code, data, offset)[0] if start <= len(data) else 0
-        end = start + count * entry_size
-        if end + struct.calcsize(pointer_code) > len(data):
-            raise ImageError(f"truncated TIFF: it has {len(data)} bytes, expected more than {end}; get a fresh copy")
-        seen[offset] = 0
-        for position in range(start, end, entry_size):
-            tag, kind = struct.unpack_from(order + "HH", data, position)
-            if tag == _SUBFILE_TYPE and kind == _LONG:
-                seen[offset] = struct.unpack_from(order + "I", data, position + entry_size - (8 if big else 4))[0]
-                break
-        offset = struct.unpack_from(order + pointer_code, data, end)[0]
-    if not seen:
-        raise ImageError("damaged TIFF: it holds no page; get a fresh copy")
-    return list(seen.values())
+def _description(metadata: Metadata, has_samples: bool) -> dict[str, Any]:
+    """What a TIFF's description says: OME's or ImageJ's notes, or the comments of other formats."""
+    told = metadata.description
+    if told is not None and told.style == "ome":
+        return {"ome": True, "metadata": {"axes": "YXS" if has_samples else "YX", **told.notes}}
+    if told is not None:
+        return {"description": tiff_description.imagej_text(told.notes)}
+    if not metadata.texts or (metadata.exif and exif.description(metadata.exif)):
+        return {}
+    lines = [
+        text if keyword in ("Comment", "Description") else f"{keyword}: {text}" for keyword, text in metadata.texts
+    ]
+    return {"description": "\n".join(lines).encode("utf-8", "replace")}
 
 
 def check_page(page: Any, available: int, max_pixels: int) -> None:
     """Refuse what would be decoded wrongly, partly, or into more memory than allowed."""
-    check_size(page.imagewidth, page.imagelength, max_pixels)
+    sample = page.dtype.itemsize if page.dtype is not None else 1
+    has_alpha = page.samplesperpixel in (2, 4) and bool(page.extrasamples)
+    pixel = bytes_with_result(page.samplesperpixel, sample, has_alpha)
+    check_size(page.imagewidth, page.imagelength, max_pixels, pixel)
     if page.imagedepth != 1:
         raise ImageError(f"got a TIFF volume of depth {page.imagedepth}, expected a flat picture")
     if page.is_tiled and page.tilewidth * page.tilelength > max(max_pixels, 1 << 16):
         raise ImageError(f"damaged TIFF: got tiles of {page.tilewidth}x{page.tilelength}; get a fresh copy")
+    if page.is_tiled:
+        check_tile(page)
     colours = _COLOURS.get(int(page.photometric))
-    if colours is None or (int(page.photometric) == _YCBCR and int(page.compression) not in _JPEG_KINDS):
+    if colours is None or (int(page.photometric) == _YCBCR and page.bitspersample != 8):
         name = getattr(page.photometric, "name", str(page.photometric))
         raise ImageError(f"got a TIFF of {name} colours, expected grey, RGB, palette or CMYK; convert it to RGB first")
     extra = page.samplesperpixel - colours
@@ -133,6 +142,7 @@ def check_page(page: Any, available: int, max_pixels: int) -> None:
             "expected integers or floats"
         )
     count = math.prod(page.chunked)
+    check_count(count, MOST_PIECES, "got a TIFF of {} strips or tiles", "save it with larger ones", ImageError)
     offsets, sizes = page.dataoffsets, page.databytecounts
     if len(offsets) < count or len(sizes) < count:
         raise ImageError(f"damaged TIFF: it lists {min(len(offsets), len(sizes))} of {count} pieces; get a fresh copy")
@@ -141,16 +151,47 @@ def check_page(page: Any, available: int, max_pixels: int) -> None:
             raise ImageError("incomplete TIFF: a piece of the picture was never written; get a fresh copy")
         if offset + size > available:
             raise ImageError(f"truncated TIFF: it has {available} bytes, expected {offset + size}; get a fresh copy")
+    check_pieces(page, max_pixels)
 
 
 def page_pixels(page: Any, icc: bytes | None) -> tuple[Pixels, bool, tuple[str, ...]]:
     """Decode a page that `check_page` has passed: grey or RGB (H, W, C), whether with alpha, and what was lost."""
-    stored = page.asarray()
+    aside: contextlib.AbstractContextManager[list[str]] = contextlib.nullcontext([])
+    if int(page.compression) in _SPEAKING_KINDS:
+        aside = native_messages()
+    try:
+        with aside as said:
+            stored = page.asarray()
+    except (ValueError, RuntimeError) as error:
+        return _read_again(page, error, icc)
     samples = int(page.samplesperpixel)
-    if int(page.planarconfig) == 2 and samples > 1:
+    if int(page.planarconfig) == _SEPARATE and samples > 1:
         stored = np.moveaxis(stored, 0, -1)
     stored = stored.reshape(page.imagelength, page.imagewidth, samples)
-    return _interpret(page, stored, icc)
+    pixels, has_alpha, notes = _interpret(page, stored, icc)
+    return pixels, has_alpha, (*notes, *(f"JPEG XR: {each}" for each in said[:1]))
+
+
+def _read_again(page: Any, error: Exception, icc: bytes | None) -> tuple[Pixels, bool, tuple[str, ...]]:
+    """The page as the second reader tells it, which has made grey and RGB of it already."""
+    from convcli.images.tiff_second import second_reading
+
+    pixels = second_reading(page, error)
+    if int(page.photometric) == _PALETTE:
+        return _look_up(page.colormap, pixels[:, :, 0]), False, ()
+    if int(page.photometric) == _INK:
+        return _from_ink(page, pixels, icc)
+    return pixels, pixels.shape[2] == 4, ()
+
+
+def _masked(pixels: Pixels, has_alpha: bool, notes: tuple[str, ...], mask: Any) -> tuple[Pixels, bool, tuple[str, ...]]:
+    """Pixels with what a mask says is seen as their alpha; a mask that does not fit is left out with a word."""
+    seen = page_pixels(mask, None)[0]
+    if has_alpha or seen.shape[:2] != pixels.shape[:2] or seen.shape[2] != 1:
+        size = f"{seen.shape[1]}x{seen.shape[0]}"
+        reason = "there is alpha already" if has_alpha else f"it is of {size} pixels"
+        return pixels, has_alpha, (*notes, f"the TIFF's transparency mask was left out: {reason}")
+    return np.concatenate([pixels, convert_depth(seen, pixels.dtype)], axis=2), True, notes
 
 
 def _interpret(page: Any, stored: Pixels, icc: bytes | None) -> tuple[Pixels, bool, tuple[str, ...]]:
@@ -161,7 +202,9 @@ def _interpret(page: Any, stored: Pixels, icc: bytes | None) -> tuple[Pixels, bo
     extra = tuple(int(each) for each in page.extrasamples)[:1] if stored.shape[2] > colours else ()
     bits = page.bitspersample if isinstance(page.bitspersample, int) else max(page.bitspersample)
     if kind == _PALETTE:
-        return _look_up(page.colormap, stored[:, :, 0]), False, _left_out(stored.shape[2] - 1)
+        return _from_palette(page, stored, bits, extra)
+    if kind == _YCBCR and (int(page.compression) not in _JPEG_KINDS or int(page.planarconfig) == _SEPARATE):
+        stored = _from_ycbcr(page, stored)  # of JPEG's interleaved kind tifffile makes RGB itself
     if stored.dtype.kind == "b":
         stored = stored.astype(np.uint8)
     if stored.dtype.kind == "u" and bits <= 16:
@@ -170,24 +213,60 @@ def _interpret(page: Any, stored: Pixels, icc: bytes | None) -> tuple[Pixels, bo
         pixels, notes = supported(stored)
     if kind == _INK:
         return _from_ink(page, pixels, icc)
-    if kind == _WHITE_IS_ZERO:
-        pixels = pixels.copy()
-        pixels[:, :, :1] = _invert(pixels[:, :, :1], notes)
-    if (not extra and stored.shape[2] > colours) or (extra and extra[0] not in (_PREMULTIPLIED, _STRAIGHT)):
-        return pixels[:, :, :colours], False, (*notes, *_left_out(1))
-    if extra and extra[0] == _PREMULTIPLIED:
+    has_alpha = extra in ((_PREMULTIPLIED,), (_STRAIGHT,))
+    if stored.shape[2] > colours and not has_alpha:
+        pixels, notes = pixels[:, :, :colours], (*notes, *_left_out(1))
+    if extra == (_PREMULTIPLIED,):
         pixels = _straighten(pixels)
-    return pixels, bool(extra), notes
+    if kind == _WHITE_IS_ZERO:  # after the division by alpha, which is of the numbers as they are stored
+        pixels = pixels.copy()
+        pixels[:, :, :1] = _invert(pixels[:, :, :1], stored.dtype)
+    return pixels, has_alpha, notes
 
 
 def _left_out(count: int) -> tuple[str, ...]:
     return ("a TIFF channel that is not declared as alpha was left out",) if count else ()
 
 
-def _invert(grey: Pixels, notes: tuple[str, ...]) -> Pixels:
-    if notes:
+def _invert(grey: Pixels, stored: np.dtype[Any]) -> Pixels:
+    if stored.kind == "i" or grey.dtype.kind != stored.kind:
         raise ImageError("got a TIFF with white as zero and values of no fixed scale, expected black as zero")
     return np.iinfo(grey.dtype).max - grey if grey.dtype.kind == "u" else 1 - grey
+
+
+def _from_palette(page: Any, stored: Pixels, bits: int, extra: tuple[int, ...]) -> tuple[Pixels, bool, tuple[str, ...]]:
+    """Colours looked up, with alpha where it is declared: beside indices nothing can be premultiplied."""
+    colours = _look_up(page.colormap, stored[:, :, 0])
+    if extra not in ((_PREMULTIPLIED,), (_STRAIGHT,)):
+        return colours, False, _left_out(stored.shape[2] - 1)
+    alpha = convert_depth(stretch(stored[:, :, 1:], (1 << bits) - 1), colours.dtype)
+    return np.concatenate([colours, alpha], axis=2), True, ()
+
+
+def _from_ycbcr(page: Any, stored: Pixels) -> Pixels:
+    """RGB of (H, W, 3 or 4) Y, Cb, Cr and what stands beside them. Source: TIFF 6.0, section 21."""
+    red, green, blue = _fractions(page, _YCBCR_COEFFICIENTS, (0.299, 0.587, 0.114))
+    levels = _fractions(page, _REFERENCE_BLACK_WHITE, (0, 255, 128, 255, 128, 255))
+    result = stored.copy()
+    for start in range(0, len(stored), _ROWS):
+        block = stored[start : start + _ROWS, :, :3].astype(np.float64)
+        for channel, full in enumerate((255, 127, 127)):
+            black, white = levels[2 * channel : 2 * channel + 2]
+            block[:, :, channel] = (block[:, :, channel] - black) * (full / (white - black))
+        y, cb, cr = (block[:, :, channel].copy() for channel in range(3))
+        block[:, :, 0] = y + cr * (2 - 2 * red)
+        block[:, :, 2] = y + cb * (2 - 2 * blue)
+        block[:, :, 1] = (y - red * block[:, :, 0] - blue * block[:, :, 2]) / green
+        result[start : start + _ROWS, :, :3] = np.rint(np.clip(block, 0, 255))
+    return result
+
+
+def _fractions(page: Any, tag: int, usual: tuple[float, ...]) -> tuple[float, ...]:
+    """The values of a tag of as many fractions as are usual, or the usual ones."""
+    value = page.tags.valueof(tag)
+    if not isinstance(value, tuple) or len(value) != 2 * len(usual) or not all(value[1::2]):
+        return usual
+    return tuple(above / below for above, below in zip(value[::2], value[1::2], strict=True))
 
 
 def _look_up(colormap: Pixels | None, indices: Pixels) -> Pixels:
@@ -232,28 +311,53 @@ def _straighten(pixels: Pixels) -> Pixels:
     return result
 
 
-def _describe(page: Any, data: bytes) -> Metadata:
+def describe_page(page: Any, data: bytes) -> tuple[Metadata, int | None]:
+    """What the tags of a page say besides pixels, and its orientation if they say that."""
     tags = page.tags
     block = exif_tiff.from_tiff(data, int(page.offset))
+    own, lost, resources = exif_tiff.other_tags(data, int(page.offset))
     profile, packet = tags.valueof(_ICC), tags.valueof(_XMP)
     icc = bytes(profile) if profile else None
-    xmp = packet if isinstance(packet, bytes) else None
-    return Metadata(
+    text, _ = xmp_orientation.upright(packet) if isinstance(packet, bytes) and packet else (None, None)
+    dpi, aspect = resolution_of(tags)
+    metadata = Metadata(
         format="TIFF",
         icc=icc,
         exif=exif.upright(block)[0] if block else None,
-        xmp=exif.upright_xmp(xmp) if xmp else None,
-        dpi=_resolution(tags),
+        xmp=text,
+        dpi=dpi,
+        aspect=aspect,
+        photoshop=resources,
         tiff_compression=COMPRESSION_NAMES.get(int(page.compression)),
+        own=own,
+        lost=lost,
     )
+    return metadata, page_orientation(page)
 
 
-def _resolution(tags: Any) -> tuple[float, float] | None:
-    unit = int(tags.valueof(_UNIT, 2))
-    values = []
-    for tag in (_X_RESOLUTION, _Y_RESOLUTION):
-        value = tags.valueof(tag)
-        if unit not in (2, 3) or not isinstance(value, tuple) or len(value) != 2 or not all(value):
-            return None
-        values.append(value[0] / value[1] * (2.54 if unit == 3 else 1.0))
-    return values[0], values[1]
+def page_orientation(page: Any) -> int | None:
+    """What a page says, 1 to 8, or None. A TIFF's own tag is EXIF's, and wins over XMP as `exif.upright` explains."""
+    turned, packet = page.tags.valueof(_ORIENTATION), page.tags.valueof(_XMP)
+    if turned in range(1, 9):
+        return int(turned)
+    return xmp_orientation.upright(packet)[1] if isinstance(packet, bytes) else None
+
+
+def _completed(
+    own: Metadata, orientation: int | None, parents: Metadata, parents_orientation: int | None
+) -> tuple[Metadata, int | None]:
+    """A sub-page's metadata and orientation with those of its main page where it has none."""
+    kept = {name: getattr(own, name) or getattr(parents, name) for name in ("icc", "exif", "xmp", "photoshop")}
+    return replace(own, **kept), orientation or parents_orientation
+
+
+def resolution_of(tags: Any) -> tuple[Pair | None, Pair | None]:
+    """Pixels per inch, or in a length that is not told, along x and y."""
+    unit = tags.valueof(_UNIT, 2)
+    values = [tags.valueof(tag) for tag in (_X_RESOLUTION, _Y_RESOLUTION)]
+    if unit not in exif.UNITS:
+        return None, None
+    x, y = (
+        value[0] / value[1] if isinstance(value, tuple) and len(value) == 2 and value[1] else value for value in values
+    )
+    return resolution.told(x, y, exif.UNITS[unit])

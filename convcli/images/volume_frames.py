@@ -1,61 +1,94 @@
-"""Volumes whose planes are pictures: the frames of a GIF or WebP animation, or one picture file per plane."""
+"""Volumes whose planes are pictures: the frames of a GIF, WebP or PNG animation, or one picture file per plane."""
 
-import io
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from convcli.errors import ImageError
-from convcli.images.model import Image, Pixels, check_size, shown
-from convcli.images.reading import MAX_PIXELS, read
+from convcli.images.keeping import incoming
+from convcli.images.model import Image, Metadata, Pixels, check_size, shown
+from convcli.images.pillow import without_excess
+from convcli.images.reading import MAX_PIXELS, read, read_all
 from convcli.images.volumes import Volume, VolumeMetadata, one_by_one
 
-if TYPE_CHECKING:
-    from PIL.Image import Image as Picture
-
-_OPAQUE = 255
+_VOXEL_BYTES = 8  # RGBA, and the voxels made of it
 
 
 def open_animation(path: Path, name: str, format: str, max_pixels: int) -> Volume:
     """Decode all frames of an animation, composed as they are shown; to grey where every frame is grey."""
-    data = path.read_bytes()
-    picture, count = _open_gif(data) if format == "GIF" else _open_webp(data)
-    with picture:
-        check_size(picture.width, picture.height * count, max_pixels)
-        frames = np.empty((count, picture.height, picture.width, 4), np.uint8)
-        durations = []
-        for index in range(count):
-            picture.seek(index)
-            frames[index] = np.asarray(picture.convert("RGBA"))
-            durations.append(int(picture.info.get("duration", 0)))
-    has_alpha = bool((frames[..., 3] < _OPAQUE).any())
-    grey = bool((frames[..., :1] == frames[..., 1:3]).all())
-    columns = ([0] if grey else [0, 1, 2]) + ([3] if has_alpha else [])
-    voxels = np.ascontiguousarray(frames[..., columns])
-    metadata = VolumeMetadata(format, axis="T", durations=tuple(durations))
+    with path.open("rb") as stream:
+        data = read_all(stream, name)
+    frames, durations = {"GIF": _gif, "WEBP": _webp, "PNG": _png}[format](data, max_pixels)
+    voxels, has_alpha = without_excess(frames)
+    found = incoming(_described(data, format), frames[0], 1)
+    metadata = VolumeMetadata(
+        format,
+        axis="T",
+        resolution=found.dpi or found.aspect,
+        resolution_unit=2 if found.dpi else 1,
+        icc=found.icc,
+        durations=durations,
+        picture=replace(found, icc=None, dpi=None, aspect=None),
+    )
     return Volume(
-        name, voxels.shape, voxels.dtype, metadata, lambda first, end: voxels[first:end], True, has_alpha, _one(count)
+        name, voxels.shape, voxels.dtype, metadata, lambda first, end: voxels[first:end], True, has_alpha,
+        _one(len(voxels)),
     )  # fmt: skip
 
 
-def _open_gif(data: bytes) -> tuple["Picture", int]:
-    from PIL.GifImagePlugin import GifImageFile
+def _described(data: bytes, format: str) -> Metadata:
+    if format == "GIF":
+        from convcli.images import gif_blocks
 
-    from convcli.images.gif import frames_in
+        return gif_blocks.describe(data)
+    if format == "PNG":
+        from convcli.images import png, png_chunks
 
-    return GifImageFile(io.BytesIO(data)), len(frames_in(data))
+        return png_chunks.describe(png.chunks_in(data))[0]
+    from convcli.images import webp
+
+    return webp.describe(list(webp.chunks_in(data)))[0]
 
 
-def _open_webp(data: bytes) -> tuple["Picture", int]:
-    from PIL.WebPImagePlugin import WebPImageFile
+def _gif(data: bytes, max_pixels: int) -> tuple[Pixels, tuple[int, ...]]:
+    """All frames (count, H, W, 4), and the milliseconds that each is shown."""
+    from convcli.images.gif import canvas_size, composed, frames_in
 
-    from convcli.images.webp import chunks_in
+    frames = frames_in(data)
+    width, height = canvas_size(data, frames)
+    check_size(width, height * len(frames), max_pixels, _VOXEL_BYTES)
+    for each in frames[1:]:
+        check_size(max(each.width, 1), max(each.height, 1), max_pixels)  # it may be larger than the canvas
+    shown = np.empty((len(frames), height, width, 4), np.uint8)
+    for index, canvas in enumerate(composed(frames, width, height)):
+        shown[index] = canvas
+    return shown, tuple(each.duration for each in frames)
 
-    count = sum(kind == b"ANMF" for kind, _ in chunks_in(data))
-    return WebPImageFile(io.BytesIO(data)), max(count, 1)
+
+def _png(data: bytes, max_pixels: int) -> tuple[Pixels, tuple[int, ...]]:
+    from convcli.images.png_frames import decode_frames
+
+    return decode_frames(data, max_pixels)
+
+
+def _webp(data: bytes, max_pixels: int) -> tuple[Pixels, tuple[int, ...]]:
+    """All frames (count, H, W, 4), and the milliseconds that each is shown."""
+    from convcli.images.webp import check_work, chunks_in, opened
+
+    durations = []
+    check_work(list(chunks_in(data)), max_pixels)
+    with opened(data) as picture:
+        count = picture.n_frames
+        check_size(picture.width, picture.height * count, max_pixels, _VOXEL_BYTES)
+        shown = np.empty((count, picture.height, picture.width, 4), np.uint8)
+        for index in range(count):
+            picture.seek(index)
+            shown[index] = np.asarray(picture.convert("RGBA"))
+            durations.append(int(picture.info.get("duration", 0)))
+    return shown, tuple(durations)
 
 
 def _one(count: int) -> tuple[str, ...]:
@@ -79,10 +112,11 @@ def open_sequence(paths: Sequence[str], *, max_pixels: int = MAX_PIXELS) -> Volu
 
     metadata = VolumeMetadata(
         first.metadata.format or "",
-        resolution=first.metadata.dpi,
+        resolution=first.metadata.dpi or first.metadata.aspect,
         resolution_unit=2 if first.metadata.dpi else 1,
         compression=first.metadata.tiff_compression,
         icc=first.metadata.icc,
+        picture=replace(first.metadata, icc=None, dpi=None, aspect=None),
     )
     height, width, channels = first.pixels.shape
     shape = (len(paths), height, width, channels)

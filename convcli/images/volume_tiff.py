@@ -6,28 +6,40 @@ Uncompressed planes that lie one behind the other are read through a memory map,
 import mmap
 import struct
 import warnings
-import xml.etree.ElementTree as ElementTree
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
 from convcli.errors import ImageError
-from convcli.images.model import Pixels
-from convcli.images.tiff import COMPRESSION_NAMES, TIFFFILE_NAMES, check_page, page_kinds, page_pixels
+from convcli.images import exif, exif_tiff
+from convcli.images.keeping import incoming
+from convcli.images.model import Metadata, Pixels
+from convcli.images.tiff import (
+    COMPRESSION_NAMES,
+    TIFFFILE_NAMES,
+    check_page,
+    describe_page,
+    page_orientation,
+    page_pixels,
+    resolution_of,
+)
+from convcli.images.tiff_description import more_than_notes, ome_notes
+from convcli.images.tiff_directories import check_directories, check_promises
+from convcli.images.tiff_pages import Page, find_pages, opened
 from convcli.images.volumes import Volume, VolumeMetadata, one_by_one
 
 _BLACK_IS_ZERO, _RGB = 1, 2
 _DESCRIPTION = 270
-_ORIENTATION, _X_RESOLUTION, _Y_RESOLUTION, _UNIT, _ICC = 274, 282, 283, 296, 34675
-_SMALLER_COPY = 1
+_UNIT, _XMP = 296, 700
 # Above this many bytes of voxels, offsets of 32 bits may not reach the last page.
 _BIG = (1 << 32) - (1 << 25)
 _IMAGEJ_DTYPES = ("uint8", "uint16", "float32")
 # What ImageJ counts anew for the stack that is written, and what is no longer true of it or cannot be written.
-_IMAGEJ_OWN = ("ImageJ", "images", "channels", "slices", "frames", "hyperstack", "order", "mode", "ROI", "Overlays")
-_OME_STEPS = ("PhysicalSizeX", "PhysicalSizeY", "PhysicalSizeZ", "TimeIncrement")
+_IMAGEJ_DRAWN = ("ROI", "Overlays")
+_IMAGEJ_OWN = ("ImageJ", "images", "channels", "slices", "frames", "hyperstack", "order", "mode", *_IMAGEJ_DRAWN)
 _OME_UNITS = {
     "micron": "µm",
     "um": "µm",
@@ -46,17 +58,22 @@ def open_tiff(path: Path, name: str, max_pixels: int) -> Volume:
 
     size = path.stat().st_size
     with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        kinds = page_kinds(data)
-    full = [index for index, kind in enumerate(kinds) if not kind & _SMALLER_COPY] or [0]
+        check_directories(data)
+        found, words = find_pages(data)
     file = tifffile.TiffFile(path, _multifile=False)
     try:
         _check_description(file)
-        pages, series = _planes(file, full)
+        check_promises(file.pages[0].aspage().description, len(found), max_pixels)
+        pages, series = _planes(file, found)
         for number, page in enumerate(pages, 1):
             _check_alike(page, pages[0], number)
             check_page(page, size, max_pixels)
         sample, has_alpha, notes = page_pixels(pages[0], None)
-        metadata = _describe(file, pages[0], series)
+        notes = (*words, *notes)
+        if any(each.mask for each in found):
+            notes = (*notes, "the TIFF's transparency masks were left out: volumes have no alpha")
+        with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            metadata = _describe(file, pages[0], series, sample, data)  # type: ignore[arg-type]
     except BaseException:
         file.close()
         raise
@@ -95,14 +112,14 @@ def _check_description(file: Any) -> None:
         raise ImageError("truncated TIFF: its description ends beyond its end; get a fresh copy")
 
 
-def _planes(file: Any, full: list[int]) -> tuple[list[Any], Any]:
+def _planes(file: Any, found: Sequence[Page]) -> tuple[list[Any], Any]:
     """The pages that are planes, in order, and the series that says so; None for pages that nothing is said about."""
     described = [series for series in file.series if series.kind not in ("uniform", "generic")]
     if file.is_imagej and not any(series.kind == "imagej" for series in described) and not file.is_ome:
         raise ImageError("truncated or damaged ImageJ TIFF: it has fewer planes than it says; get a fresh copy")
     separate = all(series.kind == "shaped" and len(series.pages) == 1 for series in described)
     if not described or (len(described) > 1 and separate):
-        return [file.pages[index].aspage() for index in full], None
+        return [opened(file, each.offset) for each in found], None
     if len(file.series) > 1:
         raise ImageError(f"got a TIFF of {len(file.series)} images, expected one volume; save one of them")
     series = described[0]
@@ -125,10 +142,9 @@ def _check_alike(page: Any, first: Any, number: int) -> None:
     got, expected = _kind(page), _kind(first)
     if got != expected:
         raise ImageError(f"page {number}: got {got}, expected {expected} as in page 1; a volume's planes are all alike")
-    if page.tags.valueof(_ORIENTATION, 1) != 1:
-        raise ImageError(
-            f"page {number}: got orientation {page.tags.valueof(_ORIENTATION)}, expected upright planes (1)"
-        )
+    orientation = page_orientation(page)
+    if orientation not in (None, 1):
+        raise ImageError(f"page {number}: got orientation {orientation}, expected upright planes (1)")
 
 
 def _kind(page: Any) -> str:
@@ -165,50 +181,46 @@ def _decode(page: Any, number: int, sample: Pixels) -> Pixels:
     return pixels
 
 
-def _describe(file: Any, page: Any, series: Any) -> VolumeMetadata:
-    profile = page.tags.valueof(_ICC)
-    values = [page.tags.valueof(tag) for tag in (_X_RESOLUTION, _Y_RESOLUTION)]
-    known = all(isinstance(value, tuple) and len(value) == 2 and all(value) for value in values)
-    unit = int(page.tags.valueof(_UNIT, 2))
-    known = known and not (unit == 1 and values == [(1, 1), (1, 1)])  # tifffile's way of saying nothing
+def _describe(file: Any, page: Any, series: Any, sample: Pixels, data: bytes) -> VolumeMetadata:
+    dpi, aspect = resolution_of(page.tags)
+    unit = int(page.tags.valueof(_UNIT, 2)) if dpi or aspect else 1
+    inches = dpi and (dpi[0] / (exif.UNITS[unit] or 1), dpi[1] / (exif.UNITS[unit] or 1))
     style = series.kind if series is not None and series.kind in ("ome", "imagej") else "plain"
     notes: dict[str, Any] = {}
+    lost: tuple[str, ...] = ()
     if style == "imagej":
         found = file.imagej_metadata or {}
         notes = {name: value for name, value in found.items() if name not in _IMAGEJ_OWN}
+        lost = tuple(f"ImageJ's {name}" for name in _IMAGEJ_DRAWN if name in found)
     elif style == "ome":
-        notes = _ome_notes(file.ome_metadata)
+        notes = ome_notes(file.ome_metadata)
+        lost = ("OME-XML other than names and pixel sizes",) if more_than_notes(file.ome_metadata) else ()
+    picture = _picture(page, data)
+    said = replace(incoming(replace(picture, lost=()), sample, 1), description=None)
+    profile = said.icc
     return VolumeMetadata(
         "TIFF",
         style,
         "T" if series is not None and series.axes.startswith("T") else "Z",
-        (values[0][0] / values[0][1], values[1][0] / values[1][1]) if known else None,
+        inches or aspect,
         unit,
         COMPRESSION_NAMES.get(int(page.compression)),
-        bytes(profile) if profile else None,
+        profile,
         notes,
+        picture=replace(said, icc=None, lost=tuple(dict.fromkeys((*picture.lost, *_unsaid(said.lost, style), *lost)))),
     )
 
 
-def _ome_notes(text: str) -> dict[str, Any]:
-    """What OME-XML says about distances and names, in the words that tifffile writes."""
-    root = ElementTree.fromstring(text)
-    notes: dict[str, Any] = {}
-    image = root.find("{*}Image")
-    pixels = None if image is None else image.find("{*}Pixels")
-    if image is None or pixels is None:
-        return notes
-    if image.get("Name"):
-        notes["Name"] = image.get("Name")
-    for name in _OME_STEPS:
-        if pixels.get(name):
-            notes[name] = float(pixels.get(name, ""))
-        if pixels.get(f"{name}Unit"):
-            notes[f"{name}Unit"] = pixels.get(f"{name}Unit")
-    names = [channel.get("Name") for channel in pixels.findall("{*}Channel")]
-    if len(names) == 1 and names[0]:
-        notes["Channel"] = {"Name": names[0]}
-    return notes
+def _picture(page: Any, data: bytes) -> Metadata:
+    """What the first page says as a picture, its resolution aside; what ImageJ adds is read elsewhere."""
+    found, _ = describe_page(page, data)
+    lost = tuple(name for name in found.lost if name != exif_tiff.IMAGEJ)
+    return replace(found, dpi=None, aspect=None, lost=lost)
+
+
+def _unsaid(lost: tuple[str, ...], style: str) -> list[str]:
+    """Names of what went, without a description that is written anew."""
+    return [name for name in lost if style == "plain" or not name.startswith(("OME-XML", "ImageJ's"))]
 
 
 def write_tiff(
@@ -243,6 +255,7 @@ def write_tiff(
         options |= {"resolution": metadata.resolution, "resolutionunit": metadata.resolution_unit}
     if metadata.icc:
         options["iccprofile"] = metadata.icc
+    options |= _further_tags(metadata.picture, is_plain=style == "plain")
     large = depth * height * width * channels * dtype.itemsize > _BIG
     # An ImageJ stack of more than 4 GB has one page, its planes follow it: so ImageJ itself writes them.
     words = {
@@ -260,10 +273,20 @@ def write_tiff(
             writer.write(flat, shape=whole, dtype=dtype, **options)
 
 
+def _further_tags(picture: Metadata, *, is_plain: bool) -> dict[str, Any]:
+    """Options that write what else was said of the first plane; a description only where OME and ImageJ write none."""
+    texts = exif_tiff.texts_of(picture.exif) if picture.exif else []
+    tags = [each for each in texts if each[0] != _DESCRIPTION] + exif_tiff.tags_of(picture.own, picture.photoshop)
+    tags += [(_XMP, 1, len(picture.xmp), picture.xmp)] if picture.xmp else []
+    options: dict[str, Any] = {"extratags": [(*each, True) for each in tags]}
+    description = [each[3] for each in texts if each[0] == _DESCRIPTION]
+    if is_plain and description:
+        options["description"] = description[0].rstrip(b"\0")
+    return options
+
+
 def _imagej_as_ome(metadata: VolumeMetadata) -> VolumeMetadata:
     """ImageJ's distances in OME's words, for numbers that ImageJ's format does not hold."""
-    from dataclasses import replace
-
     notes: dict[str, Any] = {}
     unit = _OME_UNITS.get(str(metadata.notes.get("unit")))
     if unit and metadata.resolution:

@@ -1,18 +1,24 @@
 """Writing a volume plane by plane: memory stays flat, and the file appears complete or not at all."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
 from convcli.errors import ConvcliError, ImageError
+from convcli.geometry import Placement
+from convcli.images import exif_tiff, resolution
 from convcli.images.atomic import replacing
-from convcli.images.model import Pixels, shown
+from convcli.images.geotiff import TAGS as GEOTIFF
+from convcli.images.keeping import outgoing
+from convcli.images.model import Image, Pixels, shown
 from convcli.images.tiff import COMPRESSIONS
 from convcli.images.volumes import VolumeMetadata
 
 VOLUME_FORMATS = ("TIFF", "NPY")
+_STYLES = {"plain": "TIFF's", "imagej": "ImageJ's", "ome": "OME's"}
 
 
 def check_volume_format(format: str, channels: int) -> None:
@@ -35,7 +41,7 @@ def write_volume(
     overwrite: bool = False,
     strip: bool = False,
     compression: str | None = None,
-) -> None:
+) -> tuple[str, ...]:
     """Write planes (H, W, C) as they come.
 
     Parameters
@@ -53,6 +59,11 @@ def write_volume(
     strip:
         Whether to drop resolution, profile and what ImageJ or OME say.
 
+    Returns
+    -------
+    tuple of str
+        Names of what the input held besides voxels and the file does not; none with ``strip``.
+
     Raises
     ------
     ImageError
@@ -60,11 +71,15 @@ def write_volume(
     """
     if compression is not None and compression.lower() not in COMPRESSIONS:
         raise ImageError(f"compression of TIFF: got {compression!r}, expected one of {' '.join(COMPRESSIONS)}")
-    kept = VolumeMetadata(metadata.format, compression=metadata.compression) if strip else metadata
+    lost: tuple[str, ...] = ()
+    if strip:
+        kept = VolumeMetadata(metadata.format, compression=metadata.compression)
+    else:
+        kept, lost = _outgoing(metadata, shape, dtype, format)
     with replacing(Path(target), overwrite=overwrite) as stream:
         if format == "NPY":
             _write_npy(planes, stream, shape, dtype, has_channels=has_channels)
-            return
+            return lost
         from convcli.images.volume_tiff import write_tiff
 
         try:
@@ -74,6 +89,36 @@ def write_volume(
                 raise
             reason = " ".join(str(error).split())[:200]
             raise ImageError(f"{shown(target)}: cannot be written as TIFF ({reason})") from error
+    return lost
+
+
+def _outgoing(
+    metadata: VolumeMetadata, shape: tuple[int, int, int, int], dtype: np.dtype[Any], format: str
+) -> tuple[VolumeMetadata, tuple[str, ...]]:
+    """The metadata as they are true of the planes that are written, and names of what is not kept."""
+    plane = np.broadcast_to(np.zeros(1, dtype), shape[1:])
+    before = metadata.picture
+    picture = replace(before, icc=metadata.icc, description=None, texts=() if format == "TIFF" else before.texts)
+    lost: list[str] = []
+    if format == "TIFF" and before.texts:
+        lost.append("texts")
+    own = () if metadata.placement != (Placement(), Placement()) else before.own
+    if own != before.own or (before.kind and before.kind[:2] != shape[1:3]):
+        own = tuple(each for each in before.own if each.format != "TIFF" or each.code not in GEOTIFF)
+        lost += ["GeoTIFF tags"] if len(own) < len(before.own) else []
+    picture, names = outgoing(Image(plane, False, replace(picture, own=own), placement=metadata.placement), format)
+    lost += names
+    if picture.exif and format == "TIFF" and exif_tiff.has_directories(picture.exif):
+        lost.append("EXIF")
+    if format == "NPY":
+        has_resolution = metadata.resolution and not (
+            metadata.resolution_unit == 1 and resolution.is_square(metadata.resolution) and metadata.style != "imagej"
+        )
+        lost += ["resolution"] if has_resolution else []
+        lost += [f"{_STYLES[metadata.style]} notes"] if metadata.notes else []
+    lost += ["durations of frames"] if any(metadata.durations) else []
+    kept = replace(metadata, icc=picture.icc, picture=replace(picture, icc=None))
+    return kept, tuple(dict.fromkeys(lost))
 
 
 def _write_npy(

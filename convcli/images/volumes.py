@@ -4,6 +4,7 @@ Multi-page TIFF (`convcli.images.volume_tiff`), .npy (here), animations and sequ
 (`convcli.images.volume_frames`). That a file *is* a volume is the caller's word; it is never guessed.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,9 +14,11 @@ from typing import Any
 import numpy as np
 
 from convcli.errors import ImageError
+from convcli.geometry import Placement
 from convcli.images.depth import supported
-from convcli.images.model import Pixels, check_size, shown
+from convcli.images.model import Metadata, Pixels, check_size, shown
 from convcli.images.reading import HEAD, MAX_PIXELS, explaining, opening, recognised
+from convcli.images.remarks import remarks
 
 # Beyond this many channels the first axis of a 4-D array is rather time than depth, or the last one rather width.
 MOST_CHANNELS = 4
@@ -30,7 +33,7 @@ class VolumeMetadata:
     Parameters
     ----------
     format:
-        ``TIFF``, ``NPY``, ``GIF`` or ``WEBP``; of a sequence of pictures, the first one's.
+        ``TIFF``, ``NPY``, ``GIF``, ``WEBP`` or ``PNG``; of a sequence of pictures, the first one's.
     style:
         How a TIFF speaks about itself: ``plain`` (tags only), ``imagej`` or ``ome``.
     axis:
@@ -45,6 +48,10 @@ class VolumeMetadata:
         What ImageJ or OME say, by their own names: ``spacing``, ``unit``, ``PhysicalSizeZ`` ...
     durations:
         Milliseconds each frame of an animation is shown.
+    picture:
+        What else the first plane says, as of a picture: texts, EXIF, XMP, tags.
+    placement:
+        Along y and along x, how far apart the voxels lie on the planes that `picture` speaks of.
     """
 
     format: str
@@ -56,6 +63,8 @@ class VolumeMetadata:
     icc: bytes | None = None
     notes: dict[str, Any] = field(default_factory=dict)
     durations: tuple[int, ...] = ()
+    picture: Metadata = field(default_factory=Metadata)
+    placement: tuple[Placement, Placement] = (Placement(), Placement())
 
     def strided(self, stride: Sequence[float]) -> "VolumeMetadata":
         """The metadata of a volume that keeps each ``stride``-th voxel (z, y, x): they lie that much farther apart."""
@@ -74,7 +83,8 @@ class VolumeMetadata:
         durations: tuple[int, ...] = ()  # a step between two frames has none
         if z == int(z):
             durations = tuple(sum(self.durations[at : at + int(z)]) for at in range(0, len(self.durations), int(z)))
-        return replace(self, notes=notes, resolution=resolution, durations=durations)
+        placement = Placement(y), Placement(x)
+        return replace(self, notes=notes, resolution=resolution, durations=durations, placement=placement)
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,7 +167,7 @@ def open_volume(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Volume:
     Parameters
     ----------
     path:
-        A TIFF of several pages, an array (D, H, W) or (D, H, W, C) in an .npy file, or an animated GIF or WebP.
+        A TIFF of several pages, an array (D, H, W) or (D, H, W, C) in an .npy file, or an animated GIF, WebP or PNG.
     max_pixels:
         Width times height of a plane above which the file is refused. The number of planes is free, since only a few
         are in memory at a time; those of an animation, which is decoded whole, count together.
@@ -175,38 +185,35 @@ def open_volume(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Volume:
             if kind.name == "TIFF":
                 from convcli.images.volume_tiff import open_tiff
 
-                return open_tiff(Path(path), name, max_pixels)
+                with remarks() as said:
+                    volume = open_tiff(Path(path), name, max_pixels)
+                return replace(volume, warnings=(*volume.warnings, *said))
             if kind.name == "NPY":
                 return _open_npy(Path(path), name, max_pixels)
-            if kind.name in ("GIF", "WEBP"):
+            if kind.name in ("GIF", "WEBP", "PNG"):
                 from convcli.images.volume_frames import open_animation
 
                 return open_animation(Path(path), name, kind.name, max_pixels)
     except ImageError as error:
         raise ImageError(f"{name}: {error}") from error.__cause__
     raise ImageError(
-        f"{name}: is a {kind.name}, a flat picture; expected a volume: a multi-page TIFF, .npy, animated GIF or WebP, "
+        f"{name}: is a {kind.name}, a flat picture; expected a volume: a multi-page TIFF, .npy, an animation, "
         "or several pictures with --stack"
     )
 
 
 def _open_npy(path: Path, name: str, max_pixels: int) -> Volume:
-    from convcli.images.npy import read_header
+    from convcli.images.npy import check_numbers, read_header
 
     with path.open("rb") as stream:
-        shape, fortran, dtype = read_header(stream)
-        start = stream.tell()
-    if len(shape) not in (3, 4) or (len(shape) == 4 and not 1 <= shape[3] <= MOST_CHANNELS):
+        header = read_header(stream)
+    shape, fortran, dtype, start = header
+    if len(shape) not in (3, 4) or (len(shape) == 4 and not 0 <= shape[3] <= MOST_CHANNELS):
         raise ImageError(f"got an array of shape {shape}, expected (D, H, W), or (D, H, W, C) with at most 4 channels")
-    if 0 in shape:
-        raise ImageError(f"got an array of shape {shape}, expected at least one voxel along every axis")
-    check_size(shape[2], shape[1], max_pixels)
-    if dtype.hasobject or dtype.names is not None or dtype.kind not in "buif":
-        raise ImageError(f"got an array of {dtype}, expected plain numbers")
-    plane = int(np.prod([dtype.itemsize, *shape[1:]], dtype=object))
-    missing = start + plane * shape[0] - path.stat().st_size
-    if missing > 0:
-        raise ImageError(f"truncated NPY: {missing} bytes are missing at its end; get a fresh copy")
+    if 0 not in shape:
+        check_size(shape[2], shape[1], max_pixels, 2 * max(dtype.itemsize, 1) * math.prod(shape[3:]))
+    check_numbers(header, path.stat().st_size)
+    plane = math.prod((dtype.itemsize, *shape[1:]))
     sample, warnings = supported(np.zeros(1, dtype))
     full: tuple[int, int, int, int] = (*shape[:3], shape[3] if len(shape) == 4 else 1)  # type: ignore[assignment]
     if fortran and plane * shape[0] > _MOST_SCATTERED:

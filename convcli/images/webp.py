@@ -6,35 +6,65 @@ Source: Google, "WebP Container Specification" and "WebP Lossless Bitstream Spec
 import io
 import struct
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from convcli.errors import ImageError
-from convcli.images import exif
-from convcli.images.model import Decoded, Image, Metadata, check_size
+from convcli.images import exif, xmp_orientation
+from convcli.images.model import Decoded, Image, Metadata, bytes_with_result, check_size
+
+if TYPE_CHECKING:
+    from PIL.WebPImagePlugin import WebPImageFile as Picture
 
 # A lossy WebP does not say how it was compressed. 90 is where libwebp's loss stops being visible on photographs; the
 # customary 75 is for pictures that nobody processes again.
 DEFAULT_QUALITY = 90
 
-_ANIMATED = 0x02
+_FLAGS = 20  # where the flags of an extended file stand
+_ANIMATED, _HAS_ALPHA = 0x02, 0x10
+_OPAQUE = 255
+_KNOWN = frozenset((b"VP8X", b"VP8L", b"VP8 ", b"ALPH", b"ANIM", b"ANMF", b"ICCP", b"EXIF", b"XMP "))
+_FREE, _MOST_EMPTY = 1 << 22, 64  # pixels of a canvas, and as a multiple of its largest frame
+# The canvas before and after a frame in libwebp, the frame in Pillow twice, our pixels and their result: RGBA each.
+_PIXEL_BYTES = 24
 
 
 def decode(data: bytes, max_pixels: int) -> Decoded:
     """Decode a WebP file to RGB or RGBA; of an animation the first frame, with a warning."""
-    from PIL.WebPImagePlugin import WebPImageFile
-
     from convcli.images.pillow import to_pixels
 
     chunks = list(chunks_in(data))
-    check_size(*_size(chunks), max_pixels)
+    check_work(chunks, max_pixels)
     frames = sum(kind == b"ANMF" for kind, _ in chunks)
-    with WebPImageFile(io.BytesIO(data)) as picture:
+    with opened(data) as picture:
         pixels, has_alpha = to_pixels(picture)
-    metadata, orientation = _describe(chunks)
+    if frames and has_alpha and not data[_FLAGS] & _HAS_ALPHA and (pixels[..., 3] == _OPAQUE).all():
+        pixels, has_alpha = np.ascontiguousarray(pixels[..., :3]), False
+    metadata, orientation = describe(chunks)
     warnings = (
         (f"animated WebP: only the first of {frames} frames was read; --axes zyx takes all",) if frames > 1 else ()
     )
     return Decoded(Image(pixels, has_alpha, metadata, warnings), orientation)
+
+
+def check_work(chunks: list[tuple[bytes, bytes]], max_pixels: int) -> None:
+    """Refuse what is too large, and a canvas that is nearly all empty, before it is composed.
+
+    Raises `ImageError` naming the size and the limit.
+    """
+    width, height = size_of(chunks)
+    first, content = chunks[0]
+    shows_through = first == b"VP8X" and bool(content[:1]) and bool(content[0] & _HAS_ALPHA)
+    check_size(width, height, max_pixels, bytes_with_result(4, 1, has_alpha=True) if shows_through else _PIXEL_BYTES)
+    frames = [content for kind, content in chunks if kind == b"ANMF" and len(content) >= 12]
+    sides = ((int.from_bytes(each[6:9], "little"), int.from_bytes(each[9:12], "little")) for each in frames)
+    largest = max(((across + 1) * (down + 1) for across, down in sides), default=width * height)
+    if width * height > _FREE + _MOST_EMPTY * largest:
+        raise ImageError(
+            f"damaged WebP: its canvas has {width * height:,} pixels and its largest frame {largest:,}, expected at "
+            f"least one in {_MOST_EMPTY}; get a fresh copy"
+        )
 
 
 def encode(image: Image, *, quality: int | None = None, lossless: bool | None = None) -> bytes:
@@ -50,11 +80,25 @@ def encode(image: Image, *, quality: int | None = None, lossless: bool | None = 
         options |= {"quality": 50, "exact": True}
     else:
         options["quality"] = DEFAULT_QUALITY if quality is None else quality
-    for name, content in (("icc_profile", metadata.icc), ("exif", metadata.exif), ("xmp", metadata.xmp)):
+    block = exif.with_resolution(metadata.exif, metadata.dpi) if metadata.dpi else metadata.exif
+    for name, content in (("icc_profile", metadata.icc), ("exif", block), ("xmp", metadata.xmp)):
         options[name] = content or b""
     stream = io.BytesIO()
     from_pixels(to_colour(image.pixels)).save(stream, "WEBP", **options)
     return stream.getvalue()
+
+
+def opened(data: bytes) -> "Picture":
+    """The file as Pillow's picture; an animation always with alpha.
+
+    An animation's flag speaks of its frames' own alpha. What no frame covers is transparent all the same, but the
+    decoder would call the whole opaque.
+    """
+    from PIL.WebPImagePlugin import WebPImageFile
+
+    if data[12:16] == b"VP8X" and data[_FLAGS] & _ANIMATED:
+        data = data[:_FLAGS] + bytes((data[_FLAGS] | _HAS_ALPHA,)) + data[_FLAGS + 1 :]
+    return WebPImageFile(io.BytesIO(data))
 
 
 def chunks_in(data: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -71,7 +115,8 @@ def chunks_in(data: bytes) -> Iterator[tuple[bytes, bytes]]:
         position += 8 + length + length % 2
 
 
-def _size(chunks: list[tuple[bytes, bytes]]) -> tuple[int, int]:
+def size_of(chunks: list[tuple[bytes, bytes]]) -> tuple[int, int]:
+    """Width and height as the first chunk that tells says; raises `ImageError` if none does."""
     for kind, content in chunks:
         if kind == b"VP8X" and len(content) >= 10:
             width, height = (int.from_bytes(content[start : start + 3], "little") + 1 for start in (4, 7))
@@ -85,15 +130,20 @@ def _size(chunks: list[tuple[bytes, bytes]]) -> tuple[int, int]:
     raise ImageError("damaged WebP: it holds no picture; get a fresh copy")
 
 
-def _describe(chunks: list[tuple[bytes, bytes]]) -> tuple[Metadata, int]:
+def describe(chunks: list[tuple[bytes, bytes]]) -> tuple[Metadata, int]:
+    """The metadata of a file of these chunks, and its orientation."""
     found = dict(reversed(chunks))  # the first of each kind
-    block, orientation = exif.upright(found[b"EXIF"]) if found.get(b"EXIF") else (None, 1)
+    packet, said = xmp_orientation.upright(found[b"XMP "]) if found.get(b"XMP ") else (None, None)
+    block, orientation = exif.upright(found.get(b"EXIF"), said)
+    dpi, aspect = exif.resolution(found[b"EXIF"]) if block else (None, None)
     metadata = Metadata(
         format="WEBP",
         icc=found.get(b"ICCP"),
         exif=block,
-        xmp=exif.upright_xmp(found[b"XMP "]) if found.get(b"XMP ") else None,
-        dpi=exif.resolution(found[b"EXIF"]) if block else None,
+        xmp=packet,
+        dpi=dpi,
+        aspect=aspect,
         webp_lossless=b"VP8L" in found or any(kind == b"ANMF" and b"VP8L" in body[16:64] for kind, body in chunks),
+        lost=tuple(f"chunk {kind.decode('latin-1').strip()}" for kind in found if kind not in _KNOWN),
     )
     return metadata, orientation

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import BinaryIO, TypeVar, cast
 
 from convcli.errors import ImageError
-from convcli.images import exif
 from convcli.images.atomic import check_target, replacing
 from convcli.images.formats import BY_NAME, format_named, format_of, holds
+from convcli.images.keeping import outgoing
 from convcli.images.model import Image, Metadata, shown
 
 Value = TypeVar("Value")
@@ -27,7 +27,7 @@ def write(
     strip: bool = False,
     quality: int | None = None,
     compression: str | None = None,
-) -> None:
+) -> tuple[str, ...]:
     """Write one picture; a file appears under its name complete or not at all.
 
     Parameters
@@ -41,11 +41,16 @@ def write(
     overwrite:
         Whether an existing file may be replaced. A symbolic link stays and the file it names is replaced.
     strip:
-        Whether to drop ICC, EXIF, XMP and resolution. JPEG tables are kept: they are quality, not metadata.
+        Whether to drop all metadata. JPEG tables are kept: they are quality, not metadata.
     quality:
         1 to 100 for JPEG and lossy WebP; without it, the input's.
     compression:
         PNG: a zlib level, ``"0"`` to ``"9"``. TIFF: ``none, lzw, deflate, packbits, zstd``. WebP: ``lossless, lossy``.
+
+    Returns
+    -------
+    tuple of str
+        Names of what the input held besides pixels and the file does not; none with ``strip``.
 
     Raises
     ------
@@ -55,7 +60,8 @@ def write(
     name = shown(target if isinstance(target, str | Path) else getattr(target, "name", "<stream>"))
     chosen = _choose(image, target, format)
     try:
-        encode = _encoder(image, chosen, strip=strip, quality=quality, compression=compression)
+        metadata, lost = (_stripped(image.metadata), ()) if strip else outgoing(image, chosen)
+        encode = _encoder(replace(image, metadata=metadata), chosen, quality=quality, compression=compression)
     except ImageError as error:
         raise ImageError(f"{name}: {error}") from error.__cause__
     if isinstance(target, str | Path):
@@ -65,6 +71,7 @@ def write(
     else:
         target.write(b"".join(_run(encode, name, chosen)))  # nothing is half-written here either
         target.flush()
+    return lost
 
 
 def _choose(image: Image, target: str | Path | BinaryIO, format: str | None) -> str:
@@ -90,7 +97,7 @@ def _run(encode: Encode, name: str, chosen: str) -> Iterator[bytes]:
         raise ImageError(f"{name}: cannot be written as {chosen} ({reason[:200]})") from error
 
 
-def _encoder(image: Image, chosen: str, *, strip: bool, quality: int | None, compression: str | None) -> Encode:
+def _encoder(image: Image, chosen: str, *, quality: int | None, compression: str | None) -> Encode:
     """Check everything that can be checked before work starts, and return what makes the file's bytes."""
     height, width, channels = image.pixels.shape
     if min(height, width) < 1:
@@ -103,35 +110,17 @@ def _encoder(image: Image, chosen: str, *, strip: bool, quality: int | None, com
         raise ImageError(f"got {width}x{height} pixels, expected at most {longest} a side in a {chosen}; write a PNG")
     if quality is not None and not 1 <= quality <= 100:
         raise ImageError(f"quality: got {quality}, expected 1 to 100")
-    image = replace(image, metadata=_outgoing(image, strip=strip))
     return ENCODERS[chosen](image, quality, compression)
 
 
-def _outgoing(image: Image, *, strip: bool) -> Metadata:
-    """The metadata as they are true of the pixels that are written."""
-    metadata = image.metadata
-    if strip:
-        return Metadata(
-            format=metadata.format,
-            jpeg=metadata.jpeg,
-            webp_lossless=metadata.webp_lossless,
-            tiff_compression=metadata.tiff_compression,
-        )
-    height, width = image.pixels.shape[:2]
-    if metadata.exif:
-        metadata = replace(metadata, exif=exif.with_size(metadata.exif, width, height))
-    if has_strange_profile(image):
-        metadata = replace(metadata, icc=None)
-    return metadata
-
-
-def has_strange_profile(image: Image) -> bool:
-    """Whether a picture's colour profile speaks of grey and its pixels of colour, or the other way round.
-
-    On such pixels viewers reject a profile or show nonsense, so that `write` leaves it out.
-    """
-    icc = image.metadata.icc
-    return icc is not None and icc[16:20] != (b"GRAY" if image.pixels.shape[2] <= 2 else b"RGB ")
+def _stripped(metadata: Metadata) -> Metadata:
+    """How the pixels were stored, and nothing else."""
+    return Metadata(
+        format=metadata.format,
+        jpeg=metadata.jpeg,
+        webp_lossless=metadata.webp_lossless,
+        tiff_compression=metadata.tiff_compression,
+    )
 
 
 def _png(image: Image, quality: int | None, compression: str | None) -> Encode:

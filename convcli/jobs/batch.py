@@ -333,7 +333,7 @@ def _write(task: Task, produced: Produced, files: Files, seconds: float) -> Outc
     if target is None:
         return failed(task, ImageError("standard output: is not open"))
     try:
-        write(
+        lost = write(
             produced.image,
             target,
             format=files.format,
@@ -346,11 +346,16 @@ def _write(task: Task, produced: Produced, files: Files, seconds: float) -> Outc
         return failed(task, error)
     pixels = produced.image.pixels
     details = {**produced.details, "seconds": round(seconds, 6)}
-    warnings = produced.warnings
+    warnings = (*produced.warnings, *unkept(lost))
     if has_strange_profile(produced.image) and not files.strip:
         kinds = ("grey", "RGB") if pixels.shape[2] <= 2 else ("colour", "grey")
         warnings = (*warnings, f"the result is {kinds[0]}: the input's colour profile, for {kinds[1]}, was left out")
     return Outcome(task, "done", "", warnings, pixels.shape, pixels.dtype.name, details)
+
+
+def unkept(names: Sequence[str]) -> tuple[str, ...]:
+    """One sentence that names what a result lacks of its input besides pixels, if there is anything."""
+    return (f"not kept: {', '.join(names)}",) if names else ()
 
 
 def failed(task: Task, error: Exception) -> Outcome:

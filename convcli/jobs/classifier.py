@@ -17,6 +17,10 @@ from convcli.nn.weights import TrainedModel, load_model, shipped_model
 Array = NDArray[Any]
 
 SHIPPED = "shipped"
+NOT_FINITE = (
+    "the network's outputs for {} are infinite or no numbers, expected finite ones: its weights are too large; train "
+    "it again with a smaller --lr"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,9 +47,21 @@ class Classifier:
         return self.trained.classes
 
     def logits(self, images: Array, batch_size: int) -> Iterator[Array]:
-        """What (N, H, W, C) images, bytes or floats of 0..1, give before the output activation, batch by batch."""
+        """What (N, H, W, C) images, bytes or floats of 0..1, give before the output activation, batch by batch.
+
+        Raises `ModelError` for outputs that are not finite: what is made of them would mean nothing.
+        """
         for start in range(0, len(images), batch_size):
-            yield self.trained.model.forward(self.batch(images[start : start + batch_size]), logits=True)
+            logits = self.outputs(images[start : start + batch_size])
+            bad = int(np.count_nonzero(~np.isfinite(logits).all(axis=-1)))
+            if bad:
+                raise ModelError(f"{self.path}: {NOT_FINITE.format(f'{bad:,} of {len(logits):,} pictures')}")
+            yield logits
+
+    def outputs(self, images: Array) -> Array:
+        """What (N, H, W, C) images, bytes or floats of 0..1, give before the output activation, finite or not."""
+        with np.errstate(all="ignore"):
+            return self.trained.model.forward(self.batch(images), logits=True)
 
     def batch(self, images: Array) -> Array:
         """(N, H, W, C) images, bytes or floats of 0..1, as the network takes them: floats, in its data format."""
@@ -53,12 +69,8 @@ class Classifier:
         return np.moveaxis(batch, -1, 1) if self.trained.model.data_format == "channels_first" else batch
 
     def probabilities(self, logits: Array) -> Array:
-        """(N, K): the share of each class. Outputs that are no probabilities are made some by softmax."""
-        final = self.trained.model.final
-        if final.name != "linear":
-            return self.trained.of_each_class(final.forward(logits))
-        powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
-        return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
+        """(N, K): the share of each class, as `TrainedModel.predict` gives it."""
+        return self.trained.of_each_class(self.trained.model.final.forward(logits))
 
 
 def load_classifier(path: str | Path | None = None) -> Classifier:

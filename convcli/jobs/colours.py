@@ -1,7 +1,7 @@
 """An operation on a picture's colour, and what becomes of its alpha and depth: shared by pool and morph.
 
-The policies are `convcli.jobs.pixels`'s: by default colour is weighted by alpha, so that what cannot be seen has no
-say. That is right for extrema and medians too: none of them gives more of weighted colour than of the weights.
+The policies are `convcli.jobs.pixels`'s: by default what cannot be seen has no say. Means and norms weigh colour by
+alpha; what chooses, chooses among the pixels that can be seen (`convcli.jobs.visible`).
 """
 
 from collections.abc import Callable
@@ -11,10 +11,12 @@ import numpy as np
 
 from convcli.errors import ConvcliError
 from convcli.images import Image
+from convcli.jobs.background import Colour, check_background, on_background
 from convcli.jobs.batch import Produced
 from convcli.jobs.pixels import (
     ALPHA,
     DEPTHS,
+    INVISIBLE,
     OutputPolicy,
     finish,
     output_policy,
@@ -42,24 +44,37 @@ class Colours:
         On alpha that weighed the colour, the same without what is not picture; None for operations that keep alpha.
     sample : callable
         On alpha that is kept: the pixels that stay.
+    choose : callable or None
+        On colour and where (H, W, 1) it is hidden, for operations that choose; None for those that compute.
     """
 
     act: WeightedStep
     cover: Step | None
     sample: Step
+    choose: Callable[[Array, Array], Array] | None = None
 
 
-def check_policies(alpha: str, depth: str, axes: str = "yx") -> None:
+def check_policies(alpha: str, depth: str, axes: str = "yx", background: Colour | None = None) -> None:
     """Raise `ConvcliError` for words that are no policies, or none for volumes or signals."""
     alphas = {"yx": ALPHA, "zyx": ("premultiply", "drop"), "x": ("premultiply",)}[axes]
     depths = ("same",) if axes == "x" else DEPTHS
     for name, word, known in (("alpha", alpha, alphas), ("depth", depth, depths)):
         if word not in known:
             raise ConvcliError(f"{name}: got {word!r}, expected one of {', '.join(known)}")
+    check_background(background, alpha, axes)
 
 
-def process(image: Image, steps: Colours, name: str, format: str | None, *, alpha: str, depth: str) -> Produced:
-    """Carry out an operation on one picture; ``name`` is what details call it.
+def process(
+    image: Image,
+    steps: Colours,
+    name: str,
+    format: str | None,
+    *,
+    alpha: str,
+    depth: str,
+    background: Colour | None = None,
+) -> Produced:
+    """Carry out an operation on one picture, and lay it on a background; ``name`` is what details call it.
 
     Raises `ConvcliError` (with the fix) when it does not fit the picture or ``format`` cannot hold the result.
     """
@@ -70,17 +85,19 @@ def process(image: Image, steps: Colours, name: str, format: str | None, *, alph
         clippable = pixels.size
     else:
         if alpha == "premultiply" and bool((cover != image.white).any()):
-            shown, cover = _weighted(colour, cover, steps, image.white, policy)
+            work = _chosen if steps.choose else _weighted
+            shown, cover = work(colour, cover, steps, image.white, policy)
         else:
             shown, cover = steps.act(colour, 1), steps.sample(cover)
         colours, clipped = stored(shown, policy)
         clippable = colours.size
         pixels = np.concatenate([colours, policy.converted_alpha(cover)], axis=-1)
     has_alpha = image.has_alpha and alpha != "drop"
-    policy.check(pixels.shape[-1], has_alpha)
+    result = replace(image, pixels=np.ascontiguousarray(pixels), has_alpha=has_alpha, warnings=())
+    result = on_background(result, background)
+    policy.check(result.pixels.shape[-1], result.has_alpha)
     share = clipped / clippable
     warnings = (*image.warnings, *policy.warnings, *policy.clipping_warning(share, has_range=False))
-    result = replace(image, pixels=np.ascontiguousarray(pixels), has_alpha=has_alpha, warnings=())
     return Produced(result, warnings, {"operation": name, "clipped": round(share, 6)})
 
 
@@ -89,6 +106,15 @@ def _weighted(colour: Array, alpha: Array, steps: Colours, white: float, policy:
     response = steps.act(premultiplied(colour, alpha, policy.working), white)
     coverage = (steps.cover or steps.sample)(alpha.astype(policy.working))
     return unpremultiplied(response, coverage, white), coverage
+
+
+def _chosen(colour: Array, alpha: Array, steps: Colours, white: float, policy: OutputPolicy) -> tuple[Array, Array]:
+    """Colour and alpha after an operation that chose among the pixels that can be seen."""
+    assert steps.choose
+    chosen = steps.choose(colour, alpha <= INVISIBLE * white)
+    coverage = (steps.cover or steps.sample)(alpha)
+    chosen[np.broadcast_to(coverage <= INVISIBLE * white, chosen.shape)] = 0
+    return chosen, coverage
 
 
 def stored(response: Array, policy: OutputPolicy) -> tuple[Array, int]:

@@ -272,7 +272,7 @@ def _is_volume(source: str, max_pixels: int) -> bool:
         from convcli.images.npy import read_header
 
         with Path(source).open("rb") as stream:
-            shape = read_header(stream)[0]
+            shape = read_header(stream).shape
         return len(shape) == 4 or (len(shape) == 3 and shape[2] > MOST_CHANNELS)
     try:
         with open_volume(source, max_pixels=max_pixels) as volume:

@@ -14,8 +14,8 @@ from convcli.datasets import Dataset, Reports, Split, find_entry, load, sample
 from convcli.errors import DataError
 from convcli.images import Image
 from convcli.jobs.classifier import Classifier, percent
-from convcli.nn.losses import Loss, SoftmaxCrossEntropy, loss_of_logits
-from convcli.nn.training import loss_for
+from convcli.nn.losses import class_targets, loss_of_logits
+from convcli.nn.scoring import loss_for
 from convcli.views.grid import labelled_grid
 
 SPLITS = ("test", "train")
@@ -203,7 +203,7 @@ def evaluate(
     shares, taken = np.empty((count, classes), np.float64), np.empty(count, np.int64)
     for logits in classifier.logits(pictures.images, batch_size):
         here = slice(done, done + len(logits))
-        targets = _targets(loss, pictures.labels[here], logits.shape[1])
+        targets = class_targets(loss, pictures.labels[here], logits)
         total += loss_of_logits(loss, model.final, logits, targets)[0] * len(logits)
         # Of the logits: probabilities near 1 may round to the same number.
         taken[here] = logits.argmax(axis=1) if logits.shape[1] > 1 else logits[:, 0] > 0
@@ -259,12 +259,6 @@ def _check_fit(classifier: Classifier, name: str, classes: Sequence[str], size: 
 
 def _listed(names: Sequence[str]) -> str:
     return ", ".join(names[:10]) + (" ..." if len(names) > 10 else "")
-
-
-def _targets(loss: Loss, labels: NDArray[np.int64], outputs: int) -> Any:
-    """Labels as a loss wants them: classes, 0 and 1 for a single output, or for one without classes one-hot."""
-    plain = isinstance(loss, SoftmaxCrossEntropy) or outputs == 1
-    return labels if plain else np.eye(outputs, dtype=np.float32)[labels]
 
 
 def _confusion(labels: NDArray[np.int64], taken: NDArray[np.int64], classes: int) -> NDArray[np.int64]:

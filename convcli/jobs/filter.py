@@ -12,9 +12,10 @@ from typing import Any, Literal
 import numpy as np
 
 from convcli.errors import ConvcliError, KernelError
-from convcli.geometry import PaddingSpec, Window
+from convcli.geometry import PaddingSpec, Placement, Window
 from convcli.images import Image
 from convcli.jobs.axes import AXES, check_words, counts_for, kernel_for, padding_for
+from convcli.jobs.background import Colour, check_background, on_background
 from convcli.jobs.outlines import check_words as check_outlines
 from convcli.jobs.outlines import is_preparation, unfolded
 from convcli.jobs.pixels import (
@@ -58,6 +59,7 @@ class FilterPlan:
     depth: str = "same"
     linear: bool = False
     axes: str = "yx"
+    background: Colour | None = None
 
     @property
     def name(self) -> str:
@@ -104,6 +106,7 @@ def plan_filter(
     depth: str = "same",
     linear: bool = False,
     axes: str = "yx",
+    background: Colour | None = None,
 ) -> FilterPlan:
     """Check the words of a filter and return its plan.
 
@@ -127,6 +130,8 @@ def plan_filter(
     axes : str
         One of `AXES`: ``yx`` for pictures, ``zyx`` for volumes (`convcli.jobs.volume`), ``x`` for signals
         (`convcli.jobs.signal`); what makes no sense there is refused.
+    background : three floats, optional
+        What the result is laid on instead of keeping its alpha: red, green and blue, 0..1.
 
     Raises
     ------
@@ -147,6 +152,7 @@ def plan_filter(
     _check_words(known, {"scale": scale, "bias": bias, "border_value": border_value})
     if channels != "each" and alpha == "independent":
         raise ConvcliError(f"alpha: got independent with channels {channels}, expected premultiply, keep or drop")
+    check_background(background, alpha, axes)
     if axes != "yx":
         check_words(axes, range=range, alpha=alpha, channels=channels, depth=depth, linear=linear)
     chain = _read_chain(specs, axes)
@@ -173,6 +179,7 @@ def plan_filter(
         depth=depth,
         linear=linear,
         axes=axes,
+        background=background,
     )
 
 
@@ -216,8 +223,9 @@ def filter_image(image: Image, plan: FilterPlan, format: str | None = None) -> F
     else:
         pixels, clipped = _filter_weighted(colour, alpha, plan, policy)
     has_alpha = alpha is not None or (plan.alpha == "independent" and image.has_alpha)
-    result = replace(image, pixels=pixels, has_alpha=has_alpha, warnings=())
-    policy.check(pixels.shape[-1], has_alpha)
+    result = replace(image, pixels=pixels, has_alpha=has_alpha, warnings=(), placement=_placement(image, plan))
+    result = on_background(result, plan.background, linear=plan.linear)
+    policy.check(result.pixels.shape[-1], result.has_alpha)
     share = clipped / pixels[..., : pixels.shape[-1] - (alpha is not None)].size
     warnings = (*image.warnings, *policy.warnings, *policy.clipping_warning(share))
     return Filtered(result, policy.range, share, warnings)
@@ -293,6 +301,18 @@ def _sampled(alpha: Array, plan: FilterPlan) -> Array:
     for index, kernel in enumerate(plan.kernels):
         alpha = at_anchors(alpha, _windows(alpha, kernel, plan, _stride(plan, index)))
     return alpha
+
+
+def _placement(image: Image, plan: FilterPlan) -> tuple[Placement, Placement]:
+    """Where the result's pixels lie on the picture, along y and along x."""
+    sizes = image.pixels.shape[:2]
+    down, across = Placement(), Placement()
+    for index, kernel in enumerate(plan.kernels):
+        shape = kernel.planes[0].shape
+        windows = correlation_windows(sizes, shape, _stride(plan, index), plan.padding, plan.dilation)
+        down, across = down.then(Placement.of(windows[0])), across.then(Placement.of(windows[1]))
+        sizes = tuple(window.output(n) for window, n in zip(windows, sizes, strict=True))
+    return down, across
 
 
 def _finished(response: Array, plan: FilterPlan, policy: OutputPolicy, seen: Array | None = None) -> tuple[Array, int]:

@@ -1,19 +1,23 @@
 """Gradients proven: of one layer, of a chain of layers, of a whole network, or of one layer of every kind."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from convcli.architectures import NetworkPlan, NetworkSpec, load, parse_words, plan_network
 from convcli.architectures.files import find_shipped, is_file_name
+from convcli.architectures.grammar import LayerSpec
+from convcli.architectures.values import ACTIVATIONS, Named
+from convcli.architectures.vocabulary import LAYERS, PAD_MODES, POOL_MODES, REQUIRED
 from convcli.errors import ShapeError
 
 if TYPE_CHECKING:
     from convcli.nn.gradcheck import Check
 
-# One layer of every kind, awkward on purpose: even kernels, remainders, strides with dilation, groups.
-EVERY_KIND = (
+# One layer of every kind, awkward on purpose: even kernels, remainders, strides with dilation, groups. What the
+# vocabulary has beside these is added by `every_kind`.
+_AWKWARD = (
     ("conv:3,kernel=3x2,stride=2x1,same", (7, 6, 4)),
     ("conv:4,kernel=3,dilation=2,stride=2,padding=2,groups=2,tanh", (7, 6, 4)),
     ("conv:3,kernel=4,stride=3,gelu", (11, 4)),
@@ -26,6 +30,8 @@ EVERY_KIND = (
     ("average_pool:3,stride=2,ceil", (8, 7, 2)),
     ("weighted_pool:3,stride=1,padding=1", (7, 6, 4)),
     ("lp_pool:2,p=3", (7, 6, 4)),
+    ("adaptive_max_pool:3x2", (7, 5, 2)),
+    ("adaptive_average_pool:3", (7, 5, 2)),
     ("global_average_pool", (5, 4, 3)),
     ("global_max_pool", (5, 4, 3)),
     ("batch_norm", (5, 4, 3)),
@@ -36,6 +42,12 @@ EVERY_KIND = (
     ("[ conv:3,same | max_pool:3,stride=1,same ]", (5, 4, 3)),
     ("[ conv:3,same,relu batch_norm + ]", (5, 4, 3)),
 )
+# What the grammar knows and no network can train.
+_UNTRAINED_MODES = ("median", "stochastic")
+# A head has gradients only from a loss of its own.
+_HEADED = "{ flatten dense:3,softmax } global_pool dense:3,softmax"
+# A value for the keys that have to be given.
+_GIVEN = {"filters": 3, "units": 5, "output_size": 3, "activation": "relu"}
 # The input of a layer that is given without one, by the axes its word says.
 _INPUTS = {1: (9, 4), 2: (7, 6, 4), 3: (5, 4, 4, 2)}
 
@@ -101,7 +113,8 @@ def gradcheck(
     True
     """
     if not words:
-        rows = [row for word, size in EVERY_KIND for row in _layers(word, size, seed, batch)]
+        rows = [row for word, size in every_kind() for row in _layers(word, size, seed, batch)]
+        rows += _network(plan_network(NetworkSpec(_INPUTS[2], parse_words(_HEADED))), seed, batch)
     elif is_network(words):
         spec = load(words[0])
         rows = _network(plan_network(spec if input is None else _resized(spec, input)), seed, batch)
@@ -111,13 +124,59 @@ def gradcheck(
     return GradcheckReport(tuple(rows))
 
 
+def every_kind() -> tuple[tuple[str, tuple[int, ...]], ...]:
+    """Words and inputs that go through every kind, pooling mode, way of padding and activation of the vocabulary.
+
+    Heads are left out: they need a loss.
+
+    >>> set(LAYERS) - {layer.type for word, _ in every_kind() for layer in parse_words(word)}
+    {'head'}
+    """
+    seen: set[tuple[str, Any]] = {("head", None)}
+    for word, _ in _AWKWARD:
+        for layer in parse_words(word):
+            seen |= {part for each in (layer, *(inner for branch in layer.branches for inner in branch))
+                     for part in _covers(each)}  # fmt: skip
+    more = []
+    for kind, rule in LAYERS.items():
+        key = _VARIED.get(kind)
+        for choice in _CHOICES[kind] if key is not None else (None,):
+            if (kind, choice) in seen:
+                continue
+            given = {name: _GIVEN[name] for name, each in rule.keys.items() if each.default is REQUIRED}
+            options = {**given, **({key: choice} if key is not None else {})}
+            word = ",".join([kind, *(f"{name}={value}" for name, value in options.items())])
+            more.append((word, _INPUTS[2]))
+    return (*_AWKWARD, *more)
+
+
+# The key of a kind whose every choice is a way of computing by itself.
+_VARIED = {"pool": "mode", "adaptive_pool": "mode", "global_pool": "mode", "pad": "mode", "activation": "activation"}
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "pool": tuple(each for each in POOL_MODES if each not in _UNTRAINED_MODES),
+    "adaptive_pool": tuple(each for each in POOL_MODES if each not in _UNTRAINED_MODES),
+    "global_pool": ("average", "max", "min"),
+    "pad": PAD_MODES,
+    "activation": tuple(ACTIVATIONS),
+}
+
+
+def _covers(layer: LayerSpec) -> Iterator[tuple[str, Any]]:
+    key = _VARIED.get(layer.type)
+    value = None if key is None else layer.settings.get(key, LAYERS[layer.type].keys[key].default)
+    yield layer.type, value.name if isinstance(value, Named) else value
+
+
 def _layers(words: str, size: tuple[int, ...], seed: int, batch: int) -> list[Row]:
     import numpy as np
 
     from convcli.nn.build import Builder
     from convcli.nn.gradcheck import check_layer
+    from convcli.nn.room import check_batch, check_parameters
 
     plan = plan_network(NetworkSpec(size, parse_words(words)))
+    check_parameters(plan, 8)
+    check_batch(plan, batch, 8, training=True)
     layers = Builder(seed, np.float64).chain(plan.layers)
     words_of = {layer.name: words if len(layers) == 1 else layer.plan.word for layer in layers}
     return [

@@ -72,7 +72,8 @@ def see(classifier: Classifier, source: str | BinaryIO, *, max_pixels: int = MAX
         If the file cannot be read, or shows nothing the model could use.
     """
     image = read(source, max_pixels=max_pixels)
-    pixels = classifier.rule.apply(image)
+    prepared, warnings = classifier.rule.prepare(image)
+    pixels = classifier.rule.scaled(prepared)
     (logits,) = classifier.logits(pixels[None], 1)
     shares = classifier.probabilities(logits)[0]
     return Seen(
@@ -81,7 +82,7 @@ def see(classifier: Classifier, source: str | BinaryIO, *, max_pixels: int = MAX
         logits[0],
         shares,
         classifier.classes,
-        tuple(image.warnings),
+        warnings,
     )
 
 

@@ -9,8 +9,10 @@ import numpy as np
 from convcli.errors import ConvcliError
 from convcli.images import Image
 from convcli.jobs.axes import counts_for
+from convcli.jobs.background import Colour
 from convcli.jobs.batch import Produced
 from convcli.jobs.colours import Colours, check_policies, process
+from convcli.jobs.visible import morph_visible
 from convcli.ops.arguments import Array
 from convcli.ops.elements import Element, as_element
 from convcli.ops.morphology import morph_stack, resolve_operation, resolve_outside
@@ -29,6 +31,7 @@ class MorphPlan:
     value: float = 0.0
     alpha: str = "premultiply"
     depth: str = "same"
+    background: Colour | None = None
 
     @property
     def name(self) -> str:
@@ -46,6 +49,7 @@ def plan_morph(
     alpha: str = "premultiply",
     depth: str = "same",
     axes: str = "yx",
+    background: Colour | None = None,
 ) -> MorphPlan:
     """Check the words of a morphological operation and return its plan.
 
@@ -58,20 +62,23 @@ def plan_morph(
     axes : str
         ``yx`` for pictures, ``zyx`` for volumes (`convcli.jobs.volume_steps`), ``x`` for signals
         (`convcli.jobs.signal_steps`): pictures one row high.
+    background : three floats, optional
+        As in `convcli.jobs.filter.plan_filter`.
 
     Raises
     ------
     ConvcliError
         For a word that is none of those allowed, or an element that cannot be used.
     """
-    check_policies(alpha, depth, axes)
+    check_policies(alpha, depth, axes, background)
     if not np.isfinite(value):
         raise ConvcliError(f"value: got {value}, expected a finite number")
     found = as_element(None if size is None else counts_for(axes, size, "size"), element, max(len(axes), 2))
     height = found[0] if isinstance(found, tuple) else len(found)
     if axes == "x" and height > 1:
         raise ConvcliError(f"element: got {height} rows for a signal, expected one, as --size 9 or '1 1 0' have")
-    return MorphPlan(resolve_operation(operation), found, resolve_outside(border, found), value, alpha, depth)
+    words = resolve_operation(operation), found, resolve_outside(border, found)
+    return MorphPlan(*words, value, alpha, depth, background)
 
 
 def morph_image(image: Image, plan: MorphPlan, format: str | None = None) -> Produced:
@@ -81,17 +88,24 @@ def morph_image(image: Image, plan: MorphPlan, format: str | None = None) -> Pro
     """
 
     def act(pixels: Array, weight: float) -> Array:
-        value = plan.value * weight if weight != 1 else plan.value
-        return _morphed(pixels, plan, value)
+        return _morphed(pixels, plan, plan.operation, plan.value)
 
     def cover(alpha: Array) -> Array:
         # Beyond a constant border lies an opaque colour.
-        return _morphed(alpha, plan, image.white)
+        return _morphed(alpha, plan, plan.operation, image.white)
 
-    steps = Colours(act, None if plan.operation in _DIFFERENCES else cover, lambda alpha: alpha)
-    return process(image, steps, plan.name, format, alpha=plan.alpha, depth=plan.depth)
+    def extremum(stage: str, pixels: Array, value: float) -> Array:
+        return _morphed(pixels, plan, stage, value)
+
+    def choose(colour: Array, hidden: Array) -> Array:
+        return morph_visible(colour, hidden, plan.operation, extremum, plan.value)
+
+    steps = Colours(act, None if plan.operation in _DIFFERENCES else cover, lambda alpha: alpha, choose)
+    return process(
+        image, steps, plan.name, format, alpha=plan.alpha, depth=plan.depth, background=plan.background
+    )  # fmt: skip
 
 
-def _morphed(pixels: Array, plan: MorphPlan, value: float) -> Array:
-    stack = morph_stack(pixels[None, None], plan.operation, plan.element, plan.border, value)
+def _morphed(pixels: Array, plan: MorphPlan, operation: str, value: float) -> Array:
+    stack = morph_stack(np.ascontiguousarray(pixels)[None, None], operation, plan.element, plan.border, value)
     return stack.reshape(pixels.shape)

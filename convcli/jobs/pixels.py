@@ -19,7 +19,7 @@ DEPTHS = ("same", "8", "16", "float")
 # Share of clipped pixels from which it is worth a warning.
 WORTH_SAYING = 0.0005
 # Below this much alpha (of white) a colour divided by it would be noise; such pixels are invisible and become black.
-_INVISIBLE = 1e-6
+INVISIBLE = 1e-6
 # Grey as Rec. ITU-R BT.601 weighs encoded red, green and blue, and as BT.709 weighs light.
 _LUMA = (0.299, 0.587, 0.114)
 _LUMINANCE = (0.2126, 0.7152, 0.0722)
@@ -58,7 +58,7 @@ def unpremultiplied(response: Array, coverage: Array, white: float) -> Array:
 
     A colour that is the same wherever it can be seen comes out the same; where nothing is seen the result is 0.
     """
-    visible = coverage > _INVISIBLE * white
+    visible = coverage > INVISIBLE * white
     return np.divide(response, coverage, out=np.zeros_like(response), where=visible)
 
 
@@ -148,7 +148,7 @@ def _depth(source: np.dtype[Any], format: str | None, depth: str) -> tuple[np.dt
 
 def _fix(format: str | None, dtype: np.dtype[Any], has_alpha: bool) -> str:
     if has_alpha:
-        return "add --alpha drop, or write .png"
+        return "add --background white or --alpha drop, or write .png"
     if dtype.kind == "f":
         return "add --depth 8 or 16, or write .tiff or .npy"
     return "add --depth 8, or write .png or .tiff" if dtype == np.uint16 else "write .png, .tiff or .npy"

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from convcli.errors import ConvcliError, ImageError
 from convcli.images import MAX_PIXELS, Image, read
 from convcli.jobs.batch import STREAM, Task, failed
-from convcli.jobs.classifier import Classifier, percent
+from convcli.jobs.classifier import NOT_FINITE, Classifier, percent
 from convcli.views.grid import enlarged, labelled_grid
 
 BATCH = 64  # pictures through the network at a time; few enough that results appear while others are being decoded
@@ -143,7 +143,8 @@ def _see(
     if source == STREAM and stdin is None:
         raise ImageError("is not open")
     image = read(stdin if source == STREAM and stdin is not None else source, max_pixels=max_pixels)
-    return classifier.rule.apply(image), image.warnings
+    pixels, warnings = classifier.rule.prepare(image)
+    return classifier.rule.scaled(pixels), warnings
 
 
 def _outcome(source: str, future: "Future[tuple[NDArray[np.float32], tuple[str, ...]]]") -> Prediction:
@@ -159,13 +160,16 @@ def _classify(classifier: Classifier, batch: Sequence[Prediction], top: int) -> 
     pictures = [each.seen for each in batch if each.seen is not None]
     rows: Iterator[NDArray[Any]] = iter(())
     if pictures:
-        (logits,) = classifier.logits(np.stack(pictures), len(pictures))
-        rows = iter(classifier.probabilities(logits))
+        rows = iter(classifier.outputs(np.stack(pictures)))
     for each in batch:
         if each.seen is None:
             yield each
             continue
-        shares = next(rows)
+        logits = next(rows)
+        if not np.isfinite(logits).all():
+            yield Prediction(each.file, error=f"{each.file}: {NOT_FINITE.format('it')}")
+            continue
+        (shares,) = classifier.probabilities(logits[None])
         order = np.argsort(-shares, kind="stable")[:top]
         best = tuple((classifier.classes[place], float(shares[place])) for place in order)
         yield Prediction(each.file, best, each.seen, "", each.warnings)

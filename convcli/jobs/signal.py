@@ -12,7 +12,7 @@ from convcli.geometry import Window
 from convcli.images.signals import Signal
 from convcli.jobs.filter import FilterPlan, shaped
 from convcli.jobs.pixels import choose_colour
-from convcli.jobs.signal_batch import SignalResult, fitted
+from convcli.jobs.signal_batch import SignalResult, fitted, inexact
 from convcli.kernels import Kernel
 from convcli.ops.arguments import Array
 from convcli.ops.correlation import correlation_windows
@@ -24,6 +24,8 @@ def filter_signal(signal: Signal, plan: FilterPlan) -> SignalResult:
 
     Raises `ConvcliError` when no window fits, or when the range asked for is not one of this signal's.
     """
+    if signal.samples.dtype.kind in "iu":
+        return _chosen(signal, plan)
     range, limits = _range(signal, plan)
     source = signal.samples[None]
     source = choose_colour(source, plan.channels)
@@ -40,6 +42,21 @@ def filter_signal(signal: Signal, plan: FilterPlan) -> SignalResult:
         samples = np.abs(samples)
     samples, clipped = fitted(samples, limits, whole=signal.limits is not None)
     return SignalResult(samples, positions, plan.stride[1], {"kernel": plan.name, "range": range}, clipped)
+
+
+def _chosen(signal: Signal, plan: FilterPlan) -> SignalResult:
+    """A filter that moves samples only, on integers that floats do not hold: on their halves, which floats do."""
+    taps = [kernel.planes[0][kernel.planes[0] != 0].tolist() for kernel in plan.kernels]
+    moves = all(kernel.combine == "single" for kernel in plan.kernels) and all(each == [1] for each in taps)
+    shapes = (plan.scale, plan.bias, plan.activation in ("none", "linear")) != (1, 0, True)
+    if not moves or shapes or plan.channels == "sum" or plan.range not in ("auto", "raw") or plan.border.value % 1:
+        raise inexact(signal, plan.name)
+    dtype, halves = signal.samples.dtype, []
+    for shift, value in ((32, 0.0), (0, plan.border.value)):
+        half = (signal.samples >> shift if shift else signal.samples & 0xFFFFFFFF).astype(np.float64)
+        part = filter_signal(replace(signal, samples=half), replace(plan, border=replace(plan.border, value=value)))
+        halves.append(part.samples.astype(np.int64).astype(dtype))
+    return replace(part, samples=(halves[0] << dtype.type(32)) + halves[1])
 
 
 def _respond(source: Array, kernel: Kernel, windows: tuple[Window, ...], plan: FilterPlan) -> Array:

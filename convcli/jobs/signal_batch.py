@@ -49,6 +49,14 @@ def fitted(samples: Array, limits: tuple[float, float] | None, *, whole: bool) -
     return (np.nan_to_num(inside, nan=0.0) if whole else inside), share
 
 
+def inexact(signal: Signal, operation: str) -> ImageError:
+    """The refusal of an operation that would round integers beyond 2**53."""
+    return ImageError(
+        f"got {signal.sample_type} values beyond 2**53 with {operation}, which would round them; expected what only "
+        "chooses or copies (identity, pad, morph, pool max, min or median), or numbers of at most 53 bits"
+    )
+
+
 def run_signal_tasks(
     tasks: Sequence[Task],
     operation: Callable[[Signal], SignalResult],

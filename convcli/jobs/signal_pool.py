@@ -5,8 +5,9 @@ import numpy as np
 from convcli.geometry import windows_of
 from convcli.images.signals import Signal
 from convcli.jobs.pool import PoolPlan, pooled
-from convcli.jobs.signal_batch import SignalResult, fitted
+from convcli.jobs.signal_batch import SignalResult, fitted, inexact
 from convcli.ops.pooling_axes import adaptive_axes
+from convcli.ops.pooling_runs import CHOOSING
 
 
 def pool_signal(signal: Signal, plan: PoolPlan) -> SignalResult:
@@ -14,6 +15,8 @@ def pool_signal(signal: Signal, plan: PoolPlan) -> SignalResult:
 
     Raises `ConvcliError` when no window fits.
     """
+    if signal.samples.dtype.kind in "iu" and plan.mode not in CHOOSING:
+        raise inexact(signal, plan.name)
     samples = pooled(signal.samples[None], plan)[0]
     length = len(signal.samples)
     stride: float

@@ -1,17 +1,18 @@
 """Training a network on a data set: from words to a plan, from a plan or a checkpoint to a model file."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from convcli.architectures import NetworkPlan, load, shape_text
-from convcli.architectures.fitting import fitted
+from convcli.architectures.fitting import fitted, with_padded_windows
 from convcli.architectures.grammar import NetworkSpec
 from convcli.datasets import Dataset, Reports, Split, find_entry, hold_out, sample
 from convcli.datasets import load as load_data
@@ -22,7 +23,8 @@ from convcli.nn.checkpoint import Checkpoint, Source, read_checkpoint, write_che
 from convcli.nn.model import Model
 from convcli.nn.presets import preset
 from convcli.nn.recipe import Recipe
-from convcli.nn.training import Epoch, Examples, Listener, Score, Training, score_of
+from convcli.nn.scoring import Examples, Score, learns_squares, score_of
+from convcli.nn.training import DivergedError, Epoch, Listener, Training
 from convcli.nn.weights import ModelCard, save_model
 
 SUFFIX = ".safetensors"
@@ -98,7 +100,7 @@ class TrainReport:
             "best_epoch": self.best_epoch or None,
             "parameters": self.plan.network.params,
             "seconds": round(self.seconds, 3),
-            "recipe": self.plan.recipe.as_dict(),
+            "recipe": self.plan.recipe.told(),
         }
 
 
@@ -156,23 +158,25 @@ def plan_training(
     checkpoint = checkpoint_of(target)
     _check_targets(target, checkpoint, log, plot, overwrite=overwrite)
     dataset = load_data(data, data_dir=data_dir, offline=offline, size=size, reports=reports)
-    recipe = replace(chosen.recipe_for(limit or len(dataset.train), min(dataset.shape[:2])), **given)
-    share = chosen.held_out_of(limit or len(dataset.train)) if held_out is None else held_out
-    network = network or load(chosen.network or _usual_network(dataset))
-    source = Source(data, preset_name, share, limit, size, digest_of(dataset), command)
-    notes = [*dataset.notes]
+    images = min(limit or len(dataset.train), len(dataset.train))
+    recipe = replace(chosen.recipe_for(limit or images, min(dataset.shape[:2])), **given)
+    if held_out is None:
+        held_out = chosen.held_out_of(limit or images, len(dataset.classes))
+    network = network or _fitting(load(chosen.network or _usual_network(dataset)), dataset)
+    source = Source(data, preset_name, held_out, limit, size, digest_of(dataset), command)
     plan = _fitted(network, dataset)
-    if plan.input != network.input or plan.spec.layers != network.layers:
-        notes.append(f"{network.name} is fitted to {shape_text(dataset.shape)} and {len(dataset.classes)} classes")
+    if recipe.label_smoothing and "label_smoothing" not in given and learns_squares(plan):
+        recipe = replace(recipe, label_smoothing=0.0)  # the preset's, which is for cross-entropy
     learned, held = _split(dataset, source)
     if recipe.patience and held is None:
         raise ModelError(
             f"patience: got {recipe.patience} without held-out images, expected some; add --validation 0.1"
         )
-    return TrainingPlan(
+    made = TrainingPlan(
         dataset, learned, held, plan, recipe, source, target, checkpoint, overwrite,
-        None if log is None else Path(log), None if plot is None else Path(plot), notes=tuple(notes),
+        None if log is None else Path(log), None if plot is None else Path(plot),
     )  # fmt: skip
+    return replace(made, notes=tuple(_notes(made, network)))
 
 
 def plan_resumed(
@@ -237,6 +241,8 @@ def train(plan: TrainingPlan, listener: Listener | None = None) -> TrainReport:
     training.finish()
     test = plan.dataset.test
     score = None if test is None else score_of(training.model, Examples(test.images, test.labels))
+    if score is not None and not isfinite(score.loss):
+        raise DivergedError(f"the loss on the test images became {score.loss}; try a lower learning rate")
     report = TrainReport(plan, tuple(training.history), True, score, training.best.epoch, training)
     save_model(plan.target, training.model, _card(plan, report), overwrite=plan.overwrite)
     plan.checkpoint.unlink(missing_ok=True)
@@ -259,9 +265,35 @@ def _begin(plan: TrainingPlan) -> Training:
 
 def _split(dataset: Dataset, source: Source) -> tuple[Split, Split | None]:
     """What is learned from, and what is held out of it; which images these are never depends on the seed."""
+    present = np.count_nonzero(np.bincount(dataset.train.labels))
+    if 0 < source.limit < present:
+        raise DataError(f"limit: got {source.limit}, expected at least {present}, an image of each class")
     kept = sample(dataset.train, source.limit, 0) if source.limit else dataset.train
     learned, held = hold_out(kept, source.held_out, 0)
     return (learned, held) if len(held) else (kept, None)
+
+
+def _notes(plan: TrainingPlan, network: NetworkSpec) -> Iterator[str]:
+    """What the user should know: of the data, and of words that do less than they seem to."""
+    yield from plan.dataset.notes
+    data, recipe, count = plan.dataset, plan.recipe, len(plan.learned)
+    if plan.network.input != network.input or plan.network.spec.layers != network.layers:
+        yield f"{network.name} is fitted to {shape_text(data.shape)} and {len(data.classes)} classes"
+    if plan.source.limit > len(data.train):
+        yield f"limit: there are but {len(data.train):,} training images; all are used"
+    if recipe.batch_size > count:
+        yield f"batch size: there are but {count:,} images to learn from; each step sees all"
+    if recipe.patience >= max(recipe.epochs - 1, 1):
+        yield f"patience: {recipe.patience} epochs never pass within {recipe.epochs}; all are trained"
+    if plan.held is not None and (unseen := set(plan.learned.labels) - set(plan.held.labels)):
+        yield f"validation: no held-out image of {data.classes[min(unseen)]}" + (
+            f" and {len(unseen) - 1} more classes" if len(unseen) > 1 else ""
+        )
+    if learns_squares(plan.network):
+        yield f"{network.name} ends without softmax or sigmoid: it learns squared errors of 1 for the class, else 0"
+    for key in ("training", "preprocessing", "classes"):
+        if key in network.extra:
+            yield f"{network.name}: its {key} is not used; the options and the data say that"
 
 
 def _card(plan: TrainingPlan, report: TrainReport) -> ModelCard:
@@ -271,8 +303,10 @@ def _card(plan: TrainingPlan, report: TrainReport) -> ModelCard:
         if value is not None:
             metrics[name] = value
     if report.test is not None:
-        metrics |= {"test_loss": report.test.loss, "test_accuracy": report.test.accuracy}
-    recipe = plan.recipe.as_dict() | {
+        metrics["test_loss"] = report.test.loss
+        if report.test.accuracy is not None:
+            metrics["test_accuracy"] = report.test.accuracy
+    recipe = plan.recipe.told() | {
         "preset": plan.source.preset,
         "held_out": plan.source.held_out,
         "limit": plan.source.limit,
@@ -303,6 +337,15 @@ def check_names(output: str | None, log: str | None = None, plot: str | None = N
     if plot is not None and Path(plot).suffix.lower() not in _PLOTS:
         got = Path(plot).suffix or "no suffix"
         raise ModelError(f"{plot}: got {got}, expected a name that ends in .png, .svg or .pdf")
+
+
+def _fitting(network: NetworkSpec, dataset: Dataset) -> NetworkSpec:
+    """A network that nobody asked for by name, with padded windows if pictures are too small or too thin for it."""
+    try:
+        fitted(network, dataset.shape, len(dataset.classes))
+    except ShapeError:
+        return with_padded_windows(network)
+    return network
 
 
 def _fitted(network: NetworkSpec, dataset: Dataset) -> NetworkPlan:

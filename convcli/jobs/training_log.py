@@ -2,13 +2,13 @@
 
 import csv
 import io
-import json
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 
 from convcli.errors import ImageError, ModelError
 from convcli.images.atomic import replacing
+from convcli.jobs.documents import json_text
 from convcli.nn.training import Epoch
 
 SUFFIXES = (".csv", ".json")
@@ -33,7 +33,7 @@ def write_log(path: Path, history: Sequence[Epoch]) -> None:
 
 
 def _json(history: Sequence[Epoch]) -> str:
-    return json.dumps([each.as_dict() for each in history], indent=1) + "\n"
+    return json_text([each.as_dict() for each in history], indent=1) + "\n"
 
 
 def _csv(history: Sequence[Epoch]) -> str:

@@ -15,6 +15,7 @@ from convcli.errors import ImageError
 from convcli.geometry import Window
 from convcli.images import Image
 from convcli.images.volumes import Volume
+from convcli.jobs.background import volume_on_background
 from convcli.jobs.filter import FilterPlan, shaped
 from convcli.jobs.pixels import OutputPolicy, extremes, finish, output_policy, stretched
 from convcli.jobs.volume_batch import Progress
@@ -72,8 +73,10 @@ class VolumeFilter:
     def __init__(
         self, volume: Volume, plan: FilterPlan, format: str | None = None, *, slab_bytes: int | None = None
     ) -> None:
+        volume = volume_on_background(volume, plan.background)
         if volume.has_alpha and plan.alpha != "drop":
-            raise ImageError(f"{volume.name}: has an alpha channel, expected a volume without; add --alpha drop")
+            fix = "add --background white or --alpha drop"
+            raise ImageError(f"{volume.name}: has an alpha channel, expected a volume without; {fix}")
         self.volume, self.plan = volume, plan
         self.channels = volume.shape[3] - volume.has_alpha
         self.stages = _stages(volume.shape[:3], plan)

@@ -13,7 +13,7 @@ from convcli.images.formats import format_named
 from convcli.images.volume_frames import open_sequence
 from convcli.images.volume_writing import check_volume_format, write_volume
 from convcli.images.volumes import Volume, open_volume
-from convcli.jobs.batch import STREAM, Files, Outcome, Task, failed, is_due
+from convcli.jobs.batch import STREAM, Files, Outcome, Task, failed, is_due, unkept
 from convcli.ops.arguments import Array
 
 # Called with the planes done and all planes.
@@ -74,7 +74,7 @@ def _work(
         work = begin(volume, format)
         channels = work.shape[3]
         check_volume_format(format, channels)
-        write_volume(
+        lost = write_volume(
             work.planes(progress),
             Path(task.target),
             work.shape,
@@ -88,7 +88,7 @@ def _work(
         )
     warnings, details = work.report()
     shape = work.shape if channels > 1 else work.shape[:3]
-    return Outcome(task, "done", "", (*volume.warnings, *warnings), shape, work.dtype.name, details)
+    return Outcome(task, "done", "", (*volume.warnings, *warnings, *unkept(lost)), shape, work.dtype.name, details)
 
 
 def _open(task: Task, files: Files, stack: Sequence[str]) -> Volume:

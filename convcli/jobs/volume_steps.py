@@ -13,6 +13,7 @@ import numpy as np
 from convcli.errors import ImageError, ShapeError
 from convcli.images import Image
 from convcli.images.volumes import Volume
+from convcli.jobs.background import volume_on_background
 from convcli.jobs.colours import stored
 from convcli.jobs.morph import MorphPlan
 from convcli.jobs.pad import PadPlan
@@ -34,9 +35,13 @@ _SLAB_BYTES = 64 << 20
 class _Volume:
     """What the operations share: the channels that are taken, the depth, the counting of clipped numbers."""
 
-    def __init__(self, volume: Volume, name: str, alpha: str, depth: str, format: str | None) -> None:
+    def __init__(
+        self, volume: Volume, plan: PoolPlan | MorphPlan | PadPlan, alpha: str, depth: str, format: str | None
+    ) -> None:
+        volume, name = volume_on_background(volume, plan.background), plan.name
         if volume.has_alpha and alpha != "drop":
-            raise ImageError(f"{volume.name}: has an alpha channel, expected a volume without; add --alpha drop")
+            fix = "add --background white" + ("" if alpha == "keep" else " or --alpha drop")
+            raise ImageError(f"{volume.name}: has an alpha channel, expected a volume without; {fix}")
         self.volume, self.name = volume, name
         self.channels = volume.shape[3] - volume.has_alpha
         voxel = Image(np.zeros((1, 1, 1), volume.dtype))
@@ -82,7 +87,7 @@ class VolumePool(_Volume):
     """Pooling, made with a plan of three axes. A window over all planes needs them all at once."""
 
     def __init__(self, volume: Volume, plan: PoolPlan, format: str | None = None) -> None:
-        super().__init__(volume, plan.name, plan.alpha, plan.depth, format)
+        super().__init__(volume, plan, plan.alpha, plan.depth, format)
         self.plan = plan
         sizes = volume.shape[:3]
         if plan.size is None:
@@ -113,7 +118,7 @@ class VolumePad(_Volume):
     """Padding, made with a plan of three axes."""
 
     def __init__(self, volume: Volume, plan: PadPlan, format: str | None = None) -> None:
-        super().__init__(volume, plan.name, "keep" if not volume.has_alpha else "", "same", format)
+        super().__init__(volume, plan, "keep", "same", format)
         if len(plan.value) not in (1, self.channels):
             raise ShapeError(f"value: got {len(plan.value)} numbers, expected 1 or {self.channels} for this volume")
         self.plan = plan
@@ -175,7 +180,7 @@ class VolumeMorph(_Volume):
     """Grey morphology, made with a plan of three axes."""
 
     def __init__(self, volume: Volume, plan: MorphPlan, format: str | None = None) -> None:
-        super().__init__(volume, plan.name, plan.alpha, plan.depth, format)
+        super().__init__(volume, plan, plan.alpha, plan.depth, format)
         self.plan = plan
         self.recipe = _RECIPES[plan.operation]
         self.beyond: Beyond = beyond_border(plan.border, plan.value, volume.dtype)

@@ -31,21 +31,21 @@ def _slopes(sigma: float, low: float, high: float) -> tuple[Weights, Weights]:
 
 ENTRIES = (
     Entry(
-        "canny",
-        GROUP,
-        "Outlines one pixel wide, white on black: Canny's edge detector",
-        "slope = sqrt(sobel-x^2 + sobel-y^2) of the smoothed picture; edges are its ridges",
-        "an edge is white, all else black",
-        "low and high are slopes as sobel gives them for pixels 0 to 255 (so are OpenCV's and scikit-image's); for "
-        "16-bit and float pixels (0 to 1) they are brought to that range",
-        "J. Canny, A computational approach to edge detection, IEEE Trans. PAMI 8(6), 1986, 679-698",
-        _slopes,
-        (
+        name="canny",
+        group=GROUP,
+        summary="Outlines one pixel wide, white on black: Canny's edge detector",
+        formula="slope = sqrt(sobel-x^2 + sobel-y^2) of the smoothed picture; edges are its ridges",
+        sign="an edge is white, all else black",
+        scale="low and high are slopes as sobel gives them for pixels 0 to 255 (so are OpenCV's and scikit-image's); "
+        "for 16-bit and float pixels (0 to 1) they are brought to that range",
+        source="J. Canny, A computational approach to edge detection, IEEE Trans. PAMI 8(6), 1986, 679-698",
+        build=_slopes,
+        parameters=(
             Parameter("sigma", 1.4, 0, 1000, "standard deviation of the smoothing in pixels; 0 for none"),
             Parameter("low", 30, 0, _STEEPEST, "the slope down to which an edge is followed"),
             Parameter("high", 80, 0, _STEEPEST, "the slope from which an edge is certain"),
         ),
-        _check,
+        complete=_check,
         combine="edges",
         parts=("sobel-x", "sobel-y"),
         steps=(

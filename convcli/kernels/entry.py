@@ -24,7 +24,7 @@ COMBINATIONS = {
 }
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Entry:
     """A named kernel of the library and everything `convcli kernel show` says about it.
 

@@ -3,14 +3,17 @@
 import re
 from pathlib import Path
 
-import numpy as np
-
+from convcli.budget import check_count
 from convcli.errors import KernelError
 from convcli.kernels.entry import Weights
-from convcli.kernels.matrices import check_array, load_json, read_matrix, read_nested
+from convcli.kernels.matrices import MAX_ROWS, check_array, check_shape, load_json, read_matrix, read_nested
+from convcli.kernels.npy import MAGIC, read_header
 from convcli.kernels.parameters import shortened
+from convcli.kernels.text import decoded
 
 SUFFIXES = (".txt", ".csv", ".json", ".npy")
+_QUOTED = re.compile(r"(?<![^\s,;])\"([^\"\n]*)\"(?![^\s,;])")
+_NAMED_DELIMITER = re.compile(r"\A\"?(?i:sep)=[;,\t]\"?\n")
 # Enough for the most weights a kernel may have, each written with all its digits.
 MAX_BYTES = 120_000_000
 
@@ -38,7 +41,10 @@ def read_kernel_file(path: str) -> Weights:
         raise KernelError(f"{subject}: {error.strerror or error}") from None
     if suffix == ".json":
         return _read_json(text, subject)
+    check_count(text.count("\n"), 10 * MAX_ROWS, f"{subject} has {{}} lines", "give fewer", KernelError)
     text = "\n".join(line.partition("#")[0] for line in text.splitlines())
+    if suffix == ".csv":
+        text = _QUOTED.sub(r"\1", _NAMED_DELIMITER.sub("", text))
     if suffix == ".csv" and ";" in text:
         text = _semicolons_to_columns(text, subject)
     return read_matrix(text, subject)
@@ -57,12 +63,9 @@ def _read_text(path: Path, subject: str) -> str:
     if not data.strip():
         raise KernelError(f"{subject} is empty")
     try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = "\0"
-    if "\0" in text:
-        raise KernelError(f"{subject} is not text; expected rows of numbers, or a .npy array")
-    return text
+        return decoded(data)[0]
+    except ValueError:
+        raise KernelError(f"{subject} is not text; expected rows of numbers, or a .npy array") from None
 
 
 def _read_json(text: str, subject: str) -> Weights:
@@ -88,12 +91,16 @@ def _read_npy(path: Path, subject: str) -> Weights:
         magic = file.read(6)
     if magic[:4] == b"PK\3\4":
         raise KernelError(f"{subject} is an .npz archive, expected one array saved with numpy.save")
-    if magic != b"\x93NUMPY":
+    if magic != MAGIC:
         raise KernelError(f"{subject} is no .npy array; save it with numpy.save")
-    try:
-        # Mapped, not read: a header that promises more numbers than the file holds allocates nothing.
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        reason = "holds pickled Python objects" if "Python objects" in str(error) else "is damaged or cut short"
-        raise KernelError(f"{subject} {reason}; expected an array of numbers saved with numpy.save") from None
-    return check_array(array, subject)
+    with path.open("rb") as file:
+        try:
+            header = read_header(file)
+        except ValueError as error:
+            raise KernelError(f"{subject}: {error}") from None
+        check_shape(header.shape, subject)
+        file.seek(0)
+        data = file.read(header.end)
+    if len(data) < header.end:
+        raise KernelError(f"{subject} is cut short: {header.end - len(data)} bytes are missing; get a fresh copy")
+    return check_array(header.array(data), subject)

@@ -57,44 +57,45 @@ def complete_ridge(values: dict[str, Value]) -> dict[str, Value]:
 
 ENTRIES = (
     Entry(
-        "line",
-        GROUP,
-        "Thin bright lines in every direction: the strongest of four kernels",
-        "maximum over line-h line-v line-45 line-135",
-        "positive on a line brighter than both its sides",
-        LINE_SCALE,
-        LINE_SOURCE,
-        every_line,
+        name="line",
+        group=GROUP,
+        summary="Thin bright lines in every direction: the strongest of four kernels",
+        formula="maximum over line-h line-v line-45 line-135",
+        sign="positive on a line brighter than both its sides",
+        scale=LINE_SCALE,
+        source=LINE_SOURCE,
+        build=every_line,
         combine="maximum",
         parts=tuple(LINES),
         family="line",
     ),
     *(
         Entry(
-            name,
-            GROUP,
-            f"Thin bright {finds}",
-            drawing,
-            "positive on a line brighter than both its sides",
-            LINE_SCALE,
-            LINE_SOURCE,
-            lambda drawing=drawing: matrix(drawing),
+            name=name,
+            group=GROUP,
+            summary=f"Thin bright {finds}",
+            formula=drawing,
+            sign="positive on a line brighter than both its sides",
+            scale=LINE_SCALE,
+            source=LINE_SOURCE,
+            build=lambda drawing=drawing: matrix(drawing),
             family="line",
         )
         for name, (drawing, finds) in LINES.items()
     ),
     Entry(
-        "ridge",
-        GROUP,
-        "Bright ridges about sigma wide in every direction: vessels, roads, writing",
-        "maximum over the directions of (1 - u^2/sigma^2) * gaussian(sigma), minus its mean; u runs across the ridge",
-        "positive on a ridge brighter than both its sides",
-        "sigma^2 times the strongest downward curvature of the image blurred by sigma",
-        "T. Lindeberg, Edge detection and ridge detection with automatic scale selection, "
+        name="ridge",
+        group=GROUP,
+        summary="Bright ridges about sigma wide in every direction: vessels, roads, writing",
+        formula="maximum over the directions of (1 - u^2/sigma^2) * gaussian(sigma), minus its mean; "
+        "u runs across the ridge",
+        sign="positive on a ridge brighter than both its sides",
+        scale="sigma^2 times the strongest downward curvature of the image blurred by sigma",
+        source="T. Lindeberg, Edge detection and ridge detection with automatic scale selection, "
         "Int. J. Computer Vision 30(2), 1998; steering: W. T. Freeman, E. H. Adelson, "
         "The design and use of steerable filters, IEEE Trans. PAMI 13(9), 1991",
-        ridge,
-        (
+        build=ridge,
+        parameters=(
             Parameter("sigma", 1.5, 0.5, 240, "standard deviation in pixels: half the width of the ridge"),
             Parameter(
                 "directions", 8, 1, 36, "directions tried between 0 and 180 degrees; 1: horizontal", integer=True
@@ -111,7 +112,7 @@ ENTRIES = (
                 "2*floor(truncate*sigma + 0.5) + 1",
             ),
         ),
-        complete_ridge,
+        complete=complete_ridge,
         combine="maximum",
     ),
 )

@@ -5,6 +5,7 @@ a ``|`` at the end makes a single plane 3-D. A number is ``2``, ``-.5``, ``1e-3`
 """
 
 import json
+import math
 import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -12,12 +13,16 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from convcli.budget import check_count
 from convcli.errors import KernelError
 from convcli.kernels.entry import Weights
-from convcli.kernels.parameters import MAX_WEIGHTS, NUMBER, format_number, read_number, shortened
+from convcli.kernels.parameters import LONGEST_NUMBER, MAX_WEIGHTS, NUMBER, format_number, read_number, shortened
 
 # Beyond this, sums over a window can overflow single precision.
 MAX_WEIGHT = 1e30
+MAX_PLANES = 1_000
+MAX_ROWS = 100_000
+_STEP = 1 << 20
 
 
 def read_matrix(text: str, subject: str = "kernel") -> Weights:
@@ -27,7 +32,9 @@ def read_matrix(text: str, subject: str = "kernel") -> Weights:
     """
     if text.lstrip().startswith("["):
         return _read_bracketed(text.strip(), subject)
+    _check_words(text, subject)
     parts = text.split("|")
+    check_count(len(parts) - 1, MAX_PLANES, f"{subject} has {{}} planes", "give fewer", KernelError)
     is_volume = len(parts) > 1
     if is_volume and not parts[-1].strip():
         parts.pop()
@@ -37,7 +44,7 @@ def read_matrix(text: str, subject: str = "kernel") -> Weights:
         if planes[-1].shape != planes[0].shape:
             got, expected = _size(planes[-1].shape), _size(planes[0].shape)
             raise KernelError(f"{_Place(subject, index)} has {got} numbers, expected {expected} as in plane 1")
-        check_count(sum(plane.size for plane in planes), subject)
+    check_weights(sum(plane.size for plane in planes), subject)
     return np.stack(planes) if is_volume else planes[0]
 
 
@@ -60,21 +67,16 @@ def read_nested(data: Any, subject: str) -> Weights:
                 f"{where} has {_size(read[-1].shape)} numbers, expected {_size(read[0].shape)} as in plane 1"
             )
     weights = np.stack(read) if depth == 3 else read[0]
-    check_count(weights.size, subject)
+    check_weights(weights.size, subject)
     return weights
 
 
 def check_array(array: npt.NDArray[Any], subject: str) -> Weights:
-    """Check an array of any numeric type and shape, and give it as float64, (KH, KW) or (KD, KH, KW)."""
+    """Check an array of real numbers of any type and shape, and give it as float64, (KH, KW) or (KD, KH, KW)."""
     if array.dtype.kind not in "biuf":
         kind = {"c": "complex numbers", "O": "Python objects", "U": "text", "S": "text"}.get(array.dtype.kind)
         raise KernelError(f"{subject} holds {kind or f'values of type {array.dtype}'}, expected real numbers")
-    if array.ndim not in (1, 2, 3):
-        expected = "expected 2 (rows, columns) or 3 (planes, rows, columns)"
-        raise KernelError(f"{subject} has {array.ndim} dimensions {array.shape}, {expected}")
-    if array.size == 0:
-        raise KernelError(f"{subject} is empty: its shape is {array.shape}")
-    check_count(array.size, subject)
+    check_shape(array.shape, subject)
     with np.errstate(over="ignore"):
         weights = array.astype(np.float64)
     wrong = np.argwhere(~(np.abs(weights) <= MAX_WEIGHT))
@@ -86,10 +88,34 @@ def check_array(array: npt.NDArray[Any], subject: str) -> Weights:
     return weights[None, :] if weights.ndim == 1 else weights
 
 
-def check_count(count: int, subject: str) -> None:
+def check_shape(shape: tuple[int, ...], subject: str) -> None:
+    """Refuse what is no row, no matrix and no stack of matrices, is empty, or of absurd size."""
+    if len(shape) not in (1, 2, 3):
+        expected = "expected 2 (rows, columns) or 3 (planes, rows, columns)"
+        raise KernelError(f"{subject} has {len(shape)} dimensions {shape}, {expected}")
+    if 0 in shape:
+        raise KernelError(f"{subject} is empty: its shape is {shape}")
+    check_weights(math.prod(shape), subject)
+
+
+def check_weights(count: int, subject: str) -> None:
     """Refuse kernels of absurd size."""
     if count > MAX_WEIGHTS:
         raise KernelError(f"{subject} has {count:,} weights; the limit is {MAX_WEIGHTS:,} (2000x2000)")
+
+
+def _check_words(text: str, subject: str) -> None:
+    """Refuse a text of more words than a kernel may have weights, before each of them becomes an object.
+
+    A word that is cut by a step counts twice, which the steps taken off make good.
+    """
+    words = 0
+    for start in range(0, len(text), _STEP):
+        step = text[start : start + _STEP]
+        for separator in ",;|":
+            step = step.replace(separator, " ")
+        words += len(step.split()) - 1
+        check_weights(words, subject)
 
 
 def format_matrix(weights: npt.ArrayLike) -> str:
@@ -135,6 +161,8 @@ def _read_bracketed(text: str, subject: str) -> Weights:
 
 def load_json(text: str, subject: str) -> Any:
     """Parse JSON; integers become floats, so that no number is too long to convert."""
+    check_weights(text.count(","), subject)
+    check_count(text.count("["), MAX_PLANES * 1000, f"{subject} has {{}} lists", "give fewer", KernelError)
     try:
         return json.loads(text, parse_int=float, parse_constant=float)
     except json.JSONDecodeError as error:
@@ -152,6 +180,7 @@ def _read_plane(text: str, where: _Place) -> Weights:
         rows.extend(line.split(";") if line.strip() else [])
     if not rows:
         raise KernelError(f"{where} is empty: {_NO_ROWS}")
+    check_count(len(rows), MAX_ROWS, f"{where} has {{}} rows", "give fewer", KernelError)
     return _rectangle([_read_row(row, where._replace(row=number)) for number, row in enumerate(rows, 1)], where)
 
 
@@ -168,6 +197,9 @@ def _read_word(word: str, where: _Place, column: int) -> float:
     if value is not None and abs(value) <= MAX_WEIGHT:
         return value
     where = where._replace(column=column)
+    if len(word) > LONGEST_NUMBER:
+        got = f"{where}: got a number of {{}} characters"
+        check_count(len(word), LONGEST_NUMBER, got, "round it", KernelError)
     found = NUMBER.fullmatch(word.replace("−", "-"))
     if found and found[2] and float(found[2]) == 0:
         raise KernelError(f"{where}: {shortened(word)} divides by zero")

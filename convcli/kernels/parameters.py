@@ -12,8 +12,11 @@ Value: TypeAlias = int | float | tuple[int, ...] | tuple[float, ...] | None
 # 2000 x 2000. More is a slip of the keyboard; the matrix alone would take longer to read than an image.
 MAX_WEIGHTS = 4_000_000
 
+# Longer than any float64 written out; what it costs to read a number grows faster than its length.
+LONGEST_NUMBER = 1_000
+
 # ASCII digits only: Python's float() also reads "1_000" and "infinity".
-DECIMAL = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
+DECIMAL = r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
 NUMBER = re.compile(rf"({DECIMAL})(?:/({DECIMAL}))?", re.ASCII)
 
 
@@ -80,7 +83,7 @@ class Parameter:
 
 def read_number(text: str) -> float | None:
     """Read ``2``, ``-.5``, ``1e-3`` or ``1/9``; None if the text is no finite number."""
-    found = NUMBER.fullmatch(text.replace("−", "-"))
+    found = NUMBER.fullmatch(text.replace("−", "-")) if len(text) <= LONGEST_NUMBER else None
     if not found:
         return None
     numerator, denominator = float(found[1]), float(found[2] or 1)

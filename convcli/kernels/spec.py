@@ -34,7 +34,7 @@ from convcli.errors import KernelError
 from convcli.kernels.entry import Entry, Kernel, Weights, as_planes, is_zero_sum
 from convcli.kernels.files import SUFFIXES, file_stem, read_kernel_file
 from convcli.kernels.library import ALIASES, LIBRARY
-from convcli.kernels.matrices import check_count, format_matrix, read_matrix
+from convcli.kernels.matrices import check_weights, format_matrix, read_matrix
 from convcli.kernels.parameters import NUMBER, Value, format_value, shortened
 
 
@@ -190,7 +190,7 @@ def _from_library(entry: Entry, parameters: str, has_colon: bool) -> Kernel:
     words = ",".join(f"{name}={format_value(value)}" for name, value in values.items())
     size = values.get("size")
     if isinstance(size, tuple):
-        check_count(math.prod(int(n) for n in size), f"kernel {entry.name}: size={format_value(size)}")
+        check_weights(math.prod(int(n) for n in size), f"kernel {entry.name}: size={format_value(size)}")
     planes = as_planes(entry.build(**values))
     if not any(plane.any() for plane in planes):
         raise KernelError(f"kernel {entry.name}: every weight is zero for {words}; choose other parameters")

@@ -45,17 +45,17 @@ def complete_gabor(values: dict[str, Value]) -> dict[str, Value]:
 
 ENTRIES = (
     Entry(
-        "gabor",
-        GROUP,
-        "Stripes of one width and direction: texture, fingerprints, a model of the eye",
-        "cos(2*pi*u/wavelength + psi) * exp(-(u^2 + gamma^2*v^2)/(2*sigma^2)), minus its mean, scaled; "
+        name="gabor",
+        group=GROUP,
+        summary="Stripes of one width and direction: texture, fingerprints, a model of the eye",
+        formula="cos(2*pi*u/wavelength + psi) * exp(-(u^2 + gamma^2*v^2)/(2*sigma^2)), minus its mean, scaled; "
         "u, v: x, y turned by theta",
-        "positive where stripes lie like those of the kernel (psi=0: bright in the middle; psi=90: an edge)",
-        "1 for stripes of amplitude 1 with the kernel's wavelength, theta and psi",
-        "J. G. Daugman, Uncertainty relation for resolution in space, spatial frequency, and orientation optimized by "
-        "two-dimensional visual cortical filters, J. Optical Society of America A 2(7), 1985, 1160-1169",
-        gabor,
-        (
+        sign="positive where stripes lie like those of the kernel (psi=0: bright in the middle; psi=90: an edge)",
+        scale="1 for stripes of amplitude 1 with the kernel's wavelength, theta and psi",
+        source="J. G. Daugman, Uncertainty relation for resolution in space, spatial frequency, and orientation "
+        "optimized by two-dimensional visual cortical filters, J. Optical Society of America A 2(7), 1985, 1160-1169",
+        build=gabor,
+        parameters=(
             Parameter("wavelength", 8, 2, 500, "pixels from stripe to stripe"),
             Parameter("theta", 0, -360, 360, "degrees, counter-clockwise on the screen; 0: stripes stand upright"),
             Parameter(
@@ -75,6 +75,6 @@ ENTRIES = (
                 "truncate standard deviations",
             ),
         ),
-        complete_gabor,
+        complete=complete_gabor,
     ),
 )

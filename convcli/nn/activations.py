@@ -20,7 +20,8 @@ _DEFAULTS = {"leaky_relu": 0.2, "elu": 1.0}
 class Activation:
     """A function of each number, or for ``softmax`` of the channels of each position.
 
-    ``argument`` is ``negative_slope`` of ``leaky_relu`` and ``alpha`` of ``elu``.
+    ``argument`` is ``negative_slope`` of ``leaky_relu`` and ``alpha`` of ``elu``. The slope is 0.2 unless given, that
+    of Keras's function, as a layer too, where Keras's layer ``LeakyReLU`` has 0.3.
     """
 
     name: str = "linear"
@@ -69,7 +70,7 @@ _SLOPES: dict[str, Callable[[Array, Array, Any], Array]] = {
     "tanh": lambda x, y, _: 1 - y * y,
 }
 
-LINEAR, RELU = Activation(), Activation("relu")
+LINEAR, RELU, SOFTMAX = Activation(), Activation("relu"), Activation("softmax")
 
 
 def make_activation(named: Named) -> Activation:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from convcli.architectures import LayerPlan
+from convcli.architectures.output import find_output
 from convcli.errors import ModelError
 from convcli.nn.activations import LINEAR, Activation
 from convcli.nn.branches import Add, Head, Parallel
@@ -32,8 +33,6 @@ _PLAIN: dict[str, type[GlobalPool | Flatten | LocalResponseNorm | Pad | Activati
     "pad": Pad,
     "activation": ActivationLayer,
 }
-# Output activations that belong to a loss: their gradient together is simple and safe from overflow.
-_FUSED = ("softmax", "sigmoid")
 
 
 class Builder:
@@ -59,7 +58,7 @@ class Builder:
             if not self._heads:
                 self._place += sum(each.type in _DRAWING for each in plan.flat(heads=True))
                 return Head(plan, self._dtype, [], LINEAR)
-            layers, final = split_output(self.chain(plan.branches[0]))
+            layers, final, _ = split_output(self.chain(plan.branches[0]))
             return Head(plan, self._dtype, layers, final)
         if plan.type in _DRAWING:
             self._place += 1
@@ -71,17 +70,23 @@ class Builder:
         )
 
 
-def split_output(layers: list[Layer]) -> tuple[list[Layer], Activation]:
-    """Take a final softmax or sigmoid off the last layer: the layers then give logits, and the loss has the rest."""
-    last = layers[-1] if layers else None
-    if isinstance(last, ActivationLayer) and last.activation.name in _FUSED:
-        return layers[:-1], last.activation
-    if isinstance(last, Weighted) and last.activation.name in _FUSED:
-        if last.activity is not None:
+def split_output(layers: list[Layer]) -> tuple[list[Layer], Activation, str]:
+    """Take the output's softmax or sigmoid off its layer: the layers then give logits, and the loss has the rest.
+
+    Also returns the name of the output activation, whichever it is.
+    """
+    output = find_output([layer.plan for layer in layers])
+    for layer in layers if output.layer is not None else ():
+        if layer.plan is not output.layer:
+            continue
+        if isinstance(layer, ActivationLayer):
+            return [each for each in layers if each is not layer], layer.activation, output.activation
+        assert isinstance(layer, Weighted)
+        if layer.activity is not None:
             raise ModelError(
-                f"{last.name}: got activity_regularizer with a final {last.activation.name}, expected none: its loss "
+                f"{layer.name}: got activity_regularizer with a final {output.activation}, expected none: its loss "
                 "works on the values before; regularize the kernel, or an earlier layer"
             )
-        final, last.activation = last.activation, LINEAR
-        return layers, final
-    return layers, LINEAR
+        final, layer.activation = layer.activation, LINEAR
+        return layers, final, output.activation
+    return layers, LINEAR, output.activation

@@ -12,13 +12,12 @@ from typing import Any
 from convcli.architectures import write_text
 from convcli.architectures.files import read_text
 from convcli.architectures.grammar import NetworkSpec
+from convcli.architectures.header import CHECKPOINT_FORMAT, EARLIER_CHECKPOINTS
 from convcli.errors import ModelError
 from convcli.nn.layer import Array
 from convcli.nn.recipe import Recipe
 from convcli.nn.tensors import read_tensors, write_tensors
 from convcli.nn.training import Training
-
-FORMAT = "convcli-checkpoint-1"
 
 
 @dataclass(frozen=True)
@@ -85,9 +84,9 @@ def write_checkpoint(path: Path, training: Training, source: Source) -> None:
     arrays, numbers = training.state()
     about = {"recipe": training.recipe.as_dict(), "source": asdict(source), "numbers": numbers}
     metadata = {
-        "format": FORMAT,
+        "format": CHECKPOINT_FORMAT,
         "architecture": write_text(training.model.plan.spec),
-        "convcli": json.dumps(about),
+        "convcli": json.dumps(about, allow_nan=False),
     }
     write_tensors(path, arrays, metadata, overwrite=True)
 
@@ -103,12 +102,12 @@ def read_checkpoint(path: Path) -> Checkpoint:
         If it cannot be opened.
     """
     arrays, metadata = read_tensors(path)
-    if metadata.get("format") != FORMAT:
-        known = (
-            "a finished model; convcli evaluate and predict take those"
-            if "architecture" in metadata
-            else "another program's"
-        )
+    if metadata.get("format") != CHECKPOINT_FORMAT:
+        known = "another program's"
+        if metadata.get("format") in EARLIER_CHECKPOINTS:
+            known = "one of an earlier; train from the start"
+        elif "architecture" in metadata:
+            known = "a finished model; convcli evaluate and predict take those"
         raise ModelError(f"{path}: is no checkpoint of this version, but {known}")
     try:
         about = json.loads(metadata["convcli"])

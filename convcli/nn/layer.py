@@ -87,6 +87,13 @@ class Parameter:
             self.value *= self.mask
 
 
+def as_input(x: Array, dtype: Any = np.float32) -> Array:
+    """What a network takes: floats; bytes of 0..255 become 0..1, all other numbers stay what they are."""
+    if x.dtype == np.uint8:
+        return np.asarray(np.divide(x, np.dtype(dtype).type(255), dtype=dtype))
+    return np.asarray(x, dtype)
+
+
 class Layer(ABC):
     """One layer: ``output_shape``, ``forward``, ``backward``, ``parameters``, and for branches the layers inside.
 

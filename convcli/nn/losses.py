@@ -129,6 +129,52 @@ class MeanSquaredError:
         return loss, np.asarray(difference * predictions.dtype.type(2 / predictions.size))
 
 
+def class_targets(loss: "Loss", labels: Array, outputs: Array) -> Array:
+    """Labels as a loss wants them: classes as integers (N, ...) are one-hot for a loss that does not know classes."""
+    classes = outputs.shape[-1]
+    if not are_classes(labels, outputs) or isinstance(loss, SoftmaxCrossEntropy):
+        return labels
+    if labels.min() < 0 or labels.max() >= classes:
+        raise ShapeError(f"labels: got {labels.min()} to {labels.max()}, expected classes 0 to {classes - 1}")
+    return np.asarray(labels[..., None] == np.arange(classes), np.float32)
+
+
+def are_classes(labels: Array, outputs: Array) -> bool:
+    """Whether labels are the places of two or more outputs, as integers."""
+    return labels.dtype.kind in "iu" and labels.shape == outputs.shape[:-1] and outputs.shape[-1] > 1
+
+
+def count_right(loss: "Loss", outputs: Array, labels: Array) -> tuple[int, int]:
+    """How many answers are right, and how many there are: what the loss asks decides, not how labels are written.
+
+    Of classes the largest output has to be the label's, at each position. After a sigmoid each output is an answer of
+    its own, right on the label's side of a half. Squared errors of anything but classes know no right: 0 of 0.
+
+    Parameters
+    ----------
+    loss : Loss
+        What was learned.
+    outputs : ndarray
+        (N, ..., K) before the output activation.
+    labels : ndarray
+        What the loss takes, or classes as integers (N, ...).
+
+    Examples
+    --------
+    >>> count_right(BinaryCrossEntropy(), np.array([[2.0], [-1.0], [3.0]]), np.array([[1], [0], [0]]))
+    (2, 3)
+    """
+    if are_classes(labels, outputs):
+        right = outputs.argmax(axis=-1) == labels
+    elif isinstance(loss, SoftmaxCrossEntropy):
+        right = outputs.argmax(axis=-1) == labels.argmax(axis=-1)
+    elif isinstance(loss, BinaryCrossEntropy):
+        right = (outputs > 0) == (labels.reshape(outputs.shape) > 0.5)
+    else:
+        return 0, 0
+    return int(right.sum()), right.size
+
+
 Loss: TypeAlias = SoftmaxCrossEntropy | BinaryCrossEntropy | MeanSquaredError
 
 # Keras's names are understood too.

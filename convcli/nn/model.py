@@ -16,9 +16,10 @@ from convcli.geometry import is_integer
 from convcli.nn.branches import Head
 from convcli.nn.build import Builder, split_output
 from convcli.nn.fusing import fuse
-from convcli.nn.layer import Array, Layer, Parameter
-from convcli.nn.losses import Loss, loss_of_logits, usual_loss
+from convcli.nn.layer import Array, Layer, Parameter, as_input
+from convcli.nn.losses import Loss, class_targets, loss_of_logits, usual_loss
 from convcli.nn.randomness import restore, state_of
+from convcli.nn.room import check_batch, check_parameters
 from convcli.nn.shaping import Dropout
 from convcli.nn.weighted import Weighted
 from convcli.ops.arguments import as_array, as_contiguous
@@ -68,7 +69,9 @@ class Model:
     Attributes
     ----------
     layers : list of Layer
-        In the order of computation; a final softmax or sigmoid is in ``final`` instead.
+        In the order of computation; the output's softmax or sigmoid is in ``final`` instead.
+    ending : str
+        The name of the output activation, whichever it is.
     parameters : dict of str to Parameter
         ``conv_1/kernel``; in the order of computation.
 
@@ -96,7 +99,10 @@ class Model:
         self.data_format = data_format or str(plan.spec.extra.get("data_format", _DATA_FORMATS[0]))
         if self.data_format not in _DATA_FORMATS:
             raise ModelError(f"data_format: got {self.data_format!r}, expected {' or '.join(_DATA_FORMATS)}")
-        self.layers, self.final = split_output(Builder(self.seed, self.dtype, heads=heads).chain(plan.layers))
+        check_parameters(plan, self.dtype.itemsize)
+        self._fitting: set[tuple[int, bool]] = set()
+        chain = Builder(self.seed, self.dtype, heads=heads).chain(plan.layers)
+        self.layers, self.final, self.ending = split_output(chain)
         fuse(self.layers)
         self.parameters: dict[str, Parameter] = {
             f"{layer.name}/{parameter.name}": parameter for layer in self.walk() for parameter in layer.parameters
@@ -143,6 +149,8 @@ class Model:
 
     def forward(self, x: Any, training: bool = False, *, logits: bool = False) -> Array:
         """The network's outputs (N, ...) for a batch (N, *input); with ``logits`` those before softmax or sigmoid.
+
+        Bytes (uint8) of 0..255 become 0..1, here as in training; all other numbers are taken as they are.
 
         Raises
         ------
@@ -195,11 +203,11 @@ class Model:
         if not len(batch):
             raise ShapeError("x: got a batch of none, expected at least one")
         logits = self._forward(batch, True)
-        labels = self._arrive_labels(labels, logits)
-        total, gradient = loss_of_logits(loss, self.final, logits, labels)
+        labels = self.channels_last(labels)
+        total, gradient = loss_of_logits(loss, self.final, logits, class_targets(loss, labels, logits))
         for head in self.heads:
             assert head.output is not None
-            value, aside = loss_of_logits(loss, head.final, head.output, labels)
+            value, aside = loss_of_logits(loss, head.final, head.output, class_targets(loss, labels, head.output))
             total += head.weight * value
             head.gradient = np.asarray(aside * self.dtype.type(head.weight))
         total += sum(layer.penalty() for layer in self.walk())
@@ -258,12 +266,21 @@ class Model:
         for name, layer in dropouts.items():
             restore(layer.generator, state[name])
 
+    def channels_last(self, outputs: Any) -> Array:
+        """Outputs, or labels with a number for each, as they come and go, with the channels of maps last."""
+        array = np.asarray(outputs)
+        moved = self.data_format == "channels_first" and array.ndim == len(self.plan.output) + 1 > 2
+        return np.moveaxis(array, 1, -1) if moved else array
+
     def release(self) -> None:
         """Give the memory of all kept buffers back; they are made anew when needed."""
         for layer in self.walk():
             layer.release()
 
     def _forward(self, x: Array, training: bool) -> Array:
+        if (len(x), training) not in self._fitting:
+            check_batch(self.plan, len(x), self.dtype.itemsize, training=training)
+            self._fitting.add((len(x), training))
         for layer in self.layers:
             x = layer.forward(x, training)
         return x
@@ -278,7 +295,7 @@ class Model:
         return gradient if to_input else None
 
     def _batch(self, x: Any) -> Array:
-        """A batch as the layers want it: channels last, C-contiguous, of the model's dtype."""
+        """A batch as the layers want it: channels last, C-contiguous, of the model's dtype, bytes as 0..1."""
         array = as_array("x", x)
         size = self.plan.input
         first = self.data_format == "channels_first" and len(size) > 1
@@ -289,17 +306,12 @@ class Model:
             raise ShapeError(f"x: got {array.dtype} of shape {array.shape}, expected (N, {str(expected)[1:-1]}){fix}")
         if first:
             array = np.moveaxis(array, 1, -1)
-        return as_contiguous("x", array, self.dtype)
+        dtype = array.dtype if array.dtype == np.uint8 else self.dtype
+        return as_input(as_contiguous("x", array, dtype), self.dtype)
 
     def _leave(self, array: Array) -> Array:
         """Channels back to where the data format has them."""
         return np.moveaxis(array, -1, 1) if self.data_format == "channels_first" and array.ndim > 2 else array
-
-    def _arrive_labels(self, labels: Any, outputs: Array) -> Array:
-        """Labels with one number for each channel of a map come in the data format too."""
-        array = np.asarray(labels)
-        moved = self.data_format == "channels_first" and array.ndim == outputs.ndim > 2
-        return np.moveaxis(array, 1, -1) if moved else array
 
 
 def _plain(value: Any) -> Any:

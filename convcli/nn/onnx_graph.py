@@ -18,6 +18,7 @@ from convcli import __version__
 from convcli.architectures import write_text
 from convcli.architectures.card import card_text
 from convcli.errors import ModelError
+from convcli.nn.activations import SOFTMAX
 from convcli.nn.layer import Layer, Shape
 from convcli.nn.weights import TrainedModel
 
@@ -96,13 +97,21 @@ def onnx_model(trained: TrainedModel, layout: str | None = None) -> Any:
     values = express_chain(graph, model.layers, values, express)
     graph.layer = "output"
     values = activate(graph, model.final, values)
+    size = model.plan.output
+    if trained.makes_shares:
+        values = activate(graph, SOFTMAX, values)
+    if trained.is_single:
+        rest = graph.node("Sub", graph.constant(1.0, "one"), values)
+        values, size = graph.node("Concat", rest, values, axis=1), (2,)
     if last and len(model.plan.output) > 1:
         values = graph.node("Transpose", values, perm=[0, *range(2, len(model.plan.output) + 1), 1])
     graph.node("Identity", values, output="output")
-    size = sum(len(each.raw_data) for each in graph.constants)
-    if size > _MOST_BYTES:
-        raise ModelError(f"weights: got {size:,} bytes, expected at most {_MOST_BYTES:,}: an .onnx file holds no more")
-    ends = [_end(graph, "input", model.plan.input, last), _end(graph, "output", model.plan.output, last)]
+    stored = sum(len(each.raw_data) for each in graph.constants)
+    if stored > _MOST_BYTES:
+        raise ModelError(
+            f"weights: got {stored:,} bytes, expected at most {_MOST_BYTES:,}: an .onnx file holds no more"
+        )
+    ends = [_end(graph, "input", model.plan.input, last), _end(graph, "output", size, last)]
     proto = helper.make_model(
         helper.make_graph(graph.nodes, _identifier(model.plan.spec.name), [ends[0]], [ends[1]], graph.constants),
         opset_imports=[helper.make_opsetid("", OPSET)],

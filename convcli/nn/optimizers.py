@@ -201,7 +201,7 @@ class AdamW(Adam):
 
 _OPTIMIZERS: dict[str, type[SGD | RMSprop | Adam]] = {"sgd": SGD, "rmsprop": RMSprop, "adam": Adam, "adamw": AdamW}
 _MOMENTS = ("beta_1", "beta_2", "epsilon")
-_SETTINGS: Mapping[str, tuple[str, ...]] = {
+SETTINGS: Mapping[str, tuple[str, ...]] = {
     "sgd": ("momentum", "nesterov"),
     "rmsprop": ("rho", "momentum", "epsilon"),
     "adam": _MOMENTS,
@@ -215,7 +215,7 @@ def make_optimizer(name: str, **settings: Any) -> Optimizer:
     """An optimizer from its name; raises `ModelError` for an unknown name or setting, or one out of its range."""
     if name not in _OPTIMIZERS:
         raise ModelError(f"optimizer: got {name!r}, expected one of {', '.join(_OPTIMIZERS)}")
-    own = _SETTINGS[name]
+    own = SETTINGS[name]
     for key, value in settings.items():
         if key not in (*own, *_SHARED):
             raise ModelError(f"optimizer: {name} has no setting {key!r}, expected {', '.join(own)}")
@@ -223,6 +223,8 @@ def make_optimizer(name: str, **settings: Any) -> Optimizer:
             raise ModelError(f"optimizer: got {key}={value:g}, expected 0 or more and less than 1")
         if key == "epsilon" and not 0 < value < inf:
             raise ModelError(f"optimizer: got epsilon={value:g}, expected more than 0")
+    if settings.get("nesterov") and not settings.get("momentum"):
+        raise ModelError("optimizer: got nesterov without momentum, of which it is a form; add momentum=0.9")
     return _OPTIMIZERS[name](**settings)
 
 

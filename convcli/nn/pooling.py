@@ -17,6 +17,8 @@ from convcli.ops.words import read_only
 
 # Which windows and taps see a cell: cell i is in (window, tap) pairs[starts[i]:starts[i + 1]].
 Cover = tuple[NDArray[np.int64], NDArray[np.int64]]
+# Up to this power of two the numbers of an lp layer may be raised on the way to its gradient, in float32.
+_MOST_POWER = 60
 _TRAINABLE = ("max", "min", "average", "weighted", "lp")
 
 
@@ -168,17 +170,42 @@ class SumPool(Layer):
         from convcli.loops.gradients import sums_gradient
 
         windows, lp = self._windows, self._mode == "lp"
-        if lp:
-            divisor = np.where(self._output > 0, self._output, 1) ** self.dtype.type(self._p - 1)
-            gradient = np.where(self._output > 0, gradient / divisor, 0).astype(self.dtype, copy=False)
         out = self.hold("input gradient", (len(gradient), *self.plan.input))
+        if lp:
+            steepness = self._p - 1
+            outputs = self._output[self._output > 0]
+            if outputs.size and np.abs(np.log2(outputs) * steepness).max() > _MOST_POWER:
+                self._spread_norms(gradient, out)
+                return out
+            divisor = np.where(self._output > 0, self._output, 1) ** self.dtype.type(steepness)
+            gradient = np.where(self._output > 0, gradient / divisor, 0).astype(self.dtype, copy=False)
         sums_gradient(
             read_only(windows.rows(gradient)), windows.covers[0], windows.covers[1], windows.tables[2],
             windows.dilations[2], self._factors, windows.rows(out),
         )  # fmt: skip
         if lp:
-            out *= np.sign(self._input) * np.abs(self._input) ** self.dtype.type(self._p - 1)
+            sizes = np.abs(self._input)
+            out *= np.sign(self._input) * np.where(sizes > 0, sizes, 1) ** self.dtype.type(steepness)
         return out
+
+    def _spread_norms(self, gradient: Array, out: Array) -> None:
+        """The gradient of lp tap by tap, whose ratios ``|x| / out`` stay in range where powers of each do not."""
+        axes = self._windows.three
+        x, target = (each.reshape(len(each), *self._windows.sizes, each.shape[-1]) for each in (self._input, out))
+        shape = (len(gradient), *(len(axis.table) for axis in axes), gradient.shape[-1])
+        given, norms = gradient.reshape(shape), self._output.reshape(shape)
+        norms = np.where(norms > 0, norms, 1)
+        target[...] = 0
+        for taps in np.ndindex(*self._windows.kernels):
+            windows = [np.flatnonzero(tap < axis.table[:, 1]) for tap, axis in zip(taps, axes, strict=True)]
+            cells = [
+                axis.table[index, 0] + tap * axis.dilation for index, tap, axis in zip(windows, taps, axes, strict=True)
+            ]
+            at, place = (np.ix_(range(len(x)), *each, range(x.shape[-1])) for each in (windows, cells))
+            sizes = np.abs(x[place])
+            ratios = np.where(sizes > 0, sizes, 1) / norms[at]
+            slopes = np.sign(x[place]) * ratios ** self.dtype.type(self._p - 1)
+            np.add.at(target, place, given[at] * slopes)
 
 
 class GlobalPool(Layer):

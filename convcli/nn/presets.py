@@ -52,9 +52,13 @@ class Preset:
         epochs = min(max(self.recipe.epochs, -(-_FEWEST_STEPS // steps)), max(_MOST_EPOCHS, self.recipe.epochs))
         return replace(self.recipe, epochs=epochs, batch_size=batch_size, augment=self._augment(side / _SIDE))
 
-    def held_out_of(self, images: int) -> float:
-        """The share of so many training images that validates: none of few, where a handful would choose the epoch."""
-        return self.held_out if self.held_out * images >= _FEWEST_HELD else 0.0
+    def held_out_of(self, images: int, classes: int = 1) -> float:
+        """The share of so many training images that validates: none of few, where a handful would choose the epoch.
+
+        None either where so many classes would not keep an image each.
+        """
+        enough = self.held_out * images >= _FEWEST_HELD and round(self.held_out * images) <= images - classes
+        return self.held_out if enough else 0.0
 
     def _augment(self, scale: float) -> str:
         moves = self.recipe.augmentation()

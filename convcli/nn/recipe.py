@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from math import isfinite
+from math import isfinite, nan
 from typing import Any
 
 from convcli.errors import ModelError
@@ -23,14 +23,15 @@ class Recipe:
         Images a step; the last batch of an epoch may be smaller.
     optimizer : str
         A name, and its settings if any: ``"sgd:momentum=0.9,nesterov=1"``.
-    learning_rate : float
+    learning_rate : float, optional
         The schedule's highest; None is the optimizer's own.
     schedule : str
         ``constant``, ``step``, ``cosine`` or ``one_cycle``.
-    warm_up : float
-        Epochs of a straight way up before the schedule begins; ``one_cycle`` has its own.
-    weight_decay : float
-        Of kernels, decoupled from the gradient.
+    warm_up : float, optional
+        Epochs of the way up: a straight one before the schedule, or the first part of ``one_cycle``. None is the
+        schedule's own: three tenths of ``one_cycle``, else none.
+    weight_decay : float, optional
+        Of kernels, decoupled from the gradient; None is the optimizer's own: 0.004 of adamw, else none.
     label_smoothing : float
         The share of each target that is spread over all classes.
     clip_norm : float
@@ -60,8 +61,8 @@ class Recipe:
     optimizer: str = "rmsprop"
     learning_rate: float | None = None
     schedule: str = "constant"
-    warm_up: float = 0.0
-    weight_decay: float = 0.0
+    warm_up: float | None = None
+    weight_decay: float | None = None
     label_smoothing: float = 0.0
     clip_norm: float = 0.0
     average: float = 0.0
@@ -75,25 +76,26 @@ class Recipe:
             right = isinstance(value, kinds) and not isinstance(value, bool)
             if not right or (isinstance(value, float) and not isfinite(value)) or not holds(value):
                 raise ModelError(f"{name}: got {value!r}, expected {expected}")
+        if self.warm_up is not None and self.warm_up >= self.epochs:
+            raise ModelError(
+                f"warm_up: got {self.warm_up:g} epochs of {self.epochs}, expected fewer: the schedule would never begin"
+            )
         self.make_optimizer()
         self.make_schedule(1)
-        self.augmentation()
+        for name, other in self.augmentation().idle:
+            raise ModelError(f"augment: got {name} without {other}, so that it does nothing; add {other}=...")
 
     def optimizer_settings(self) -> tuple[str, dict[str, Any]]:
         """The optimizer's name and its own settings."""
         name, _, rest = self.optimizer.partition(":")
         settings: dict[str, Any] = {}
         for word in filter(None, rest.split(",")):
-            key, equals, value = word.partition("=")
-            try:
-                settings[key.strip()] = float(value) if equals else True
-            except ValueError:
-                raise ModelError(f"optimizer: got {word!r}, expected name=number") from None
-        if "nesterov" in settings:
-            settings["nesterov"] = bool(settings["nesterov"])
-        for key in ("learning_rate", "weight_decay", "clip_norm"):
+            key, value = _setting(word)
             if key in settings:
+                raise ModelError(f"optimizer: got {key} twice, expected it once")
+            if key in ("learning_rate", "weight_decay", "clip_norm"):
                 raise ModelError(f"optimizer: got {key} among its settings; it has an option of its own")
+            settings[key] = value
         return name.strip().lower(), settings
 
     def make_optimizer(self) -> Optimizer:
@@ -101,14 +103,16 @@ class Recipe:
         name, settings = self.optimizer_settings()
         if self.learning_rate is not None:
             settings["learning_rate"] = self.learning_rate
-        if self.weight_decay or name != "adamw":
+        if self.weight_decay is not None:
             settings["weight_decay"] = self.weight_decay
         return make_optimizer(name, **settings, clip_norm=self.clip_norm or None)
 
     def make_schedule(self, steps_per_epoch: int) -> Schedule:
         """The learning rate of each step."""
         rate = self.make_optimizer().learning_rate
-        warm_up = round(self.warm_up * steps_per_epoch)
+        warm_up = None if self.warm_up is None else round(self.warm_up * steps_per_epoch)
+        if self.warm_up:
+            warm_up = max(warm_up or 0, 1)  # so small a share of an epoch is a step at least
         return make_schedule(self.schedule, rate, self.epochs * steps_per_epoch, warm_up=warm_up)
 
     def augmentation(self) -> Augmentation:
@@ -116,8 +120,13 @@ class Recipe:
         return Augmentation.from_words(self.augment)
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values for a model's metadata; `from_dict` reads them back."""
+        """Plain values for a checkpoint; `from_dict` reads them back."""
         return asdict(self)
+
+    def told(self) -> dict[str, Any]:
+        """Plain values for people and a model's metadata: where nothing was given, what the optimizer used instead."""
+        used = self.make_optimizer()
+        return asdict(self) | {"learning_rate": used.learning_rate, "weight_decay": used.weight_decay}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Recipe":
@@ -129,9 +138,26 @@ class Recipe:
         return cls(**values)
 
 
+def _setting(word: str) -> tuple[str, Any]:
+    """``momentum=0.9`` or ``nesterov``, read."""
+    key, equals, value = (each.strip() for each in word.partition("="))
+    if key == "nesterov":
+        if value not in ("", "0", "1"):
+            raise ModelError(f"optimizer: got {word!r}, expected nesterov, nesterov=1 or nesterov=0")
+        return key, value != "0"
+    try:
+        number = float(value) if equals else nan
+    except ValueError:
+        number = nan
+    if not isfinite(number):
+        raise ModelError(f"optimizer: got {word!r}, expected name=number")
+    return key, number
+
+
 _COUNT = (int, lambda value: 1 <= value <= 1_000_000, "a whole number of at least 1")
 _SHARE = ((int, float), lambda value: 0 <= value < 1, "0 or more and less than 1")
 _AMOUNT = ((int, float), lambda value: value >= 0, "0 or more")
+_OPTIONAL = ((int, float, type(None)), lambda value: value is None or value >= 0, "0 or more")
 _WORDS = (str, lambda value: True, "text")
 _EXPECTED: dict[str, tuple[Any, Any, str]] = {
     "epochs": _COUNT,
@@ -139,8 +165,8 @@ _EXPECTED: dict[str, tuple[Any, Any, str]] = {
     "optimizer": _WORDS,
     "learning_rate": ((int, float, type(None)), lambda value: value is None or value > 0, "more than 0"),
     "schedule": _WORDS,
-    "warm_up": _AMOUNT,
-    "weight_decay": _AMOUNT,
+    "warm_up": _OPTIONAL,
+    "weight_decay": _OPTIONAL,
     "label_smoothing": _SHARE,
     "clip_norm": _AMOUNT,
     "average": _SHARE,

@@ -70,7 +70,8 @@ class Cosine:
 class OneCycle:
     """Up from ``start = peak / start_divisor`` to ``peak`` for a share ``warm`` of the steps, then far down.
 
-    Both ways are half a cosine; the last step, ``steps - 1``, has the lowest rate, ``start / end_divisor``.
+    Both ways are half a cosine, and with ``warm`` 0 there is but the second; the last step, ``steps - 1``, has the
+    lowest rate, ``start / end_divisor``.
 
     Source: L. Smith, N. Topin, "Super-Convergence", 2018, section 3; shape and divisors are those of PyTorch's
     ``OneCycleLR``.
@@ -84,8 +85,8 @@ class OneCycle:
 
     def __post_init__(self) -> None:
         _check_steps("steps", self.steps)
-        if not 0 < self.warm < 1:
-            raise ModelError(f"warm: got {self.warm}, expected a share between 0 and 1")
+        if not 0 <= self.warm <= 1:
+            raise ModelError(f"warm: got {self.warm}, expected a share from 0 to 1")
 
     def __call__(self, step: int) -> float:
         """The learning rate of a step."""
@@ -116,17 +117,21 @@ class WarmUp:
         return self.after(step - self.steps)
 
 
-def make_schedule(name: str, rate: float, steps: int, *, warm_up: int = 0) -> Schedule:
+SCHEDULES = ("constant", "step", "cosine", "one_cycle")
+
+
+def make_schedule(name: str, rate: float, steps: int, *, warm_up: int | None = None) -> Schedule:
     """A schedule over ``steps`` steps from its name: constant, step (a tenth at each third), cosine, one_cycle.
 
-    ``warm_up`` steps of them go first, for all but ``one_cycle``, which has its own.
+    ``warm_up`` steps of them go up: in a straight line before the schedule, or in ``one_cycle``'s own first part, which
+    has three tenths of them unless it is given.
     """
-    known = ("constant", "step", "cosine", "one_cycle")
-    if name not in known:
-        raise ModelError(f"schedule: got {name!r}, expected one of {', '.join(known)}")
-    rest = max(steps - warm_up, 1)
+    if name not in SCHEDULES:
+        raise ModelError(f"schedule: got {name!r}, expected one of {', '.join(SCHEDULES)}")
+    steps = max(steps, 1)
     if name == "one_cycle":
-        return OneCycle(rate, max(steps, 1))
+        return OneCycle(rate, steps) if warm_up is None else OneCycle(rate, steps, min(warm_up / steps, 1))
+    rest = max(steps - (warm_up or 0), 1)
     plain: dict[str, Schedule] = {
         "constant": Constant(rate),
         "step": Step(rate, -(-rest // 3)),

@@ -15,6 +15,7 @@ import numpy as np
 
 from convcli.architectures.header import LONGEST_HEADER, read_header
 from convcli.architectures.values import shortened
+from convcli.budget import check_memory
 from convcli.errors import ImageError, ModelError
 from convcli.images.atomic import replacing
 from convcli.nn.layer import Array
@@ -101,6 +102,8 @@ def read_tensors(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
     from safetensors import SafetensorError, deserialize
 
     header = read_header(path)
+    size = path.stat().st_size
+    check_memory(2 * size, f"{path}: got weights of {size:,} bytes", ModelError)
     try:
         entries = deserialize(path.read_bytes())  # type: ignore[no-untyped-call]
     except (SafetensorError, ValueError, MemoryError) as error:

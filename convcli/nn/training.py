@@ -7,52 +7,43 @@ stopped between any two batches goes on as if it had not been. Files, printing a
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
-from math import isfinite, nan
+from math import isfinite
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from convcli.errors import ModelError, ShapeError
-from convcli.nn.layer import Array
-from convcli.nn.losses import BinaryCrossEntropy, Loss, MeanSquaredError, SoftmaxCrossEntropy, loss_of_logits
+from convcli.nn.layer import Array, as_input
+from convcli.nn.losses import count_right
 from convcli.nn.model import Model
 from convcli.nn.optimizers import WeightAverage
 from convcli.nn.randomness import generator_for
 from convcli.nn.recipe import Recipe
 from convcli.nn.restoring import check_arrays, check_below, check_numbers
+from convcli.nn.room import check_batch
+from convcli.nn.scoring import Examples, Score, loss_for, score_of
 from convcli.ops.augmentation import augment
+
+__all__ = ["DivergedError", "Epoch", "Examples", "Listener", "Progress", "Score", "Training", "as_input", "first_bad",
+           "loss_for", "score_of"]  # fmt: skip
 
 # Places of the random streams; layers have small numbers for theirs.
 _ORDER, _AUGMENT = 1_000_001, 1_000_002
-_SCORING_BATCH = 256
-
-
-class Examples(NamedTuple):
-    """Inputs (N, *input), float or uint8 (0..255, which becomes 0..1), and their labels (N, ...)."""
-
-    x: Array
-    labels: Array
-
-    def batch(self, indices: Array) -> Array:
-        """The inputs at these places as float32."""
-        return as_input(self.x[indices])
-
-
-class Score(NamedTuple):
-    """The mean loss of some examples, and the share that is right (NaN where nothing is classified)."""
-
-    loss: float
-    accuracy: float
+_FEW = 64  # images that a look takes
+_ADVICE = "try a lower learning rate, or --clip-norm 1"
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """One line of the history; rates are images per second of training, validation left out."""
+    """One line of the history; rates are images per second of training, validation left out.
+
+    Accuracies are None where nothing is classified.
+    """
 
     epoch: int
     loss: float
-    accuracy: float
+    accuracy: float | None
     val_loss: float | None
     val_accuracy: float | None
     learning_rate: float
@@ -93,7 +84,7 @@ class _Best:
 
 
 class DivergedError(ModelError):
-    """The loss is no number any more; the message names the first layer where that shows."""
+    """A loss or a weight is no number any more; the message names the first layer where that shows."""
 
 
 class Training:
@@ -131,6 +122,7 @@ class Training:
             if examples is not None and (len(examples.x) != len(examples.labels) or not len(examples.x)):
                 counts = f"{len(examples.x)} inputs and {len(examples.labels)} labels"
                 raise ShapeError(f"{name}: got {counts}, expected as many, and some")
+        check_batch(model.plan, min(recipe.batch_size, len(train.x)), model.dtype.itemsize, training=True)
         self.model = model
         self.recipe = recipe
         self.train = train
@@ -139,6 +131,7 @@ class Training:
         self.steps_per_epoch = -(-len(train.x) // recipe.batch_size)
         self.schedule = recipe.make_schedule(self.steps_per_epoch)
         self.loss = loss_for(model, recipe.label_smoothing)
+        self._answers = 0  # of each image
         self.average = WeightAverage(model.parameters, recipe.average) if recipe.average else None
         self.progress = Progress()
         self.history: list[Epoch] = []
@@ -152,13 +145,15 @@ class Training:
         waited = patience and self.best.epoch and self.progress.epoch - self.best.epoch >= patience
         return self.progress.epoch >= self.recipe.epochs or bool(waited)
 
+    # What is not finite is looked for, and found by its layer; numpy's warnings would say less.
+    @np.errstate(all="ignore")
     def run(self, listener: Listener | None = None) -> bool:
         """Train up to the end, or up to where the listener wants to stop; returns whether it is the end.
 
         Raises
         ------
         DivergedError
-            If a loss is infinite or no number.
+            If a loss, or what an epoch made of the weights, is infinite or no number.
         """
         listener = listener or Listener()
         while not self.finished:
@@ -169,20 +164,29 @@ class Training:
                 return False
         return True
 
+    @np.errstate(all="ignore")
     def finish(self) -> None:
-        """Leave the model with the weights to keep: those of the best epoch, else the averaged, else the last."""
+        """Leave the model with the weights to keep: those of the best epoch, else the averaged, else the last.
+
+        Raises `DivergedError` if those are of no use.
+        """
         if self.best.state:
             self.model.load_state(self.best.state)
         elif self.average is not None:
             self.average.swap()
+        self._look()
 
     def state(self) -> tuple[dict[str, Array], dict[str, Any]]:
-        """Everything `load_state` needs to go on to the bit: arrays by name, and plain values."""
+        """Everything `load_state` needs to go on to the bit: arrays by name, and plain values.
+
+        Raises `DivergedError` if a number is not finite: nothing could go on from there.
+        """
         arrays = _prefixed("model", self.model.state()) | _prefixed("optimizer", self.optimizer.state())
         arrays |= _prefixed("random", self.model.random_state())
         if self.average is not None:
             arrays |= _prefixed("average", self.average.state())
         arrays |= _prefixed("best", self.best.state)
+        self._check_finite(arrays)
         numbers = {
             "progress": asdict(self.progress),
             "history": [each.as_dict() for each in self.history],
@@ -225,7 +229,7 @@ class Training:
         """Refuse numbers that no training of this recipe and these data could have."""
         check_numbers(asdict(progress), counts=("epoch", "batch", "seen", "right"))
         for row in history:
-            check_numbers(row.as_dict(), counts=("epoch",), optional=("val_loss", "val_accuracy"))
+            check_numbers(row.as_dict(), counts=("epoch",), optional=("accuracy", "val_loss", "val_accuracy"))
         check_numbers({"best epoch": best.epoch}, counts=("best epoch",))
         if best.state:
             check_numbers({"best loss": best.loss}, counts=())
@@ -266,7 +270,7 @@ class Training:
         indices = order[at.batch * size : (at.batch + 1) * size]
         x, labels = self.train.batch(indices), self.train.labels[indices]
         if not self._augmentation.is_nothing:
-            x = augment(x, self._augmentation, generator_for(self.recipe.seed, _AUGMENT, at.epoch, at.batch))
+            x = self._augmented(x, generator_for(self.recipe.seed, _AUGMENT, at.epoch, at.batch))
         step = self.model.loss_and_gradients(x, labels, self.loss)
         if not isfinite(step.loss):
             raise DivergedError(self._explain(step.loss, x))
@@ -276,10 +280,19 @@ class Training:
         at.batch += 1
         at.seen += len(indices)
         at.loss += step.loss * len(indices)
-        at.right += count_right(step.outputs, labels)
+        right, answers = count_right(self.loss, *map(self.model.channels_last, (step.outputs, labels)))
+        at.right += right
+        self._answers = answers // len(indices)
+
+    def _augmented(self, x: Array, generator: np.random.Generator) -> Array:
+        if self.model.data_format == "channels_first" and x.ndim == 4:
+            moved = augment(np.ascontiguousarray(np.moveaxis(x, 1, -1)), self._augmentation, generator)
+            return np.moveaxis(moved, -1, 1)
+        return augment(x, self._augmentation, generator)
 
     def _close_epoch(self) -> None:
         at, score = self.progress, None
+        self._look()
         if self.validation is not None:
             with nullcontext() if self.average is None else self.average.applied():
                 score = self._validate(at.epoch + 1)
@@ -288,7 +301,7 @@ class Training:
             Epoch(
                 epoch=at.epoch + 1,
                 loss=at.loss / at.seen,
-                accuracy=at.right / at.seen,
+                accuracy=at.right / (at.seen * self._answers) if self._answers else None,
                 val_loss=score and score.loss,
                 val_accuracy=score and score.accuracy,
                 learning_rate=self.schedule(last),
@@ -301,9 +314,29 @@ class Training:
     def _validate(self, epoch: int) -> Score:
         assert self.validation is not None
         score = score_of(self.model, self.validation)
+        self._require(score, "held-out")
         if score.loss < self.best.loss:
             self.best = _Best(score.loss, epoch, self.model.state())
         return score
+
+    def _look(self) -> None:
+        """At the weights as they stand, which no step has tried yet: they, and a loss, have to be finite."""
+        self._check_finite({name: each.value for name, each in self.model.parameters.items()})
+        few = Examples(self.train.x[:_FEW], self.train.labels[:_FEW])
+        self._require(score_of(self.model, few), "training")
+
+    def _require(self, score: Score, which: str) -> None:
+        if not isfinite(score.loss):
+            epoch = self.progress.epoch + bool(self.progress.seen)
+            raise DivergedError(f"the loss on {which} images became {score.loss} after epoch {epoch}; {_ADVICE}")
+
+    def _check_finite(self, arrays: Mapping[str, Array]) -> None:
+        for name, array in arrays.items():
+            if array.dtype.kind == "f" and not np.isfinite(array).all():
+                name = name.removeprefix("model/")
+                raise DivergedError(
+                    f"{name} became infinite or no number in epoch {self.progress.epoch + 1}; {_ADVICE}"
+                )
 
     def _explain(self, loss: float, x: Array) -> str:
         at = self.progress
@@ -313,45 +346,6 @@ class Training:
             f"the loss became {loss} in {where}: {first_bad(self.model, x)} is the first that is not finite; "
             f"try a lower learning rate (now {rate:.3g}), or --clip-norm 1"
         )
-
-
-def as_input(x: Array) -> Array:
-    """Inputs as float32; bytes of 0..255 become 0..1."""
-    if x.dtype == np.uint8:
-        return np.divide(x, np.float32(255), dtype=np.float32)
-    return np.asarray(x, np.float32)
-
-
-def loss_for(model: Model, label_smoothing: float = 0.0) -> Loss:
-    """The loss for classes: binary cross-entropy after a sigmoid, else cross-entropy with softmax, built in or not.
-
-    A network that ends with another activation, or in a map, learns the mean squared error.
-    """
-    if model.final.name == "sigmoid":
-        return BinaryCrossEntropy(label_smoothing)
-    if model.final.name in ("softmax", "linear") and len(model.plan.output) == 1 and model.plan.output[0] > 1:
-        return SoftmaxCrossEntropy(label_smoothing)
-    return MeanSquaredError()
-
-
-def score_of(model: Model, examples: Examples, batch_size: int = _SCORING_BATCH) -> Score:
-    """Loss and accuracy of a network as it stands, without label smoothing, dropout or regularizers."""
-    loss, total, right = loss_for(model), 0.0, 0
-    for start in range(0, len(examples.x), batch_size):
-        labels = examples.labels[start : start + batch_size]
-        logits = model.forward(as_input(examples.x[start : start + batch_size]), logits=True)
-        total += loss_of_logits(loss, model.final, logits, labels)[0] * len(labels)
-        right += count_right(logits, labels)
-    count = len(examples.x)
-    return Score(total / count, nan if isinstance(loss, MeanSquaredError) else right / count)
-
-
-def count_right(logits: Array, labels: Array) -> int:
-    """How many of N outputs are right: the largest is the label's, or, of one output, its sign."""
-    if labels.dtype.kind not in "iu" or labels.ndim != logits.ndim - 1:
-        return int((logits.argmax(axis=-1) == labels.argmax(axis=-1)).sum()) if labels.shape == logits.shape else 0
-    predicted = logits[..., 0] > 0 if logits.shape[-1] == 1 else logits.argmax(axis=-1)
-    return int((predicted == labels).sum())
 
 
 def first_bad(model: Model, x: Array) -> str:

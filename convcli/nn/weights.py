@@ -17,9 +17,10 @@ from convcli.architectures import LayerPlan, NetworkPlan, plan_network, read_tex
 from convcli.architectures.card import ModelCard, card_of, card_text
 from convcli.architectures.files import SHIPPED_MODEL
 from convcli.architectures.header import MODEL_FORMAT, WRITTEN, read_header, require_model
+from convcli.architectures.output import find_output
 from convcli.architectures.values import shortened
 from convcli.errors import ModelError, ShapeError
-from convcli.geometry import is_integer
+from convcli.nn.activations import SOFTMAX
 from convcli.nn.layer import Array, Shape
 from convcli.nn.model import Model
 from convcli.nn.tensors import read_tensors, write_tensors
@@ -89,17 +90,27 @@ class TrainedModel:
         """
         images = as_array("x", x)
         self._check(images)
-        if images.dtype != np.uint8 or not is_integer(batch_size) or batch_size < 1:
-            return self.of_each_class(self.model.predict(images, batch_size))
-        parts = (images[start : start + batch_size] for start in range(0, max(len(images), 1), batch_size))
-        outputs = [self.model.predict(np.divide(part, 255, dtype=np.float32)) for part in parts]
-        return self.of_each_class(np.concatenate(outputs))
+        return self.of_each_class(self.model.predict(images, batch_size))
+
+    @property
+    def is_single(self) -> bool:
+        """Whether one sigmoid tells two classes apart."""
+        return _is_single(self.model.plan, self.classes)
+
+    @property
+    def makes_shares(self) -> bool:
+        """Whether its outputs are no probabilities of its classes, and softmax makes them some."""
+        return len(self.classes) > 1 and len(self.model.plan.output) == 1 and self.model.final.name == "linear"
 
     def of_each_class(self, outputs: Array) -> Array:
-        """One column for each class: a single sigmoid's output is the second class's, the first has the rest."""
-        if _is_single(self.model.plan, self.classes):
+        """One column for each class, a probability: what `predict`, the commands and an exported model give.
+
+        A single sigmoid's output is the second class's, the first has the rest; what is no probability goes through
+        softmax.
+        """
+        if self.is_single:
             return np.concatenate([1 - outputs, outputs], axis=-1)
-        return outputs
+        return SOFTMAX.forward(outputs) if self.makes_shares else outputs
 
     def _check(self, images: Array) -> None:
         expected = self.input_shape
@@ -283,8 +294,7 @@ def _check_classes(card: ModelCard, plan: NetworkPlan, where: str) -> None:
 
 def _is_single(plan: NetworkPlan, classes: Sequence[str]) -> bool:
     """Whether one sigmoid tells two classes apart."""
-    activation = plan.layers[-1].settings.get("activation")
-    return plan.output == (1,) and len(classes) == 2 and str(activation) == "sigmoid"
+    return plan.output == (1,) and len(classes) == 2 and find_output(plan.layers).activation == "sigmoid"
 
 
 def _check_finite(arrays: Mapping[str, Array], where: str) -> None:

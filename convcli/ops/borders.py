@@ -7,6 +7,7 @@ loops need not know one border from another, and a window larger than the image 
 import numpy as np
 from numpy.typing import NDArray
 
+from convcli.budget import check_memory
 from convcli.errors import ShapeError
 from convcli.geometry import Pair
 
@@ -43,6 +44,9 @@ ALIASES = {
 }
 
 
+_SMALL = 1 << 20  # positions that need not be counted
+
+
 def resolve_border(name: str) -> str:
     """One of `BORDERS`, from its own name or another library's, in any case; raises `ShapeError` for others."""
     word = str(name).lower().replace("_", "-")
@@ -62,6 +66,9 @@ def border_table(n: int, padding: Pair, border: str) -> NDArray[np.int64]:
     array([2, 1, 0, 1, 2, 3, 2, 1])
     """
     before, after = padding
+    length = n + before + after
+    if length > _SMALL:
+        check_memory(24 * length, f"padding: got an axis of {length:,} positions", ShapeError)
     position = np.arange(-before, n + after, dtype=np.int64)
     if border == "constant":
         return np.where((position < 0) | (position >= n), -1, position)

@@ -19,6 +19,7 @@ from convcli.geometry import Window
 from convcli.ops.arguments import Array
 from convcli.ops.convolution_plan import Pass, Plan, Sizes, forward_pass, gradient_passes, parts_of
 from convcli.ops.scratch import scratch
+from convcli.ops.words import new_array
 
 if TYPE_CHECKING:
     from convcli.loops.winograd import Squares
@@ -51,7 +52,7 @@ def conv_forward(
     planned = forward_pass(_three(windows), _three_sizes(x), given, numbers)
     if out is None:
         counts = (axis.outputs for axis in planned.axes[3 - len(windows) :])
-        out = np.empty((x.shape[0], *counts, weight.shape[-1]), x.dtype)
+        out = new_array((x.shape[0], *counts, weight.shape[-1]), x.dtype)
     _run(planned, x, _volume_kernel(weight), bias, groups, out, transposed=False, relu=relu, winograd=winograd)
     return out
 
@@ -74,7 +75,7 @@ def conv_input_gradient(
     """
     channels = weight.shape[-2] * groups
     if out is None:
-        out = np.empty((gradient.shape[0], *sizes, channels), gradient.dtype)
+        out = new_array((gradient.shape[0], *sizes, channels), gradient.dtype)
     kernel = _volume_kernel(weight)
     numbers = Sizes(gradient.shape[0], gradient.shape[-1], channels, groups, gradient.dtype, _threads())
     for planned in gradient_passes(_three(windows), _three_sizes(out), _three_sizes(gradient), numbers):

@@ -9,6 +9,7 @@ from convcli.geometry import effective_kernel_size, is_integer
 from convcli.ops.arguments import Array, as_flag, as_number, loop_dtype, result_dtype
 from convcli.ops.ordering import as_ordered, highest, lowest
 from convcli.ops.pooling_axes import PoolingAxis, adaptive_axes
+from convcli.ops.pooling_norms import repair_norms
 from convcli.ops.words import new_array, read_only
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ MODES = {
     "median": "the middle value, the lower one of two",
     "stochastic": "a value drawn with a chance in proportion to it",
 }
+CHOOSING = ("max", "min", "median", "stochastic")  # these give values of the window; the others compute
 _ALIASES = {"avg": "average", "mean": "average", "maximum": "max", "minimum": "min"}
 # Bytes of a row that a thread works on at a time, so that it stays in the first-level cache.
 _TILE_BYTES = 8 * 1024
@@ -113,6 +115,8 @@ def _sums(source: Array, axes: Axes, mode: str, count_padding: bool, p: float) -
     weights = tuple(axis.weights(weighted) for axis in axes)
     divisors = tuple(axis.divisors(weighted, count_padding) for axis in axes)
     pool_sums(_rows(numbers), _tables(axes), weights, divisors, walk, p if mode == "lp" else 0.0, _flat(out))
+    if mode == "lp":
+        repair_norms(numbers, axes, p, out)
     return out.astype(result_dtype(source.dtype), copy=False)
 
 

@@ -14,6 +14,7 @@ from convcli.ops import boxes, fourier, volumes
 from convcli.ops.arguments import Array
 from convcli.ops.borders import border_table
 from convcli.ops.plan import CorrelationPlan, Weights, as_taps, is_small, plan_correlation, sums_dtype
+from convcli.ops.words import new_array
 
 if TYPE_CHECKING:
     from convcli.loops.correlation import Layout, Numbers
@@ -52,6 +53,12 @@ class Border:
         """The value that can be met beyond the border: a border of pixels has none, whatever ``value`` says."""
         return self.value if self.name == "constant" else 0.0
 
+    def length(self, axis: int, n: int, window: Window) -> int:
+        """How long the `table` will be."""
+        if axis == 0 and self.planes is not None:
+            return len(self.planes)
+        return n + window.before + window.after
+
     def table(self, axis: int, n: int, window: Window) -> Array:
         """Source positions along one of the axes (depth, height, width), ``n`` long, padded for a window."""
         if axis == 0 and self.planes is not None:
@@ -81,14 +88,14 @@ def correlate_stack(
         if source.shape[:2] != (1, 1) or border.planes is not None:
             return _plane_by_plane(source, plan, windows, border, store=store, scale=scale, bias=bias)
         plan = as_taps(plan)
-    tables = tuple(border.table(axis, source.shape[1 + axis], window) for axis, window in enumerate(windows))
-    paddings = (window.before + window.after for window in windows)
+    lengths = tuple(border.length(axis, source.shape[1 + axis], window) for axis, window in enumerate(windows))
     out_sizes = tuple(
-        window.output(len(table) - padding) for window, table, padding in zip(windows, tables, paddings, strict=True)
+        window.output(length - window.before - window.after) for window, length in zip(windows, lengths, strict=True)
     )
     # The step to a second window that does not exist must not decide how many rows are held.
     windows = tuple(replace(w, stride=1) if n == 1 else w for w, n in zip(windows, out_sizes, strict=True))
-    out = np.empty((source.shape[0], *out_sizes, source.shape[4]), store.dtype)
+    out = new_array((source.shape[0], *out_sizes, source.shape[4]), store.dtype)
+    tables = tuple(border.table(axis, source.shape[1 + axis], window) for axis, window in enumerate(windows))
     return out, _run(source, plan, tables, windows, border, store, scale, bias, out)
 
 

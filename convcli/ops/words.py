@@ -1,13 +1,17 @@
 """Arrays as rows of machine words, for operations that move values without looking at them."""
 
+from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from convcli.budget import check_memory, shown_size
 from convcli.errors import ShapeError
 from convcli.kernels.parameters import shortened
 from convcli.ops.arguments import Array, as_array
+
+_SMALL = 1 << 26  # bytes that need not be counted
 
 
 def as_words(array: Array) -> tuple[NDArray[Any], int]:
@@ -48,8 +52,10 @@ def new_array(shape: tuple[int, ...], dtype: np.dtype[Any], *, zeros: bool = Fal
 
     Allocated by numpy and not in a loop: numpy asks for huge pages, which is worth 20 ms on 72 MB.
     """
+    size = np.dtype(dtype).itemsize * prod(map(int, shape))
+    if size > _SMALL:
+        check_memory(size, f"result: got shape {shape}", ShapeError)
     try:
         return np.zeros(shape, dtype) if zeros else np.empty(shape, dtype)
     except (MemoryError, ValueError):
-        size = dtype.itemsize * int(np.prod([float(n) for n in shape])) / 2**30
-        raise ShapeError(f"result: got shape {shape}, {size:.3g} GiB of {dtype}: more memory than there is") from None
+        raise ShapeError(f"result: got shape {shape}, {shown_size(size)}: more memory than there is") from None

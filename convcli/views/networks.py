@@ -1,6 +1,6 @@
 """A network plan as text and as plain data: the table of `convcli summary`, the lines of `convcli shape`, JSON."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import prod
 from textwrap import wrap
 from typing import Any
@@ -26,6 +26,7 @@ def report(plan: NetworkPlan) -> dict[str, Any]:
         "non_trainable_params": plan.untrained,
         "activation_bytes": plan.activations * FLOAT32,
         "weight_bytes": plan.params * FLOAT32,
+        "receptive_field_note": field_bound(list(plan.flat())) or "what every unit sees",
     }
     if plan.heads:
         document["params_with_heads"] = plan.params + sum(head.all_params for head in plan.heads)
@@ -80,6 +81,7 @@ def totals(plan: NetworkPlan) -> list[str]:
     if plan.layers:
         of = shape_text(plan.input[:-1] or plan.input)
         lines.append(f"receptive field  {_field(plan.layers[-1].field)} of {of}")
+        lines += _wrapped(f"{'':<17}{text}") if (text := field_bound(layers)) else []
     for layer in layers:
         if layer.type != "pad" and (text := leftover(layer)):
             lines += _wrapped(f"leftover         {layer.name}: {text}")
@@ -122,9 +124,27 @@ def details(layer: LayerPlan) -> list[str]:
     lines.append(f"parameters       {parameters}{layer.params:,}")
     lines.append(f"multiply-adds    {multiplications}{layer.macs:,}")
     lines.append(f"receptive field  {_field(layer.field)}")
+    lines += _wrapped(f"{'':<17}{text}") if (text := field_bound([layer])) else []
     if any(isinstance(window, Window) for window in layer.windows) and layer.type != "pad":
         lines += _wrapped(f"leftover         {leftover(layer) or 'none'}")
     return lines
+
+
+def field_bound(layers: Sequence[LayerPlan]) -> str:
+    """Where units see less than the fields of these layers say; nothing if none does."""
+    where = []
+    if any(max(each.before, each.after) > 0 for layer in layers for each in layer.windows):
+        where.append("at borders, where some of it is padding")
+    if any(least < most for layer in layers for least, most in _adaptive(layer)):
+        where.append("under adaptive windows, which are not of one size")
+    return f"an upper bound: less {'; '.join(where)}" if where else ""
+
+
+def _adaptive(layer: LayerPlan) -> Iterator[tuple[int, int]]:
+    """The fewest and the most cells of an adaptive layer's windows along each axis."""
+    if layer.type == "adaptive_pool":
+        for n, count in zip(layer.input[:-1], layer.output[:-1], strict=True):
+            yield AdaptiveWindow(count).sizes(n)
 
 
 def leftover(layer: LayerPlan) -> str:

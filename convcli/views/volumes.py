@@ -32,6 +32,7 @@ _KIND_OF = {
     "parallel": "join",
     "add": "join",
 }
+_OTHER = "flatten"  # how a kind is drawn that has no colour of its own
 _FOLDED = ("activation", "dropout", "batch_norm", "lrn")
 _MARGIN, _GAP, _WIDEST = 28, 26, 1560
 
@@ -122,12 +123,14 @@ def _items(layers: Sequence[LayerPlan], first: _Item | None = None) -> Iterator[
             continue
         if last is not None:
             yield last
-        kind = "head" if layer.type == "head" else _KIND_OF.get(layer.type, layer.type)
-        if layer.type in _FOLDED:
-            kind = "flatten"
+        kind = "head" if layer.type == "head" else _kind(layer)
         last = _Item(layer, layer.output, kind, layer.name.rsplit("/", 1)[-1], [_operation(layer)])
     if last is not None:
         yield last
+
+
+def _kind(layer: LayerPlan) -> str:
+    return layer.type if layer.type in _KINDS else _KIND_OF.get(layer.type, _OTHER)
 
 
 def _operation(layer: LayerPlan) -> str:
@@ -149,6 +152,7 @@ def _operation(layer: LayerPlan) -> str:
         return "pad " + _per_axis([f"{each.before}:{each.after}" for each in layer.windows])
     parts = [words] if words else []
     if layer.windows:
+        parts = parts or [layer.type]
         parts[0] += " " + _per_axis([each.kernel_size for each in layer.windows], whole=True)
         strides = [each.stride for each in layer.windows]
         if strides != [1] * len(strides) and not (
@@ -337,7 +341,7 @@ def _row(row: Sequence[_Cell], y: float, continued: bool, continues: bool) -> li
 def _legend(items: Sequence[_Item], width: float, y: float) -> tuple[list[str], float]:
     def kinds(layers: Sequence[LayerPlan]) -> Iterator[str]:
         for layer in layers:
-            yield _KIND_OF.get(layer.type, layer.type)
+            yield _kind(layer)
             for branch in layer.branches:
                 yield from kinds(branch)
 

@@ -75,9 +75,10 @@ def test_truncated_weights_files(tmp_path, content):
         (b"\xff\xfe", "byte 0 is not UTF-8"),
         (b"layers = [", "is not readable as TOML"),
         (b"a = " + b"[" * 50_000, "is not readable as TOML"),
-        (b"a = " + b"9" * 5000, "is not readable as TOML"),
+        (b"a = " + b"9" * 5000, "got a word or number of 5,000 characters, expected at most 1,000"),
         (b"{", "is not readable as JSON"),
-        (b"#" * 4_000_001, "longer than 4,000,000 bytes"),
+        (b"#" * 1_000_001, "longer than 1,000,000 bytes"),
+        (b"a." * 500 + b"a = 1", "a key of more than 200 dotted parts"),
         (b"input = [1]\nlayers = [" + b"[" * 100 + b"]" * 100 + b"]", "layer 1: got"),
     ],
 )

@@ -156,7 +156,7 @@ def test_a_stack_of_pictures_becomes_a_tiff_beside_the_first(convcli, folder):
         (["scan.tif", "-k", "box3d", "--axes", "zyx", "-o", "-", "--format", "npy"], 1, "not standard input or output"),
         (["scan.tif", "-k", "box3d:size=9", "--axes", "zyx", "--padding", "valid"], 1, "padding 'same' fits"),
         (["scan.tif", "-k", "box3d", "--axes", "zyx", "--max-pixels", "71"], 1, "--max-pixels 72"),
-        (["flat.png", "-k", "box3d", "--axes", "zyx"], 1, "expected .tiff or .npy"),
+        (["flat.png", "-k", "box3d", "--axes", "zyx"], 1, "flat.png: is a PNG, a flat picture"),
         (["flat.png", "-k", "box3d", "--axes", "zyx", "-o", "v.npy"], 1, "flat.png: is a PNG, a flat picture"),
         (["none.tif", "-k", "box3d", "--axes", "zyx"], 1, "none.tif: no such file"),
     ],

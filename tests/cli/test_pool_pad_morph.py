@@ -81,8 +81,10 @@ def test_each_command_does_what_its_function_does(convcli, photo, words, target,
     result = convcli(*words, "photo.png")
     assert (result.code, result.out, result.err) == (0, f"{target}\n", "")
     assert np.array_equal(pixels_of(target), expected(photo))
+    spread = {"2": (50, 50), "--global": (100 / 30, 100 / 20), "--adaptive": (100 * 40 / 30, 100 * 7 / 20)}
+    dpi = next((spread[word] for word in words if word in spread and words[0] == "pool"), (100, 100))
     with Image.open(target) as image:
-        assert image.info["dpi"] == pytest.approx((100, 100), abs=0.1)
+        assert image.info["dpi"] == pytest.approx(dpi, abs=0.1)
     again = convcli(*words, "photo.png")
     assert again.code == 1
     assert "--overwrite" in again.err

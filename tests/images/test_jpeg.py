@@ -155,16 +155,17 @@ def test_damaged_exif_is_dropped_quietly(capfd):
 
 
 def test_profile_larger_than_one_marker_and_xmp():
-    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes().ljust(200_000, b"x")
+    profile = (200_000).to_bytes(4, "big")
+    profile += ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()[4:].ljust(199_996, b"x")
     xmp = b'<rdf tiff:Orientation="6"/>'
     image = read(io.BytesIO(jpeg(icc_profile=profile, xmp=xmp, dpi=(72, 36))))
     assert image.metadata.icc == profile
     assert image.metadata.xmp == b'<rdf tiff:Orientation="1"/>'
-    assert image.metadata.dpi == (72, 36)
+    assert image.metadata.dpi == (36, 72)  # it is turned: the XMP alone speaks of orientation
     after = rewrite(jpeg(icc_profile=profile, xmp=xmp, dpi=(72, 36)))
     assert after.info["icc_profile"] == profile
     assert after.info["xmp"] == b'<rdf tiff:Orientation="1"/>'
-    assert after.info["dpi"] == (72, 36)
+    assert after.info["dpi"] == (36, 72)
     bare = rewrite(jpeg(icc_profile=profile, xmp=xmp, dpi=(72, 36), exif=orient(6), quality=92), strip=True)
     assert not {"icc_profile", "xmp", "exif", "dpi"} & set(bare.info)
     assert bare.quantization == Pillow.open(io.BytesIO(jpeg(quality=92))).quantization
@@ -197,23 +198,43 @@ def test_cmyk_without_profile():
     assert Pillow.open(output).mode == "RGB"
 
 
-def test_truncated_anywhere():
-    whole = jpeg(exif=orient(3), progressive=True)
-    for length in range(3, len(whole)):
+@pytest.mark.parametrize("progressive", [False, True])
+def test_truncated_anywhere(progressive):
+    whole = jpeg(exif=orient(3), progressive=progressive)
+    for length in range(3, len(whole) - 2):
         with pytest.raises(ImageError, match=r"^<stream>: (truncated|damaged) JPEG: .*get a fresh copy$"):
             read(io.BytesIO(whole[:length]))
 
 
+@pytest.mark.parametrize("mode", [None, "L", "CMYK"])
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": "4:2:0"}, {"restart_marker_rows": 1}])
+@pytest.mark.parametrize("end", [b"", b"\xff", bytes(500)])
+def test_a_complete_picture_without_an_end_mark_is_read(mode, options, end):
+    whole = jpeg(mode=mode, **options)
+    image = read(io.BytesIO(whole[:-2] + end))
+    assert np.array_equal(image.pixels, read(io.BytesIO(whole)).pixels)
+    assert image.warnings[0] == "has no end mark; all its pixels are there"
+
+
+def test_a_progressive_picture_without_its_last_scans_is_truncated():
+    whole = jpeg(progressive=True)
+    for place in range(len(whole) - 2):
+        if whole[place : place + 2] == b"\xff\xc4" and place > 700:  # tables before a further scan
+            with pytest.raises(ImageError, match="truncated JPEG"):
+                read(io.BytesIO(whole[:place]))
+
+
 def test_zeros_where_the_rest_should_be():
     whole = jpeg()
-    with pytest.raises(ImageError, match="truncated JPEG"):
-        read(io.BytesIO(whole[: len(whole) // 2].ljust(len(whole), b"\0")))
+    for length in (len(whole) // 2, len(whole) - 4):
+        with pytest.raises(ImageError, match="truncated JPEG"):
+            read(io.BytesIO(whole[:length].ljust(len(whole) + 100, b"\0")))
 
 
 def test_a_complete_thumbnail_does_not_make_the_file_complete():
     whole = jpeg(exif=b"Exif\0\0II*\0" + jpeg(photograph(8, 8)))
     with pytest.raises(ImageError, match="truncated JPEG"):
-        read(io.BytesIO(whole[:-2]))
+        read(io.BytesIO(whole[:-9]))
 
 
 def test_bytes_after_the_end_do_not_matter():

@@ -8,9 +8,11 @@ import warnings
 import numpy as np
 import pytest
 from PIL import Image as Pillow
+from PIL import ImageCms
 
 from convcli.errors import ImageError
 from convcli.images import Image, Metadata, read, write
+from convcli.images.volumes import open_volume
 
 RGB = np.random.default_rng(0).integers(0, 256, (21, 30, 3), dtype=np.uint8)
 SMOOTH = np.asarray(Pillow.fromarray(RGB[:4, :4]).resize((60, 44), Pillow.Resampling.BICUBIC))
@@ -32,16 +34,16 @@ def saved(picture, format, **options):
 def test_webp_metadata(tmp_path):
     block = Pillow.Exif()
     block[0x0112], block[0x011A], block[0x011B] = 6, 300.0, 200.0
-    data = saved(
-        Pillow.fromarray(RGB), "WEBP", lossless=True, exif=block.tobytes(), icc_profile=b"x" * 16 + b"RGB ", xmp=b"<x/>"
-    )
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    extra = {"exif": block.tobytes(), "icc_profile": profile, "xmp": b"<x/>"}
+    data = saved(Pillow.fromarray(RGB), "WEBP", lossless=True, **extra)
     got = load(data)
     np.testing.assert_array_equal(got.pixels, np.rot90(RGB, -1))
     assert got.metadata.dpi == (200, 300)
     write(got, tmp_path / "a.webp")
     with Pillow.open(tmp_path / "a.webp") as other:
         assert other.getexif()[0x0112] == 1
-        assert other.info["icc_profile"] == b"x" * 16 + b"RGB "
+        assert other.info["icc_profile"] == profile
         assert other.info["xmp"] == b"<x/>"
     write(got, tmp_path / "b.webp", strip=True)
     assert read(tmp_path / "b.webp").metadata == Metadata("WEBP", webp_lossless=True)
@@ -52,6 +54,22 @@ def test_webp_animation():
     got = load(saved(frames[0], "WEBP", lossless=True, save_all=True, append_images=frames[1:]))
     np.testing.assert_array_equal(got.pixels[:, :, :3], RGB)
     assert got.warnings == ("animated WebP: only the first of 3 frames was read; --axes zyx takes all",)
+
+
+def test_webp_canvas_that_no_frame_covers(tmp_path):
+    frames = [Pillow.fromarray(RGB // each) for each in (1, 2)]
+    whole = bytearray(saved(frames[0], "WEBP", lossless=True, save_all=True, append_images=frames[1:]))
+    assert not whole[20] & 0x10  # its frames are called opaque
+    opaque = load(bytes(whole))
+    assert not opaque.has_alpha
+    whole[24] += 4  # the canvas is wider than its frames
+    got = load(bytes(whole))
+    assert got.pixels.shape == (21, 34, 4) and (got.pixels[:, 30:, 3] == 0).all()
+    np.testing.assert_array_equal(got.pixels[:, :30], np.dstack([RGB, np.full(RGB.shape[:2], 255, np.uint8)]))
+    (tmp_path / "a.webp").write_bytes(whole)
+    with open_volume(tmp_path / "a.webp") as volume:
+        assert volume.shape == (2, 21, 34, 4) and volume.has_alpha
+        assert (volume.planes([1])[0][:, 30:, 3] == 0).all() and (volume.planes([1])[0][:, :30, 3] == 255).all()
 
 
 def test_webp_keeps_colours_under_zero_alpha(tmp_path):
@@ -293,13 +311,13 @@ def test_npy_of_one_channel_is_written_flat(tmp_path):
         (npy(np.zeros((1, 2, 3, 4))), r"got an array of shape \(1, 2, 3, 4\)"),
         (npy(np.zeros((0, 4))), r"got an array of shape \(0, 4\), expected at least one number along every axis"),
         (npy(np.zeros((3, 4, 0))), r"got an array of shape \(3, 4, 0\), expected at least one number"),
-        (npy(np.zeros((2, 2), complex)), "got an array of complex128, expected plain numbers"),
-        (npy(np.zeros((2, 2), "S3")), r"got an array of \|S3, expected plain numbers"),
+        (npy(np.zeros((2, 2), complex)), "got an array of complex numbers, expected plain numbers"),
+        (npy(np.zeros((2, 2), "S3")), "got an array of text, expected plain numbers"),
         (npy(np.zeros((2, 2), [("a", "u1")])), "got an array of .*expected plain numbers"),
         (npy(np.zeros((2, 2)))[:-1], "truncated NPY: 1 bytes are missing"),
         (npy(np.zeros((2, 2)))[:30], "damaged NPY: its header cannot be read"),
-        (b"\x93NUMPY\x09\x00" + bytes(100), r"got NPY version \(9, 0\)"),
-        (npy(np.zeros((2, 2), np.uint8)).replace(b"(2, 2)", b"(9**9"), "damaged or unsupported NPY"),
+        (b"\x93NUMPY\x09\x00" + bytes(100), r"got NPY version 9\.0"),
+        (npy(np.zeros((2, 2), np.uint8)).replace(b"(2, 2)", b"(9**9"), "damaged NPY: its header cannot be read"),
     ],
 )
 def test_damaged_npy(data, message):
@@ -314,7 +332,7 @@ class Trap:
 
 def test_npy_never_unpickles():
     header = npy(np.zeros((1, 1), np.uint8)).replace(b"'|u1'", b"'|O' ")
-    with pytest.raises(ImageError, match="got an array of object, expected plain numbers"):
+    with pytest.raises(ImageError, match="got an array of Python objects, expected plain numbers"):
         load(header + pickle.dumps(Trap()))
 
 

@@ -111,6 +111,6 @@ def test_runs_are_looked_for_only_where_some_are():
 def test_a_large_picture_has_one_chunk_a_band_and_its_metadata_first():
     pixels = picture(700, 900, 3, "uint8", "noise")
     data = b"".join(png.encode(Image(pixels), band=1 << 18))
-    kinds = [kind for kind, _ in png._chunks(data)]
+    kinds = [kind for kind, _ in png.chunks_in(data)]
     assert kinds == [b"IHDR", *[b"IDAT"] * 8, b"IEND"]
     np.testing.assert_array_equal(png.decode(data, 10**6).image.pixels, pixels)

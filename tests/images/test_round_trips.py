@@ -155,7 +155,7 @@ def test_format_of():
     assert {format_of("x" + suffix) for suffix in WRITABLE_SUFFIXES} == {
         "PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF", "PPM", "PGM", "NPY",
     }  # fmt: skip
-    assert set(READABLE_SUFFIXES) - set(WRITABLE_SUFFIXES) == {".pbm"}
+    assert set(READABLE_SUFFIXES) - set(WRITABLE_SUFFIXES) == {".pbm", ".pam"}
     for name, got in (("a.xyz", "'.xyz'"), ("a", "no suffix"), ("a.pbm", "'.pbm'")):
         with pytest.raises(ImageError, match=rf"{name}: got .*{got}.*expected one of \.png \.jpg"):
             format_of(name)

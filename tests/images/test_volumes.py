@@ -238,7 +238,7 @@ def npy_bytes(array):
         (save_two_images, "2 images, expected one volume"),
         (save_array((4, 5)), r"shape \(4, 5\), expected \(D, H, W\)"),
         (save_array((4, 5, 6, 7)), "at most 4 channels"),
-        (save_array((0, 5, 6)), "at least one voxel"),
+        (save_array((0, 5, 6)), "at least one number along every axis"),
         (save_array((2, 2, 2), complex), "expected plain numbers"),
         (save_array((2, 100, 100)), "--max-pixels 10000"),
         (lambda path, rng: path.write_bytes(npy_bytes(np.zeros((3, 4, 5)))[:-9]), "truncated NPY: 9 bytes"),

@@ -293,7 +293,7 @@ def test_jpeg_gets_8_bits_with_a_warning_and_no_alpha(square):
     filtered = filter_image(wide, plan_filter(["box"]), "JPEG")
     assert filtered.image.pixels.dtype == np.uint8
     assert "JPEG holds 8-bit pixels" in filtered.warnings[0]
-    with pytest.raises(ImageError, match="JPEG holds no alpha channel; add --alpha drop"):
+    with pytest.raises(ImageError, match="JPEG holds no alpha channel; add --background white or --alpha drop"):
         run(square, "box", format="JPEG")
 
 

@@ -128,3 +128,47 @@ def test_float32_stays_float32(rng):
 def test_words_that_make_no_sense_are_refused(spec, options, error, message):
     with pytest.raises(error, match=message):
         plan_filter([spec], axes="x", **options)
+
+
+LARGE = 2**53 + 3
+
+
+@pytest.mark.parametrize("dtype", ["int64", "uint64"])
+@pytest.mark.parametrize(
+    ("specs", "options", "expected"),
+    [
+        (["identity"], {}, [LARGE, 5, 2**62 + 7, 1]),
+        (["1 0 0"], {"border": "edge"}, [LARGE, LARGE, 5, 2**62 + 7]),
+        (["1 0 0", "0 0 1"], {"border": "constant", "border_value": 9}, [LARGE, 5, 2**62 + 7, 9]),
+        (["1 0"], {"stride": 2, "padding": "valid"}, [LARGE, 2**62 + 7]),
+    ],
+)
+def test_whole_numbers_beyond_53_bits_are_moved_exactly(dtype, specs, options, expected):
+    got = filtered([LARGE, 5, 2**62 + 7, 1], *specs, words={"dtype": dtype}, **options).samples
+    assert got.dtype == dtype
+    assert got[:, 0].tolist() == expected
+
+
+def test_negative_whole_numbers_beyond_53_bits_too():
+    numbers = [-LARGE, -(2**63), 2**63 - 1, -1]
+    assert filtered(numbers, "identity", words={"dtype": "int64"}).samples[:, 0].tolist() == numbers
+
+
+@pytest.mark.parametrize(
+    ("spec", "options"),
+    [
+        ("box", {}),
+        ("2", {}),
+        ("1 1", {}),
+        ("sobel-x", {}),
+        ("1", {"scale": 2}),
+        ("1", {"bias": 1}),
+        ("1", {"activation": "relu"}),
+        ("1", {"range": "abs"}),
+        ("1", {"channels": "sum"}),
+        ("0 0 1", {"border": "constant", "border_value": 0.5}),
+    ],
+)
+def test_what_would_round_whole_numbers_is_refused(spec, options):
+    with pytest.raises(ConvcliError, match=r"got int64 values beyond 2\*\*53 with .*, which would round them"):
+        filtered([LARGE, 5, 2**62 + 7, 1], spec, words={"dtype": "int64"}, **options)

@@ -8,6 +8,10 @@ import numpy as np
 import pytest
 
 import convcli as library
+from convcli.errors import ConvcliError
+from convcli.images.signals import Signal
+from convcli.jobs.pool import plan_pool
+from convcli.jobs.signal_pool import pool_signal
 
 
 @pytest.fixture
@@ -95,3 +99,15 @@ def test_errors(convcli, samples, words, code, message):
     assert result.code == code
     assert message in result.err
     assert result.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("mode", ["max", "min", "median", "average", "weighted", "lp"])
+def test_whole_numbers_beyond_53_bits_are_chosen_exactly_or_refused(mode):
+    numbers = np.array([[2**53 + 3], [2**53 + 1], [5], [2**62 + 1]], np.int64)
+    signal, plan = Signal(numbers, "NPY", lambda *rest: b""), plan_pool(2, mode=mode, axes="x")
+    if mode in ("average", "weighted", "lp"):
+        with pytest.raises(ConvcliError, match=rf"int64 values beyond 2\*\*53 with {mode}-pool"):
+            pool_signal(signal, plan)
+        return
+    expected = {"max": [2**53 + 3, 2**62 + 1], "min": [2**53 + 1, 5], "median": [2**53 + 1, 5]}[mode]
+    assert pool_signal(signal, plan).samples[:, 0].tolist() == expected

@@ -7,6 +7,11 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from convcli.images.signals import Signal
+from convcli.jobs.morph import plan_morph
+from convcli.jobs.pad import plan_pad
+from convcli.jobs.signal_steps import morph_signal, pad_signal
+
 
 @pytest.fixture
 def samples(tmp_path, monkeypatch, rng):
@@ -81,3 +86,16 @@ def test_wrong_words_are_one_line(convcli, samples, words, message):
     result = convcli(*words)
     assert (result.code, result.out, result.err.count("\n")) == (2, "", 1)
     assert message in result.err
+
+
+@pytest.mark.parametrize("dtype", ["int64", "uint64"])
+def test_whole_numbers_beyond_53_bits_stay_exact(dtype):
+    numbers = np.array([[2**53 + 3], [5], [2**62 + 1]], dtype)
+    signal = Signal(numbers, "NPY", lambda *rest: b"")
+    padded = pad_signal(signal, plan_pad(1, mode="edge", axes="x")).samples
+    assert padded.dtype == dtype
+    assert padded[:, 0].tolist() == [2**53 + 3, 2**53 + 3, 5, 2**62 + 1, 2**62 + 1]
+    dilated = morph_signal(signal, plan_morph("dilate", size=2, axes="x")).samples[:, 0].tolist()
+    assert dilated == [2**53 + 3, 2**62 + 1, 2**62 + 1]
+    gradient = morph_signal(signal, plan_morph("gradient", size=3, axes="x")).samples[:, 0].tolist()
+    assert gradient == [2**53 - 2, 2**62 - 4, 2**62 - 4]

@@ -126,7 +126,7 @@ def test_depth_and_range(rng):
 
 def test_alpha_is_dropped_or_refused(rng):
     array = rng.integers(0, 256, (3, 4, 5, 2), np.uint8)
-    with pytest.raises(ImageError, match=r"has an alpha channel, .* add --alpha drop"):
+    with pytest.raises(ImageError, match=r"has an alpha channel, .* add --background white or --alpha drop"):
         VolumeFilter(as_volume(array, has_alpha=True), plan_filter(["box3d"], axes="zyx"))
     work = VolumeFilter(as_volume(array, has_alpha=True), plan_filter(["1 |"], axes="zyx", alpha="drop"))
     np.testing.assert_array_equal(np.stack(list(work.planes())), array[..., :1])

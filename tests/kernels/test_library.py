@@ -27,6 +27,19 @@ def response(weights, image):
     return total
 
 
+def drawn(entry):
+    """The matrix that an entry's formula draws, or None if it draws none."""
+    number = r"-?(?:[\d.]+|sqrt\(2\))"
+    found = re.match(rf"{number}(?: {number})*(?:; {number}(?: {number})*)+(?= =|, turned|$)", entry.formula)
+    if found is None:
+        return None
+    rows = found[0].replace("sqrt(2)", repr(math.sqrt(2))).split("; ")
+    return np.array([[float(value) for value in row.split()] for row in rows])
+
+
+DRAWN = [name for name, entry in LIBRARY.items() if drawn(entry) is not None]
+
+
 def ramp(*, x=0.0, y=0.0, z=0.0, axes=2, n=41):
     """An image that rises by x per pixel to the right, y downward, z from plane to plane."""
     grid = np.meshgrid(*[np.arange(n) - n // 2] * axes, indexing="ij")
@@ -37,6 +50,23 @@ def quadratic(axes=2, n=41):
     """x**2 + y**2 (+ z**2): its Laplacian is twice the number of axes everywhere."""
     grid = np.meshgrid(*[np.arange(n, dtype=float) - n // 2] * axes, indexing="ij")
     return sum(along**2 for along in grid)
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_the_matrix_that_is_drawn_is_the_one_that_is_built(name):
+    expected, built = drawn(LIBRARY[name]), kernel(name)
+    if ", turned" in LIBRARY[name].formula:  # a compass kernel: the east's eight outer weights, moved along the ring
+        ring = [(0, 0), (0, 1), (0, 2), (1, 2), (2, 2), (2, 1), (2, 0), (1, 0)]
+        turns = int(re.search(r"by (\d+) degrees", LIBRARY[name].formula)[1]) // 45
+        turned = expected.copy()
+        for place, (y, x) in enumerate(ring):
+            turned[ring[place - turns]] = expected[y, x]
+        expected = turned
+    np.testing.assert_allclose(built, expected, rtol=1e-15)
+
+
+def test_most_of_the_classic_kernels_are_drawn():
+    assert len(DRAWN) >= 34
 
 
 @pytest.mark.parametrize("name", LIBRARY)

@@ -1,7 +1,6 @@
 """The SPEC grammar: what is read, and what every refusal says."""
 
 import json
-import time
 
 import numpy as np
 import pytest
@@ -316,7 +315,11 @@ def test_a_name_of_the_library_wins_over_a_file(tmp_path, monkeypatch):
         ("k.json", b'{"a": 1}', "holds an object without 'weights'; expected [[1, 2], [3, 4]]"),
         ("k.npy", b"", "is no .npy array; save it with numpy.save"),
         ("k.npy", b"PK\x03\x04....", "is an .npz archive, expected one array saved with numpy.save"),
-        ("k.npy", b"\x93NUMPY\x01\x00", "is damaged or cut short; expected an array of numbers saved with numpy.save"),
+        (
+            "k.npy",
+            b"\x93NUMPY\x01\x00",
+            ": damaged NPY: its header cannot be read (got half a header); get a fresh copy",
+        ),
     ],
 )
 def test_files_that_are_refused(tmp_path, monkeypatch, name, content, message):
@@ -329,9 +332,9 @@ def test_files_that_are_refused(tmp_path, monkeypatch, name, content, message):
 @pytest.mark.parametrize(
     ("array", "message"),
     [
-        (np.ones((2, 2)) * 1j, "holds complex numbers, expected real numbers"),
-        (np.array([["a"]]), "holds text, expected real numbers"),
-        (np.array([[1, "a"]], dtype=object), "holds pickled Python objects; expected an array of numbers"),
+        (np.ones((2, 2)) * 1j, "got an array of complex numbers, expected plain numbers"),
+        (np.array([["a"]]), "got an array of text, expected plain numbers"),
+        (np.array([[1, "a"]], dtype=object), "got an array of Python objects, expected plain numbers"),
         (np.zeros((0, 3)), r"is empty: its shape is \(0, 3\)"),
         (np.float64(3), r"has 0 dimensions \(\), expected 2 \(rows, columns\) or 3"),
         (np.zeros((1, 1, 2, 2)), r"has 4 dimensions \(1, 1, 2, 2\), expected 2 \(rows, columns\) or 3"),
@@ -346,10 +349,33 @@ def test_arrays_that_are_refused(tmp_path, array, message):
         parse_kernel(str(tmp_path / "k.npy"))
 
 
-def test_a_header_that_lies_about_its_size_allocates_nothing(tmp_path):
-    header = b"{'descr': '<f8', 'fortran_order': False, 'shape': (1000000, 1000000), }".ljust(117) + b"\n"
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        ("(1000000, 1000000)", "has 1,000,000,000,000 weights"),
+        ("(1000, 1000)", "is cut short: 8000000 bytes are missing"),
+    ],
+)
+def test_a_header_that_lies_about_its_size_allocates_nothing(tmp_path, shape, message):
+    header = f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}".encode().ljust(117) + b"\n"
     (tmp_path / "k.npy").write_bytes(b"\x93NUMPY\x01\x00v\x00" + header)
-    assert "is damaged or cut short" in refusal(str(tmp_path / "k.npy"))
+    assert message in refusal(str(tmp_path / "k.npy"))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"1,2\n3,4\n",
+        b"\xef\xbb\xbf1;2\r\n3;4\r\n",
+        b"sep=;\r\n1;2\r\n3;4\r\n",
+        b'"1","2"\n"3","4"\n',
+        "\ufeff1,2\n3,4\n".encode("utf-16-le"),
+        "\ufeff1\t2\n3\t4\n".encode("utf-16-be"),
+    ],
+)
+def test_a_csv_as_spreadsheets_write_it(tmp_path, content):
+    (tmp_path / "k.csv").write_bytes(content)
+    assert parse_kernel(str(tmp_path / "k.csv")).weights.tolist() == [[1, 2], [3, 4]]
 
 
 def test_a_folder_is_refused(tmp_path):
@@ -390,11 +416,3 @@ def test_normalizing():
     assert [np.abs(plane).sum() for plane in normalized(parse_kernel("sobel"), "abs").planes] == [1, 1]
     with pytest.raises(KernelError, match="normalize: got 'max', expected none, sum or abs"):
         normalized(parse_kernel("box"), "max")
-
-
-def test_reading_a_kernel_takes_milliseconds():
-    parse_kernel("gabor")
-    begin = time.perf_counter()
-    for name in LIBRARY:
-        parse_kernel(name)
-    assert time.perf_counter() - begin < 0.005 * len(LIBRARY)

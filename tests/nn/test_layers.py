@@ -251,3 +251,20 @@ def test_a_prediction_in_parts_is_that_of_the_whole(rng):
     x = rng.random((70, 100, 120, 1), np.float32)
     np.testing.assert_allclose(model.predict(x), model.forward(x), atol=1e-6)
     np.testing.assert_allclose(model.predict(x, 9), model.forward(x), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "words", ["lp_pool:2,p=40", "lp_pool:3,p=40,stride=2,padding=1", "adaptive_pool:2,mode=lp,p=40"]
+)
+@pytest.mark.parametrize("scale", [1e-6, 1e-3, 1e3, 1e6])
+def test_the_gradient_of_a_norm_does_not_depend_on_the_scale(rng, words, scale):
+    small = rng.standard_normal((2, 5, 5, 3)).astype(np.float32)
+    small[0, :2, :2] = 0
+    pooled = layer(words, (5, 5, 3))
+    given = rng.standard_normal((2, *pooled.output_shape)).astype(np.float32)
+    pooled.forward(small, training=True)
+    expected = pooled.backward(given).copy()
+    pooled.forward(small * np.float32(scale), training=True)
+    got = pooled.backward(given)
+    assert np.isfinite(got).all()
+    np.testing.assert_allclose(got, expected, rtol=1e-3, atol=1e-5)

@@ -18,7 +18,10 @@ from convcli.nn.recipe import Recipe
         {"learning_rate": float("nan")}, {"label_smoothing": 1.0}, {"average": 1}, {"clip_norm": -1.0}, {"seed": -1},
         {"optimizer": "adamant"}, {"optimizer": "sgd:momentum=x"}, {"optimizer": "sgd:learning_rate=1"},
         {"optimizer": "adam:momentum=0.9"}, {"schedule": "sine"}, {"augment": "shift=far"}, {"augment": "wobble=1"},
-        {"patience": 1.0}, {"warm_up": -1.0}, {"weight_decay": None},
+        {"patience": 1.0}, {"warm_up": -1.0}, {"weight_decay": -0.1}, {"warm_up": 5}, {"warm_up": 5.5},
+        {"optimizer": "sgd:nesterov"}, {"optimizer": "sgd:momentum"}, {"optimizer": "sgd:momentum=0.9,nesterov=2"},
+        {"optimizer": "adam:beta_1=0.8,beta_1=0.9"}, {"optimizer": "adam:clip_value=inf"}, {"augment": "stretch"},
+        {"augment": "shift=1,elastic_sigma=2"},
     ],
     ids=str,
 )  # fmt: skip
@@ -42,6 +45,8 @@ def test_the_optimizer_has_its_settings():
     assert isinstance(optimizer, SGD) and optimizer.momentum == 0.9 and optimizer.nesterov
     assert optimizer.learning_rate == 0.1 and optimizer.clip_norm == 2.0
     assert Recipe(optimizer="adamw").make_optimizer().weight_decay == AdamW().weight_decay
+    assert Recipe(optimizer="adamw", weight_decay=0.0).make_optimizer().weight_decay == 0
+    assert Recipe(optimizer="adamw").told()["weight_decay"] == AdamW().weight_decay
     assert Recipe(optimizer="adam", weight_decay=0.1).make_optimizer().weight_decay == 0.1
 
 

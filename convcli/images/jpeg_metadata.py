@@ -1,0 +1,182 @@
+"""What the segments of a JPEG file say besides pixels, and the segments that say it again.
+
+Source: JFIF 1.02; EXIF 2.32; Adobe, "XMP Specification, part 3"; CIPA DC-007 (MPF); ISO 21496-1 (gain maps).
+"""
+
+import struct
+from dataclasses import dataclass, field
+
+from convcli.errors import ImageError
+from convcli.images import exif, icc, resolution, xmp, xmp_orientation
+from convcli.images.jpeg_markers import MOST_IN_A_MARKER, segment
+from convcli.images.model import Metadata, Own
+from convcli.images.resolution import CENTIMETRE, INCH, Pair
+
+COMMENT = 0xFE
+SEGMENTS = frozenset(range(0xE0, 0xF0)) | {COMMENT}  # those that speak of something besides pixels
+
+_EXIF, _XMP, _ICC = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0", b"ICC_PROFILE\0"
+_EXTENSION, _PHOTOSHOP = b"http://ns.adobe.com/xmp/extension/\0", b"Photoshop 3.0\0"
+_JFIF, _ADOBE = b"JFIF\0", b"Adobe"
+# Segments, by marker and beginning, whose names say more than their numbers.
+_NAMES = (
+    (0xE0, b"JFXX\0", "thumbnail"),
+    (0xE2, b"MPF\0", "index of further pictures (MPF)"),
+    (0xE2, b"urn:iso:std:iso:ts:21496:-1\0", "gain map"),
+    (0xEB, b"JP", "content credentials (JUMBF)"),
+)
+_UNITS = {0: None, 1: INCH, 2: CENTIMETRE}
+_MOST_DENSITY = 65535
+_MOST_PIECES = 255  # of a profile
+_MOST_EXTENSION = 1 << 26
+
+
+@dataclass
+class Found:
+    """What the segments of one file say; made by `add`, one segment after the other."""
+
+    exif: bytes | None = None
+    xmp: bytes | None = None
+    photoshop: bytes = b""
+    icc: list[tuple[int, int, bytes]] = field(default_factory=list)  # number, count, piece
+    extension: list[bytes] = field(default_factory=list)
+    dpi: Pair | None = None
+    aspect: Pair | None = None
+    texts: list[tuple[str, str]] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
+
+    def add(self, marker: int, body: bytes) -> None:
+        """Take one segment of `SEGMENTS` in."""
+        if marker == 0xE0 and body.startswith(_JFIF) and len(body) >= 12:
+            self._add_density(body)
+        elif marker == 0xE1 and body.startswith(_EXIF) and self.exif is None:
+            self.exif = body
+        elif marker == 0xE1 and body.startswith(_XMP) and self.xmp is None:
+            self.xmp = body[len(_XMP) :]
+        elif marker == 0xE1 and body.startswith(_EXTENSION):
+            self.extension.append(body)
+        elif marker == 0xE2 and body.startswith(_ICC) and len(body) > len(_ICC) + 2:
+            self.icc.append((body[len(_ICC)], body[len(_ICC) + 1], body[len(_ICC) + 2 :]))
+        elif marker == 0xED and body.startswith(_PHOTOSHOP):
+            self.photoshop += body[len(_PHOTOSHOP) :]
+        elif marker == COMMENT:
+            self.texts.append(("Comment", _text(body)))
+        elif not (marker == 0xEE and body.startswith(_ADOBE)):  # which says how colours are stored
+            names = [name for number, start, name in _NAMES if marker == number and body.startswith(start)]
+            self.lost += names or [f"segment APP{marker - 0xE0}"]
+
+    def _add_density(self, body: bytes) -> None:
+        unit, x, y = struct.unpack_from(">BHH", body, 7)
+        if unit in _UNITS:
+            self.dpi, self.aspect = resolution.told(x, y, _UNITS[unit])
+        elif x and y:
+            self.lost.append("a resolution of unknown unit")
+        if len(body) >= 14 and body[12] and body[13]:
+            self.lost.append("thumbnail")
+
+    def add_rest(self, rest: bytes) -> None:
+        """Take in what follows the end of the picture: the further pictures of an MPO, a film, or filling."""
+        if rest.strip(b"\0\xff \r\n"):
+            further = b"\xff\xd8\xff" in rest
+            self.lost.append("further pictures after the first" if further else "what follows the picture")
+
+    def metadata(self) -> tuple[Metadata, int]:
+        """All of it, and the orientation."""
+        packet, said = xmp_orientation.upright(self.xmp) if self.xmp else (None, None)
+        block, orientation = exif.upright(self.exif, said)
+        dpi, aspect = self.dpi, self.aspect
+        if dpi is None and self.exif:
+            told = exif.resolution(self.exif)
+            dpi, aspect = (told[0], None) if told[0] else (None, aspect or told[1])
+        profile = icc.assembled(self.icc) if self.icc else None
+        own, lost = self._extension()
+        lost += ["damaged colour profile"] if self.icc and profile is None else []
+        metadata = Metadata(
+            format="JPEG",
+            icc=profile,
+            exif=block,
+            xmp=packet,
+            dpi=dpi,
+            aspect=aspect,
+            texts=tuple(self.texts),
+            photoshop=self.photoshop or None,
+            own=own,
+            lost=(*self.lost, *lost),
+        )
+        return metadata, orientation
+
+    def _extension(self) -> tuple[tuple[Own, ...], list[str]]:
+        """The segments of the XMP's extension, if it is complete, belongs to it and holds no pictures."""
+        if not self.extension:
+            return (), []
+        wanted = xmp.extension_of(self.xmp or b"")
+        start = len(_EXTENSION)
+        mine = [
+            body for body in self.extension if wanted and body[start : start + 32] == wanted and len(body) > start + 40
+        ]
+        pieces = sorted((*struct.unpack_from(">II", body, start + 32), body[start + 40 :]) for body in mine)
+        text = b""
+        for total, place, piece in pieces:
+            if place != len(text) or total > _MOST_EXTENSION:
+                break
+            text += piece
+        if not pieces or len(text) != pieces[0][0] or xmp.mentions_pictures(text):
+            return (), ["extended XMP"]
+        return tuple(Own("JPEG", "extended XMP", 0xE1, body) for body in mine), []
+
+
+def density(metadata: Metadata) -> tuple[int, int, int]:
+    """JFIF's unit and density along x and y, as near as whole numbers come."""
+    if metadata.dpi:
+        x, y = (round(each) for each in metadata.dpi)
+        if 1 <= x <= _MOST_DENSITY and 1 <= y <= _MOST_DENSITY:
+            return 1, x, y
+    if metadata.aspect:
+        return 0, *resolution.whole_ratio(metadata.aspect, _MOST_DENSITY)
+    return 0, 1, 1
+
+
+def segments_of(metadata: Metadata) -> bytes:
+    """The segments that stand behind the JFIF header; raises `ImageError` for a block that fits none."""
+    extra = b""
+    for name, prefix, content in (("EXIF", _EXIF, metadata.exif), ("XMP", _XMP, metadata.xmp)):
+        if not content:
+            continue
+        if len(prefix) + len(content) > MOST_IN_A_MARKER:
+            raise ImageError(
+                f"its {name} block: got {len(content)} bytes, expected at most "
+                f"{MOST_IN_A_MARKER - len(prefix)} in a JPEG; write PNG or TIFF, or drop it with --strip"
+            )
+        extra += segment(0xE1, prefix + content)
+    extra += b"".join(segment(each.code, each.content) for each in metadata.own)
+    extra += _profile_segments(metadata.icc) if metadata.icc else b""
+    if metadata.photoshop:
+        room = MOST_IN_A_MARKER - len(_PHOTOSHOP)
+        for start in range(0, len(metadata.photoshop), room):
+            extra += segment(0xED, _PHOTOSHOP + metadata.photoshop[start : start + room])
+    for keyword, text in metadata.texts:
+        line = (text if keyword == "Comment" else f"{keyword}: {text}").encode("utf-8", "replace")
+        for start in range(0, len(line), MOST_IN_A_MARKER):
+            extra += segment(COMMENT, line[start : start + MOST_IN_A_MARKER])
+    return extra
+
+
+def _profile_segments(profile: bytes) -> bytes:
+    room = MOST_IN_A_MARKER - len(_ICC) - 2
+    pieces = [profile[start : start + room] for start in range(0, len(profile), room)]
+    if len(pieces) > _MOST_PIECES:
+        raise ImageError(
+            f"its colour profile: got {len(profile)} bytes, expected at most {_MOST_PIECES * room} in a JPEG; "
+            "write PNG or TIFF, or drop it with --strip"
+        )
+    return b"".join(
+        segment(0xE2, _ICC + bytes((number, len(pieces))) + piece) for number, piece in enumerate(pieces, 1)
+    )
+
+
+def _text(body: bytes) -> str:
+    body = body.rstrip(b"\0")
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        return body.decode("latin-1")

@@ -1,0 +1,23 @@
+"""What goes out as JSON: one function for every document, so that none holds what JSON does not know."""
+
+import json
+from collections.abc import Mapping
+from math import isfinite
+from typing import Any
+
+
+def json_text(document: Any, *, indent: int | None = None) -> str:
+    """The document as JSON; numbers that are NaN or infinite are ``null``: JSON has no words for them.
+
+    >>> json_text({"loss": float("nan"), "rates": (0.1, float("inf"))})
+    '{"loss": null, "rates": [0.1, null]}'
+    """
+    return json.dumps(_known(document), allow_nan=False, indent=indent)
+
+
+def _known(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: _known(each) for key, each in value.items()}
+    return [_known(each) for each in value] if isinstance(value, list | tuple) else value

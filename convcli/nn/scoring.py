@@ -1,0 +1,79 @@
+"""What a network is measured by: the loss that suits its output, and that loss and the share of right answers."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from convcli.architectures import NetworkPlan
+from convcli.architectures.output import OF_A_LOSS, find_output
+from convcli.errors import ModelError
+from convcli.nn.layer import Array, as_input
+from convcli.nn.losses import (
+    BinaryCrossEntropy,
+    Loss,
+    MeanSquaredError,
+    SoftmaxCrossEntropy,
+    class_targets,
+    count_right,
+    loss_of_logits,
+)
+from convcli.nn.model import Model
+
+_BATCH = 256
+
+
+class Examples(NamedTuple):
+    """Inputs (N, *input), float or uint8 (0..255, which becomes 0..1), and their labels (N, ...)."""
+
+    x: Array
+    labels: Array
+
+    def batch(self, indices: Array) -> Array:
+        """The inputs at these places as float32."""
+        return as_input(self.x[indices])
+
+
+class Score(NamedTuple):
+    """The mean loss of some examples, and the share of answers that are right; None where nothing is classified."""
+
+    loss: float
+    accuracy: float | None
+
+
+def loss_for(model: Model, label_smoothing: float = 0.0) -> Loss:
+    """The loss for classes: binary cross-entropy after a sigmoid, else cross-entropy with softmax, built in or not.
+
+    A network that ends with another activation, or without any in a map or a single number, learns the mean squared
+    error.
+
+    Raises `ModelError` for label smoothing where no cross-entropy would know it.
+    """
+    if learns_squares(model.plan):
+        if label_smoothing:
+            raise ModelError(
+                f"label_smoothing: got {label_smoothing:g} for a network that ends with {model.ending} and learns "
+                "squared errors, expected 0"
+            )
+        return MeanSquaredError()
+    return BinaryCrossEntropy(label_smoothing) if model.ending == "sigmoid" else SoftmaxCrossEntropy(label_smoothing)
+
+
+def learns_squares(plan: NetworkPlan) -> bool:
+    """Whether neither cross-entropy is for what a network ends with."""
+    ending = find_output(plan.layers).activation
+    is_row = len(plan.output) == 1 and plan.output[0] > 1
+    return not (ending in OF_A_LOSS or (ending == "linear" and is_row))
+
+
+@np.errstate(all="ignore")
+def score_of(model: Model, examples: Examples, batch_size: int = _BATCH) -> Score:
+    """Loss and accuracy of a network as it stands, without label smoothing, dropout or regularizers."""
+    loss, total, right, answers = loss_for(model), 0.0, 0, 0
+    for start in range(0, len(examples.x), batch_size):
+        labels = model.channels_last(examples.labels[start : start + batch_size])
+        x = as_input(examples.x[start : start + batch_size])
+        logits = model.channels_last(model.forward(x, logits=True))
+        total += loss_of_logits(loss, model.final, logits, class_targets(loss, labels, logits))[0] * len(labels)
+        here = count_right(loss, logits, labels)
+        right, answers = right + here[0], answers + here[1]
+    return Score(total / len(examples.x), right / answers if answers else None)

@@ -1,0 +1,156 @@
+"""What the limits let through: every real way to store a picture, at its own size. Bombs are in tests/cli."""
+
+import io
+import struct
+
+import bombs
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image as Pillow
+
+from convcli.budget import limit_memory
+from convcli.errors import ImageError
+from convcli.images import exif_tiff, read
+from convcli.images.bmp_runs import without_runs
+from convcli.images.signals import read_signal
+from convcli.images.tiff_directories import check_promises
+
+SMOOTH = np.add.outer(np.arange(96), np.arange(80)).astype(np.uint8)
+RGB = np.stack([SMOOTH, SMOOTH[::-1], 255 - SMOOTH], -1)
+
+
+def saved(picture, **options):
+    stream = io.BytesIO()
+    picture.save(stream, **options)
+    return io.BytesIO(stream.getvalue())
+
+
+@pytest.fixture
+def two_megabytes():
+    limit_memory(2_000_000)
+    yield
+    limit_memory(None)
+
+
+@pytest.mark.parametrize("words", [{"progressive": True}, {"progressive": True, "subsampling": 0}, {"optimize": True}])
+def test_a_progressive_jpeg_passes_at_its_own_size(words):
+    got = read(saved(Pillow.fromarray(RGB), format="JPEG", quality=95, **words), max_pixels=96 * 80)
+    assert got.pixels.shape == (96, 80, 3)
+
+
+@pytest.mark.parametrize("scans", [24, 25])
+def test_a_jpeg_has_as_many_scans_as_there_are_looks(scans):
+    file = io.BytesIO(bombs.jpeg_of_scans(scans, 64, 48))
+    if scans == 24:  # and one for the first coefficients
+        assert read(file, max_pixels=64 * 48).pixels.shape == (48, 64, 1)
+    else:
+        with pytest.raises(ImageError, match=r"got 26 scans of 64x48 pixels, .* --max-pixels 3195 "):
+            read(file, max_pixels=64 * 48)
+
+
+@pytest.mark.parametrize(
+    "packing", ["jpeg", "webp", "png", "jpegxl", "jpeg2000", "jpegxr", "lerc", "zlib", "lzw", "zstd"]
+)
+@pytest.mark.parametrize("pieces", [{"tile": (32, 32)}, {"rowsperstrip": 32}], ids=["tiles", "strips"])
+def test_pieces_that_are_pictures_pass(packing, pieces):
+    stream = io.BytesIO()
+    tifffile.imwrite(stream, RGB, photometric="rgb", compression=packing, metadata=None, **pieces)
+    got = read(io.BytesIO(stream.getvalue()))
+    assert got.pixels.shape == RGB.shape
+    assert np.abs(got.pixels.astype(int) - RGB).mean() < 12
+
+
+def run_length_file(codes, width, height, kind):
+    count = 16 if kind == 2 else 256
+    palette = b"".join(bytes((255 - each, each, 7, 0)) for each in range(count))
+    start = 54 + len(palette)
+    header = struct.pack("<2sIHHI", b"BM", start + len(codes), 0, 0, start)
+    header += struct.pack("<IiiHHIIiiII", 40, width, height, 1, 4 if kind == 2 else 8, kind, len(codes), 0, 0, count, 0)
+    return header + palette + codes
+
+
+def test_run_length_codes_of_every_kind():
+    codes = b"\2\5\1\6\0\0" + b"\0\0" + b"\0\3\1\2\3\0\0\0" + b"\0\2\1\0\2\x09\0\0" + b"\0\1"
+    got = read(io.BytesIO(run_length_file(codes, 3, 4, 1))).pixels
+    assert got[::-1, :, 1].tolist() == [[5, 5, 6], [0, 0, 0], [1, 2, 3], [0, 9, 9]]  # the lowest row comes first
+    codes = b"\5\x12\0\0" + b"\0\5\x34\x56\x70\0\0\1"
+    got = read(io.BytesIO(run_length_file(codes, 5, 2, 2))).pixels
+    assert got[::-1, :, 1].tolist() == [[1, 2, 1, 2, 1], [3, 4, 5, 6, 7]]
+
+
+@pytest.mark.parametrize(
+    ("codes", "message"),
+    [
+        (b"\2\5\0\1", "truncated BMP: it has 2 of 12 pixels"),
+        (b"\2\5\0", "truncated BMP: it has 2 of 12 pixels"),
+        (b"\0\5\1\2", "truncated BMP: it has 0 of 12 pixels"),
+        (b"", "truncated BMP: it has 0 of 12 pixels"),
+    ],
+)
+def test_run_length_codes_that_end_early(codes, message):
+    with pytest.raises(ImageError, match=message):
+        read(io.BytesIO(run_length_file(codes, 3, 4, 1)))
+
+
+def test_a_file_without_runs_is_left_alone():
+    file = saved(Pillow.fromarray(RGB), format="BMP").getvalue()
+    assert without_runs(file, 10**6) is file
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_exif_is_collected_from_directories_that_do_not_overlap(order):
+    entry = struct.Struct(order + "HHII")
+    first = struct.pack(order + "H", 2) + entry.pack(271, 2, 6, 70) + entry.pack(34665, 4, 1, 38) + bytes(4)
+    second = struct.pack(order + "H", 2) + entry.pack(33434, 5, 1, 76) + entry.pack(37510, 7, 8, 84) + bytes(4)
+    values = b"Maker\0" + struct.pack(order + "II", 1, 250) + b"comment!"
+    data = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(order + "I", 8) + first + second
+    block = exif_tiff.from_tiff(data.ljust(70, b"\0") + values, 8)
+    assert b"Maker\0" in block and struct.pack("<II", 1, 250) in block and b"comment!" in block
+
+
+def test_exif_that_overlaps_is_left_out():
+    assert exif_tiff.from_tiff(bombs.exif_block(100_000), 8) is None
+    assert read(io.BytesIO(bombs.tiff_overlapping_exif(100_000))).metadata.exif is None
+
+
+def test_an_ome_description_may_speak_of_planes_in_other_files():
+    check_promises(bombs.ome(50_000), 1, 10**6)
+    with pytest.raises(ImageError, match="it describes 100,001 planes and has 1, expected at most 100,000"):
+        check_promises(bombs.ome(100_001), 1, 10**6)
+    check_promises(bombs.ome(400_000), 100_000, 10**6)
+
+
+def test_a_table_as_wide_as_it_may_be(tmp_path):
+    path = tmp_path / "wide.csv"
+    path.write_text("\n".join(",".join(map(str, range(row, row + 4096))) for row in range(2)))
+    assert read_signal(path).samples.shape == (2, 4096)
+
+
+def test_memory_is_counted_for_every_format(two_megabytes, tmp_path):
+    big = Pillow.fromarray(np.zeros((700, 700, 3), np.uint8))
+    for name in ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM"):
+        with pytest.raises(ImageError, match=r"got (700x700 pixels|1,4.* bytes and more), .* --max-memory \d+M"):
+            read(saved(big, format=name))
+    np.save(tmp_path / "big.npy", np.zeros((700, 700, 3)))
+    with pytest.raises(ImageError, match="--max-memory"):
+        read(tmp_path / "big.npy")
+    np.save(tmp_path / "signal.npy", np.zeros(200_000))
+    with pytest.raises(ImageError, match=r"got 200000 x 1 samples .* --max-memory"):
+        read_signal(tmp_path / "signal.npy")
+
+
+def test_a_stream_without_an_end_is_given_up(two_megabytes):
+    class Endless(io.RawIOBase):
+        def __init__(self):
+            self.given = 0
+
+        def read(self, size=-1):
+            assert size > 0
+            self.given += min(size, 1_000_000)
+            return bytes(min(size, 1_000_000))
+
+    stream = Endless()
+    with pytest.raises(ImageError, match=r"<stream>: got 2,000,000 bytes and more"):
+        read(stream)
+    assert stream.given == 2_000_000
