@@ -15,12 +15,15 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 import convcli
 from convcli.cli import run
+from convcli.cli.library_warnings import TELLER
 from convcli.images.unfinished import SUFFIX
 from convcli.loops import compiler
 
+PACKAGE = Path(convcli.__file__).parent
 SECONDS = 5.0
 BYTES = 1_000_000_000
 _ROOM = 2 * BYTES  # of addresses: less would stop what only reserves them
@@ -46,9 +49,8 @@ class Judge:
         warnings.simplefilter("always")
         warnings.filterwarnings("ignore", category=ResourceWarning)
         warnings.filterwarnings("ignore", message="the matrix subclass")  # which arguments are made of
-        warnings.showwarning = lambda message, category, filename, line, *_: self.noises.append(
-            f"warning from {Path(filename).name}:{line}: {category.__name__}: {message}"
-        )
+        warnings.showwarning = self._hear
+        self.tell, TELLER.show = TELLER.show, self._hear
         sys.unraisablehook = lambda found: self.noises.append(f"unraisable: {found.exc_value!r} in {found.object!r}")
         threading.excepthook = lambda found: self.noises.append(f"in a thread: {found.exc_value!r}")
 
@@ -144,6 +146,14 @@ class Judge:
                 os.dup2(kept[number - 1], number)
                 os.close(kept[number - 1])
             sys.stdout, sys.stderr = streams
+
+    def _hear(self, message, category, filename, line, *_, **__):
+        """A library's own warning about a file is told; what NumPy or Python say of our code is a fault."""
+        told = category is UserWarning and PACKAGE not in Path(filename).parents
+        if told or issubclass(category, (ResourceWarning, Image.DecompressionBombWarning)):
+            self.tell(message, category, filename, line)
+        else:
+            self.noises.append(f"warning from {Path(filename).name}:{line}: {category.__name__}: {message}")
 
     def _count_compilations(self):
         """The first loop is being compiled: count those that follow, whose time is not the case's."""

@@ -37,7 +37,7 @@ def writes(name, code):
     return run
 
 def warns(words):
-    warnings.warn("old")
+    warnings.warn("old", RuntimeWarning)
     return 0
 
 def fills(words):
@@ -61,7 +61,7 @@ runs = [
     (says("Error: x", 3), "exit code 3"),
     (says("Error: \\u202e"), "u202e"),
     (talks_in_c, "x1b"),
-    (warns, "UserWarning: old"),
+    (warns, "RuntimeWarning: old"),
     (fills, "took 1.2 GB"),
     (dies, "raised KeyError"),
     (writes("x.convcli-part", 0), "left x.convcli-part behind"),
