@@ -3,6 +3,8 @@
 import warnings
 from typing import Any
 
+from convcli.cli.printing import say
+
 
 class Teller:
     """Shows warnings as long as they are wanted; Python's own way is two lines with a path and a line of source."""

@@ -5,6 +5,7 @@ An axis is described by its length ``n`` and a window by ``kernel_size, stride, 
 """
 
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from math import gcd
 from operator import index
 from typing import Any, TypeAlias
@@ -13,6 +14,9 @@ from convcli.errors import ShapeError
 
 Pair: TypeAlias = tuple[int, int]
 PaddingSpec: TypeAlias = str | int | Sequence[int | Sequence[int]]
+
+LARGEST = 2**40  # of a count: products with an axis's length still fit 64 bits
+_FEW = 100
 
 
 def effective_kernel_size(kernel_size: int, dilation: int = 1) -> int:
@@ -107,13 +111,18 @@ def per_axis(value: int | Sequence[int], axes: int, name: str) -> tuple[int, ...
 
     Raises `ShapeError` naming ``name`` when the count is wrong or a value is below 1.
     """
-    value = listed(value)
-    values = tuple(value) if isinstance(value, Iterable) and not isinstance(value, str) else (value,) * axes
+    given = listed(value, name)
+    one = not isinstance(given, Iterable) or isinstance(given, str | bytes)
+    # One more than wanted tells enough: some things that can be gone through have no end.
+    values: tuple[Any, ...] = (given,) * axes if one else tuple(islice(given, axes + 1))
     if len(values) != axes:
-        raise ShapeError(f"{name}: got {len(values)} values {values}, expected one, or one per axis ({axes})")
+        least = "" if len(values) < axes else "at least "
+        count = f"{len(given)}" if isinstance(given, list | tuple) else f"{least}{len(values)}"
+        raise ShapeError(f"{name}: got {count} values {shortened(given)}, expected one, or one per axis ({axes})")
     for each in values:
-        if not is_integer(each) or each < 1:
-            raise ShapeError(f"{name}: got {each!r}, expected an integer of at least 1")
+        if not is_integer(each) or not 1 <= each <= LARGEST:
+            limit = f"from 1 to {LARGEST}" if is_integer(each) and each > LARGEST else "of at least 1"
+            raise ShapeError(f"{name}: got {shortened(each)}, expected an integer {limit}")
     return tuple(int(each) for each in values)
 
 
@@ -134,7 +143,7 @@ def resolve_padding(
     axes = len(sizes)
     strides = (1,) * axes if strides is None else strides
     dilations = (1,) * axes if dilations is None else dilations
-    padding = listed(padding)
+    padding = listed(padding, "padding")
     if isinstance(padding, str):
         rule = {"valid": _valid, "same": _same, "full": _full}.get(padding.lower())
         if rule is None:
@@ -148,11 +157,13 @@ def resolve_padding(
         )
     if is_integer(padding):
         return (_pair(padding),) * axes
-    if not isinstance(padding, Sequence) or len(padding) != axes:
+    given = tuple(islice(padding, axes + 1)) if isinstance(padding, Sequence) and not isinstance(padding, bytes) else ()
+    if len(given) != axes:
         raise ShapeError(
-            f"padding: got {padding!r}, expected an integer, one per axis ({axes}), or (before, after) per axis"
+            f"padding: got {shortened(padding)}, expected an integer, one per axis ({axes}), "
+            "or (before, after) per axis"
         )
-    return tuple(_pair(each) for each in padding)
+    return tuple(_pair(each) for each in given)
 
 
 def is_integer(value: object) -> bool:
@@ -166,9 +177,21 @@ def is_integer(value: object) -> bool:
     return True
 
 
-def listed(value: Any) -> Any:
-    """An array as (nested) lists, so that it is read as they are; anything else as it is."""
+def listed(value: Any, name: str) -> Any:
+    """An array as (nested) lists, so that it is read as they are; anything else as it is.
+
+    Raises `ShapeError` for an array that is no list of a few numbers.
+    """
+    shape = getattr(value, "shape", ())
+    if isinstance(shape, tuple) and any(n > _FEW for n in shape):
+        raise ShapeError(f"{name}: got an array of shape {shape}, expected a number or a few")
     return value.tolist() if hasattr(value, "tolist") else value
+
+
+def shortened(value: object) -> str:
+    """A value as a message quotes it."""
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:60]}...{text[-12:]}"
 
 
 def _below(limit: int, runs: int, spacing: int, length: int) -> int:
@@ -195,7 +218,10 @@ def _full(n: int, effective: int, stride: int) -> Pair:
 
 
 def _pair(value: object) -> Pair:
-    values = (value, value) if is_integer(value) else tuple(value) if isinstance(value, Sequence) else ()
-    if len(values) != 2 or not all(is_integer(each) and each >= 0 for each in values):
-        raise ShapeError(f"padding: got {value!r}, expected a number of cells (0 or more) or a (before, after) pair")
+    pair = isinstance(value, Sequence) and not isinstance(value, str | bytes)
+    values = (value, value) if is_integer(value) else tuple(islice(value, 3)) if pair else ()  # type: ignore[call-overload]
+    if len(values) != 2 or not all(is_integer(each) and 0 <= each <= LARGEST for each in values):
+        raise ShapeError(
+            f"padding: got {shortened(value)}, expected a number of cells (0 or more) or a (before, after) pair"
+        )
     return int(values[0]), int(values[1])

@@ -6,6 +6,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 from math import ceil, gcd
 
 from convcli.errors import ShapeError
@@ -18,6 +19,7 @@ from convcli.geometry.sizes import (
     pooled_size,
     reached_cells,
     resolve_padding,
+    shortened,
     transposed_size,
 )
 
@@ -211,14 +213,14 @@ def transposed_windows_of(
 
 
 def _output_padding(value: int | Sequence[int], axis: int, axes: int, limit: int) -> int:
-    value = listed(value)
-    values = tuple(value) if isinstance(value, Sequence) else (value,) * axes
+    value = listed(value, "output_padding")
+    values = tuple(islice(value, axes + 1)) if isinstance(value, Sequence) else (value,) * axes
     if len(values) != axes:
         raise ShapeError(f"output_padding: got {len(values)} values {values}, expected one, or one per axis ({axes})")
     extra = values[axis]
     if not is_integer(extra) or not 0 <= extra < limit:
         raise ShapeError(
-            f"output_padding: got {extra!r}, expected an integer from 0 to {limit - 1}: "
+            f"output_padding: got {shortened(extra)}, expected an integer from 0 to {limit - 1}: "
             "less than the stride or the dilation, whichever is larger"
         )
     return int(extra)

@@ -110,7 +110,7 @@ def _number(digits: bytes) -> int:
 
 
 def _incomplete() -> ImageError:
-    return ImageError("damaged PPM: its header is incomplete; get a fresh copy")
+    return ImageError(f"damaged PPM: its header is incomplete in the first {_LONGEST:,} bytes; get a fresh copy")
 
 
 def _too_long() -> ImageError:

@@ -22,6 +22,7 @@ from convcli.nn.randomness import restore, state_of
 from convcli.nn.room import check_batch, check_parameters
 from convcli.nn.shaping import Dropout
 from convcli.nn.weighted import Weighted
+from convcli.ops.arguments import as_array, as_contiguous
 
 # Predicting 10,000 images of MNIST, largest output 87 kB: 69 at a time 275 ms, 256 at a time 320.
 _CACHED_BYTES, _FEWEST = 6 * 1024 * 1024, 16
@@ -167,7 +168,7 @@ class Model:
         """`forward`, so many images at a time at most: no more than keep the largest layer's output in the cache."""
         if not is_integer(batch_size) or batch_size < 1:
             raise ModelError(f"batch_size: got {batch_size!r}, expected a whole number of at least 1")
-        images = np.asarray(x)
+        images = as_array("x", x)
         largest = max((prod(layer.output) for layer in self.plan.layers), default=1) * self.dtype.itemsize
         batch_size = min(batch_size, max(_CACHED_BYTES // largest, _FEWEST))
         starts = range(0, max(len(images), 1) if images.ndim else 1, batch_size)
@@ -295,7 +296,7 @@ class Model:
 
     def _batch(self, x: Any) -> Array:
         """A batch as the layers want it: channels last, C-contiguous, of the model's dtype, bytes as 0..1."""
-        array = np.asarray(x)
+        array = as_array("x", x)
         size = self.plan.input
         first = self.data_format == "channels_first" and len(size) > 1
         expected = (size[-1], *size[:-1]) if first else size
@@ -305,7 +306,8 @@ class Model:
             raise ShapeError(f"x: got {array.dtype} of shape {array.shape}, expected (N, {str(expected)[1:-1]}){fix}")
         if first:
             array = np.moveaxis(array, 1, -1)
-        return as_input(np.ascontiguousarray(array), self.dtype)
+        dtype = array.dtype if array.dtype == np.uint8 else self.dtype
+        return as_input(as_contiguous("x", array, dtype), self.dtype)
 
     def _leave(self, array: Array) -> Array:
         """Channels back to where the data format has them."""

@@ -5,6 +5,7 @@ A model file is safetensors: the parameters by name, and as texts beside them th
 are elsewhere.
 """
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,7 @@ from convcli.nn.activations import SOFTMAX
 from convcli.nn.layer import Array, Shape
 from convcli.nn.model import Model
 from convcli.nn.tensors import read_tensors, write_tensors
+from convcli.ops.arguments import as_array
 
 __all__ = ["ModelCard", "TrainedModel", "load_model", "parameter_shapes", "save_model", "shipped_model"]
 
@@ -86,7 +88,7 @@ class TrainedModel:
         ShapeError
             If ``x`` has another shape or type.
         """
-        images = np.asarray(x)
+        images = as_array("x", x)
         self._check(images)
         return self.of_each_class(self.model.predict(images, batch_size))
 
@@ -180,6 +182,8 @@ def load_model(path: str | Path) -> TrainedModel:
     >>> load_model(path).predict(np.ones((1, 4)))
     array([[0.5, 0.5]], dtype=float32)
     """
+    if not isinstance(path, str | os.PathLike) or "\0" in str(path):
+        raise ModelError(f"path: got {path!r:.80}, expected a file's name")
     path = Path(path)
     header = read_header(path)
     require_model(header, path)

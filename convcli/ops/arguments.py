@@ -5,7 +5,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.errors import KernelError, ShapeError
+from convcli.errors import ConvcliError, KernelError, ShapeError
+from convcli.geometry import is_integer
+from convcli.kernels.parameters import shortened
 
 Array = NDArray[Any]
 
@@ -14,6 +16,10 @@ _LAYOUTS = {
     2: {2: "(H, W)", 3: "(H, W, C)", 4: "(N, H, W, C)"},
     3: {3: "(D, H, W)", 4: "(D, H, W, C)", 5: "(N, D, H, W, C)"},
 }
+
+
+# Along an axis, of padding or windows; more is a slip, and would fill the memory.
+MOST_CELLS = 10_000_000
 
 
 class Stack(NamedTuple):
@@ -32,29 +38,77 @@ class Stack(NamedTuple):
         return result[..., 0] if self.ndim == self.axes else result
 
 
-def as_stack(image: Any, axes: int, *, keep_dtype: bool = False) -> Stack:
+def as_array(name: str, value: Any, expected: str = "a full array", error: type[ConvcliError] = ShapeError) -> Array:
+    """An argument as an array of whatever type; raises ``error``, naming the argument, for what is none.
+
+    Arrays with masked values are refused: what lies under a mask is no number.
+    """
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise error(f"{name}: got rows of different lengths, expected {expected}") from None
+    except (TypeError, OverflowError, MemoryError) as problem:
+        reason = str(problem) or type(problem).__name__
+        raise error(f"{name}: got {type(value).__name__} ({reason}), expected {expected}") from None
+    mask = getattr(value, "mask", None)
+    if isinstance(mask, np.ndarray) and mask.any():
+        raise error(f"{name}: got masked values, expected {expected}; fill them first: {name}.filled(0)")
+    return array
+
+
+def as_contiguous(name: str, array: Array, dtype: Any) -> Array:
+    """An array in C order and of a dtype; what that cannot hold becomes infinite. Raises `ShapeError` if it is huge."""
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):
+            return np.ascontiguousarray(array, dtype)
+    except (MemoryError, ValueError):
+        raise ShapeError(f"{name}: got shape {array.shape}, more numbers than fit into memory") from None
+
+
+def as_number(name: str, value: Any) -> float:
+    """An argument that is one number; raises `ShapeError` for anything else."""
+    real = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    try:
+        number = float(value) if real else None
+    except OverflowError:
+        number = None
+    if number is None:
+        raise ShapeError(f"{name}: got {shortened(repr(value))}, expected a number")
+    return number
+
+
+def as_flag(name: str, value: Any) -> bool:
+    """An argument that is true or false; raises `ShapeError` for anything else."""
+    if not isinstance(value, bool | np.bool_) and not (is_integer(value) and value in (0, 1)):
+        raise ShapeError(f"{name}: got {shortened(repr(value))}, expected True or False")
+    return bool(value)
+
+
+def as_stack(image: Any, axes: int, *, keep_dtype: bool = False, name: str = "image") -> Stack:
     """Check an image or volume and bring it to (N, D, H, W, C).
 
     uint8, uint16, float32 and float64 stay as they are; other integers become float64 (float16 becomes float32) unless
-    ``keep_dtype``. Raises `ShapeError` for other dtypes, ranks and empty axes.
+    ``keep_dtype``. Raises `ShapeError`, beginning with ``name``, for other dtypes, ranks and empty axes.
     """
-    try:
-        array = np.asarray(image)
-    except ValueError:
-        raise ShapeError("image: got rows of different lengths, expected a full array") from None
+    array = as_array(name, image)
     layouts = _LAYOUTS[axes]
     if array.ndim not in layouts:
-        raise ShapeError(f"image: got shape {array.shape}, expected {_words(layouts.values())}")
+        raise ShapeError(f"{name}: got shape {array.shape}, expected {_words(layouts.values())}")
     if 0 in array.shape:
-        raise ShapeError(f"image: got shape {array.shape}, expected at least one element along every axis")
+        raise ShapeError(f"{name}: got shape {array.shape}, expected at least one element along every axis")
     if array.dtype.kind not in "buif":
-        raise ShapeError(f"image: got dtype {array.dtype}, expected integers, floats or booleans")
-    if not keep_dtype:
-        array = array.astype(loop_dtype(array.dtype), copy=False)
+        raise ShapeError(f"{name}: got dtype {array.dtype}, expected integers, floats or booleans")
+    dtype = array.dtype.newbyteorder("=") if keep_dtype else loop_dtype(array.dtype)
     full = array[None] if array.ndim < axes + 2 else array
     full = full[..., None] if array.ndim == axes else full
     full = full[:, None] if axes == 2 else full
-    return Stack(np.ascontiguousarray(full, full.dtype.newbyteorder("=")), axes, array.ndim)
+    return Stack(as_contiguous(name, full, dtype), axes, array.ndim)
+
+
+def check_cells(before: int, after: int, axis: int) -> None:
+    """Raise `ShapeError` for more padding along an axis than anybody means."""
+    if before + after > MOST_CELLS:
+        raise ShapeError(f"padding: got {before} + {after} cells along axis {axis}, expected at most {MOST_CELLS}")
 
 
 def loop_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
@@ -81,18 +135,15 @@ def as_weights(kernel: Any, axes: int) -> NDArray[np.float64]:
         from convcli.kernels import kernel as parse
 
         kernel = parse(kernel)
-    try:
-        weights = np.asarray(kernel)
-    except ValueError:
-        raise KernelError("kernel: got rows of different lengths, expected a full matrix") from None
+    weights = as_array("kernel", kernel, "a full matrix", KernelError)
     if weights.dtype.kind not in "buif":
         raise KernelError(f"kernel: got dtype {weights.dtype}, expected real numbers")
-    weights = np.ascontiguousarray(weights, np.float64)
     if weights.ndim != axes:
         fix = " (a filter over all channels is conv2d's)" if weights.ndim == axes + 1 else ""
         raise KernelError(f"kernel: got shape {weights.shape}, expected {axes} dimensions{fix}")
     if weights.size == 0:
         raise KernelError(f"kernel: got shape {weights.shape}, expected at least one weight along every axis")
+    weights = as_contiguous("kernel", weights, np.float64)
     if not np.isfinite(weights).all():
         where = tuple(int(i) for i in np.argwhere(~np.isfinite(weights))[0])
         raise KernelError(f"kernel: got {weights[where]} at index {where}, expected finite weights")

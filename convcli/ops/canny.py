@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from convcli.errors import ShapeError
 from convcli.kernels import kernel
-from convcli.ops.arguments import Array, as_stack
+from convcli.ops.arguments import Array, as_number, as_stack
 from convcli.ops.correlation import correlate2d
 from convcli.ops.words import read_only
 
@@ -62,7 +62,7 @@ def canny(
     stack = as_stack(image, 2, keep_dtype=True)
     pixels = stack.array[:, 0]
     for name, number in (("sigma", sigma), ("low", low), ("high", high)):
-        if not isinstance(number, (int, float, np.integer, np.floating)) or not 0 <= number < np.inf:
+        if not 0 <= as_number(name, number) < np.inf:
             raise ShapeError(f"{name}: got {number!r}, expected a finite number of at least 0")
     if low > high:
         raise ShapeError(f"low: got {low!r}, expected at most high, {high!r}")

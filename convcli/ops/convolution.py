@@ -7,7 +7,7 @@ import numpy as np
 
 from convcli.errors import ShapeError
 from convcli.geometry import PaddingSpec, TransposedWindow, Window, is_integer, transposed_windows_of, windows_of
-from convcli.ops.arguments import Array, result_dtype
+from convcli.ops.arguments import Array, as_array, as_contiguous, check_cells, result_dtype
 from convcli.ops.convolution_passes import conv_forward, conv_input_gradient
 
 Counts = int | Sequence[int]
@@ -308,12 +308,13 @@ def _convolution(
     sizes = array.shape[1:-1]
     windows = windows_of(sizes, weights.shape[:-2], stride=stride, padding=padding, dilation=dilation)
     for axis, (window, n) in enumerate(zip(windows, sizes, strict=True)):
+        check_cells(window.before, window.after, axis)
         if window.output(n) < 1:
             raise ShapeError(
                 f"weight: spans {window.effective} along spatial axis {axis}, expected at most x's "
                 f"{n} + {window.before + window.after} padded; padding 'same' fits any kernel"
             )
-    return conv_forward(array, weights, _bias(bias, weights.shape[-1], array.dtype), windows, groups)
+    return conv_forward(array, weights, _bias(bias, weights.shape[-1], array.dtype), windows, int(groups))
 
 
 def _transposed(
@@ -328,7 +329,7 @@ def _transposed(
     groups: int,
 ) -> Array:
     array, weights = _arrays(x, weight, axes, "O/groups, C")
-    filters = weights.shape[-2] * (groups if is_integer(groups) else 1)
+    filters = weights.shape[-2] * (int(groups) if is_integer(groups) else 1)
     _check_channels(array, weights, groups, filters, weights.shape[-1], "channels of weight")
     windows = transposed_windows_of(
         array.shape[1:-1], weights.shape[:-2], stride=stride, padding=padding, dilation=dilation,
@@ -343,7 +344,7 @@ def _transposed(
                 f"expected less than the {whole} pixels it is cut from"
             )
     return conv_input_gradient(
-        array, weights, sizes, _untransposed(windows), groups, bias=_bias(bias, filters, array.dtype)
+        array, weights, sizes, _untransposed(windows), int(groups), bias=_bias(bias, filters, array.dtype)
     )
 
 
@@ -365,14 +366,11 @@ def _arrays(x: Any, weight: Any, axes: int, last: str) -> tuple[Array, Array]:
             raise ShapeError(f"{name}: got shape {array.shape}, expected at least one element along every axis")
         arrays.append(array)
     dtype = result_dtype(arrays[0].dtype)
-    return np.ascontiguousarray(arrays[0], dtype), np.ascontiguousarray(arrays[1], dtype)
+    return as_contiguous("x", arrays[0], dtype), as_contiguous("weight", arrays[1], dtype)
 
 
 def _real(name: str, value: Any, layout: str) -> Array:
-    try:
-        array = np.asarray(value)
-    except ValueError:
-        raise ShapeError(f"{name}: got rows of different lengths, expected a full array {layout}") from None
+    array = as_array(name, value, f"a full array {layout}")
     if array.dtype.kind not in "buif":
         raise ShapeError(f"{name}: got dtype {array.dtype}, expected real numbers")
     return array
@@ -398,4 +396,4 @@ def _bias(bias: Any, filters: int, dtype: np.dtype[Any]) -> Array | None:
     array = _real("bias", bias, "(O,)")
     if array.shape != (filters,):
         raise ShapeError(f"bias: got shape {array.shape}, expected ({filters},): one number per filter")
-    return np.ascontiguousarray(array, dtype)
+    return as_contiguous("bias", array, dtype)

@@ -1,18 +1,18 @@
 """Cross-correlation and convolution of images: check, ask the geometry, run a loop."""
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
 from convcli.errors import ShapeError
-from convcli.geometry import PaddingSpec, Window, is_integer, windows_of
-from convcli.ops.arguments import Array, as_stack, as_weights, result_dtype
+from convcli.geometry import PaddingSpec, Window, is_integer, listed, windows_of
+from convcli.kernels.parameters import shortened
+from convcli.ops.arguments import Array, as_array, as_number, as_stack, as_weights, check_cells, result_dtype
 from convcli.ops.borders import resolve_border
 from convcli.ops.plan import plan_correlation
 from convcli.ops.stacks import Border, Store, correlate_stack
-
-_MOST_PADDING = 10_000_000  # cells along an axis; more is a slip, and would fill the memory with padding
 
 Counts = int | Sequence[int]
 
@@ -177,17 +177,16 @@ def _correlate(
     dilation: Counts,
     anchor: Counts | None,
 ) -> Array:
-    stack = as_stack(image, axes)
+    name = "image" if axes == 2 else "volume"
+    image = as_array(name, image)
+    stack = as_stack(image, axes, name=name)
     weights = as_weights(kernel, axes)
-    if isinstance(padding, np.ndarray):
-        padding = padding.tolist()
-    if not isinstance(value, int | float | np.number) or isinstance(value, bool):
-        raise ShapeError(f"value: got {value!r}, expected a number")
+    value = as_number("value", value)
     weights = np.ascontiguousarray(np.flip(weights)) if flip else weights
     sizes = stack.array.shape[4 - axes : 4]
     windows = correlation_windows(sizes, weights.shape, stride, padding, dilation, anchor)
     plan = plan_correlation(weights, stack.array.dtype)
-    store = Store(result_dtype(np.asarray(image).dtype))
+    store = Store(result_dtype(image.dtype))
     result, _ = correlate_stack(stack.array, plan, windows, Border(resolve_border(border), value), store=store)
     return stack.restore(result)
 
@@ -205,16 +204,14 @@ def correlation_windows(
     if anchor is not None:
         if not (isinstance(padding, str) and padding.lower() == "same"):
             raise ShapeError(f"anchor: got {anchor!r} with padding {padding!r}, expected padding 'same'")
-        anchors = tuple(anchor) if isinstance(anchor, Sequence) else (anchor,) * len(sizes)
+        anchor = listed(anchor, "anchor")
+        several = isinstance(anchor, Sequence) and not isinstance(anchor, str | bytes)
+        anchors = tuple(islice(anchor, len(sizes) + 1)) if several else (anchor,) * len(sizes)  # type: ignore[arg-type]
         if len(anchors) != len(sizes):
             raise ShapeError(f"anchor: got {len(anchors)} values, expected one, or one per axis ({len(sizes)})")
         windows = tuple(_anchored(*each) for each in zip(windows, sizes, anchors, strict=True))
     for axis, (window, n) in enumerate(zip(windows, sizes, strict=True)):
-        if window.before + window.after > _MOST_PADDING:
-            raise ShapeError(
-                f"padding: got {window.before} + {window.after} cells along axis {axis}, "
-                f"expected at most {_MOST_PADDING}"
-            )
+        check_cells(window.before, window.after, axis)
         if window.output(n) < 1:
             raise ShapeError(
                 f"kernel: spans {window.effective} along axis {axis}, expected at most the image's "
@@ -225,7 +222,9 @@ def correlation_windows(
 
 def _anchored(window: Window, n: int, anchor: Any) -> Window:
     if not is_integer(anchor) or not 0 <= anchor < window.kernel_size:
-        raise ShapeError(f"anchor: got {anchor!r}, expected an integer from 0 to {window.kernel_size - 1}")
+        raise ShapeError(
+            f"anchor: got {shortened(repr(anchor))}, expected an integer from 0 to {window.kernel_size - 1}"
+        )
     outputs = -(-n // window.stride)
     before = int(anchor) * window.dilation
     after = max((outputs - 1) * window.stride + window.effective - n - before, 0)

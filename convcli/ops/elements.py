@@ -11,6 +11,7 @@ from convcli.errors import KernelError, ShapeError
 from convcli.geometry import per_axis
 from convcli.kernels.matrices import read_matrix
 from convcli.kernels.parameters import read_number, shortened
+from convcli.ops.arguments import as_array
 
 Element = NDArray[np.bool_]
 
@@ -86,10 +87,7 @@ def as_element(size: Any, element: Any, axes: int) -> Element | tuple[int, ...]:
     if isinstance(element, str):
         array = parse_element(element, axes)
     else:
-        try:
-            array = np.asarray(element)
-        except ValueError:
-            raise KernelError("element: got rows of different lengths, expected a full matrix") from None
+        array = as_array("element", element, "a full matrix", KernelError)
     if array.ndim != axes or array.dtype.kind not in "bui" or not array.any():
         raise KernelError(
             f"element: got {array.dtype} of shape {array.shape}, expected truth values or integers, not all zero, "

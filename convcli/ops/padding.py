@@ -1,12 +1,13 @@
 """Padding: an image with more cells around it."""
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
 from convcli.errors import ShapeError
-from convcli.geometry import PaddingSpec, Pair, resolve_padding
+from convcli.geometry import PaddingSpec, Pair, listed, resolve_padding
 from convcli.ops.arguments import Array, as_stack
 from convcli.ops.borders import border_table, resolve_border
 from convcli.ops.words import as_words, new_array, read_only, value_words
@@ -88,9 +89,14 @@ def pad_stack(source: Array, pads: tuple[Pair, ...], mode: str, value: Value) ->
 
     Raises `ShapeError` for a ``value`` that the dtype does not hold, or not as many of them as channels.
     """
-    constants = list(value) if isinstance(value, (Sequence, np.ndarray)) and not isinstance(value, str) else [value]
-    if len(constants) not in (1, source.shape[4]):
-        raise ShapeError(f"value: got {len(constants)} numbers, expected one, or one per channel ({source.shape[4]})")
+    several = isinstance(value, Sequence) or (isinstance(value, np.ndarray) and value.ndim)
+    several = several and not isinstance(value, str | bytes)
+    channels = source.shape[4]
+    # One more than there can be tells enough.
+    constants = list(islice(value, channels + 1)) if several else [value]  # type: ignore[arg-type]
+    if len(constants) not in (1, channels):
+        least = "at least " if len(constants) > channels else ""
+        raise ShapeError(f"value: got {least}{len(constants)} numbers, expected one, or one per channel ({channels})")
     fill = np.concatenate([value_words(each, source.dtype) for each in constants])
     sizes = source.shape[1:4]
     shape = tuple(n + before + after for n, (before, after) in zip(sizes, pads, strict=True))
@@ -113,7 +119,7 @@ def resolve_pad_mode(mode: str) -> str:
 
 def resolve_amounts(amount: Any, axes: int) -> tuple[Pair, ...]:
     """(before, after) for each axis, from one number, one per axis, or pairs; raises `ShapeError` for others."""
-    amount = amount.tolist() if hasattr(amount, "tolist") else amount
+    amount = listed(amount, "amount")
     if isinstance(amount, str):
         raise ShapeError(f"amount: got {amount!r}, expected an integer, one per axis, or (before, after) per axis")
     sizes = (1,) * axes

@@ -7,7 +7,7 @@ import numpy as np
 
 from convcli.errors import ShapeError
 from convcli.geometry import PaddingSpec
-from convcli.ops.arguments import Array, Stack, as_stack
+from convcli.ops.arguments import Array, Stack, as_array, as_flag, as_stack
 from convcli.ops.pooling_axes import Counts, PoolingAxis, adaptive_axes, sliding_axes
 from convcli.ops.pooling_runs import pool_stack
 
@@ -255,6 +255,7 @@ def _axes(
     dilation: Counts,
     ceil_mode: bool,
 ) -> tuple[PoolingAxis, ...]:
+    ceil_mode = as_flag("ceil_mode", ceil_mode)
     if not isinstance(size, str):
         return sliding_axes(sizes, size, stride, padding, dilation, ceil_mode)
     if size.lower() != "global":
@@ -264,7 +265,7 @@ def _axes(
 
 
 def _signals(signal: Any) -> Stack:
-    array = np.asarray(signal)
+    array = as_array("signal", signal, "(N, W, C)")
     if array.ndim != 3 or 0 in array.shape:
         raise ShapeError(f"signal: got shape {array.shape}, expected (N, W, C), at least one element along every axis")
-    return as_stack(array[:, None], 2, keep_dtype=True)
+    return as_stack(array[:, None], 2, keep_dtype=True, name="signal")

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from convcli.errors import ShapeError
 from convcli.geometry import PaddingSpec, Window, per_axis, windows_of
+from convcli.ops.arguments import MOST_CELLS, check_cells
 
 Counts = int | Sequence[int]
 
@@ -102,10 +103,13 @@ def adaptive_axes(sizes: Sequence[int], output_size: Counts) -> tuple[PoolingAxi
     They overlap by a cell where the size does not divide; this is PyTorch's rule (``AdaptivePooling.h``).
     """
     counts = per_axis(output_size, len(sizes), "output_size")
+    if max(counts, default=0) > MOST_CELLS:
+        raise ShapeError(f"output_size: got {max(counts)}, expected at most {MOST_CELLS} windows along an axis")
     return tuple(_adaptive(n, count) for n, count in zip(sizes, counts, strict=True))
 
 
 def _sliding(axis: int, n: int, window: Window) -> PoolingAxis:
+    check_cells(window.before, window.after, axis)
     count = window.output(n)
     if count < 1:
         raise ShapeError(

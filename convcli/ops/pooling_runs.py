@@ -6,7 +6,7 @@ import numpy as np
 
 from convcli.errors import ShapeError
 from convcli.geometry import effective_kernel_size, is_integer
-from convcli.ops.arguments import Array, loop_dtype, result_dtype
+from convcli.ops.arguments import Array, as_flag, as_number, loop_dtype, result_dtype
 from convcli.ops.ordering import as_ordered, highest, lowest
 from convcli.ops.pooling_axes import PoolingAxis, adaptive_axes
 from convcli.ops.pooling_norms import repair_norms
@@ -41,9 +41,9 @@ def check_mode(mode: str, count_include_pad: bool = False, p: float = 2.0, seed:
     word = _ALIASES.get(word, word)
     if word not in MODES:
         raise ShapeError(f"mode: got {mode!r}, expected {', '.join(MODES)}")
-    if count_include_pad and word not in ("average", "weighted"):
+    if as_flag("count_include_pad", count_include_pad) and word not in ("average", "weighted"):
         raise ShapeError(f"count_include_pad: got True with mode {word!r}, expected mode average or weighted")
-    if not isinstance(p, (int, float, np.integer, np.floating)) or not 0 < p < np.inf:
+    if not 0 < as_number("p", p) < np.inf:
         raise ShapeError(f"p: got {p!r}, expected a finite number above 0")
     if not is_integer(seed) or not 0 <= seed < 2**64:
         raise ShapeError(f"seed: got {seed!r}, expected an integer from 0 to 2**64 - 1")

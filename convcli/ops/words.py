@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from convcli.budget import check_memory, shown_size
 from convcli.errors import ShapeError
-from convcli.ops.arguments import Array
+from convcli.kernels.parameters import shortened
+from convcli.ops.arguments import Array, as_array
 
 _SMALL = 1 << 26  # bytes that need not be counted
 
@@ -32,9 +33,9 @@ def value_words(value: Any, dtype: np.dtype[Any]) -> NDArray[Any]:
 
     Floats are rounded to a float dtype as numpy rounds them; integers and booleans have to be met exactly.
     """
-    number = np.asarray(value)
+    number = as_array("value", value, "one number")
     if number.ndim or number.dtype.kind not in "buif":
-        raise ShapeError(f"value: got {value!r}, expected one number")
+        raise ShapeError(f"value: got {shortened(repr(value))}, expected one number")
     if dtype.kind in "bui":
         low, high = (0, 1) if dtype.kind == "b" else (int(np.iinfo(dtype).min), int(np.iinfo(dtype).max))
         exact = number.item()

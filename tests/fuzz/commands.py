@@ -23,6 +23,8 @@ def command_line(rng):
             name = rng.choice(parameter.opts)
             options += [name] if parameter.is_flag else [name, _value(rng, parameter)]
     options += ["--offline"] if any("--offline" in each.opts for each in command.params) else []
+    # A training by nothing but defaults takes as long as trainings do.
+    options += ["--limit", "20", "--epochs", "1"] if path == ("train",) else []
     options += ["-o", "out.png"] if path[0] in ("filter", "pool", "pad", "morph") and rng.random() < 0.5 else []
     return Case((*path, *options, *positional), _files())
 
