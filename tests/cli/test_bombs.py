@@ -100,6 +100,13 @@ FILES = {
     "animation.webp": (lambda: bombs.webp_animated(9), VOLUME, "canvas has 144,000,000 pixels", "one in 64"),
     "frames.gif": (lambda: bombs.gif_of_frames(60_000), VOLUME, "60,000 frames", "at most 50,000"),
     "animation.gif": (lambda: bombs.gif_of_frames(100, (22000, 22000)), VOLUME, "pixels", "--max-pixels"),
+    "canvas.gif": (
+        lambda: bombs.gif_of_frames(1, (22000, 22000)),
+        VOLUME,
+        "canvas has 484,000,000 pixels",
+        "one in 64",
+    ),
+    "flat.gif": (lambda: bombs.gif_of_frames(1, (22000, 22000)), FILTER, "canvas has 484,000,000 pixels", "one in 64"),
     "blanks.ppm": (
         lambda: b"P6 " + b" " * 9_000_000 + b"2 2 255\n" + bytes(12),
         FILTER,
