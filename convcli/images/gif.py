@@ -17,7 +17,7 @@ import numpy as np
 
 from convcli.errors import ImageError
 from convcli.images import gif_blocks
-from convcli.images.model import Decoded, Image, Pixels, check_size
+from convcli.images.model import Decoded, Image, Pixels, check_canvas, check_size
 
 _OPAQUE = 128
 _EXTENSION, _FRAME, _END = 0x21, 0x2C, 0x3B
@@ -49,6 +49,7 @@ def decode(data: bytes, max_pixels: int) -> Decoded:
     frames = frames_in(data)
     width, height = canvas_size(data, frames)
     check_size(width, height, max_pixels, 12)  # the canvas in RGBA, what is left of it, and the result
+    check_canvas("GIF", width, height, frames[0].width * frames[0].height)
     pixels, has_alpha = without_excess(next(composed(frames, width, height)))
     warnings = (
         (f"animated GIF: only the first of {len(frames)} frames was read; --axes zyx takes all",)

@@ -15,6 +15,7 @@ from convcli.geometry import Placement
 
 Pixels = npt.NDArray[Any]
 
+_EMPTY, _MOST_EMPTY = 1 << 22, 64  # pixels of a canvas that may be empty, and as a multiple of its largest frame
 MOST_FRAMES = 50_000  # an hour of 10 a second has 36,000; each is composed by itself
 
 
@@ -207,6 +208,18 @@ def check_frames(count: int, width: int, height: int, max_pixels: int, pixel_byt
     """
     check_count(count, MOST_FRAMES, "got {} frames", "split the animation", ImageError)
     check_size(width, height * count, max_pixels, pixel_bytes)
+
+
+def check_canvas(format: str, width: int, height: int, largest: int) -> None:
+    """Refuse the canvas of an animation that is nearly all empty: a few bytes make one of any size.
+
+    ``largest`` is the number of pixels of its largest frame.
+    """
+    if width * height > _EMPTY + _MOST_EMPTY * largest:
+        raise ImageError(
+            f"damaged {format}: its canvas has {width * height:,} pixels and its largest frame {largest:,}, expected "
+            f"at least one in {_MOST_EMPTY}; get a fresh copy"
+        )
 
 
 def bytes_with_result(channels: int, sample: int, has_alpha: bool = False) -> int:

@@ -15,7 +15,8 @@ from convcli.images.resolution import METRE, Pair
 
 _XMP_KEYWORD = b"XML:com.adobe.xmp"
 _RAW = "Raw profile type "
-_MOST_METADATA = 1 << 26  # bytes that a compressed profile, or all compressed texts together, may unfold into
+_MOST_METADATA = 1 << 24  # bytes that a compressed profile, or all compressed texts together, may unfold into
+_MOST_UNFOLDING = 1032  # bytes that deflate makes of one
 _MOST_IN_A_CHUNK = 0x7FFFFFFF
 # What stands for the pixels themselves, what Apple's decoder wants to know, and frames, which have a warning.
 _PICTURE = frozenset((b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"iDOT", b"CgBI", b"acTL", b"fcTL", b"fdAT"))
@@ -131,6 +132,7 @@ def _add_text(found: _Found, kind: bytes, content: bytes) -> None:
         language += translated
     text = _unpack(rest, found.room) if packed else rest
     if text is None:
+        found.room = max(0, found.room - _MOST_UNFOLDING * len(rest))  # what finding that out may have cost
         found.lost.append(f"damaged text {name}")
         return
     found.room -= len(text) if packed else 0

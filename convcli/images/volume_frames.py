@@ -9,7 +9,7 @@ import numpy as np
 
 from convcli.errors import ImageError
 from convcli.images.keeping import incoming
-from convcli.images.model import Image, Metadata, Pixels, check_frames, check_size, shown
+from convcli.images.model import Image, Metadata, Pixels, check_canvas, check_frames, check_size, shown
 from convcli.images.orientation import upright
 from convcli.images.pillow import without_excess
 from convcli.images.reading import MAX_PIXELS, read, read_all
@@ -59,6 +59,7 @@ def _gif(data: bytes, max_pixels: int) -> tuple[Pixels, tuple[int, ...]]:
     frames = frames_in(data)
     width, height = canvas_size(data, frames)
     check_frames(len(frames), width, height, max_pixels)
+    check_canvas("GIF", width, height, max(each.width * each.height for each in frames))
     for each in frames[1:]:
         check_size(max(each.width, 1), max(each.height, 1), max_pixels)  # it may be larger than the canvas
     shown = np.empty((len(frames), height, width, 4), np.uint8)

@@ -12,7 +12,7 @@ import numpy as np
 
 from convcli.errors import ImageError
 from convcli.images import exif, xmp_orientation
-from convcli.images.model import Decoded, Image, Metadata, bytes_with_result, check_size
+from convcli.images.model import Decoded, Image, Metadata, bytes_with_result, check_canvas, check_size
 
 if TYPE_CHECKING:
     from PIL.WebPImagePlugin import WebPImageFile as Picture
@@ -25,7 +25,6 @@ _FLAGS = 20  # where the flags of an extended file stand
 _ANIMATED, _HAS_ALPHA = 0x02, 0x10
 _OPAQUE = 255
 _KNOWN = frozenset((b"VP8X", b"VP8L", b"VP8 ", b"ALPH", b"ANIM", b"ANMF", b"ICCP", b"EXIF", b"XMP "))
-_FREE, _MOST_EMPTY = 1 << 22, 64  # pixels of a canvas, and as a multiple of its largest frame
 # The canvas before and after a frame in libwebp, the frame in Pillow twice, our pixels and their result: RGBA each.
 _PIXEL_BYTES = 24
 
@@ -60,11 +59,7 @@ def check_work(chunks: list[tuple[bytes, bytes]], max_pixels: int) -> None:
     frames = [content for kind, content in chunks if kind == b"ANMF" and len(content) >= 12]
     sides = ((int.from_bytes(each[6:9], "little"), int.from_bytes(each[9:12], "little")) for each in frames)
     largest = max(((across + 1) * (down + 1) for across, down in sides), default=width * height)
-    if width * height > _FREE + _MOST_EMPTY * largest:
-        raise ImageError(
-            f"damaged WebP: its canvas has {width * height:,} pixels and its largest frame {largest:,}, expected at "
-            f"least one in {_MOST_EMPTY}; get a fresh copy"
-        )
+    check_canvas("WebP", width, height, largest)
 
 
 def encode(image: Image, *, quality: int | None = None, lossless: bool | None = None) -> bytes:
