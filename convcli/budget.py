@@ -79,12 +79,15 @@ def check_memory(needed: int, what: str, error: type[ConvcliError] = ConvcliErro
 def check_count(got: int, most: int, what: str, fix: str, error: type[ConvcliError] = ConvcliError) -> None:
     """Raise ``error`` if something occurs more often than any real file or request has it.
 
+    The number stands in ``what`` where the last ``{}`` is.
+
     >>> check_count(100_000, 4096, "table: got {} columns", "split it")
     Traceback (most recent call last):
     convcli.errors.ConvcliError: table: got 100,000 columns, expected at most 4,096; split it
     """
     if got > most:
-        raise error(f"{what.format(f'{got:,}')}, expected at most {most:,}; {fix}")
+        before, _, after = what.rpartition("{}")  # not `format`: a file's name may hold braces
+        raise error(f"{before}{got:,}{after}, expected at most {most:,}; {fix}")
 
 
 class Allowance:

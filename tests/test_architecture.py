@@ -72,6 +72,12 @@ def test_only_the_command_line_prints(path):
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_documents_for_people_are_made_in_one_place(path):
+    if room(name_of(path)) == "cli":
+        assert "json" not in [name for _, name in imports(path)], f"{path.name}: JSON comes from jobs.documents"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_modules_and_functions_stay_readable(path):
     text = path.read_text()
     assert text.count("\n") <= 450, f"{path.name}: {text.count(chr(10))} lines; does it hold two things?"

@@ -86,3 +86,8 @@ def test_the_option_limits_one_command_and_not_the_next(convcli, tmp_path, monke
     monkeypatch.setenv(budget.VARIABLE, "2M")
     assert convcli("filter", "black.png", "-k", "box", "-o", "other.png").code == 1
     assert convcli("filter", "black.png", "-k", "box", "-o", "other.png", "--max-memory", "3M").code == 0
+
+
+def test_a_name_with_braces_is_left_as_it_is():
+    with pytest.raises(ConvcliError, match=r"^a\{b\}\{\}\.txt has 3 planes, expected at most 2; give fewer$"):
+        budget.check_count(3, 2, "a{b}{}.txt has {} planes", "give fewer")

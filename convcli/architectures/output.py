@@ -41,13 +41,13 @@ def find_output(layers: Sequence[LayerPlan]) -> Output:
     for behind in layers[place + 1 :]:
         if not _passes(behind, found.activation):
             raise ModelError(
-                f"{behind.name}: got a {behind.type} behind the {found.activation} of {found.layer.name}, expected "
+                f"{behind.name}: got {behind.type} behind the {found.activation} of {found.layer.name}, expected "
                 f"nothing that computes: the loss works on the values before the {found.activation}; put {behind.name} "
                 "before it"
             )
     if found.layer.type == "activation" and (before := _last(layers[:place])).layer is not None:
         raise ModelError(
-            f"{found.layer.name}: got a {found.activation} behind the {before.activation} of {before.layer.name}, "
+            f"{found.layer.name}: got {found.activation} behind the {before.activation} of {before.layer.name}, "
             "expected one of them: together they never come near 0 or 1; leave one out"
         )
     return found
@@ -89,7 +89,7 @@ def _check_branches(layer: LayerPlan) -> None:
         found = _last(branch)
         if found.layer is not None:
             raise ModelError(
-                f"{layer.name}: got a {found.activation} at the end of a branch ({found.layer.name}), expected it "
+                f"{layer.name}: got {found.activation} at the end of a branch ({found.layer.name}), expected it "
                 f"behind the branches: the loss works on the values before it; write {found.activation} after the "
                 "bracket"
             )

@@ -170,7 +170,7 @@ output = click.option(
 )
 overwrite = click.option("--overwrite", is_flag=True, help="Replace existing outputs.")
 skip_existing = click.option("--skip-existing", is_flag=True, help="Leave out inputs whose output exists.")
-strip = click.option("--strip", is_flag=True, help="Drop ICC profile, EXIF, XMP and resolution.")
+strip = click.option("--strip", is_flag=True, help="Drop all metadata: profile, EXIF, comments ...")
 format_ = click.option("--format", metavar="NAME", help="Output format where no file name tells: png, jpeg, tiff ...")
 quality = click.option(
     "--quality",

@@ -69,7 +69,12 @@ class Size(options.ParamType):
 @click.option("--optimizer", metavar="NAME", help="sgd, rmsprop, adam or adamw; with settings: sgd:momentum=0.9.")
 @click.option("--lr", "learning_rate", type=float, metavar="RATE", help="The highest learning rate.")
 @click.option("--schedule", type=click.Choice(_SCHEDULES), help="What becomes of it.")
-@click.option("--warm-up", type=float, metavar="EPOCHS", help="Epochs of a straight way up, before the schedule.")
+@click.option(
+    "--warm-up",
+    type=float,
+    metavar="EPOCHS",
+    help="Epochs of the way up: before the schedule, or the first part of one_cycle.",
+)
 @click.option("--weight-decay", type=float, metavar="SHARE", help="Of kernels only, decoupled.")
 @click.option("--label-smoothing", type=float, metavar="SHARE", help="Spread over all classes.")
 @click.option("--clip-norm", type=float, metavar="NORM", help="The longest gradient; 0 for any.")

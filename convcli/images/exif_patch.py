@@ -13,7 +13,7 @@ SHORT, LONG, RATIONAL = 3, 4, 5
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 _NUMBERS = {SHORT: "H", LONG: "I", RATIONAL: "II", 11: "f", 12: "d"}
 _THUMBNAIL_PARTS = ((0x0201, 0x0202), (0x0111, 0x0117))  # starts, lengths
-_MOST_DIRECTORIES = 16
+_MOST_DIRECTORIES, _MOST_ENTRIES = 16, 4096
 
 
 def as_fraction(value: float, order: str) -> bytes:
@@ -46,10 +46,10 @@ class Patch:
         self.entries(self.first)
 
     def entries(self, offset: int) -> Iterator[Entry]:
-        """The entries of the directory at an offset; raises `ValueError` if it ends outside."""
+        """The entries of the directory at an offset; raises `ValueError` if it ends outside or has thousands."""
         count = struct.unpack_from(self.order + "H", self.data, offset)[0]
-        if offset + 2 + 12 * count > len(self.data):
-            raise ValueError("a directory that ends outside the block")
+        if count > _MOST_ENTRIES or offset + 2 + 12 * count > len(self.data):
+            raise ValueError("a directory that ends outside the block, or that nobody would write")
         for position in range(offset + 2, offset + 2 + 12 * count, 12):
             yield Entry(position, *struct.unpack_from(self.order + "HHI", self.data, position))
 

@@ -79,7 +79,7 @@ def other_tags(data: bytes, offset: int) -> tuple[tuple[Own, ...], tuple[str, ..
     own, lost = [], []
     resources, record = b"", b""
     for tag, value in found.items():
-        if tag in _STORAGE or tag in _TEXTS or tag in _DIRECTORIES or isinstance(value, dict):
+        if tag in _TEXTS or tag in _DIRECTORIES or isinstance(value, dict):
             continue
         if tag == _PHOTOSHOP:
             resources = value.content
@@ -133,7 +133,7 @@ def name_of(tag: int) -> str:
 
 
 def attach(encoded: bytes, block: bytes | None, tags: Iterable[tuple[int, int, int, bytes]] = ()) -> bytes:
-    """Add a block's texts and its EXIF and GPS directories, and further tags that the file does not have, to a
+    """Add what a block says, its EXIF and GPS directories too, and further tags that the file does not have, to a
     little-endian classic TIFF file of one page.
 
     The file's directory is written once more at its end, longer; anything but such a file is returned as it is.
@@ -150,7 +150,10 @@ def attach(encoded: bytes, block: bytes | None, tags: Iterable[tuple[int, int, i
         order = "<" if block[:2] == b"II" else ">"
         try:
             start = struct.unpack_from(order + "I", block, 4)[0]
-            main |= _parse(block, _CLASSIC[order], start, (*_TEXTS, *_DIRECTORIES))
+            found = _parse(block, _CLASSIC[order], start)
+            main |= {
+                tag: each for tag, each in found.items() if not (tag in _STORAGE or tag in _STRUCTURE or tag in _NAMES)
+            }
         except (struct.error, ValueError):
             pass  # then it is none, as `exif.cleaned` has said
     start = len(encoded) + len(encoded) % 2
@@ -170,7 +173,7 @@ class _Layout:
     number: str
 
     @property
-    def room(self) -> int:
+    def pointer_size(self) -> int:
         return struct.calcsize(self.number)
 
 
@@ -202,7 +205,7 @@ def _parse(
     Values share no bytes in a real block: those that do would be copied as often as there are entries.
     """
     directory: _Directory = {}
-    order, room = layout.order, layout.room
+    order, pointer = layout.order, layout.pointer_size
     allowed = allowed or (Allowance(_MOST_ENTRIES, "too many entries"), Allowance(len(data), "values that overlap"))
     entries, values = allowed
     count = struct.unpack_from(order + layout.entries, data, offset)[0]
@@ -210,13 +213,13 @@ def _parse(
         raise ValueError("not a directory")
     entries.spend(count)
     start = offset + struct.calcsize(layout.entries)
-    for position in range(start, start + count * (4 + 2 * room), 4 + 2 * room):
+    for position in range(start, start + count * (4 + 2 * pointer), 4 + 2 * pointer):
         tag, kind, length = struct.unpack_from(order + "HH" + layout.number, data, position)
         size = _TYPE_SIZES.get(kind, 0) * length
-        if (wanted is not None and tag not in wanted) or not size:
+        if (wanted is not None and tag not in wanted) or not size or (not nested and tag in _STORAGE):
             continue
-        place = position + 4 + room
-        place = place if size <= room else struct.unpack_from(order + layout.number, data, place)[0]
+        place = position + 4 + pointer
+        place = place if size <= pointer else struct.unpack_from(order + layout.number, data, place)[0]
         if place + size > len(data):
             continue
         if tag in _NESTED and nested and size in (4, 8) and length == 1:

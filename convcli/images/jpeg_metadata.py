@@ -27,8 +27,7 @@ _NAMES = (
 )
 _UNITS = {0: None, 1: INCH, 2: CENTIMETRE}
 _MOST_DENSITY = 65535
-_MOST_PIECES = 255  # of a profile
-_MOST_EXTENSION = 1 << 26
+_MOST_PIECES = 255  # of a profile; and of an XMP's extension, which is never that large
 
 
 @dataclass
@@ -37,7 +36,7 @@ class Found:
 
     exif: bytes | None = None
     xmp: bytes | None = None
-    photoshop: bytes = b""
+    photoshop: list[bytes] = field(default_factory=list)  # in pieces
     icc: list[tuple[int, int, bytes]] = field(default_factory=list)  # number, count, piece
     extension: list[bytes] = field(default_factory=list)
     dpi: Pair | None = None
@@ -58,7 +57,7 @@ class Found:
         elif marker == 0xE2 and body.startswith(_ICC) and len(body) > len(_ICC) + 2:
             self.icc.append((body[len(_ICC)], body[len(_ICC) + 1], body[len(_ICC) + 2 :]))
         elif marker == 0xED and body.startswith(_PHOTOSHOP):
-            self.photoshop += body[len(_PHOTOSHOP) :]
+            self.photoshop.append(body[len(_PHOTOSHOP) :])
         elif marker == COMMENT:
             self.texts.append(("Comment", _text(body)))
         elif not (marker == 0xEE and body.startswith(_ADOBE)):  # which says how colours are stored
@@ -99,7 +98,7 @@ class Found:
             dpi=dpi,
             aspect=aspect,
             texts=tuple(self.texts),
-            photoshop=self.photoshop or None,
+            photoshop=b"".join(self.photoshop) or None,
             own=own,
             lost=(*self.lost, *lost),
         )
@@ -115,12 +114,11 @@ class Found:
             body for body in self.extension if wanted and body[start : start + 32] == wanted and len(body) > start + 40
         ]
         pieces = sorted((*struct.unpack_from(">II", body, start + 32), body[start + 40 :]) for body in mine)
-        text = b""
-        for total, place, piece in pieces:
-            if place != len(text) or total > _MOST_EXTENSION:
-                break
-            text += piece
-        if not pieces or len(text) != pieces[0][0] or xmp.mentions_pictures(text):
+        lengths = [len(piece) for _, _, piece in pieces]
+        places = [sum(lengths[:index]) for index in range(len(pieces))] if len(pieces) <= _MOST_PIECES else []
+        follow = bool(pieces) and places == [place for _, place, _ in pieces]
+        text = b"".join(piece for _, _, piece in pieces) if follow else b""
+        if not text or len(text) != pieces[0][0] or xmp.mentions_pictures(text):
             return (), ["extended XMP"]
         return tuple(Own("JPEG", "extended XMP", 0xE1, body) for body in mine), []
 
@@ -138,7 +136,7 @@ def density(metadata: Metadata) -> tuple[int, int, int]:
 
 def segments_of(metadata: Metadata) -> bytes:
     """The segments that stand behind the JFIF header; raises `ImageError` for a block that fits none."""
-    extra = b""
+    made = []
     for name, prefix, content in (("EXIF", _EXIF, metadata.exif), ("XMP", _XMP, metadata.xmp)):
         if not content:
             continue
@@ -147,31 +145,31 @@ def segments_of(metadata: Metadata) -> bytes:
                 f"its {name} block: got {len(content)} bytes, expected at most "
                 f"{MOST_IN_A_MARKER - len(prefix)} in a JPEG; write PNG or TIFF, or drop it with --strip"
             )
-        extra += segment(0xE1, prefix + content)
-    extra += b"".join(segment(each.code, each.content) for each in metadata.own)
-    extra += _profile_segments(metadata.icc) if metadata.icc else b""
-    if metadata.photoshop:
-        room = MOST_IN_A_MARKER - len(_PHOTOSHOP)
-        for start in range(0, len(metadata.photoshop), room):
-            extra += segment(0xED, _PHOTOSHOP + metadata.photoshop[start : start + room])
+        made.append(segment(0xE1, prefix + content))
+    made += [segment(each.code, each.content) for each in metadata.own]
+    made += _profile_segments(metadata.icc) if metadata.icc else []
+    room = MOST_IN_A_MARKER - len(_PHOTOSHOP)
+    made += [segment(0xED, _PHOTOSHOP + piece) for piece in _cut(metadata.photoshop or b"", room)]
     for keyword, text in metadata.texts:
-        line = (text if keyword == "Comment" else f"{keyword}: {text}").encode("utf-8", "replace")
-        for start in range(0, len(line), MOST_IN_A_MARKER):
-            extra += segment(COMMENT, line[start : start + MOST_IN_A_MARKER])
-    return extra
+        line = text if keyword == "Comment" else f"{keyword}: {text}"
+        made += [segment(COMMENT, piece) for piece in _cut(line.encode("utf-8", "replace"), MOST_IN_A_MARKER)]
+    return b"".join(made)
 
 
-def _profile_segments(profile: bytes) -> bytes:
+def _cut(content: bytes, room: int) -> list[bytes]:
+    return [content[start : start + room] for start in range(0, len(content), room)]
+
+
+def _profile_segments(profile: bytes) -> list[bytes]:
     room = MOST_IN_A_MARKER - len(_ICC) - 2
-    pieces = [profile[start : start + room] for start in range(0, len(profile), room)]
+    pieces = _cut(profile, room)
     if len(pieces) > _MOST_PIECES:
         raise ImageError(
             f"its colour profile: got {len(profile)} bytes, expected at most {_MOST_PIECES * room} in a JPEG; "
             "write PNG or TIFF, or drop it with --strip"
         )
-    return b"".join(
-        segment(0xE2, _ICC + bytes((number, len(pieces))) + piece) for number, piece in enumerate(pieces, 1)
-    )
+    head = [_ICC + bytes((number, len(pieces))) for number in range(1, len(pieces) + 1)]
+    return [segment(0xE2, start + piece) for start, piece in zip(head, pieces, strict=True)]
 
 
 def _text(body: bytes) -> str:

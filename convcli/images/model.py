@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from convcli.budget import check_memory
+from convcli.budget import check_count, check_memory
 from convcli.errors import ImageError, printable
 from convcli.geometry import Placement
 
 Pixels = npt.NDArray[Any]
+
+MOST_FRAMES = 50_000  # an hour of 10 a second has 36,000; each is composed by itself
 
 
 @dataclass(frozen=True)
@@ -196,6 +198,15 @@ def check_size(width: int, height: int, max_pixels: int, pixel_bytes: int = 6) -
         f"got {width}x{height} pixels, {pixel_bytes} bytes each with the result",
         ImageError,
     )
+
+
+def check_frames(count: int, width: int, height: int, max_pixels: int, pixel_bytes: int = 12) -> None:
+    """Refuse an animation of too many frames, or of too many pixels in all of them; as `check_size`.
+
+    ``pixel_bytes`` is RGBA twice, as it is composed and collected, and the voxels made of it.
+    """
+    check_count(count, MOST_FRAMES, "got {} frames", "split the animation", ImageError)
+    check_size(width, height * count, max_pixels, pixel_bytes)
 
 
 def bytes_with_result(channels: int, sample: int, has_alpha: bool = False) -> int:

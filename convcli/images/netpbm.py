@@ -21,7 +21,7 @@ _NUMBER = re.compile(rb"\d{1,11}")
 _NEXT = re.compile(rb"\s*P[1-7][\s#]")
 _MOST = 65535
 _MOST_DIGITS = 10
-_LONGEST = 1 << 20  # bytes of a header, blanks and comments and all
+_LONGEST = 65_536  # bytes of blanks and comments before a number, or of lines before ENDHDR
 _WORD_BYTES = 64  # of memory for each plain number on its way
 # Channels, and whether the last is alpha.
 _KINDS = {
@@ -90,10 +90,13 @@ def _plain_header(data: bytes, kind: int) -> _Header:
     numbers = []
     position = 2
     for _ in range(2 if kind in (1, 4) else 3):
-        while blank := _BLANK.match(data, position, _LONGEST):
+        latest = position + _LONGEST
+        while blank := _BLANK.match(data, position, latest):
             position = blank.end()
+        if position >= latest:
+            raise _too_long()
         found = _NUMBER.match(data, position)
-        if found is None or position >= _LONGEST:
+        if found is None:
             raise _incomplete()
         numbers.append(_number(found[0]))
         position = found.end()
@@ -107,7 +110,14 @@ def _number(digits: bytes) -> int:
 
 
 def _incomplete() -> ImageError:
-    return ImageError("damaged PPM: its header is incomplete; get a fresh copy")
+    return ImageError(f"damaged PPM: its header is incomplete in the first {_LONGEST:,} bytes; get a fresh copy")
+
+
+def _too_long() -> ImageError:
+    return ImageError(
+        f"damaged PPM: got no number within {_LONGEST:,} bytes of its header, expected width, height and the largest "
+        "value; get a fresh copy"
+    )
 
 
 def _pam_header(data: bytes) -> _Header:
@@ -117,7 +127,7 @@ def _pam_header(data: bytes) -> _Header:
     while True:
         end = data.find(b"\n", position, _LONGEST)
         if end < 0:
-            raise _incomplete()
+            raise _too_long() if len(data) > _LONGEST else _incomplete()
         word, _, value = data[position:end].decode("latin-1").strip().partition(" ")
         position = end + 1
         if word == "ENDHDR":

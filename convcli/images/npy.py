@@ -20,11 +20,11 @@ from convcli.kernels.npy import Header
 def decode(data: bytes, max_pixels: int) -> Decoded:
     """Decode an (H, W) or (H, W, C) array of numbers: a read-only view where nothing needs converting."""
     header = _checked_header(io.BytesIO(data), max_pixels)
-    check_numbers(header, len(data))
+    left_out = check_numbers(header, len(data))
     shape = header.shape
     pixels, warnings = supported(header.array(data))
     pixels = pixels.reshape(*shape, 1) if len(shape) == 2 else pixels
-    return Decoded(Image(np.ascontiguousarray(pixels), False, Metadata(format="NPY"), warnings))
+    return Decoded(Image(np.ascontiguousarray(pixels), False, Metadata(format="NPY"), warnings + left_out))
 
 
 def check_head(head: bytes, max_pixels: int) -> None:
@@ -59,9 +59,13 @@ def read_header(stream: BinaryIO) -> Header:
         raise ImageError(str(error)) from None
 
 
-def check_numbers(header: Header, size: int) -> None:
-    """Raise `ImageError` for an array without numbers, and for one that a file of ``size`` bytes does not hold."""
+def check_numbers(header: Header, size: int) -> tuple[str, ...]:
+    """Raise `ImageError` for an array without numbers, and for one that a file of ``size`` bytes does not hold.
+
+    Returns a warning if the file holds more, as one into which several arrays were saved.
+    """
     if 0 in header.shape:
         raise ImageError(f"got an array of shape {header.shape}, expected at least one number along every axis")
     if header.end > size:
         raise ImageError(f"truncated NPY: {header.end - size} bytes are missing at its end; get a fresh copy")
+    return (f"left out: {size - header.end} bytes behind its array",) if size > header.end else ()

@@ -20,7 +20,7 @@ _FIXED = 65536
 
 def cleaned(blocks: bytes, *, turned: bool) -> tuple[bytes | None, tuple[str, ...]]:
     """Resources as they were read, without those that go, and names of these; ``turned``: x and y are exchanged."""
-    kept, lost = b"", []
+    kept, lost = [], []
     try:
         for code, content in _resources(blocks):
             if code in _THUMBNAILS:
@@ -29,25 +29,25 @@ def cleaned(blocks: bytes, *, turned: bool) -> tuple[bytes | None, tuple[str, ..
                 lost.append("Photoshop settings")
             elif code == _RESOLUTION and len(content) >= 16:
                 x, y = content[:8], content[8:16]
-                kept += block(code, y + x if turned else x + y)
+                kept.append(block(code, y + x if turned else x + y))
             elif code != _RESOLUTION:
-                kept += block(code, content)
+                kept.append(block(code, content))
     except struct.error:
         lost.append("damaged Photoshop resources")
-    return kept or None, tuple(dict.fromkeys(lost))
+    return b"".join(kept) or None, tuple(dict.fromkeys(lost))
 
 
 def placed(blocks: bytes, placement: tuple[Placement, Placement]) -> bytes:
     """Cleaned resources with the resolution of the pixels that are written."""
-    result = b""
+    result = []
     for code, content in _resources(blocks):
         if code == _RESOLUTION:
             values = list(struct.unpack(">IHHIHH", content))
             for place, axis in ((0, placement[1]), (3, placement[0])):
                 values[place] = min(max(round(values[place] / axis.step), 1), 0xFFFFFFFF)
             content = struct.pack(">IHHIHH", *values)
-        result += block(code, content)
-    return result
+        result.append(block(code, content))
+    return b"".join(result)
 
 
 def iptc_of(blocks: bytes) -> bytes | None:

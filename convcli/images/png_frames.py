@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from convcli.errors import ImageError
-from convcli.images.model import Pixels, check_size
+from convcli.images.model import Pixels, check_frames
 from convcli.images.png import SIGNATURE, chunk, chunks_in
 
 _TO_BACKGROUND, _TO_PREVIOUS = 1, 2
@@ -48,7 +48,7 @@ def decode_frames(data: bytes, max_pixels: int) -> tuple[Pixels, tuple[int, ...]
             "is a PNG, a flat picture; expected a volume: a multi-page TIFF, .npy, an animation, "
             "or several pictures with --stack"
         )
-    check_size(width, height * len(frames), max_pixels, 8)
+    check_frames(len(frames), width, height, max_pixels, 24 if header[8] == 16 else 12)
     for each in frames:
         if each.left + each.width > width or each.top + each.height > height or not each.rows:
             raise ImageError("damaged PNG: a frame of its animation lies beyond the picture or is empty")

@@ -165,7 +165,7 @@ def _decode_npy(data: bytes, max_samples: int) -> Signal:
     shape = header.shape
     if len(shape) not in (1, 2):
         raise ImageError(f"got an array of shape {shape}, expected a signal (W,) or (W, C)")
-    check_numbers(header, len(data))
+    warnings = check_numbers(header, len(data))
     check_samples(shape[0], math.prod(shape[1:]), max_samples)
     stored = header.array(data)
     stored = stored.reshape(shape[0], -1).astype(stored.dtype.newbyteorder("="), copy=False)
@@ -177,7 +177,7 @@ def _decode_npy(data: bytes, max_samples: int) -> Signal:
         np.save(written, samples if has_channels or samples.shape[1] > 1 else samples[:, 0])
         return written.getvalue()
 
-    return Signal(samples, "NPY", encode, has_channels=has_channels)
+    return Signal(samples, "NPY", encode, has_channels=has_channels, warnings=warnings)
 
 
 def _held(array: Pixels) -> np.dtype[Any]:

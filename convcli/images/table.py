@@ -141,7 +141,7 @@ def _is_header(first: Sequence[str], columns: Sequence[Sequence[Number]], gramma
     # In quotes, above numbers without, a number is a name: the year of a column.
     names = [
         None if quoted and not below else column[0]
-        for column, quoted, below in zip(columns, grammar.quoted_first, grammar.quoted, strict=True)
+        for column, quoted, below in zip(columns, grammar.quoted_first, grammar.quoted, strict=False)
     ]
     if len(columns[0]) == 1:
         return not any(isinstance(name, float | int) for name in names)
@@ -151,7 +151,7 @@ def _is_header(first: Sequence[str], columns: Sequence[Sequence[Number]], gramma
     if any(name is not None and (name == name or cell.strip()) for name, cell in zip(names, first, strict=True)):
         return False
     return any(
-        name is None and None not in column[1:] and any(value == value for value in column[1:])
+        name is None and any(value is not None and value == value for value in column[1:])
         for name, column in zip(names, columns, strict=True)
     )
 

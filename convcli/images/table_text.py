@@ -133,22 +133,19 @@ def _split(physical: list[str], before: int, named: str) -> tuple[str, Rows]:
             return delimiter, rows
     if reason and not tried:
         raise reason
-    if _is_one_column(tried):
-        unused = next(each for each in _DELIMITERS if each not in tried)
-        return unused, _rows(physical, unused, before)
-    ragged = next((rows for rows in tried.values() if rows.widths[0] > 1), next(iter(tried.values())))
-    width, wrong = ragged.widths[0], next(at for at, each in enumerate(ragged.widths) if each != ragged.widths[0])
-    raise ImageError(
-        f"line {ragged.lines[wrong]}: got {ragged.widths[wrong]} cells, expected {width} as in the first row"
-    )
+    ragged = [rows for delimiter, rows in tried.items() if not _is_one_column(rows, delimiter)]
+    if not ragged:
+        alone = next(iter(tried.keys() - {" "}), "\t")
+        return alone, tried.get(alone) or _rows(physical, alone, before)
+    rows = next((each for each in ragged if each.widths[0] > 1), ragged[0])
+    width, wrong = rows.widths[0], next(at for at, each in enumerate(rows.widths) if each != rows.widths[0])
+    raise ImageError(f"line {rows.lines[wrong]}: got {rows.widths[wrong]} cells, expected {width} as in the first row")
 
 
-def _is_one_column(tried: dict[str, Rows]) -> bool:
-    """Whether there are no delimiters, but for spaces in the words of a column's name."""
-    if set(tried) - {" "}:
-        return False
-    rows = tried.get(" ")
-    return rows is None or (all(each == 1 for each in rows.widths[1:]) and any(map(_WORD.match, rows.cells[0])))
+def _is_one_column(rows: Rows, delimiter: str) -> bool:
+    """Whether the rows have one cell each, but for spaces in the words of a name at the top."""
+    words = delimiter == " " and any(map(_WORD.match, rows.cells[0]))
+    return all(each == 1 for each in rows.widths[words:])
 
 
 def _rows(physical: list[str], delimiter: str, before: int) -> Rows:

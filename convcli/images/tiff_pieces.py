@@ -16,6 +16,10 @@ from convcli.images.jpeg_markers import FRAMES, START_OF_SCAN, check_scans, segm
 
 MOST_PIECES = 250_000  # a few microseconds each; rows of a picture of 500 million pixels are 50,000 at the most
 _LARGEST_TILE = 1 << 24  # pixels, 4096x4096, of a picture that is smaller itself
+_HEAD = 1 << 16  # bytes in which a size mostly stands
+_SCATTERED = ("WEBP", "JPEG XR")  # whose headers are chunks and directories anywhere
+_SEQUENTIAL = (0xC0, 0xC1)  # frames whose work is that of their bytes
+_LOSSLESS_FRAME = 0xF7
 _SLACK = 1 << 16  # pixels: blocks and padding at a piece's edges
 _KINDS = {
     **dict.fromkeys((6, 7, 33007, 34892), "JPEG"),
@@ -52,12 +56,10 @@ def check_pieces(page: Any, max_pixels: int) -> None:
     elif 0 < page.rowsperstrip < height:
         height = page.rowsperstrip
     handle = page.parent.filehandle
-    heads = [page.jpegheader] if kind == "JPEG" and page.jpegheader else []
+    heads = [_SIZES[kind](page.jpegheader)] if kind == "JPEG" and page.jpegheader else []
     for number, (offset, size) in enumerate(zip(page.dataoffsets, page.databytecounts, strict=False), 1):
-        handle.seek(offset)
-        piece = handle.read(size)
-        for data in (*heads, piece):
-            got = _SIZES[kind](data)
+        piece = _piece(handle, offset, size, kind)
+        for got in (*heads, _SIZES[kind](piece)):
             if got is not None and got[0] * got[1] > 4 * width * height + _SLACK:
                 raise ImageError(
                     f"damaged TIFF: piece {number} says it is a {kind} of {got[0]}x{got[1]} pixels, expected "
@@ -67,12 +69,28 @@ def check_pieces(page: Any, max_pixels: int) -> None:
             _check_scans(piece, max_pixels)
 
 
-def _jpeg(data: bytes) -> tuple[int, int] | None:
+def _piece(handle: Any, offset: int, size: int, kind: str) -> bytes:
+    """As much of a piece as tells its size: a stack of gigabytes is not read to be opened."""
+    handle.seek(offset)
+    data: bytes = handle.read(size if kind in _SCATTERED else min(size, _HEAD))
+    frame = _frame(data) if kind == "JPEG" else None
+    if len(data) < size and (frame[0] not in _SEQUENTIAL if frame else kind == "JPEG" or _SIZES[kind](data) is None):
+        data += handle.read(size - len(data))
+    return data
+
+
+def _frame(data: bytes) -> tuple[int, int, int] | None:
+    """A JPEG's kind of frame, its width and its height."""
     for marker, start, end in segments(data):
-        if (marker in FRAMES or marker == 0xF7) and end - start >= 6:
+        if (marker in FRAMES or marker == _LOSSLESS_FRAME) and end - start >= 6:
             height, width = struct.unpack_from(">HH", data, start + 1)
-            return width, height
+            return marker, width, height
     return None
+
+
+def _jpeg(data: bytes) -> tuple[int, int] | None:
+    frame = _frame(data)
+    return frame and frame[1:]
 
 
 def _check_scans(data: bytes, max_pixels: int) -> None:

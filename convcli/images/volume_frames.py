@@ -9,12 +9,11 @@ import numpy as np
 
 from convcli.errors import ImageError
 from convcli.images.keeping import incoming
-from convcli.images.model import Image, Metadata, Pixels, check_size, shown
+from convcli.images.model import Image, Metadata, Pixels, check_frames, check_size, shown
+from convcli.images.orientation import upright
 from convcli.images.pillow import without_excess
 from convcli.images.reading import MAX_PIXELS, read, read_all
 from convcli.images.volumes import Volume, VolumeMetadata, one_by_one
-
-_VOXEL_BYTES = 8  # RGBA, and the voxels made of it
 
 
 def open_animation(path: Path, name: str, format: str, max_pixels: int) -> Volume:
@@ -22,8 +21,11 @@ def open_animation(path: Path, name: str, format: str, max_pixels: int) -> Volum
     with path.open("rb") as stream:
         data = read_all(stream, name)
     frames, durations = {"GIF": _gif, "WEBP": _webp, "PNG": _png}[format](data, max_pixels)
+    described, orientation = _described(data, format)
+    if orientation != 1:
+        frames = np.stack([upright(each, orientation) for each in frames])
     voxels, has_alpha = without_excess(frames)
-    found = incoming(_described(data, format), frames[0], 1)
+    found = incoming(described, frames[0], orientation)
     metadata = VolumeMetadata(
         format,
         axis="T",
@@ -39,18 +41,15 @@ def open_animation(path: Path, name: str, format: str, max_pixels: int) -> Volum
     )  # fmt: skip
 
 
-def _described(data: bytes, format: str) -> Metadata:
+def _described(data: bytes, format: str) -> tuple[Metadata, int]:
+    """What the file says besides frames, and how they have to be turned."""
+    from convcli.images import gif_blocks, png, png_chunks, webp
+
     if format == "GIF":
-        from convcli.images import gif_blocks
-
-        return gif_blocks.describe(data)
+        return gif_blocks.describe(data), 1
     if format == "PNG":
-        from convcli.images import png, png_chunks
-
-        return png_chunks.describe(png.chunks_in(data))[0]
-    from convcli.images import webp
-
-    return webp.describe(list(webp.chunks_in(data)))[0]
+        return png_chunks.describe(png.chunks_in(data))
+    return webp.describe(list(webp.chunks_in(data)))
 
 
 def _gif(data: bytes, max_pixels: int) -> tuple[Pixels, tuple[int, ...]]:
@@ -59,7 +58,7 @@ def _gif(data: bytes, max_pixels: int) -> tuple[Pixels, tuple[int, ...]]:
 
     frames = frames_in(data)
     width, height = canvas_size(data, frames)
-    check_size(width, height * len(frames), max_pixels, _VOXEL_BYTES)
+    check_frames(len(frames), width, height, max_pixels)
     for each in frames[1:]:
         check_size(max(each.width, 1), max(each.height, 1), max_pixels)  # it may be larger than the canvas
     shown = np.empty((len(frames), height, width, 4), np.uint8)
@@ -82,7 +81,7 @@ def _webp(data: bytes, max_pixels: int) -> tuple[Pixels, tuple[int, ...]]:
     check_work(list(chunks_in(data)), max_pixels)
     with opened(data) as picture:
         count = picture.n_frames
-        check_size(picture.width, picture.height * count, max_pixels, _VOXEL_BYTES)
+        check_frames(count, picture.width, picture.height, max_pixels)
         shown = np.empty((count, picture.height, picture.width, 4), np.uint8)
         for index in range(count):
             picture.seek(index)

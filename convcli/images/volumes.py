@@ -212,9 +212,9 @@ def _open_npy(path: Path, name: str, max_pixels: int) -> Volume:
         raise ImageError(f"got an array of shape {shape}, expected (D, H, W), or (D, H, W, C) with at most 4 channels")
     if 0 not in shape:
         check_size(shape[2], shape[1], max_pixels, 2 * max(dtype.itemsize, 1) * math.prod(shape[3:]))
-    check_numbers(header, path.stat().st_size)
+    left_out = check_numbers(header, path.stat().st_size)
     plane = math.prod((dtype.itemsize, *shape[1:]))
-    sample, warnings = supported(np.zeros(1, dtype))
+    sample, notes = supported(np.zeros(1, dtype))
     full: tuple[int, int, int, int] = (*shape[:3], shape[3] if len(shape) == 4 else 1)  # type: ignore[assignment]
     if fortran and plane * shape[0] > _MOST_SCATTERED:
         raise ImageError(
@@ -230,4 +230,5 @@ def _open_npy(path: Path, name: str, max_pixels: int) -> Volume:
             stored = np.memmap(path, dtype, "r", start + first * plane, (end - first, *shape[1:]))
         return supported(stored.view(np.ndarray))[0].reshape(end - first, *full[1:])
 
+    warnings = (*notes, *left_out)
     return Volume(name, full, sample.dtype, VolumeMetadata("NPY"), read_run, len(shape) == 4, warnings=warnings)

@@ -13,6 +13,7 @@ from fractions import Fraction
 from xml.parsers import expat
 
 from convcli.geometry import Placement
+from convcli.images.xmp_orientation import wide_encoding
 
 _ADOBE, _GOOGLE = "http://ns.adobe.com/", "http://ns.google.com/photos/"
 _TIFF, _EXIF = _ADOBE + "tiff/1.0/", _ADOBE + "exif/1.0/"
@@ -61,9 +62,9 @@ def cleaned(packet: bytes, *, turned: bool, extended: bool) -> tuple[bytes | Non
         # Along x and y are exchanged; the file's own resolution says the same.
         return None if turned and re.fullmatch(f"({_TIFF}|{_EXIF}) .*[XY]Resolution", name) else text
 
+    encoding = wide_encoding(packet)
+    packet = packet.decode(encoding, "replace").lstrip("\ufeff").encode() if encoding else packet
     packet = packet.rstrip(b"\0")
-    if packet[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        packet = packet.decode("utf-16", "replace").encode()
     kept = _edited(packet, rule)
     return kept, ("unreadable XMP",) if kept is None else tuple(dict.fromkeys(lost))
 

@@ -28,7 +28,7 @@ def upright(packet: bytes) -> tuple[bytes, int | None]:
     (b'<rdf:Description tiff:Orientation="1"/>', 6)
     """
     # UTF-8 is taken for Latin-1: names and digits are the same, and every byte comes back as it was.
-    encoding = next((name for name, starts in _ENCODINGS if packet.startswith(starts)), "latin-1")
+    encoding = wide_encoding(packet) or "latin-1"
     try:
         text = packet.decode(encoding)
     except UnicodeDecodeError:
@@ -40,3 +40,8 @@ def upright(packet: bytes) -> tuple[bytes, int | None]:
     if said is None:
         return packet, None
     return re.sub(pattern, r"\g<1>1", text).encode(encoding), int(said[2])
+
+
+def wide_encoding(packet: bytes) -> str | None:
+    """The encoding of a packet whose characters have more than one byte each."""
+    return next((name for name, starts in _ENCODINGS if packet.startswith(starts)), None)

@@ -107,6 +107,9 @@ def saliency(
     """
     if method not in (*METHODS, "all"):
         raise ConvcliError(f"method: got {method!r}, expected all, {', '.join(METHODS)}")
+    for name, value, owner in (("layer", layer, "gradcam"), ("patch", patch, "occlusion"), ("step", step, "occlusion")):
+        if value is not None and method not in ("all", owner):
+            raise ConvcliError(f"{name}: got {value} with method {method}, which has none, expected method {owner}")
     wanted: tuple[str, ...] = METHODS if method == "all" else (method,)
     model = classifier.trained.model
     has_maps = any(len(plan.output) == 3 for plan in model.plan.layers)

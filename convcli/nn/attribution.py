@@ -103,7 +103,9 @@ def grad_cam_layer(model: Model, name: str | None = None) -> LayerPlan:
 
     Raises `ModelError` for a layer of the main chain that has no maps, or a network without any.
     """
-    spatial = [plan for plan in model.plan.layers if len(plan.output) == 3 and plan.output[0] * plan.output[1] > 1]
+    computed = {layer.name for layer in model.layers}  # without an output activation that is a layer by itself
+    spatial = [plan for plan in model.plan.layers
+               if len(plan.output) == 3 and plan.output[0] * plan.output[1] > 1 and plan.name in computed]  # fmt: skip
     if name is not None:
         for plan in spatial:
             if plan.name == name:
@@ -119,7 +121,7 @@ def grad_cam_layer(model: Model, name: str | None = None) -> LayerPlan:
     if not found:
         raise ModelError("Grad-CAM: got a network without convolutional maps, expected one with; try --method gradient")
     last = found[-1]
-    while last + 1 < len(layers) and layers[last + 1].type in _POINTWISE:
+    while last + 1 < len(layers) and layers[last + 1].type in _POINTWISE and layers[last + 1].name in computed:
         last += 1
     return layers[last]
 

@@ -82,6 +82,8 @@ def totals(plan: NetworkPlan) -> list[str]:
         of = shape_text(plan.input[:-1] or plan.input)
         lines.append(f"receptive field  {_field(plan.layers[-1].field)} of {of}")
         lines += _wrapped(f"{'':<17}{text}") if (text := field_bound(layers)) else []
+    if slopes := dict.fromkeys(text for layer in layers if (text := _slope(layer))):
+        lines.append(f"leaky_relu       slope {', '.join(slopes)}")
     for layer in layers:
         if layer.type != "pad" and (text := leftover(layer)):
             lines += _wrapped(f"leftover         {layer.name}: {text}")
@@ -145,6 +147,14 @@ def _adaptive(layer: LayerPlan) -> Iterator[tuple[int, int]]:
     if layer.type == "adaptive_pool":
         for n, count in zip(layer.input[:-1], layer.output[:-1], strict=True):
             yield AdaptiveWindow(count).sizes(n)
+
+
+def _slope(layer: LayerPlan) -> str:
+    """The slope of a leaky ReLU below zero, and whether it was given."""
+    named = layer.settings.get("activation")
+    if named is None or named.name != "leaky_relu":
+        return ""
+    return f"{named.arguments[0][1]:g}" if named.arguments else "0.2 (Keras's layer LeakyReLU has 0.3)"
 
 
 def leftover(layer: LayerPlan) -> str:

@@ -57,26 +57,26 @@ def test_the_output_is_found(words, activation, loss):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("dense:3,softmax dropout:0.1", "dropout_1: got a dropout behind the softmax of dense_1"),
-        ("dense:3 sigmoid dropout:0.5", "dropout_1: got a dropout behind the sigmoid of sigmoid_1"),
-        ("conv:3,softmax flatten", "flatten_1: got a flatten behind the softmax of conv_1"),
-        ("conv:3,softmax global_pool", "global_pool_1: got a global_pool behind the softmax"),
-        ("conv:3,softmax pool:2", "pool_1: got a pool behind the softmax"),
-        ("conv:3,sigmoid adaptive_pool:1 flatten", "adaptive_pool_1: got a adaptive_pool behind the sigmoid"),
-        ("dense:3,softmax relu", "relu_1: got a activation behind the softmax"),
-        ("dense:3,softmax tanh", "tanh_1: got a activation behind the softmax"),
-        ("dense:3,softmax softmax", "softmax_1: got a softmax behind the softmax of dense_1, expected one"),
-        ("dense:3,sigmoid softmax", "softmax_1: got a softmax behind the sigmoid of dense_1, expected one"),
-        ("conv:3,softmax lrn", "lrn_1: got a lrn behind"),
-        ("[ dense:2,softmax | dense:2 ]", "parallel_1: got a softmax at the end of a branch"),
-        ("[ dense:2 sigmoid flatten + dense:2 ]", "add_1: got a sigmoid at the end of a branch"),
-        ("{ dense:2,softmax dropout:0.3 } dense:2", "got a dropout behind the softmax"),
+        ("dense:3,softmax dropout:0.1", "dropout_1: got dropout behind the softmax of dense_1"),
+        ("dense:3 sigmoid dropout:0.5", "dropout_1: got dropout behind the sigmoid of sigmoid_1"),
+        ("conv:3,softmax flatten", "flatten_1: got flatten behind the softmax of conv_1"),
+        ("conv:3,softmax global_pool", "global_pool_1: got global_pool behind the softmax"),
+        ("conv:3,softmax pool:2", "pool_1: got pool behind the softmax"),
+        ("conv:3,sigmoid adaptive_pool:1 flatten", "adaptive_pool_1: got adaptive_pool behind the sigmoid"),
+        ("dense:3,softmax relu", "relu_1: got activation behind the softmax"),
+        ("dense:3,softmax tanh", "tanh_1: got activation behind the softmax"),
+        ("dense:3,softmax softmax", "softmax_1: got softmax behind the softmax of dense_1, expected one"),
+        ("dense:3,sigmoid softmax", "softmax_1: got softmax behind the sigmoid of dense_1, expected one"),
+        ("conv:3,softmax lrn", "lrn_1: got lrn behind"),
+        ("[ dense:2,softmax | dense:2 ]", "parallel_1: got softmax at the end of a branch"),
+        ("[ dense:2 sigmoid flatten + dense:2 ]", "add_1: got sigmoid at the end of a branch"),
+        ("{ dense:2,softmax dropout:0.3 } dense:2", "got dropout behind the softmax"),
     ],
 )
 def test_what_would_be_applied_twice_is_refused(words, message):
     with pytest.raises(ModelError) as raised:
         Model(plan(words))
-    assert message in str(raised.value).replace(" an ", " a ") and "expected" in str(raised.value)
+    assert message in str(raised.value) and "expected" in str(raised.value)
 
 
 def test_networks_are_fitted_whatever_follows_their_classes():

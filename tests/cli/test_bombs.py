@@ -98,9 +98,10 @@ FILES = {
     "plain.bmp": (bombs.bmp_claiming, FILTER, "truncated BMP", "fresh copy"),
     "canvas.webp": (lambda: bombs.webp_animated(9), FILTER, "canvas has 144,000,000 pixels", "one in 64"),
     "animation.webp": (lambda: bombs.webp_animated(9), VOLUME, "canvas has 144,000,000 pixels", "one in 64"),
+    "frames.gif": (lambda: bombs.gif_of_frames(60_000), VOLUME, "60,000 frames", "at most 50,000"),
     "animation.gif": (lambda: bombs.gif_of_frames(100, (22000, 22000)), VOLUME, "pixels", "--max-pixels"),
-    "blanks.ppm": (lambda: b"P6 " + b" " * 9_000_000 + b"2 2 255\n" + bytes(12), FILTER, "65,536 bytes", "fresh copy"),
-    "comments.ppm": (lambda: b"P6 " + b"#\n" * 5_000_000 + b"2 2 255\n" + bytes(12), FILTER, "65,536 bytes", "fresh"),
+    "blanks.ppm": (lambda: b"P6 " + b" " * 9_000_000 + b"2 2 255\n" + bytes(12), FILTER, "65,536 bytes", ""),
+    "comments.ppm": (lambda: b"P6 " + b"#\n" * 5_000_000 + b"2 2 255\n" + bytes(12), FILTER, "65,536 bytes", ""),
     "plain.ppm": (lambda: b"P3 20000 20000 255\n" + b"1 " * 99, (*FILTER, *MEMORY), "76.8 GB", "--max-memory 77G"),
     "columns.csv": (lambda: b"1," * 100_000 + b"1\n", SIGNAL, "100,001 columns", "at most 4,096"),
     "names.csv": (lambda: b"a," * 9_000 + b"b\n" + b"1," * 9_000 + b"1\n", SIGNAL, "9,001 columns", "at most 4,096"),
@@ -177,7 +178,7 @@ WORDS = {
     "filters": (("shape", "--input", "28x28x1", "conv:1000000000000"), "a whole number from 1 to 1,000,000,000", ""),
     "layers": (("shape", "--input", "9x9x1", *["conv_transpose:1,stride=999999999"] * 900), "beyond 10^40 cells", ""),
     "brackets": (("shape", "--input", "9x9x1", "[ " * 5000), "nested more than 8 deep", ""),
-    "name": (("filter", PICTURE, "-k", "box", "-o", "{stem:999999999}.png"), "a width of more than three digits", ""),
+    "name": (("filter", PICTURE, "-k", "box", "-o", "{stem:999999999}.png"), "expected a width below 1000", ""),
     "memory": (("filter", PICTURE, "-k", "box", "--max-memory", "much", *OUT), "expected a size of at least 1M", ""),
 }
 

@@ -179,7 +179,7 @@ def test_interrupting_leaves_nothing(folder):
         file.truncate(file.tell() + 3000 * 512 * 512 * 4)  # sparse: no disk is used
     command = [sys.executable, "-m", "convcli", "filter", "big.npy", "-k", "box3d:size=9", "--axes", "zyx"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        while process.poll() is None and not list(Path().glob(".big*")):
+        while process.poll() is None and not list(Path().glob(".*")):
             pass
         process.send_signal(2)
         _, errors = process.communicate(timeout=60)

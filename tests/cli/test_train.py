@@ -347,3 +347,74 @@ def test_a_class_whose_name_cannot_be_printed_is_refused(convcli, tmp_path):
     (tmp_path / "shapes" / "disc").rename(tmp_path / "shapes" / "di\nsc")
     result = convcli("train", "shapes")
     assert result.code == 1 and r"got a class named 'di\nsc'" in result.err
+
+
+@pytest.mark.parametrize("size", [(3, 60), (4, 4), (1, 9)])
+def test_thin_and_tiny_pictures_are_learned(convcli, size):
+    generator = np.random.default_rng(0)
+    for label, low in (("dark", 0), ("light", 150)):
+        Path("set", label).mkdir(parents=True)
+        for number in range(10):
+            pixels = generator.integers(low, low + 80, size).astype(np.uint8)
+            Image.fromarray(pixels).save(Path("set", label, f"{number}.png"))
+    result = convcli("train", "set", "--epochs", "2", "--threads", "1")
+    assert result.code == 0, result.err
+    result = convcli("predict", "set/dark/0.png", "--model", "set.safetensors", "--json")
+    assert result.code == 0 and json.loads(result.out)[0]["label"] in ("dark", "light")
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["--warm-up", "2"], 2, "warm_up: got 2 epochs of 2, expected fewer"),
+        (["--warm-up", "9", "--schedule", "cosine"], 2, "warm_up: got 9 epochs of 2"),
+        (["--optimizer", "sgd:nesterov"], 2, "nesterov without momentum"),
+        (["--augment", "stretch"], 2, "augment: got stretch without scale"),
+        (["--validation", "0.0001"], 1, "which is none"),
+        (["--validation", "0.99"], 1, "so that each of 10 classes keeps an image to train on"),
+        (["--limit", "9"], 1, "limit: got 9, expected at least 10, an image of each class"),
+    ],
+)
+def test_options_that_would_do_nothing_or_harm(convcli, words, code, message):
+    result = convcli("train", "digits", *QUICK, *words)
+    assert (result.code, result.out) == (code, "") and message in result.err
+    assert not Path("digits.safetensors").exists()
+
+
+def test_options_that_do_less_than_they_seem_to_are_noted(convcli):
+    words = ("--epochs", "1", "--threads", "1", "--patience", "3", "--validation", "20", "--batch-size", "500")
+    result = convcli("train", "digits", "--limit", "300", *words)
+    assert result.code == 0
+    assert "note: patience: 3 epochs never pass within 1" in result.err
+    assert "note: batch size: there are but 280 images" in result.err
+    assert "note: limit: there are but 1,437 training images" in convcli(
+        "train", "digits", "--limit", "9999", "--epochs", "1", "--batch-size", "512", "--threads", "1", "--overwrite"
+    ).err  # fmt: skip
+
+
+def test_a_zero_is_recorded_as_it_was_used(convcli):
+    words = ("--optimizer", "adamw", "--weight-decay", "0", "--preset", "lecture", "--json")
+    told = json.loads(convcli("train", "digits", *QUICK, *words).out)
+    assert told["recipe"]["weight_decay"] == 0
+    told = json.loads(convcli("train", "digits", *QUICK, *words[:2], *words[4:], "--overwrite").out)
+    assert told["recipe"]["weight_decay"] == 0.004 and told["recipe"]["learning_rate"] == 0.001
+
+
+def test_what_the_last_step_ruined_is_not_written(convcli):
+    words = ("--epochs", "1", "--batch-size", "512", "--lr", "1e30", "--optimizer", "sgd", "--preset", "lecture")
+    result = convcli("train", "digits", "--limit", "300", *words, "--json")
+    assert (result.code, result.out) == (1, "") and "try a lower learning rate" in result.err
+    assert not list(Path().glob("*.safetensors")) and "Warning" not in result.err
+
+
+def test_a_network_that_ends_with_tanh_learns_squares(convcli):
+    Path("net.toml").write_text('input = [8, 8, 1]\nlayers = ["dense:10,tanh"]\n[training]\nepochs = 3\n')
+    result = convcli("train", "digits", "--model", "net.toml", "--epochs", "20", "--threads", "1", "--json")
+    assert result.code == 0 and "it learns squared errors" in result.err and "its training is not used" in result.err
+    told = json.loads(result.out)
+    assert told["test_accuracy"] > 0.8 and told["test_loss"] < 0.1 and told["recipe"]["label_smoothing"] == 0
+    found = json.loads(convcli("evaluate", "digits.safetensors", "--json").out)
+    assert found["accuracy"] == pytest.approx(told["test_accuracy"])
+    assert found["loss"] == pytest.approx(told["test_loss"])
+    result = convcli("train", "digits", "--model", "net.toml", "--label-smoothing", "0.1", "--overwrite")
+    assert result.code == 1 and "label_smoothing: got 0.1 for a network that ends with tanh" in result.err

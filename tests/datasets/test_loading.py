@@ -230,3 +230,15 @@ def test_the_real_mnist(mnist):
     assert train.images.shape == (60_000, 28, 28, 1) and test.images.shape == (10_000, 28, 28, 1)
     assert np.bincount(test.labels).tolist() == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
     assert notes == ()
+
+
+def test_the_missing_one_of_four_files_is_named(small, tmp_path, monkeypatch):
+    contents = small()
+    monkeypatch.setattr("convcli.datasets.places.cache_folder", lambda: tmp_path / "cache")
+    for number, name in enumerate(contents):
+        folder = tmp_path / str(number) / "small"
+        put(folder, {other: content for other, content in contents.items() if other != name})
+        message = failure("small", data_dir=folder.parent, offline=True)
+        assert f"{folder}: has no {name}, expected it beside the others" in message
+        put(folder, contents)
+        assert len(load("small", data_dir=folder.parent, offline=True).train) == 6

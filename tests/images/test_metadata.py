@@ -486,6 +486,13 @@ def test_extended_xmp_stays_whole_or_goes_with_its_promise():
     assert b"ExtendedXMP" not in data and lost == ()
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-le", "utf-16-be", "utf-32-be"])
+def test_xmp_in_any_encoding_is_cleaned(encoding):
+    packet = xmp(attributes=' gain:Version="1.0"').decode().partition("?>")[2].encode(encoding)
+    data, lost = rewritten(saved("JPEG", xmp=packet), "JPEG", HALF)
+    assert b'dc:creator="Ada"' in data and b"gain:Version" not in data and lost == ("XMP about further pictures",)
+
+
 def test_xmp_that_is_no_xml_is_named():
     data, lost = rewritten(saved("JPEG", xmp=b"<x:xmpmeta><rdf:RDF"), "JPEG")
     assert lost == ("unreadable XMP",) and "xmp" not in opened(data).info

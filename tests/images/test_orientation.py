@@ -105,3 +105,15 @@ def test_planes_of_a_volume_that_are_not_upright_are_refused(tmp_path):
     path.write_bytes(stored("TIFF", ATTRIBUTE.format(6).encode(), orientation=1))
     with open_volume(path) as volume:
         assert volume.shape == (1, 8, 16, 3)
+
+
+@pytest.mark.parametrize("format", ["WEBP", "PNG"])
+def test_the_frames_of_an_animation_are_turned_too(format, tmp_path):
+    block = Pillow.Exif()
+    block[0x0112] = 6
+    frames = [Pillow.fromarray(each) for each in (PIXELS, PIXELS[::-1].copy())]
+    path = tmp_path / f"a.{format.lower()}"
+    frames[0].save(path, save_all=True, append_images=frames[1:], lossless=True, exif=block)
+    with open_volume(path) as volume:
+        assert volume.shape == (2, 16, 8, 3)
+        np.testing.assert_array_equal(volume.planes([0])[0], upright(PIXELS, 6))

@@ -325,6 +325,12 @@ def test_damaged_npy(data, message):
         load(data)
 
 
+def test_a_second_array_in_a_file_is_told():
+    image = load(npy(np.ones((2, 2))) + npy(np.zeros((2, 2))))
+    assert (image.pixels == 1).all()
+    assert image.warnings == ("left out: 160 bytes behind its array",)
+
+
 class Trap:
     def __reduce__(self):
         return pytest.fail, ("unpickled",)

@@ -216,3 +216,12 @@ def test_whole_numbers_that_floats_do_not_hold_stay_what_they_are(tmp_path, dtyp
     assert got.dtype == array.dtype.newbyteorder("=")
     np.save(tmp_path / "v.npy", np.array([2**53, -(2**53)]))
     assert read_signal(tmp_path / "v.npy").samples.dtype == "float64"
+
+
+def test_a_second_array_in_a_file_is_told(tmp_path):
+    with (tmp_path / "v.npy").open("wb") as file:
+        np.save(file, np.ones(3))
+        np.save(file, np.zeros(3))
+    signal = read_signal(tmp_path / "v.npy")
+    assert signal.samples[:, 0].tolist() == [1, 1, 1]
+    assert signal.warnings == ("left out: 152 bytes behind its array",)

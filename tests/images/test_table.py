@@ -34,6 +34,8 @@ def values(signal):
         ("a, b\n1, 2\n3, 4\n", [[1, 2], [3, 4]]),
         ('a, "b, c"\n1, 2\n3, 4\n', [[1, 2], [3, 4]]),
         ("outdoor temp\n1\n3\n", [[1], [3]]),
+        ('"a;b"\n1\n3\n', [[1], [3]]),
+        ('"a,b c"\n1\n3\n', [[1], [3]]),
         ("a\tb\n1\t2\n3\t4\n", [[1, 2], [3, 4]]),
         ("a b\n1 2\n3 4\n", [[1, 2], [3, 4]]),
         ("a|b\n1\n3\n", [[1], [3]]),
@@ -117,6 +119,12 @@ def test_a_missing_cell_is_nan_wherever_it_stands(word, place, header):
     told = f"1 missing cell of {'a' if header else 'column 1'} became NaN"
     assert signal.warnings == (() if word.lower() == "nan" else (told,))
     assert rewritten(signal).decode() == text
+
+
+def test_a_header_above_columns_with_text_is_one():
+    with pytest.raises(ImageError, match="besides those that count time: v has text in line 3"):
+        decode(b"date,v\n2020-01-01,1\n2020-01-02,x\n")
+    assert decode(b"x,y,z\n1,b,2\na,1,3\n").kept == ("x", "y")
 
 
 def test_beside_decimal_commas_a_point_makes_text():

@@ -187,6 +187,18 @@ def test_texts_and_private_tags_stay_in_a_tiff_and_are_named_elsewhere(options):
     assert Pillow.open(io.BytesIO(data)).getexif()[315] == "Ada"
 
 
+def test_all_that_exif_says_becomes_tags(tmp_path):
+    exif = Pillow.Exif()
+    exif[271], exif[0x4746], exif[0x9C9B] = "Ada", 5, "title".encode("utf-16-le")
+    exif[282], exif[283], exif[296] = 300.0, 120.0, 2
+    exif.get_ifd(0x8769)[0x829A] = 0.5
+    Pillow.new("L", (12, 8)).save(tmp_path / "a.jpg", exif=exif)
+    assert write(read(tmp_path / "a.jpg"), tmp_path / "b.tif") == ()
+    found = tags_of(tmp_path / "b.tif")
+    assert (found[271], found[0x4746], bytes(found[0x9C9B])) == ("Ada", 5, "title".encode("utf-16-le"))
+    assert found[34665]["ExposureTime"] == 0.5 and (found[282], found[283]) == ((300, 1), (120, 1))
+
+
 def test_tags_that_describe_other_pixels_go_and_are_named():
     extra = [(280, 3, 1, 7, True), (281, 3, 1, 99, True), (50839, 1, 4, b"abcd", True), (34412, 1, 4, b"zeis", True)]
     file, lost = rewritten(tiff(STACK[0], extratags=extra, metadata=None))

@@ -73,3 +73,13 @@ def test_a_network_without_maps_has_no_grad_cam(tmp_path, rng):
 def test_wrong_words(folder, words, message):
     with pytest.raises(ConvcliError, match=message):
         saliency(load_classifier(folder / "m.safetensors"), str(folder / "cross.png"), **words)
+
+
+@pytest.mark.parametrize(
+    ("method", "option"),
+    [("gradient", {"layer": "conv_1"}), ("occlusion", {"layer": "conv_1"}), ("gradient", {"patch": 2}),
+     ("gradcam", {"step": 1})],
+)  # fmt: skip
+def test_an_option_of_another_method_is_refused(method, option):
+    with pytest.raises(ConvcliError, match=f"{next(iter(option))}: got .* with method {method}, which has none"):
+        saliency(None, "none.png", method=method, **option)

@@ -71,7 +71,7 @@ ORDER = "'fortran_order': False"
         (file(f"{{'descr': '<M8[ns]', {ORDER}, 'shape': (1, 2)}}"), "dates"),
         (file(f"{{'descr': [('a', '<f4')], {ORDER}, 'shape': (1, 2)}}"), "an array of records"),
         (file(b""), "no dictionary"),
-        (file(b" " * 65000), "a header of 65000 bytes"),
+        (file(b" " * 65000), "a header of 65,000 bytes"),
         (file(b"{}", 2)[:10], "half a header"),
         (file(b"{}")[:7], "its first bytes"),
         (file(b"{}", 4), "version 4.0"),

@@ -184,3 +184,23 @@ def test_wrong_layouts_and_a_missing_library(monkeypatch):
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(ModelError, match=r"the onnx library is not installed; pip install 'convcli\[onnx\]'"):
         require_onnx()
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        ["flatten", "dense:1,sigmoid"],
+        ["dense:2"],
+        ["dense:2,tanh"],
+        ["dense:2,softmax", "flatten"],
+        ["dense:2,softmax"],
+    ],
+)
+def test_classes_have_the_probabilities_of_predict(layers):
+    model = trained(layers, (3, 4, 1)).model
+    made = TrainedModel(model, ModelCard("made", ("a", "b"), None, 0, {}, {}, ()))
+    x = np.random.default_rng(0).random((3, 3, 4, 1)).astype(np.float32)
+    (outputs,) = onnx.reference.ReferenceEvaluator(onnx_model(made)).run(None, {"input": x})
+    assert outputs.shape == (3, 2) and np.allclose(outputs.sum(axis=1), 1)
+    assert np.allclose(outputs, made.predict(x), atol=1e-6)
+    assert onnx_model(made).graph.output[0].type.tensor_type.shape.dim[1].dim_value == 2

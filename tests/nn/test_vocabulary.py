@@ -241,6 +241,6 @@ def test_activations_know_zero_and_differ():
 def test_every_option_of_train_is_a_word_of_the_recipe_or_says_what_to_read_and_write():
     about = {
         "dataset", "model", "preset_name", "held_out", "output", "resume", "limit", "size", "log", "plot", "page",
-        "data_dir", "offline", "overwrite", "threads", "as_json", "quiet",
+        "data_dir", "offline", "overwrite", "threads", "max_memory", "as_json", "quiet",
     }  # fmt: skip
     assert {each.name for each in command.params} == about | set(FIELDS)

@@ -113,3 +113,17 @@ def test_branches_and_heads_are_there():
     written = [text for text, *_ in texts(root)]
     assert sum(text.startswith("inception_") for text in written) == 9
     assert sum(text.endswith("used in training only") for text in written) == 2
+
+
+def test_every_kind_of_the_vocabulary_is_drawn_and_those_to_come_too():
+    from dataclasses import replace
+
+    from convcli.architectures import parse_words, plan_network
+    from convcli.architectures.grammar import NetworkSpec
+    from convcli.jobs.gradcheck import every_kind
+
+    for words, size in every_kind():
+        assert draw(plan_network(NetworkSpec(size, parse_words(words)))).startswith("<svg")
+    plan = plan_network(NetworkSpec((6, 6, 2), parse_words("conv:3 pool:2")))
+    strange = tuple(replace(layer, type="novelty") for layer in plan.layers)
+    assert "novelty" in draw(replace(plan, layers=strange))
