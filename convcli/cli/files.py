@@ -11,6 +11,7 @@ from typing import Any
 from convcli.cli.options import WrongUsage, binary_stdout, say_compiling, usage
 from convcli.cli.preview import watcher
 from convcli.cli.printing import say, show_result
+from convcli.errors import printable
 from convcli.images import MAX_PIXELS, format_of
 from convcli.jobs.batch import STREAM, Files, Operation, Outcome, Task, find_inputs, plan_tasks, run_tasks
 from convcli.jobs.documents import json_text
@@ -132,10 +133,11 @@ def _progress(count: int, *, hidden: bool) -> Iterator[Any]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
+    name = TextColumn("{task.description}", markup=False)  # [red] in a name is no colour
+    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), name)
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         bar = progress.add_task("", total=count)
-        yield lambda outcome: progress.update(bar, advance=1, description=outcome.task.source[-40:])
+        yield lambda outcome: progress.update(bar, advance=1, description=printable(outcome.task.source)[-40:])
 
 
 @contextlib.contextmanager

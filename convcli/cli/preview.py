@@ -14,6 +14,7 @@ import click
 
 from convcli.cli.options import WrongUsage, usage
 from convcli.cli.printing import say
+from convcli.errors import printable
 from convcli.images import Image, check_target, format_of, write
 from convcli.jobs.batch import STREAM, Task
 
@@ -128,4 +129,4 @@ def _to_file(target: str, tasks: Sequence[Task], name: str, *, overwrite: bool) 
 
 def _labels(task: Task, name: str) -> tuple[str, str]:
     source = "standard input" if task.source == STREAM else Path(task.source).name
-    return f"before: {source}", f"after: {name}"
+    return printable(f"before: {source}"), printable(f"after: {name}")

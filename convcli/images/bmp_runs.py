@@ -28,7 +28,8 @@ def without_runs(data: bytes, max_pixels: int) -> bytes:
         return data
     start, header = struct.unpack_from("<II", data, 10)
     width, signed_height, _, _, compression = struct.unpack_from("<iiHHI", data, 18)
-    if compression not in (_RUNS_OF_8, _RUNS_OF_4):
+    # A header that is longer than the file is refused by whoever reads it.
+    if compression not in (_RUNS_OF_8, _RUNS_OF_4) or _FILE_HEADER + header > len(data):
         return data
     height = abs(signed_height)
     check_size(width, height, max_pixels, 13)

@@ -123,3 +123,22 @@ def test_and_works_in_every_command(convcli, odd, words):
     result = convcli(*words)
     assert result.code == 0, result.err
     assert all(line.isprintable() for line in result.err.splitlines())
+
+
+def test_a_bar_and_a_preview_show_names_too(tmp_path):
+    names = ["[red] \x1b]0;title\x07.npy", "[red]\x9b2J.npy"]
+    for name in names:
+        with (tmp_path / name).open("wb") as stream:
+            np.save(stream, np.zeros((4, 4), np.uint8))
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm-256color"}
+    for words in (["-o", "out/", *names], ["-o", "one.npy", "--preview", names[1]]):
+        done = subprocess.run(
+            [sys.executable, "-m", "convcli", "filter", "-k", "identity", *words],
+            cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=theirs, check=False,
+        )  # fmt: skip
+        said = os.read(ours, 100_000).decode("utf-8", "replace")
+        assert done.returncode == 0, said
+        assert "\x1b]0;" not in said and "\x9b" not in said and "\\x" in said
+    os.close(ours)
+    os.close(theirs)

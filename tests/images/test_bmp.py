@@ -113,3 +113,10 @@ def test_an_index_beyond_the_palette_is_damage():
         load(bmp(1, 1, 8, b"\x09\0\0\0", palette=GREYS[:4]))
     with pytest.raises(ImageError, match="got a BMP of 24 bits and compression 4; convert it to PNG first"):
         load(bmp(1, 1, 24, bytes(4), compression=4))
+
+
+def test_a_header_that_claims_gigabytes_is_refused_before_they_are_taken():
+    data = bytearray(bmp(4, 4, 8, bytes(8), compression=1, palette=GREYS))
+    struct.pack_into("<I", data, 14, 2**31 - 100)
+    with pytest.raises(ImageError, match="BMP header of 2147483548 bytes"):
+        load(bytes(data))
