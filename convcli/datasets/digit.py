@@ -156,9 +156,8 @@ def _try(ink: Ink, *, tight: bool = False) -> Strokes | DataError:
 
 def _prefers(first: Strokes, second: Strokes) -> bool:
     """Whether the second is the digit: the first may be a nought's hole, or the sheet of paper that it stands on."""
-    if _within(first.box, second.box):
-        return True
-    return _within(second.box, first.box) and _thickness(second) < 0.6 * _thickness(first)
+    nested = _within(first.box, second.box) or _within(second.box, first.box)
+    return nested and _thickness(second) < 0.6 * _thickness(first)
 
 
 def _thickness(strokes: Strokes) -> float:
