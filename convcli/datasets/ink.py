@@ -1,8 +1,8 @@
 """From a photograph to ink: how much of a stroke lies on each pixel, whatever the paper, the light and the polarity.
 
-The paper is a smooth surface, fitted robustly so that strokes do not pull it; ink is what share of the paper's light is
-missing (or, on a dark ground, what share of the missing light is there). A shadow dims paper and strokes alike, so that
-share does not change with it.
+Paper is what is left of a picture without all that is thin, so it follows slopes and edges of light, shadows and
+tables; ink is what share of the paper's light is missing (or, on a dark ground, what share of the missing light is
+there). A shadow dims paper and strokes alike, so that share does not change with it.
 """
 
 from dataclasses import dataclass
@@ -15,10 +15,11 @@ from convcli.images.model import Pixels
 
 Floats = npt.NDArray[np.float32]
 
-LEAST_CONTRAST = 0.06  # of full scale; a pencil on white paper has three times as much
-_LEAST_LOCAL = 0.2  # paper that follows every shade of the picture makes strokes of the shades of empty paper
-_GRID = 48  # the paper is fitted on a picture of at most this side: it is smooth
-_ROUNDS = 12
+LEAST_CONTRAST = 0.12  # of paper; a pencil on white paper has twice as much or more
+
+_THICKEST = 0.3  # of a picture: strokes of a digit that fills it
+_LARGE = 100  # pixels: smaller pictures have no pixels to spare
+_DARKEST = 0.15  # of full scale: the share of missing light stays finite on black paper
 _CARD = 0.85  # share of opaque pixels in their box from which they are a card with a digit on it, not the digit
 
 
@@ -30,15 +31,18 @@ class Ink:
     ----------
     amount:
         (H, W) float32: 0 is paper; strokes are above 0, and what is on the other side of the paper's light below.
+    shade:
+        (H, W) float32: what share of light is missing if the lightest paper nearby is taken for paper.
     noise:
         The standard deviation of paper.
-    least:
-        The amount below which strokes are none.
+    dark:
+        Whether it is darker than paper.
     """
 
     amount: Floats
+    shade: Floats
     noise: float
-    least: float = LEAST_CONTRAST
+    dark: bool
 
 
 def to_grey(pixels: Pixels, has_alpha: bool, *, by_colour: bool = False) -> Floats:
@@ -56,7 +60,8 @@ def to_grey(pixels: Pixels, has_alpha: bool, *, by_colour: bool = False) -> Floa
     weights = _contrast(colours) if by_colour else LUMA
     grey: Floats = (colours @ weights if colours.shape[2] == 3 else colours.mean(axis=2)).astype(np.float32)
     if by_colour:
-        grey = np.clip(grey - np.median(grey) + np.float32(0.5), 0, 1)
+        # Halved, since paper is 0.5 here and tints of stains and of JPEG are no ink.
+        grey = np.clip((grey - np.median(grey) + 1) / 2, 0, 1).astype(np.float32)
     if alpha is None or alpha.min() >= 1:
         return grey
     opaque = alpha > 0.5
@@ -90,49 +95,51 @@ def _full_scale(pixels: Pixels) -> Floats:
     return values
 
 
-def find_ink(grey: Floats) -> Ink | None:
-    """Estimate paper and polarity and return the ink, or None if nothing stands out from the paper.
+def find_inks(grey: Floats, thickest: float = _THICKEST, *, beyond: bool = True) -> tuple[Ink, Ink]:
+    """The ink if strokes are darker than paper and if they are lighter, the likelier first.
 
-    Polarity: strokes are on the side of the paper where more is beyond the noise.
+    Paper is the picture without all that is dark and thinner than ``thickest``, a share of the picture: its closing;
+    for light strokes its opening (J. Serra, Image Analysis and Mathematical Morphology, 1982: the top-hat transform).
+    Without the strokes, little changes any more; without what lies between them, they only become broader.
+
+    ``beyond`` the border the picture goes on as it ends there, so slopes and what lies along the border are paper; or
+    else nothing is there, and strokes along the border are strokes.
     """
-    paper = _fit_paper(grey)
-    difference = grey - paper
-    beyond = max(3 * _spread(difference), LEAST_CONTRAST / 2)
-    darker = float(np.maximum(-difference - beyond, 0).sum())
-    lighter = float(np.maximum(difference - beyond, 0).sum())
-    if max(darker, lighter) == 0:
-        return None
-    # Both sides are each other's mirror image, so an inverted picture gives the same ink. The floor keeps the share
-    # finite where the fitted paper is almost black (or, of chalk, almost white).
-    return _ink(difference, paper, dark=darker >= lighter)
-
-
-def find_local_ink(grey: Floats) -> Ink:
-    """The ink if paper changes abruptly, at the edge of a shadow or of a table: paper is what surrounds thin strokes.
-
-    Paper is the picture without all that is thinner than a sixth of it: its closing for dark strokes, its opening for
-    light ones (J. Serra, Image Analysis and Mathematical Morphology, 1982: the top-hat transform). Polarity: without
-    the strokes, little changes any more; without what lies between strokes, these only become broader.
-    """
-    side = max(3, max(grey.shape) // 6)
     # Of the mean of four pixels, since the largest of many noisy ones is no paper.
-    smooth = resize(resize(grey, -(-grey.shape[0] // 2), -(-grey.shape[1] // 2)), *grey.shape)
-    closed, opened = -_largest(-_largest(smooth, side), side), _largest(-_largest(-smooth, side), side)
-    dark = _variation(closed) <= _variation(opened)
-    paper = closed if dark else opened
-    paper = paper + np.float32(np.median(grey - paper))
-    return _ink(grey - paper, paper, dark=dark, least=_LEAST_LOCAL, floor=0.3)
+    small = resize(grey, *(-(-side // 2) if max(grey.shape) >= _LARGE else side for side in grey.shape))
+    side = max(3, round(max(small.shape) * thickest))
+    around = side if beyond else 0
+    padded = np.pad(small, around, mode="edge")
+    inside = tuple(slice(around, around + length) for length in small.shape)
+    closed = -_largest(-_largest(padded, side), side)[inside]
+    opened = _largest(-_largest(-padded, side), side)[inside]
+    dark = _missing(grey, *(resize(plane, *grey.shape) for plane in (small, closed)), dark=True)
+    light = _missing(1 - grey, *(resize(1 - plane, *grey.shape) for plane in (small, opened)), dark=False)
+    return (dark, light) if _variation(closed) <= _variation(opened) else (light, dark)
+
+
+def _missing(grey: Floats, smooth: Floats, paper: Floats, *, dark: bool) -> Ink:
+    """What share of the paper's light is missing."""
+    # Where the smooth picture is its own paper, a difference is the edge that smoothing took away.
+    cap = 2 * _largest(paper - smooth, 3)
+    missing = paper - grey
+    # The largest values are a little above paper where there is noise.
+    bias = np.float32(np.median(missing[missing <= otsu(missing)]))
+    light = np.maximum(paper - bias, np.float32(_DARKEST))
+    amount: Floats = (np.minimum(paper - bias - grey, cap) / light).astype(np.float32)
+    near = _largest(paper, 4 * blur(grey.shape) + 5) - bias
+    shade: Floats = ((near - grey) / np.maximum(near, np.float32(_DARKEST))).astype(np.float32)
+    return Ink(amount, shade, _spread(amount[amount <= otsu(amount)]), dark)
+
+
+def blur(shape: tuple[int, ...]) -> int:
+    """Pixels over which an edge in a picture may be blurred."""
+    return max(1, round(max(shape) / 100))
 
 
 def _variation(plane: Floats) -> float:
     """How much neighbouring pixels differ, all together."""
     return float(np.abs(np.diff(plane, axis=0)).sum() + np.abs(np.diff(plane, axis=1)).sum())
-
-
-def _ink(difference: Floats, paper: Floats, *, dark: bool, least: float = LEAST_CONTRAST, floor: float = 0.15) -> Ink:
-    sign, light = (-1, paper) if dark else (1, 1 - paper)
-    amount: Floats = (sign * difference / np.maximum(light, np.float32(floor))).astype(np.float32)
-    return Ink(amount, _spread(amount), least)
 
 
 def _largest(plane: Floats, side: int) -> Floats:
@@ -148,50 +155,23 @@ def _largest(plane: Floats, side: int) -> Floats:
     return plane
 
 
-def _fit_paper(grey: Floats) -> Floats:
-    """The light of the paper alone: a quadratic surface through the pixels that agree with the border's.
-
-    Iteratively reweighted least squares (P. W. Holland, R. E. Welsch, Robust regression using iteratively reweighted
-    least-squares, 1977) with Cauchy-like weights, started from the border's median.
-    """
-    height, width = grey.shape
-    shrink = min(1.0, _GRID / max(height, width))
-    small = resize(grey, max(2, round(height * shrink)), max(2, round(width * shrink))).astype(np.float64)
-    terms = _terms(*small.shape)
-    values = small.ravel()
-    rim = np.ones(small.shape, bool)
-    depth = max(1, round(min(small.shape) / 12))
-    rim[depth:-depth, depth:-depth] = False
-    fitted = np.full(values.shape, np.median(small[rim]))
-    scale = max(float(np.median(np.abs(values - fitted)[rim.ravel()])) * 2, 0.02)
-    for _ in range(_ROUNDS):
-        weights = 1 / (1 + ((values - fitted) / scale) ** 2) ** 2
-        left = terms.T * weights
-        # The small diagonal keeps a surface flat where no paper tells what it does.
-        penalty = np.diag([0.0] + [1e-3 * len(values)] * 5)
-        coefficients = np.linalg.solve(left @ terms + penalty * 1e-2, left @ values)
-        fitted = terms @ coefficients
-        scale = max(1.4826 * float(np.median(np.abs(values - fitted))) * 2, 0.02)
-    one, down, across, down_squared, across_squared, both = coefficients
-    y, x = _places(height)[:, np.newaxis], _places(width)
-    surface = (one + down * y + down_squared * y**2) + (across * x + across_squared * x**2) + both * y * x
-    paper: Floats = np.clip(surface, 0, 1).astype(np.float32)
-    return paper
-
-
-def _terms(height: int, width: int) -> npt.NDArray[np.float64]:
-    """(H*W, 6): the terms of a quadratic surface over -1..1."""
-    down, across = _places(height)[:, np.newaxis], _places(width)[np.newaxis]
-    one = np.ones((height, width))
-    terms = (one, down * one, across * one, down**2 * one, across**2 * one, down * across)
-    return np.stack([term.ravel() for term in terms], axis=1)
-
-
-def _places(size: int) -> npt.NDArray[np.float64]:
-    """The middles of pixels along an axis from -1 to 1."""
-    return (np.arange(size) + 0.5) / size * 2 - 1
-
-
 def _spread(difference: Floats) -> float:
     """The standard deviation of paper: of the half of the pixels nearest to it, so that strokes do not count."""
     return 1.4826 * float(np.median(np.abs(difference)))
+
+
+def otsu(values: Floats) -> float:
+    """The level that parts values into two classes of least variance.
+
+    Source: N. Otsu, A threshold selection method from gray-level histograms, 1979.
+    """
+    counts, edges = np.histogram(np.clip(values, 0, 1), 256, (0.0, 1.0))
+    middles = (edges[:-1] + edges[1:]) / 2
+    below = np.cumsum(counts)
+    sums = np.cumsum(counts * middles)
+    above = below[-1] - below
+    with np.errstate(divide="ignore", invalid="ignore"):
+        between = below * above * (sums / below - (sums[-1] - sums) / above) ** 2
+    between[~np.isfinite(between)] = -1
+    best = np.flatnonzero(between == between.max())
+    return float(edges[1:][best].mean())  # of equally good levels, all between the classes, the middle
