@@ -227,7 +227,8 @@ def _listed(names: list[str]) -> str:
 
 
 def _rises_evenly(column: Pixels) -> bool:
-    steps = np.diff(column)
+    with np.errstate(invalid="ignore"):  # infinities
+        steps = np.diff(column)
     return len(steps) > 2 and bool((steps > 0).all()) and bool(np.ptp(steps) <= 1e-6 * steps.mean())
 
 

@@ -100,7 +100,8 @@ class Judge:
         # Of several files each may fail, with a line of its own.
         fine = 1 <= len(errors) <= max(1, len(case.files)) if code else not errors
         problems += [] if fine else [f"{len(errors)} error lines with exit code {code}"]
-        for name in _files(self.place):  # a path that is a result stays as it is in a pipe
+        # A path that is a result stays as it is in a pipe; one may end with another.
+        for name in sorted(_files(self.place), key=len, reverse=True):
             out = out.replace(name, "")
         strange = [(name, _STRANGE.search(said)) for name, said in (("stdout", out), ("stderr", err))]
         problems += [f"{found[0]!a} on {name}" for name, found in strange if found]

@@ -206,3 +206,9 @@ def test_what_is_no_table_is_one_line(data, message):
     with pytest.raises(ImageError, match=message) as caught:
         decode(data)
     assert "\n" not in str(caught.value)
+
+
+def test_infinities_do_not_rise_evenly():
+    signal = decode(b"inf,1\ninf,2\n-inf,3\n1,4\n")
+    assert signal.samples[:, 0].tolist() == [math.inf, math.inf, -math.inf, 1]
+    assert signal.warnings == ()
