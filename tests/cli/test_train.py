@@ -252,6 +252,7 @@ def test_divergence_is_one_line_and_no_model(convcli, here):
         (("digits", "--schedule", "sine"), 2, "schedule"),
         (("digits", "--validation", "2000"), 1, "held-out images: got 2000 of 1437"),
         (("digits", "--validation", "-1"), 2, "share below 1"),
+        (("digits", "--validation", "1e999"), 2, "share below 1"),
         (("digits", "-o", "model.h5"), 2, "expected a name that ends in .safetensors"),
         (("digits", "-o", "nowhere/model.safetensors"), 1, "does not exist"),
         (("digits", "--log", "log.txt"), 2, ".csv or .json"),

@@ -103,6 +103,7 @@ class Judge:
         # A path that is a result stays as it is in a pipe; one may end with another.
         for name in sorted(_files(self.place), key=len, reverse=True):
             out = out.replace(name, "")
+        out = "\n".join(line for line in out.split("\n") if "\0" in line or not os.path.lexists(line))
         strange = [(name, _STRANGE.search(said)) for name, said in (("stdout", out), ("stderr", err))]
         problems += [f"{found[0]!a} on {name}" for name, found in strange if found]
         return code, text, problems
