@@ -1,7 +1,6 @@
 """`convcli shape` as a user runs it: the lectures' numbers, JSON, wrong usage, and the time it takes."""
 
 import json
-import resource
 import shlex
 import subprocess
 import sys
@@ -161,18 +160,12 @@ def test_help_fits_80_columns_and_its_examples_run(convcli):
 
 
 @pytest.mark.parametrize("arguments", [["shape", "--input", "7x7x3", "--filters", "4"], ["summary", "googlenet"]])
-def test_neither_numpy_nor_numba_nor_rich_is_loaded_and_it_is_quick(arguments):
+def test_neither_numpy_nor_numba_nor_rich_is_loaded_nor_much_else(arguments):
     code = (
         "import sys; from convcli.cli import run; code = run(sys.argv[1:]); "
         "loaded = {'numpy', 'numba', 'rich', 'PIL', 'matplotlib', 'tifffile'} & set(sys.modules); "
-        "sys.exit(f'loaded {loaded}' if loaded or code else 0)"
+        "print(len(sys.modules), file=sys.stderr); sys.exit(f'loaded {loaded}' if loaded or code else 0)"
     )
-    seconds = []
-    for _ in range(5):
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        assert done.returncode == 0, done.stderr
-        # processor time, so that a busy machine does not fail the test
-        seconds.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-    assert min(seconds) < 0.2
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stderr) < 300  # modules: what takes the time of a short command
