@@ -145,8 +145,10 @@ def plan_tasks(
     if output == STREAM and len(sources) > 1:
         raise ConvcliError(f"standard output: got {len(sources)} inputs, expected one; name a folder with -o")
     if explicit is not None:
-        made = {_real(_target(source, output, name, 1, len(sources), format, suffixes)) for source in sources}
-        sources = [source for source in sources if source in explicit or _real(source) not in made]
+        made = {_real(_target(source, output, name, 1, len(sources), format, suffixes)): source for source in sources}
+        sources = [source for source in sources if source in explicit or made.get(_real(source), source) == source]
+        if not sources:
+            raise ConvcliError("inputs: all of them would be results of others; choose other names with -o")
     count = len(sources)
     targets = [_target(source, output, name, index, count, format, suffixes) for index, source in enumerate(sources, 1)]
     for target in targets:

@@ -68,6 +68,8 @@ def export(source: str, target: str | None = None, *, layout: str | None = None,
     >>> export(str(path)).path.name
     'tiny.onnx'
     """
+    if not Path(source).name:
+        raise ModelError(f"model: got {source!r}, expected the name of a .safetensors file")
     path = Path(source).with_suffix(".onnx") if target is None else Path(target)
     if path.suffix.lower() != ".onnx":
         raise ModelError(f"{path}: got the suffix {path.suffix!r}, expected a name that ends in .onnx")

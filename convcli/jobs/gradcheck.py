@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from convcli.architectures import NetworkPlan, NetworkSpec, load, parse_words, plan_network
+from convcli.architectures import GrammarError, NetworkPlan, NetworkSpec, load, parse_words, plan_network
 from convcli.architectures.files import find_shipped, is_file_name
 from convcli.architectures.grammar import LayerSpec
 from convcli.architectures.values import ACTIVATIONS, Named
@@ -121,6 +121,8 @@ def gradcheck(
     else:
         text = " ".join(words)
         rows = _layers(text, tuple(input) if input else _usual_input(text), seed, batch)
+    if not rows:
+        raise GrammarError(f"layers: got {' '.join(words)!r}, expected some, such as conv:8,kernel=3 pool:2")
     return GradcheckReport(tuple(rows))
 
 

