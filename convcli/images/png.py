@@ -22,6 +22,7 @@ from convcli.images.png_rows import Settings
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # by channels
 _CHANNELS = {0: 2, 2: 4, 3: 4, 4: 2, 6: 4}  # by colour type, with the alpha that a transparent colour becomes
+_ANCILLARY = 0x20  # of the first letter: not needed for the picture
 _MOST_CHUNKS = 100_000  # and one for each 1024 bytes: libpng's own have 8192
 
 
@@ -32,11 +33,23 @@ def decode(data: bytes, max_pixels: int) -> Decoded:
     check_head(data, max_pixels)
     chunks = list(chunks_in(data))
     metadata, orientation = png_chunks.describe(chunks)
-    pixels = imagecodecs.png_decode(data)
+    pixels = imagecodecs.png_decode(_without_asides(data, chunks))
     if pixels.ndim == 2:
         pixels = pixels[:, :, np.newaxis]
     has_alpha = pixels.shape[2] in (2, 4)
     return Decoded(Image(np.ascontiguousarray(pixels), has_alpha, metadata, _frames(chunks)), orientation)
+
+
+def _without_asides(data: bytes, chunks: list[tuple[bytes, bytes | memoryview]]) -> bytes:
+    """The file without what does not speak of pixels: libpng would unfold each text, and warn of what is told here."""
+    view, position = memoryview(data), len(SIGNATURE)
+    kept = [view[:position]]
+    for kind, content in chunks:
+        end = position + 12 + len(content)
+        if kind == b"tRNS" or not kind[0] & _ANCILLARY:
+            kept.append(view[position:end])
+        position = end
+    return b"".join(kept) if len(kept) <= len(chunks) else data
 
 
 def check_head(head: bytes, max_pixels: int) -> None:

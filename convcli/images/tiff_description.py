@@ -58,7 +58,9 @@ def read(text: str) -> tuple[Description | None, str | None]:
 
 def is_ome(text: str) -> bool:
     """Whether a description is OME-XML."""
-    return re.match(r"\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*<(\w+:)?OME\b", text, re.DOTALL) is not None
+    # A comment ends at its first mark: else a row of them could be read in 2**n ways.
+    comments = r"(<!--(?:(?!-->).)*-->\s*)*"
+    return re.match(rf"\s*(<\?xml[^>]*>\s*)?{comments}<(\w+:)?OME\b", text, re.DOTALL) is not None
 
 
 def ome_notes(text: str) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from convcli.images.geotiff import TAGS as GEOTIFF
 from convcli.images.keeping import outgoing
 from convcli.images.model import Image, Pixels, shown
 from convcli.images.tiff import COMPRESSIONS
-from convcli.images.volumes import VolumeMetadata
+from convcli.images.volumes import LABELS, VolumeMetadata
 
 VOLUME_FORMATS = ("TIFF", "NPY")
 _STYLES = {"plain": "TIFF's", "imagej": "ImageJ's", "ome": "OME's"}
@@ -117,7 +117,11 @@ def _outgoing(
         lost += ["resolution"] if has_resolution else []
         lost += [f"{_STYLES[metadata.style]} notes"] if metadata.notes else []
     lost += ["durations of frames"] if any(metadata.durations) else []
-    kept = replace(metadata, icc=picture.icc, picture=replace(picture, icc=None))
+    notes = dict(metadata.notes)
+    if len(notes.get(LABELS, ())) not in (0, shape[0]):  # planes were put before them, or left out
+        del notes[LABELS]
+        lost.append(f"ImageJ's {LABELS}")
+    kept = replace(metadata, icc=picture.icc, notes=notes, picture=replace(picture, icc=None))
     return kept, tuple(dict.fromkeys(lost))
 
 

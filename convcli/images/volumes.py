@@ -22,6 +22,7 @@ from convcli.images.remarks import remarks
 
 # Beyond this many channels the first axis of a 4-D array is rather time than depth, or the last one rather width.
 MOST_CHANNELS = 4
+LABELS = "Labels"  # in ImageJ's notes, one for each plane
 # An array in Fortran's order has its planes scattered over the file: it is read whole, up to this size.
 _MOST_SCATTERED = 1 << 30
 
@@ -77,14 +78,17 @@ class VolumeMetadata:
                 notes[name] = notes[name] * step
         if self.axis == "T" and "fps" in notes:
             notes["fps"] = notes["fps"] / z
-        if z != 1:
-            notes.pop("Labels", None)
+        picture = self.picture
+        if z != 1 and notes.pop(LABELS, None):
+            picture = replace(picture, lost=(*picture.lost, f"ImageJ's {LABELS}"))
         resolution = (self.resolution[0] / x, self.resolution[1] / y) if self.resolution else None
         durations: tuple[int, ...] = ()  # a step between two frames has none
         if z == int(z):
             durations = tuple(sum(self.durations[at : at + int(z)]) for at in range(0, len(self.durations), int(z)))
         placement = Placement(y), Placement(x)
-        return replace(self, notes=notes, resolution=resolution, durations=durations, placement=placement)
+        return replace(
+            self, notes=notes, resolution=resolution, durations=durations, picture=picture, placement=placement
+        )
 
 
 @dataclass(frozen=True, eq=False)

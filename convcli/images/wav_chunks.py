@@ -11,6 +11,7 @@ import struct
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from convcli.budget import check_count
 from convcli.errors import ImageError
 
 HEADERS = (b"RIFF", b"RF64", b"BW64", b"RIFX")
@@ -20,6 +21,7 @@ _ENDLESS = range(0x7FFFF000, 0x80000000)  # others write the largest length that
 _FILLING = (b"fact", b"JUNK", b"junk", b"PAD ", b"FLLR", b"ds64")
 _TEXT = (b"id3 ", b"ID3 ", b"inst", b"DISP")
 _TIME_REFERENCE, _VERSION, _LOUDNESS, _BEXT = 338, 346, 412, 602
+_MOST_CHUNKS = 10_000
 _NO_LOUDNESS = struct.pack("<5h", *(0x7FFF,) * 5)
 
 Chunk = tuple[bytes, bytes]  # name, content
@@ -54,7 +56,7 @@ def read_chunks(file: bytes) -> Sound:
         raise ImageError(f"got a {file[:4].decode('latin-1')} file, expected RIFF WAVE; convert it to WAV first")
     layout = data = None
     kept: list[Chunk] = []
-    lost: list[str] = []
+    lost: dict[str, None] = {}
     trailing = 0
     for name, content in _walk(file):
         if not name:
@@ -64,12 +66,12 @@ def read_chunks(file: bytes) -> Sound:
         elif name == b"data" and data is None:
             data = content
         elif name == b"LIST" and bytes(content[:4]) not in (b"INFO", b"adtl"):
-            lost.append(f"LIST {_word(content[:4])}")
+            lost[f"LIST {_word(content[:4])}"] = None
         elif name in _TEXT or name in _MOVERS:
             kept.append((name, bytes(content)))
         elif name not in _FILLING:
-            lost.append(_word(name))
-    return Sound(layout, data, kept, list(dict.fromkeys(lost)), trailing)
+            lost[_word(name)] = None
+    return Sound(layout, data, kept, list(lost), trailing)
 
 
 def _word(name: bytes | memoryview) -> str:
@@ -79,8 +81,10 @@ def _word(name: bytes | memoryview) -> str:
 def _walk(file: bytes) -> Iterator[tuple[bytes, memoryview]]:
     """Name and content of each chunk; bytes behind the sound that are no chunk have an empty name."""
     view = memoryview(file)
-    position, long_data, has_data = 12, None, False
+    position, long_data, has_data, count = 12, None, False, 0
     while position + 8 <= len(file):
+        count += 1
+        check_count(count, _MOST_CHUNKS, "damaged WAV: got {} chunks and more", "get a fresh copy", ImageError)
         name, length = struct.unpack_from("<4sI", file, position)
         start = position + 8
         if name == b"ds64" and file[:4] in _LONG and start + 16 <= len(file):

@@ -35,7 +35,8 @@ _STORAGE = re.compile(f"{_TIFF} (BitsPerSample|Compression|PhotometricInterpreta
 _EXTENSION = f"{_ADOBE}xmp/note/ HasExtendedXMP"
 
 _TAG = re.compile(rb"<[^\s/>]+(?:\s+[^\s=]+\s*=\s*(?:\"[^\"]*\"|'[^']*'))*\s*/?>")
-_ATTRIBUTE = re.compile(rb"\s+([^\s=]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
+# Looked for where blanks begin: else each of a long row of them would be a start of its own.
+_ATTRIBUTE = re.compile(rb"(?<!\s)\s+([^\s=]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
 
 # What becomes of a property, by "namespace name" and its text: itself, another text, or None: it goes. An element is
 # asked about twice, where it begins without a text and, if it holds nothing else, where it ends.

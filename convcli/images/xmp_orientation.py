@@ -35,7 +35,8 @@ def upright(packet: bytes) -> tuple[bytes, int | None]:
         return packet, None
     prefixes = ["tiff", *_NAMESPACE.findall(text)[:_MOST_PREFIXES]]
     names = "|".join(re.escape(each) for each in dict.fromkeys(prefixes))
-    pattern = rf"(?<![\w/.-])((?:{names}):Orientation(?:\s*=\s*[\"']|(?:\s[^<>]*)?>)\s*)([1-8])(?=\s*[\"'<])"
+    # Bounded: else each of many names would be looked behind for a mark that is not there, to the end.
+    pattern = rf"(?<![\w/.-])((?:{names}):Orientation(?:\s*=\s*[\"']|(?:\s[^<>]{{0,256}})?>)\s*)([1-8])(?=\s*[\"'<])"
     said = re.search(pattern, text)
     if said is None:
         return packet, None

@@ -2,6 +2,8 @@
 
 import io
 import struct
+import warnings
+import zlib
 
 import bombs
 import numpy as np
@@ -11,7 +13,7 @@ from PIL import Image as Pillow
 
 from convcli.budget import limit_memory
 from convcli.errors import ImageError
-from convcli.images import exif_tiff, read
+from convcli.images import exif_tiff, png, read, tiff_description, xmp, xmp_orientation
 from convcli.images.bmp_runs import without_runs
 from convcli.images.signals import read_signal
 from convcli.images.tiff_directories import check_promises
@@ -154,3 +156,38 @@ def test_a_stream_without_an_end_is_given_up(two_megabytes):
     with pytest.raises(ImageError, match=r"<stream>: got 2,000,000 bytes and more"):
         read(stream)
     assert stream.given == 2_000_000
+
+
+# Each took minutes or longer: a pattern was looked for behind each of many blanks or names, or read in 2**n ways.
+@pytest.mark.parametrize(
+    "packet", [b" tiff:Orientation " * 50_000, b"xmlns:a " * 50_000, b"<a" + b" " * 300_000 + b"/>"]
+)
+def test_packets_of_blanks_and_names(packet):
+    assert xmp_orientation.upright(packet) == (packet, None)
+    kept, _ = xmp.cleaned(packet, turned=False, extended=False)
+    assert kept in (None, packet)
+
+
+@pytest.mark.parametrize(("end", "is_ome"), [("x", False), ("<OME/>", True), ("<ome:OME x='1'/>", True)])
+def test_descriptions_of_comments(end, is_ome):
+    assert tiff_description.is_ome('<?xml version="1.0"?>' + "<!-- a --> " * 5000 + end) is is_ome
+
+
+def test_a_png_of_many_texts_is_told_once(tmp_path):
+    packed = b"a\0\0" + zlib.compress(bytes(100_000))
+    chunks = [(b"IHDR", struct.pack(">IIBBBBB", 2, 1, 8, 3, 0, 0, 0)), (b"PLTE", bytes(range(6))), (b"tRNS", b"\7")]
+    chunks += [(b"zTXt", packed)] * 1000 + [(b"hIST", b"\0"), (b"IDAT", zlib.compress(b"\0\0\1")), (b"IEND", b"")]
+    path = tmp_path / "texts.png"
+    path.write_bytes(png.SIGNATURE + b"".join(part for each in chunks for part in png.chunk(*each)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        image = read(path)
+    assert image.pixels.tolist() == [[[0, 1, 2, 7], [3, 4, 5, 255]]]
+    assert set(image.metadata.lost) == {"damaged text a", "hIST"}
+
+
+def test_a_wav_of_chunks_alone(tmp_path):
+    path = tmp_path / "chunks.wav"
+    path.write_bytes(b"RIFF\0\0\0\0WAVE" + b"abcd\0\0\0\0" * 20_000)
+    with pytest.raises(ImageError, match="damaged WAV: got 10,001 chunks and more, expected at most 10,000"):
+        read_signal(path)

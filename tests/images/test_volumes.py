@@ -137,6 +137,23 @@ def test_ome_metadata_are_kept(tmp_path, voxels, axis):
         assert not file.is_ome
 
 
+def test_labels_of_planes_stay_only_where_each_has_its_own(tmp_path):
+    path, labels = tmp_path / "stack.tif", ["a", "b", "c", "d"]
+    tifffile.imwrite(path, np.zeros((4, 3, 3), np.uint8), imagej=True, metadata={"axes": "ZYX", "Labels": labels})
+    with open_volume(path) as volume:
+        planes = volume.planes(np.arange(4))
+        for depth, metadata, kept in (
+            (4, volume.metadata, labels), (3, volume.metadata, None), (2, volume.metadata.strided((2, 1, 1)), None)
+        ):  # fmt: skip
+            target = tmp_path / f"{depth}.tif"
+            said = write_volume(
+                iter(planes[:depth]), target, (depth, 3, 3, 1), np.dtype(np.uint8), metadata, format="TIFF"
+            )
+            with tifffile.TiffFile(target) as file:
+                assert file.imagej_metadata.get("Labels") == kept
+            assert said == (() if kept else ("ImageJ's Labels",))
+
+
 def test_plain_resolution_is_kept_and_follows_the_stride(tmp_path, voxels):
     words = {"resolution": (300, 200), "resolutionunit": 3, "metadata": None, "photometric": "minisblack"}
     tifffile.imwrite(tmp_path / "v.tif", voxels, compression="lzw", **words)
