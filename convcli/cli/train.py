@@ -42,7 +42,7 @@ class Held(options.ParamType):
             number = float(value)
         except ValueError:
             number = -1.0
-        if not 0 <= number <= 1e9 or (number >= 1 and number != int(number)):
+        if not 0 <= number <= 1e9 or (number >= 1 and (number != int(number) or "." in value)):
             self.fail(f"got {value!r}, expected a share below 1 or a whole number of images", param, ctx)
         return int(number) if number >= 1 else number
 

@@ -148,7 +148,7 @@ def resolve_padding(
         rule = {"valid": _valid, "same": _same, "full": _full}.get(padding.lower())
         if rule is None:
             raise ShapeError(
-                f"padding: got {padding!r}, expected valid, same, full, an integer, one per axis, "
+                f"padding: got {shortened(padding)}, expected valid, same, full, an integer, one per axis, "
                 "or (before, after) per axis"
             )
         return tuple(
@@ -171,10 +171,9 @@ def is_integer(value: object) -> bool:
     if isinstance(value, bool):
         return False
     try:
-        index(value)  # type: ignore[arg-type]
+        return bool(index(value) == value)  # type: ignore[arg-type]  # what only has an index cannot be reckoned with
     except TypeError:  # arrays of several numbers have the method too
         return False
-    return True
 
 
 def listed(value: Any, name: str) -> Any:

@@ -66,7 +66,7 @@ class SoftmaxCrossEntropy:
             targets = (labels[..., None] == np.arange(classes)).astype(predictions.dtype)
         elif labels.dtype.kind in "buif" and labels.shape == predictions.shape:
             targets = labels.astype(predictions.dtype)
-            if targets.min() < 0 or np.abs(targets.sum(axis=-1) - 1).max() > _SUM_TOLERANCE:
+            if not (targets.min() >= 0 and np.abs(targets.sum(axis=-1) - 1).max() <= _SUM_TOLERANCE):
                 raise ShapeError("labels: got rows that do not add up to 1, expected one-hot labels or probabilities")
         else:
             raise ShapeError(
@@ -100,7 +100,7 @@ class BinaryCrossEntropy:
             raise ShapeError(
                 f"labels: got {given.dtype} of shape {given.shape}, expected 0 and 1 of shape {predictions.shape}{also}"
             )
-        if given.min() < 0 or given.max() > 1:
+        if not (given.min() >= 0 and given.max() <= 1):
             raise ShapeError(f"labels: got {given.min()} to {given.max()}, expected 0 to 1")
         smoothing = predictions.dtype.type(self.label_smoothing)
         targets = given.reshape(predictions.shape).astype(predictions.dtype) * (1 - smoothing) + smoothing / 2

@@ -16,7 +16,7 @@ from convcli.geometry import is_integer
 from convcli.nn.branches import Head
 from convcli.nn.build import Builder, split_output
 from convcli.nn.fusing import fuse
-from convcli.nn.layer import Array, Layer, Parameter, as_input
+from convcli.nn.layer import Array, Layer, Parameter, Shape, as_input
 from convcli.nn.losses import Loss, class_targets, loss_of_logits, usual_loss
 from convcli.nn.randomness import restore, state_of
 from convcli.nn.room import check_batch, check_parameters
@@ -168,10 +168,10 @@ class Model:
         """`forward`, so many images at a time at most: no more than keep the largest layer's output in the cache."""
         if not is_integer(batch_size) or batch_size < 1:
             raise ModelError(f"batch_size: got {batch_size!r}, expected a whole number of at least 1")
-        images = as_array("x", x)
+        images = self.check(x)
         largest = max((prod(layer.output) for layer in self.plan.layers), default=1) * self.dtype.itemsize
         batch_size = min(batch_size, max(_CACHED_BYTES // largest, _FEWEST))
-        starts = range(0, max(len(images), 1) if images.ndim else 1, batch_size)
+        starts = range(0, max(len(images), 1), batch_size)
         return np.concatenate([self.forward(images[start : start + batch_size], logits=logits) for start in starts])
 
     def loss_and_gradients(
@@ -294,17 +294,26 @@ class Model:
             gradient = layer.backward(gradient)
         return gradient if to_input else None
 
-    def _batch(self, x: Any) -> Array:
-        """A batch as the layers want it: channels last, C-contiguous, of the model's dtype, bytes as 0..1."""
-        array = as_array("x", x)
+    @property
+    def input_shape(self) -> Shape:
+        """The shape of one input: (*spatial, C), or (C, *spatial) where the data format is channels_first."""
         size = self.plan.input
-        first = self.data_format == "channels_first" and len(size) > 1
-        expected = (size[-1], *size[:-1]) if first else size
+        return (size[-1], *size[:-1]) if self.data_format == "channels_first" else size
+
+    def check(self, x: Any) -> Array:
+        """A batch as an array; raises `ShapeError` unless it is numbers (N, *input_shape)."""
+        array, expected = as_array("x", x), self.input_shape
         if array.shape[1:] != expected or array.ndim != len(expected) + 1 or array.dtype.kind not in "buif":
             fix = "; x[None] makes a batch of one" if array.shape == expected else ""
             fix = "; x[..., None] adds the channel" if (*array.shape[1:], 1) == expected else fix
-            raise ShapeError(f"x: got {array.dtype} of shape {array.shape}, expected (N, {str(expected)[1:-1]}){fix}")
-        if first:
+            sides = ", ".join(map(str, expected))
+            raise ShapeError(f"x: got {array.dtype} of shape {array.shape}, expected (N, {sides}){fix}")
+        return array
+
+    def _batch(self, x: Any) -> Array:
+        """A batch as the layers want it: channels last, C-contiguous, of the model's dtype, bytes as 0..1."""
+        array = self.check(x)
+        if self.data_format == "channels_first":
             array = np.moveaxis(array, 1, -1)
         dtype = array.dtype if array.dtype == np.uint8 else self.dtype
         return as_input(as_contiguous("x", array, dtype), self.dtype)

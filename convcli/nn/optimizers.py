@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from math import inf, sqrt
+from math import sqrt
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -207,6 +207,7 @@ SETTINGS: Mapping[str, tuple[str, ...]] = {
     "adam": _MOMENTS,
     "adamw": _MOMENTS,
 }
+LARGEST, SMALLEST = 3e38, 1.2e-38  # of float32, in which a network computes
 _SHARED = ("learning_rate", "weight_decay", "clip_norm", "clip_value")
 _SHARES = ("momentum", "rho", "beta_1", "beta_2")
 
@@ -221,8 +222,8 @@ def make_optimizer(name: str, **settings: Any) -> Optimizer:
             raise ModelError(f"optimizer: {name} has no setting {key!r}, expected {', '.join(own)}")
         if key in _SHARES and not 0 <= value < 1:
             raise ModelError(f"optimizer: got {key}={value:g}, expected 0 or more and less than 1")
-        if key == "epsilon" and not 0 < value < inf:
-            raise ModelError(f"optimizer: got epsilon={value:g}, expected more than 0")
+        if key == "epsilon" and not SMALLEST <= value <= LARGEST:
+            raise ModelError(f"optimizer: got epsilon={value:g}, expected more than 0, and what float32 can hold")
     if settings.get("nesterov") and not settings.get("momentum"):
         raise ModelError("optimizer: got nesterov without momentum, of which it is a form; add momentum=0.9")
     return _OPTIMIZERS[name](**settings)

@@ -6,7 +6,7 @@ from math import isfinite, nan
 from typing import Any
 
 from convcli.errors import ModelError
-from convcli.nn.optimizers import Optimizer, make_optimizer
+from convcli.nn.optimizers import LARGEST, SMALLEST, Optimizer, make_optimizer
 from convcli.nn.schedules import Schedule, make_schedule
 from convcli.ops.augmentation import Augmentation
 
@@ -74,7 +74,7 @@ class Recipe:
         for name, (kinds, holds, expected) in _EXPECTED.items():
             value = getattr(self, name)
             right = isinstance(value, kinds) and not isinstance(value, bool)
-            if not right or (isinstance(value, float) and not isfinite(value)) or not holds(value):
+            if not right or (isinstance(value, int | float) and not abs(value) <= LARGEST) or not holds(value):
                 raise ModelError(f"{name}: got {value!r}, expected {expected}")
         if self.warm_up is not None and self.warm_up >= self.epochs:
             raise ModelError(
@@ -82,8 +82,10 @@ class Recipe:
             )
         self.make_optimizer()
         self.make_schedule(1)
-        for name, other in self.augmentation().idle:
-            raise ModelError(f"augment: got {name} without {other}, so that it does nothing; add {other}=...")
+        moves, words = self.augmentation(), self.augment.lower().replace("-", "_")
+        for name, other in (("elastic_sigma", "elastic"), ("stretch", "scale")):
+            if name in words and getattr(moves, name) and not getattr(moves, other):
+                raise ModelError(f"augment: got {name} without {other}, so that it does nothing; add {other}=...")
 
     def optimizer_settings(self) -> tuple[str, dict[str, Any]]:
         """The optimizer's name and its own settings."""
@@ -156,14 +158,18 @@ def _setting(word: str) -> tuple[str, Any]:
 
 _COUNT = (int, lambda value: 1 <= value <= 1_000_000, "a whole number of at least 1")
 _SHARE = ((int, float), lambda value: 0 <= value < 1, "0 or more and less than 1")
-_AMOUNT = ((int, float), lambda value: value >= 0, "0 or more")
-_OPTIONAL = ((int, float, type(None)), lambda value: value is None or value >= 0, "0 or more")
+_AMOUNT = ((int, float), lambda value: value >= 0, "a finite number of 0 or more")
+_OPTIONAL = ((int, float, type(None)), lambda value: value is None or value >= 0, "a finite number of 0 or more")
 _WORDS = (str, lambda value: True, "text")
 _EXPECTED: dict[str, tuple[Any, Any, str]] = {
     "epochs": _COUNT,
     "batch_size": _COUNT,
     "optimizer": _WORDS,
-    "learning_rate": ((int, float, type(None)), lambda value: value is None or value > 0, "more than 0"),
+    "learning_rate": (
+        (int, float, type(None)),
+        lambda value: value is None or value >= SMALLEST,
+        "more than 0, and a number that float32 can hold",
+    ),
     "schedule": _WORDS,
     "warm_up": _OPTIONAL,
     "weight_decay": _OPTIONAL,

@@ -6,7 +6,7 @@ import numpy as np
 
 from convcli.architectures import NetworkPlan
 from convcli.architectures.output import OF_A_LOSS, find_output
-from convcli.errors import ModelError
+from convcli.errors import ModelError, ShapeError
 from convcli.nn.layer import Array, as_input
 from convcli.nn.losses import (
     BinaryCrossEntropy,
@@ -18,6 +18,7 @@ from convcli.nn.losses import (
     loss_of_logits,
 )
 from convcli.nn.model import Model
+from convcli.ops.arguments import as_array
 
 _BATCH = 256
 
@@ -27,6 +28,19 @@ class Examples(NamedTuple):
 
     x: Array
     labels: Array
+
+    def checked(self, name: str) -> "Examples":
+        """The same as arrays; raises `ShapeError`, beginning with a name, for what is no training data."""
+        arrays = [as_array(f"{name} {each}", value) for each, value in zip(("inputs", "labels"), self, strict=True)]
+        for each, array in zip(("inputs", "labels"), arrays, strict=True):
+            if array.dtype.kind not in "buif":
+                raise ShapeError(f"{name} {each}: got {array.dtype}, expected integers, floats or booleans")
+            if array.dtype.kind == "f" and not np.isfinite(array).all():
+                raise ShapeError(f"{name} {each}: got NaN or infinite numbers, expected finite ones")
+        counts = [len(array) if array.ndim else 0 for array in arrays]
+        if counts[0] != counts[1] or not counts[0]:
+            raise ShapeError(f"{name}: got {counts[0]} inputs and {counts[1]} labels, expected as many, and some")
+        return Examples(*arrays)
 
     def batch(self, indices: Array) -> Array:
         """The inputs at these places as float32."""
@@ -69,6 +83,7 @@ def learns_squares(plan: NetworkPlan) -> bool:
 def score_of(model: Model, examples: Examples, batch_size: int = _BATCH) -> Score:
     """Loss and accuracy of a network as it stands, without label smoothing, dropout or regularizers."""
     loss, total, right, answers = loss_for(model), 0.0, 0, 0
+    examples = Examples(*map(np.asarray, examples))
     for start in range(0, len(examples.x), batch_size):
         labels = model.channels_last(examples.labels[start : start + batch_size])
         x = as_input(examples.x[start : start + batch_size])

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from convcli.errors import ModelError, ShapeError
+from convcli.errors import ModelError
 from convcli.nn.layer import Array, as_input
 from convcli.nn.losses import count_right
 from convcli.nn.model import Model
@@ -104,7 +104,7 @@ class Training:
     Raises
     ------
     ShapeError
-        If inputs and labels are not as many, or there are none.
+        If inputs or labels are no finite numbers, not as many, or there are none.
 
     Examples
     --------
@@ -118,10 +118,8 @@ class Training:
     """
 
     def __init__(self, model: Model, recipe: Recipe, train: Examples, validation: Examples | None = None) -> None:
-        for name, examples in (("train", train), ("validation", validation)):
-            if examples is not None and (len(examples.x) != len(examples.labels) or not len(examples.x)):
-                counts = f"{len(examples.x)} inputs and {len(examples.labels)} labels"
-                raise ShapeError(f"{name}: got {counts}, expected as many, and some")
+        train = train.checked("train")
+        validation = None if validation is None else validation.checked("validation")
         check_batch(model.plan, min(recipe.batch_size, len(train.x)), model.dtype.itemsize, training=True)
         self.model = model
         self.recipe = recipe

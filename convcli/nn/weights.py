@@ -24,7 +24,6 @@ from convcli.nn.activations import SOFTMAX
 from convcli.nn.layer import Array, Shape
 from convcli.nn.model import Model
 from convcli.nn.tensors import read_tensors, write_tensors
-from convcli.ops.arguments import as_array
 
 __all__ = ["ModelCard", "TrainedModel", "load_model", "parameter_shapes", "save_model", "shipped_model"]
 
@@ -64,9 +63,7 @@ class TrainedModel:
     @property
     def input_shape(self) -> Shape:
         """The shape of one image: (H, W, C), or (C, H, W) for a network whose data format is channels_first."""
-        size = self.model.plan.input
-        first = self.model.data_format == "channels_first" and len(size) > 1
-        return (size[-1], *size[:-1]) if first else size
+        return self.model.input_shape
 
     def predict(self, x: Any, batch_size: int = 256) -> Array:
         """The probability of each class for each image.
@@ -86,9 +83,9 @@ class TrainedModel:
         Raises
         ------
         ShapeError
-            If ``x`` has another shape or type.
+            If ``x`` has another shape or type, or numbers that are not finite.
         """
-        images = as_array("x", x)
+        images = self.model.check(x)
         self._check(images)
         return self.of_each_class(self.model.predict(images, batch_size))
 
@@ -113,13 +110,10 @@ class TrainedModel:
         return SOFTMAX.forward(outputs) if self.makes_shares else outputs
 
     def _check(self, images: Array) -> None:
-        expected = self.input_shape
-        if images.shape[1:] != expected:
-            fix = "; x[None] makes a batch of one" if images.shape == expected else ""
-            fix = "; x[..., None] adds the channel" if (*images.shape[1:], 1) == expected else fix
-            raise ShapeError(f"x: got shape {images.shape}, expected (N, {str(expected)[1:-1]}){fix}")
         if images.dtype != np.uint8 and images.dtype.kind != "f":
             raise ShapeError(f"x: got {images.dtype}, expected uint8 of 0 to 255, or floats of 0 to 1")
+        if images.dtype.kind == "f" and not np.isfinite(images).all():
+            raise ShapeError("x: got NaN or infinite numbers, expected finite ones")
         # Bytes that became floats on the way: the network would answer, and be wrong.
         if self.card.preprocessing is not None and images.dtype.kind == "f" and images.size and images.max() > _LARGEST:
             raise ShapeError(f"x: got values up to {images.max():.4g}, expected 0 to 1; divide by 255, or give uint8")

@@ -47,7 +47,7 @@ def as_array(name: str, value: Any, expected: str = "a full array", error: type[
         array = np.asarray(value)
     except ValueError:
         raise error(f"{name}: got rows of different lengths, expected {expected}") from None
-    except (TypeError, OverflowError, MemoryError) as problem:
+    except (TypeError, OverflowError, MemoryError, RuntimeError) as problem:  # torch's that need a gradient, too
         reason = str(problem) or type(problem).__name__
         raise error(f"{name}: got {type(value).__name__} ({reason}), expected {expected}") from None
     mask = getattr(value, "mask", None)
@@ -67,7 +67,7 @@ def as_contiguous(name: str, array: Array, dtype: Any) -> Array:
 
 def as_number(name: str, value: Any) -> float:
     """An argument that is one number; raises `ShapeError` for anything else."""
-    real = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    real = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool | np.timedelta64)
     try:
         number = float(value) if real else None
     except OverflowError:

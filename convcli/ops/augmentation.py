@@ -83,13 +83,6 @@ class Augmentation:
         """Whether pictures stay as they are."""
         return not (self.shift or self.rotation or self.scale or self.shear or self.elastic or self.flip)
 
-    @property
-    def idle(self) -> tuple[tuple[str, str], ...]:
-        """What does nothing by itself, and what it needs: how smooth, or how stretched, something is that is not."""
-        pairs = (("elastic_sigma", "elastic"), ("stretch", "scale"))
-        return tuple((name, other) for name, other in pairs
-                     if getattr(self, name) != getattr(Augmentation, name) and not getattr(self, other))  # fmt: skip
-
     @classmethod
     def from_words(cls, text: str) -> "Augmentation":
         """Read ``shift=2,rotation=10,flip``; ``none`` and nothing at all mean no augmentation.

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from convcli.budget import check_memory
 from convcli.errors import ShapeError
 from convcli.geometry import Pair
+from convcli.kernels.parameters import shortened
 
 # The words of numpy.pad. `abcd` continues to the right as:
 BORDERS = {
@@ -53,7 +54,7 @@ def resolve_border(name: str) -> str:
     word = ALIASES.get(word, word)
     if word not in BORDERS:
         raise ShapeError(
-            f"border: got {name!r}, expected {', '.join(BORDERS)}, or a name of scipy, OpenCV or torch "
+            f"border: got {shortened(repr(name))}, expected {', '.join(BORDERS)}, or a name of scipy, OpenCV or torch "
             f"({', '.join(sorted(ALIASES))})"
         )
     return word

@@ -7,6 +7,7 @@ import numpy as np
 
 from convcli.errors import ShapeError
 from convcli.geometry import PaddingSpec, TransposedWindow, Window, is_integer, transposed_windows_of, windows_of
+from convcli.kernels.parameters import shortened
 from convcli.ops.arguments import Array, as_array, as_contiguous, check_cells, result_dtype
 from convcli.ops.convolution_passes import conv_forward, conv_input_gradient
 
@@ -382,7 +383,7 @@ def _check_channels(x: Array, weight: Array, groups: int, divided: int, channels
     transposed = divided_name != "filters"
     if not is_integer(groups) or groups < 1 or total % groups or (not transposed and divided % groups):
         both = f"x's {total} channels" + ("" if transposed else f" and weight's {divided} filters")
-        raise ShapeError(f"groups: got {groups!r}, expected an integer that divides {both}")
+        raise ShapeError(f"groups: got {shortened(repr(groups))}, expected an integer that divides {both}")
     expected = total if transposed else total // groups
     if channels != expected:
         place = "last" if transposed else "last but one"

@@ -7,6 +7,7 @@ import numpy as np
 
 from convcli.errors import ShapeError
 from convcli.geometry import Pair
+from convcli.kernels.parameters import shortened
 from convcli.ops.arguments import Array, as_stack
 from convcli.ops.borders import border_table, resolve_border
 from convcli.ops.elements import Element, as_element, runs_of
@@ -154,7 +155,7 @@ def resolve_operation(operation: str) -> str:
     """One of `OPERATIONS`, in any case; raises `ShapeError` for others."""
     word = str(operation).lower()
     if word not in OPERATIONS:
-        raise ShapeError(f"operation: got {operation!r}, expected {', '.join(OPERATIONS)}")
+        raise ShapeError(f"operation: got {shortened(repr(operation))}, expected {', '.join(OPERATIONS)}")
     return word
 
 

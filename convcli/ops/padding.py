@@ -8,6 +8,7 @@ import numpy as np
 
 from convcli.errors import ShapeError
 from convcli.geometry import PaddingSpec, Pair, listed, resolve_padding
+from convcli.kernels.parameters import shortened
 from convcli.ops.arguments import Array, as_stack
 from convcli.ops.borders import border_table, resolve_border
 from convcli.ops.words import as_words, new_array, read_only, value_words
@@ -121,7 +122,9 @@ def resolve_amounts(amount: Any, axes: int) -> tuple[Pair, ...]:
     """(before, after) for each axis, from one number, one per axis, or pairs; raises `ShapeError` for others."""
     amount = listed(amount, "amount")
     if isinstance(amount, str):
-        raise ShapeError(f"amount: got {amount!r}, expected an integer, one per axis, or (before, after) per axis")
+        raise ShapeError(
+            f"amount: got {shortened(repr(amount))}, expected an integer, one per axis, or (before, after) per axis"
+        )
     sizes = (1,) * axes
     try:
         return resolve_padding(amount, sizes, sizes)

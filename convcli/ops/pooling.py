@@ -7,6 +7,7 @@ import numpy as np
 
 from convcli.errors import ShapeError
 from convcli.geometry import PaddingSpec
+from convcli.kernels.parameters import shortened
 from convcli.ops.arguments import Array, Stack, as_array, as_flag, as_stack
 from convcli.ops.pooling_axes import Counts, PoolingAxis, adaptive_axes, sliding_axes
 from convcli.ops.pooling_runs import pool_stack
@@ -244,7 +245,9 @@ def check_global(stride: Any, padding: Any, dilation: Any, ceil_mode: bool, *, w
     ):
         spread = list(value) if isinstance(value, (list, tuple, np.ndarray)) else [value]
         if any(each != default for each in spread):
-            raise ShapeError(f"{name}: got {value!r} with {why}, expected none: such windows do not slide")
+            raise ShapeError(
+                f"{name}: got {shortened(repr(value))} with {why}, expected none: such windows do not slide"
+            )
 
 
 def _axes(
@@ -259,7 +262,9 @@ def _axes(
     if not isinstance(size, str):
         return sliding_axes(sizes, size, stride, padding, dilation, ceil_mode)
     if size.lower() != "global":
-        raise ShapeError(f"size: got {size!r}, expected an integer, one per axis ({len(sizes)}), or 'global'")
+        raise ShapeError(
+            f"size: got {shortened(repr(size))}, expected an integer, one per axis ({len(sizes)}), or 'global'"
+        )
     check_global(stride, padding, dilation, ceil_mode)
     return adaptive_axes(sizes, 1)
 

@@ -6,7 +6,8 @@ import numpy as np
 
 from convcli.errors import ShapeError
 from convcli.geometry import effective_kernel_size, is_integer
-from convcli.ops.arguments import Array, as_flag, as_number, loop_dtype, result_dtype
+from convcli.kernels.parameters import shortened
+from convcli.ops.arguments import Array, as_contiguous, as_flag, as_number, loop_dtype, result_dtype
 from convcli.ops.ordering import as_ordered, highest, lowest
 from convcli.ops.pooling_axes import PoolingAxis, adaptive_axes
 from convcli.ops.pooling_norms import repair_norms
@@ -40,13 +41,13 @@ def check_mode(mode: str, count_include_pad: bool = False, p: float = 2.0, seed:
     word = str(mode).lower()
     word = _ALIASES.get(word, word)
     if word not in MODES:
-        raise ShapeError(f"mode: got {mode!r}, expected {', '.join(MODES)}")
+        raise ShapeError(f"mode: got {shortened(repr(mode))}, expected {', '.join(MODES)}")
     if as_flag("count_include_pad", count_include_pad) and word not in ("average", "weighted"):
         raise ShapeError(f"count_include_pad: got True with mode {word!r}, expected mode average or weighted")
     if not 0 < as_number("p", p) < np.inf:
-        raise ShapeError(f"p: got {p!r}, expected a finite number above 0")
+        raise ShapeError(f"p: got {shortened(repr(p))}, expected a finite number above 0")
     if not is_integer(seed) or not 0 <= seed < 2**64:
-        raise ShapeError(f"seed: got {seed!r}, expected an integer from 0 to 2**64 - 1")
+        raise ShapeError(f"seed: got {shortened(repr(seed))}, expected an integer from 0 to 2**64 - 1")
     return word
 
 
@@ -100,7 +101,7 @@ def _drawn(source: Array, axes: Axes, seed: int, drawn: int) -> Array:
 
     positions = _result(source, axes, np.dtype(np.int64))
     dilations = tuple(axis.dilation for axis in axes)
-    chances = source.astype(loop_dtype(source.dtype), copy=False)
+    chances = as_contiguous("image", source, loop_dtype(source.dtype))
     draw_positions(_rows(chances), _tables(axes), dilations, source.shape[4], np.uint64(seed), drawn, _flat(positions))
     return np.asarray(source.reshape(-1)[positions])
 
@@ -108,7 +109,7 @@ def _drawn(source: Array, axes: Axes, seed: int, drawn: int) -> Array:
 def _sums(source: Array, axes: Axes, mode: str, count_padding: bool, p: float) -> Array:
     from convcli.loops.sums import pool_sums
 
-    numbers = source.astype(loop_dtype(source.dtype), copy=False)
+    numbers = as_contiguous("image", source, loop_dtype(source.dtype))
     out = _result(source, axes, result_dtype(numbers.dtype))
     weighted = mode == "weighted"
     walk = _walk(source, axes, 8, by_table=axes[2].stride >= _FAR)

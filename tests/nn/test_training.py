@@ -123,12 +123,27 @@ def test_a_loss_that_is_no_number_names_the_first_bad_layer():
     said = r"epoch 1, step \d of 8: .*(conv|dense)_1.* is the first.*lower"
     with np.errstate(all="ignore"), pytest.raises(DivergedError, match=said):
         training.run()
-    bad = stripes(40)
-    x = as_input(bad.x)
-    x[5, 0, 0, 0] = np.nan
-    training = Training(fresh().model, RECIPE, Examples(x, bad.labels))
-    with pytest.raises(DivergedError, match="the input is the first"):
-        training.run()
+
+
+def test_examples_are_arrays_of_finite_numbers():
+    good = stripes(8)
+    lists = Training(fresh().model, RECIPE, Examples(as_input(good.x).tolist(), good.labels.tolist()))
+    assert lists.run() and score_of(lists.model, Examples(good.x.tolist(), good.labels.tolist())).accuracy is not None
+    floats = as_input(good.x)
+    for place, number in ((0, np.nan), (5, np.inf)):
+        bad = floats.copy()
+        bad[place, 0, 0, 0] = number
+        with pytest.raises(ShapeError, match=r"^train inputs: got NaN or infinite numbers"):
+            Training(fresh().model, RECIPE, Examples(bad, good.labels))
+        with pytest.raises(ShapeError, match=r"^validation inputs: got NaN"):
+            Training(fresh().model, RECIPE, good, Examples(bad, good.labels))
+    masked = np.ma.masked_array(good.labels, good.labels == 1)
+    for labels in (None, "ab", [[1], [1, 2]] * 4, masked, np.full(8, np.nan), good.labels.astype(object)):
+        with pytest.raises(ShapeError, match=r"^train labels: got"):
+            Training(fresh().model, RECIPE, Examples(floats, labels))
+    for x in (None, floats.astype("c8"), floats.astype(str), floats.astype(object)):
+        with pytest.raises(ShapeError, match=r"^train inputs: got"):
+            Training(fresh().model, RECIPE, Examples(x, good.labels))
 
 
 def test_wrong_examples_and_foreign_states_are_refused():

@@ -11,6 +11,21 @@ from hypothesis import strategies as st
 import convcli
 from convcli import ConvcliError
 
+
+class Unready:
+    """As torch's tensors that need a gradient."""
+
+    def __array__(self, *arguments, **words):
+        raise RuntimeError("use detach()")
+
+
+class Place:
+    """Has an index, and nothing else of a number."""
+
+    def __index__(self):
+        return 2
+
+
 NO_ARRAYS = [
     None,
     "a text",
@@ -33,6 +48,7 @@ NO_ARRAYS = [
     [[10**30, 1]],
     np.broadcast_to(np.float16(1), (10**6, 10**6)),
     itertools.count(),
+    Unready(),
 ]
 NO_COUNTS = [
     "2",
@@ -54,10 +70,25 @@ NO_COUNTS = [
     np.zeros((2**40, 0)),
     np.broadcast_to(np.uint8(1), (10**6, 10**6)),
     range(2**80),
+    Place(),
+    "a" * 5000,
     itertools.count(),
 ]
-NO_NUMBERS = ["2", b"2", None, 1j, True, (1, 2), 10**400, object(), {}, np.zeros(3), itertools.count(1)]
-NO_WORDS = [None, 3, "", "maximun", "\x1b[2J\n", b"max", object(), ["max"], np.zeros(3)]
+NO_NUMBERS = [
+    "2",
+    b"2",
+    None,
+    1j,
+    True,
+    (1, 2),
+    10**400,
+    object(),
+    {},
+    np.zeros(3),
+    itertools.count(1),
+    np.timedelta64(3, "s"),
+]
+NO_WORDS = [None, 3, "", "maximun", "\x1b[2J\n", b"max", object(), ["max"], np.zeros(3), "a" * 5000, np.zeros((9, 9))]
 ARRAYS = {"image", "volume", "signal", "x", "weight"}
 COUNTS = {
     "stride",
@@ -82,7 +113,7 @@ ODD = {
     "value": [each for each in NO_NUMBERS if each is not True],
     **dict.fromkeys(("mode", "operation", "border"), NO_WORDS),
     **dict.fromkeys(("ceil_mode", "count_include_pad"), NO_FLAGS),
-    "seed": [-1, 1.5, "1", None, 2**64, True, (1,)],
+    "seed": [-1, 1.5, "1", None, 2**64, True, (1,), 10**400, Place()],
     "spec": [None, 3, b"box", ["box"], np.zeros((3, 3)), "", "no.npy", "a\0b.txt", "\udcff.csv", "/", "\x1b[2J"],
 }
 NAMES = sorted(each for each in convcli.__all__ if inspect.isfunction(getattr(convcli, each)) and each != "load_model")
@@ -183,6 +214,15 @@ def test_whole_numbers_of_any_type_count(number):
     for value in (number(2), [number(2), 2]):
         np.testing.assert_array_equal(convcli.pool2d(x, value), convcli.pool2d(x, 2))
         np.testing.assert_array_equal(convcli.pad2d(x, value), convcli.pad2d(x, 2))
+
+
+@pytest.mark.filterwarnings("error")
+def test_the_largest_numbers_give_infinity_without_a_warning():
+    huge = np.full((4, 4), np.finfo(np.longdouble).max)
+    for mode in ("average", "weighted", "lp"):
+        assert np.isinf(convcli.pool2d(huge, 2, mode=mode)).all()
+    assert (convcli.pool2d(huge, 2, mode="stochastic") == huge[:2, :2]).all()
+    assert np.isinf(convcli.convolve2d(np.full((3, 3), 9.0), np.full((3, 3), 1e308))).all()
 
 
 def test_a_model_names_what_it_cannot_take(tmp_path):
