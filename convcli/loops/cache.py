@@ -6,6 +6,7 @@ The cache is never allowed to be fatal: without a writable place loops are compi
 import os
 import re
 import shutil
+import stat
 import sys
 from contextlib import suppress
 from functools import cache
@@ -29,13 +30,22 @@ def numba_release() -> str:
     return f'"version": "{numba.__version__}"'
 
 
-def _numba_version() -> str:
+def numba_version() -> str:
+    """Numba's version, as 0.68.1."""
     found = re.search(r'"version": "([^"]+)"', numba_release())
     if found:
         return found[1]
     import numba
 
     return numba.__version__
+
+
+@cache
+def tell(line: str) -> None:
+    """Tell the user, once, what is wrong with a place for loops, which is no reason to stop."""
+    import logging
+
+    logging.getLogger("convcli").warning(line)
 
 
 def likely_place() -> Path:
@@ -50,7 +60,7 @@ def likely_place() -> Path:
     from platformdirs import user_cache_path
 
     python = f"py{sys.version_info.major}{sys.version_info.minor}"
-    return user_cache_path("convcli") / "loops" / f"{__version__}-numba{_numba_version()}-{python}"
+    return user_cache_path("convcli") / "loops" / f"{__version__}-numba{numba_version()}-{python}"
 
 
 def cache_place() -> tuple[Path | None, str]:
@@ -59,6 +69,11 @@ def cache_place() -> tuple[Path | None, str]:
     if _writable(place):
         return place, "NUMBA_CACHE_DIR" if os.environ.get("NUMBA_CACHE_DIR") else "the user's cache folder"
     return None, f"{place} cannot be written: loops are compiled anew by each process (set NUMBA_CACHE_DIR)"
+
+
+def is_ours(status: os.stat_result) -> bool:
+    """Whether only this user, or root, can have written there: code from elsewhere is not run."""
+    return status.st_uid in (0, os.geteuid()) and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
 def _writable(place: Path) -> bool:

@@ -1,8 +1,8 @@
-"""How loops are compiled: one decorator, the number of threads, and when Numba is imported, which is late.
+"""How loops are run: one decorator, the number of threads, and when Numba is imported, which is late.
 
-A process that finds the machine code of all loops it runs in `convcli.loops.kept` never imports Numba. So nothing here
-or in a module of loops touches it before something is compiled: `Late`, `intrinsic` and `prange` stand for what is
-Numba's until then.
+A process that finds the machine code of all loops it runs in `convcli.loops.kept` never imports Numba; what is missing
+there `convcli.loops.native` compiles. So nothing here or in a module of loops touches Numba before something is
+compiled: `Late`, `intrinsic` and `prange` stand for what is Numba's until then.
 """
 
 import functools
@@ -13,7 +13,7 @@ from importlib import import_module
 from types import FunctionType
 
 from convcli.loops import kept
-from convcli.loops.cache import cache_place
+from convcli.loops.cache import cache_place, is_ours
 
 # How long a thread of GNU's OpenMP spins before it sleeps, unless the user has said so. Its own answer, milliseconds,
 # lets idle threads eat the time of the busy ones as soon as another program wants a core: with two such programs on two
@@ -88,32 +88,35 @@ class intrinsic:  # noqa: N801 (stands for numba's decorator)
         return self._made
 
 
-_FINDING = threading.RLock()  # several threads may be the first to call a loop
+_MAKING = threading.RLock()  # several threads may be the first to call a loop
 
 
 class Loop:
-    """A function that runs as machine code: kept from an earlier process, or compiled by Numba."""
+    """A function that runs as machine code: kept from an earlier process, or compiled now."""
 
-    def __init__(self, function, options):
+    def __init__(self, function, options, *, written=False):
         functools.update_wrapper(self, function)
-        self._function, self._options = function, options
-        self._parallel = options["parallel"]
-        self._path = f"{function.__module__.rpartition('.')[2]}.{function.__name__}"
-        self._found: dict = {}  # types of arguments -> their kept code, or None
-        self._known = 0  # overloads that Numba has made of it
+        self._function, self.options = function, options
+        self.written = written
+        # Kept by the sources of this package, so loops from elsewhere are not.
+        package, _, module = function.__module__.rpartition(".")
+        self._name = f"{module}.{function.__name__}" if package == __package__ else ""
+        self._made: dict = {}  # types of arguments -> what runs them
 
-    @functools.cached_property
-    def _dispatcher(self):
-        numba, function = load_numba(), self._function
-        # What the function calls by name has to be Numba's own.
+    def with_real_names(self, real):
+        """The function, in which what it calls by name is ``real(stand_in)`` where that is a stand-in of ours."""
+        function = self._function
         names = dict(function.__globals__)
         for name in function.__code__.co_names:
             if isinstance(names.get(name), _STAND_INS):
-                names[name] = names[name].real()
+                names[name] = real(names[name])
         own = FunctionType(function.__code__, names, function.__name__, function.__defaults__, function.__closure__)
-        own = functools.update_wrapper(own, function)
-        cached = self._options["cache"] and cache_place()[0] is not None
-        return numba.njit(own, **self._options | {"cache": cached})
+        return functools.update_wrapper(own, function)
+
+    @functools.cached_property
+    def _dispatcher(self):
+        function = self.with_real_names(lambda stand_in: stand_in.real())
+        return load_numba().njit(function, **self.options | {"cache": self.options["cache"] and _numba_may_keep()})
 
     def real(self):
         """Numba's dispatcher."""
@@ -126,36 +129,40 @@ class Loop:
 
     def __call__(self, *arguments):
         """Run the loop; arguments are checked by whoever calls. Raises `MemoryError` if it finds no room."""
-        try:
-            return self._run(arguments)
-        except SystemError as error:
-            # In a loop's threads nothing else raises; Numba hands it on so. Kept code imports Numba to make its
-            # exception, for which there may be no room either.
-            if isinstance(error.__cause__, MemoryError | ImportError):
-                raise MemoryError("not enough memory for what a loop keeps beside its pictures") from error
-            raise
-
-    def _run(self, arguments):
-        if "numba" not in sys.modules:
-            run = self._kept_for(arguments)
-            if run is not None:
-                return run(*arguments)
-        dispatcher = self._dispatcher
-        result = dispatcher(*arguments)
-        overloads = getattr(dispatcher, "overloads", ())  # with NUMBA_DISABLE_JIT it is a plain function
-        if len(overloads) != self._known:
-            self._known = len(overloads)
-            kept.keep(self._path, dispatcher, arguments, parallel=self._parallel)
-        return result
-
-    def _kept_for(self, arguments):
-        """The code kept for such arguments; None if there is none."""
         types = kept.types_of(arguments)
-        if types not in self._found:
-            with _FINDING:
-                if types not in self._found:
-                    self._found[types] = kept.find(self._path, arguments)
-        return self._found[types]
+        run = self._made.get(types)
+        if run is None:
+            with _MAKING:
+                run = self._made.get(types) or self._made.setdefault(types, self._make(arguments))
+        try:
+            return run(*arguments)
+        except (MemoryError, ImportError, SystemError) as error:
+            # Kept code imports Numba to make its exception, for which there may be no room either. From the threads of
+            # Numba's own loops it comes as a SystemError.
+            if isinstance(error, SystemError) and not isinstance(error.__cause__, MemoryError | ImportError):
+                raise
+            raise MemoryError("not enough memory for what a loop keeps beside its pictures") from error
+
+    def _make(self, arguments):
+        """What runs the loop for such arguments: kept code, code compiled now and kept, or Numba's dispatcher."""
+        if not kept.takes(arguments):
+            return self._dispatcher
+        run = kept.find(self._name, arguments) if self._name else None
+        if run is not None:
+            return run
+        load_numba()
+        try:
+            native = import_module("convcli.loops.native").compile_loop(self, arguments)
+            about = native._asdict() | {"parallel": self.options["parallel"]}
+            run = kept.link(self.__name__, **about)
+            if self._name:
+                kept.keep(self._name, arguments, **about)
+            return run
+        except Exception:
+            # This looks into Numba: if anything there is not as it was when this was written, Numba does it all itself.
+            if os.environ.get("CONVCLI_DEBUG") == "1":
+                raise
+            return self._dispatcher
 
     def __getattr__(self, name):
         if name.startswith("__"):
@@ -163,23 +170,32 @@ class Loop:
         return getattr(self._dispatcher, name)
 
 
+def _numba_may_keep() -> bool:
+    """Whether Numba keeps what it compiles itself: where we do not, and nobody else can write."""
+    place, _ = cache_place()
+    foreign = os.name == "posix" and place is not None and not is_ours(place.stat())
+    return kept.allowed() and kept.stamp() is None and place is not None and not foreign
+
+
 _STAND_INS = (Loop, intrinsic, _Prange)
 
 
-def loop(function=None, *, parallel=True):
+def loop(function=None, *, parallel=True, written=False):
     """Compile a function on its first call for each set of argument types, and keep the machine code.
 
-    Parallel over its `prange`; `parallel=False` for helpers and for loops that own no index. Signatures are lazy: an
-    eager one compiles at import and refuses read-only arrays.
+    Parallel over its `prange`; `parallel=False` for helpers and for loops that own no index. Nearly all that a helper
+    does is ``written``, an `intrinsic`: it is not worth LLVM's time. Signatures are lazy: an eager one compiles at
+    import and refuses read-only arrays.
     """
     if function is None:
-        return lambda inner: loop(inner, parallel=parallel)
-    return Loop(function, {"parallel": parallel, "cache": True, "fastmath": _ARITHMETIC, "nogil": True})
+        return lambda inner: loop(inner, parallel=parallel, written=written)
+    options = {"parallel": parallel, "cache": True, "fastmath": _ARITHMETIC, "nogil": True}
+    return Loop(function, options, written=written)
 
 
 def inner_loop(function):
     """A loop that only other loops call and that does no arithmetic of its own: around an `intrinsic`."""
-    return Loop(function, {"parallel": False, "cache": False})
+    return Loop(function, {"parallel": False, "cache": False}, written=True)
 
 
 def runs_python() -> bool:
@@ -198,7 +214,7 @@ def set_threads(threads: int) -> None:
 
 def thread_count() -> int:
     """How many threads loops are spread over now."""
-    return load_numba().get_num_threads() if "numba" in sys.modules else kept.thread_count()
+    return kept.thread_count() if kept.stamp() is not None else load_numba().get_num_threads()
 
 
 def forgo_linear_algebra() -> None:
@@ -223,6 +239,9 @@ def _forgo_linear_algebra() -> None:
 
 def threads() -> dict[str, str]:
     """How loops are spread over threads: how many they use, how many they could, and what runs them."""
+    if kept.stamp() is not None:
+        layer = kept.layer()
+        return {"loops use": str(thread_count()), "at most": str(kept.most_threads()), "layer": layer}
     numba = load_numba()
 
     @numba.njit(parallel=True)

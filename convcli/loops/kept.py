@@ -1,13 +1,14 @@
 """Machine code of loops, kept so that a process that only runs them need not import Numba.
 
-Importing Numba and having it look into its own cache takes 0.25 s, more than all else that filters a small picture.
-What it finds there in the end is an object file, and in it the name of a function that takes Python objects. Here the
-same object is kept once more, beside the types of the arguments it was compiled for; LLVM links it and Python calls it
-as it calls any function written in C: the same machine code, so the same bits.
+Importing Numba and compiling takes seconds, more than all else that filters a small picture. What comes of it is an
+object file, and in it the name of a function that takes Python objects. It is kept beside the types of the arguments
+it was compiled for; LLVM links it and Python calls it as it calls any function written in C. The process that compiled
+it does the same: the same machine code, so the same bits.
 
 A file is found by a digest of everything its code was made from: the loops' sources, Numba, llvmlite, Python, the
-processor, NUMBA_ variables. Whatever is not as expected (other arguments, a Numba that is built in another way, an
-unknown symbol, another system) means that nothing is kept or found, and Numba runs the loop as ever.
+processor, NUMBA_ variables; and believed if its own digest is right and nobody else could have written it. Whatever is
+not as expected (other arguments, a Numba that was never tried, an unknown symbol, another system) means that nothing is
+kept or found, and Numba runs the loop as ever.
 """
 
 import builtins
@@ -15,6 +16,7 @@ import ctypes
 import hashlib
 import json
 import os
+import shutil
 import sys
 import threading
 from collections.abc import Callable
@@ -31,15 +33,13 @@ import numpy as np
 from llvmlite.binding.orcjit import JITLibraryBuilder, create_lljit_compiler
 
 from convcli import __version__
-from convcli.loops.cache import likely_place, numba_release
+from convcli.loops.cache import is_ours, likely_place, numba_release, numba_version, tell
 
 _SCALARS = {bool, int, float, type(None)} | {np.dtype(code).type for code in "?bhilBHILfd"}
 _CONTIGUOUS, _ALIGNED, _WRITEABLE = 0x1, 0x100, 0x400  # numpy's flags of an array
 _LAYERS = {"omp": "np.ufunc.omppool", "workqueue": "np.ufunc.workqueue"}
-_THREADING = (
-    "do_scheduling_signed", "do_scheduling_unsigned", "allocate_sched", "deallocate_sched", "get_num_threads",
-    "set_num_threads", "get_thread_id", "set_parallel_chunksize", "get_parallel_chunksize", "get_sched_size",
-)  # fmt: skip
+_THREADING = ("get_num_threads", "set_num_threads")
+_TRIED = ("0.68",)  # releases of Numba whose inside this was tried with
 
 
 def types_of(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -71,6 +71,8 @@ def stamp() -> str | None:
     """A digest of what kept code depends on, its arguments apart; None where none is to be kept or used."""
     if sys.platform != "linux" or sys.implementation.name != "cpython" or Path(".numba_config.yaml").exists():
         return None
+    if not allowed() or numba_version().rpartition(".")[0] not in _TRIED or not _layers():
+        return None
     settings = {name: value for name, value in os.environ.items() if name.startswith("NUMBA_")}
     if settings.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
         return None
@@ -89,6 +91,16 @@ def stamp() -> str | None:
     return made.hexdigest()[:20]
 
 
+def allowed() -> bool:
+    """Whether machine code may be kept at all: `CONVCLI_KEPT` is not 0."""
+    return os.environ.get("CONVCLI_KEPT", "") != "0"
+
+
+def takes(arguments: tuple[Any, ...]) -> bool:
+    """Whether these are arguments of loops that are compiled, kept and run without Numba."""
+    return stamp() is not None and all(map(_is_known, arguments))
+
+
 def has_any() -> bool:
     """Whether something was kept that this process could use."""
     return stamp() is not None and any(_folder().glob(f"*-{stamp()}-*.code"))
@@ -103,73 +115,53 @@ def _path(name: str, types: str) -> Path:
 
 
 def find(name: str, arguments: tuple[Any, ...]) -> Callable[..., Any] | None:
-    """The kept code of a loop for arguments of these types; None if there is none. One thread at a time may ask."""
-    if stamp() is None or not all(map(_is_known, arguments)):
-        return None
+    """The kept code of a loop for arguments that it takes; None if there is none. One thread at a time may ask."""
     types = repr(types_of(arguments))
     path = _path(name, types)
     try:
-        content = path.read_bytes()
-    except OSError:
-        return None
-    try:
-        digest, kept = content.split(b"\n", 1)
+        if not is_ours(path.parent.stat()):
+            tell(f"{path.parent}: others can write there, so its code is not run; NUMBA_CACHE_DIR names another folder")
+            return None
+        with path.open("rb") as file:
+            if not is_ours(os.fstat(file.fileno())):
+                raise ValueError("somebody else's file")
+            digest, kept = file.read().split(b"\n", 1)
         if digest != _digest(kept):
             raise ValueError("a damaged file")
         head, code = kept.split(b"\n", 1)
         about = json.loads(head)
-        if about["types"] != types:
+        if about.pop("types") != types or not all((about["symbol"], about["environment"])):
             raise ValueError("another loop's file")
-        return _linker(about["layer"]).link(name, code, about["symbol"], about["environment"])
-    except (OSError, ValueError, KeyError, ImportError, AttributeError, RuntimeError):
-        with suppress(OSError):
-            path.unlink()  # so that it can be kept anew
+        return _linker().link(name, code, **about)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError, KeyError, ImportError, AttributeError, RuntimeError):
+        tell(f"{path}: damaged, so the loop is compiled anew")
+        with suppress(OSError):  # so that it can be kept anew
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
         return None
 
 
-def keep(name: str, dispatcher: Any, arguments: tuple[Any, ...], *, parallel: bool) -> None:
-    """Keep what numba has compiled, or found in its cache, for these arguments."""
-    if stamp() is None or not all(map(_is_known, arguments)):
-        return
-    try:
-        import numba
-
-        types = repr(types_of(arguments))
-        path = _path(name, types)
-        if path.exists():
-            return
-        about, code = _about(dispatcher, tuple(numba.typeof(each) for each in arguments), parallel)
-        kept = json.dumps({"types": types} | about).encode() + b"\n" + code
-        path.parent.mkdir(exist_ok=True)
-        unfinished = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}")
-        try:
-            unfinished.write_bytes(_digest(kept) + b"\n" + kept)
-            unfinished.replace(path)
-        finally:
-            unfinished.unlink(missing_ok=True)  # a full disk, Ctrl-C
-    except Exception:
-        # This looks into numba: if anything there is not as it was when this was written, nothing is kept.
-        return
+def link(name: str, code: bytes, **about: Any) -> Callable[..., Any]:
+    """Make a function of what was compiled."""
+    return _linker().link(name, code, **about)
 
 
-def _about(dispatcher: Any, signature: tuple[Any, ...], parallel: bool) -> tuple[dict[str, str], bytes]:
-    """What there is to know about an overload, and its object code; raises if it cannot be kept."""
-    import numba
-
-    compiled = dispatcher.overloads[signature]
-    context, described = compiled.target_context, compiled.fndesc
-    layer = numba.threading_layer() if parallel else ""
-    if layer and layer not in _LAYERS:
-        raise TypeError("threads of another kind")
-    returned = compiled.signature.return_type
-    if not (returned == numba.types.none or isinstance(returned, numba.types.Number | numba.types.Boolean)):
-        raise TypeError("what it returns is not made by numbers alone")
-    cached = dispatcher._cache
-    (_, form, (code, _)), *_ = cached._cache_file.load(cached._index_key(signature, context.codegen()))
-    if form != "object":
-        raise TypeError("not kept as an object")
-    symbol, environment = described.llvm_cpython_wrapper_name, context.get_env_name(described)
-    return {"symbol": symbol, "environment": environment, "layer": layer}, code
+def keep(name: str, arguments: tuple[Any, ...], code: bytes, **about: Any) -> None:
+    """Keep what was compiled for these arguments, if there is a place."""
+    types = repr(types_of(arguments))
+    kept = json.dumps({"types": types} | about).encode() + b"\n" + code
+    path = _path(name, types)
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}")
+    with suppress(OSError):  # a full disk, no permission
+        path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        if is_ours(path.parent.stat()):
+            try:
+                unfinished.touch(mode=0o644)
+                unfinished.write_bytes(_digest(kept) + b"\n" + kept)
+                unfinished.replace(path)
+            finally:
+                unfinished.unlink(missing_ok=True)  # a full disk, Ctrl-C
 
 
 def _digest(content: bytes) -> bytes:
@@ -179,7 +171,7 @@ def _digest(content: bytes) -> bytes:
 class _Linker:
     """LLVM's linker, with the symbols that numba's machine code refers to: its allocator, its helpers, its threads."""
 
-    def __init__(self, layer: str):
+    def __init__(self) -> None:
         llvm.initialize_native_target()
         llvm.initialize_native_asmprinter()
         machine = llvm.Target.from_default_triple().create_target_machine(codemodel="jitdefault", jit=True)
@@ -195,14 +187,19 @@ class _Linker:
             self._symbols |= {f"numba_{name}": address for name, address in extension.c_helpers.items()}
         for name, address in memory.c_helpers.items():
             self._symbols[name if name.startswith("_") else f"NRT_{name}"] = address
+        self.layer = ""
         self.started = 0  # threads; there are never more
-        if layer:
-            self._threads = _extension(_LAYERS[layer])
-            self._symbols |= {name: getattr(self._threads, name) for name in _THREADING}
-            self._symbols["numba_parallel_for"] = self._threads.parallel_for
-            wanted, self.started = thread_count(), most_threads()
-            _call(self._threads.launch_threads, self.started)
-            self.use_threads(wanted)
+
+    def start_threads(self) -> None:
+        """Start the threads that parallel loops are spread over, once."""
+        if self.started:
+            return
+        self.layer, self._threads = _first_layer()
+        self._symbols |= {name: getattr(self._threads, name) for name in _THREADING}
+        self._symbols["numba_parallel_for"] = self._threads.parallel_for
+        wanted, self.started = thread_count(), most_threads()
+        _call(self._threads.launch_threads, self.started)
+        self.use_threads(wanted)
 
     def use_threads(self, threads: int) -> None:
         """Spread loops over this many threads, if that many were started."""
@@ -212,8 +209,10 @@ class _Linker:
         """How many threads loops are spread over."""
         return ctypes.CFUNCTYPE(ctypes.c_int)(self._threads.get_num_threads)()
 
-    def link(self, name: str, code: bytes, symbol: str, environment: str) -> Callable[..., Any]:
+    def link(self, name: str, code: bytes, symbol: str, environment: str, parallel: bool) -> Callable[..., Any]:
         """A function in an object file; raises `RuntimeError` if it needs what nobody has."""
+        if parallel:
+            self.start_threads()
         builder = JITLibraryBuilder().add_current_process().add_object_img(code)
         builder.export_symbol(symbol).export_symbol(environment)
         for known, address in self._symbols.items():
@@ -229,27 +228,46 @@ class _Linker:
         return cast(Callable[..., Any], made)
 
 
-_LINKERS: dict[str, _Linker] = {}
+@cache
+def _linker() -> _Linker:
+    return _Linker()
+
+
 _WANTED: dict[str, int] = {}
 
 
-def _linker(layer: str) -> _Linker:
-    if layer not in _LINKERS:
-        _LINKERS[layer] = _Linker(layer)
-    return _LINKERS[layer]
-
-
 def use_threads(threads: int) -> None:
-    """Spread kept loops over this many threads."""
+    """Spread loops over this many threads."""
     _WANTED["threads"] = threads
-    for layer, linker in _LINKERS.items():
-        if layer:
-            linker.use_threads(threads)
+    if threads_started():
+        _linker().use_threads(threads)
 
 
 def thread_count() -> int:
-    """How many threads kept loops are spread over."""
+    """How many threads loops are spread over."""
     return min(_WANTED.get("threads", most_threads()), most_threads())
+
+
+def layer() -> str:
+    """What runs the threads; starts them."""
+    _linker().start_threads()
+    return _linker().layer
+
+
+def _layers() -> list[str]:
+    """Which of Numba's threading layers may be used, the best first."""
+    chosen = os.environ.get("NUMBA_THREADING_LAYER", "default")
+    if chosen in _LAYERS:
+        return [chosen]
+    return list(_LAYERS) if chosen == "default" else ["omp"] if chosen == "threadsafe" else []
+
+
+def _first_layer() -> tuple[str, Any]:
+    """The first of them that this Numba has, and this system (OpenMP needs a library): its name and its module."""
+    for name in _layers():
+        with suppress(ImportError):
+            return name, _extension(_LAYERS[name])
+    raise ImportError("a threading layer")
 
 
 def _extension(name: str):
@@ -274,7 +292,7 @@ def _call(address: int, number: int) -> None:
 
 def threads_started() -> int:
     """How many threads there are for kept loops; 0 until the first that needs any."""
-    return max((linker.started for linker in _LINKERS.values()), default=0)
+    return _linker().started if _linker.cache_info().currsize else 0
 
 
 def most_threads() -> int:

@@ -22,7 +22,7 @@ if "threads" in sys.argv:
     compiler.set_threads(1)
 total = np.random.default_rng(1).random(5000, np.float32)
 add_squares(total, total[::-1].copy())
-threads = [linker.threads() for linker in kept._LINKERS.values()]
+threads = kept._linker().threads()
 loaded = "numba" in sys.modules
 if "numba" in sys.argv:
     import numba
@@ -38,12 +38,17 @@ Path.write_bytes = full
 """
 
 
-def python(cache, *words, code=PROGRAM, **environment):
-    """What a fresh interpreter prints as JSON with its loops compiled into a folder of ours."""
+def run(cache, *words, code=PROGRAM, **environment):
+    """A fresh interpreter whose loops are compiled into a folder of ours."""
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(cache), **environment}
     result = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, env=environment)
     assert result.returncode == 0, result.stderr
-    return json.loads(result.stdout.splitlines()[-1])
+    return result
+
+
+def python(cache, *words, code=PROGRAM, **environment):
+    """What it prints as JSON."""
+    return json.loads(run(cache, *words, code=code, **environment).stdout.splitlines()[-1])
 
 
 @pytest.fixture(scope="module")
@@ -61,13 +66,13 @@ def test_the_second_process_runs_the_same_code_without_numba(first):
     cache, said = first
     assert said[1] and len(files(cache)) == 1
     digest, loaded, threads = python(cache)
-    assert digest == said[0] and not loaded and len(threads) == 1
+    assert digest == said[0] and not loaded and threads
 
 
 def test_the_number_of_threads_is_what_was_asked_for(first):
     cache, said = first
-    assert python(cache, "threads", NUMBA_NUM_THREADS="3") == [said[0], False, [1]]
-    assert python(cache, NUMBA_NUM_THREADS="3") == [said[0], False, [3]]
+    assert python(cache, "threads", NUMBA_NUM_THREADS="3") == [said[0], False, 1]
+    assert python(cache, NUMBA_NUM_THREADS="3") == [said[0], False, 3]
 
 
 @pytest.mark.parametrize("layer", ["omp", "workqueue"])
@@ -84,7 +89,7 @@ for threads in (2, 64):
     request_threads(threads)
     compiler.set_threads(threads)
     add_squares(total, total + 1)
-    used += [linker.threads() for linker in kept._LINKERS.values()]
+    used.append(kept._linker().threads())
 print(json.dumps([float(total.sum()), kept.threads_started(), used]))
 """
     settings = {"NUMBA_THREADING_LAYER": layer, "NUMBA_NUM_THREADS": "2", "OMP_WAIT_POLICY": "passive"}
@@ -115,10 +120,10 @@ def run(_):
     return float(total.sum())
 with ThreadPoolExecutor(8) as pool:
     sums = set(pool.map(run, range(8)))
-print(json.dumps([list(sums), "numba" in sys.modules, [len(each._libraries) for each in kept._LINKERS.values()]]))
+print(json.dumps([list(sums), "numba" in sys.modules, len(kept._linker()._libraries)]))
 """
     cache, _ = first
-    assert python(cache, code=code) == [[10_000.0], False, [1]]
+    assert python(cache, code=code) == [[10_000.0], False, 1]
 
 
 def test_a_full_disk_leaves_nothing_unfinished(tmp_path):
@@ -140,25 +145,111 @@ def test_numba_may_come_afterwards(first, tmp_path):
         lambda code: code[:-100],
         lambda code: b"not ours",
         lambda code: b"[]\n" + code.split(b"\n", 1)[1],
-        lambda code: code.replace(b'"layer": "omp"', b'"layer": []   '),
-        lambda code: re.sub(rb'"environment": "[^"]+"', b'"environment": ""', code),
+        lambda code: b"",
+        lambda code: bytes([code[0] ^ 1]) + code[1:],
+        lambda code: code[:-5000] + bytes([code[-5000] ^ 4]) + code[-4999:],
+        lambda code: signed(code.replace(b'"parallel": true', b'"layer": "omp"   ')),
+        lambda code: signed(re.sub(rb'"environment": "[^"]+"', b'"environment": ""', code)),
+        lambda code: signed(code.split(b"\n", 1)[1][:300]),
     ],
-    ids=["shorter", "something else", "another digest", "another layer", "a name less"],
-)
+    ids=[
+        "shorter", "something else", "another digest", "empty", "a bit of the digest", "a bit of the code",
+        "another word", "a name less", "half the head, signed",
+    ],
+)  # fmt: skip
 def test_a_damaged_file_is_made_anew(first, damage):
     cache, said = first
     (file,) = files(cache)
     good = file.read_bytes()
     file.write_bytes(damage(good))
+    result = run(cache)
+    assert json.loads(result.stdout)[:2] == [said[0], True]
+    assert result.stderr == f"{file}: damaged, so the loop is compiled anew\n"
+    assert python(cache)[:2] == [said[0], False]
+
+
+def signed(content):
+    """A file whose digest is right."""
+    kept_ = content.split(b"\n", 1)[1] if content.count(b"\n") else content
+    return kept._digest(kept_) + b"\n" + kept_
+
+
+def test_a_folder_in_its_place_is_taken_away(first):
+    cache, said = first
+    (file,) = files(cache)
+    file.unlink()
+    (file / "inside").mkdir(parents=True)
     assert python(cache)[:2] == [said[0], True]
-    assert file.read_bytes() == good
+    assert python(cache)[:2] == [said[0], False]
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o775, 0o1777])
+def test_a_folder_that_others_can_write_is_refused(first, mode):
+    cache, said = first
+    (file,) = files(cache)
+    before = file.stat()
+    file.parent.chmod(mode)
+    result = run(cache)
+    file.parent.chmod(0o755)
+    assert json.loads(result.stdout)[:2] == [said[0], True]
+    assert result.stderr.startswith(f"{file.parent}: others can write there") and result.stderr.count("\n") == 1
+    assert file.stat() == before
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_what_belongs_to_somebody_else_is_not_run(first):
+    cache, said = first
+    (file,) = files(cache)
+    os.chown(file.parent, 1234, 1234)
+    result = run(cache)
+    os.chown(file.parent, 0, 0)
+    assert json.loads(result.stdout)[:2] == [said[0], True] and "others can write there" in result.stderr
+    os.chown(file, 1234, 1234)
+    assert python(cache)[:2] == [said[0], True] and file.stat().st_uid == 0
+
+
+def test_two_processes_at_once_leave_one_good_file(tmp_path):
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    both = [subprocess.Popen([sys.executable, "-c", PROGRAM], env=environment, stdout=-1, text=True) for _ in range(2)]
+    said = {process.communicate()[0] for process in both}
+    assert len(said) == 1 and len(files(tmp_path)) == 1
+    assert len(list((tmp_path / "loops_kept").iterdir())) == 1
+    assert python(tmp_path)[:2] == [json.loads(said.pop())[0], False]
+
+
+def test_nothing_is_kept_or_used_when_it_is_switched_off(first, tmp_path):
+    cache, said = first
+    code = PROGRAM.replace("kept._linker().threads()", "None")
+    assert python(cache, code=code, CONVCLI_KEPT="0")[:2] == [said[0], True]
+    python(tmp_path, code=code, CONVCLI_KEPT="0")
+    assert not list(tmp_path.rglob("*.*"))
+
+
+def test_numbas_own_files_are_neither_written_nor_read(first):
+    cache, _ = first
+    assert not list(cache.rglob("*.nb?"))
+
+
+def test_a_numba_that_was_never_tried_does_it_all_itself(first):
+    cache, said = first
+    code = "from convcli.loops import kept\nkept._TRIED = ()\n" + PROGRAM.replace("kept._linker().threads()", "None")
+    assert python(cache, code=code)[:2] == [said[0], True]
+
+
+def test_a_loop_that_cannot_be_compiled_once_is_left_to_numba(first, tmp_path):
+    """If Numba's inside is not as expected, the loop runs all the same."""
+    code = "from convcli.loops import native\nnative._PASSES = ()\n" + PROGRAM.replace("._linker().threads()", "")
+    code = code.replace("kept\nloaded", "None\nloaded")
+    _, said = first
+    assert python(tmp_path, code=code)[:2] == [said[0], True] and not files(tmp_path)
 
 
 def test_code_that_needs_an_unknown_symbol_is_not_run(first):
     cache, said = first
-    hidden = PROGRAM.replace("total =", "kept._THREADING = kept._THREADING[:-2]\ntotal =", 1)
+    hidden = PROGRAM.replace("total =", "kept._THREADING = kept._THREADING[1:]\ntotal =", 1)
+    hidden = hidden.replace("kept._linker().threads()", "None")
     assert python(cache, code=hidden)[:2] == [said[0], True]
-    assert python(cache)[:2] == [said[0], False]
+    assert [python(cache)[:2] for _ in range(2)] == [[said[0], True], [said[0], False]]
 
 
 @pytest.mark.parametrize("setting", [{"NUMBA_OPT": "2"}, {"NUMBA_DISABLE_JIT": "1"}, {"NUMBA_BOUNDSCHECK": "1"}])
@@ -178,7 +269,7 @@ def test_clearing_the_cache_takes_kept_code_along(tmp_path):
         "from convcli.loops import cache; import json; print(json.dumps([cache.cache_size()[0], cache.clear_cache()]))"
     )
     before, cleared = python(tmp_path, code=code)
-    assert before == cleared > 1 and not files(tmp_path)
+    assert before == cleared == 1 and not files(tmp_path)
 
 
 def test_what_a_killed_process_left_is_cleared(first, monkeypatch):
@@ -216,11 +307,8 @@ def test_other_types_are_told_apart():
     [np.zeros((3, 4)).T, ARRAY[::2], np.zeros(3, ">f8"), "word", [1], np.zeros(2, complex), Pair(1, "word")],
     ids=["transposed", "stepped", "big-endian", "word", "list", "complex", "word in a tuple"],
 )
-def test_what_loops_do_not_take_is_left_to_numba(tmp_path, monkeypatch, argument):
-    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
-    assert kept.find("add_squares", (argument,)) is None
-    kept.keep("add_squares", None, (argument,), parallel=True)
-    assert not list(tmp_path.rglob("*.code"))
+def test_what_loops_do_not_take_is_left_to_numba(argument):
+    assert kept.takes((ARRAY, 1)) and not kept.takes((ARRAY, argument))
 
 
 def test_arguments_of_the_wrong_kind_are_refused_not_read(first):
