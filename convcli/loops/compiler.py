@@ -97,7 +97,7 @@ class Loop:
     def __init__(self, function, options, *, written=False):
         functools.update_wrapper(self, function)
         self._function, self.options = function, options
-        self.written = written
+        self.written = written  # nearly all its instructions are those of an `intrinsic`
         # Kept by the sources of this package, so loops from elsewhere are not.
         package, _, module = function.__module__.rpartition(".")
         self._name = f"{module}.{function.__name__}" if package == __package__ else ""
@@ -180,17 +180,15 @@ def _numba_may_keep() -> bool:
 _STAND_INS = (Loop, intrinsic, _Prange)
 
 
-def loop(function=None, *, parallel=True, written=False):
+def loop(function=None, *, parallel=True):
     """Compile a function on its first call for each set of argument types, and keep the machine code.
 
-    Parallel over its `prange`; `parallel=False` for helpers and for loops that own no index. Nearly all that a helper
-    does is ``written``, an `intrinsic`: it is not worth LLVM's time. Signatures are lazy: an eager one compiles at
-    import and refuses read-only arrays.
+    Parallel over its `prange`; `parallel=False` for helpers and for loops that own no index. Signatures are lazy: an
+    eager one compiles at import and refuses read-only arrays.
     """
     if function is None:
-        return lambda inner: loop(inner, parallel=parallel, written=written)
-    options = {"parallel": parallel, "cache": True, "fastmath": _ARITHMETIC, "nogil": True}
-    return Loop(function, options, written=written)
+        return lambda inner: loop(inner, parallel=parallel)
+    return Loop(function, {"parallel": parallel, "cache": True, "fastmath": _ARITHMETIC, "nogil": True})
 
 
 def inner_loop(function):

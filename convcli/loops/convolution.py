@@ -202,7 +202,7 @@ def _copy_box(source, axes, job, first, sizes, room):
                     rest[i] = 0
 
 
-@loop(parallel=False, written=True)
+@loop(parallel=False)
 def _multiply_rows(
     kind, wanted, data, at, rows, row_count, steps, count, slab, weights, weights_at, stride,
     bias, bias_at, add, numbers, out, out_at, out_stride,

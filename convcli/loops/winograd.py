@@ -129,7 +129,7 @@ def _square_at(squares, square):
     return square // (across * down), square // across % down * OUTPUTS, square % across * OUTPUTS
 
 
-@loop(parallel=False, written=True)
+@loop(parallel=False)
 def _multiply_rows(
     kind, data, at, rows, row, end_row, steps, count, weights, weights_at, stride, nothing, add, numbers,
     out, out_at, out_stride,
