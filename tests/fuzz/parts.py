@@ -114,7 +114,7 @@ def _changed_header(rng, document):
     """A header with one thing changed; what is a document in the document is opened too."""
     about = document.get("__metadata__", {}) if isinstance(document, dict) else {}
     key = rng.choice([*about] or [""]) if isinstance(about, dict) else ""
-    if key and rng.random() < 0.8 and str(about[key])[:1] in "{[":
+    if key and rng.random() < 0.8 and isinstance(about[key], str) and about[key][:1] in ("{", "["):
         about[key] = json.dumps(_changed(rng, json.loads(about[key])))
     else:
         document = _changed(rng, document)
