@@ -1,5 +1,6 @@
 """Damage to bytes: blind, and of numbers at any place. What knows a format is in `parts`."""
 
+import contextlib
 import struct
 
 from .parts import FORMS
@@ -17,7 +18,9 @@ def damage(rng, content, others, form=None):
     """A content with one to four things wrong. ``others`` are contents to splice with; ``form`` is one of `parts`."""
     for _ in range(rng.choice((1, 1, 1, 2, 2, 3, 4))):
         if form in FORMS and rng.random() < 0.5:
-            content = FORMS[form](rng, content)
+            # What was damaged before may no longer have a form that can be followed.
+            with contextlib.suppress(IndexError, KeyError, TypeError, ValueError, struct.error):
+                content = FORMS[form](rng, content)
         else:
             content = rng.choice(_BLIND)(rng, content, others)
     return content[:1_000_000]
