@@ -12,10 +12,10 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from convcli.datasets.ink import Ink, find_inks, to_grey
+from convcli.datasets.ink import Ink, find_inks, is_flat, to_grey
 from convcli.datasets.pictures import resize
 from convcli.datasets.shapes import stroke_width
-from convcli.datasets.strokes import Box, Strokes, find_strokes, spread_once
+from convcli.datasets.strokes import Box, Strokes, find_strokes, no_digit, spread_once
 from convcli.errors import DataError
 from convcli.images.model import Pixels
 
@@ -115,7 +115,8 @@ def _search(pixels: Pixels, has_alpha: bool) -> Strokes:
     try:
         return _either(grey)
     except DataError as error:
-        if pixels.shape[2] - has_alpha == 3:
+        few = max(1, max(grey.shape) // _WORKING_SIDE)
+        if pixels.shape[2] - has_alpha == 3 and not is_flat(to_grey(pixels[::few, ::few], has_alpha, by_colour=True)):
             try:
                 return _either(to_grey(pixels, has_alpha, by_colour=True))
             except DataError:
@@ -126,6 +127,8 @@ def _search(pixels: Pixels, has_alpha: bool) -> Strokes:
 def _either(grey: Floats) -> Strokes:
     """Dark strokes or light ones; a small digit is looked at twice. Boxes of others are in the picture's pixels."""
     small = _shrink(grey)
+    if is_flat(small):
+        raise no_digit("a picture of one shade")
     shrunk = small.shape[0] / grey.shape[0]
     likelier, other = find_inks(small)
     first, second = _try(likelier), _try(other)
