@@ -143,9 +143,10 @@ def _either(grey: Floats) -> Strokes:
                 return reason
         if ink is likelier:
             # Of a digit that was cut out without a margin, the holes and the gaps are inside.
-            tight = _try(find_inks(small, beyond=False)[0], tight=True)
-            if isinstance(tight, Strokes):
-                return tight
+            for cut in find_inks(small, beyond=False):
+                tight = _try(cut, tight=True)
+                if isinstance(tight, Strokes) and not tight.others:
+                    return tight
     assert isinstance(reason, DataError)
     raise reason
 

@@ -115,7 +115,7 @@ def find_inks(grey: Floats, thickest: float = _THICKEST, *, beyond: bool = True)
     """
     # Of the mean of four pixels, since the largest of many noisy ones is no paper.
     small = resize(grey, *(-(-side // 2) if max(grey.shape) >= _LARGE else side for side in grey.shape))
-    side = max(3, round(max(small.shape) * thickest))
+    side = max(3, round(max(small.shape) * thickest)) | 1  # odd, or the closing is moved by a pixel
     around = side if beyond else 0
     padded = np.pad(small, around, mode="edge")
     inside = tuple(slice(around, around + length) for length in small.shape)

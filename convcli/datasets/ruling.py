@@ -38,12 +38,13 @@ def _without_rows(mask: Flags) -> Flags:
         broad[:-1] |= mask[1:]
         covered = _covered(broad)
         steepest = int((covered**4).sum(axis=1).argmax())
+        rows, inside = _along(mask.shape, steepest - _most(mask.shape[1]))
         lines = covered[steepest] > _COVERED
         edges = np.flatnonzero(np.diff(np.concatenate([[False], lines, [False]]).astype(np.int8))).reshape(-1, 2)
         found = [(start, stop) for start, stop in edges.tolist() if stop - start <= thickest]
-        if not found:
+        # A single line that ends inside the picture may be the bar of a digit; a frame has two.
+        if not found or (len(found) == 1 and not _ends(broad, rows, inside)[slice(*found[0])].any()):
             break
-        rows, inside = _along(mask.shape, steepest - _most(mask.shape[1]))
         for start, stop in found:
             mask = _erase(mask, rows, inside, start, stop)
     return mask
@@ -57,6 +58,11 @@ def _along(shape: tuple[int, int], drop: int) -> tuple[npt.NDArray[np.int64], Fl
     """For each line of a slope, which drops by so many rows, its row in each column, and where that is inside."""
     rows = np.arange(shape[0])[:, np.newaxis] + _offsets(shape[1])[_most(shape[1]) + drop]
     return np.clip(rows, 0, shape[0] - 1), (rows >= 0) & (rows < shape[0])
+
+
+def _ends(mask: Flags, rows: npt.NDArray[np.int64], inside: Flags) -> Flags:
+    """Whether each line has ink where it leaves the picture at the left and at the right."""
+    return (mask[rows[:, 0], 0] | ~inside[:, 0]) & (mask[rows[:, -1], -1] | ~inside[:, -1])
 
 
 def _offsets(width: int) -> npt.NDArray[np.int64]:

@@ -34,8 +34,11 @@ _MOST_CONTACT = 0.5  # of the picture's border under a digit that is cut out wit
 _CUT_AT_ONE_SIDE = 0.4  # of the picture under a digit that touches one side of it
 _NARROW = 1.8  # height by width of pictures that show a one and little else
 _FRAME = 0.92  # share of their smallest box that the hulls of frames fill; an ellipse fills 0.79
+_MOST_SOLID = 0.87  # share of a hull that is ink, where it is no bar: 1 in 800 of MNIST's digits has more
+_SQUAT = 0.35  # share of the square of their longer side that bars do not fill
 _ALIKE = 0.5  # a part of at least this share of the digit's height may be a digit, too
 _MOST_ALIKE = 9
+_MOST_STRAIGHT = 3  # a page with more is not one with ones, but with creases
 _TRIED = 12  # parts that are looked at
 
 _MOST_AROUND = 0.45  # of a stroke's ink may lie around it, where paper should be
@@ -166,12 +169,14 @@ def _may_be_a_digit(parts: Components, part: int) -> bool:
 
 
 def _few_holes(shape: Flags) -> bool:
-    """Whether a shape is neither a pattern of many holes nor a frame around something or nothing."""
+    """Whether a shape is neither a pattern of many holes, nor a frame around something or nothing, nor a filled area."""
     ground = find_components(~np.pad(shape, 1))
     enclosed = ground.areas[ground.boxes[:, 0] > 0]
     if (enclosed > 0.002 * shape.size).sum() > _MOST_HOLES:
         return False
     hull, box = hull_and_box(shape)
+    if shape.sum() > _MOST_SOLID * hull and box > _SQUAT * max(shape.shape) ** 2:
+        return False
     return not (enclosed.sum() > 0.5 * hull and hull > _FRAME * box)
 
 
@@ -217,7 +222,7 @@ def _belonging(parts: Components, shapes: list[int]) -> tuple[Flags, tuple[Box, 
     rivals &= parts.areas >= 0.1 * parts.areas[main]
     found = [part for part in shapes if rivals[part]]
     alike = int(((parts.areas >= 0.2 * parts.areas[main]) & (parts.areas <= 5 * parts.areas[main])).sum())
-    if alike > _MOST_ALIKE:
+    if alike > (_MOST_STRAIGHT if is_straight(parts.labels == main + 1) else _MOST_ALIKE):
         raise no_digit(f"a pattern of {alike} marks")
     chosen = candidates & (parts.areas >= 0.08 * parts.areas[main]) & (np.maximum(down, across) <= 0.35 * tall[main])
     chosen[found] = False
