@@ -143,12 +143,18 @@ def _either(grey: Floats) -> Strokes:
                 return reason
         if ink is likelier:
             # Of a digit that was cut out without a margin, the holes and the gaps are inside.
-            for cut in find_inks(small, beyond=False):
-                tight = _try(cut, tight=True)
-                if isinstance(tight, Strokes) and not tight.others:
-                    return tight
+            cut = [_try(each, tight=True) for each in find_inks(small, beyond=False)]
+            whole = [each for each in cut if isinstance(each, Strokes) and not each.others]
+            if whole:
+                return min(whole, key=_along_the_border)
     assert isinstance(reason, DataError)
     raise reason
+
+
+def _along_the_border(strokes: Strokes) -> float:
+    """How much of the picture's border is ink; what lies between strokes has more than they have."""
+    amount = strokes.amount
+    return float(np.concatenate([amount[0], amount[-1], amount[:, 0], amount[:, -1]]).mean())
 
 
 def _try(ink: Ink, *, tight: bool = False) -> Strokes | DataError:

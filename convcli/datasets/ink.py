@@ -15,7 +15,7 @@ from convcli.images.model import Pixels
 
 Floats = npt.NDArray[np.float32]
 
-LEAST_CONTRAST = 0.12  # of paper; a pencil on white paper has twice as much or more
+LEAST_CONTRAST = 0.1  # of paper; a pencil on white paper has twice as much or more
 
 _THICKEST = 0.3  # of a picture: strokes of a digit that fills it
 _LARGE = 100  # pixels: smaller pictures have no pixels to spare

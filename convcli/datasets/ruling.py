@@ -66,7 +66,7 @@ def _ends(mask: Flags, rows: npt.NDArray[np.int64], inside: Flags) -> Flags:
 
 
 def _offsets(width: int) -> npt.NDArray[np.int64]:
-    """How far a line lies below its middle in each column, for each drop from the steepest rise to the steepest fall."""
+    """How far a line lies below its middle in each column, for each drop from the steepest rise on."""
     drops = np.arange(-_most(width), _most(width) + 1)
     return np.round(drops[:, np.newaxis] * np.linspace(-0.5, 0.5, width)).astype(np.int64)
 
@@ -79,7 +79,7 @@ def _covered(mask: Flags) -> npt.NDArray[np.float64]:
 
 
 def _sums(mask: Flags) -> npt.NDArray[np.int64]:
-    """For each slope and each row in the middle of the picture, how many of the columns looked at have ink on the line."""
+    """For each slope and each row in the middle, how many of the columns looked at have ink on the line."""
     height, width = mask.shape
     offsets = _offsets(width)[:, ::_EACH]
     around = _most(width) // 2 + 1
