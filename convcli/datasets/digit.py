@@ -145,6 +145,8 @@ def _either(grey: Floats) -> Strokes:
             # Of a digit that was cut out without a margin, the holes and the gaps are inside.
             cut = [_try(each, tight=True) for each in find_inks(small, beyond=False)]
             whole = [each for each in cut if isinstance(each, Strokes) and not each.others]
+            # The sheet of paper has a digit's shape, too, where the digit is its hole.
+            whole = [each for each in whole if not (isinstance(second, Strokes) and _prefers(each, second))]
             if whole:
                 return min(whole, key=_along_the_border)
     assert isinstance(reason, DataError)
