@@ -24,6 +24,7 @@ Floats = npt.NDArray[np.float32]
 _WORKING_SIDE = 224  # pixels: 11 for each of the box; larger photographs are averaged, which removes noise
 _CLOSER = 0.5  # a digit smaller than this share of the working picture is cut out and looked at again
 _PAPER = 0.01  # of full scale: a data set has no ink at all there
+_THIN_SHARE = 0.15  # of its longer side is what a stroke measures, and hardly any hole of a digit
 _THIN = 1.7  # pixels in a box of 20: the thinnest twentieth of MNIST's strokes measures 1.7
 
 
@@ -145,8 +146,9 @@ def _either(grey: Floats) -> Strokes:
             # Of a digit that was cut out without a margin, the holes and the gaps are inside.
             cut = [_try(each, tight=True) for each in find_inks(small, beyond=False)]
             whole = [each for each in cut if isinstance(each, Strokes) and not each.others]
-            # The sheet of paper has a digit's shape, too, where the digit is its hole.
-            whole = [each for each in whole if not (isinstance(second, Strokes) and _prefers(each, second))]
+            # What is thin itself is no hole between strokes, but a digit within a table's edge.
+            if isinstance(second, Strokes) and _thickness(second) < _THIN_SHARE:
+                whole = [each for each in whole if not _within(second.box, each.box)]
             if whole:
                 return min(whole, key=_along_the_border)
     assert isinstance(reason, DataError)
@@ -175,7 +177,7 @@ def _prefers(first: Strokes, second: Strokes) -> bool:
 def _thickness(strokes: Strokes) -> float:
     """How thick strokes are, as a share of the digit's longer side."""
     top, left, bottom, right = strokes.box
-    return stroke_width(strokes.amount > 0.5) / max(bottom - top, right - left)
+    return stroke_width(strokes.amount > 0.5 * strokes.amount.max()) / max(bottom - top, right - left)
 
 
 def _within(inner: Box, outer: Box) -> bool:
