@@ -373,7 +373,8 @@ class Hands:
             mask = np.clip((mask - 0.5) * min(height / 30, 4) + 0.5, 0, 1) if height > 30 else mask
             return int(self.labels[chosen]), mask
         digit = int(rng.integers(10))
-        return digit, (in_print if number % 4 == 3 else with_a_pen)(digit, height, rng)
+        # A network of MNIST's handwriting takes the font's 1, a long flag and no foot, for a 7, wherever it stands.
+        return digit, (in_print if number % 4 == 3 and digit != 1 else with_a_pen)(digit, height, rng)
 
 
 def digit_page(number, seed, hands):

@@ -12,10 +12,10 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from convcli.datasets.ink import Ink, find_inks, to_grey
+from convcli.datasets.ink import Ink, find_inks, is_flat, to_grey
 from convcli.datasets.pictures import resize
 from convcli.datasets.shapes import stroke_width
-from convcli.datasets.strokes import Box, Strokes, find_strokes, spread_once
+from convcli.datasets.strokes import Box, Strokes, find_strokes, no_digit, spread_once
 from convcli.errors import DataError
 from convcli.images.model import Pixels
 
@@ -24,6 +24,7 @@ Floats = npt.NDArray[np.float32]
 _WORKING_SIDE = 224  # pixels: 11 for each of the box; larger photographs are averaged, which removes noise
 _CLOSER = 0.5  # a digit smaller than this share of the working picture is cut out and looked at again
 _PAPER = 0.01  # of full scale: a data set has no ink at all there
+_THIN_SHARE = 0.15  # of its longer side is what a stroke measures, and hardly any hole of a digit
 _THIN = 1.7  # pixels in a box of 20: the thinnest twentieth of MNIST's strokes measures 1.7
 
 
@@ -115,7 +116,8 @@ def _search(pixels: Pixels, has_alpha: bool) -> Strokes:
     try:
         return _either(grey)
     except DataError as error:
-        if pixels.shape[2] - has_alpha == 3:
+        few = max(1, max(grey.shape) // _WORKING_SIDE)
+        if pixels.shape[2] - has_alpha == 3 and not is_flat(to_grey(pixels[::few, ::few], has_alpha, by_colour=True)):
             try:
                 return _either(to_grey(pixels, has_alpha, by_colour=True))
             except DataError:
@@ -126,6 +128,8 @@ def _search(pixels: Pixels, has_alpha: bool) -> Strokes:
 def _either(grey: Floats) -> Strokes:
     """Dark strokes or light ones; a small digit is looked at twice. Boxes of others are in the picture's pixels."""
     small = _shrink(grey)
+    if is_flat(small):
+        raise no_digit("a picture of one shade")
     shrunk = small.shape[0] / grey.shape[0]
     likelier, other = find_inks(small)
     first, second = _try(likelier), _try(other)
@@ -140,11 +144,21 @@ def _either(grey: Floats) -> Strokes:
                 return reason
         if ink is likelier:
             # Of a digit that was cut out without a margin, the holes and the gaps are inside.
-            tight = _try(find_inks(small, beyond=False)[0], tight=True)
-            if isinstance(tight, Strokes):
-                return tight
+            cut = [_try(each, tight=True) for each in find_inks(small, beyond=False)]
+            whole = [each for each in cut if isinstance(each, Strokes) and not each.others]
+            # What is thin itself is no hole between strokes, but a digit within a table's edge.
+            if isinstance(second, Strokes) and _thickness(second) < _THIN_SHARE:
+                whole = [each for each in whole if not _within(second.box, each.box)]
+            if whole:
+                return min(whole, key=_along_the_border)
     assert isinstance(reason, DataError)
     raise reason
+
+
+def _along_the_border(strokes: Strokes) -> float:
+    """How much of the picture's border is ink; what lies between strokes has more than they have."""
+    amount = strokes.amount
+    return float(np.concatenate([amount[0], amount[-1], amount[:, 0], amount[:, -1]]).mean())
 
 
 def _try(ink: Ink, *, tight: bool = False) -> Strokes | DataError:
@@ -163,7 +177,7 @@ def _prefers(first: Strokes, second: Strokes) -> bool:
 def _thickness(strokes: Strokes) -> float:
     """How thick strokes are, as a share of the digit's longer side."""
     top, left, bottom, right = strokes.box
-    return stroke_width(strokes.amount > 0.5) / max(bottom - top, right - left)
+    return stroke_width(strokes.amount > 0.5 * strokes.amount.max()) / max(bottom - top, right - left)
 
 
 def _within(inner: Box, outer: Box) -> bool:

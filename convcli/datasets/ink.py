@@ -15,7 +15,7 @@ from convcli.images.model import Pixels
 
 Floats = npt.NDArray[np.float32]
 
-LEAST_CONTRAST = 0.12  # of paper; a pencil on white paper has twice as much or more
+LEAST_CONTRAST = 0.1  # of paper; a pencil on white paper has twice as much or more
 
 _THICKEST = 0.3  # of a picture: strokes of a digit that fills it
 _LARGE = 100  # pixels: smaller pictures have no pixels to spare
@@ -95,6 +95,14 @@ def _full_scale(pixels: Pixels) -> Floats:
     return values
 
 
+def is_flat(grey: Floats) -> bool:
+    """Whether a picture holds no ink of any kind, nor light and shadow, beside noise."""
+    half = resize(grey, *(-(-side // 2) for side in grey.shape))
+    low, high = float(half.min()), float(half.max())
+    # The mean of four pixels keeps at least a third of a thin stroke.
+    return high - low < LEAST_CONTRAST / 3 * max(min(high, 1 - low), _DARKEST)
+
+
 def find_inks(grey: Floats, thickest: float = _THICKEST, *, beyond: bool = True) -> tuple[Ink, Ink]:
     """The ink if strokes are darker than paper and if they are lighter, the likelier first.
 
@@ -107,7 +115,7 @@ def find_inks(grey: Floats, thickest: float = _THICKEST, *, beyond: bool = True)
     """
     # Of the mean of four pixels, since the largest of many noisy ones is no paper.
     small = resize(grey, *(-(-side // 2) if max(grey.shape) >= _LARGE else side for side in grey.shape))
-    side = max(3, round(max(small.shape) * thickest))
+    side = max(3, round(max(small.shape) * thickest)) | 1  # odd, or the closing is moved by a pixel
     around = side if beyond else 0
     padded = np.pad(small, around, mode="edge")
     inside = tuple(slice(around, around + length) for length in small.shape)
@@ -124,12 +132,20 @@ def _missing(grey: Floats, smooth: Floats, paper: Floats, *, dark: bool) -> Ink:
     cap = 2 * _largest(paper - smooth, 3)
     missing = paper - grey
     # The largest values are a little above paper where there is noise.
-    bias = np.float32(np.median(missing[missing <= otsu(missing)]))
+    some = _some(missing)
+    bias = np.float32(np.median(some[some <= otsu(some)]))
     light = np.maximum(paper - bias, np.float32(_DARKEST))
     amount: Floats = (np.minimum(paper - bias - grey, cap) / light).astype(np.float32)
     near = _largest(paper, 4 * blur(grey.shape) + 5) - bias
     shade: Floats = ((near - grey) / np.maximum(near, np.float32(_DARKEST))).astype(np.float32)
-    return Ink(amount, shade, _spread(amount[amount <= otsu(amount)]), dark)
+    some = _some(amount)
+    return Ink(amount, shade, _spread(some[some <= otsu(some)]), dark)
+
+
+def _some(plane: Floats) -> Floats:
+    """Values enough for a median, from all over the plane."""
+    every = max(1, min(plane.shape) // _LARGE)
+    return plane[::every, ::every]
 
 
 def blur(shape: tuple[int, ...]) -> int:
@@ -165,7 +181,8 @@ def otsu(values: Floats) -> float:
 
     Source: N. Otsu, A threshold selection method from gray-level histograms, 1979.
     """
-    counts, edges = np.histogram(np.clip(values, 0, 1), 256, (0.0, 1.0))
+    counts = np.bincount(np.clip(values * 256, 0, 255).astype(np.uint8).ravel(), minlength=256)
+    edges = np.arange(257) / 256
     middles = (edges[:-1] + edges[1:]) / 2
     below = np.cumsum(counts)
     sums = np.cumsum(counts * middles)

@@ -30,14 +30,17 @@ _FAINT = 0.08  # ink below this share of a stroke's is paper, beside the noise
 _BROADEST = 2.2
 _THICKEST = 0.33
 _MOST_HOLES = 3
-_MOST_CONTACT = 0.5  # of the picture's border under a digit that is cut out without a margin
+_MOST_CONTACT = 0.45  # of the picture's border under a digit that is cut out without a margin
 _CUT_AT_ONE_SIDE = 0.4  # of the picture under a digit that touches one side of it
 _NARROW = 1.8  # height by width of pictures that show a one and little else
 _FRAME = 0.92  # share of their smallest box that the hulls of frames fill; an ellipse fills 0.79
+_MOST_SOLID = 0.87  # share of a hull that is ink, where it is no bar: 1 in 800 of MNIST's digits has more
+_SQUAT = 0.35  # share of the square of their longer side that bars do not fill
 _ALIKE = 0.5  # a part of at least this share of the digit's height may be a digit, too
 _MOST_ALIKE = 9
+_MOST_STRAIGHT = 3  # a page with more is not one with ones, but with creases
 _TRIED = 12  # parts that are looked at
-
+_THINNEST = 0.025  # of a straight digit's longer side; thinner ones are the sides of frames
 _MOST_AROUND = 0.45  # of a stroke's ink may lie around it, where paper should be
 
 
@@ -68,7 +71,7 @@ def find_strokes(ink: Ink, *, tight: bool = False) -> Strokes:
         mask = amount > level
         strokes = amount[mask]
         full = float(np.percentile(strokes, 75)) if strokes.size else 0.0
-        if full < max(LEAST_CONTRAST, 4 * ink.noise):
+        if full < max(LEAST_CONTRAST, 5 * ink.noise):
             raise no_digit(f"a contrast of {max(full, 0):.3f} with noise of {ink.noise:.3f}")
         cleared = without_ruling(mask)
         parts = find_components(cleared)
@@ -162,16 +165,20 @@ def _may_be_a_digit(parts: Components, part: int) -> bool:
         return False
     if not _inside(parts)[part]:
         return _fills_the_picture(shape, parts, part)
+    if is_straight(shape) and stroke_width(shape) < _THINNEST * max(height, width):
+        return False
     return _is_thin(shape) and _few_holes(shape)
 
 
 def _few_holes(shape: Flags) -> bool:
-    """Whether a shape is neither a pattern of many holes nor a frame around something or nothing."""
+    """Whether a shape is no pattern of many holes, no frame around something or nothing, and no filled area."""
     ground = find_components(~np.pad(shape, 1))
     enclosed = ground.areas[ground.boxes[:, 0] > 0]
     if (enclosed > 0.002 * shape.size).sum() > _MOST_HOLES:
         return False
     hull, box = hull_and_box(shape)
+    if shape.sum() > _MOST_SOLID * hull and box > _SQUAT * max(shape.shape) ** 2:
+        return False
     return not (enclosed.sum() > 0.5 * hull and hull > _FRAME * box)
 
 
@@ -184,15 +191,15 @@ def _fills_the_picture(shape: Flags, parts: Components, part: int) -> bool:
     contacts = [int((side > 0).sum()) for side in (labels[0], labels[-1], labels[:, 0], labels[:, -1])]
     border = 2 * (height + width)
     own: float = max(shape.shape[0] / height, shape.shape[1] / width)
-    if sum(contact > 0 for contact in contacts) == 1:
-        return bool(own >= _CUT_AT_ONE_SIDE and sum(contacts) <= 0.12 * border) and not is_straight(shape)
     fair = parts.boxes[parts.areas >= 0.2 * parts.areas[part]]
     tall, wide = (fair[:, 2:].max(axis=0) - fair[:, :2].min(axis=0)).tolist()
-    if tall + 2 < 0.9 * height or wide + 2 < 0.9 * width or own < 0.5:
+    if tall + 2 >= 0.9 * height and wide + 2 >= 0.9 * width and own >= 0.5:
+        if int(height) >= _NARROW * width and shape.shape[0] >= height - 2:
+            return bool(int(shape.sum()) < 0.97 * int(height * width))  # a one leaves no more than its corners
+        return sum(contacts) <= _MOST_CONTACT * border
+    if sum(contact > 0 for contact in contacts) > 1:
         return False
-    if int(height) >= _NARROW * width and parts.boxes[part][0] <= 1 and parts.boxes[part][2] >= height - 1:
-        return bool(int(shape.sum()) < 0.97 * int(height * width))  # a one leaves no more than its corners
-    return bool(sum(contacts) <= _MOST_CONTACT * border and not is_straight(shape))
+    return bool(own >= _CUT_AT_ONE_SIDE and sum(contacts) <= 0.12 * border) and not is_straight(shape)
 
 
 def _is_thin(shape: Flags) -> bool:
@@ -217,7 +224,7 @@ def _belonging(parts: Components, shapes: list[int]) -> tuple[Flags, tuple[Box, 
     rivals &= parts.areas >= 0.1 * parts.areas[main]
     found = [part for part in shapes if rivals[part]]
     alike = int(((parts.areas >= 0.2 * parts.areas[main]) & (parts.areas <= 5 * parts.areas[main])).sum())
-    if alike > _MOST_ALIKE:
+    if alike > (_MOST_STRAIGHT if is_straight(parts.labels == main + 1) else _MOST_ALIKE):
         raise no_digit(f"a pattern of {alike} marks")
     chosen = candidates & (parts.areas >= 0.08 * parts.areas[main]) & (np.maximum(down, across) <= 0.35 * tall[main])
     chosen[found] = False
