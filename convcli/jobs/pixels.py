@@ -154,6 +154,7 @@ def _fix(format: str | None, dtype: np.dtype[Any], has_alpha: bool) -> str:
     return "add --depth 8, or write .png or .tiff" if dtype == np.uint16 else "write .png, .tiff or .npy"
 
 
+@np.errstate(over="ignore", invalid="ignore")  # numbers beyond the range, and none at all, are the store's to decide
 def finish(response: Array, policy: OutputPolicy, seen: Array | None = None) -> tuple[Array, int]:
     """A response in input units (an angle in radians) as output pixels, and how many numbers were clipped.
 

@@ -245,3 +245,8 @@ def test_a_format_that_cannot_hold_the_result():
         pad_image(picture(np.zeros((2, 2, 4), np.uint8), True), plan_pad(1), "JPEG")
     with pytest.raises(ShapeError):
         pool(picture(np.zeros((2, 2, 4), np.uint8), True), 3, format="PNG")
+
+
+def test_infinite_pixels_become_white_and_black_of_another_depth_without_a_word():
+    pixels = np.array([[[np.inf], [3e38], [0.5], [-np.inf]]], np.float32)
+    np.testing.assert_array_equal(pool(picture(pixels), 1, depth="16")[0, :, 0], [65535, 65535, 32768, 0])
