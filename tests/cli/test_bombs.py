@@ -110,13 +110,13 @@ FILES = {
     "blanks.ppm": (
         lambda: b"P6 " + b" " * 9_000_000 + b"2 2 255\n" + bytes(12),
         FILTER,
-        "incomplete in the first 1,048,576 bytes",
+        "65,536 bytes",
         "",
     ),
     "comments.ppm": (
         lambda: b"P6 " + b"#\n" * 5_000_000 + b"2 2 255\n" + bytes(12),
         FILTER,
-        "incomplete in the first 1,048,576 bytes",
+        "65,536 bytes",
         "",
     ),
     "plain.ppm": (lambda: b"P3 20000 20000 255\n" + b"1 " * 99, (*FILTER, *MEMORY), "76.8 GB", "--max-memory 77G"),
