@@ -62,7 +62,8 @@ def _along(shape: tuple[int, int], drop: int) -> tuple[npt.NDArray[np.int64], Fl
 
 def _ends(mask: Flags, rows: npt.NDArray[np.int64], inside: Flags) -> Flags:
     """Whether each line has ink where it leaves the picture at the left and at the right."""
-    return (mask[rows[:, 0], 0] | ~inside[:, 0]) & (mask[rows[:, -1], -1] | ~inside[:, -1])
+    ends: Flags = (mask[rows[:, 0], 0] | ~inside[:, 0]) & (mask[rows[:, -1], -1] | ~inside[:, -1])
+    return ends
 
 
 def _offsets(width: int) -> npt.NDArray[np.int64]:

@@ -196,7 +196,7 @@ def _fills_the_picture(shape: Flags, parts: Components, part: int) -> bool:
     if tall + 2 >= 0.9 * height and wide + 2 >= 0.9 * width and own >= 0.5:
         if int(height) >= _NARROW * width and shape.shape[0] >= height - 2:
             return bool(int(shape.sum()) < 0.97 * int(height * width))  # a one leaves no more than its corners
-        return sum(contacts) <= _MOST_CONTACT * border
+        return bool(sum(contacts) <= _MOST_CONTACT * border)
     if sum(contact > 0 for contact in contacts) > 1:
         return False
     return bool(own >= _CUT_AT_ONE_SIDE and sum(contacts) <= 0.12 * border) and not is_straight(shape)
