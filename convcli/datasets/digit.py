@@ -24,7 +24,6 @@ Floats = npt.NDArray[np.float32]
 _WORKING_SIDE = 224  # pixels: 11 for each of the box; larger photographs are averaged, which removes noise
 _CLOSER = 0.5  # a digit smaller than this share of the working picture is cut out and looked at again
 _PAPER = 0.01  # of full scale: a data set has no ink at all there
-_THIN_SHARE = 0.15  # of its longer side is what a stroke measures, and hardly any hole of a digit
 _THIN = 1.7  # pixels in a box of 20: the thinnest twentieth of MNIST's strokes measures 1.7
 
 
@@ -144,11 +143,10 @@ def _either(grey: Floats) -> Strokes:
                 return reason
         if ink is likelier:
             # Of a digit that was cut out without a margin, the holes and the gaps are inside.
-            cut = [_try(each, tight=True) for each in find_inks(small, beyond=False)]
+            cuts = find_inks(small, beyond=False)
+            # Around a digit on a sheet of paper, the sheet is no digit that fills the picture.
+            cut = [_try(each, tight=True) for each in (cuts[:1] if isinstance(second, Strokes) else cuts)]
             whole = [each for each in cut if isinstance(each, Strokes) and not each.others]
-            # What is thin itself is no hole between strokes, but a digit within a table's edge.
-            if isinstance(second, Strokes) and _thickness(second) < _THIN_SHARE:
-                whole = [each for each in whole if not _within(second.box, each.box)]
             if whole:
                 return min(whole, key=_along_the_border)
     assert isinstance(reason, DataError)
