@@ -87,10 +87,12 @@ def prepare_digit(
 
 def _ready(grey: Floats, size: tuple[int, int], box: int, centre: str) -> Floats | None:
     """The picture as it is, or inverted, if it has the form already."""
-    if box >= min(size) or centre != "mass":
-        return None
     rim = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
     digit: Floats = 1 - grey if np.median(rim) > 0.5 else grey
+    if centre != "mass":  # a box that may fill the picture, at any place in it
+        return digit if box >= min(size) and np.ptp(grey) >= 0.5 else None
+    if box >= min(size):
+        return None
     rows, columns = (np.flatnonzero(digit.max(axis=axis) > _PAPER) for axis in (1, 0))
     if not len(rows) or max(np.ptp(rows), np.ptp(columns)) + 1 != box or digit.max() < 0.5:
         return None

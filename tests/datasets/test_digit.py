@@ -5,9 +5,10 @@ import pytest
 from made_data import STROKES, draw, photograph
 from PIL import Image
 
-from convcli.datasets import prepare_digit
+from convcli.datasets import load, prepare_digit
 from convcli.datasets.components import find_components
 from convcli.errors import DataError
+from convcli.images import Image as Decoded
 
 
 def difference(first, second):
@@ -184,3 +185,11 @@ def test_mnist_comes_back_from_upscaled_inverted_shifted_pictures(mnist):
         assert difference(prepare_digit(image), image / 255) < 0.08
     assert np.mean(differences) < 0.03
     assert np.percentile(differences, 95) < 0.08
+
+
+@pytest.mark.parametrize("inverted", [False, True])
+def test_pictures_in_the_form_of_the_small_digits_are_taken_as_they_are(inverted):
+    data = load("digits")
+    for digit in data.test.images[:40]:
+        shown = 255 - digit if inverted else digit
+        np.testing.assert_allclose(data.preprocessing.apply(Decoded(shown, False)), digit / 255, atol=1e-6)
