@@ -62,6 +62,7 @@ def test_what_is_not_of_a_process_that_is_gone_stays(tmp_path):
 def test_a_folder_that_is_not_there_or_has_no_name(tmp_path):
     sweep(tmp_path / "no")
     sweep(tmp_path / "a\0b")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_target_of_the_longest_name(tmp_path):
