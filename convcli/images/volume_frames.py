@@ -65,7 +65,7 @@ def _gif(data: bytes, max_pixels: int) -> tuple[Pixels, tuple[int, ...]]:
     work = sum(each.width * each.height for each in frames)
     if work > max_pixels:
         raise ImageError(
-            f"got {len(frames)} frames of {work:,} pixels, on canvases of {width * height * len(frames):,}, expected at "
+            f"got {len(frames)} frames of {work:,} pixels, larger than their canvas, expected at "
             f"most {max_pixels:,} in all; raise the limit with --max-pixels {work} if the file is trusted"
         )
     shown = np.empty((len(frames), height, width, 4), np.uint8)
