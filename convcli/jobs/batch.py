@@ -267,6 +267,33 @@ def run_tasks(
         writers.shutdown(cancel_futures=True)
 
 
+def run_one_by_one(
+    tasks: Sequence[Task],
+    work: Callable[[Task, Files], Outcome],
+    files: Files,
+    *,
+    pictures: bool = True,
+    prepare: Callable[[], None] = lambda: None,
+) -> Iterator[Outcome]:
+    """Work on one file after the other, and yield the outcome of each: for volumes and signals.
+
+    ``pictures`` is for `is_due`; ``prepare`` is called once before loops run. A task that fails yields an outcome that
+    says so; nothing half-written is left.
+    """
+    prepare()
+    for task in tasks:
+        started = time.perf_counter()
+        try:
+            if not is_due(task, files, pictures=pictures):
+                yield Outcome(task, "skipped")
+                continue
+            outcome = work(task, files)
+            outcome.details["seconds"] = round(time.perf_counter() - started, 6)
+            yield outcome
+        except (ConvcliError, OSError, MemoryError) as error:
+            yield failed(task, error)
+
+
 def _read_ahead(
     readers: ThreadPoolExecutor,
     waiting: deque[Task],
