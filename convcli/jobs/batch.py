@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from convcli.architectures.values import shortened
 from convcli.errors import ConvcliError, ImageError, printable
 from convcli.images import MAX_PIXELS, READABLE_SUFFIXES, Image, format_of, has_strange_profile, read, write
 from convcli.images.atomic import check_target
@@ -212,6 +213,14 @@ def _target(
             f"or a template ({{stem}}{Path(output).suffix})"
         )
     return str(Path(output) / f"{stem}_{name}{ext}")
+
+
+def beside(file: str, word: str, suffix: str = ".png") -> str:
+    """Where a result goes that was not given a name: ``photo_features.png`` beside ``photo.jpg``."""
+    path = Path("stdin" if file == STREAM else file)
+    if not path.name:
+        raise ImageError(f"got {shortened(file)} as a picture, expected the name of a file")
+    return str(path.with_name(f"{path.stem}_{word}{suffix}"))
 
 
 _FORM = re.compile(r"(.?[<>=^])?[+ -]?0?[0-9]{0,3}(\.[0-9]{1,3})?,?[sdxX]?")

@@ -34,7 +34,8 @@ from convcli.ops.borders import resolve_border
 from convcli.ops.correlation import Counts, correlation_windows
 from convcli.ops.plan import plan_correlation
 from convcli.ops.responses import ACTIVATIONS, respond, to_linear, to_srgb
-from convcli.ops.stacks import Border, correlate_stack
+from convcli.ops.stacks import correlate_stack
+from convcli.ops.sums import Border
 
 NORMALIZE = ("none", "sum", "abs")
 

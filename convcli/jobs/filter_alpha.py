@@ -23,7 +23,7 @@ from convcli.jobs.output_policy import premultiplied, unpremultiplied
 from convcli.kernels import Kernel, normalized
 from convcli.ops.arguments import Array
 from convcli.ops.responses import combined, respond
-from convcli.ops.stacks import Border
+from convcli.ops.sums import Border
 
 
 def filter_visible(

@@ -11,7 +11,7 @@ from convcli.jobs.output_policy import choose_colour
 from convcli.jobs.signals import SignalResult, fitted, inexact
 from convcli.ops.arguments import Array
 from convcli.ops.responses import respond
-from convcli.ops.stacks import Border
+from convcli.ops.sums import Border
 
 
 def filter_signal(signal: Signal, plan: FilterPlan) -> SignalResult:

@@ -19,7 +19,7 @@ from convcli.jobs.volumes import Progress, VolumeWork
 from convcli.ops.arguments import Array
 from convcli.ops.borders import border_table
 from convcli.ops.responses import respond
-from convcli.ops.stacks import Border
+from convcli.ops.sums import Border
 
 _MOST_SLAB_BYTES = 512 << 20
 # Arrays as large as its output that a kernel has at once: its sums, a pass before them, a second response, a temporary.

@@ -9,7 +9,7 @@ from convcli.errors import ImageError
 from convcli.images import Image, holds
 from convcli.ops.arguments import Array
 from convcli.ops.responses import store_pixels
-from convcli.ops.stacks import Store
+from convcli.ops.sums import Store
 
 CHANNELS = ("each", "gray", "sum")
 RANGES = ("auto", "clip", "abs", "offset", "minmax", "raw")
