@@ -13,7 +13,7 @@ from importlib import import_module
 from types import FunctionType
 
 from convcli.loops import kept
-from convcli.loops.cache import cache_place, is_ours
+from convcli.loops.cache import cache_place, is_ours, tell
 
 # How long a thread of GNU's OpenMP spins before it sleeps, unless the user has said so. Its own answer, milliseconds,
 # lets idle threads eat the time of the busy ones as soon as another program wants a core: with two such programs on two
@@ -158,10 +158,11 @@ class Loop:
             if self._name:
                 kept.keep(self._name, arguments, **about)
             return run
-        except Exception:
+        except Exception as error:
             # This looks into Numba: if anything there is not as it was when this was written, Numba does it all itself.
             if os.environ.get("CONVCLI_DEBUG") == "1":
                 raise
+            tell(f"{self.__name__} could not be compiled to be kept ({type(error).__name__}): Numba does it, each time")
             return self._dispatcher
 
     def __getattr__(self, name):
