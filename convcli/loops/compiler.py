@@ -9,6 +9,7 @@ import functools
 import os
 import sys
 import threading
+from contextlib import contextmanager
 from importlib import import_module
 from types import FunctionType
 
@@ -89,6 +90,17 @@ class intrinsic:  # noqa: N801 (stands for numba's decorator)
 
 
 _MAKING = threading.RLock()  # several threads may be the first to call a loop
+_NOTING: list = []  # what hears of calls instead of the loops
+
+
+@contextmanager
+def noting(note):
+    """Meanwhile loops that are called are not run: ``note(name, arguments)`` is called instead."""
+    _NOTING.append(note)
+    try:
+        yield
+    finally:
+        _NOTING.pop()
 
 
 class Loop:
@@ -129,11 +141,14 @@ class Loop:
 
     def __call__(self, *arguments):
         """Run the loop; arguments are checked by whoever calls. Raises `MemoryError` if it finds no room."""
-        types = kept.types_of(arguments)
-        run = self._made.get(types)
-        if run is None:
-            with _MAKING:
-                run = self._made.get(types) or self._made.setdefault(types, self._make(arguments))
+        if _NOTING:
+            for name, argument in zip(self._function.__code__.co_varnames, arguments, strict=False):
+                if name == "out":
+                    argument[...] = 0  # callers may look into it
+            if self._name:
+                _NOTING[-1](self._name, arguments)
+            return None
+        run = self._made.get(kept.types_of(arguments)) or self.prepare(arguments)
         try:
             return run(*arguments)
         except (MemoryError, ImportError, SystemError) as error:
@@ -142,6 +157,12 @@ class Loop:
             if isinstance(error, SystemError) and not isinstance(error.__cause__, MemoryError | ImportError):
                 raise
             raise MemoryError("not enough memory for what a loop keeps beside its pictures") from error
+
+    def prepare(self, arguments):
+        """Find or compile what runs the loop for arguments of these types, without running it; returns it."""
+        types = kept.types_of(arguments)
+        with _MAKING:
+            return self._made.get(types) or self._made.setdefault(types, self._make(arguments))
 
     def _make(self, arguments):
         """What runs the loop for such arguments: kept code, code compiled now and kept, or Numba's dispatcher."""
