@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from convcli.budget import memory_limit
 from convcli.errors import ConvcliError
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 # General, the root of two squared, separable, and boxes by each of the ways in which they are computed.
 _KERNELS = ("sharpen", "sobel", "gaussian:sigma=2", "box:size=3", "box:size=5", "box:size=15")
 _KINDS = ("uint8", "uint16")
+_MEMORY = 400_000_000  # bytes that a process which compiles may need; 230 MB were seen
 
 
 def prebuild(folder: str, which: str, level: str = "") -> int:
@@ -41,7 +43,8 @@ def prebuild(folder: str, which: str, level: str = "") -> int:
     Raises
     ------
     ConvcliError
-        If this machine, or its Numba, makes no code that can be kept; or if not all loops could be compiled.
+        If this machine, or its Numba, makes no code that can be kept, or not for such a processor; or if not all
+        loops could be compiled.
     """
     place = Path(folder)
     with tempfile.TemporaryDirectory() as cache:
@@ -50,6 +53,9 @@ def prebuild(folder: str, which: str, level: str = "") -> int:
 
         prebuilt.PLACE = place
         if level:
+            if level not in processor.levels():
+                expected = " or ".join(processor.levels()) or "none"
+                raise ConvcliError(f"processor: got {level!r}, expected {expected}, which this machine can make")
             processor.make_for(level)
         if kept.why_not():
             raise ConvcliError(kept.why_not())
@@ -66,9 +72,9 @@ def prebuild(folder: str, which: str, level: str = "") -> int:
 
 
 def _note(path: Path, facts: dict[str, str], stamp: str, loops: int) -> None:
-    about = json.loads(path.read_text()) if path.exists() else {"made": [], "note": ""}
-    about["made"].append({"facts": facts, "stamp": stamp, "loops": loops})
-    path.write_text(json.dumps(about, indent=1))
+    made = json.loads(path.read_text())["made"] if path.exists() else []
+    made.append({"facts": facts, "stamp": stamp, "loops": loops})
+    path.write_text(json.dumps({"made": made, "note": ""}, indent=1))
 
 
 def _wanted(which: str) -> "list[Wanted]":
@@ -101,7 +107,8 @@ def _make(wanted: "Sequence[Wanted]") -> None:
     from convcli.loops import compiler
 
     compiler.load_numba()  # once, for all processes
-    with ProcessPoolExecutor(len(os.sched_getaffinity(0)), get_context("fork")) as processes:
+    most = min(len(os.sched_getaffinity(0)), memory_limit() // _MEMORY)
+    with ProcessPoolExecutor(max(1, most), get_context("fork")) as processes:
         list(processes.map(_make_one, wanted))
 
 

@@ -75,6 +75,11 @@ def level_here() -> Processor | None:
     return at_level(level) if level and wide == ("avx512f" in LEVELS[level]) else None
 
 
+def levels() -> list[str]:
+    """The levels of machines of this kind, the highest first, whether or not this one reaches them."""
+    kind = llvm.get_process_triple().partition("-")[0].replace("aarch64", "arm64").replace("_", "-")
+    return [level for level in LEVELS if level.startswith(kind)]
+
+
 def _runs(level: str) -> bool:
-    arm = llvm.get_process_triple().startswith(("aarch64", "arm64"))
-    return level in LEVELS and (level == "arm64") == arm and LEVELS[level] <= here().features
+    return level in levels() and LEVELS[level] <= here().features
