@@ -38,9 +38,11 @@ class Prebuild(BuildHookInterface[Any]):
         which, levels = _choice(), os.environ.get("CONVCLI_PREBUILD_FOR", "").split()
         if which == "none" or self.target_name != "wheel" or version == "editable":
             return
-        self._folder = Path(tempfile.mkdtemp())
+        self._made = tempfile.TemporaryDirectory()  # there until the wheel is written, or this process ends
+        self._folder = Path(self._made.name)
         reason = self._compile(which, levels)
         if reason and levels:
+            self._made.cleanup()
             raise SystemExit(f"convcli: loops could not be compiled: {reason}")
         if reason:
             shutil.rmtree(self._folder)
@@ -54,8 +56,8 @@ class Prebuild(BuildHookInterface[Any]):
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
         """Remove what was compiled, which is in the wheel now."""
-        if hasattr(self, "_folder"):
-            shutil.rmtree(self._folder, ignore_errors=True)
+        if hasattr(self, "_made"):
+            self._made.cleanup()
 
     def _compile(self, which: str, levels: list[str]) -> str:
         """Compile; returns why that did not work, or nothing."""
@@ -70,7 +72,8 @@ class Prebuild(BuildHookInterface[Any]):
             except OSError as error:
                 return str(error)
             if done.returncode:
-                return (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+                last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+                return last.removeprefix("convcli.errors.ConvcliError: ")
         return ""
 
 

@@ -3,6 +3,7 @@
 For each processor a new process, since the width of tiles is decided when a loop's module is imported.
 """
 
+import gc
 import json
 import os
 import tempfile
@@ -46,26 +47,25 @@ def prebuild(folder: str, which: str, level: str = "") -> int:
         If this machine, or its Numba, makes no code that can be kept, or not for such a processor; or if not all
         loops could be compiled.
     """
-    place = Path(folder)
+    from convcli.loops import kept, prebuilt, processor
+
+    if level and level not in processor.levels():
+        expected = " or ".join(processor.levels()) or "none"
+        raise ConvcliError(f"processor: got {level!r}, expected {expected}, which this machine can make")
+    if kept.why_not():
+        raise ConvcliError(kept.why_not())
+    if level:
+        processor.make_for(level)
+    prebuilt.PLACE = place = Path(folder)
     with tempfile.TemporaryDirectory() as cache:
         os.environ["NUMBA_CACHE_DIR"] = cache
-        from convcli.loops import kept, prebuilt, processor
-
-        prebuilt.PLACE = place
-        if level:
-            if level not in processor.levels():
-                expected = " or ".join(processor.levels()) or "none"
-                raise ConvcliError(f"processor: got {level!r}, expected {expected}, which this machine can make")
-            processor.make_for(level)
-        if kept.why_not():
-            raise ConvcliError(kept.why_not())
         wanted = _wanted(which)
         _make(wanted)
         made = sorted(Path(cache).rglob("*.code"))
         for file in made:
             (place / file.name).write_bytes(file.read_bytes())
-        target = processor.processor()
-        _note(place / prebuilt.ABOUT, prebuilt.facts(target), prebuilt.stamp_for(target), len(made))
+    target = processor.processor()
+    _note(place / prebuilt.ABOUT, prebuilt.facts(target), prebuilt.stamp_for(target), len(made))
     if len(made) != len(wanted):
         raise ConvcliError(f"{len(made)} of {len(wanted)} loops could be compiled")
     return len(made)
@@ -91,6 +91,7 @@ def _common() -> "Iterator[Piece]":
     from convcli.jobs.pool import plan_pool, pool_image
     from convcli.jobs.warming import Piece, pieces
 
+    yield from pieces(["predict"])  # what takes longest comes first
     work: list[tuple[Any, Any]] = [(filter_image, plan_filter([spec])) for spec in _KERNELS]
     work += [(pool_image, plan_pool(2, mode=mode)) for mode in ("max", "average")]
     work += [(morph_image, plan_morph(operation, size=3)) for operation in ("open", "gradient")]
@@ -99,7 +100,6 @@ def _common() -> "Iterator[Piece]":
             image = Image(np.zeros((64, 64, channels), kind), has_alpha=channels == 4)
             for act, plan in work:
                 yield Piece("", kind, "", partial(act, image, plan))
-    yield from pieces(["predict"])
 
 
 def _make(wanted: "Sequence[Wanted]") -> None:
@@ -107,6 +107,8 @@ def _make(wanted: "Sequence[Wanted]") -> None:
     from convcli.loops import compiler
 
     compiler.load_numba()  # once, for all processes
+    gc.freeze()  # collecting garbage among all of Numba's functions was a twelfth of the time
+    gc.set_threshold(50_000)
     most = min(len(os.sched_getaffinity(0)), memory_limit() // _MEMORY)
     with ProcessPoolExecutor(max(1, most), get_context("fork")) as processes:
         list(processes.map(_make_one, wanted))

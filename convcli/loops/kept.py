@@ -128,7 +128,7 @@ def find(name: str, arguments: tuple[Any, ...]) -> Callable[..., Any] | None:
     """The kept code of a loop for arguments that it takes; None if there is none. One thread at a time may ask."""
     types = repr(types_of(arguments))
     own = _path(name, types)
-    if own.parent.exists() and not is_ours(own.parent.stat()):
+    if _others_write(own.parent):
         tell(f"{own.parent}: others can write there, so its code is not run; NUMBA_CACHE_DIR names another folder")
     else:
         run = _read(name, own, types, str(stamp()))
@@ -139,6 +139,12 @@ def find(name: str, arguments: tuple[Any, ...]) -> Callable[..., Any] | None:
         if run is not None:
             return run
     return None
+
+
+def _others_write(folder: Path) -> bool:
+    with suppress(OSError):  # then there is nothing to be read
+        return not is_ours(folder.stat())
+    return False
 
 
 def _read(name: str, path: Path, types: str, made: str) -> Callable[..., Any] | None:
