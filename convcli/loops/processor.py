@@ -59,8 +59,10 @@ def processor() -> Processor:
 def here() -> Processor:
     """This machine's processor. Raises `RuntimeError` where LLVM does not know it."""
     features = llvm.get_host_cpu_features()
-    present = frozenset(name for name, there in features.items() if there)
-    return Processor(llvm.get_host_cpu_name(), present, features.flatten())
+    present = {name for name, there in features.items() if there}
+    if "arm64" in levels():
+        present |= LEVELS["arm64"]  # not every system lists what all of them have
+    return Processor(llvm.get_host_cpu_name(), frozenset(present), features.flatten())
 
 
 def at_level(level: str) -> Processor:
