@@ -15,7 +15,7 @@ from convcli.jobs.documents import json_text
 from convcli.jobs.explain import ACTIVATIONS, explain, matrix_image, plan_filters, write_page
 from convcli.jobs.explain_region import Region
 from convcli.jobs.filter import NORMALIZE
-from convcli.jobs.pixels import CHANNELS, RANGES
+from convcli.jobs.output_policy import CHANNELS, RANGES
 from convcli.jobs.runtime import prepare_loops, request_threads
 
 _PLAN_WORDS = (

@@ -12,29 +12,13 @@ from convcli.cli.options import WrongUsage, binary_stdout, say_compiling, usage
 from convcli.cli.preview import watcher
 from convcli.cli.printing import Warnings, say, show_result
 from convcli.errors import printable
-from convcli.images import MAX_PIXELS, format_of
-from convcli.jobs.batch import STREAM, Files, Operation, Outcome, Task, find_inputs, plan_tasks, run_tasks
+from convcli.images import MAX_PIXELS
+from convcli.jobs.batch import STREAM, Files, Outcome, Task, find_inputs, plan_tasks
 from convcli.jobs.documents import json_text
 from convcli.jobs.runtime import prepare_loops, request_threads
 
 # What is done with the tasks: it calls the function it is given once, before loops run, and yields outcomes in order.
 Work = Callable[[list[Task], Files, Callable[[], None]], Iterator[Outcome]]
-
-
-def run(inputs: Sequence[str], operation: Operation, name: str, settings: dict[str, Any]) -> int:
-    """Carry out one command on its pictures and return the exit code.
-
-    ``settings`` are the values of `options.output`, `options.rest_of_files` and, if the command has one, of
-    `convcli.cli.preview.option`; ``name`` stands for ``{kernel}`` in file names.
-    """
-    return carry_out(
-        inputs,
-        name,
-        settings,
-        lambda tasks, files, prepare: run_tasks(tasks, operation, files, prepare=prepare),
-        shows_progress=settings.get("preview") is None,
-        check_name=format_of,
-    )
 
 
 def carry_out(
@@ -47,11 +31,12 @@ def carry_out(
     check_name: Callable[[str], object] = lambda target: None,
     suffixes: Mapping[str, str] | None = None,
 ) -> int:
-    """Plan the tasks of one command, have the work done, report, and return the exit code; `run` is for pictures.
+    """Plan the tasks of one command, have the work done, report, and return the exit code.
 
-    ``shows_progress`` is off for work that draws a bar of its own. ``check_name`` raises `ConvcliError` for an output
-    name that cannot be written; it is asked about names whose suffix the user wrote. ``suffixes`` is for
-    `convcli.jobs.batch.plan_tasks`.
+    ``settings`` are the values of `options.output`, `options.rest_of_files` and, if the command has one, of
+    `convcli.cli.preview.option`; ``name`` stands for ``{kernel}`` in file names. ``shows_progress`` is off for work
+    that draws a bar of its own. ``check_name`` raises `ConvcliError` for an output name that cannot be written; it is
+    asked about names whose suffix the user wrote. ``suffixes`` is for `convcli.jobs.batch.plan_tasks`.
     """
     files, tasks = usage(lambda: _plan(inputs, name, settings, suffixes))
     preview = settings.get("preview")

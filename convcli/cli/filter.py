@@ -4,21 +4,12 @@ from typing import Any
 
 import click
 
-from convcli.cli import options, preview, volume_steps
-from convcli.cli.files import run
-from convcli.cli.signals import axes_of, run_signals
-from convcli.images import Image
-from convcli.jobs.axes import AXES
-from convcli.jobs.batch import Produced
+from convcli.cli import carriers, options, preview
 from convcli.jobs.filter import NORMALIZE, FilterPlan, filter_image, plan_filter
-from convcli.jobs.pixels import ALPHA, CHANNELS, DEPTHS, RANGES
+from convcli.jobs.filter_signal import filter_signal
+from convcli.jobs.filter_volume import VolumeFilter
+from convcli.jobs.output_policy import ALPHA, CHANNELS, DEPTHS, RANGES
 from convcli.ops.responses import ACTIVATIONS
-
-# What a plan takes under the option's own name.
-_PLAN_WORDS = (
-    "border", "border_value", "padding", "stride", "dilation", "convolve", "normalize", "scale", "bias", "activation",
-    "channels", "range", "alpha", "depth", "linear", "background",
-)  # fmt: skip
 
 
 class FilterCommand(preview.PreviewCommand, options.MatrixCommand):
@@ -69,15 +60,11 @@ class FilterCommand(preview.PreviewCommand, options.MatrixCommand):
     "--depth", type=click.Choice(DEPTHS), default="same", show_default=True, help="Bits per channel of the output."
 )
 @click.option("--linear", is_flag=True, help="Filter in linear light instead of sRGB's curve.")
-@click.option(
-    "--axes", type=click.Choice(AXES), help="yx filters pictures, zyx volumes, x signals; see below.",
-)  # fmt: skip
-@click.option(
-    "--stack", is_flag=True, help="With zyx: the inputs, pictures in this order, are the planes of one volume."
-)
+@carriers.axes("yx filters pictures, zyx volumes, x signals; see below.")
+@carriers.stack
 @preview.option
 @options.rest_of_files
-def command(inputs: tuple[str, ...], kernels: tuple[str, ...], axes: str | None, stack: bool, **settings: Any) -> int:
+def command(inputs: tuple[str, ...], kernels: tuple[str, ...], **settings: Any) -> int:
     """Filter images with kernels: blur, sharpen, find edges, or your own matrix.
 
     INPUT is a file, a pattern, a folder, or - for standard input. Without -o the result is written beside the input
@@ -128,25 +115,6 @@ def command(inputs: tuple[str, ...], kernels: tuple[str, ...], axes: str | None,
     with negative weights act on colour and keep alpha; the others are means of what can be seen, and blur alpha too.
     In a chain the stride is the last kernel's; padding, border and dilation are each kernel's.
     """
-    axes = axes or axes_of(inputs)
-    volume_steps.check_stack(stack, axes)
-    preview.check_axes(settings, axes)
-    words = {word: settings.pop(word) for word in _PLAN_WORDS}
-    plan: FilterPlan = options.usage(lambda: plan_filter(kernels, axes=axes, **words))
-    if axes == "zyx":
-        from convcli.jobs.volume import VolumeFilter
-
-        return volume_steps.run_volumes(
-            inputs, lambda volume, format: VolumeFilter(volume, plan, format), plan.name, settings, stack=stack
-        )
-    if axes == "x":
-        from convcli.jobs.signal import filter_signal
-
-        return run_signals(inputs, lambda signal: filter_signal(signal, plan), plan.name, settings)
-
-    def operation(image: Image, format: str | None) -> Produced:
-        filtered = filter_image(image, plan, format)
-        details = {"kernel": plan.name, "range": filtered.range, "clipped": round(filtered.clipped, 6)}
-        return Produced(filtered.image, filtered.warnings, details)
-
-    return run(inputs, operation, plan.name, settings)
+    words = carriers.plan_words(inputs, settings)
+    plan: FilterPlan = options.usage(lambda: plan_filter(kernels, **words))
+    return carriers.run(inputs, plan, settings, image=filter_image, volume=VolumeFilter, signal=filter_signal)

@@ -9,10 +9,9 @@ from convcli.cli import options
 from convcli.cli.printing import say, show_result
 from convcli.images import MAX_PIXELS, format_of, write
 from convcli.images.atomic import check_target
-from convcli.jobs.batch import STREAM
+from convcli.jobs.batch import STREAM, beside
 from convcli.jobs.classifier import load_classifier
 from convcli.jobs.documents import json_text
-from convcli.jobs.inside import beside
 from convcli.jobs.runtime import prepare_loops, request_threads
 from convcli.jobs.saliency import METHODS, draw, saliency
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from convcli.architectures.values import shortened
 from convcli.errors import ConvcliError, ImageError, printable
 from convcli.images import MAX_PIXELS, READABLE_SUFFIXES, Image, format_of, has_strange_profile, read, write
 from convcli.images.atomic import check_target
@@ -215,6 +216,14 @@ def _target(
     return str(Path(output) / f"{stem}_{name}{ext}")
 
 
+def beside(file: str, word: str, suffix: str = ".png") -> str:
+    """Where a result goes that was not given a name: ``photo_features.png`` beside ``photo.jpg``."""
+    path = Path("stdin" if file == STREAM else file)
+    if not path.name:
+        raise ImageError(f"got {shortened(file)} as a picture, expected the name of a file")
+    return str(path.with_name(f"{path.stem}_{word}{suffix}"))
+
+
 _FORM = re.compile(r"(.?[<>=^])?[+ -]?0?[0-9]{0,3}(\.[0-9]{1,3})?,?[sdxX]?")
 
 
@@ -279,6 +288,33 @@ def run_tasks(
         turns.end()
         readers.shutdown(cancel_futures=True)
         writers.shutdown(cancel_futures=True)
+
+
+def run_one_by_one(
+    tasks: Sequence[Task],
+    work: Callable[[Task, Files], Outcome],
+    files: Files,
+    *,
+    pictures: bool = True,
+    prepare: Callable[[], None] = lambda: None,
+) -> Iterator[Outcome]:
+    """Work on one file after the other, and yield the outcome of each: for volumes and signals.
+
+    ``pictures`` is for `is_due`; ``prepare`` is called once before loops run. A task that fails yields an outcome that
+    says so; nothing half-written is left.
+    """
+    prepare()
+    for task in tasks:
+        started = time.perf_counter()
+        try:
+            if not is_due(task, files, pictures=pictures):
+                yield Outcome(task, "skipped")
+                continue
+            outcome = work(task, files)
+            outcome.details["seconds"] = round(time.perf_counter() - started, 6)
+            yield outcome
+        except (ConvcliError, OSError, MemoryError) as error:
+            yield failed(task, error)
 
 
 def is_due(task: Task, files: Files, *, pictures: bool = True) -> bool:

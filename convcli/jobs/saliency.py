@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 from convcli.architectures import shape_text
 from convcli.errors import ConvcliError
 from convcli.images import MAX_PIXELS, Image
-from convcli.jobs.classifier import Classifier
-from convcli.jobs.inside import Seen, class_named, see
+from convcli.jobs.classifier import Classifier, Seen, class_named, see
 from convcli.nn.attribution import grad_cam, grad_cam_layer, log_odds, occlusion, over_input, score_gradient
 from convcli.views.saliency import draw_saliency
 

@@ -10,7 +10,8 @@ from convcli.errors import KernelError, ShapeError
 from convcli.ops.borders import ALIASES, BORDERS, border_table, resolve_border
 from convcli.ops.correlation import correlation_windows
 from convcli.ops.plan import plan_correlation, sums_dtype
-from convcli.ops.stacks import Border, Store, correlate_stack
+from convcli.ops.stacks import correlate_stack
+from convcli.ops.sums import Border, Store
 
 LECTURE = [
     [1, 2, 3, 1, 3, 5],
