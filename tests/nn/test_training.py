@@ -260,7 +260,7 @@ def test_pictures_are_not_moved_out_of_sight(words, message):
     with pytest.raises(ConvcliError, match=message):
         Training(fresh().model, Recipe(augment=words), stripes(8))
     tiny = Examples(np.zeros((4, 4, 9, 1), np.float32), np.zeros(4, int))
-    with pytest.raises(ConvcliError, match="scale=0.9 for pictures of 4x9, which may shrink them to nothing"):
+    with pytest.raises(ConvcliError, match=r"scale=0.9 for pictures of 4x9, which may shrink them to nothing"):
         Training(Model.from_layers(["flatten", "dense:2"], (4, 9, 1)), Recipe(augment="scale=0.9"), tiny)
     first = Model.from_layers(["flatten", "dense:2"], (1, 8, 30), data_format="channels_first")
     with pytest.raises(ConvcliError, match="for pictures of 8x30"):
