@@ -10,7 +10,7 @@ from typing import Any
 
 from convcli.cli.options import WrongUsage, binary_stdout, say_compiling, usage
 from convcli.cli.preview import watcher
-from convcli.cli.printing import say, show_result
+from convcli.cli.printing import Warnings, say, show_result
 from convcli.errors import printable
 from convcli.images import MAX_PIXELS
 from convcli.jobs.batch import STREAM, Files, Outcome, Task, find_inputs, plan_tasks
@@ -49,12 +49,15 @@ def carry_out(
     request_threads(settings["threads"])
     announce = (lambda: None) if quiet else say_compiling
     started = time.perf_counter()
-    outcomes = []
+    outcomes: list[Outcome] = []
+    warnings = Warnings()
     with _progress(len(tasks), hidden=quiet or not shows_progress) as advance:
         for outcome in work(tasks, files, lambda: prepare_loops(settings["threads"], announce)):
             outcomes.append(outcome)
             advance(outcome)
-            _report(outcome, as_json=as_json, quiet=quiet, several=len(tasks) > 1)
+            _report(outcome, warnings if len(tasks) > 1 else None, as_json=as_json, quiet=quiet)
+    if not quiet:
+        warnings.say()
     if as_json:
         show_result(json_text(_document(outcomes)))
     failed = [outcome for outcome in outcomes if outcome.status == "failed"]
@@ -146,14 +149,15 @@ def plane_progress(*, hidden: bool) -> Iterator[Callable[[int, int], None]]:
         yield advance
 
 
-def _report(outcome: Outcome, *, as_json: bool, quiet: bool, several: bool) -> None:
+def _report(outcome: Outcome, warnings: Warnings | None, *, as_json: bool, quiet: bool) -> None:
+    """Print a result's path and, unless they are to be told later, what there is to say about it."""
     if outcome.status == "done" and outcome.task.target != STREAM and not as_json:
         show_result(outcome.task.target)
-    if quiet:
-        return
     for warning in outcome.warnings:
-        place = f"{outcome.task.source}: " if several else ""
-        say(f"Warning: {place}{warning}")
+        if warnings is not None:
+            warnings.add(outcome.task.source, warning)
+        elif not quiet:
+            say(f"Warning: {warning}")
 
 
 def _document(outcomes: list[Outcome]) -> dict[str, Any]:

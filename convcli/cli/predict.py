@@ -7,7 +7,7 @@ import click
 
 from convcli.cli import options
 from convcli.cli.evaluate import picture_progress
-from convcli.cli.printing import say, show, show_result
+from convcli.cli.printing import Warnings, say, show, show_result
 from convcli.images import MAX_PIXELS, format_of, write
 from convcli.images.atomic import check_target
 from convcli.jobs.batch import STREAM, find_inputs
@@ -67,12 +67,15 @@ def command(
     classifier = load_classifier(model)
     stdin = getattr(sys.stdin, "buffer", None) if STREAM in sources else None
     predictions: list[Prediction] = []
+    warnings = Warnings()
     with picture_progress(hidden=quiet or len(sources) < 2) as advance:
         for each in predict(classifier, sources, top=top, max_pixels=max_pixels or MAX_PIXELS, stdin=stdin):
             predictions.append(each)
-            _report(each, as_json=as_json, quiet=quiet)
+            _report(each, warnings, as_json=as_json)
             if advance is not None:
                 advance(len(predictions), len(sources))
+    if not quiet:
+        warnings.say()
     good = [each for each in predictions if not each.error]
     if show is not None and good:
         write(seen_picture(good), show, overwrite=overwrite)
@@ -88,9 +91,9 @@ def command(
     return 1 if bad else 0
 
 
-def _report(prediction: Prediction, *, as_json: bool, quiet: bool) -> None:
-    for warning in () if quiet else prediction.warnings:
-        say(f"Warning: {prediction.file}: {warning}")
+def _report(prediction: Prediction, warnings: Warnings, *, as_json: bool) -> None:
+    for warning in prediction.warnings:
+        warnings.add(prediction.file, warning)
     if as_json or prediction.error:
         return
     (label, probability), *others = prediction.top

@@ -6,7 +6,9 @@ cursor on purpose (bars, previews, animations) are their modules' own.
 """
 
 import os
+import re
 import sys
+from dataclasses import dataclass, field
 
 import click
 
@@ -32,3 +34,25 @@ def show_result(result: object) -> None:
         click.echo(printable(text))
     else:
         click.echo(text if text.isprintable() else os.fsencode(text))
+
+
+@dataclass
+class Warnings:
+    """What there is to say about each of many files: once for each kind, with the first file and how many more.
+
+    Sentences are of one kind if they differ in their numbers only.
+    """
+
+    files: dict[str, tuple[str, str, int]] = field(default_factory=dict)
+
+    def add(self, file: str, warning: str) -> None:
+        """Remember a warning."""
+        kind = re.sub(r"\d+(\.\d+)?", "0", warning)
+        first, sentence, count = self.files.get(kind, (file, warning, 0))
+        self.files[kind] = first, sentence, count + 1
+
+    def say(self) -> None:
+        """Print them, a line each."""
+        for first, warning, count in self.files.values():
+            more = f" (alike in {count - 1} more file{'s' * (count > 2)})" if count > 1 else ""
+            say(f"Warning: {first}: {warning}{more}")

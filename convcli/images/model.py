@@ -12,6 +12,7 @@ import numpy.typing as npt
 from convcli.budget import check_count, check_memory
 from convcli.errors import ImageError, printable
 from convcli.geometry import Placement
+from convcli.images.turns import take
 
 Pixels = npt.NDArray[Any]
 
@@ -183,6 +184,8 @@ class Decoded:
 def check_size(width: int, height: int, max_pixels: int, pixel_bytes: int = 6) -> None:
     """Refuse a picture whose header announces more than allowed, before any of it is decoded.
 
+    Among pictures that are decoded at once, wait until there is room for it.
+
     ``pixel_bytes`` is the memory that a pixel takes, decoded and once more in the result.
 
     Raises `ImageError` naming the size, the limit and the flag that raises the limit.
@@ -199,6 +202,7 @@ def check_size(width: int, height: int, max_pixels: int, pixel_bytes: int = 6) -
         f"got {width}x{height} pixels, {pixel_bytes} bytes each with the result",
         ImageError,
     )
+    take(width * height * pixel_bytes)
 
 
 def check_frames(count: int, width: int, height: int, max_pixels: int, pixel_bytes: int = 12) -> None:

@@ -62,6 +62,12 @@ def _gif(data: bytes, max_pixels: int) -> tuple[Pixels, tuple[int, ...]]:
     check_canvas("GIF", width, height, max(each.width * each.height for each in frames))
     for each in frames[1:]:
         check_size(max(each.width, 1), max(each.height, 1), max_pixels)  # it may be larger than the canvas
+    work = sum(each.width * each.height for each in frames)
+    if work > max_pixels:
+        raise ImageError(
+            f"got {len(frames)} frames of {work:,} pixels, larger than their canvas, expected at "
+            f"most {max_pixels:,} in all; raise the limit with --max-pixels {work} if the file is trusted"
+        )
     shown = np.empty((len(frames), height, width, 4), np.uint8)
     for index, canvas in enumerate(composed(frames, width, height)):
         shown[index] = canvas

@@ -22,6 +22,7 @@ from convcli.images import MAX_PIXELS, READABLE_SUFFIXES, Image, format_of, has_
 from convcli.images.atomic import check_target
 from convcli.images.formats import format_named, suffixes_of
 from convcli.images.model import shown
+from convcli.images.turns import Turn, Turns
 
 STREAM = "-"
 _FIELDS = ("stem", "kernel", "ext", "index")
@@ -257,21 +258,34 @@ def run_tasks(
     workers = min(_WORKERS, len(tasks))
     readers = ThreadPoolExecutor(workers, thread_name_prefix="decode")
     writers = ThreadPoolExecutor(workers, thread_name_prefix="encode")
-    waiting = deque(tasks)
-    reading: deque[tuple[Task, Future[Image | None]]] = deque()
-    writing: deque[tuple[Task, Future[Outcome] | Outcome]] = deque()
+    waiting, turns = deque(tasks), Turns()
+    reading: deque[tuple[Task, Future[Image | None], Turn]] = deque()
+    writing: deque[Future[Outcome] | Outcome] = deque()
+
+    def read_ahead() -> None:
+        while waiting and len(reading) < workers:
+            task, turn = waiting.popleft(), turns.next()
+            reading.append((task, readers.submit(turn.run, _read, task, files), turn))
+
     try:
-        _read_ahead(readers, waiting, reading, files, workers)
+        read_ahead()
         prepare()
         while reading:
-            task, future = reading.popleft()
-            writing.append((task, _operate(task, future, operation, files, writers)))
-            _read_ahead(readers, waiting, reading, files, workers)
-            while writing and (len(writing) > workers or _is_finished(writing[0][1])):
-                yield _outcome(*writing.popleft())
+            task, future, turn = reading.popleft()
+            result = _operate(task, future, operation, files, writers)
+            del future  # and with it the picture
+            if isinstance(result, Outcome):
+                turn.close()
+            else:
+                result.add_done_callback(turn.close)
+            writing.append(result)
+            read_ahead()
+            while writing and (len(writing) > workers or _is_finished(writing[0])):
+                yield _outcome(writing.popleft())
         while writing:
-            yield _outcome(*writing.popleft())
+            yield _outcome(writing.popleft())
     finally:
+        turns.end()
         readers.shutdown(cancel_futures=True)
         writers.shutdown(cancel_futures=True)
 
@@ -301,18 +315,6 @@ def run_one_by_one(
             yield outcome
         except (ConvcliError, OSError, MemoryError) as error:
             yield failed(task, error)
-
-
-def _read_ahead(
-    readers: ThreadPoolExecutor,
-    waiting: deque[Task],
-    reading: deque[tuple[Task, Future[Image | None]]],
-    files: Files,
-    workers: int,
-) -> None:
-    while waiting and len(reading) < workers:
-        task = waiting.popleft()
-        reading.append((task, readers.submit(_read, task, files)))
 
 
 def is_due(task: Task, files: Files, *, pictures: bool = True) -> bool:
@@ -419,5 +421,5 @@ def _is_finished(result: "Future[Outcome] | Outcome") -> bool:
     return isinstance(result, Outcome) or result.done()
 
 
-def _outcome(task: Task, result: "Future[Outcome] | Outcome") -> Outcome:
+def _outcome(result: "Future[Outcome] | Outcome") -> Outcome:
     return result if isinstance(result, Outcome) else result.result()

@@ -98,6 +98,7 @@ class Doctor:
     versions: dict[str, str]
     machine: dict[str, str]
     threads: dict[str, str]
+    loops: dict[str, str]
     cache: CacheReport
 
 
@@ -108,12 +109,14 @@ def examine() -> Doctor:
     """Collect versions, processor, threads and cache place; runs one small loop to learn the threading layer."""
     import platform
 
-    from convcli.loops import compiler
+    from convcli.loops import compiler, kept, prebuilt
 
     versions = {"convcli": __version__, "python": platform.python_version()}
     versions |= {name: _version(name) for name in _LIBRARIES}
     machine = {"system": platform.platform(), **compiler.processor(), "cores": str(os.cpu_count())}
-    return Doctor(versions, machine, compiler.threads(), cache_report())
+    count, why = prebuilt.why(kept.why_not())
+    loops = {"in use": f"{count} prebuilt, others are compiled here" if count else "compiled here", "why": why}
+    return Doctor(versions, machine, compiler.threads(), loops, cache_report())
 
 
 def _version(name: str) -> str:

@@ -9,11 +9,13 @@ import functools
 import os
 import sys
 import threading
+from contextlib import contextmanager
 from importlib import import_module
 from types import FunctionType
 
 from convcli.loops import kept
 from convcli.loops.cache import cache_place, is_ours, tell
+from convcli.loops.processor import processor as made_for
 
 # How long a thread of GNU's OpenMP spins before it sleeps, unless the user has said so. Its own answer, milliseconds,
 # lets idle threads eat the time of the busy ones as soon as another program wants a core: with two such programs on two
@@ -89,6 +91,17 @@ class intrinsic:  # noqa: N801 (stands for numba's decorator)
 
 
 _MAKING = threading.RLock()  # several threads may be the first to call a loop
+_NOTING: list = []  # what hears of calls instead of the loops
+
+
+@contextmanager
+def noting(note):
+    """Meanwhile loops that are called are not run: ``note(name, arguments)`` is called instead."""
+    _NOTING.append(note)
+    try:
+        yield
+    finally:
+        _NOTING.pop()
 
 
 class Loop:
@@ -129,11 +142,14 @@ class Loop:
 
     def __call__(self, *arguments):
         """Run the loop; arguments are checked by whoever calls. Raises `MemoryError` if it finds no room."""
-        types = kept.types_of(arguments)
-        run = self._made.get(types)
-        if run is None:
-            with _MAKING:
-                run = self._made.get(types) or self._made.setdefault(types, self._make(arguments))
+        if _NOTING:
+            for name, argument in zip(self._function.__code__.co_varnames, arguments, strict=False):
+                if name == "out":
+                    argument[...] = 0  # callers may look into it
+            if self._name:
+                _NOTING[-1](self._name, arguments)
+            return None
+        run = self._made.get(kept.types_of(arguments)) or self.prepare(arguments)
         try:
             return run(*arguments)
         except (MemoryError, ImportError, SystemError) as error:
@@ -142,6 +158,12 @@ class Loop:
             if isinstance(error, SystemError) and not isinstance(error.__cause__, MemoryError | ImportError):
                 raise
             raise MemoryError("not enough memory for what a loop keeps beside its pictures") from error
+
+    def prepare(self, arguments):
+        """Find or compile what runs the loop for arguments of these types, without running it; returns it."""
+        types = kept.types_of(arguments)
+        with _MAKING:
+            return self._made.get(types) or self._made.setdefault(types, self._make(arguments))
 
     def _make(self, arguments):
         """What runs the loop for such arguments: kept code, code compiled now and kept, or Numba's dispatcher."""
@@ -259,12 +281,10 @@ def threads() -> dict[str, str]:
 
 
 def processor() -> dict[str, str]:
-    """The processor as LLVM sees it, and which of the instructions that matter to loops it has."""
-    import llvmlite.binding as llvm
-
-    features = llvm.get_host_cpu_features()
-    present = [name for name in ("sse4.2", "avx", "avx2", "fma", "avx512f", "neon", "sve") if features.get(name)]
-    return {"processor": llvm.get_host_cpu_name(), "features": " ".join(present) or "none known"}
+    """The processor that loops are made for, and which of the instructions that matter to them it has."""
+    name, features, _ = made_for()
+    present = [each for each in ("sse4.2", "avx", "avx2", "fma", "avx512f", "neon", "sve") if each in features]
+    return {"processor": name, "features": " ".join(present) or "none known"}
 
 
 def on_first_compile(notify) -> None:

@@ -26,6 +26,7 @@ from numba.core.registry import CPUDispatcher, cpu_target
 
 from convcli.loops import compiler
 from convcli.loops.driver import driver, share_of
+from convcli.loops.processor import here, processor
 
 
 class Native(NamedTuple):
@@ -88,6 +89,12 @@ class _Pieces(JITCPUCodegen):
     """How Numba makes code while a loop of ours is compiled."""
 
     _library_class = _Piece
+
+    def _get_host_cpu_name(self):
+        return super()._get_host_cpu_name() if processor() == here() else processor().llvm_name
+
+    def _get_host_cpu_features(self):
+        return super()._get_host_cpu_features() if processor() == here() else processor().told
 
     def set_env(self, env_name, env):
         pass  # there is no machine code yet that could hold it

@@ -99,8 +99,9 @@ class Judge:
         problems += ["traceback"] if "Traceback" in text else []
         problems += [line for line in err.splitlines() if "internal error" in line]
         errors = [line for line in err.split("\n") if line.startswith("Error:")]
-        # Of several files each may fail, with a line of its own.
-        fine = 1 <= len(errors) <= max(1, len(case.files)) if code else not errors
+        # Of several files each may fail, with a line of its own; a folder that is named may lie outside.
+        outside = sum(len(list(Path(word).iterdir())) for word in case.words if _is_folder(word))
+        fine = 1 <= len(errors) <= max(1, len(case.files) + outside) if code else not errors
         problems += [] if fine else [f"{len(errors)} error lines with exit code {code}"]
         # A path that is a result stays as it is in a pipe; one may end with another.
         for name in sorted(_files(self.place), key=len, reverse=True):
@@ -189,6 +190,13 @@ def _is_fine(error, case):
 def _content(stream):
     stream.seek(0)
     return stream.read().decode("utf-8", "surrogateescape")
+
+
+def _is_folder(word):
+    try:
+        return Path(word).is_dir()
+    except (OSError, ValueError):
+        return False
 
 
 def _files(folder):
