@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import click
 
 from convcli.cli.files import carry_out, plane_progress
-from convcli.cli.options import WrongUsage, usage
+from convcli.cli.options import Command, WrongUsage, usage
 from convcli.images import READABLE_SUFFIXES, Image, format_of
 from convcli.images.signals import SIGNAL_SUFFIXES, Signal, is_signal
 from convcli.images.volumes import Volume
@@ -27,7 +27,7 @@ _FILE_WORDS = (
 )  # fmt: skip
 
 
-def axes(text: str = "yx for pictures, zyx for volumes, x for signals; see below.") -> Callable[[Any], Any]:
+def axes(text: str = "yx for pictures, zyx for volumes, x for signals; see below.") -> Callable[[Command], Command]:
     """The option ``--axes``."""
     return click.option("--axes", type=click.Choice(AXES), help=text)
 

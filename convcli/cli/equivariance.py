@@ -42,8 +42,7 @@ class Shift(options.ParamType):
               help="Rows down and columns right, in input pixels; negative: up and left.")  # fmt: skip
 @click.option("--stride", type=click.IntRange(1, 64), default=2, show_default=True, help="Of the second row.")
 @click.option("--pool", type=click.IntRange(1, 64), default=2, show_default=True, help="Max pooling of the third row.")
-@click.option("--border", type=options.Border(), default="reflect", show_default=True, metavar="NAME",
-              help="Beyond the border, as in filter; wrap leaves no border.")  # fmt: skip
+@options.border("Beyond the border, as in filter; wrap leaves no border.")
 @click.option("-o", "--output", metavar="OUT.png", help="Draw both sides and their difference.")
 @options.overwrite
 @options.max_pixels

@@ -5,10 +5,10 @@ from typing import Any
 import click
 
 from convcli.cli import carriers, options, preview
-from convcli.jobs.filter import NORMALIZE, FilterPlan, filter_image, plan_filter
+from convcli.jobs.filter import FilterPlan, filter_image, plan_filter
 from convcli.jobs.filter_signal import filter_signal
 from convcli.jobs.filter_volume import VolumeFilter
-from convcli.jobs.output_policy import ALPHA, CHANNELS, DEPTHS, RANGES
+from convcli.jobs.output_policy import CHANNELS, RANGES
 from convcli.ops.responses import ACTIVATIONS
 
 
@@ -23,24 +23,13 @@ class FilterCommand(preview.PreviewCommand, options.MatrixCommand):
     help="A kernel; several make a chain, kept in float until one rounding at the end.",
 )  # fmt: skip
 @options.output
-@click.option(
-    "--border", type=options.Border(), default="reflect", show_default=True, metavar="NAME",
-    help="Beyond the border: reflect, symmetric, edge, wrap, constant, or scipy's, OpenCV's or torch's name.",
-)  # fmt: skip
-@click.option("--border-value", type=float, default=0.0, show_default=True, help="The constant, in pixel units.")
-@click.option(
-    "--padding", type=options.Padding(3), default="same", show_default=True, metavar="WORD|N|N,M",
-    help="same, valid, full, or pixels added at each side.",
-)  # fmt: skip
-@click.option("--stride", type=options.Counts(None), default="1", metavar="N|NxM", help="Step between windows.")
-@click.option(
-    "--dilation", type=options.Counts(None), default="1", metavar="N|NxM", help="Step between taps; 1 is dense."
-)
-@click.option("--convolve", is_flag=True, help="Flip the kernel; without it, cross-correlation as given.")
-@click.option(
-    "--normalize", type=click.Choice(NORMALIZE), default="none", show_default=True,
-    help="Divide by the sum of the weights, or of their sizes; never by zero.",
-)  # fmt: skip
+@options.border("Beyond the border: reflect, symmetric, edge, wrap, constant, or scipy's, OpenCV's or torch's name.")
+@options.border_value()
+@options.padding(3, "same", "same, valid, full, or pixels added at each side.")
+@options.stride()
+@options.dilation()
+@options.convolve
+@options.normalize
 @click.option("--scale", type=float, default=1.0, show_default=True, help="Multiplies the response.")
 @click.option("--bias", type=float, default=0.0, show_default=True, help="Added to it, in pixel units of the input.")
 @click.option("--activation", type=click.Choice(tuple(ACTIVATIONS)), default="none", show_default=True)
@@ -52,13 +41,8 @@ class FilterCommand(preview.PreviewCommand, options.MatrixCommand):
     "--range", type=click.Choice(RANGES), default="auto", show_default=True,
     help="What becomes of values outside the pixel range; see below.",
 )  # fmt: skip
-@click.option(
-    "--alpha", type=click.Choice(ALPHA), default="premultiply", show_default=True,
-    help="Weigh colour by alpha, filter alpha like a colour, keep it, or drop it.",
-)  # fmt: skip
-@click.option(
-    "--depth", type=click.Choice(DEPTHS), default="same", show_default=True, help="Bits per channel of the output."
-)
+@options.alpha("Weigh colour by alpha, filter alpha like a colour, keep it, or drop it.")
+@options.depth
 @click.option("--linear", is_flag=True, help="Filter in linear light instead of sRGB's curve.")
 @carriers.axes("yx filters pictures, zyx volumes, x signals; see below.")
 @carriers.stack

@@ -6,7 +6,6 @@ import click
 
 from convcli.cli import carriers, options, preview
 from convcli.jobs.morph import MorphPlan, VolumeMorph, morph_image, morph_signal, plan_morph
-from convcli.jobs.output_policy import ALPHA, DEPTHS
 from convcli.ops.morphology import OPERATIONS
 
 
@@ -16,18 +15,12 @@ from convcli.ops.morphology import OPERATIONS
 @click.option("--size", type=options.Counts(None), metavar="N|NxM", help="A box of this many pixels (rows x columns).")
 @click.option("--element", metavar="SPEC", help="Another element: see below.")
 @options.output
-@click.option(
-    "--border", default="none", show_default=True, metavar="NAME",
-    help="Beyond the border: none (nothing there ever wins), reflect, symmetric, edge, wrap, constant.",
-)  # fmt: skip
-@click.option("--border-value", "value", type=float, default=0.0, show_default=True, help="The constant.")
-@click.option(
-    "--alpha", type=click.Choice(ALPHA), default="premultiply", show_default=True,
-    help="Go by what can be seen (see below), treat alpha like a colour, keep it, or drop it.",
-)  # fmt: skip
-@click.option(
-    "--depth", type=click.Choice(DEPTHS), default="same", show_default=True, help="Bits per channel of the output."
+@options.border(
+    "Beyond the border: none (nothing there ever wins), reflect, symmetric, edge, wrap, constant.", "none", type=str
 )
+@options.border_value("value", "The constant.")
+@options.alpha("Go by what can be seen (see below), treat alpha like a colour, keep it, or drop it.")
+@options.depth
 @carriers.axes()
 @carriers.stack
 @preview.option

@@ -5,7 +5,6 @@ from typing import Any
 import click
 
 from convcli.cli import carriers, options, preview
-from convcli.jobs.output_policy import ALPHA, DEPTHS
 from convcli.jobs.pool import PoolPlan, VolumePool, plan_pool, pool_image, pool_signal
 from convcli.ops.pooling_runs import MODES
 
@@ -21,27 +20,17 @@ from convcli.ops.pooling_runs import MODES
 @click.option(
     "--mode", type=click.Choice(tuple(MODES)), default="max", show_default=True, help="What becomes of a window."
 )
-@click.option("--stride", type=options.Counts(None), metavar="N|NxM", help="Step between windows; default: the size.")
-@click.option(
-    "--padding", type=options.Padding(3), default="valid", show_default=True, metavar="WORD|N|N,M",
-    help="valid, same, full, or pixels added at each side.",
-)  # fmt: skip
-@click.option(
-    "--dilation", type=options.Counts(None), default="1", metavar="N|NxM", help="Step between taps; 1 is dense."
-)
+@options.stride(default=None, help="Step between windows; default: the size.")
+@options.padding(3, "valid", "valid, same, full, or pixels added at each side.")
+@options.dilation()
 @click.option("--ceil", "ceil_mode", is_flag=True, help="Let the last window hang over the end.")
 @click.option(
     "--count-include-pad", is_flag=True, help="Average, weighted: padding counts, as zeros; without it, it does not."
 )
 @click.option("--p", type=float, default=2.0, show_default=True, help="lp: the exponent.")
 @click.option("--seed", type=click.IntRange(0, 2**64 - 1), default=0, metavar="N", help="stochastic: what to draw by.")
-@click.option(
-    "--alpha", type=click.Choice(ALPHA), default="premultiply", show_default=True,
-    help="Go by what can be seen (see below), pool alpha like a colour, keep it, or drop it.",
-)  # fmt: skip
-@click.option(
-    "--depth", type=click.Choice(DEPTHS), default="same", show_default=True, help="Bits per channel of the output."
-)
+@options.alpha("Go by what can be seen (see below), pool alpha like a colour, keep it, or drop it.")
+@options.depth
 @carriers.axes()
 @carriers.stack
 @preview.option

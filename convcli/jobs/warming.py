@@ -179,10 +179,10 @@ def _train(name: str, shape: tuple[int, ...], preset_name: str) -> None:
 
 def _volumes(command: str) -> Iterator[Piece]:
     from convcli.jobs.filter import plan_filter
-    from convcli.jobs.pad import plan_pad
-    from convcli.jobs.pool import plan_pool
-    from convcli.jobs.volume import VolumeFilter
-    from convcli.jobs.volume_steps import VolumeMorph, VolumePad, VolumePool
+    from convcli.jobs.filter_volume import VolumeFilter
+    from convcli.jobs.morph import VolumeMorph
+    from convcli.jobs.pad import VolumePad, plan_pad
+    from convcli.jobs.pool import VolumePool, plan_pool
 
     work: list[tuple[Any, Any]] = [(VolumeFilter, plan_filter([spec], axes="zyx")) for spec in _KERNELS_3D]
     work += [(VolumePool, plan_pool(2, mode=mode, axes="zyx")) for mode in _MODES]
@@ -204,11 +204,10 @@ def _take_planes(make: Any, kind: str, plan: Any) -> None:
 def _signals(command: str) -> Iterator[Piece]:
     from convcli.images.signals import Signal
     from convcli.jobs.filter import plan_filter
-    from convcli.jobs.pad import plan_pad
-    from convcli.jobs.pool import plan_pool
-    from convcli.jobs.signal import filter_signal
-    from convcli.jobs.signal_pool import pool_signal
-    from convcli.jobs.signal_steps import morph_signal, pad_signal
+    from convcli.jobs.filter_signal import filter_signal
+    from convcli.jobs.morph import morph_signal
+    from convcli.jobs.pad import pad_signal, plan_pad
+    from convcli.jobs.pool import plan_pool, pool_signal
 
     work: list[tuple[Any, Any]] = [(filter_signal, plan_filter([spec], axes="x")) for spec in _KERNELS_1D]
     work += [(pool_signal, plan_pool(2, mode=mode, axes="x")) for mode in _MODES]
