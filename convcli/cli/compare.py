@@ -8,10 +8,10 @@ from typing import Any
 
 import click
 
+from convcli.atomic import check_target
 from convcli.cli import options
 from convcli.cli.printing import say, show, show_result
 from convcli.images import MAX_PIXELS, format_of, write
-from convcli.images.atomic import check_target
 from convcli.jobs.batch import STREAM
 from convcli.jobs.compare import Comparison, compare, decibels, figures, where_picture
 from convcli.jobs.documents import json_text

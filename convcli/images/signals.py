@@ -14,9 +14,9 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from convcli.atomic import replacing
 from convcli.budget import check_count, check_memory
 from convcli.errors import ImageError
-from convcli.images.atomic import replacing
 from convcli.images.model import Pixels, shown
 from convcli.images.reading import AT_ONCE, MAX_PIXELS, explaining, opening, read_all, size_of
 from convcli.kernels.npy import MAGIC
