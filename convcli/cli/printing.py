@@ -6,13 +6,12 @@ cursor on purpose (bars, previews, animations) are their modules' own.
 """
 
 import os
-import re
 import sys
 from dataclasses import dataclass, field
 
 import click
 
-from convcli.errors import printable
+from convcli.errors import kind_of, printable
 
 
 def say(*lines: object) -> None:
@@ -38,16 +37,13 @@ def show_result(result: object) -> None:
 
 @dataclass
 class Warnings:
-    """What there is to say about each of many files: once for each kind, with the first file and how many more.
-
-    Sentences are of one kind if they differ in their numbers only.
-    """
+    """What there is to say about each of many files: once for each kind, with the first file and how many more."""
 
     files: dict[str, tuple[str, str, int]] = field(default_factory=dict)
 
     def add(self, file: str, warning: str) -> None:
         """Remember a warning."""
-        kind = re.sub(r"\d+(\.\d+)?", "0", warning)
+        kind = kind_of(warning)
         first, sentence, count = self.files.get(kind, (file, warning, 0))
         self.files[kind] = first, sentence, count + 1
 

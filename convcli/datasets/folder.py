@@ -23,7 +23,7 @@ from convcli.budget import check_memory
 from convcli.datasets.model import Bytes, Dataset, Split
 from convcli.datasets.pictures import check_values, is_grey, on_white
 from convcli.datasets.preprocessing import Prepared, Preprocessing
-from convcli.errors import ConvcliError, DataError
+from convcli.errors import ConvcliError, DataError, kind_of
 from convcli.images import READABLE_SUFFIXES, Image, read
 from convcli.images.turns import Turn, Turns
 
@@ -168,11 +168,13 @@ class _Pictures:
         return images
 
     def notes(self) -> tuple[str, ...]:
-        """What the readers said, each sentence once."""
-        files = {text: sorted(set(paths)) for text, paths in self.warnings.items()}
+        """What the readers said, each kind of sentence once."""
+        kinds: dict[str, list[tuple[Path, str]]] = {}
+        for text, paths in self.warnings.items():
+            kinds.setdefault(kind_of(text), []).extend((path, text) for path in set(paths))
         return tuple(
-            f"{paths[0]}: {text}" + (f" (so have {len(paths) - 1} more files)" if len(paths) > 1 else "")
-            for text, paths in files.items()
+            f"{min(said)[0]}: {min(said)[1]}" + (f" (so have {len(said) - 1} more files)" if len(said) > 1 else "")
+            for said in kinds.values()
         )
 
     def _each(
