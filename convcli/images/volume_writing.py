@@ -15,7 +15,7 @@ from convcli.images.geotiff import TAGS as GEOTIFF
 from convcli.images.keeping import outgoing
 from convcli.images.model import Image, Pixels, shown
 from convcli.images.tiff import COMPRESSIONS
-from convcli.images.volumes import LABELS, VolumeMetadata
+from convcli.images.volume_model import LABELS, VolumeMetadata
 
 VOLUME_FORMATS = ("TIFF", "NPY")
 _STYLES = {"plain": "TIFF's", "imagej": "ImageJ's", "ome": "OME's"}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from convcli.atomic import check_target, replacing
 from convcli.errors import ModelError
-from convcli.nn.onnx_graph import OPSET, onnx_model, require_onnx
+from convcli.nn.onnx_model import OPSET, onnx_model, require_onnx
 from convcli.nn.weights import load_model
 
 
