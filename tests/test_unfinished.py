@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from convcli.images import Image, write
-from convcli.images.unfinished import SUFFIX, sweep, unfinished_name
+from convcli.unfinished import SUFFIX, sweep, unfinished_name
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="processes are asked for as POSIX does")
 
