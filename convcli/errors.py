@@ -28,6 +28,12 @@ def _escaped(character: str) -> str:
     return repr(character)[1:-1]
 
 
+def shown(name: object) -> str:
+    """A file's name as an error shows it: on one line, whatever characters it is made of."""
+    text = str(name)
+    return text if text.isprintable() else f"'{printable(text)}'"
+
+
 def kind_of(message: str) -> str:
     """A message without its numbers, by which messages of one kind are the same.
 
@@ -61,6 +67,10 @@ class ImageError(ConvcliError):
 
 class ModelError(ConvcliError):
     """A network description or a weights file that cannot be used."""
+
+
+class FileError(ImageError, ModelError):
+    """A file of any kind that cannot be written where it should go; caught as a picture's or a model's error too."""
 
 
 class DataError(ConvcliError):

@@ -8,8 +8,9 @@ import click
 from convcli.cli.files import carry_out, plane_progress
 from convcli.cli.options import Command, WrongUsage, usage
 from convcli.images import READABLE_SUFFIXES, Image, format_of
-from convcli.images.signals import SIGNAL_SUFFIXES, Signal, is_signal
-from convcli.images.volumes import Volume
+from convcli.images.signal_model import Signal
+from convcli.images.signals import SIGNAL_SUFFIXES, is_signal
+from convcli.images.volume_model import Volume
 from convcli.jobs.axes import AXES, OperationPlan
 from convcli.jobs.batch import Files, Outcome, Produced, Task, find_inputs, run_one_by_one, run_tasks
 from convcli.jobs.signals import SignalResult, work_on_signal

@@ -8,10 +8,10 @@ from typing import Any
 
 import click
 
+from convcli.atomic import check_target
 from convcli.cli import options
 from convcli.cli.printing import say, show, show_result
 from convcli.images import MAX_PIXELS, format_of, write
-from convcli.images.atomic import check_target
 from convcli.jobs.batch import STREAM
 from convcli.jobs.compare import Comparison, compare, decibels, figures, where_picture
 from convcli.jobs.documents import json_text
@@ -39,12 +39,8 @@ class Tolerance(options.ParamType):
     "--tolerance", type=Tolerance(), metavar="X|X%",
     help="Exit 1 if any number differs by more: in pixel units, or % of the full scale.",
 )  # fmt: skip
-@click.option(
-    "--white",
-    type=click.FloatRange(0, min_open=True),
-    metavar="N",
-    help="Full scale.  [default: 255, 65535, or 1 for floats]",
-)
+@click.option("--white", type=click.FloatRange(0, min_open=True), metavar="N",
+              help="Full scale.  [default: 255, 65535, or 1 for floats]")  # fmt: skip
 @click.option("--axes", type=click.Choice(("yx", "zyx")), help="Read pictures (yx) or volumes (zyx); see below.")
 @options.overwrite
 @options.max_pixels

@@ -8,10 +8,10 @@ from typing import Any
 
 import click
 
+from convcli.atomic import check_target
 from convcli.cli import options
 from convcli.cli.printing import show, show_result
 from convcli.images import MAX_PIXELS, Image, format_of, read, write
-from convcli.images.atomic import check_target
 from convcli.jobs.batch import STREAM
 from convcli.jobs.classifier import load_classifier
 from convcli.jobs.documents import json_text

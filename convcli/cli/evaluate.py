@@ -7,10 +7,10 @@ from pathlib import Path
 
 import click
 
+from convcli.atomic import check_target
 from convcli.cli import downloads, options
 from convcli.cli.printing import say, show, show_result
 from convcli.images import format_of, write
-from convcli.images.atomic import check_target
 from convcli.jobs.classifier import load_classifier
 from convcli.jobs.documents import json_text
 from convcli.jobs.evaluate import SPLITS, Evaluation, evaluate, gallery, load_data, most_confused

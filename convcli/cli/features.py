@@ -5,10 +5,10 @@ from pathlib import Path
 
 import click
 
+from convcli.atomic import check_target
 from convcli.cli import options
 from convcli.cli.printing import say, show_result
 from convcli.images import MAX_PIXELS, format_of, write
-from convcli.images.atomic import check_target
 from convcli.jobs.batch import STREAM, beside
 from convcli.jobs.classifier import load_classifier
 from convcli.jobs.documents import json_text

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import click
 
+from convcli.atomic import check_target
 from convcli.cli import options
 from convcli.cli.printing import show_result
 from convcli.images import format_of, write
-from convcli.images.atomic import check_target
 from convcli.jobs.batch import beside
 from convcli.jobs.documents import json_text
 from convcli.jobs.filters import MOST_FILTERS, MOST_INPUTS, draw_filters, filters_in

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import click
 
+from convcli.atomic import check_target
 from convcli.cli import options
 from convcli.cli.printing import show_result
 from convcli.images import MAX_PIXELS, format_of, write
-from convcli.images.atomic import check_target
 from convcli.jobs.batch import find_inputs
 from convcli.jobs.documents import json_text
 from convcli.jobs.gallery import USUAL, make_gallery, plan_gallery

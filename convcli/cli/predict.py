@@ -5,11 +5,11 @@ from pathlib import Path
 
 import click
 
+from convcli.atomic import check_target
 from convcli.cli import options
 from convcli.cli.evaluate import picture_progress
 from convcli.cli.printing import Warnings, say, show, show_result
 from convcli.images import MAX_PIXELS, format_of, write
-from convcli.images.atomic import check_target
 from convcli.jobs.batch import STREAM, find_inputs
 from convcli.jobs.classifier import load_classifier, percent
 from convcli.jobs.documents import json_text

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from convcli.budget import check_count, check_memory
-from convcli.errors import ImageError, printable
+from convcli.errors import ImageError
+from convcli.errors import shown as shown
 from convcli.geometry import Placement
 from convcli.images.turns import take
 
@@ -233,9 +234,3 @@ def bytes_with_result(channels: int, sample: int, has_alpha: bool = False) -> in
     several steps: measured on 20 million pixels, 100 bytes for 16-bit RGBA and 52 for 8-bit.
     """
     return channels * sample * (12 if has_alpha else 2)
-
-
-def shown(name: object) -> str:
-    """A file's name as an error shows it: on one line, whatever characters it is made of."""
-    text = str(name)
-    return text if text.isprintable() else f"'{printable(text)}'"

@@ -26,7 +26,7 @@ import numpy as np
 from convcli.budget import check_count, check_memory
 from convcli.errors import ImageError
 from convcli.images.model import Pixels
-from convcli.images.signals import EXACT, MOST_CHANNELS, Signal
+from convcli.images.signal_model import EXACT, MOST_CHANNELS, Signal
 from convcli.images.table_text import Grammar, read_cells
 from convcli.kernels.parameters import shortened
 

@@ -13,7 +13,7 @@ from convcli.images.model import Image, Metadata, Pixels, check_canvas, check_fr
 from convcli.images.orientation import upright
 from convcli.images.pillow import without_excess
 from convcli.images.reading import MAX_PIXELS, read, read_all
-from convcli.images.volumes import Volume, VolumeMetadata, one_by_one
+from convcli.images.volume_model import Volume, VolumeMetadata, one_by_one
 
 
 def open_animation(path: Path, name: str, format: str, max_pixels: int) -> Volume:

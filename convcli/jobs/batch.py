@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from convcli.architectures.values import shortened
+from convcli.atomic import check_target
 from convcli.errors import ConvcliError, ImageError, printable
 from convcli.images import MAX_PIXELS, READABLE_SUFFIXES, Image, format_of, has_strange_profile, read, write
-from convcli.images.atomic import check_target
 from convcli.images.formats import format_named, suffixes_of
 from convcli.images.model import shown
 from convcli.images.turns import Turn, Turns

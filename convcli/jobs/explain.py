@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from convcli.atomic import check_target, replacing
 from convcli.errors import ConvcliError, KernelError, ShapeError
 from convcli.geometry import Window
 from convcli.images import Image
-from convcli.images.atomic import check_target, replacing
 from convcli.jobs.explain_region import Region, Span, choose_region, spans_of
 from convcli.jobs.filter import FilterPlan, filter_image, plan_filter, shaped
 from convcli.jobs.output_policy import OutputPolicy, choose_colour, extremes, finish, output_policy, split_alpha

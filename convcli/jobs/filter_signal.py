@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from convcli.errors import ConvcliError
-from convcli.images.signals import Signal
+from convcli.images.signal_model import Signal
 from convcli.jobs.filter import FilterPlan, Link, shaped
 from convcli.jobs.output_policy import choose_colour
 from convcli.jobs.signals import SignalResult, fitted, inexact

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from convcli.geometry import Window
-from convcli.images.volumes import Volume
+from convcli.images.volume_model import Volume
 from convcli.jobs.filter import FilterPlan, respond_in_pixels, shaped
 from convcli.jobs.output_policy import extremes, finish, stretched
 from convcli.jobs.volumes import Progress, VolumeWork

@@ -8,8 +8,8 @@ import numpy as np
 
 from convcli.errors import ConvcliError
 from convcli.images import Image
-from convcli.images.signals import Signal
-from convcli.images.volumes import Volume
+from convcli.images.signal_model import Signal
+from convcli.images.volume_model import Volume
 from convcli.jobs.axes import OperationPlan, check_finite, check_policies, counts_for
 from convcli.jobs.batch import Produced
 from convcli.jobs.pictures import Colours, process, without

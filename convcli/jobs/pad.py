@@ -9,8 +9,8 @@ import numpy as np
 from convcli.errors import ConvcliError, ImageError, ShapeError
 from convcli.geometry import PaddingSpec, Pair, Placement
 from convcli.images import Image, holds
-from convcli.images.signals import Signal
-from convcli.images.volumes import Volume
+from convcli.images.signal_model import Signal
+from convcli.images.volume_model import Volume
 from convcli.jobs.axes import OperationPlan
 from convcli.jobs.background import Colour, check_background, on_background
 from convcli.jobs.batch import Produced

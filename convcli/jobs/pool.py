@@ -10,8 +10,8 @@ import numpy as np
 from convcli.errors import ShapeError
 from convcli.geometry import PaddingSpec, Placement, windows_of
 from convcli.images import Image
-from convcli.images.signals import Signal
-from convcli.images.volumes import Volume
+from convcli.images.signal_model import Signal
+from convcli.images.volume_model import Volume
 from convcli.jobs.axes import OperationPlan, check_policies, counts_for, padding_for
 from convcli.jobs.batch import Produced
 from convcli.jobs.pictures import Colours, process, without

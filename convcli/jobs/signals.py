@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from convcli.errors import ImageError
-from convcli.images.signals import Signal, check_signal_target, read_signal, write_signal
+from convcli.images.signal_model import Signal
+from convcli.images.signals import check_signal_target, read_signal, write_signal
 from convcli.jobs.batch import STREAM, Files, Outcome, Task
 from convcli.jobs.output_policy import WORTH_SAYING
 from convcli.ops.arguments import Array

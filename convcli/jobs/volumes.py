@@ -13,7 +13,8 @@ import numpy as np
 from convcli.errors import ImageError
 from convcli.images import Image, format_of
 from convcli.images.formats import format_named
-from convcli.images.volumes import Volume, open_volume
+from convcli.images.volume_model import Volume
+from convcli.images.volumes import open_volume
 from convcli.jobs.axes import OperationPlan
 from convcli.jobs.background import volume_on_background
 from convcli.jobs.batch import STREAM, Files, Outcome, Task, unkept

@@ -194,7 +194,7 @@ def _volumes(command: str) -> Iterator[Piece]:
 
 
 def _take_planes(make: Any, kind: str, plan: Any) -> None:
-    from convcli.images.volumes import Volume, VolumeMetadata
+    from convcli.images.volume_model import Volume, VolumeMetadata
 
     voxels = np.zeros((12, 16, 16, 1), kind)
     volume = Volume("small", (12, 16, 16, 1), voxels.dtype, VolumeMetadata("NPY"), lambda a, b: voxels[a:b])
@@ -202,7 +202,7 @@ def _take_planes(make: Any, kind: str, plan: Any) -> None:
 
 
 def _signals(command: str) -> Iterator[Piece]:
-    from convcli.images.signals import Signal
+    from convcli.images.signal_model import Signal
     from convcli.jobs.filter import plan_filter
     from convcli.jobs.filter_signal import filter_signal
     from convcli.jobs.morph import morph_signal

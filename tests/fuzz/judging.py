@@ -20,8 +20,8 @@ from PIL import Image
 import convcli
 from convcli.cli import run
 from convcli.cli.library_warnings import TELLER
-from convcli.images.unfinished import SUFFIX
 from convcli.loops import compiler
+from convcli.unfinished import SUFFIX
 
 PACKAGE = Path(convcli.__file__).parent
 SECONDS = 5.0

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from convcli.errors import ConvcliError, KernelError
-from convcli.images.signals import Signal
+from convcli.images.signal_model import Signal
 from convcli.jobs.filter import plan_filter
 from convcli.jobs.filter_signal import filter_signal
 

@@ -9,7 +9,7 @@ import pytest
 
 import convcli as library
 from convcli.errors import ConvcliError
-from convcli.images.signals import Signal
+from convcli.images.signal_model import Signal
 from convcli.jobs.pool import plan_pool, pool_signal
 
 

@@ -62,7 +62,7 @@ def test_it_is_exported_or_explicitly_not(kind):
     pytest.importorskip("onnx")
     from onnx.reference import ReferenceEvaluator
 
-    from convcli.nn.onnx_graph import onnx_model
+    from convcli.nn.onnx_model import onnx_model
 
     model = Model.from_layers([SAMPLES[kind]], (6, 5, 2), seed=1)
     network = TrainedModel(model, ModelCard("made", (), None, 0, {}, {}, ()))

@@ -15,7 +15,7 @@ from convcli.datasets import downloading
 from convcli.datasets.registry import MNIST
 from convcli.errors import DataError
 from convcli.images import Image, write
-from convcli.images.unfinished import SUFFIX, sweep, unfinished_name
+from convcli.unfinished import SUFFIX, sweep, unfinished_name
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="processes are asked for as POSIX does")
 
