@@ -11,7 +11,7 @@ from pathlib import Path
 from convcli.datasets.places import cache_folder, explain_absence
 from convcli.datasets.registry import Entry, RemoteFile
 from convcli.errors import DataError
-from convcli.images.unfinished import sweep, unfinished_name
+from convcli.unfinished import sweep, unfinished_name
 
 TIMEOUT = 30  # seconds without an answer after which the next mirror is tried
 _CHUNK = 1 << 16
