@@ -18,14 +18,14 @@ import numpy as np
 from convcli.budget import Allowance
 from convcli.errors import ImageError
 from convcli.images import gif_blocks
-from convcli.images.model import Decoded, Image, Pixels, check_canvas, check_size
+from convcli.images.model import MOST_FRAMES, Decoded, Image, Pixels, check_canvas, check_size
 
 _OPAQUE = 128
 _EXTENSION, _FRAME, _END = 0x21, 0x2C, 0x3B
 _CONTROL = 0xF9  # the label of the extension that speaks about the frame behind it
 _TO_BACKGROUND, _TO_PREVIOUS = 2, (3, 4)  # old programs wrote 4 where they meant 3, and viewers know
 _INTERLACED = 0x40
-_MOST_BLOCKS = 100_000
+_MOST_BLOCKS = 5 * MOST_FRAMES  # with a control, of two blocks, for each
 _GREYS = bytes(each for each in range(256) for _ in range(3))  # a file without any palette may show what it likes
 
 
