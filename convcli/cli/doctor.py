@@ -25,7 +25,8 @@ def command(as_json: bool) -> None:
     if as_json:
         show_result(json_text(dataclasses.asdict(found)))
         return
-    for title, facts in (("versions", found.versions), ("machine", found.machine), ("threads", found.threads)):
+    titles = ("versions", "machine", "threads", "loops")
+    for title, facts in ((title, getattr(found, title)) for title in titles):
         show(title)
         for name, value in facts.items():
             show(f"  {name:13}{value}")

@@ -19,8 +19,8 @@ import os
 import shutil
 import sys
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
@@ -67,19 +67,32 @@ def _is_known(each: Any) -> bool:
 
 
 @cache
+def why_not() -> str:
+    """Why no machine code is kept here and Numba does everything, or nothing."""
+    threads = os.environ.get("NUMBA_NUM_THREADS", "")
+    reasons = {
+        f"{sys.platform} {sys.implementation.name}: code is kept by CPython on Linux": (
+            sys.platform != "linux" or sys.implementation.name != "cpython"
+        ),
+        "CONVCLI_KEPT=0 says so": not allowed(),
+        ".numba_config.yaml in this folder": Path(".numba_config.yaml").exists(),
+        f"Numba {numba_version()}: tried with {', '.join(_TRIED)}": numba_version().rpartition(".")[0] not in _TRIED,
+        "NUMBA_THREADING_LAYER names another layer than omp or workqueue": not _layers(),
+        "NUMBA_DISABLE_JIT is set": os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"),
+        # numba's to refuse, or to warn about
+        "NUMBA_NUM_THREADS is no number of threads": bool(threads) and not (threads.isdecimal() and int(threads)),
+    }
+    return next((reason for reason, holds in reasons.items() if holds), "")
+
+
+@cache
 def stamp() -> str | None:
     """A digest of what kept code depends on, its arguments apart; None where none is to be kept or used."""
-    if sys.platform != "linux" or sys.implementation.name != "cpython" or Path(".numba_config.yaml").exists():
-        return None
-    if not allowed() or numba_version().rpartition(".")[0] not in _TRIED or not _layers():
+    if why_not():
         return None
     settings = {name: value for name, value in os.environ.items() if name.startswith("NUMBA_")}
-    if settings.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
-        return None
-    threads = settings.pop("NUMBA_NUM_THREADS", "")
-    if threads and not (threads.isdecimal() and int(threads)):
-        return None  # numba's to refuse, or to warn about
-    settings.pop("NUMBA_CACHE_DIR", None)
+    for name in ("NUMBA_NUM_THREADS", "NUMBA_CACHE_DIR"):
+        settings.pop(name, None)
     try:
         processor = f"{llvm.get_process_triple()} {llvm.get_host_cpu_name()} {llvm.get_host_cpu_features().flatten()}"
     except RuntimeError:
@@ -103,7 +116,12 @@ def takes(arguments: tuple[Any, ...]) -> bool:
 
 def has_any() -> bool:
     """Whether something was kept that this process could use."""
-    return stamp() is not None and any(_folder().glob(f"*-{stamp()}-*.code"))
+    return count() > 0
+
+
+def count() -> int:
+    """How many loops were kept that this process could use."""
+    return 0 if stamp() is None else sum(1 for _ in _folder().glob(f"*-{stamp()}-*.code"))
 
 
 def _folder() -> Path:
@@ -112,6 +130,26 @@ def _folder() -> Path:
 
 def _path(name: str, types: str) -> Path:
     return _folder() / f"{name}-{stamp()}-{hashlib.sha256(types.encode()).hexdigest()[:20]}.code"
+
+
+def has(name: str, arguments: tuple[Any, ...]) -> bool:
+    """Whether there is a file of kept code for these arguments."""
+    return _path(name, repr(types_of(arguments))).is_file()
+
+
+@contextmanager
+def turn(name: str, arguments: tuple[Any, ...]) -> Iterator[None]:
+    """Wait until no other process compiles this loop for these arguments, and let others wait meanwhile."""
+    path = _path(name, repr(types_of(arguments)))
+    with ExitStack() as stack:
+        with suppress(OSError, ImportError):  # no place, or one that knows no locks: then both compile
+            import fcntl
+
+            path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+            file = stack.enter_context(path.with_suffix(".lock").open("wb"))
+            fcntl.flock(file, fcntl.LOCK_EX)
+            stack.callback(path.with_suffix(".lock").unlink, missing_ok=True)
+        yield
 
 
 def find(name: str, arguments: tuple[Any, ...]) -> Callable[..., Any] | None:
@@ -147,8 +185,8 @@ def link(name: str, code: bytes, **about: Any) -> Callable[..., Any]:
     return _linker().link(name, code, **about)
 
 
-def keep(name: str, arguments: tuple[Any, ...], code: bytes, **about: Any) -> None:
-    """Keep what was compiled for these arguments, if there is a place."""
+def keep(name: str, arguments: tuple[Any, ...], code: bytes, **about: Any) -> bool:
+    """Keep what was compiled for these arguments, if there is a place; returns whether there was."""
     types = repr(types_of(arguments))
     kept = json.dumps({"types": types} | about).encode() + b"\n" + code
     path = _path(name, types)
@@ -160,8 +198,19 @@ def keep(name: str, arguments: tuple[Any, ...], code: bytes, **about: Any) -> No
                 unfinished.touch(mode=0o644)
                 unfinished.write_bytes(_digest(kept) + b"\n" + kept)
                 unfinished.replace(path)
+                _sweep(path.parent)
+                return True
             finally:
                 unfinished.unlink(missing_ok=True)  # a full disk, Ctrl-C
+    return False
+
+
+def _sweep(folder: Path) -> None:
+    """Delete what processes that are gone have not finished."""
+    for file in folder.glob("*.code.*-*"):
+        process = file.suffix[1:].partition("-")[0]
+        if process.isdecimal() and not Path("/proc", process).exists():
+            file.unlink(missing_ok=True)
 
 
 def _digest(content: bytes) -> bytes:
