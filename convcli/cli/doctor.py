@@ -25,10 +25,9 @@ def command(as_json: bool) -> None:
     if as_json:
         show_result(json_text(dataclasses.asdict(found)))
         return
-    titles = ("versions", "machine", "threads", "loops")
-    for title, facts in ((title, getattr(found, title)) for title in titles):
+    for title in ("versions", "machine", "threads", "loops"):
         show(title)
-        for name, value in facts.items():
+        for name, value in getattr(found, title).items():
             show(f"  {name:13}{value}")
     show("cache")
     for line in cache_lines(found.cache):

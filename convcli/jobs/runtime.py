@@ -116,8 +116,8 @@ class Doctor:
     versions: dict[str, str]
     machine: dict[str, str]
     threads: dict[str, str]
-    cache: CacheReport
     loops: dict[str, str]
+    cache: CacheReport
 
 
 _LIBRARIES = ("numpy", "numba", "llvmlite", "click", "pillow", "imagecodecs", "tifffile", "platformdirs", "rich")
@@ -132,17 +132,17 @@ def examine() -> Doctor:
     versions = {"convcli": __version__, "python": platform.python_version()}
     versions |= {name: _version(name) for name in _LIBRARIES}
     machine = {"system": platform.platform(), **compiler.processor(), "cores": str(os.cpu_count())}
-    return Doctor(versions, machine, compiler.threads(), cache_report(), _loops())
+    return Doctor(versions, machine, compiler.threads(), _loops(), cache_report())
 
 
 def _loops() -> dict[str, str]:
     """Where machine code comes from in this process, and why."""
-    from convcli.loops import kept
+    from convcli.loops import kept, prebuilt
 
+    prepared, why = prebuilt.why(kept.why_not())
     if kept.why_not():
-        return {"run by": "Numba", "because": kept.why_not()}
-    count = kept.count()
-    return {"run by": "convcli, kept", "because": f"{count} loops of this version and processor are in the cache"}
+        return {"in use": "none that is kept: Numba compiles in each process", "why": why}
+    return {"in use": f"{prepared} prebuilt, {kept.count()} kept, others are compiled here", "why": why}
 
 
 def _version(name: str) -> str:

@@ -17,6 +17,7 @@ from types import FunctionType
 
 from convcli.loops import kept, waiting
 from convcli.loops.cache import cache_place, is_ours
+from convcli.loops.processor import processor as made_for
 
 # How long a thread of GNU's OpenMP spins before it sleeps, unless the user has said so. Its own answer, milliseconds,
 # lets idle threads eat the time of the busy ones as soon as another program wants a core: with two such programs on two
@@ -307,12 +308,10 @@ def threads() -> dict[str, str]:
 
 
 def processor() -> dict[str, str]:
-    """The processor as LLVM sees it, and which of the instructions that matter to loops it has."""
-    import llvmlite.binding as llvm
-
-    features = llvm.get_host_cpu_features()
-    present = [name for name in ("sse4.2", "avx", "avx2", "fma", "avx512f", "neon", "sve") if features.get(name)]
-    return {"processor": llvm.get_host_cpu_name(), "features": " ".join(present) or "none known"}
+    """The processor that loops are made for, and which of the instructions that matter to them it has."""
+    name, features, _ = made_for()
+    present = [each for each in ("sse4.2", "avx", "avx2", "fma", "avx512f", "neon", "sve") if each in features]
+    return {"processor": name, "features": " ".join(present) or "none known"}
 
 
 def on_compiling(tell) -> None:

@@ -13,6 +13,7 @@ import pytest
 from convcli.loops import kept
 from convcli.loops.cache import _files
 
+NOTHING_PREBUILT = "import pathlib; from convcli.loops import prebuilt; prebuilt.PLACE = pathlib.Path('nowhere')"
 PROGRAM = """
 import hashlib, json, sys
 import numpy as np
@@ -41,6 +42,7 @@ Path.write_bytes = full
 def run(cache, *words, code=PROGRAM, **environment):
     """A fresh interpreter whose loops are compiled into a folder of ours."""
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(cache), **environment}
+    code = f"{NOTHING_PREBUILT}\n{code}"
     result = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, env=environment)
     assert result.returncode == 0, result.stderr
     return result
@@ -210,7 +212,8 @@ def test_what_belongs_to_somebody_else_is_not_run(first):
 
 def test_of_two_processes_at_once_one_compiles_and_the_other_waits(tmp_path):
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
-    both = [subprocess.Popen([sys.executable, "-c", PROGRAM], env=environment, stdout=-1, text=True) for _ in range(2)]
+    command = [sys.executable, "-c", f"{NOTHING_PREBUILT}\n{PROGRAM}"]
+    both = [subprocess.Popen(command, env=environment, stdout=-1, text=True) for _ in range(2)]
     said = sorted(json.loads(process.communicate()[0])[:2] for process in both)
     digest = said[0][0]
     assert said == [[digest, False], [digest, True]] and len(files(tmp_path)) == 1
