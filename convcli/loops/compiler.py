@@ -91,17 +91,20 @@ class intrinsic:  # noqa: N801 (stands for numba's decorator)
 
 
 _MAKING = threading.RLock()  # several threads may be the first to call a loop
-_NOTING: list = []  # what hears of calls instead of the loops
+_NOTING: dict = {}  # of a thread: what hears of its calls instead of the loops
 
 
 @contextmanager
 def noting(note):
-    """Meanwhile loops that are called are not run: ``note(name, arguments)`` is called instead."""
-    _NOTING.append(note)
+    """Meanwhile loops that this thread calls are not run: ``note(name, arguments)`` is called instead."""
+    before = _NOTING.get(threading.get_ident())
+    _NOTING[threading.get_ident()] = note
     try:
         yield
     finally:
-        _NOTING.pop()
+        _NOTING[threading.get_ident()] = before
+        if before is None:
+            del _NOTING[threading.get_ident()]
 
 
 class Loop:
@@ -150,12 +153,12 @@ class Loop:
 
     def __call__(self, *arguments):
         """Run the loop; arguments are checked by whoever calls. Raises `MemoryError` if it finds no room."""
-        if _NOTING:
+        if _NOTING and threading.get_ident() in _NOTING:
             for name, argument in zip(self._function.__code__.co_varnames, arguments, strict=False):
                 if name == "out":
                     argument[...] = 0  # callers may look into it
             if self._name:
-                _NOTING[-1](self._name, arguments)
+                _NOTING[threading.get_ident()](self._name, arguments)
             return None
         run = self._made.get(kept.types_of(arguments)) or self.prepare(arguments)
         try:

@@ -11,6 +11,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
@@ -79,7 +80,8 @@ class _Worker:
             stderr=None if debugging else subprocess.DEVNULL,
             start_new_session=True,  # Ctrl-C is heard by us, and then they are stopped
         )
-        threading.Thread(target=self._work, daemon=True).start()
+        self.thread = threading.Thread(target=self._work, daemon=True)
+        self.thread.start()
 
     def _work(self) -> None:
         assert self.process.stdin is not None and self.process.stdout is not None
@@ -101,6 +103,10 @@ class _Worker:
         self.waiting.clear()
         self.process.kill()
         self.process.wait()
+        self.thread.join()
+        for pipe in (self.process.stdin, self.process.stdout):
+            with suppress(OSError):  # something was still to be written
+                pipe.close()  # type: ignore[union-attr]
 
 
 def serve() -> None:

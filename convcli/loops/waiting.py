@@ -39,7 +39,14 @@ class _Foreseen:
     seconds: float = 0.0
 
 
-_AHEAD: list[_Foreseen] = []
+class _Ahead(threading.local):
+    """What the calls under way in a thread have said."""
+
+    def __init__(self) -> None:
+        self.of: list[_Foreseen] = []
+
+
+_AHEAD = _Ahead()
 _LISTENERS: list[Callable[[Compiling], object]] = []
 
 
@@ -52,11 +59,11 @@ def on_compiling(tell: Callable[[Compiling], object]) -> None:
 @contextmanager
 def foreseen(what: str, walk: Callable[[], object]) -> Iterator[None]:
     """Meanwhile loops are about to be called as ``walk()`` would call them; it is run if one of them is missing."""
-    _AHEAD.append(_Foreseen(what, walk))
+    _AHEAD.of.append(_Foreseen(what, walk))
     try:
         yield
     finally:
-        _AHEAD.pop()
+        _AHEAD.of.pop()
 
 
 def compile_beside(name: str, arguments: tuple[Any, ...]) -> None:
@@ -64,9 +71,9 @@ def compile_beside(name: str, arguments: tuple[Any, ...]) -> None:
     from convcli.loops.making import cores, make_all
     from convcli.loops.wanted import Wanted
 
-    if not _AHEAD or _AHEAD[-1].total:
+    if not _AHEAD.of or _AHEAD.of[-1].total:
         return
-    ahead = _AHEAD[-1]
+    ahead = _AHEAD.of[-1]
     missing = dict.fromkeys([Wanted.of(name, arguments), *_missing(ahead.walk)])
     ahead.total = len(missing)
     processes = min(cores(), len(missing) // 2)
@@ -78,7 +85,7 @@ def compile_beside(name: str, arguments: tuple[Any, ...]) -> None:
 
 def compile_here(work: Callable[[], T]) -> T:
     """The result of ``work()``, which compiles one loop and cannot be stopped, so that waiting for it can."""
-    with _told(_AHEAD[-1] if _AHEAD else _Foreseen("", lambda: None, 1)) as told:
+    with _told(_AHEAD.of[-1] if _AHEAD.of else _Foreseen("", lambda: None, 1)) as told:
         if threading.current_thread() is not threading.main_thread():
             return work()
         ended = threading.Event()

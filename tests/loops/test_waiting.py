@@ -74,16 +74,12 @@ def test_ctrl_c_while_compiling_ends_the_command_and_leaves_nothing_half_written
         "from convcli.loops import prebuilt; prebuilt.PLACE = prebuilt.PLACE / 'nowhere'; from convcli.cli import main;"
         f"main(['filter', {str(tmp_path / 'a.png')!r}, '-k', 'sharpen'])"
     )
-    process = subprocess.Popen(
-        [sys.executable, "-c", code],
-        stderr=subprocess.PIPE,
-        text=True,
-        env=os.environ | {"NUMBA_CACHE_DIR": str(cache)},
-    )
-    assert process.stderr.readline() == "compiling loops for 8-bit RGB pictures (first run only)\n"
-    process.send_signal(signal.SIGINT)
-    assert process.stderr.read().strip() == "Error: interrupted; nothing half-written was left"
-    assert process.wait() == 130
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(cache)}
+    with subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True, env=environment) as process:
+        assert process.stderr.readline() == "compiling loops for 8-bit RGB pictures (first run only)\n"
+        process.send_signal(signal.SIGINT)
+        assert process.stderr.read().strip() == "Error: interrupted; nothing half-written was left"
+    assert process.returncode == 130
     assert not list(cache.rglob("*.code*")) and not (tmp_path / "a_sharpen.png").exists()
 
 
