@@ -26,9 +26,9 @@ def interrupts_are_heard():
 @pytest.fixture(scope="session", autouse=True)
 def no_notice_of_compilation():
     """Which test compiles a loop first depends on the cache; the line about it is `tests/cli/test_cache.py`'s."""
-    from convcli.loops.compiler import on_first_compile
+    from convcli.loops.compiler import on_compiling
 
-    on_first_compile(lambda: None)
+    on_compiling(lambda state: None)
 
 
 @pytest.fixture

@@ -97,7 +97,7 @@ def command(
         options.usage(lambda: format_of(target))
         check_target(Path(output), overwrite=overwrite)
     request_threads(threads)
-    prepare_loops(threads, (lambda: None) if quiet else options.say_compiling)
+    prepare_loops(threads, None if quiet else options.say_compiling)
     limit, relative = tolerance if tolerance is not None else (None, False)
     found = compare(
         *(sys.stdin.buffer if each == STREAM else each for each in (first, second)),

@@ -95,7 +95,7 @@ def command(
         options.usage(lambda: format_of(target))
         check_target(Path(output), overwrite=settings["overwrite"])
     request_threads(settings["threads"])
-    prepare_loops(settings["threads"], (lambda: None) if settings["quiet"] else options.say_compiling)
+    prepare_loops(settings["threads"], None if settings["quiet"] else options.say_compiling)
     image: Image = read(
         sys.stdin.buffer if source == STREAM else source, max_pixels=settings["max_pixels"] or MAX_PIXELS
     )

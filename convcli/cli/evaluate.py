@@ -67,7 +67,7 @@ def command(
         options.usage(lambda: format_of(target))
         check_target(Path(drawing), overwrite=overwrite)
     request_threads(threads)
-    prepare_loops(threads, (lambda: None) if quiet else options.say_compiling)
+    prepare_loops(threads, None if quiet else options.say_compiling)
     classifier = load_classifier(model)
     with downloads.reporting(quiet=quiet) as reports:
         dataset = load_data(classifier, data, data_dir=data_dir, offline=offline, reports=reports)

@@ -111,7 +111,7 @@ def command(picture: str | None, matrix: str | None, kernels: tuple[str, ...], o
     except ImageError as error:
         raise click.ClickException(str(error)) from error
     request_threads(settings["threads"])
-    prepare_loops(settings["threads"], (lambda: None) if settings["quiet"] else options.say_compiling)
+    prepare_loops(settings["threads"], None if settings["quiet"] else options.say_compiling)
     title = Path(picture).name if picture and picture != "-" else "matrix" if matrix else "standard input"
     explained = explain(image, plans, title=title, region=region)
     write_page(explained, output, overwrite=settings["overwrite"])

@@ -59,7 +59,7 @@ def command(
     options.usage(lambda: format_of(target))
     check_target(Path(target), overwrite=overwrite)
     request_threads(threads)
-    prepare_loops(threads, (lambda: None) if quiet else options.say_compiling)
+    prepare_loops(threads, None if quiet else options.say_compiling)
     names = [name.strip() for name in layers.split(",")] if layers else []
     source = sys.stdin.buffer if image == STREAM else image
     features = look_inside(load_classifier(model), source, layers=names, maps=maps, max_pixels=max_pixels or MAX_PIXELS)

@@ -62,7 +62,7 @@ def carry_out(
     usage(lambda: _check_names(tasks, settings, check_name))
     as_json, quiet = settings["as_json"], settings["quiet"]
     request_threads(settings["threads"])
-    announce = (lambda: None) if quiet else say_compiling
+    announce = None if quiet else say_compiling
     started = time.perf_counter()
     outcomes = []
     with _progress(len(tasks), hidden=quiet or not shows_progress) as advance:

@@ -11,10 +11,12 @@ import click
 from convcli import budget
 from convcli.cli.library_warnings import TELLER
 from convcli.cli.printing import say
-from convcli.errors import ConvcliError, ShapeError
+from convcli.errors import ConvcliError, ShapeError, printable
 
 # Generic in click's annotations since 8.3, but older releases run too.
 if TYPE_CHECKING:
+    from convcli.loops.waiting import Compiling
+
     ParamType = click.ParamType[Any]
 else:
     ParamType = click.ParamType
@@ -223,9 +225,19 @@ rest_of_files = _chained(
 )  # fmt: skip
 
 
-def say_compiling() -> None:
-    """The one line that explains why a first run takes seconds."""
-    say("compiling loops (first run only)")
+def say_compiling(state: "Compiling") -> None:
+    """The line that explains why a first run takes seconds: it lives on a terminal, and is said once elsewhere."""
+    words = f"compiling loops{' for ' * bool(state.what)}{printable(state.what)}"
+    # A bar of rich's takes over what else is written, line by line.
+    if sys.stderr.isatty() and not type(sys.stderr).__module__.startswith("rich"):
+        far = f"{words}: {min(state.done + 1, state.total)} of {state.total}, {state.seconds:.0f} s"
+        click.echo(f"\r\x1b[K{'' if state.over else far}", err=True, nl=False)
+    elif not state.done and not state.over and not _SAID:
+        _SAID.append(words)
+        say(f"{words}{f': {state.total}' * (state.total > 1)} (first run only)")
+
+
+_SAID: list[str] = []  # standard error is no terminal, and has been told
 
 
 def binary_stdout() -> Any:

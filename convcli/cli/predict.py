@@ -63,7 +63,7 @@ def command(
         check_target(Path(show), overwrite=overwrite)
         options.usage(lambda: check_shown(target, sources))
     request_threads(threads)
-    prepare_loops(threads, (lambda: None) if quiet else options.say_compiling)
+    prepare_loops(threads, None if quiet else options.say_compiling)
     classifier = load_classifier(model)
     stdin = getattr(sys.stdin, "buffer", None) if STREAM in sources else None
     predictions: list[Prediction] = []

@@ -57,7 +57,7 @@ def command(
     options.require_suffix(target, SUFFIXES)
     check_report(target, overwrite=overwrite)
     request_threads(threads)
-    prepare_loops(threads, (lambda: None) if quiet else options.say_compiling)
+    prepare_loops(threads, None if quiet else options.say_compiling)
     with downloads.reporting(quiet=quiet) as reports, picture_progress(hidden=quiet) as advance:
         report = make_report(
             model, data, data_dir=data_dir, offline=offline, limit=limit, reports=reports, on_progress=advance

@@ -75,7 +75,7 @@ def command(
     options.usage(lambda: format_of(target))
     check_target(Path(target), overwrite=overwrite)
     request_threads(threads)
-    prepare_loops(threads, (lambda: None) if quiet else options.say_compiling)
+    prepare_loops(threads, None if quiet else options.say_compiling)
     source = sys.stdin.buffer if image == STREAM else image
     found = saliency(
         load_classifier(model), source, method=method, class_name=class_name, layer=layer, patch=patch, step=step,

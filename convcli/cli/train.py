@@ -131,7 +131,7 @@ def command(
     _check_outputs(page, words)
     request_threads(threads)
     plan = _planned(dataset, preset_name, resume, quiet, words)
-    prepare_loops(threads, (lambda: None) if quiet else options.say_compiling)
+    prepare_loops(threads, None if quiet else options.say_compiling)
     if not quiet:
         for note in plan.notes:
             say(f"note: {note}")

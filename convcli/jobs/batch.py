@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -21,9 +21,11 @@ from convcli.images import MAX_PIXELS, READABLE_SUFFIXES, Image, format_of, has_
 from convcli.images.atomic import check_target
 from convcli.images.formats import format_named, suffixes_of
 from convcli.images.model import shown
+from convcli.jobs.warming import pictures_of
 
 STREAM = "-"
 _FIELDS = ("stem", "kernel", "ext", "index")
+_PART = 512  # pixels: the side of what is walked through to learn which loops are missing
 _WORKERS = 4  # decoding and encoding threads each; pictures in memory are limited to about twice as many
 
 
@@ -316,12 +318,21 @@ def _operate(
         image = future.result()
         if image is None:
             return Outcome(task, "skipped")
-        produced = operation(image, _format(task, image, files))
+        produced = _produced(operation, image, _format(task, image, files))
         if files.watch is not None:
             files.watch(task, image, produced.image)
     except Exception as error:
         return failed(task, error)
     return writers.submit(_write, task, produced, files, time.perf_counter() - started)
+
+
+def _produced(operation: Operation, image: Image, format: str | None) -> Produced:
+    """What an operation makes of a picture; loops that are missing are compiled together."""
+    from convcli.loops.waiting import foreseen
+
+    part = replace(image, pixels=image.pixels[:_PART, :_PART].copy())
+    with foreseen(pictures_of(image.pixels), lambda: operation(part, format)):
+        return operation(image, format)
 
 
 def _format(task: Task, image: Image, files: Files) -> str | None:

@@ -12,6 +12,7 @@ from convcli.architectures import shape_text
 from convcli.architectures.files import resolved
 from convcli.datasets import Preprocessing
 from convcli.errors import DataError, ModelError
+from convcli.nn.model import Model
 from convcli.nn.weights import TrainedModel, load_model, shipped_model
 
 Array = NDArray[Any]
@@ -60,8 +61,15 @@ class Classifier:
 
     def outputs(self, images: Array) -> Array:
         """What (N, H, W, C) images, bytes or floats of 0..1, give before the output activation, finite or not."""
-        with np.errstate(all="ignore"):
-            return self.trained.model.forward(self.batch(images), logits=True)
+        from convcli.loops.waiting import foreseen
+
+        model, batch = self.trained.model, self.batch(images)
+
+        def walk() -> None:  # with a network of its own: layers keep what they made of their weights
+            Model(model.plan, data_format=model.data_format).forward(batch, logits=True)
+
+        with np.errstate(all="ignore"), foreseen(model.plan.spec.name, walk):
+            return model.forward(batch, logits=True)
 
     def batch(self, images: Array) -> Array:
         """(N, H, W, C) images, bytes or floats of 0..1, as the network takes them: floats, in its data format."""

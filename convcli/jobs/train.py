@@ -225,6 +225,8 @@ def train(plan: TrainingPlan, listener: Listener | None = None) -> TrainReport:
     ConvcliError
         If a file cannot be written.
     """
+    from convcli.loops.waiting import foreseen
+
     training = _begin(plan)
     listener = listener or Listener()
 
@@ -234,7 +236,8 @@ def train(plan: TrainingPlan, listener: Listener | None = None) -> TrainReport:
             write_log(plan.log, training.history)
         listener.epoch_ends(training)
 
-    finished = training.run(replace(listener, epoch_ends=save))
+    with foreseen(plan.network.spec.name, lambda: _walk(plan)):
+        finished = training.run(replace(listener, epoch_ends=save))
     if not finished:
         write_checkpoint(plan.checkpoint, training, plan.source)
         return TrainReport(plan, tuple(training.history), False, training=training)
@@ -247,6 +250,14 @@ def train(plan: TrainingPlan, listener: Listener | None = None) -> TrainReport:
     save_model(plan.target, training.model, _card(plan, report), overwrite=plan.overwrite)
     plan.checkpoint.unlink(missing_ok=True)
     return report
+
+
+def _walk(plan: TrainingPlan) -> None:
+    """Two steps and a validation of another training by the same plan, which call the loops that it will call."""
+    model = Model(plan.network, seed=plan.recipe.seed, data_format="channels_last")
+    few = plan.recipe.batch_size + 1
+    examples = Examples(plan.learned.images[:few], plan.learned.labels[:few])
+    Training(model, replace(plan.recipe, epochs=1), examples, examples).run()
 
 
 def _begin(plan: TrainingPlan) -> Training:

@@ -15,6 +15,8 @@ import numpy as np
 from convcli.errors import ConvcliError
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from convcli.images import Image
     from convcli.jobs.morph import MorphPlan
     from convcli.loops.wanted import Wanted
@@ -83,15 +85,21 @@ def wanted_by(work: Sequence[Piece]) -> "dict[Wanted, str]":
     return found
 
 
+def pictures_of(pixels: "NDArray[Any]") -> str:
+    """What pictures like this one are called: ``16-bit RGB pictures``."""
+    depth = KINDS.get(pixels.dtype.name, pixels.dtype.name)
+    return f"{depth} {_COLOURS.get(pixels.shape[2], f'{pixels.shape[2]}-channel')} pictures"
+
+
 def _pictures(channels: Sequence[int] = tuple(_COLOURS)) -> "Iterator[tuple[str, str, Image]]":
     """Kind of pixels, words for people, and a small picture, of every kind; alpha varies."""
     from convcli.images import Image
 
-    for kind, depth in KINDS.items():
+    for kind in KINDS:
         for count in channels:
             pixels = np.zeros((_SIZE, _SIZE, count), kind)
             pixels[::2] = 1
-            yield kind, f"{depth} {_COLOURS[count]} pictures", Image(pixels, has_alpha=count in (2, 4))
+            yield kind, pictures_of(pixels), Image(pixels, has_alpha=count in (2, 4))
 
 
 def _filters(command: str) -> Iterator[Piece]:

@@ -19,8 +19,8 @@ import os
 import shutil
 import sys
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
@@ -107,9 +107,12 @@ def takes(arguments: tuple[Any, ...]) -> bool:
 
 def has_any() -> bool:
     """Whether there is kept code that this process could use."""
-    if stamp() is None:
-        return False
-    return any(_folder().glob(f"*-{stamp()}-*.code")) or prebuilt.how_many() > 0
+    return stamp() is not None and (count() > 0 or prebuilt.how_many() > 0)
+
+
+def count() -> int:
+    """How many loops were kept in the cache that this process could use."""
+    return 0 if stamp() is None else sum(1 for _ in _folder().glob(f"*-{stamp()}-*.code"))
 
 
 def _folder() -> Path:
@@ -122,6 +125,28 @@ def _path(name: str, types: str) -> Path:
 
 def _short(types: str) -> str:
     return hashlib.sha256(types.encode()).hexdigest()[:20]
+
+
+def has(name: str, arguments: tuple[Any, ...]) -> bool:
+    """Whether there is a file of kept code, or of prebuilt, for these arguments."""
+    types = repr(types_of(arguments))
+    prepared = (path for path, _ in prebuilt.paths(name, _short(types)))
+    return any(path.is_file() for path in (_path(name, types), *prepared))
+
+
+@contextmanager
+def turn(name: str, arguments: tuple[Any, ...]) -> Iterator[None]:
+    """Wait until no other process compiles this loop for these arguments, and let others wait meanwhile."""
+    path = _path(name, repr(types_of(arguments)))
+    with ExitStack() as stack:
+        with suppress(OSError, ImportError):  # no place, or one that knows no locks: then both compile
+            import fcntl
+
+            path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+            file = stack.enter_context(path.with_suffix(".lock").open("wb"))
+            fcntl.flock(file, fcntl.LOCK_EX)
+            stack.callback(path.with_suffix(".lock").unlink, missing_ok=True)
+        yield
 
 
 def find(name: str, arguments: tuple[Any, ...]) -> Callable[..., Any] | None:
@@ -179,8 +204,8 @@ def link(name: str, code: bytes, **about: Any) -> Callable[..., Any]:
     return _linker().link(name, code, **about)
 
 
-def keep(name: str, arguments: tuple[Any, ...], code: bytes, **about: Any) -> None:
-    """Keep what was compiled for these arguments, if there is a place."""
+def keep(name: str, arguments: tuple[Any, ...], code: bytes, **about: Any) -> bool:
+    """Keep what was compiled for these arguments, if there is a place; returns whether there was."""
     types = repr(types_of(arguments))
     kept = json.dumps({"types": types, "stamp": stamp()} | about).encode() + b"\n" + code
     path = _path(name, types)
@@ -192,8 +217,19 @@ def keep(name: str, arguments: tuple[Any, ...], code: bytes, **about: Any) -> No
                 unfinished.touch(mode=0o644)
                 unfinished.write_bytes(_digest(kept) + b"\n" + kept)
                 unfinished.replace(path)
+                _sweep(path.parent)
+                return True
             finally:
                 unfinished.unlink(missing_ok=True)  # a full disk, Ctrl-C
+    return False
+
+
+def _sweep(folder: Path) -> None:
+    """Delete what processes that are gone have not finished."""
+    for file in folder.glob("*.code.*-*"):
+        process = file.suffix[1:].partition("-")[0]
+        if process.isdecimal() and not Path("/proc", process).exists():
+            file.unlink(missing_ok=True)
 
 
 def _digest(content: bytes) -> bytes:

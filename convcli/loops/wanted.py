@@ -5,13 +5,14 @@ can be given to other processes, and what each says can be compiled by whoever r
 """
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from convcli.errors import ConvcliError
 from convcli.loops import compiler
 
 _PLAIN: dict[str, Any] = {"bool": False, "int": 1, "float": 1.0, "NoneType": None}
@@ -37,9 +38,14 @@ class Wanted(NamedTuple):
         """Arguments of these types; their values mean nothing."""
         return tuple(map(_example, json.loads(self.arguments)))
 
-    def make(self) -> None:
-        """Compile it in this process and keep it, unless it is there already."""
-        self.loop.prepare(self.example)
+    @classmethod
+    def of(cls, name: str, arguments: tuple[Any, ...]) -> "Wanted":
+        """A loop, by its name, that is to be called with such arguments."""
+        return cls(name, json.dumps([_described(argument) for argument in arguments]))
+
+    def make(self) -> bool:
+        """Compile it in this process and keep it, unless it is there already; returns whether it is then."""
+        return self.loop.make(self.example)
 
 
 @contextmanager
@@ -49,13 +55,24 @@ def listing() -> Iterator[list[Wanted]]:
     result: list[Wanted] = []
 
     def note(name: str, arguments: tuple[Any, ...]) -> None:
-        each = Wanted(name, json.dumps([_described(argument) for argument in arguments]))
+        each = Wanted.of(name, arguments)
         if each not in found:
             found[each] = None
             result.append(each)
 
     with compiler.noting(note):
         yield result
+
+
+def walked(walk: Callable[[], object]) -> list[Wanted]:
+    """The loops that ``walk()`` calls, none of which runs.
+
+    What loops leave undone means nothing, so the walk may end in some error; most have been called by then.
+    """
+    errors = ConvcliError, ArithmeticError, LookupError, MemoryError, OSError, TypeError, ValueError
+    with listing() as found, np.errstate(all="ignore"), suppress(*errors):
+        walk()
+    return found
 
 
 def _described(argument: Any) -> Any:

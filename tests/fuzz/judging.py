@@ -45,7 +45,7 @@ class Judge:
         self.streams = [(self.folder / name).open("w+b", buffering=0) for name in ("stdout", "stderr")]
         self.compiled = 0
         self.noises = []
-        compiler.on_first_compile(self._count_compilations)
+        compiler.on_compiling(self._count_compilations)
         warnings.simplefilter("always")
         warnings.filterwarnings("ignore", category=ResourceWarning)
         warnings.filterwarnings("ignore", message="the matrix subclass")  # which arguments are made of
@@ -160,23 +160,10 @@ class Judge:
         else:
             self.noises.append(f"warning from {Path(filename).name}:{line}: {category.__name__}: {message}")
 
-    def _count_compilations(self):
-        """The first loop is being compiled: count those that follow, whose time is not the case's."""
-        from numba.core import event
-
-        def count():
-            self.compiled += 1
-            self.when_compiling()
-
-        class Counter(event.Listener):
-            def on_start(self, event):
-                count()
-
-            def on_end(self, event):
-                pass
-
-        count()
-        event.register("numba:compile", Counter())
+    def _count_compilations(self, state):
+        """Loops are being compiled, which is told about twice a second: that time is not the case's."""
+        self.compiled += 1
+        self.when_compiling()
 
 
 def _is_fine(error, case):
