@@ -90,7 +90,7 @@ def load_classifier(path: str | Path | None = None) -> Classifier:
         raise ModelError(
             f"no model named, and the one that comes with convcli is missing ({shipped_model()}); give --model"
         )
-    path = model_file(path or SHIPPED)
+    path = model_file(SHIPPED if path is None else path)
     return classifier_of(load_model(path), path)
 
 
@@ -102,7 +102,12 @@ def classifier_of(trained: TrainedModel, path: Path) -> Classifier:
 
 
 def model_file(name: str | Path) -> Path:
-    """The file of a model: ``shipped`` is the one that comes with convcli, unless a file here has that name."""
+    """The file of a model: ``shipped`` is the one that comes with convcli, unless a file here has that name.
+
+    Raises `ModelError` for an empty name.
+    """
+    if not str(name):
+        raise ModelError("model: got an empty name, expected a .safetensors file")
     return Path(resolved(str(name)))
 
 
