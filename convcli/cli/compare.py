@@ -8,14 +8,12 @@ from typing import Any
 
 import click
 
-from convcli.atomic import check_target
 from convcli.cli import options
 from convcli.cli.printing import say, show, show_result
-from convcli.images import MAX_PIXELS, format_of, write
+from convcli.images import MAX_PIXELS, write
 from convcli.jobs.batch import STREAM
 from convcli.jobs.compare import Comparison, compare, decibels, figures, where_picture
 from convcli.jobs.documents import json_text
-from convcli.jobs.runtime import prepare_loops, request_threads
 
 
 class Tolerance(options.ParamType):
@@ -89,11 +87,8 @@ def command(
     if first == second == STREAM:
         raise options.WrongUsage("standard input: got it as A and as B, expected it once")
     if output is not None:
-        target = output
-        options.usage(lambda: format_of(target))
-        check_target(Path(output), overwrite=overwrite)
-    request_threads(threads)
-    prepare_loops(threads, None if quiet else options.say_compiling)
+        options.check_picture(output, overwrite=overwrite)
+    options.start_loops(threads, quiet=quiet)
     limit, relative = tolerance if tolerance is not None else (None, False)
     found = compare(
         *(sys.stdin.buffer if each == STREAM else each for each in (first, second)),

@@ -8,15 +8,13 @@ from typing import Any
 
 import click
 
-from convcli.atomic import check_target
 from convcli.cli import options
 from convcli.cli.printing import show, show_result
-from convcli.images import MAX_PIXELS, Image, format_of, read, write
+from convcli.images import MAX_PIXELS, Image, read, write
 from convcli.jobs.batch import STREAM
 from convcli.jobs.classifier import load_classifier
 from convcli.jobs.documents import json_text
 from convcli.jobs.equivariance import Equivariance, Step, of_filter, of_model, picture, plan_steps, relative
-from convcli.jobs.runtime import prepare_loops, request_threads
 
 
 class Shift(options.ParamType):
@@ -90,11 +88,8 @@ def command(
     if kernels:
         options.usage(lambda: plan_steps(kernels, settings["border"]))
     if output is not None:
-        target = output
-        options.usage(lambda: format_of(target))
-        check_target(Path(output), overwrite=settings["overwrite"])
-    request_threads(settings["threads"])
-    prepare_loops(settings["threads"], None if settings["quiet"] else options.say_compiling)
+        options.check_picture(output, overwrite=settings["overwrite"])
+    options.start_loops(settings["threads"], quiet=settings["quiet"])
     image: Image = read(
         sys.stdin.buffer if source == STREAM else source, max_pixels=settings["max_pixels"] or MAX_PIXELS
     )

@@ -15,7 +15,6 @@ from convcli.jobs.documents import json_text
 from convcli.jobs.explain import ACTIVATIONS, explain, matrix_image, plan_filters, write_page
 from convcli.jobs.explain_region import Region
 from convcli.jobs.output_policy import CHANNELS, RANGES
-from convcli.jobs.runtime import prepare_loops, request_threads
 
 _PLAN_WORDS = (
     "border", "border_value", "padding", "stride", "dilation", "convolve", "normalize", "scale", "activation",
@@ -100,8 +99,7 @@ def command(picture: str | None, matrix: str | None, kernels: tuple[str, ...], o
         image = _input(picture, matrix, settings)
     except ImageError as error:
         raise click.ClickException(str(error)) from error
-    request_threads(settings["threads"])
-    prepare_loops(settings["threads"], None if settings["quiet"] else options.say_compiling)
+    options.start_loops(settings["threads"], quiet=settings["quiet"])
     title = Path(picture).name if picture and picture != "-" else "matrix" if matrix else "standard input"
     explained = explain(image, plans, title=title, region=region)
     write_page(explained, output, overwrite=settings["overwrite"])

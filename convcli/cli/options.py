@@ -287,6 +287,22 @@ rest_of_files = _chained(
 )  # fmt: skip
 
 
+def start_loops(threads: int | None, *, quiet: bool = False) -> None:
+    """Get ready to run loops on so many threads; says so where they have to be compiled first."""
+    from convcli.jobs.runtime import prepare_loops, request_threads
+
+    request_threads(threads)
+    prepare_loops(threads, None if quiet else say_compiling)
+
+
+def check_picture(target: str, *, overwrite: bool) -> None:
+    """Refuse a picture's name before any work is done for it; a suffix that no format has is wrong usage."""
+    from convcli.images import check_target, format_of
+
+    usage(lambda: format_of(target))
+    check_target(Path(target), overwrite=overwrite)
+
+
 def say_compiling(state: "Compiling") -> None:
     """The line that explains why a first run takes seconds: it lives on a terminal, and is said once elsewhere."""
     words = f"compiling loops{' for ' * bool(state.what)}{printable(state.what)}"

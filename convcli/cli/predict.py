@@ -1,20 +1,17 @@
 """`convcli predict`: what pictures show."""
 
 import sys
-from pathlib import Path
 
 import click
 
-from convcli.atomic import check_target
 from convcli.cli import options
 from convcli.cli.evaluate import picture_progress
 from convcli.cli.printing import Warnings, say, show, show_result
-from convcli.images import MAX_PIXELS, format_of, write
+from convcli.images import MAX_PIXELS, write
 from convcli.jobs.batch import STREAM, find_inputs
 from convcli.jobs.classifier import load_classifier, percent
 from convcli.jobs.documents import json_text
 from convcli.jobs.predict import MOST_SHOWN, Prediction, check_shown, predict, seen_picture
-from convcli.jobs.runtime import prepare_loops, request_threads
 
 
 @click.command()
@@ -58,12 +55,9 @@ def command(
     """
     sources = options.usage(lambda: find_inputs(images))
     if show is not None:
-        target = show
-        options.usage(lambda: format_of(target))
-        check_target(Path(show), overwrite=overwrite)
-        options.usage(lambda: check_shown(target, sources))
-    request_threads(threads)
-    prepare_loops(threads, None if quiet else options.say_compiling)
+        options.check_picture(show, overwrite=overwrite)
+        options.usage(lambda: check_shown(str(show), sources))
+    options.start_loops(threads, quiet=quiet)
     classifier = load_classifier(model)
     stdin = getattr(sys.stdin, "buffer", None) if STREAM in sources else None
     predictions: list[Prediction] = []

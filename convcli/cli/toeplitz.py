@@ -54,10 +54,8 @@ def command(kernel: str, sizes: tuple[int, ...], output: str | None, **settings:
         target = output
         options.usage(lambda: check_drawing(target, overwrite=True))
         check_drawing(output, overwrite=overwrite)
-    from convcli.jobs.runtime import prepare_loops, request_threads
 
-    request_threads(threads)
-    prepare_loops(threads, options.say_compiling)
+    options.start_loops(threads)
     words = {key: _spread(settings[key], sizes) for key in ("stride", "dilation")}
     found: Toeplitz = options.usage(lambda: toeplitz(sizes, kernel, **settings | words))
     if output is not None:

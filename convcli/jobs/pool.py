@@ -209,6 +209,8 @@ def _correct_medians(colour: Array, hidden: Array, axes: tuple[PoolingAxis, ...]
         inside = inside_y[:, None] & inside_x[None]
         seen = inside & ~hidden[y[:, None], x[None], 0]
         wrong = (seen != inside).any((0, 1))
+        if not wrong.any():
+            continue
         y, x, inside, seen = y[:, wrong], x[:, wrong], inside[:, :, wrong], seen[:, :, wrong]
         values = np.where(inside[..., None], pixels[y[:, None], x[None]], highest(pixels.dtype))
         values = values.reshape(-1, *values.shape[2:])
