@@ -25,9 +25,10 @@ def test_the_loops_of_common_work_are_all_compiled_beforehand():
 
 
 def test_listing_needs_no_library_that_the_build_does_not_ask_for():
-    others = ["click", "PIL", "imagecodecs", "tifffile", "platformdirs", "pooch", "rich", "numba"]
-    code = f"import sys; sys.modules |= dict.fromkeys({others}); from convcli.jobs.prebuilding import _wanted; "
-    result = subprocess.run([sys.executable, "-c", code + "print(len(_wanted('all')))"], capture_output=True, text=True)
+    others = ["click", "PIL", "imagecodecs", "tifffile", "platformdirs", "pooch", "rich"]
+    code = f"import sys; sys.modules |= dict.fromkeys({others}); "
+    code += "from convcli.jobs.prebuilding import _wanted; print(len(_wanted('all')))"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert result.stderr == "" and int(result.stdout) > 80
 
 
