@@ -182,6 +182,16 @@ class Decoded:
     orientation: int = 1
 
 
+KINDS = {"uint8": "8-bit", "uint16": "16-bit", "float32": "float"}  # of pixels
+COLOURS = {1: "gray", 2: "gray with alpha", 3: "RGB", 4: "RGBA"}
+
+
+def pictures_of(pixels: npt.NDArray[Any]) -> str:
+    """What pictures like this one (H, W, C) are called: ``16-bit RGB pictures``."""
+    depth = KINDS.get(pixels.dtype.name, pixels.dtype.name)
+    return f"{depth} {COLOURS.get(pixels.shape[2], f'{pixels.shape[2]}-channel')} pictures"
+
+
 def check_size(width: int, height: int, max_pixels: int, pixel_bytes: int = 6) -> None:
     """Refuse a picture whose header announces more than allowed, before any of it is decoded.
 

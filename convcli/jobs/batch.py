@@ -21,9 +21,8 @@ from convcli.atomic import check_target
 from convcli.errors import ConvcliError, ImageError, printable
 from convcli.images import MAX_PIXELS, READABLE_SUFFIXES, Image, format_of, has_strange_profile, read, write
 from convcli.images.formats import format_named, suffixes_of
-from convcli.images.model import shown
+from convcli.images.model import pictures_of, shown
 from convcli.images.turns import Turn, Turns
-from convcli.jobs.warming import pictures_of
 
 STREAM = "-"
 _FIELDS = ("stem", "kernel", "ext", "index")

@@ -13,16 +13,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convcli.errors import ConvcliError
+from convcli.images.model import COLOURS, KINDS, pictures_of
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from convcli.images import Image
     from convcli.jobs.morph import MorphPlan
     from convcli.loops.wanted import Wanted
 
-KINDS = {"uint8": "8-bit", "uint16": "16-bit", "float32": "float"}  # of pixels
-_COLOURS = {1: "gray", 2: "gray with alpha", 3: "RGB", 4: "RGBA"}
 _SIZE = 64  # pixels: the side of the pictures that commands are walked through with
 _MODES = ("max", "min", "average", "weighted", "lp", "median", "stochastic")
 _KERNELS = (
@@ -85,13 +82,7 @@ def wanted_by(work: Sequence[Piece]) -> "dict[Wanted, str]":
     return found
 
 
-def pictures_of(pixels: "NDArray[Any]") -> str:
-    """What pictures like this one are called: ``16-bit RGB pictures``."""
-    depth = KINDS.get(pixels.dtype.name, pixels.dtype.name)
-    return f"{depth} {_COLOURS.get(pixels.shape[2], f'{pixels.shape[2]}-channel')} pictures"
-
-
-def _pictures(channels: Sequence[int] = tuple(_COLOURS)) -> "Iterator[tuple[str, str, Image]]":
+def _pictures(channels: Sequence[int] = tuple(COLOURS)) -> "Iterator[tuple[str, str, Image]]":
     """Kind of pixels, words for people, and a small picture, of every kind; alpha varies."""
     from convcli.images import Image
 

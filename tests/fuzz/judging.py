@@ -45,6 +45,7 @@ class Judge:
         self.streams = [(self.folder / name).open("w+b", buffering=0) for name in ("stdout", "stderr")]
         self.compiled = 0
         self.noises = []
+        self.results = set()  # lines that the last run of the command line printed
         compiler.on_compiling(self._count_compilations)
         warnings.simplefilter("always")
         warnings.filterwarnings("ignore", category=ResourceWarning)
@@ -78,6 +79,7 @@ class Judge:
         problems += [f"left {name} behind" for name in sorted(left) if name.endswith(SUFFIX)]
         # What stands in a checkpoint was finite, though the training failed later.
         left = {name for name in left if not name.endswith(".checkpoint.safetensors")}
+        left -= self.results if len(case.files) > 1 else set()  # of the files that did not fail
         if code and left:
             problems.append(f"failed, and left {', '.join(sorted(left))}")
         for path in self.temporary.iterdir():
@@ -103,6 +105,7 @@ class Judge:
         outside = sum(len(list(Path(word).iterdir())) for word in case.words if _is_folder(word))
         fine = 1 <= len(errors) <= max(1, len(case.files) + outside) if code else not errors
         problems += [] if fine else [f"{len(errors)} error lines with exit code {code}"]
+        self.results = set(out.splitlines())
         # A path that is a result stays as it is in a pipe; one may end with another.
         for name in sorted(_files(self.place), key=len, reverse=True):
             out = out.replace(name, "")
