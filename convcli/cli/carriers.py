@@ -12,8 +12,9 @@ from convcli.images.signal_model import Signal
 from convcli.images.signals import SIGNAL_SUFFIXES, is_signal
 from convcli.images.volume_model import Volume
 from convcli.jobs.axes import AXES, OperationPlan
-from convcli.jobs.batch import Files, Outcome, Produced, Task, find_inputs, run_one_by_one, run_tasks
+from convcli.jobs.batch import Files, Outcome, Produced, run_one_by_one, run_tasks
 from convcli.jobs.signals import SignalResult, work_on_signal
+from convcli.jobs.tasks import Task, find_inputs
 from convcli.jobs.volumes import VolumeWork, work_on_volume
 
 Plan = TypeVar("Plan", bound=OperationPlan)

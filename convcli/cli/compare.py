@@ -11,9 +11,9 @@ import click
 from convcli.cli import options
 from convcli.cli.printing import say, show, show_result
 from convcli.images import MAX_PIXELS, write
-from convcli.jobs.batch import STREAM
 from convcli.jobs.compare import Comparison, compare, decibels, figures, where_picture
 from convcli.jobs.documents import json_text
+from convcli.jobs.tasks import STREAM
 
 
 class Tolerance(options.ParamType):

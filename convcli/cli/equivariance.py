@@ -11,10 +11,10 @@ import click
 from convcli.cli import options
 from convcli.cli.printing import show, show_result
 from convcli.images import MAX_PIXELS, Image, read, write
-from convcli.jobs.batch import STREAM
 from convcli.jobs.classifier import load_classifier
 from convcli.jobs.documents import json_text
 from convcli.jobs.equivariance import Equivariance, Step, of_filter, of_model, picture, plan_steps, relative
+from convcli.jobs.tasks import STREAM
 
 
 class Shift(options.ParamType):

@@ -13,9 +13,10 @@ from convcli.cli.preview import watcher
 from convcli.cli.printing import Warnings, say, show_result
 from convcli.errors import printable
 from convcli.images import MAX_PIXELS
-from convcli.jobs.batch import STREAM, Files, Outcome, Task, find_inputs, plan_tasks
+from convcli.jobs.batch import Files, Outcome
 from convcli.jobs.documents import json_text
 from convcli.jobs.runtime import prepare_loops, request_threads
+from convcli.jobs.tasks import STREAM, Task, find_inputs, plan_tasks
 
 # What is done with the tasks: it calls the function it is given once, before loops run, and yields outcomes in order.
 Work = Callable[[list[Task], Files, Callable[[], None]], Iterator[Outcome]]
@@ -36,7 +37,7 @@ def carry_out(
     ``settings`` are the values of `options.output`, `options.rest_of_files` and, if the command has one, of
     `convcli.cli.preview.option`; ``name`` stands for ``{kernel}`` in file names. ``shows_progress`` is off for work
     that draws a bar of its own. ``check_name`` raises `ConvcliError` for an output name that cannot be written; it is
-    asked about names whose suffix the user wrote. ``suffixes`` is for `convcli.jobs.batch.plan_tasks`.
+    asked about names whose suffix the user wrote. ``suffixes`` is for `convcli.jobs.tasks.plan_tasks`.
     """
     files, tasks = usage(lambda: _plan(inputs, name, settings, suffixes))
     preview = settings.get("preview")

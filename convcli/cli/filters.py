@@ -7,9 +7,9 @@ import click
 from convcli.cli import options
 from convcli.cli.printing import show_result
 from convcli.images import write
-from convcli.jobs.batch import beside
 from convcli.jobs.documents import json_text
 from convcli.jobs.filters import MOST_FILTERS, MOST_INPUTS, draw_filters, filters_in
+from convcli.jobs.tasks import beside
 
 
 @click.command()

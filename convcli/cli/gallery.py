@@ -5,9 +5,9 @@ import click
 from convcli.cli import options
 from convcli.cli.printing import show_result
 from convcli.images import MAX_PIXELS, write
-from convcli.jobs.batch import find_inputs
 from convcli.jobs.documents import json_text
 from convcli.jobs.gallery import USUAL, make_gallery, plan_gallery
+from convcli.jobs.tasks import find_inputs
 
 
 @click.command(cls=options.MatrixCommand)

@@ -8,10 +8,10 @@ from convcli.cli import options
 from convcli.cli.evaluate import picture_progress
 from convcli.cli.printing import Warnings, say, show, show_result
 from convcli.images import MAX_PIXELS, write
-from convcli.jobs.batch import STREAM, find_inputs
 from convcli.jobs.classifier import load_classifier, percent
 from convcli.jobs.documents import json_text
 from convcli.jobs.predict import MOST_SHOWN, Prediction, check_shown, predict, seen_picture
+from convcli.jobs.tasks import STREAM, find_inputs
 
 
 @click.command()

@@ -15,7 +15,7 @@ from convcli.cli.options import WrongUsage, usage
 from convcli.cli.printing import say
 from convcli.errors import printable
 from convcli.images import Image, check_target, format_of, write
-from convcli.jobs.batch import STREAM, Task
+from convcli.jobs.tasks import STREAM, Task
 
 WAYS = ("auto", "blocks", "256", "sixel", "kitty")
 _NAME = "--preview"

@@ -7,10 +7,10 @@ import click
 from convcli.cli import options
 from convcli.cli.printing import say, show_result
 from convcli.images import MAX_PIXELS, write
-from convcli.jobs.batch import STREAM, beside
 from convcli.jobs.classifier import load_classifier
 from convcli.jobs.documents import json_text
 from convcli.jobs.saliency import METHODS, draw, saliency
+from convcli.jobs.tasks import STREAM, beside
 
 
 @click.command()

@@ -14,7 +14,7 @@ from convcli.architectures.values import shortened
 from convcli.datasets import Preprocessing
 from convcli.errors import DataError, ModelError
 from convcli.images import MAX_PIXELS, read
-from convcli.jobs.batch import STREAM
+from convcli.jobs.tasks import STREAM
 from convcli.nn.model import Model
 from convcli.nn.weights import TrainedModel, load_model, shipped_model
 

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from convcli.errors import ConvcliError, ImageError
 from convcli.images import MAX_PIXELS, Image, read
 from convcli.images.turns import Turn, Turns
-from convcli.jobs.batch import STREAM, Task, failed
+from convcli.jobs.batch import failed
 from convcli.jobs.classifier import NOT_FINITE, Classifier, percent
+from convcli.jobs.tasks import STREAM, Task
 from convcli.views.grid import enlarged, labelled_grid
 
 BATCH = 64  # pictures through the network at a time; few enough that results appear while others are being decoded

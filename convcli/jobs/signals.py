@@ -13,8 +13,9 @@ import numpy as np
 from convcli.errors import ImageError
 from convcli.images.signal_model import Signal
 from convcli.images.signals import check_signal_target, read_signal, write_signal
-from convcli.jobs.batch import STREAM, Files, Outcome, Task
+from convcli.jobs.batch import Files, Outcome
 from convcli.jobs.output_policy import WORTH_SAYING
+from convcli.jobs.tasks import STREAM, Task
 from convcli.ops.arguments import Array
 
 

@@ -17,8 +17,9 @@ from convcli.images.volume_model import Volume
 from convcli.images.volumes import open_volume
 from convcli.jobs.axes import OperationPlan
 from convcli.jobs.background import volume_on_background
-from convcli.jobs.batch import STREAM, Files, Outcome, Task, unkept
+from convcli.jobs.batch import Files, Outcome, unkept
 from convcli.jobs.output_policy import output_policy, stored
+from convcli.jobs.tasks import STREAM, Task
 from convcli.ops.arguments import Array
 
 # Called with the planes done and all planes.

@@ -13,7 +13,8 @@ from convcli.errors import ImageError
 from convcli.images.model import check_size
 from convcli.images.turns import Turns
 from convcli.jobs import batch
-from convcli.jobs.batch import Files, Produced, Task, run_tasks
+from convcli.jobs.batch import Files, Produced, run_tasks
+from convcli.jobs.tasks import Task
 
 NEEDED = 600_000  # 300x200 pixels of 10 bytes
 
