@@ -19,6 +19,7 @@ _WORKING_SIDE = 224  # pixels: 11 for each of the box; larger photographs are av
 _CLOSER = 0.5  # a digit smaller than this share of the working picture is cut out and looked at again
 _SAME = 0.3  # of two boxes together is in both if they show the same
 _LIKELY = 0.6
+_LIKELY_ALONE = 0.35  # where it fills the picture: of 250 pages without a digit none has between this and the other
 _RIVAL = 0.2  # of what stands beside a digit, as high as that is
 _SURE = 0.95  # of a candidate beyond which no others are looked for
 
@@ -35,11 +36,14 @@ class Candidate:
         (H, W) float32 of 0..1: the picture or a part of it, of a working size.
     dark:
         Whether strokes are darker than paper.
+    alone:
+        Whether they are all that is darker, or lighter, and fill the picture.
     """
 
     strokes: Strokes
     grey: Floats
     dark: bool
+    alone: bool = False
 
 
 def search(pixels: Pixels, has_alpha: bool) -> Strokes:
@@ -74,7 +78,7 @@ def _search(grey: Floats) -> Strokes:
     if not found:
         raise reasons[0]
     likely, best = _first_of_the_best(found)
-    if likely < _LIKELY:
+    if likely < (_LIKELY_ALONE if best.alone else _LIKELY):
         raise no_digit(f"strokes that are a digit's with {likely:.0%} only")
     others = [each.strokes for score, each in found if score >= _RIVAL and _is_beside(each, best)]
     if others:
@@ -117,7 +121,7 @@ def found_at_the_border(grey: Floats, reasons: list[DataError]) -> Iterator[Cand
     for dark in (True, False):
         strokes = whole_picture(grey, dark=dark)
         if strokes is not None:
-            yield Candidate(strokes, grey, dark)
+            yield Candidate(strokes, grey, dark, alone=True)
 
 
 def _candidates(grey: Floats, reasons: list[DataError], *, tight: bool) -> Iterator[Candidate]:
