@@ -26,9 +26,20 @@ def interrupts_are_heard():
 @pytest.fixture(scope="session", autouse=True)
 def no_notice_of_compilation():
     """Which test compiles a loop first depends on the cache; the line about it is `tests/cli/test_cache.py`'s."""
-    from convcli.loops.compiler import on_first_compile
+    from convcli.loops.compiler import on_compiling
 
-    on_first_compile(lambda: None)
+    on_compiling(lambda state: None)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_loop_is_left_to_numba():
+    """Numba gives the same results, only late, and again in each process: nothing else would show it."""
+    from convcli.loops import compiler
+
+    def fail(line):
+        raise AssertionError(line)
+
+    compiler.tell = fail
 
 
 @pytest.fixture

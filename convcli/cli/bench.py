@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from convcli.bench.model import Case, Limits, Measurement, Setting
 
 
+COLD = "cold"
+
+
 class Against(options.ParamType):
     """Names of peers with commas between them."""
 
@@ -36,7 +39,7 @@ class Against(options.ParamType):
 
 
 @click.command()
-@click.argument("groups", nargs=-1, metavar="[GROUP]...", type=click.Choice(list(GROUPS)))
+@click.argument("groups", nargs=-1, metavar="[GROUP]...", type=click.Choice([*GROUPS, COLD]))
 @click.option("--against", type=Against(), help=f"Only beside these: {', '.join(PEERS)}.")
 @click.option("--size", type=click.FloatRange(0.01, 1000), metavar="MEGAPIXELS",
               help="Size of pictures; volumes shrink in proportion.  [default: 24]")  # fmt: skip
@@ -44,6 +47,8 @@ class Against(options.ParamType):
               help="Times per side.  [default: 9, more for short cases, 3 for slow peers and files]")  # fmt: skip
 @click.option("--quick", is_flag=True, help="Everything tiny, twice: to see that it works. The numbers say little.")
 @click.option("--list", "listing", is_flag=True, help="Print the groups, their cases and the peers; measure nothing.")
+@click.option("--only", multiple=True, metavar="WORD", help="Of cold: cases whose name has this word.  [repeatable]")
+@click.option("--beside", metavar="COMMAND", help="Of cold: what starts another convcli, as /old/.venv/bin/convcli.")
 @click.option("--threads", type=click.IntRange(1, 1024), metavar="N", help="For every side.  [default: all cores]")
 @options.as_json
 @options.quiet
@@ -54,6 +59,8 @@ def command(
     repeats: int | None,
     quick: bool,
     listing: bool,
+    only: tuple[str, ...],
+    beside: str | None,
     threads: int | None,
     as_json: bool,
     quiet: bool,
@@ -73,7 +80,8 @@ def command(
       predict   predicting 10,000 images with it
       start     whole short commands, and what each import costs
       files     pictures from file to file; minutes, so only if named
-    Without GROUP all but files are measured, which takes some minutes.
+      cold      first runs with an empty cache, which compile; alone, minutes
+    Without GROUP all but files and cold are measured, which takes some minutes.
 
     Peers are OpenCV, SciPy, scikit-image (pip install 'convcli[bench]'), Pillow, PyTorch (large, so not among them:
     pip install torch), and the programs ImageMagick, gm and vips.
@@ -96,7 +104,9 @@ def command(
       convcli bench filter gaussian --against opencv
       convcli bench conv train --threads 1 --json
       convcli bench --list
+      convcli bench cold --only sharpen --beside /old/.venv/bin/convcli
     """
+    _check_cold(groups, only, beside, size=size, quick=quick, listing=listing)
     if quick and size is not None:
         raise click.UsageError("--size: got it with --quick, expected one of them: --quick chooses its own sizes")
     wanted = frozenset(PEERS if against is None else against)
@@ -106,6 +116,11 @@ def command(
     request_threads(count)
     with thread_variables(count):
         from convcli.bench.model import FULL_MEGAPIXELS, Setting
+
+        if COLD in groups:
+            from convcli.cli.bench_cold import run_cold
+
+            return run_cold(Setting(count, here), only, beside, as_json=as_json, quiet=quiet)
         from convcli.bench.report import cases_of, chosen_groups
 
         setting = Setting(count, here, size or FULL_MEGAPIXELS, repeats, quick)
@@ -116,9 +131,19 @@ def command(
         if listing:
             _list(cases, versions, as_json)
             return 0
-        prepare_loops(count, (lambda: None) if quiet else options.say_compiling)
+        prepare_loops(count, None if quiet else options.say_compiling)
         with library_threads(count, here & asked):
             return _Run(setting, cases, versions, as_json=as_json, quiet=quiet).measure()
+
+
+def _check_cold(
+    groups: tuple[str, ...], only: tuple[str, ...], beside: str | None, *, size: float | None, quick: bool,
+    listing: bool,
+) -> None:  # fmt: skip
+    if COLD not in groups and (only or beside):
+        raise click.UsageError(f"--{'only' if only else 'beside'}: got it without cold, which it is an option of")
+    if COLD in groups and (len(set(groups)) > 1 or size is not None or quick or listing):
+        raise click.UsageError("cold: got other groups, --size, --quick or --list with it, expected it alone")
 
 
 def _list(cases: dict[str, "list[Case]"], versions: dict[str, str | None], as_json: bool) -> None:

@@ -1,13 +1,17 @@
 """`convcli cache`: the compiled loops."""
 
+import contextlib
 import sys
+from collections.abc import Callable, Iterator
 
 import click
 
 from convcli.cli import options
-from convcli.cli.printing import say, show, show_result
+from convcli.cli.printing import show, show_result
 from convcli.jobs.documents import json_text
 from convcli.jobs.runtime import CacheReport, cache_report, clear_cache, warm_cache
+
+WARMED = ("filter", "pool", "pad", "morph", "predict", "train", "volume", "signal")
 
 
 @click.group()
@@ -55,21 +59,41 @@ def clear(as_json: bool) -> None:
 
 
 @command.command("warm")
+@click.argument("names", nargs=-1, metavar="[COMMAND]...", type=click.Choice(WARMED))
 @options.as_json
-def warm(as_json: bool) -> None:
-    """Compile the loops of the common filters now, for instance while an image of a machine is built.
+@options.quiet
+def warm(names: tuple[str, ...], as_json: bool, quiet: bool) -> None:
+    """Compile the loops of all commands now, or of those named, for instance while an image of a machine is built.
+
+    COMMAND is one or more of filter (also gallery, explain, kernel preview), pool, pad, morph, predict, train, volume
+    and signal: what filter, pool, pad and morph do with volumes and signals. Uses all cores; what is there already is
+    not compiled again, and what is done when it is interrupted stays.
 
     \b
     Examples:
       convcli cache warm
+      convcli cache warm filter train
     """
+    with _bar(hidden=quiet) as advance:
+        count = warm_cache(names, advance)
+    report = cache_report()
+    found = {"compiled": count, "files": report.files}
+    show_result(json_text(found) if as_json else f"{count} compiled, {report.files} files in the cache")
 
-    def announce(step: str) -> None:
-        if sys.stderr.isatty():
-            say(f"compiling {step}")
 
-    count = warm_cache(announce)
-    show_result(json_text({"files": count}) if as_json else f"{count} files in the cache")
+@contextlib.contextmanager
+def _bar(*, hidden: bool) -> Iterator[Callable[[str, int, int], None]]:
+    """A bar on stderr, on a terminal; yields what is to be called after each loop."""
+    if hidden or not sys.stderr.isatty():
+        yield lambda what, done, total: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        bar = progress.add_task("compiling", total=None)
+        yield lambda what, done, total: progress.update(bar, completed=done, total=total, description=what)
 
 
 def cache_lines(report: CacheReport) -> list[str]:

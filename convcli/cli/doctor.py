@@ -25,9 +25,9 @@ def command(as_json: bool) -> None:
     if as_json:
         show_result(json_text(dataclasses.asdict(found)))
         return
-    for title, facts in (("versions", found.versions), ("machine", found.machine), ("threads", found.threads)):
+    for title in ("versions", "machine", "threads", "loops"):
         show(title)
-        for name, value in facts.items():
+        for name, value in getattr(found, title).items():
             show(f"  {name:13}{value}")
     show("cache")
     for line in cache_lines(found.cache):

@@ -8,7 +8,6 @@ import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -47,12 +46,6 @@ class PreviewCommand(click.Command):
             if following in WAYS or (following.lower().endswith(".png") and not Path(following).exists()):
                 raise WrongUsage(f"{_NAME}: got {following} after a blank, expected {_NAME}={following}")
         return super().parse_args(ctx, read)
-
-
-def check_axes(settings: Mapping[str, Any], axes: str) -> None:
-    """Refuse a preview of what is no picture."""
-    if settings.get("preview") is not None and axes != "yx":
-        raise WrongUsage(f"{_NAME}: got a {'volume' if axes == 'zyx' else 'signal'}, expected pictures")
 
 
 def watcher(

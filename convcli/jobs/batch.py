@@ -12,18 +12,21 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from convcli.architectures.values import shortened
+from convcli.atomic import check_target
 from convcli.errors import ConvcliError, ImageError, printable
 from convcli.images import MAX_PIXELS, READABLE_SUFFIXES, Image, format_of, has_strange_profile, read, write
-from convcli.images.atomic import check_target
 from convcli.images.formats import format_named, suffixes_of
-from convcli.images.model import shown
+from convcli.images.model import pictures_of, shown
+from convcli.images.turns import Turn, Turns
 
 STREAM = "-"
 _FIELDS = ("stem", "kernel", "ext", "index")
+_PART = 512  # pixels: the side of what is walked through to learn which loops are missing
 _WORKERS = 4  # decoding and encoding threads each; pictures in memory are limited to about twice as many
 
 
@@ -214,6 +217,14 @@ def _target(
     return str(Path(output) / f"{stem}_{name}{ext}")
 
 
+def beside(file: str, word: str, suffix: str = ".png") -> str:
+    """Where a result goes that was not given a name: ``photo_features.png`` beside ``photo.jpg``."""
+    path = Path("stdin" if file == STREAM else file)
+    if not path.name:
+        raise ImageError(f"got {shortened(file)} as a picture, expected the name of a file")
+    return str(path.with_name(f"{path.stem}_{word}{suffix}"))
+
+
 _FORM = re.compile(r"(.?[<>=^])?[+ -]?0?[0-9]{0,3}(\.[0-9]{1,3})?,?[sdxX]?")
 
 
@@ -248,35 +259,63 @@ def run_tasks(
     workers = min(_WORKERS, len(tasks))
     readers = ThreadPoolExecutor(workers, thread_name_prefix="decode")
     writers = ThreadPoolExecutor(workers, thread_name_prefix="encode")
-    waiting = deque(tasks)
-    reading: deque[tuple[Task, Future[Image | None]]] = deque()
-    writing: deque[tuple[Task, Future[Outcome] | Outcome]] = deque()
+    waiting, turns = deque(tasks), Turns()
+    reading: deque[tuple[Task, Future[Image | None], Turn]] = deque()
+    writing: deque[Future[Outcome] | Outcome] = deque()
+
+    def read_ahead() -> None:
+        while waiting and len(reading) < workers:
+            task, turn = waiting.popleft(), turns.next()
+            reading.append((task, readers.submit(turn.run, _read, task, files), turn))
+
     try:
-        _read_ahead(readers, waiting, reading, files, workers)
+        read_ahead()
         prepare()
         while reading:
-            task, future = reading.popleft()
-            writing.append((task, _operate(task, future, operation, files, writers)))
-            _read_ahead(readers, waiting, reading, files, workers)
-            while writing and (len(writing) > workers or _is_finished(writing[0][1])):
-                yield _outcome(*writing.popleft())
+            task, future, turn = reading.popleft()
+            result = _operate(task, future, operation, files, writers)
+            del future  # and with it the picture
+            if isinstance(result, Outcome):
+                turn.close()
+            else:
+                result.add_done_callback(turn.close)
+            writing.append(result)
+            read_ahead()
+            while writing and (len(writing) > workers or _is_finished(writing[0])):
+                yield _outcome(writing.popleft())
         while writing:
-            yield _outcome(*writing.popleft())
+            yield _outcome(writing.popleft())
     finally:
+        turns.end()
         readers.shutdown(cancel_futures=True)
         writers.shutdown(cancel_futures=True)
 
 
-def _read_ahead(
-    readers: ThreadPoolExecutor,
-    waiting: deque[Task],
-    reading: deque[tuple[Task, Future[Image | None]]],
+def run_one_by_one(
+    tasks: Sequence[Task],
+    work: Callable[[Task, Files], Outcome],
     files: Files,
-    workers: int,
-) -> None:
-    while waiting and len(reading) < workers:
-        task = waiting.popleft()
-        reading.append((task, readers.submit(_read, task, files)))
+    *,
+    pictures: bool = True,
+    prepare: Callable[[], None] = lambda: None,
+) -> Iterator[Outcome]:
+    """Work on one file after the other, and yield the outcome of each: for volumes and signals.
+
+    ``pictures`` is for `is_due`; ``prepare`` is called once before loops run. A task that fails yields an outcome that
+    says so; nothing half-written is left.
+    """
+    prepare()
+    for task in tasks:
+        started = time.perf_counter()
+        try:
+            if not is_due(task, files, pictures=pictures):
+                yield Outcome(task, "skipped")
+                continue
+            outcome = work(task, files)
+            outcome.details["seconds"] = round(time.perf_counter() - started, 6)
+            yield outcome
+        except (ConvcliError, OSError, MemoryError) as error:
+            yield failed(task, error)
 
 
 def is_due(task: Task, files: Files, *, pictures: bool = True) -> bool:
@@ -316,12 +355,21 @@ def _operate(
         image = future.result()
         if image is None:
             return Outcome(task, "skipped")
-        produced = operation(image, _format(task, image, files))
+        produced = _produced(operation, image, _format(task, image, files))
         if files.watch is not None:
             files.watch(task, image, produced.image)
     except Exception as error:
         return failed(task, error)
     return writers.submit(_write, task, produced, files, time.perf_counter() - started)
+
+
+def _produced(operation: Operation, image: Image, format: str | None) -> Produced:
+    """What an operation makes of a picture; loops that are missing are compiled together."""
+    from convcli.loops.waiting import foreseen
+
+    part = replace(image, pixels=image.pixels[:_PART, :_PART].copy())
+    with foreseen(pictures_of(image.pixels), lambda: operation(part, format)):
+        return operation(image, format)
 
 
 def _format(task: Task, image: Image, files: Files) -> str | None:
@@ -383,5 +431,5 @@ def _is_finished(result: "Future[Outcome] | Outcome") -> bool:
     return isinstance(result, Outcome) or result.done()
 
 
-def _outcome(task: Task, result: "Future[Outcome] | Outcome") -> Outcome:
+def _outcome(result: "Future[Outcome] | Outcome") -> Outcome:
     return result if isinstance(result, Outcome) else result.result()

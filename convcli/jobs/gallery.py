@@ -1,6 +1,7 @@
 """A gallery: pictures down, kernels across, so that one sees what kernels do to one's own pictures."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from convcli.errors import ConvcliError
 from convcli.images import MAX_PIXELS, Image, read
@@ -35,6 +36,7 @@ def make_gallery(
     ConvcliError
         If a file cannot be read, or the sheet would have more than 400 cells.
     """
+    from convcli.loops.waiting import foreseen
     from convcli.views.sheet import contact_sheet
 
     cells = len(sources) * (len(plans) + 1)
@@ -43,6 +45,8 @@ def make_gallery(
     rows = []
     for source in sources:
         picture = read(source, max_pixels=max_pixels)
-        rows.append([picture, *(filter_image(picture, plan, "PNG").image for plan in plans)])
+        part = replace(picture, pixels=picture.pixels[:512, :512].copy())
+        with foreseen("the gallery", lambda part=part: [filter_image(part, plan, "PNG") for plan in plans]):  # type: ignore[misc]
+            rows.append([picture, *(filter_image(picture, plan, "PNG").image for plan in plans)])
     labels = ["original", *(plan.name for plan in plans)]
     return Image(contact_sheet(rows, labels, (cell, cell)))

@@ -2,11 +2,16 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from convcli import __version__
 from convcli.errors import ConvcliError
+
+if TYPE_CHECKING:
+    from convcli.loops.waiting import Compiling
+    from convcli.loops.wanted import Wanted
 
 
 def request_threads(threads: int | None) -> None:
@@ -29,20 +34,24 @@ def _threads_started() -> bool:
     return "numba" in sys.modules or (kept is not None and kept.threads_started() > 0)
 
 
-def prepare_loops(threads: int | None, on_first_compile: Callable[[], None]) -> None:
-    """Get ready to run loops for the command line: threads, the notice of the first compilation, and perhaps numba.
+def prepare_loops(threads: int | None, tell: "Callable[[Compiling], object] | None") -> None:
+    """Get ready to run loops for the command line: threads, whom to tell of compilation, and perhaps numba.
 
-    Where loops' machine code was kept, numba is imported only if some of it is missing after all; otherwise now, as
-    pictures are being decoded.
+    Where loops' machine code is kept, numba is imported only if some of it is missing, and often in other processes;
+    otherwise now, as pictures are being decoded.
     """
     from convcli.loops import compiler, kept
 
     compiler.forgo_linear_algebra()
-    compiler.on_first_compile(on_first_compile)
+    compiler.on_compiling(tell or _ignore)
     if threads is not None:
         compiler.set_threads(threads)
-    if not kept.has_any():
+    if kept.stamp() is None:
         compiler.load_numba()
+
+
+def _ignore(state: object) -> None:
+    pass
 
 
 @dataclass(frozen=True)
@@ -71,24 +80,33 @@ def clear_cache() -> int:
     return cache.clear_cache()
 
 
-def warm_cache(on_step: Callable[[str], None]) -> int:
-    """Compile the loops that the commands use; returns how many files the cache then has.
+def warm_cache(commands: Sequence[str], on_made: Callable[[str, int, int], object]) -> int:
+    """Compile the loops that these commands use, or all commands, in as many processes as there are cores.
 
-    ``on_step`` is called with a word or two before each kind of picture.
+    ``on_made(what, done, total)`` is called before the first and after each. Returns how many were compiled.
+
+    Raises `ConvcliError` for a name that is no command's, or where nothing can be kept.
     """
-    import numpy as np
+    from convcli.jobs.warming import pieces, wanted_by
+    from convcli.loops import cache, kept, making
 
-    from convcli.images import Image
-    from convcli.jobs.filter import filter_image, plan_filter
+    work = pieces(commands)
+    if kept.stamp() is None or cache.cache_place()[0] is None:
+        raise ConvcliError(f"cache: {kept.why_not() or cache.cache_place()[1]}; nothing can be compiled beforehand")
+    wanted = {each: what for each, what in wanted_by(work).items() if not kept.has(each.name, each.example)}
+    done = 0
 
-    for dtype in (np.uint8, np.uint16, np.float32):
-        on_step(f"filters for {np.dtype(dtype).name}")
-        image = Image(np.zeros((24, 24, 3), dtype))
-        for spec in ("sharpen", "sobel", "gaussian:sigma=2", "box:size=15", "sobel-angle", "kirsch", "canny"):
-            filter_image(image, plan_filter([spec]))
-        for words in ({"linear": True}, {"channels": "gray"}):
-            filter_image(image, plan_filter(["sharpen"], **words))
-    return cache_report().files
+    def made(each: "Wanted") -> None:
+        nonlocal done
+        done += 1
+        on_made(wanted[each], done, len(wanted))
+
+    on_made("", 0, len(wanted))
+    making.make_all(wanted, making.cores(), made)
+    left = [each for each in wanted if not kept.has(each.name, each.example)]
+    if left:
+        raise ConvcliError(f"cache: {len(left)} of {len(wanted)} loops could not be kept, {left[0].name} among them")
+    return done
 
 
 @dataclass(frozen=True)
@@ -98,6 +116,7 @@ class Doctor:
     versions: dict[str, str]
     machine: dict[str, str]
     threads: dict[str, str]
+    loops: dict[str, str]
     cache: CacheReport
 
 
@@ -113,7 +132,17 @@ def examine() -> Doctor:
     versions = {"convcli": __version__, "python": platform.python_version()}
     versions |= {name: _version(name) for name in _LIBRARIES}
     machine = {"system": platform.platform(), **compiler.processor(), "cores": str(os.cpu_count())}
-    return Doctor(versions, machine, compiler.threads(), cache_report())
+    return Doctor(versions, machine, compiler.threads(), _loops(), cache_report())
+
+
+def _loops() -> dict[str, str]:
+    """Where machine code comes from in this process, and why."""
+    from convcli.loops import kept, prebuilt
+
+    prepared, why = prebuilt.why(kept.why_not())
+    if kept.why_not():
+        return {"in use": "none that is kept: Numba compiles in each process", "why": why}
+    return {"in use": f"{prepared} prebuilt, {kept.count()} kept, others are compiled here", "why": why}
 
 
 def _version(name: str) -> str:

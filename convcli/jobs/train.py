@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from math import isfinite
@@ -14,10 +13,10 @@ import numpy as np
 from convcli.architectures import NetworkPlan, load, shape_text
 from convcli.architectures.fitting import fitted, with_padded_windows
 from convcli.architectures.grammar import NetworkSpec
+from convcli.atomic import check_folder, check_target
 from convcli.datasets import Dataset, Reports, Split, find_entry, hold_out, sample
 from convcli.datasets import load as load_data
-from convcli.errors import ConvcliError, DataError, ImageError, ModelError, ShapeError
-from convcli.images.atomic import check_folder, check_target
+from convcli.errors import ConvcliError, DataError, ModelError, ShapeError
 from convcli.jobs.training_log import check_log_name, write_log
 from convcli.nn.checkpoint import Checkpoint, Source, read_checkpoint, write_checkpoint
 from convcli.nn.model import Model
@@ -225,6 +224,8 @@ def train(plan: TrainingPlan, listener: Listener | None = None) -> TrainReport:
     ConvcliError
         If a file cannot be written.
     """
+    from convcli.loops.waiting import foreseen
+
     training = _begin(plan)
     listener = listener or Listener()
 
@@ -234,7 +235,8 @@ def train(plan: TrainingPlan, listener: Listener | None = None) -> TrainReport:
             write_log(plan.log, training.history)
         listener.epoch_ends(training)
 
-    finished = training.run(replace(listener, epoch_ends=save))
+    with foreseen(plan.network.spec.name, lambda: _walk(plan)):
+        finished = training.run(replace(listener, epoch_ends=save))
     if not finished:
         write_checkpoint(plan.checkpoint, training, plan.source)
         return TrainReport(plan, tuple(training.history), False, training=training)
@@ -247,6 +249,14 @@ def train(plan: TrainingPlan, listener: Listener | None = None) -> TrainReport:
     save_model(plan.target, training.model, _card(plan, report), overwrite=plan.overwrite)
     plan.checkpoint.unlink(missing_ok=True)
     return report
+
+
+def _walk(plan: TrainingPlan) -> None:
+    """Two steps and a validation of another training by the same plan, which call the loops that it will call."""
+    model = Model(plan.network, seed=plan.recipe.seed, data_format="channels_last")
+    few = plan.recipe.batch_size + 1
+    examples = Examples(plan.learned.images[:few], plan.learned.labels[:few])
+    Training(model, replace(plan.recipe, epochs=1), examples, examples).run()
 
 
 def _begin(plan: TrainingPlan) -> Training:
@@ -394,28 +404,18 @@ def _check_targets(
     target: Path, checkpoint: Path | None, log: str | None, plot: str | None, *, overwrite: bool
 ) -> None:
     """Refuse every output that could not be written, before hours of work."""
-    with _as_models():
-        check_target(target, overwrite=overwrite)
-        if checkpoint is not None and checkpoint.exists() and not overwrite:
-            raise ModelError(
-                f"{checkpoint}: an unfinished training lies here; go on with --resume {checkpoint}, or add --overwrite"
-            )
-        check_names(None, log, plot)
-        for other in (log, plot):
-            if other is not None:
-                check_target(Path(other), overwrite=overwrite)
-        if plot is not None and find_spec("matplotlib") is None:
-            raise ConvcliError("plot: matplotlib is not installed; pip install 'convcli[plot]'")
-        check_folder(target)
-
-
-@contextmanager
-def _as_models() -> Any:
-    """What is said of picture files is said of these too."""
-    try:
-        yield
-    except ImageError as error:
-        raise ModelError(str(error)) from None
+    check_target(target, overwrite=overwrite)
+    if checkpoint is not None and checkpoint.exists() and not overwrite:
+        raise ModelError(
+            f"{checkpoint}: an unfinished training lies here; go on with --resume {checkpoint}, or add --overwrite"
+        )
+    check_names(None, log, plot)
+    for other in (log, plot):
+        if other is not None:
+            check_target(Path(other), overwrite=overwrite)
+    if plot is not None and find_spec("matplotlib") is None:
+        raise ConvcliError("plot: matplotlib is not installed; pip install 'convcli[plot]'")
+    check_folder(target)
 
 
 def _usual_network(dataset: Dataset) -> str:

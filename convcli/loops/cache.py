@@ -15,7 +15,7 @@ from pathlib import Path
 
 from convcli import __version__
 
-_OURS = ("*.nb[ic]", "*.code*")  # *.code.*: what a process that was killed has not finished
+_OURS = ("*.nb[ic]", "*.code*", "*.lock")  # *.code.*: what a process that was killed has not finished
 
 
 @cache

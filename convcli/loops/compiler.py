@@ -5,15 +5,19 @@ there `convcli.loops.native` compiles. So nothing here or in a module of loops t
 compiled: `Late`, `intrinsic` and `prange` stand for what is Numba's until then.
 """
 
+import builtins
 import functools
 import os
 import sys
 import threading
+from collections.abc import Hashable
+from contextlib import contextmanager, nullcontext
 from importlib import import_module
 from types import FunctionType
 
-from convcli.loops import kept
-from convcli.loops.cache import cache_place, is_ours
+from convcli.loops import kept, waiting
+from convcli.loops.cache import cache_place, is_ours, tell
+from convcli.loops.processor import processor as made_for
 
 # How long a thread of GNU's OpenMP spins before it sleeps, unless the user has said so. Its own answer, milliseconds,
 # lets idle threads eat the time of the busy ones as soon as another program wants a core: with two such programs on two
@@ -35,8 +39,6 @@ def load_numba():
     """Import Numba once it is needed, and tell it what was asked for until then."""
     import numba
 
-    if _SETTINGS.get("forgo"):
-        _forgo_linear_algebra()
     place, _ = cache_place()
     if place is not None:
         numba.config.CACHE_DIR = str(place)
@@ -89,6 +91,20 @@ class intrinsic:  # noqa: N801 (stands for numba's decorator)
 
 
 _MAKING = threading.RLock()  # several threads may be the first to call a loop
+_NOTING: dict = {}  # of a thread: what hears of its calls instead of the loops
+
+
+@contextmanager
+def noting(note):
+    """Meanwhile loops that this thread calls are not run: ``note(name, arguments)`` is called instead."""
+    before = _NOTING.get(threading.get_ident())
+    _NOTING[threading.get_ident()] = note
+    try:
+        yield
+    finally:
+        _NOTING[threading.get_ident()] = before
+        if before is None:
+            del _NOTING[threading.get_ident()]
 
 
 class Loop:
@@ -103,18 +119,26 @@ class Loop:
         self._name = f"{module}.{function.__name__}" if package == __package__ else ""
         self._made: dict = {}  # types of arguments -> what runs them
 
-    def with_real_names(self, real):
-        """The function, in which what it calls by name is ``real(stand_in)`` where that is a stand-in of ours."""
-        function = self._function
+    def with_real_names(self, real, words=None):
+        """The function, in which what it calls by name is ``real(stand_in)`` where that is a stand-in of ours.
+
+        ``words`` has replacements for other things that are named.
+        """
+        function, words = self._function, words or {}
         names = dict(function.__globals__)
         for name in function.__code__.co_names:
-            if isinstance(names.get(name), _STAND_INS):
-                names[name] = real(names[name])
+            named = names.get(name, getattr(builtins, name, None))
+            if isinstance(named, _STAND_INS):
+                names[name] = real(named)
+            elif isinstance(named, Hashable) and named in words:
+                names[name] = words[named]
         own = FunctionType(function.__code__, names, function.__name__, function.__defaults__, function.__closure__)
         return functools.update_wrapper(own, function)
 
     @functools.cached_property
     def _dispatcher(self):
+        if _SETTINGS.get("forgo"):
+            _forgo_linear_algebra()
         function = self.with_real_names(lambda stand_in: stand_in.real())
         return load_numba().njit(function, **self.options | {"cache": self.options["cache"] and _numba_may_keep()})
 
@@ -129,11 +153,14 @@ class Loop:
 
     def __call__(self, *arguments):
         """Run the loop; arguments are checked by whoever calls. Raises `MemoryError` if it finds no room."""
-        types = kept.types_of(arguments)
-        run = self._made.get(types)
-        if run is None:
-            with _MAKING:
-                run = self._made.get(types) or self._made.setdefault(types, self._make(arguments))
+        if _NOTING and threading.get_ident() in _NOTING:
+            for name, argument in zip(self._function.__code__.co_varnames, arguments, strict=False):
+                if name == "out":
+                    argument[...] = 0  # callers may look into it
+            if self._name:
+                _NOTING[threading.get_ident()](self._name, arguments)
+            return None
+        run = self._made.get(kept.types_of(arguments)) or self.prepare(arguments)
         try:
             return run(*arguments)
         except (MemoryError, ImportError, SystemError) as error:
@@ -143,26 +170,53 @@ class Loop:
                 raise
             raise MemoryError("not enough memory for what a loop keeps beside its pictures") from error
 
+    def prepare(self, arguments):
+        """Find or compile what runs the loop for arguments of these types, without running it; returns it."""
+        types = kept.types_of(arguments)
+        with _MAKING:
+            return self._made.get(types) or self._made.setdefault(types, self._make(arguments))
+
     def _make(self, arguments):
         """What runs the loop for such arguments: kept code, code compiled now and kept, or Numba's dispatcher."""
         if not kept.takes(arguments):
             return self._dispatcher
         run = kept.find(self._name, arguments) if self._name else None
+        if run is None and self._name:
+            waiting.compile_beside(self._name, arguments)
+            run = kept.find(self._name, arguments)
         if run is not None:
             return run
-        load_numba()
         try:
-            native = import_module("convcli.loops.native").compile_loop(self, arguments)
-            about = native._asdict() | {"parallel": self.options["parallel"]}
-            run = kept.link(self.__name__, **about)
-            if self._name:
-                kept.keep(self._name, arguments, **about)
-            return run
-        except Exception:
+            with self._turn(arguments):
+                run = kept.find(self._name, arguments) if self._name else None
+                return run or self._link(arguments, waiting.compile_here(lambda: self._compiled(arguments)))
+        except Exception as error:
             # This looks into Numba: if anything there is not as it was when this was written, Numba does it all itself.
             if os.environ.get("CONVCLI_DEBUG") == "1":
                 raise
+            tell(f"{self.__name__} could not be compiled to be kept ({type(error).__name__}): Numba does it, each time")
             return self._dispatcher
+
+    def make(self, arguments) -> bool:
+        """Compile the loop for arguments of these types and keep that, unless it is kept; returns whether it is."""
+        if not self._name or not kept.takes(arguments):
+            return False
+        with self._turn(arguments):
+            return kept.has(self._name, arguments) or kept.keep(self._name, arguments, **self._compiled(arguments))
+
+    def _turn(self, arguments):
+        return kept.turn(self._name, arguments) if self._name else nullcontext()
+
+    def _compiled(self, arguments):
+        load_numba()
+        native = import_module("convcli.loops.native").compile_loop(self, arguments)
+        return native._asdict() | {"parallel": self.options["parallel"]}
+
+    def _link(self, arguments, about):
+        run = kept.link(self.__name__, **about)
+        if self._name:
+            kept.keep(self._name, arguments, **about)
+        return run
 
     def __getattr__(self, name):
         if name.startswith("__"):
@@ -258,24 +312,28 @@ def threads() -> dict[str, str]:
 
 
 def processor() -> dict[str, str]:
-    """The processor as LLVM sees it, and which of the instructions that matter to loops it has."""
-    import llvmlite.binding as llvm
-
-    features = llvm.get_host_cpu_features()
-    present = [name for name in ("sse4.2", "avx", "avx2", "fma", "avx512f", "neon", "sve") if features.get(name)]
-    return {"processor": llvm.get_host_cpu_name(), "features": " ".join(present) or "none known"}
+    """The processor that loops are made for, and which of the instructions that matter to them it has."""
+    name, features, _ = made_for()
+    present = [each for each in ("sse4.2", "avx", "avx2", "fma", "avx512f", "neon", "sve") if each in features]
+    return {"processor": name, "features": " ".join(present) or "none known"}
 
 
-def on_first_compile(notify) -> None:
-    """Have ``notify()`` called when a loop is compiled, once; what is asked for later in the process is ignored."""
+def on_compiling(tell) -> None:
+    """Have ``tell(state)`` called while loops are compiled; what is asked for later in the process is ignored.
+
+    The state is a `waiting.Compiling`. Where Numba compiles by itself it is told once that this begins.
+    """
+    waiting.on_compiling(tell)
     if "notify" not in _SETTINGS:
-        _SETTINGS["notify"] = notify
+        _SETTINGS["notify"] = lambda: tell(waiting.Compiling(total=0))
         if _SETTINGS.get("loaded"):
-            _announce(notify)
+            _announce(_SETTINGS["notify"])
 
 
 def _announce(notify) -> None:
     """Register ``notify`` with Numba; it is called when something is really compiled, not when the cache has it."""
+    if kept.stamp() is not None:
+        return
     from numba.core import event
 
     class Notice(event.Listener):

@@ -240,7 +240,7 @@ def convolve(source, weights, bias, axes, job, numbers, workspaces, tables, out)
 def _convolve_boxes(source, weights, bias, axes, job, numbers, first_box, end_box, workspace, tables, out):
     """Boxes ``first_box`` to ``end_box`` of a pass; arguments are already checked."""
     data = read_only(workspace) if job.copies else source
-    zones = np.empty((3, 2 * max(axes[0, TAPS], axes[1, TAPS], axes[2, TAPS]) + 1, 4), np.int64)
+    zones = np.empty((3, 2 * max(axes[0, TAPS], max(axes[1, TAPS], axes[2, TAPS])) + 1, 4), np.int64)
     known, counts = np.zeros((2, 13), np.int64), np.zeros((2, 2), np.int64)
     for box in range(first_box, end_box):
         first, sizes = _box_at(axes, job, box)
@@ -306,7 +306,7 @@ def _weight_gradient_parts(
     panel, room = workspace[: job.room], workspace[job.room :]
     panel_pixels = np.empty(tables.shape[2], np.int64)
     data = read_only(room) if job.copies else source
-    zones = np.empty((3, 2 * max(axes[0, TAPS], axes[1, TAPS], axes[2, TAPS]) + 1, 4), np.int64)
+    zones = np.empty((3, 2 * max(axes[0, TAPS], max(axes[1, TAPS], axes[2, TAPS])) + 1, 4), np.int64)
     known, counts = np.zeros((2, 13), np.int64), np.zeros((2, 2), np.int64)
     zeros = np.zeros(1, partial.dtype)
     for part in range(first_part, end_part):

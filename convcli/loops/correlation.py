@@ -237,8 +237,9 @@ def _correlate_part_twice(
     dtype = program.weights.dtype
     sums = np.empty((ROWS, ends.shape[0] * row_stride + SLACK), dtype)
     folded = np.empty((1, count + SLACK), dtype)
-    along = row.planes * row_stride + (row.phases * length + row.shifts) * layout.channels
-    across = stretches.planes * row_stride + stretches.shifts
+    along, across = np.empty(len(row.rows), np.int64), np.empty(len(stretches.rows), np.int64)
+    _find_places(row, row_stride, length, layout.channels, along)
+    _find_places(stretches, row_stride, 0, 1, across)
     outside = 0
     for top in range(part.y, part.y_end, ROWS):
         used, used_ends = (program, ends) if part.y_end - top >= ROWS else (program_end, ends_end)
@@ -291,6 +292,14 @@ def _find_starts(program, layout, padded_top, length, row_stride, starts):
     for t in range(len(program.rows)):
         slot = program.planes[t] * layout.ring_rows + (padded_top + program.rows[t]) % layout.ring_rows
         starts[t] = slot * row_stride + (program.phases[t] * length + program.shifts[t]) * layout.channels
+
+
+@loop(parallel=False)
+def _find_places(program, row_stride, length, channels, places):
+    """Where the entries of a program along rows begin in the sums of the terms; arguments are already checked."""
+    for t in range(len(program.rows)):
+        place = program.phases[t] * length + program.shifts[t]
+        places[t] = program.planes[t] * row_stride + place * channels
 
 
 @loop(parallel=False)

@@ -19,21 +19,21 @@ import os
 import shutil
 import sys
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any, cast
 
-import llvmlite
 import llvmlite.binding as llvm
 import numpy as np
 from llvmlite.binding.orcjit import JITLibraryBuilder, create_lljit_compiler
 
-from convcli import __version__
-from convcli.loops.cache import is_ours, likely_place, numba_release, numba_version, tell
+from convcli.loops import prebuilt
+from convcli.loops.cache import is_ours, likely_place, numba_version, tell
+from convcli.loops.processor import processor
 
 _SCALARS = {bool, int, float, type(None)} | {np.dtype(code).type for code in "?bhilBHILfd"}
 _CONTIGUOUS, _ALIGNED, _WRITEABLE = 0x1, 0x100, 0x400  # numpy's flags of an array
@@ -69,26 +69,30 @@ def _is_known(each: Any) -> bool:
 @cache
 def stamp() -> str | None:
     """A digest of what kept code depends on, its arguments apart; None where none is to be kept or used."""
-    if sys.platform != "linux" or sys.implementation.name != "cpython" or Path(".numba_config.yaml").exists():
-        return None
-    if not allowed() or numba_version().rpartition(".")[0] not in _TRIED or not _layers():
-        return None
-    settings = {name: value for name, value in os.environ.items() if name.startswith("NUMBA_")}
-    if settings.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
-        return None
-    threads = settings.pop("NUMBA_NUM_THREADS", "")
+    return None if why_not() else prebuilt.stamp_for(processor())
+
+
+@cache
+def why_not() -> str:
+    """Why no machine code is to be kept or used here, in words; empty where it is."""
+    if sys.platform != "linux" or sys.implementation.name != "cpython":
+        return "machine code is kept on Linux and by CPython only"
+    if not allowed():
+        return "CONVCLI_KEPT is 0"
+    if numba_version().rpartition(".")[0] not in _TRIED:
+        return f"Numba {numba_version()} was not tried, {' and '.join(_TRIED)} were"
+    threads = os.environ.get("NUMBA_NUM_THREADS", "")
     if threads and not (threads.isdecimal() and int(threads)):
-        return None  # numba's to refuse, or to warn about
-    settings.pop("NUMBA_CACHE_DIR", None)
+        return "NUMBA_NUM_THREADS is no number of threads"  # numba's to refuse, or to warn about
+    if Path(".numba_config.yaml").exists() or os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
+        return "Numba is configured to compile in another way, or not at all"
+    if not _layers():
+        return "Numba's threading layer is none of those that were tried"
     try:
-        processor = f"{llvm.get_process_triple()} {llvm.get_host_cpu_name()} {llvm.get_host_cpu_features().flatten()}"
+        processor()
     except RuntimeError:
-        return None
-    versions = (__version__, numba_release(), llvmlite.__version__, sys.version, np.__version__)
-    made = hashlib.sha256(repr((versions, processor, sorted(settings.items()))).encode())
-    for source in sorted(Path(__file__).parent.glob("*.py")):
-        made.update(source.read_bytes())
-    return made.hexdigest()[:20]
+        return "LLVM does not know this processor"
+    return ""
 
 
 def allowed() -> bool:
@@ -102,8 +106,13 @@ def takes(arguments: tuple[Any, ...]) -> bool:
 
 
 def has_any() -> bool:
-    """Whether something was kept that this process could use."""
-    return stamp() is not None and any(_folder().glob(f"*-{stamp()}-*.code"))
+    """Whether there is kept code that this process could use."""
+    return stamp() is not None and (count() > 0 or prebuilt.how_many() > 0)
+
+
+def count() -> int:
+    """How many loops were kept in the cache that this process could use."""
+    return 0 if stamp() is None else sum(1 for _ in _folder().glob(f"*-{stamp()}-*.code"))
 
 
 def _folder() -> Path:
@@ -111,34 +120,82 @@ def _folder() -> Path:
 
 
 def _path(name: str, types: str) -> Path:
-    return _folder() / f"{name}-{stamp()}-{hashlib.sha256(types.encode()).hexdigest()[:20]}.code"
+    return _folder() / f"{name}-{stamp()}-{_short(types)}.code"
+
+
+def _short(types: str) -> str:
+    return hashlib.sha256(types.encode()).hexdigest()[:20]
+
+
+def has(name: str, arguments: tuple[Any, ...]) -> bool:
+    """Whether there is a file of kept code, or of prebuilt, for these arguments."""
+    types = repr(types_of(arguments))
+    prepared = (path for path, _ in prebuilt.paths(name, _short(types)))
+    return any(path.is_file() for path in (_path(name, types), *prepared))
+
+
+@contextmanager
+def turn(name: str, arguments: tuple[Any, ...]) -> Iterator[None]:
+    """Wait until no other process compiles this loop for these arguments, and let others wait meanwhile."""
+    path = _path(name, repr(types_of(arguments)))
+    with ExitStack() as stack:
+        with suppress(OSError, ImportError):  # no place, or one that knows no locks: then both compile
+            import fcntl
+
+            path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+            file = stack.enter_context(path.with_suffix(".lock").open("wb"))
+            fcntl.flock(file, fcntl.LOCK_EX)
+            stack.callback(path.with_suffix(".lock").unlink, missing_ok=True)
+        yield
 
 
 def find(name: str, arguments: tuple[Any, ...]) -> Callable[..., Any] | None:
     """The kept code of a loop for arguments that it takes; None if there is none. One thread at a time may ask."""
     types = repr(types_of(arguments))
-    path = _path(name, types)
+    own = _path(name, types)
+    if _others_write(own.parent):
+        tell(f"{own.parent}: others can write there, so its code is not run; NUMBA_CACHE_DIR names another folder")
+    else:
+        run = _read(name, own, types, str(stamp()))
+        if run is not None:
+            return run
+    for path, made in prebuilt.paths(name, _short(types)):
+        run = _read(name, path, types, made)
+        if run is not None:
+            return run
+    return None
+
+
+def _others_write(folder: Path) -> bool:
+    with suppress(OSError):  # then there is nothing to be read
+        return not is_ours(folder.stat())
+    return False
+
+
+def _read(name: str, path: Path, types: str, made: str) -> Callable[..., Any] | None:
+    """The loop in a file of this stamp; None if there is no such file, or it is not as it should be."""
+    came_along = path.parent == prebuilt.PLACE  # whoever can write there can change this source as well
     try:
-        if not is_ours(path.parent.stat()):
-            tell(f"{path.parent}: others can write there, so its code is not run; NUMBA_CACHE_DIR names another folder")
-            return None
         with path.open("rb") as file:
-            if not is_ours(os.fstat(file.fileno())):
+            if not (came_along or is_ours(os.fstat(file.fileno()))):
                 raise ValueError("somebody else's file")
             digest, kept = file.read().split(b"\n", 1)
         if digest != _digest(kept):
             raise ValueError("a damaged file")
         head, code = kept.split(b"\n", 1)
         about = json.loads(head)
-        if about.pop("types") != types or not all((about["symbol"], about["environment"])):
+        if (about.pop("types"), about.pop("stamp")) != (types, made):
             raise ValueError("another loop's file")
+        if not all((about["symbol"], about["environment"])):
+            raise ValueError("a file without names")
         return _linker().link(name, code, **about)
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError, KeyError, ImportError, AttributeError, RuntimeError):
         tell(f"{path}: damaged, so the loop is compiled anew")
-        with suppress(OSError):  # so that it can be kept anew
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        if not came_along:
+            with suppress(OSError):  # so that it can be kept anew
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
         return None
 
 
@@ -147,10 +204,10 @@ def link(name: str, code: bytes, **about: Any) -> Callable[..., Any]:
     return _linker().link(name, code, **about)
 
 
-def keep(name: str, arguments: tuple[Any, ...], code: bytes, **about: Any) -> None:
-    """Keep what was compiled for these arguments, if there is a place."""
+def keep(name: str, arguments: tuple[Any, ...], code: bytes, **about: Any) -> bool:
+    """Keep what was compiled for these arguments, if there is a place; returns whether there was."""
     types = repr(types_of(arguments))
-    kept = json.dumps({"types": types} | about).encode() + b"\n" + code
+    kept = json.dumps({"types": types, "stamp": stamp()} | about).encode() + b"\n" + code
     path = _path(name, types)
     unfinished = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}")
     with suppress(OSError):  # a full disk, no permission
@@ -160,8 +217,19 @@ def keep(name: str, arguments: tuple[Any, ...], code: bytes, **about: Any) -> No
                 unfinished.touch(mode=0o644)
                 unfinished.write_bytes(_digest(kept) + b"\n" + kept)
                 unfinished.replace(path)
+                _sweep(path.parent)
+                return True
             finally:
                 unfinished.unlink(missing_ok=True)  # a full disk, Ctrl-C
+    return False
+
+
+def _sweep(folder: Path) -> None:
+    """Delete what processes that are gone have not finished."""
+    for file in folder.glob("*.code.*-*"):
+        process = file.suffix[1:].partition("-")[0]
+        if process.isdecimal() and not Path("/proc", process).exists():
+            file.unlink(missing_ok=True)
 
 
 def _digest(content: bytes) -> bytes:

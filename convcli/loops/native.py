@@ -15,17 +15,18 @@ from typing import NamedTuple
 
 import llvmlite.binding as llvm
 from numba import typeof
-from numba.core import typed_passes, types, untyped_passes
-from numba.core.codegen import CPUCodeLibrary, JITCPUCodegen
+from numba.core import target_extension, typed_passes, types, untyped_passes
 from numba.core.compiler import CompilerBase
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.compiler_machinery import PassManager
 from numba.core.errors import NumbaError
 from numba.core.itanium_mangler import prepend_namespace
-from numba.core.registry import CPUDispatcher, cpu_target
+from numba.core.registry import CPUDispatcher
 
 from convcli.loops import compiler
 from convcli.loops.driver import driver, share_of
+from convcli.loops.pieces import NAME, TARGET, Here, Piece, codegen
+from convcli.loops.words import WORDS
 
 
 class Native(NamedTuple):
@@ -36,73 +37,10 @@ class Native(NamedTuple):
     environment: str
 
 
-class _Piece(CPUCodeLibrary):
-    """A function as Numba's front end made it, neither optimised nor made into machine code; and those it calls."""
-
-    written = False  # nearly all its instructions are those of an `intrinsic`
-
-    def add_llvm_module(self, ll_module):
-        self._final_module.link_in(ll_module)
-
-    def add_linking_library(self, library):
-        self._linking_libraries.append(library)
-
-    def finalize(self):
-        self._finalized = True
-
-    def get_pointer_to_function(self, name):
-        return 0
-
-    def called(self, found=None):
-        """All libraries that this one calls, directly or not."""
-        found = {} if found is None else found
-        for library in self._linking_libraries:
-            if library not in found:
-                found[library] = None
-                if isinstance(library, _Piece):
-                    library.called(found)
-        return found
-
-    def take_in(self, libraries):
-        """Take in what is in these libraries."""
-        # Of Numba's own libraries only what is asked for by then is linked.
-        for library in sorted(libraries, key=lambda each: not isinstance(each, _Piece)):
-            own = library._final_module if isinstance(library, _Piece) else library._get_module_for_linking()
-            self._final_module.link_in(own, preserve=True)
-
-    def show_only(self, *names):
-        """Let others see these functions alone."""
-        for function in self._final_module.functions:
-            if not function.is_declaration and function.name not in names:
-                function.linkage = "internal"
-
-    def _get_module_for_linking(self):
-        # Should Numba, on behalf of others, come to use what was a piece of ours.
-        if self._shared_module is None:
-            self.take_in(self.called())
-            super()._get_module_for_linking()
-        return self._shared_module
-
-
-class _Pieces(JITCPUCodegen):
-    """How Numba makes code while a loop of ours is compiled."""
-
-    _library_class = _Piece
-
-    def set_env(self, env_name, env):
-        pass  # there is no machine code yet that could hold it
-
-    def _pass_builder(self, **kwargs):
-        return super()._pass_builder(**{"opt": _LEVEL} | kwargs)
-
-
-# At 3 LLVM copies loops for each value of a flag in them: half as much code again, for nothing that could be measured.
-_LEVEL = 2
-
-
 class _Part(CPUDispatcher):
     """A function that loops call; compiled for types alone, not for each number that a caller writes down."""
 
+    targetdescr = TARGET
     written = False
 
     def get_call_template(self, args, kws):
@@ -112,6 +50,17 @@ class _Part(CPUDispatcher):
         cres.library.written = self.written
         super().add_overload(cres)
 
+
+_BARE = {"nopython": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True, "boundscheck": None}
+
+
+def _part_of_numba(**options):
+    """What makes a part of a function that Numba has for a word of Python or numpy."""
+    return lambda function: _Part(function, targetoptions=options | _BARE)
+
+
+target_extension.dispatcher_registry[Here] = _Part
+target_extension.jit_registry[Here] = _part_of_numba
 
 # Of Numba's passes those that our functions need: they contain no closures, no `with` and nothing to unroll.
 _PASSES = (
@@ -156,12 +105,7 @@ class _Borrowing(_Counting):
         return _Counting(*self._counting).compile_extra(func)
 
 
-_MAKERS = {"empty", "full", "zeros"}
-
-
-@functools.cache
-def _codegen():
-    return _Pieces("convcli")
+_MAKERS = {"empty", "empty_like", "full", "zeros"}
 
 
 @functools.cache
@@ -177,8 +121,7 @@ def _part(loop, spread=False):
 
     options = {name: value for name, value in loop.options.items() if name not in ("parallel", "cache")}
     options["error_model"] = "numpy"  # nothing is raised where a number is divided by zero: less code
-    bare = {"nopython": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True, "boundscheck": None}
-    part = _Part(loop.with_real_names(real), targetoptions=options | bare, pipeline_class=_Borrowing)
+    part = _Part(loop.with_real_names(real, WORDS), targetoptions=options | _BARE, pipeline_class=_Borrowing)
     part.written = loop.written
     return part
 
@@ -186,28 +129,28 @@ def _part(loop, spread=False):
 @global_compiler_lock
 def compile_loop(loop, arguments) -> Native:
     """Compile a loop for arguments of these types; raises whatever Numba or LLVM raise."""
+    with target_extension.target_override(NAME):
+        return _compiled(loop, arguments)
+
+
+def _compiled(loop, arguments) -> Native:
     spread = loop.options["parallel"]
     kinds = tuple(map(typeof, arguments))
     part = _part(loop, spread)
-    context = cpu_target.target_context
-    context.refresh()  # what all of Numba shares is not to consist of pieces
-    usual, context._internal_codegen = context._internal_codegen, _codegen()
-    try:
-        part.compile(kinds)
-        compiled = part.overloads[kinds]
-        returned = compiled.signature.return_type
-        if not (returned == types.none or isinstance(returned, types.Number | types.Boolean)):
-            raise TypeError("what it returns is not made by numbers alone")
-        way_in, outside = compiled.fndesc, _Piece(_codegen(), f"{loop.__name__} from outside")
-        if spread:
-            way_in = copy.copy(compiled.fndesc)
-            way_in.mangled_name = prepend_namespace(way_in.mangled_name, ns="parallel")
-            outside.add_ir_module(driver(context, compiled.fndesc, way_in.llvm_func_name))
-        nogil = loop.options.get("nogil", False)
-        context.create_cpython_wrapper(outside, way_in, compiled.environment, compiled.call_helper, release_gil=nogil)
-        code = _machine_code(outside, compiled, way_in.llvm_cpython_wrapper_name)
-    finally:
-        context._internal_codegen = usual
+    context = TARGET.target_context
+    part.compile(kinds)
+    compiled = part.overloads[kinds]
+    returned = compiled.signature.return_type
+    if not (returned == types.none or isinstance(returned, types.Number | types.Boolean)):
+        raise TypeError("what it returns is not made by numbers alone")
+    way_in, outside = compiled.fndesc, Piece(codegen(), f"{loop.__name__} from outside")
+    if spread:
+        way_in = copy.copy(compiled.fndesc)
+        way_in.mangled_name = prepend_namespace(way_in.mangled_name, ns="parallel")
+        outside.add_ir_module(driver(context, compiled.fndesc, way_in.llvm_func_name))
+    nogil = loop.options.get("nogil", False)
+    context.create_cpython_wrapper(outside, way_in, compiled.environment, compiled.call_helper, release_gil=nogil)
+    code = _machine_code(outside, compiled, way_in.llvm_cpython_wrapper_name)
     return Native(code, way_in.llvm_cpython_wrapper_name, context.get_env_name(way_in))
 
 
@@ -217,12 +160,12 @@ def _machine_code(outside, compiled, symbol) -> bytes:
     What is written instruction by instruction is left out of what LLVM's optimiser goes through, and needs no more than
     some tidying. Inlined into a loop's other code it took longer to optimise than all the rest together.
     """
-    body = _Piece(_codegen(), "body")
+    body = Piece(codegen(), "body")
     body.add_linking_library(compiled.library)
-    written = [piece for piece in body.called() if isinstance(piece, _Piece) and piece.written]
+    written = [piece for piece in body.called() if isinstance(piece, Piece) and piece.written]
     body.take_in(piece for piece in body.called() if piece not in written)
     body.show_only(compiled.fndesc.llvm_func_name)
-    body._final_module.data_layout = outside._final_module.data_layout = _codegen()._data_layout
+    body._final_module.data_layout = outside._final_module.data_layout = codegen()._data_layout
     body._optimize_final_module()
 
     for piece in written:
@@ -232,8 +175,8 @@ def _machine_code(outside, compiled, symbol) -> bytes:
     tidy.add_sroa_pass()
     tidy.add_instruction_combine_pass()
     tidy.add_simplify_cfg_pass()
-    tidy.run(outside._final_module, _codegen()._pass_builder())
+    tidy.run(outside._final_module, codegen()._pass_builder())
     outside._final_module.link_in(body._final_module)
     outside.show_only(symbol)
     outside._verify_declare_only_symbols()
-    return _codegen()._tm.emit_object(outside._final_module)
+    return codegen()._tm.emit_object(outside._final_module)

@@ -22,10 +22,10 @@ A sum is a chain of fused multiply-adds in the order of the steps, begun at zero
 vector width; nothing depends on how rows were cut into tiles.
 """
 
-import llvmlite.binding as llvm
 import numpy as np
 
 from convcli.loops.compiler import Late, intrinsic, runs_python
+from convcli.loops.processor import processor
 from convcli.loops.tile import VECTOR_BYTES
 
 ir, types = Late("llvmlite.ir"), Late("numba.types")
@@ -35,8 +35,7 @@ ONE, TWO, LANES, FOLDED = 1, 2, 3, 4
 
 def _rows() -> int:
     """Rows whose sums stay in registers: 16 sums of 32 registers, or 12 of 16."""
-    many = llvm.get_host_cpu_features().get("avx512f") or "aarch64" in llvm.get_process_triple()
-    return 8 if many else 6
+    return 8 if {"avx512f", "neon"} & processor().features else 6
 
 
 ROWS = _rows()  # a table of rows must be this many pairs longer than what is wanted

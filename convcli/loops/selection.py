@@ -48,6 +48,15 @@ def _select(values, rank):
     return values[rank]
 
 
+@loop(parallel=False)
+def _widest(columns):
+    """The most cells of a window along x; arguments are already checked."""
+    widest = 0
+    for x in range(columns.shape[0]):
+        widest = max(widest, columns[x, 1])
+    return widest
+
+
 @loop
 def pool_medians(source, tables, dilations, channels, out):
     """Lower medians of the windows of ``source`` (N, D, H, W*C) into ``out`` (N, OD, OH, OW*C); NaN where one is in it.
@@ -62,7 +71,7 @@ def pool_medians(source, tables, dilations, channels, out):
         image = task // (height * depth)
         first_z, count_z = planes[z, 0], planes[z, 1]
         first_y, count_y = rows[y, 0], rows[y, 1]
-        values = np.empty(count_z * count_y * columns[:, 1].max(), source.dtype)
+        values = np.empty(count_z * count_y * _widest(columns), source.dtype)
         for x in range(out_width):
             for channel in range(channels):
                 found = 0
@@ -110,7 +119,7 @@ def draw_positions(source, tables, dilations, channels, seed, drawn, out):
         image = task // (height * depth)
         first_z, count_z = planes[z, 0], planes[z, 1]
         first_y, count_y = rows[y, 0], rows[y, 1]
-        size = count_z * count_y * columns[:, 1].max()
+        size = count_z * count_y * _widest(columns)
         values, places = np.empty(size), np.empty(size, np.int64)
         for x in range(out_width):
             for channel in range(channels):

@@ -10,10 +10,10 @@ Every output number is a chain of fused multiply-adds in the order of the entrie
 vector width and wherever the row was cut: the bits never depend on them.
 """
 
-import llvmlite.binding as llvm
 import numpy as np
 
 from convcli.loops.compiler import Late, inner_loop, intrinsic, runs_python
+from convcli.loops.processor import processor
 
 ir, types = Late("llvmlite.ir"), Late("numba.types")
 
@@ -21,13 +21,13 @@ ROWS = 4  # output rows computed together
 
 
 def _vector_shape() -> tuple[int, int]:
-    """Bytes in the host's widest vector, and how many vectors of a row a tile holds without spilling registers."""
-    features = llvm.get_host_cpu_features()
-    if features.get("avx512f"):
+    """Bytes in the processor's widest vector, and how many vectors of a row a tile holds without spilling registers."""
+    features = processor().features
+    if "avx512f" in features:
         return 64, 4  # 32 registers: 16 sums, 4 loads
-    if features.get("avx"):
+    if "avx" in features:
         return 32, 2  # 16 registers: 8 sums, 2 loads
-    return 16, 4 if "aarch64" in llvm.get_process_triple() else 2
+    return 16, 4 if "neon" in features else 2
 
 
 VECTOR_BYTES, _VECTORS = _vector_shape()

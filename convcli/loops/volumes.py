@@ -145,7 +145,7 @@ def _program_along(sources, factor, planes, weights, masks, lengths):
 @loop(parallel=False)
 def _find_slots(planes, held, slots):
     """The slot of each plane: where it is held, or else one that holds none of the planes; checked arguments."""
-    free = np.ones(held.shape[0], np.bool_)
+    free = np.full(held.shape[0], True, np.bool_)
     for t in range(planes.shape[0]):
         slots[t] = -1
         for slot in range(held.shape[0]):

@@ -27,7 +27,7 @@ def test_info_clear_and_a_first_run_that_says_it_compiles(tmp_path):
     cache = {"NUMBA_CACHE_DIR": str(tmp_path / "cache")}
     first, second = python(code, **cache), python(code, **cache)
     assert (first.returncode, second.returncode) == (0, 0)
-    assert first.stderr.count("compiling loops (first run only)") == 1
+    assert first.stderr.count("compiling loops for 8-bit gray pictures (first run only)") == 1
     assert second.stderr == ""
     info = json.loads(python("from convcli.cli import run; run(['cache', 'info', '--json'])", **cache).stdout)
     assert info["folder"] == str(tmp_path / "cache")
@@ -49,7 +49,7 @@ def test_a_home_that_cannot_be_written_is_never_fatal(tmp_path):
 
 def test_doctor_names_what_a_bug_report_needs(convcli):
     found = json.loads(convcli("doctor", "--json").out)
-    assert set(found) == {"versions", "machine", "threads", "cache"}
+    assert set(found) == {"versions", "machine", "threads", "cache", "loops"}
     assert found["versions"]["numba"]
     assert found["threads"]["layer"]
     text = convcli("doctor")

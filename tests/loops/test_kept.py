@@ -13,6 +13,7 @@ import pytest
 from convcli.loops import kept
 from convcli.loops.cache import _files
 
+NOTHING_PREBUILT = "import pathlib; from convcli.loops import prebuilt; prebuilt.PLACE = pathlib.Path('nowhere')"
 PROGRAM = """
 import hashlib, json, sys
 import numpy as np
@@ -41,6 +42,7 @@ Path.write_bytes = full
 def run(cache, *words, code=PROGRAM, **environment):
     """A fresh interpreter whose loops are compiled into a folder of ours."""
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(cache), **environment}
+    code = f"{NOTHING_PREBUILT}\n{code}"
     result = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, env=environment)
     assert result.returncode == 0, result.stderr
     return result
@@ -208,13 +210,25 @@ def test_what_belongs_to_somebody_else_is_not_run(first):
     assert python(cache)[:2] == [said[0], True] and file.stat().st_uid == 0
 
 
-def test_two_processes_at_once_leave_one_good_file(tmp_path):
+def test_of_two_processes_at_once_one_compiles_and_the_other_waits(tmp_path):
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
-    both = [subprocess.Popen([sys.executable, "-c", PROGRAM], env=environment, stdout=-1, text=True) for _ in range(2)]
-    said = {process.communicate()[0] for process in both}
-    assert len(said) == 1 and len(files(tmp_path)) == 1
+    command = [sys.executable, "-c", f"{NOTHING_PREBUILT}\n{PROGRAM}"]
+    both = [subprocess.Popen(command, env=environment, stdout=-1, text=True) for _ in range(2)]
+    said = sorted(json.loads(process.communicate()[0])[:2] for process in both)
+    digest = said[0][0]
+    assert said == [[digest, False], [digest, True]] and len(files(tmp_path)) == 1
     assert len(list((tmp_path / "loops_kept").iterdir())) == 1
-    assert python(tmp_path)[:2] == [json.loads(said.pop())[0], False]
+    assert python(tmp_path)[:2] == [digest, False]
+
+
+def test_what_a_process_that_is_gone_has_not_finished_is_swept(tmp_path):
+    folder = tmp_path / "loops_kept"
+    folder.mkdir()
+    gone, living = (folder / f"a.b-stamp-types.code.{process}-1" for process in (2**22 + 1, os.getpid()))
+    gone.touch()
+    living.touch()
+    python(tmp_path)
+    assert not gone.exists() and living.exists()
 
 
 def test_nothing_is_kept_or_used_when_it_is_switched_off(first, tmp_path):
