@@ -145,10 +145,12 @@ def _predictions(command: str) -> Iterator[Piece]:
 
 
 def _predict() -> None:
+    from convcli.datasets.judge import SIDE, judge
     from convcli.jobs.classifier import load_classifier
 
     classifier = load_classifier()
     for images in (1, 2):
+        judge([np.zeros((SIDE, SIDE, 4), np.uint8)] * images)
         classifier.outputs(np.zeros((images, *classifier.trained.model.plan.input), np.float32))
 
 

@@ -197,3 +197,12 @@ def test_pictures_in_the_form_of_the_small_digits_are_taken_as_they_are(inverted
     for digit in data.test.images[:40]:
         shown = 255 - digit if inverted else digit
         np.testing.assert_allclose(data.preprocessing.apply(Decoded(shown, False)), digit / 255, atol=1e-6)
+
+
+@pytest.mark.parametrize("form", [Image.NEAREST, Image.BICUBIC])
+@pytest.mark.parametrize("inverted", [False, True])
+def test_small_digits_enlarged_without_a_margin_are_found(form, inverted):
+    for small in load("digits").test.images[:30, :, :, 0]:
+        large = np.array(Image.fromarray(small).resize((72, 72), form))
+        found = prepare_digit(255 - large if inverted else large)
+        assert 0.05 < (found > 0.5).mean() < 0.5  # ink, and not what lies around it
