@@ -205,7 +205,7 @@ def plan_resumed(
             f"{path}: was made with other images than {data or source.data} has now; expected the same data"
         )
     network = fitted(held.network, dataset.shape, len(dataset.classes))
-    notes = (f"going on after epoch {held.numbers.get('progress', {}).get('epoch', 0)} of {held.recipe.epochs}",)
+    notes = (f"going on after epoch {held.epoch} of {held.recipe.epochs}",)
     return TrainingPlan(
         dataset, *_split(dataset, source), network, held.recipe, source, target, path, overwrite,
         None if log is None else Path(log), None if plot is None else Path(plot), held, notes,

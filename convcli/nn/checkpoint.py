@@ -77,6 +77,7 @@ class Checkpoint:
     source: Source
     arrays: Mapping[str, Array]
     numbers: Mapping[str, Any]
+    epoch: int  # the last one that is complete
 
 
 def write_checkpoint(path: Path, training: Training, source: Source) -> None:
@@ -114,9 +115,10 @@ def read_checkpoint(path: Path) -> Checkpoint:
         recipe = Recipe.from_dict(about["recipe"])
         source = Source.from_dict(about["source"])
         numbers = dict(about["numbers"])
+        epoch = int(numbers["progress"]["epoch"])
         network = read_text(metadata["architecture"], f"{path}: architecture")
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from None
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError):
         raise ModelError(f"{path}: its metadata is not that of a checkpoint; train from the start") from None
-    return Checkpoint(network, recipe, source, arrays, numbers)
+    return Checkpoint(network, recipe, source, arrays, numbers, epoch)

@@ -89,6 +89,16 @@ def test_a_training_stopped_between_any_two_batches_goes_on_to_the_bit(uninterru
     assert weights_of(second) == weights_of(uninterrupted)
 
 
+@pytest.mark.parametrize("progress", ["3", None, [], {}, {"epoch": "x"}, {"epoch": []}])
+def test_a_checkpoint_that_does_not_say_how_far_it_is_is_refused(progress, tmp_path, monkeypatch):
+    path, training = tmp_path / "m.checkpoint.safetensors", fresh()
+    arrays, numbers = training.state()
+    monkeypatch.setattr(training, "state", lambda: (arrays, numbers | {"progress": progress}))
+    write_checkpoint(path, training, Source("stripes"))
+    with pytest.raises(ModelError, match="its metadata is not that of a checkpoint"):
+        read_checkpoint(path)
+
+
 def test_the_best_epoch_is_kept():
     training = fresh(Recipe(epochs=6, batch_size=32, optimizer="sgd", learning_rate=0.3, seed=3))
     states = []
