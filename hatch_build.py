@@ -20,7 +20,7 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 _CHOICES = ("common", "all", "none")
-_NEEDED = ("numba", "numpy", "platformdirs", "safetensors")  # of what convcli needs, what compiling does
+_NEEDED = ("numba", "numpy", "safetensors")  # of what convcli needs, what compiling does
 _RUN = "import sys; from convcli.jobs.prebuilding import prebuild; prebuild(*sys.argv[1:])"
 
 

@@ -6,7 +6,7 @@ Images are (H, W), (H, W, C) or (N, H, W, C); ``correlate*`` computes cross-corr
 
 from typing import TYPE_CHECKING, Any
 
-from convcli.errors import ConvcliError, DataError, ImageError, KernelError, ModelError, ShapeError
+from convcli.errors import ConvcliError, DataError, FileError, ImageError, KernelError, ModelError, ShapeError
 
 __version__ = "0.1.0"
 
@@ -68,6 +68,7 @@ _HOMES = {
 __all__ = [
     "ConvcliError",
     "DataError",
+    "FileError",
     "ImageError",
     "KernelError",
     "ModelError",

@@ -10,6 +10,8 @@ import re
 # separators, marks of direction, and the lone surrogates that stand for bytes of names that are not UTF-8.
 _OBEYED = re.compile("[\0-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
+_NUMBER = re.compile(r"\d[\d,]*(\.\d+)?")
+
 
 def printable(text: object) -> str:
     """A text on one line that a terminal only shows, with what it would obey written as Python's escapes.
@@ -24,6 +26,21 @@ def _escaped(character: str) -> str:
     if "\udc80" <= character <= "\udcff":  # a byte of a file's name, as Python keeps it
         return f"\\x{ord(character) - 0xDC00:02x}"
     return repr(character)[1:-1]
+
+
+def shown(name: object) -> str:
+    """A file's name as an error shows it: on one line, whatever characters it is made of."""
+    text = str(name)
+    return text if text.isprintable() else f"'{printable(text)}'"
+
+
+def kind_of(message: str) -> str:
+    """A message without its numbers, by which messages of one kind are the same.
+
+    >>> kind_of("3.1% of 20 pixels") == kind_of("17% of 4,000 pixels")
+    True
+    """
+    return _NUMBER.sub("0", message)
 
 
 class ConvcliError(ValueError):
@@ -50,6 +67,10 @@ class ImageError(ConvcliError):
 
 class ModelError(ConvcliError):
     """A network description or a weights file that cannot be used."""
+
+
+class FileError(ImageError, ModelError):
+    """A file of any kind that cannot be written where it should go; caught as a picture's or a model's error too."""
 
 
 class DataError(ConvcliError):

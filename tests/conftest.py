@@ -31,6 +31,17 @@ def no_notice_of_compilation():
     on_compiling(lambda state: None)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_loop_is_left_to_numba():
+    """Numba gives the same results, only late, and again in each process: nothing else would show it."""
+    from convcli.loops import compiler
+
+    def fail(line):
+        raise AssertionError(line)
+
+    compiler.tell = fail
+
+
 @pytest.fixture
 def rng():
     """The same random numbers in every run."""

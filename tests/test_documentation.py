@@ -100,6 +100,13 @@ def test_readme_python_runs():
     assert len(namespace["training"].history) == 2
 
 
+def test_the_map_names_files_that_exist():
+    text = (ROOT / "convcli" / "README.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`((?:[a-z_]+/)+[a-z_]+\.py)\b", text))
+    missing = [name for name in named if not any((ROOT / room / name).is_file() for room in ("convcli", ""))]
+    assert len(named) > 30 and not missing
+
+
 def test_public_functions_have_runnable_examples():
     import doctest
     from importlib import import_module

@@ -35,15 +35,9 @@ from convcli.views.animation_text import frame_lines
     "--kernel-size", type=options.Counts(None), metavar="N|NxM",
     help="Cells of the kernel or the pooling window.  [default: 3; 2 for --pool]",
 )  # fmt: skip
-@click.option(
-    "--stride", type=options.Counts(None), metavar="N|NxM",
-    help="Step between windows.  [default: 1; the window for --pool]",
-)  # fmt: skip
-@click.option(
-    "--padding", type=options.Padding(), metavar="WORD|N|N,M",
-    help="valid, same, full, or cells added at each side; --transposed cuts them.  [default: valid]",
-)  # fmt: skip
-@click.option("--dilation", type=options.Counts(None), metavar="N|NxM", help="Step between taps.  [default: 1]")
+@options.stride(default=None, help="Step between windows.  [default: 1; the window for --pool]")
+@options.padding(help="valid, same, full, or cells added at each side; --transposed cuts them.  [default: valid]")
+@options.dilation(default=None, help="Step between taps.  [default: 1]")
 @click.option("--transposed", is_flag=True, help="The transposed convolution: it enlarges.")
 @click.option("--output-padding", type=click.IntRange(0), metavar="N", help="Transposed: cells added at the end.")
 @click.option("--pool", type=click.Choice(POOLS), help="Pooling instead of convolution.")

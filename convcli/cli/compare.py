@@ -10,12 +10,10 @@ import click
 
 from convcli.cli import options
 from convcli.cli.printing import say, show, show_result
-from convcli.images import MAX_PIXELS, format_of, write
-from convcli.images.atomic import check_target
-from convcli.jobs.batch import STREAM
+from convcli.images import MAX_PIXELS, write
 from convcli.jobs.compare import Comparison, compare, decibels, figures, where_picture
 from convcli.jobs.documents import json_text
-from convcli.jobs.runtime import prepare_loops, request_threads
+from convcli.jobs.tasks import STREAM
 
 
 class Tolerance(options.ParamType):
@@ -39,12 +37,8 @@ class Tolerance(options.ParamType):
     "--tolerance", type=Tolerance(), metavar="X|X%",
     help="Exit 1 if any number differs by more: in pixel units, or % of the full scale.",
 )  # fmt: skip
-@click.option(
-    "--white",
-    type=click.FloatRange(0, min_open=True),
-    metavar="N",
-    help="Full scale.  [default: 255, 65535, or 1 for floats]",
-)
+@click.option("--white", type=click.FloatRange(0, min_open=True), metavar="N",
+              help="Full scale.  [default: 255, 65535, or 1 for floats]")  # fmt: skip
 @click.option("--axes", type=click.Choice(("yx", "zyx")), help="Read pictures (yx) or volumes (zyx); see below.")
 @options.overwrite
 @options.max_pixels
@@ -93,11 +87,8 @@ def command(
     if first == second == STREAM:
         raise options.WrongUsage("standard input: got it as A and as B, expected it once")
     if output is not None:
-        target = output
-        options.usage(lambda: format_of(target))
-        check_target(Path(output), overwrite=overwrite)
-    request_threads(threads)
-    prepare_loops(threads, None if quiet else options.say_compiling)
+        options.check_picture(output, overwrite=overwrite)
+    options.start_loops(threads, quiet=quiet)
     limit, relative = tolerance if tolerance is not None else (None, False)
     found = compare(
         *(sys.stdin.buffer if each == STREAM else each for each in (first, second)),

@@ -10,13 +10,11 @@ import click
 
 from convcli.cli import options
 from convcli.cli.printing import show, show_result
-from convcli.images import MAX_PIXELS, Image, format_of, read, write
-from convcli.images.atomic import check_target
-from convcli.jobs.batch import STREAM
+from convcli.images import MAX_PIXELS, Image, read, write
 from convcli.jobs.classifier import load_classifier
 from convcli.jobs.documents import json_text
 from convcli.jobs.equivariance import Equivariance, Step, of_filter, of_model, picture, plan_steps, relative
-from convcli.jobs.runtime import prepare_loops, request_threads
+from convcli.jobs.tasks import STREAM
 
 
 class Shift(options.ParamType):
@@ -42,8 +40,7 @@ class Shift(options.ParamType):
               help="Rows down and columns right, in input pixels; negative: up and left.")  # fmt: skip
 @click.option("--stride", type=click.IntRange(1, 64), default=2, show_default=True, help="Of the second row.")
 @click.option("--pool", type=click.IntRange(1, 64), default=2, show_default=True, help="Max pooling of the third row.")
-@click.option("--border", type=options.Border(), default="reflect", show_default=True, metavar="NAME",
-              help="Beyond the border, as in filter; wrap leaves no border.")  # fmt: skip
+@options.border("Beyond the border, as in filter; wrap leaves no border.")
 @click.option("-o", "--output", metavar="OUT.png", help="Draw both sides and their difference.")
 @options.overwrite
 @options.max_pixels
@@ -91,11 +88,8 @@ def command(
     if kernels:
         options.usage(lambda: plan_steps(kernels, settings["border"]))
     if output is not None:
-        target = output
-        options.usage(lambda: format_of(target))
-        check_target(Path(output), overwrite=settings["overwrite"])
-    request_threads(settings["threads"])
-    prepare_loops(settings["threads"], None if settings["quiet"] else options.say_compiling)
+        options.check_picture(output, overwrite=settings["overwrite"])
+    options.start_loops(settings["threads"], quiet=settings["quiet"])
     image: Image = read(
         sys.stdin.buffer if source == STREAM else source, max_pixels=settings["max_pixels"] or MAX_PIXELS
     )

@@ -3,18 +3,15 @@
 import contextlib
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import click
 
 from convcli.cli import downloads, options
 from convcli.cli.printing import say, show, show_result
-from convcli.images import format_of, write
-from convcli.images.atomic import check_target
+from convcli.images import write
 from convcli.jobs.classifier import load_classifier
 from convcli.jobs.documents import json_text
 from convcli.jobs.evaluate import SPLITS, Evaluation, evaluate, gallery, load_data, most_confused
-from convcli.jobs.runtime import prepare_loops, request_threads
 
 _WIDTH = 79
 _LONGEST_LABEL = 20
@@ -63,11 +60,8 @@ def command(
       convcli evaluate mnist.safetensors --data my-digits/ --json
     """
     if drawing is not None:
-        target = drawing
-        options.usage(lambda: format_of(target))
-        check_target(Path(drawing), overwrite=overwrite)
-    request_threads(threads)
-    prepare_loops(threads, None if quiet else options.say_compiling)
+        options.check_picture(drawing, overwrite=overwrite)
+    options.start_loops(threads, quiet=quiet)
     classifier = load_classifier(model)
     with downloads.reporting(quiet=quiet) as reports:
         dataset = load_data(classifier, data, data_dir=data_dir, offline=offline, reports=reports)

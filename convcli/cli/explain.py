@@ -14,9 +14,7 @@ from convcli.images import MAX_PIXELS, Image, check_target, read
 from convcli.jobs.documents import json_text
 from convcli.jobs.explain import ACTIVATIONS, explain, matrix_image, plan_filters, write_page
 from convcli.jobs.explain_region import Region
-from convcli.jobs.filter import NORMALIZE
-from convcli.jobs.pixels import CHANNELS, RANGES
-from convcli.jobs.runtime import prepare_loops, request_threads
+from convcli.jobs.output_policy import CHANNELS, RANGES
 
 _PLAN_WORDS = (
     "border", "border_value", "padding", "stride", "dilation", "convolve", "normalize", "scale", "activation",
@@ -36,22 +34,13 @@ _PLAN_WORDS = (
     "--region", metavar="X,Y,WxH",
     help="The part of the picture to show, at most 128x128: left column, top row, size.",
 )  # fmt: skip
-@click.option(
-    "--border", type=options.Border(), metavar="NAME",
-    help="As in filter.  [default: reflect; constant for a matrix]",
-)  # fmt: skip
-@click.option("--border-value", type=float, default=0.0, show_default=True, help="The constant, in pixel units.")
-@click.option(
-    "--padding", type=options.Padding(), metavar="WORD|N|N,M",
-    help="same, valid, full, or cells added at each side.  [default: same; valid for a matrix]",
-)  # fmt: skip
-@click.option("--stride", type=options.Counts(), default="1", metavar="N|NxM", help="Step between windows.")
-@click.option("--dilation", type=options.Counts(), default="1", metavar="N|NxM", help="Step between taps; 1 is dense.")
-@click.option("--convolve", is_flag=True, help="Flip the kernel; without it, cross-correlation as given.")
-@click.option(
-    "--normalize", type=click.Choice(NORMALIZE), default="none", show_default=True,
-    help="Divide by the sum of the weights, or of their sizes; never by zero.",
-)  # fmt: skip
+@options.border("As in filter.  [default: reflect; constant for a matrix]", None)
+@options.border_value()
+@options.padding(help="same, valid, full, or cells added at each side.  [default: same; valid for a matrix]")
+@options.stride(2)
+@options.dilation(2)
+@options.convolve
+@options.normalize
 @click.option("--scale", type=float, default=1.0, show_default=True, help="Multiplies the sum.")
 @click.option("--bias", metavar="N|N,N,...", help="Added to it: one number, or one for each filter.  [default: 0]")
 @click.option("--activation", type=click.Choice(ACTIVATIONS), default="none", show_default=True)
@@ -110,8 +99,7 @@ def command(picture: str | None, matrix: str | None, kernels: tuple[str, ...], o
         image = _input(picture, matrix, settings)
     except ImageError as error:
         raise click.ClickException(str(error)) from error
-    request_threads(settings["threads"])
-    prepare_loops(settings["threads"], None if settings["quiet"] else options.say_compiling)
+    options.start_loops(settings["threads"], quiet=settings["quiet"])
     title = Path(picture).name if picture and picture != "-" else "matrix" if matrix else "standard input"
     explained = explain(image, plans, title=title, region=region)
     write_page(explained, output, overwrite=settings["overwrite"])

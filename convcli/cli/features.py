@@ -1,20 +1,16 @@
 """`convcli features`: what every layer of a network makes of a picture."""
 
 import sys
-from pathlib import Path
 
 import click
 
 from convcli.cli import options
 from convcli.cli.printing import say, show_result
-from convcli.images import MAX_PIXELS, format_of, write
-from convcli.images.atomic import check_target
-from convcli.jobs.batch import STREAM
+from convcli.images import MAX_PIXELS, write
 from convcli.jobs.classifier import load_classifier
 from convcli.jobs.documents import json_text
 from convcli.jobs.features import MOST_MAPS, draw_features, look_inside
-from convcli.jobs.inside import beside
-from convcli.jobs.runtime import prepare_loops, request_threads
+from convcli.jobs.tasks import STREAM, beside
 
 
 @click.command()
@@ -56,10 +52,8 @@ def command(
       convcli features shipped digit.jpg --maps 32
     """
     target = output or beside(image, "features")
-    options.usage(lambda: format_of(target))
-    check_target(Path(target), overwrite=overwrite)
-    request_threads(threads)
-    prepare_loops(threads, None if quiet else options.say_compiling)
+    options.check_picture(target, overwrite=overwrite)
+    options.start_loops(threads, quiet=quiet)
     names = [name.strip() for name in layers.split(",")] if layers else []
     source = sys.stdin.buffer if image == STREAM else image
     features = look_inside(load_classifier(model), source, layers=names, maps=maps, max_pixels=max_pixels or MAX_PIXELS)

@@ -10,31 +10,16 @@ from typing import Any
 
 from convcli.cli.options import WrongUsage, binary_stdout, say_compiling, usage
 from convcli.cli.preview import watcher
-from convcli.cli.printing import say, show_result
+from convcli.cli.printing import Warnings, say, show_result
 from convcli.errors import printable
-from convcli.images import MAX_PIXELS, format_of
-from convcli.jobs.batch import STREAM, Files, Operation, Outcome, Task, find_inputs, plan_tasks, run_tasks
+from convcli.images import MAX_PIXELS
+from convcli.jobs.batch import Files, Outcome
 from convcli.jobs.documents import json_text
 from convcli.jobs.runtime import prepare_loops, request_threads
+from convcli.jobs.tasks import STREAM, Task, find_inputs, plan_tasks
 
 # What is done with the tasks: it calls the function it is given once, before loops run, and yields outcomes in order.
 Work = Callable[[list[Task], Files, Callable[[], None]], Iterator[Outcome]]
-
-
-def run(inputs: Sequence[str], operation: Operation, name: str, settings: dict[str, Any]) -> int:
-    """Carry out one command on its pictures and return the exit code.
-
-    ``settings`` are the values of `options.output`, `options.rest_of_files` and, if the command has one, of
-    `convcli.cli.preview.option`; ``name`` stands for ``{kernel}`` in file names.
-    """
-    return carry_out(
-        inputs,
-        name,
-        settings,
-        lambda tasks, files, prepare: run_tasks(tasks, operation, files, prepare=prepare),
-        shows_progress=settings.get("preview") is None,
-        check_name=format_of,
-    )
 
 
 def carry_out(
@@ -47,11 +32,12 @@ def carry_out(
     check_name: Callable[[str], object] = lambda target: None,
     suffixes: Mapping[str, str] | None = None,
 ) -> int:
-    """Plan the tasks of one command, have the work done, report, and return the exit code; `run` is for pictures.
+    """Plan the tasks of one command, have the work done, report, and return the exit code.
 
-    ``shows_progress`` is off for work that draws a bar of its own. ``check_name`` raises `ConvcliError` for an output
-    name that cannot be written; it is asked about names whose suffix the user wrote. ``suffixes`` is for
-    `convcli.jobs.batch.plan_tasks`.
+    ``settings`` are the values of `options.output`, `options.rest_of_files` and, if the command has one, of
+    `convcli.cli.preview.option`; ``name`` stands for ``{kernel}`` in file names. ``shows_progress`` is off for work
+    that draws a bar of its own. ``check_name`` raises `ConvcliError` for an output name that cannot be written; it is
+    asked about names whose suffix the user wrote. ``suffixes`` is for `convcli.jobs.tasks.plan_tasks`.
     """
     files, tasks = usage(lambda: _plan(inputs, name, settings, suffixes))
     preview = settings.get("preview")
@@ -64,12 +50,15 @@ def carry_out(
     request_threads(settings["threads"])
     announce = None if quiet else say_compiling
     started = time.perf_counter()
-    outcomes = []
+    outcomes: list[Outcome] = []
+    warnings = Warnings()
     with _progress(len(tasks), hidden=quiet or not shows_progress) as advance:
         for outcome in work(tasks, files, lambda: prepare_loops(settings["threads"], announce)):
             outcomes.append(outcome)
             advance(outcome)
-            _report(outcome, as_json=as_json, quiet=quiet, several=len(tasks) > 1)
+            _report(outcome, warnings if len(tasks) > 1 else None, as_json=as_json, quiet=quiet)
+    if not quiet:
+        warnings.say()
     if as_json:
         show_result(json_text(_document(outcomes)))
     failed = [outcome for outcome in outcomes if outcome.status == "failed"]
@@ -161,14 +150,15 @@ def plane_progress(*, hidden: bool) -> Iterator[Callable[[int, int], None]]:
         yield advance
 
 
-def _report(outcome: Outcome, *, as_json: bool, quiet: bool, several: bool) -> None:
+def _report(outcome: Outcome, warnings: Warnings | None, *, as_json: bool, quiet: bool) -> None:
+    """Print a result's path and, unless they are to be told later, what there is to say about it."""
     if outcome.status == "done" and outcome.task.target != STREAM and not as_json:
         show_result(outcome.task.target)
-    if quiet:
-        return
     for warning in outcome.warnings:
-        place = f"{outcome.task.source}: " if several else ""
-        say(f"Warning: {place}{warning}")
+        if warnings is not None:
+            warnings.add(outcome.task.source, warning)
+        elif not quiet:
+            say(f"Warning: {warning}")
 
 
 def _document(outcomes: list[Outcome]) -> dict[str, Any]:

@@ -4,21 +4,12 @@ from typing import Any
 
 import click
 
-from convcli.cli import options, preview, volume_steps
-from convcli.cli.files import run
-from convcli.cli.signals import axes_of, run_signals
-from convcli.images import Image
-from convcli.jobs.axes import AXES
-from convcli.jobs.batch import Produced
-from convcli.jobs.filter import NORMALIZE, FilterPlan, filter_image, plan_filter
-from convcli.jobs.pixels import ALPHA, CHANNELS, DEPTHS, RANGES
+from convcli.cli import carriers, options, preview
+from convcli.jobs.filter import FilterPlan, filter_image, plan_filter
+from convcli.jobs.filter_signal import filter_signal
+from convcli.jobs.filter_volume import VolumeFilter
+from convcli.jobs.output_policy import CHANNELS, RANGES
 from convcli.ops.responses import ACTIVATIONS
-
-# What a plan takes under the option's own name.
-_PLAN_WORDS = (
-    "border", "border_value", "padding", "stride", "dilation", "convolve", "normalize", "scale", "bias", "activation",
-    "channels", "range", "alpha", "depth", "linear", "background",
-)  # fmt: skip
 
 
 class FilterCommand(preview.PreviewCommand, options.MatrixCommand):
@@ -32,24 +23,13 @@ class FilterCommand(preview.PreviewCommand, options.MatrixCommand):
     help="A kernel; several make a chain, kept in float until one rounding at the end.",
 )  # fmt: skip
 @options.output
-@click.option(
-    "--border", type=options.Border(), default="reflect", show_default=True, metavar="NAME",
-    help="Beyond the border: reflect, symmetric, edge, wrap, constant, or scipy's, OpenCV's or torch's name.",
-)  # fmt: skip
-@click.option("--border-value", type=float, default=0.0, show_default=True, help="The constant, in pixel units.")
-@click.option(
-    "--padding", type=options.Padding(3), default="same", show_default=True, metavar="WORD|N|N,M",
-    help="same, valid, full, or pixels added at each side.",
-)  # fmt: skip
-@click.option("--stride", type=options.Counts(None), default="1", metavar="N|NxM", help="Step between windows.")
-@click.option(
-    "--dilation", type=options.Counts(None), default="1", metavar="N|NxM", help="Step between taps; 1 is dense."
-)
-@click.option("--convolve", is_flag=True, help="Flip the kernel; without it, cross-correlation as given.")
-@click.option(
-    "--normalize", type=click.Choice(NORMALIZE), default="none", show_default=True,
-    help="Divide by the sum of the weights, or of their sizes; never by zero.",
-)  # fmt: skip
+@options.border("Beyond the border: reflect, symmetric, edge, wrap, constant, or scipy's, OpenCV's or torch's name.")
+@options.border_value()
+@options.padding(3, "same", "same, valid, full, or pixels added at each side.")
+@options.stride()
+@options.dilation()
+@options.convolve
+@options.normalize
 @click.option("--scale", type=float, default=1.0, show_default=True, help="Multiplies the response.")
 @click.option("--bias", type=float, default=0.0, show_default=True, help="Added to it, in pixel units of the input.")
 @click.option("--activation", type=click.Choice(tuple(ACTIVATIONS)), default="none", show_default=True)
@@ -61,23 +41,14 @@ class FilterCommand(preview.PreviewCommand, options.MatrixCommand):
     "--range", type=click.Choice(RANGES), default="auto", show_default=True,
     help="What becomes of values outside the pixel range; see below.",
 )  # fmt: skip
-@click.option(
-    "--alpha", type=click.Choice(ALPHA), default="premultiply", show_default=True,
-    help="Weigh colour by alpha, filter alpha like a colour, keep it, or drop it.",
-)  # fmt: skip
-@click.option(
-    "--depth", type=click.Choice(DEPTHS), default="same", show_default=True, help="Bits per channel of the output."
-)
+@options.alpha("Weigh colour by alpha, filter alpha like a colour, keep it, or drop it.")
+@options.depth
 @click.option("--linear", is_flag=True, help="Filter in linear light instead of sRGB's curve.")
-@click.option(
-    "--axes", type=click.Choice(AXES), help="yx filters pictures, zyx volumes, x signals; see below.",
-)  # fmt: skip
-@click.option(
-    "--stack", is_flag=True, help="With zyx: the inputs, pictures in this order, are the planes of one volume."
-)
+@carriers.axes("yx filters pictures, zyx volumes, x signals; see below.")
+@carriers.stack
 @preview.option
 @options.rest_of_files
-def command(inputs: tuple[str, ...], kernels: tuple[str, ...], axes: str | None, stack: bool, **settings: Any) -> int:
+def command(inputs: tuple[str, ...], kernels: tuple[str, ...], **settings: Any) -> int:
     """Filter images with kernels: blur, sharpen, find edges, or your own matrix.
 
     INPUT is a file, a pattern, a folder, or - for standard input. Without -o the result is written beside the input
@@ -128,25 +99,6 @@ def command(inputs: tuple[str, ...], kernels: tuple[str, ...], axes: str | None,
     with negative weights act on colour and keep alpha; the others are means of what can be seen, and blur alpha too.
     In a chain the stride is the last kernel's; padding, border and dilation are each kernel's.
     """
-    axes = axes or axes_of(inputs)
-    volume_steps.check_stack(stack, axes)
-    preview.check_axes(settings, axes)
-    words = {word: settings.pop(word) for word in _PLAN_WORDS}
-    plan: FilterPlan = options.usage(lambda: plan_filter(kernels, axes=axes, **words))
-    if axes == "zyx":
-        from convcli.jobs.volume import VolumeFilter
-
-        return volume_steps.run_volumes(
-            inputs, lambda volume, format: VolumeFilter(volume, plan, format), plan.name, settings, stack=stack
-        )
-    if axes == "x":
-        from convcli.jobs.signal import filter_signal
-
-        return run_signals(inputs, lambda signal: filter_signal(signal, plan), plan.name, settings)
-
-    def operation(image: Image, format: str | None) -> Produced:
-        filtered = filter_image(image, plan, format)
-        details = {"kernel": plan.name, "range": filtered.range, "clipped": round(filtered.clipped, 6)}
-        return Produced(filtered.image, filtered.warnings, details)
-
-    return run(inputs, operation, plan.name, settings)
+    words = carriers.plan_words(inputs, settings)
+    plan: FilterPlan = options.usage(lambda: plan_filter(kernels, **words))
+    return carriers.run(inputs, plan, settings, image=filter_image, volume=VolumeFilter, signal=filter_signal)

@@ -6,11 +6,10 @@ import click
 
 from convcli.cli import options
 from convcli.cli.printing import show_result
-from convcli.images import format_of, write
-from convcli.images.atomic import check_target
+from convcli.images import write
 from convcli.jobs.documents import json_text
 from convcli.jobs.filters import MOST_FILTERS, MOST_INPUTS, draw_filters, filters_in
-from convcli.jobs.inside import beside
+from convcli.jobs.tasks import beside
 
 
 @click.command()
@@ -41,8 +40,7 @@ def command(
       convcli filters shipped -o filters.png
     """
     target = output or (f"{model}_filters.png" if not Path(model).suffix else beside(model, "filters"))
-    options.usage(lambda: format_of(target))
-    check_target(Path(target), overwrite=overwrite)
+    options.check_picture(target, overwrite=overwrite)
     found = filters_in(model, layer, filters=filters, inputs=inputs)
     write(draw_filters(found), target, overwrite=overwrite)
     show_result(json_text({"model": model, "output": target} | found.as_dict()) if as_json else target)

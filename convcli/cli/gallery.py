@@ -1,17 +1,13 @@
 """`convcli gallery`: what kernels do to pictures, on one sheet."""
 
-from pathlib import Path
-
 import click
 
 from convcli.cli import options
 from convcli.cli.printing import show_result
-from convcli.images import MAX_PIXELS, format_of, write
-from convcli.images.atomic import check_target
-from convcli.jobs.batch import find_inputs
+from convcli.images import MAX_PIXELS, write
 from convcli.jobs.documents import json_text
 from convcli.jobs.gallery import USUAL, make_gallery, plan_gallery
-from convcli.jobs.runtime import prepare_loops, request_threads
+from convcli.jobs.tasks import find_inputs
 
 
 @click.command(cls=options.MatrixCommand)
@@ -49,10 +45,8 @@ def command(
     """
     plans = options.usage(lambda: plan_gallery(kernels))
     sources = options.usage(lambda: find_inputs(inputs))
-    options.usage(lambda: format_of(output))
-    check_target(Path(output), overwrite=overwrite)
-    request_threads(threads)
-    prepare_loops(threads, options.say_compiling)
+    options.check_picture(output, overwrite=overwrite)
+    options.start_loops(threads)
     sheet = make_gallery(sources, plans, cell=cell, max_pixels=max_pixels or MAX_PIXELS)
     write(sheet, output, overwrite=overwrite, quality=quality)
     show_result(json_text({"output": output, "shape": list(sheet.pixels.shape)}) if as_json else output)

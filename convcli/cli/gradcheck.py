@@ -9,7 +9,6 @@ from convcli.cli.printing import show, show_result
 from convcli.cli.shape import Value
 from convcli.jobs.documents import json_text
 from convcli.jobs.gradcheck import GradcheckReport, gradcheck, is_network
-from convcli.jobs.runtime import prepare_loops, request_threads
 
 
 @click.command()
@@ -41,8 +40,7 @@ def command(
       convcli gradcheck mnist
       convcli gradcheck lenet5-1998 --json
     """
-    request_threads(threads)
-    prepare_loops(threads, options.say_compiling)
+    options.start_loops(threads)
     try:
         report = gradcheck(words, input=size, seed=seed, batch=batch)
     except GrammarError as error:

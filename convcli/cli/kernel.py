@@ -207,7 +207,9 @@ def _factors(described: KernelDescription, width: int) -> Iterator[tuple[str, st
         return
     axes = ("along z", "down y", "across x")[-described.kernel.ndim :]
     for axis, factor in zip(axes, described.factors[0], strict=True):
-        words = [f"{value:.4g}" for value in factor.tolist()]
+        values = factor.tolist()
+        values = values if len(values) <= 2 * width else values[:width] + values[-width:]  # more are never shown
+        words = [f"{value:.4g}" for value in values]
         kept = len(words)
         while kept > 2 and len(" ".join(_middle_cut(words, kept))) > width:
             kept -= 2

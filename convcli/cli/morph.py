@@ -4,16 +4,9 @@ from typing import Any
 
 import click
 
-from convcli.cli import options, preview, volume_steps
-from convcli.cli.files import run
-from convcli.cli.signals import axes_of, run_signals, signal_axes
-from convcli.images import Image
-from convcli.jobs.batch import Produced
-from convcli.jobs.morph import MorphPlan, morph_image, plan_morph
-from convcli.jobs.pixels import ALPHA, DEPTHS
+from convcli.cli import carriers, options, preview
+from convcli.jobs.morph import MorphPlan, VolumeMorph, morph_image, morph_signal, plan_morph
 from convcli.ops.morphology import OPERATIONS
-
-_PLAN_WORDS = ("size", "element", "border", "value", "alpha", "depth", "background")
 
 
 @click.command(cls=preview.PreviewCommand)
@@ -22,23 +15,17 @@ _PLAN_WORDS = ("size", "element", "border", "value", "alpha", "depth", "backgrou
 @click.option("--size", type=options.Counts(None), metavar="N|NxM", help="A box of this many pixels (rows x columns).")
 @click.option("--element", metavar="SPEC", help="Another element: see below.")
 @options.output
-@click.option(
-    "--border", default="none", show_default=True, metavar="NAME",
-    help="Beyond the border: none (nothing there ever wins), reflect, symmetric, edge, wrap, constant.",
-)  # fmt: skip
-@click.option("--border-value", "value", type=float, default=0.0, show_default=True, help="The constant.")
-@click.option(
-    "--alpha", type=click.Choice(ALPHA), default="premultiply", show_default=True,
-    help="Go by what can be seen (see below), treat alpha like a colour, keep it, or drop it.",
-)  # fmt: skip
-@click.option(
-    "--depth", type=click.Choice(DEPTHS), default="same", show_default=True, help="Bits per channel of the output."
+@options.border(
+    "Beyond the border: none (nothing there ever wins), reflect, symmetric, edge, wrap, constant.", "none", type=str
 )
-@signal_axes
-@volume_steps.stack
+@options.border_value("value", "The constant.")
+@options.alpha("Go by what can be seen (see below), treat alpha like a colour, keep it, or drop it.")
+@options.depth
+@carriers.axes()
+@carriers.stack
 @preview.option
 @options.rest_of_files
-def command(operation: str, inputs: tuple[str, ...], axes: str | None, stack: bool, **settings: Any) -> int:
+def command(operation: str, inputs: tuple[str, ...], **settings: Any) -> int:
     """Grow, shrink, open or close bright areas of images.
 
     OPERATION is one of those below. INPUT is a file, a pattern, a folder, or - for standard input. Without -o the
@@ -78,24 +65,6 @@ def command(operation: str, inputs: tuple[str, ...], axes: str | None, stack: bo
     disk is then a ball, and there is no line. They are written as .tiff or .npy, piece by piece. Signals, .wav, .csv
     and a .npy of one axis, need no --axes; their element has one row.
     """
-    axes = axes or axes_of(inputs)
-    words = {word: settings.pop(word) for word in _PLAN_WORDS}
-    volume_steps.check_stack(stack, axes)
-    preview.check_axes(settings, axes)
-    plan: MorphPlan = options.usage(lambda: plan_morph(operation, axes=axes, **words))
-    if axes == "zyx":
-        from convcli.jobs.volume_steps import VolumeMorph
-
-        return volume_steps.run_volumes(
-            inputs, lambda volume, format: VolumeMorph(volume, plan, format), plan.name, settings, stack=stack
-        )
-
-    if axes == "x":
-        from convcli.jobs.signal_steps import morph_signal
-
-        return run_signals(inputs, lambda signal: morph_signal(signal, plan), plan.name, settings)
-
-    def operate(image: Image, format: str | None) -> Produced:
-        return morph_image(image, plan, format)
-
-    return run(inputs, operate, plan.name, settings)
+    words = carriers.plan_words(inputs, settings)
+    plan: MorphPlan = options.usage(lambda: plan_morph(operation, **words))
+    return carriers.run(inputs, plan, settings, image=morph_image, volume=VolumeMorph, signal=morph_signal)

@@ -167,6 +167,68 @@ def _chained(*options: Callable[[Command], Command]) -> Callable[[Command], Comm
     return decorate
 
 
+# Words that several commands take, with what differs between them: their default, or how a help says it.
+def stride(
+    axes: int | None = None, default: str | None = "1", help: str = "Step between windows."
+) -> Callable[[Command], Command]:
+    """``--stride``: N, or one number for each axis."""
+    return click.option("--stride", type=Counts(axes), default=default, metavar="N|NxM", help=help)
+
+
+def dilation(
+    axes: int | None = None, default: str | None = "1", help: str = "Step between taps; 1 is dense."
+) -> Callable[[Command], Command]:
+    """``--dilation``: N, or one number for each axis."""
+    return click.option("--dilation", type=Counts(axes), default=default, metavar="N|NxM", help=help)
+
+
+def padding(axes: int = 2, default: str | None = None, help: str = "") -> Callable[[Command], Command]:
+    """``--padding``: a word or numbers."""
+    words: dict[str, Any] = {"default": default, "show_default": True} if default else {}
+    return click.option("--padding", type=Padding(axes), metavar="WORD|N|N,M", help=help, **words)
+
+
+def border(help: str, default: str | None = "reflect", type: Any = None) -> Callable[[Command], Command]:
+    """``--border``: what lies beyond it."""
+    words: dict[str, Any] = {"default": default, "show_default": True} if default else {}
+    return click.option("--border", type=type or Border(), metavar="NAME", help=help, **words)
+
+
+def border_value(
+    name: str = "border_value", help: str = "The constant, in pixel units."
+) -> Callable[[Command], Command]:
+    """``--border-value``: of a constant border."""
+    return click.option("--border-value", name, type=float, default=0.0, show_default=True, help=help)
+
+
+def alpha(help: str) -> Callable[[Command], Command]:
+    """``--alpha``: what an operation makes of it."""
+    from convcli.jobs.output_policy import ALPHA
+
+    return click.option("--alpha", type=click.Choice(ALPHA), default="premultiply", show_default=True, help=help)
+
+
+def depth(command: Command) -> Command:
+    """``--depth``: of the output."""
+    from convcli.jobs.output_policy import DEPTHS
+
+    text = "Bits per channel of the output."
+    return click.option("--depth", type=click.Choice(DEPTHS), default="same", show_default=True, help=text)(command)
+
+
+convolve = click.option("--convolve", is_flag=True, help="Flip the kernel; without it, cross-correlation as given.")
+
+
+def normalize(command: Command) -> Command:
+    """``--normalize``: what a kernel is divided by."""
+    from convcli.jobs.filter import NORMALIZE
+
+    text = "Divide by the sum of the weights, or of their sizes; never by zero."
+    return click.option("--normalize", type=click.Choice(NORMALIZE), default="none", show_default=True, help=text)(
+        command
+    )
+
+
 output = click.option(
     "-o", "--output", metavar="OUT", help="A file, a folder/, a template with {stem} {kernel} {ext} {index}, or -."
 )
@@ -223,6 +285,22 @@ quiet = click.option(
 rest_of_files = _chained(
     background, overwrite, skip_existing, format_, quality, strip, max_pixels, threads, as_json, quiet,
 )  # fmt: skip
+
+
+def start_loops(threads: int | None, *, quiet: bool = False) -> None:
+    """Get ready to run loops on so many threads; says so where they have to be compiled first."""
+    from convcli.jobs.runtime import prepare_loops, request_threads
+
+    request_threads(threads)
+    prepare_loops(threads, None if quiet else say_compiling)
+
+
+def check_picture(target: str, *, overwrite: bool) -> None:
+    """Refuse a picture's name before any work is done for it; a suffix that no format has is wrong usage."""
+    from convcli.images import check_target, format_of
+
+    usage(lambda: format_of(target))
+    check_target(Path(target), overwrite=overwrite)
 
 
 def say_compiling(state: "Compiling") -> None:

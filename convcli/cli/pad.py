@@ -5,12 +5,8 @@ from typing import Any
 
 import click
 
-from convcli.cli import options, volume_steps
-from convcli.cli.files import run
-from convcli.cli.signals import axes_of, run_signals, signal_axes
-from convcli.images import Image
-from convcli.jobs.batch import Produced
-from convcli.jobs.pad import PadPlan, pad_image, plan_pad
+from convcli.cli import carriers, options
+from convcli.jobs.pad import PadPlan, VolumePad, pad_image, pad_signal, plan_pad
 
 # How many numbers an amount may have.
 _NUMBERS = {"yx": (1, 2, 4), "zyx": (1, 3), "x": (1, 2)}
@@ -31,12 +27,10 @@ MODES = ("constant", "edge", "reflect", "symmetric", "wrap")
     "--value", default="0", show_default=True, metavar="N|N,N,N",
     help="constant: the pixel's value, in its own units, or one for each channel.",
 )  # fmt: skip
-@signal_axes
-@volume_steps.stack
+@carriers.axes()
+@carriers.stack
 @options.rest_of_files
-def command(
-    inputs: tuple[str, ...], amount: str, mode: str, value: str, axes: str | None, stack: bool, **settings: Any
-) -> int:
+def command(inputs: tuple[str, ...], amount: str, value: str, **settings: Any) -> int:
     """Pad images with a constant, their edge, or a mirror image.
 
     INPUT is a file, a pattern, a folder, or - for standard input. Without -o the result is written beside the input
@@ -64,26 +58,9 @@ def command(
     amount is then N, or Z,V,H with Z planes at either end. They are written as .tiff or .npy, piece by piece. Signals,
     .wav, .csv and a .npy of one axis, need no --axes; the amount is N, or samples before and after as in 100,0.
     """
-    axes = axes or axes_of(inputs)
-    volume_steps.check_stack(stack, axes)
-    words = {"mode": mode, "value": _values(value), "background": settings.pop("background")}
-    plan: PadPlan = options.usage(lambda: plan_pad(_amounts(amount, axes), axes=axes, **words))
-    if axes == "zyx":
-        from convcli.jobs.volume_steps import VolumePad
-
-        return volume_steps.run_volumes(
-            inputs, lambda volume, format: VolumePad(volume, plan, format), plan.name, settings, stack=stack
-        )
-
-    if axes == "x":
-        from convcli.jobs.signal_steps import pad_signal
-
-        return run_signals(inputs, lambda signal: pad_signal(signal, plan), plan.name, settings)
-
-    def operation(image: Image, format: str | None) -> Produced:
-        return pad_image(image, plan, format)
-
-    return run(inputs, operation, plan.name, settings)
+    words = carriers.plan_words(inputs, settings) | {"value": _values(value)}
+    plan: PadPlan = options.usage(lambda: plan_pad(_amounts(amount, words["axes"]), **words))
+    return carriers.run(inputs, plan, settings, image=pad_image, volume=VolumePad, signal=pad_signal)
 
 
 def _amounts(text: str, axes: str) -> Any:

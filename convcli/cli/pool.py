@@ -4,19 +4,9 @@ from typing import Any
 
 import click
 
-from convcli.cli import options, preview, volume_steps
-from convcli.cli.files import run
-from convcli.cli.signals import axes_of, run_signals, signal_axes
-from convcli.images import Image
-from convcli.jobs.batch import Produced
-from convcli.jobs.pixels import ALPHA, DEPTHS
-from convcli.jobs.pool import PoolPlan, plan_pool, pool_image
+from convcli.cli import carriers, options, preview
+from convcli.jobs.pool import PoolPlan, VolumePool, plan_pool, pool_image, pool_signal
 from convcli.ops.pooling_runs import MODES
-
-_PLAN_WORDS = (
-    "mode", "stride", "padding", "dilation", "ceil_mode", "count_include_pad", "p", "seed", "alpha", "depth",
-    "background",
-)  # fmt: skip
 
 
 @click.command(cls=preview.PreviewCommand)
@@ -30,29 +20,19 @@ _PLAN_WORDS = (
 @click.option(
     "--mode", type=click.Choice(tuple(MODES)), default="max", show_default=True, help="What becomes of a window."
 )
-@click.option("--stride", type=options.Counts(None), metavar="N|NxM", help="Step between windows; default: the size.")
-@click.option(
-    "--padding", type=options.Padding(3), default="valid", show_default=True, metavar="WORD|N|N,M",
-    help="valid, same, full, or pixels added at each side.",
-)  # fmt: skip
-@click.option(
-    "--dilation", type=options.Counts(None), default="1", metavar="N|NxM", help="Step between taps; 1 is dense."
-)
+@options.stride(default=None, help="Step between windows; default: the size.")
+@options.padding(3, "valid", "valid, same, full, or pixels added at each side.")
+@options.dilation()
 @click.option("--ceil", "ceil_mode", is_flag=True, help="Let the last window hang over the end.")
 @click.option(
     "--count-include-pad", is_flag=True, help="Average, weighted: padding counts, as zeros; without it, it does not."
 )
 @click.option("--p", type=float, default=2.0, show_default=True, help="lp: the exponent.")
 @click.option("--seed", type=click.IntRange(0, 2**64 - 1), default=0, metavar="N", help="stochastic: what to draw by.")
-@click.option(
-    "--alpha", type=click.Choice(ALPHA), default="premultiply", show_default=True,
-    help="Go by what can be seen (see below), pool alpha like a colour, keep it, or drop it.",
-)  # fmt: skip
-@click.option(
-    "--depth", type=click.Choice(DEPTHS), default="same", show_default=True, help="Bits per channel of the output."
-)
-@signal_axes
-@volume_steps.stack
+@options.alpha("Go by what can be seen (see below), pool alpha like a colour, keep it, or drop it.")
+@options.depth
+@carriers.axes()
+@carriers.stack
 @preview.option
 @options.rest_of_files
 def command(
@@ -60,8 +40,6 @@ def command(
     size: tuple[int, ...] | None,
     everything: bool,
     adaptive: tuple[int, ...] | None,
-    axes: str | None,
-    stack: bool,
     **settings: Any,
 ) -> int:
     """Pool images: the largest, the mean, or another number of each window.
@@ -101,29 +79,10 @@ def command(
     sizes are then one number, or three as in 2x4x4. They are written as .tiff or .npy, piece by piece. Signals, .wav,
     .csv and a .npy of one axis, need no --axes: they keep their format, and their sample rate is divided by the stride.
     """
-    axes = axes or axes_of(inputs)
     given = {"--size": size is not None, "--global": everything, "--adaptive": adaptive is not None}
     if sum(given.values()) != 1:
         got = " and ".join(name for name, is_given in given.items() if is_given) or "none"
         raise options.WrongUsage(f"got {got} of {', '.join(given)}, expected one of them")
-    words = {word: settings.pop(word) for word in _PLAN_WORDS}
-    volume_steps.check_stack(stack, axes)
-    preview.check_axes(settings, axes)
-    plan: PoolPlan = options.usage(
-        lambda: plan_pool("global" if everything else size, adaptive=adaptive, axes=axes, **words)
-    )
-    if axes == "x":
-        from convcli.jobs.signal_pool import pool_signal
-
-        return run_signals(inputs, lambda signal: pool_signal(signal, plan), plan.name, settings)
-    if axes == "zyx":
-        from convcli.jobs.volume_steps import VolumePool
-
-        return volume_steps.run_volumes(
-            inputs, lambda volume, format: VolumePool(volume, plan, format), plan.name, settings, stack=stack
-        )
-
-    def operation(image: Image, format: str | None) -> Produced:
-        return pool_image(image, plan, format)
-
-    return run(inputs, operation, plan.name, settings)
+    words = carriers.plan_words(inputs, settings)
+    plan: PoolPlan = options.usage(lambda: plan_pool("global" if everything else size, adaptive=adaptive, **words))
+    return carriers.run(inputs, plan, settings, image=pool_image, volume=VolumePool, signal=pool_signal)

@@ -1,20 +1,17 @@
 """`convcli predict`: what pictures show."""
 
 import sys
-from pathlib import Path
 
 import click
 
 from convcli.cli import options
 from convcli.cli.evaluate import picture_progress
-from convcli.cli.printing import say, show, show_result
-from convcli.images import MAX_PIXELS, format_of, write
-from convcli.images.atomic import check_target
-from convcli.jobs.batch import STREAM, find_inputs
+from convcli.cli.printing import Warnings, say, show, show_result
+from convcli.images import MAX_PIXELS, write
 from convcli.jobs.classifier import load_classifier, percent
 from convcli.jobs.documents import json_text
 from convcli.jobs.predict import MOST_SHOWN, Prediction, check_shown, predict, seen_picture
-from convcli.jobs.runtime import prepare_loops, request_threads
+from convcli.jobs.tasks import STREAM, find_inputs
 
 
 @click.command()
@@ -58,21 +55,21 @@ def command(
     """
     sources = options.usage(lambda: find_inputs(images))
     if show is not None:
-        target = show
-        options.usage(lambda: format_of(target))
-        check_target(Path(show), overwrite=overwrite)
-        options.usage(lambda: check_shown(target, sources))
-    request_threads(threads)
-    prepare_loops(threads, None if quiet else options.say_compiling)
+        options.check_picture(show, overwrite=overwrite)
+        options.usage(lambda: check_shown(str(show), sources))
+    options.start_loops(threads, quiet=quiet)
     classifier = load_classifier(model)
     stdin = getattr(sys.stdin, "buffer", None) if STREAM in sources else None
     predictions: list[Prediction] = []
+    warnings = Warnings()
     with picture_progress(hidden=quiet or len(sources) < 2) as advance:
         for each in predict(classifier, sources, top=top, max_pixels=max_pixels or MAX_PIXELS, stdin=stdin):
             predictions.append(each)
-            _report(each, as_json=as_json, quiet=quiet)
+            _report(each, warnings, as_json=as_json)
             if advance is not None:
                 advance(len(predictions), len(sources))
+    if not quiet:
+        warnings.say()
     good = [each for each in predictions if not each.error]
     if show is not None and good:
         write(seen_picture(good), show, overwrite=overwrite)
@@ -88,9 +85,9 @@ def command(
     return 1 if bad else 0
 
 
-def _report(prediction: Prediction, *, as_json: bool, quiet: bool) -> None:
-    for warning in () if quiet else prediction.warnings:
-        say(f"Warning: {prediction.file}: {warning}")
+def _report(prediction: Prediction, warnings: Warnings, *, as_json: bool) -> None:
+    for warning in prediction.warnings:
+        warnings.add(prediction.file, warning)
     if as_json or prediction.error:
         return
     (label, probability), *others = prediction.top

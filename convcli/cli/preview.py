@@ -8,7 +8,6 @@ import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -16,7 +15,7 @@ from convcli.cli.options import WrongUsage, usage
 from convcli.cli.printing import say
 from convcli.errors import printable
 from convcli.images import Image, check_target, format_of, write
-from convcli.jobs.batch import STREAM, Task
+from convcli.jobs.tasks import STREAM, Task
 
 WAYS = ("auto", "blocks", "256", "sixel", "kitty")
 _NAME = "--preview"
@@ -47,12 +46,6 @@ class PreviewCommand(click.Command):
             if following in WAYS or (following.lower().endswith(".png") and not Path(following).exists()):
                 raise WrongUsage(f"{_NAME}: got {following} after a blank, expected {_NAME}={following}")
         return super().parse_args(ctx, read)
-
-
-def check_axes(settings: Mapping[str, Any], axes: str) -> None:
-    """Refuse a preview of what is no picture."""
-    if settings.get("preview") is not None and axes != "yx":
-        raise WrongUsage(f"{_NAME}: got a {'volume' if axes == 'zyx' else 'signal'}, expected pictures")
 
 
 def watcher(

@@ -7,10 +7,11 @@ cursor on purpose (bars, previews, animations) are their modules' own.
 
 import os
 import sys
+from dataclasses import dataclass, field
 
 import click
 
-from convcli.errors import printable
+from convcli.errors import kind_of, printable
 
 
 def say(*lines: object) -> None:
@@ -32,3 +33,22 @@ def show_result(result: object) -> None:
         click.echo(printable(text))
     else:
         click.echo(text if text.isprintable() else os.fsencode(text))
+
+
+@dataclass
+class Warnings:
+    """What there is to say about each of many files: once for each kind, with the first file and how many more."""
+
+    files: dict[str, tuple[str, str, int]] = field(default_factory=dict)
+
+    def add(self, file: str, warning: str) -> None:
+        """Remember a warning."""
+        kind = kind_of(warning)
+        first, sentence, count = self.files.get(kind, (file, warning, 0))
+        self.files[kind] = first, sentence, count + 1
+
+    def say(self) -> None:
+        """Print them, a line each."""
+        for first, warning, count in self.files.values():
+            more = f" (alike in {count - 1} more file{'s' * (count > 2)})" if count > 1 else ""
+            say(f"Warning: {first}: {warning}{more}")

@@ -9,7 +9,6 @@ from convcli.cli.evaluate import picture_progress
 from convcli.cli.printing import say, show_result
 from convcli.jobs.documents import json_text
 from convcli.jobs.report import SUFFIXES, check_report, make_report, write_report
-from convcli.jobs.runtime import prepare_loops, request_threads
 
 
 @click.command()
@@ -56,8 +55,7 @@ def command(
     target = output or (f"{model}.html" if not Path(model).suffix else str(Path(model).with_suffix(".html")))
     options.require_suffix(target, SUFFIXES)
     check_report(target, overwrite=overwrite)
-    request_threads(threads)
-    prepare_loops(threads, None if quiet else options.say_compiling)
+    options.start_loops(threads, quiet=quiet)
     with downloads.reporting(quiet=quiet) as reports, picture_progress(hidden=quiet) as advance:
         report = make_report(
             model, data, data_dir=data_dir, offline=offline, limit=limit, reports=reports, on_progress=advance

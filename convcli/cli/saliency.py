@@ -1,20 +1,16 @@
 """`convcli saliency`: where a network looks."""
 
 import sys
-from pathlib import Path
 
 import click
 
 from convcli.cli import options
 from convcli.cli.printing import say, show_result
-from convcli.images import MAX_PIXELS, format_of, write
-from convcli.images.atomic import check_target
-from convcli.jobs.batch import STREAM
+from convcli.images import MAX_PIXELS, write
 from convcli.jobs.classifier import load_classifier
 from convcli.jobs.documents import json_text
-from convcli.jobs.inside import beside
-from convcli.jobs.runtime import prepare_loops, request_threads
 from convcli.jobs.saliency import METHODS, draw, saliency
+from convcli.jobs.tasks import STREAM, beside
 
 
 @click.command()
@@ -72,10 +68,8 @@ def command(
       convcli saliency shipped digit.png --method occlusion --patch 5 -o where.png
     """
     target = output or beside(image, "saliency")
-    options.usage(lambda: format_of(target))
-    check_target(Path(target), overwrite=overwrite)
-    request_threads(threads)
-    prepare_loops(threads, None if quiet else options.say_compiling)
+    options.check_picture(target, overwrite=overwrite)
+    options.start_loops(threads, quiet=quiet)
     source = sys.stdin.buffer if image == STREAM else image
     found = saliency(
         load_classifier(model), source, method=method, class_name=class_name, layer=layer, patch=patch, step=step,

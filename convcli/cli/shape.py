@@ -40,9 +40,8 @@ SIZES = Value("N or NxM", read.sizes())
 @click.option("--dimensions", type=click.IntRange(1, 3), help="The number of spatial axes, if --input leaves it open.")
 @click.option("--filters", "-f", type=Value("N", read.count()), metavar="N",
               help="A convolution with N filters. Without it, only window positions are asked for.")  # fmt: skip
-@click.option(
-    "--kernel-size", "-k", type=SIZES, metavar="N|NxM", help="Cells of the kernel along each axis.  [default: 3]"
-)
+@click.option("--kernel-size", "-k", type=SIZES, metavar="N|NxM",
+              help="Cells of the kernel along each axis.  [default: 3]")  # fmt: skip
 @click.option("--stride", type=SIZES, metavar="N|NxM", help="Cells between windows.  [default: 1; the size for --pool]")
 @click.option("--padding", type=Value("PADDING", read.padding), metavar="PADDING",
               help="valid, same, full, N, NxM (or N,M), or before:after as in 0:1.  [default: valid]")  # fmt: skip

@@ -17,15 +17,11 @@ from convcli.views.toeplitz import matrix_lines
               help="The input: a series of N numbers, or a picture of N rows and M columns.")  # fmt: skip
 @click.option("-k", "--kernel", required=True, metavar="SPEC", help="The kernel; one row for a series.")
 @click.option("--values", metavar="MATRIX", help='The input\'s numbers, "3 1 2; 0 5 4".  [default: 1 2 3 ...]')
-@click.option("--stride", type=options.Counts(None), default="1", metavar="N|NxM", help="Step between windows.")
-@click.option(
-    "--padding", type=options.Padding(), default="valid", show_default=True, metavar="WORD|N|N,M",
-    help="valid, same, full, or cells added at each side.",
-)  # fmt: skip
-@click.option("--dilation", type=options.Counts(None), default="1", metavar="N|NxM", help="Step between taps.")
-@click.option("--border", type=options.Border(), default="constant", show_default=True, metavar="NAME",
-              help="What the padding holds, as in filter; the constant is 0.")  # fmt: skip
-@click.option("--convolve", is_flag=True, help="Flip the kernel; without it, cross-correlation as given.")
+@options.stride()
+@options.padding(default="valid", help="valid, same, full, or cells added at each side.")
+@options.dilation(help="Step between taps.")
+@options.border("What the padding holds, as in filter; the constant is 0.", "constant")
+@options.convolve
 @click.option("-o", "--output", metavar="OUT", help="Draw it: .png or .svg.")
 @options.overwrite
 @options.threads
@@ -58,10 +54,8 @@ def command(kernel: str, sizes: tuple[int, ...], output: str | None, **settings:
         target = output
         options.usage(lambda: check_drawing(target, overwrite=True))
         check_drawing(output, overwrite=overwrite)
-    from convcli.jobs.runtime import prepare_loops, request_threads
 
-    request_threads(threads)
-    prepare_loops(threads, options.say_compiling)
+    options.start_loops(threads)
     words = {key: _spread(settings[key], sizes) for key in ("stride", "dilation")}
     found: Toeplitz = options.usage(lambda: toeplitz(sizes, kernel, **settings | words))
     if output is not None:

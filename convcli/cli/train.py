@@ -69,12 +69,8 @@ class Size(options.ParamType):
 @click.option("--optimizer", metavar="NAME", help="sgd, rmsprop, adam or adamw; with settings: sgd:momentum=0.9.")
 @click.option("--lr", "learning_rate", type=float, metavar="RATE", help="The highest learning rate.")
 @click.option("--schedule", type=click.Choice(_SCHEDULES), help="What becomes of it.")
-@click.option(
-    "--warm-up",
-    type=float,
-    metavar="EPOCHS",
-    help="Epochs of the way up: before the schedule, or the first part of one_cycle.",
-)
+@click.option("--warm-up", type=float, metavar="EPOCHS",
+              help="Epochs of the way up: before the schedule, or the first part of one_cycle.")  # fmt: skip
 @click.option("--weight-decay", type=float, metavar="SHARE", help="Of kernels only, decoupled.")
 @click.option("--label-smoothing", type=float, metavar="SHARE", help="Spread over all classes.")
 @click.option("--clip-norm", type=float, metavar="NORM", help="The longest gradient; 0 for any.")
@@ -142,13 +138,7 @@ def command(
         report = train(plan, Listener(display.batch, display.epoch, stop.is_set))
     if not report.finished:
         return _interrupted(report)
-    if plan.plot is not None:
-        from convcli.views.curves import draw_curves
-
-        draw_curves(report.history, plan.plot, title=f"{plan.network.spec.name} on {plan.dataset.name}",
-                    overwrite=plan.overwrite)  # fmt: skip
-    if page is not None:
-        _write_page(report, page)
+    _draw(report, page)
     pages = {"report": page} if page else {}
     for line in [json_text(report.as_dict() | pages)] if as_json else [*_closing(report), *pages.values()]:
         show_result(line)
@@ -167,12 +157,20 @@ def _check_outputs(page: str | None, words: dict[str, Any]) -> None:
         check_report(page, overwrite=words["overwrite"])
 
 
-def _write_page(report: "TrainReport", page: str) -> None:
-    from convcli.jobs.classifier import load_classifier
-    from convcli.jobs.report import report_on, write_report
+def _draw(report: "TrainReport", page: str | None) -> None:
+    """Write the curves and the page, if they are asked for."""
+    plan = report.plan
+    if plan.plot is not None:
+        from convcli.views.curves import draw_curves
 
-    found = report_on(load_classifier(report.plan.target), report.plan.dataset)
-    write_report(found, page, overwrite=report.plan.overwrite)
+        title = f"{plan.network.spec.name} on {plan.dataset.name}"
+        draw_curves(report.history, plan.plot, title=title, overwrite=plan.overwrite)
+    if page is not None:
+        from convcli.jobs.classifier import load_classifier
+        from convcli.jobs.report import report_on, write_report
+
+        found = report_on(load_classifier(plan.target), plan.dataset)
+        write_report(found, page, overwrite=plan.overwrite)
 
 
 def _planned(

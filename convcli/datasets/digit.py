@@ -6,23 +6,21 @@ side of the ink is 20 pixels, and the centre of mass lies within half a pixel of
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from convcli.datasets.ink import Ink, find_inks, is_flat, to_grey
+from convcli.datasets.ink import to_grey
 from convcli.datasets.pictures import resize
+from convcli.datasets.search import search
 from convcli.datasets.shapes import stroke_width
-from convcli.datasets.strokes import Box, Strokes, find_strokes, no_digit, spread_once
+from convcli.datasets.strokes import Box, spread_once
 from convcli.errors import DataError
 from convcli.images.model import Pixels
 
 Floats = npt.NDArray[np.float32]
 
-_WORKING_SIDE = 224  # pixels: 11 for each of the box; larger photographs are averaged, which removes noise
-_CLOSER = 0.5  # a digit smaller than this share of the working picture is cut out and looked at again
 _PAPER = 0.01  # of full scale: a data set has no ink at all there
 _THIN = 1.7  # pixels in a box of 20: the thinnest twentieth of MNIST's strokes measures 1.7
 
@@ -79,7 +77,7 @@ def prepare_digit(
     ready = _ready(to_grey(pixels, has_alpha), size, box, centre) if pixels.shape[:2] == size else None
     if ready is not None:
         return ready
-    strokes = _search(pixels, has_alpha)
+    strokes = search(pixels, has_alpha)
     if strokes.others:
         raise DataError(_several([strokes.box, *strokes.others]))
     return _place(_cut(strokes.amount, strokes.box, box), size, box, centre)
@@ -109,107 +107,6 @@ def _several(boxes: Sequence[Box]) -> str:
         for top, left, bottom, right in sorted(boxes, key=lambda box: box[1])
     )
     return f"digit picture: several digits found, got {len(boxes)} (at {places}), expected one; cut out each"
-
-
-def _search(pixels: Pixels, has_alpha: bool) -> Strokes:
-    """The strokes of the digit, darker or lighter than the paper, or else of another colour."""
-    grey = to_grey(pixels, has_alpha)
-    try:
-        return _either(grey)
-    except DataError as error:
-        few = max(1, max(grey.shape) // _WORKING_SIDE)
-        if pixels.shape[2] - has_alpha == 3 and not is_flat(to_grey(pixels[::few, ::few], has_alpha, by_colour=True)):
-            try:
-                return _either(to_grey(pixels, has_alpha, by_colour=True))
-            except DataError:
-                pass
-        raise error
-
-
-def _either(grey: Floats) -> Strokes:
-    """Dark strokes or light ones; a small digit is looked at twice. Boxes of others are in the picture's pixels."""
-    small = _shrink(grey)
-    if is_flat(small):
-        raise no_digit("a picture of one shade")
-    shrunk = small.shape[0] / grey.shape[0]
-    likelier, other = find_inks(small)
-    first, second = _try(likelier), _try(other)
-    found = [(first, likelier), (second, other)]
-    if isinstance(first, Strokes) and isinstance(second, Strokes) and _prefers(first, second):
-        found.reverse()
-    reason = first
-    for strokes, ink in found:
-        if isinstance(strokes, Strokes):
-            reason = _closer(grey, shrunk, strokes, dark=ink.dark)
-            if isinstance(reason, Strokes):
-                return reason
-        if ink is likelier:
-            # Of a digit that was cut out without a margin, the holes and the gaps are inside.
-            cuts = find_inks(small, beyond=False)
-            # Around a digit on a sheet of paper, the sheet is no digit that fills the picture.
-            cut = [_try(each, tight=True) for each in (cuts[:1] if isinstance(second, Strokes) else cuts)]
-            whole = [each for each in cut if isinstance(each, Strokes) and not each.others]
-            if whole:
-                return min(whole, key=_along_the_border)
-    assert isinstance(reason, DataError)
-    raise reason
-
-
-def _along_the_border(strokes: Strokes) -> float:
-    """How much of the picture's border is ink; what lies between strokes has more than they have."""
-    amount = strokes.amount
-    return float(np.concatenate([amount[0], amount[-1], amount[:, 0], amount[:, -1]]).mean())
-
-
-def _try(ink: Ink, *, tight: bool = False) -> Strokes | DataError:
-    try:
-        return find_strokes(ink, tight=tight)
-    except DataError as error:
-        return error
-
-
-def _prefers(first: Strokes, second: Strokes) -> bool:
-    """Whether the second is the digit: the first may be a nought's hole, or the sheet of paper that it stands on."""
-    nested = _within(first.box, second.box) or _within(second.box, first.box)
-    return nested and _thickness(second) < 0.6 * _thickness(first)
-
-
-def _thickness(strokes: Strokes) -> float:
-    """How thick strokes are, as a share of the digit's longer side."""
-    top, left, bottom, right = strokes.box
-    return stroke_width(strokes.amount > 0.5 * strokes.amount.max()) / max(bottom - top, right - left)
-
-
-def _within(inner: Box, outer: Box) -> bool:
-    return outer[0] < inner[0] and outer[1] < inner[1] and outer[2] > inner[2] and outer[3] > inner[3]
-
-
-def _closer(grey: Floats, shrunk: float, strokes: Strokes, *, dark: bool) -> Strokes | DataError:
-    """Paper and strokes of a small digit's neighbourhood tell more than those of the whole photograph."""
-    if strokes.others:
-        others = tuple(_scaled(box, 1 / shrunk) for box in strokes.others)
-        return replace(strokes, box=_scaled(strokes.box, 1 / shrunk), others=others)
-    top, left, bottom, right = strokes.box
-    side = max(bottom - top, right - left)
-    if shrunk >= 1 or side >= _CLOSER * shrunk * max(grey.shape):
-        return strokes
-    margin = side // 2
-    rows = slice(max(0, int((top - margin) / shrunk)), int((bottom + margin) / shrunk) + 1)
-    columns = slice(max(0, int((left - margin) / shrunk)), int((right + margin) / shrunk) + 1)
-    inks = find_inks(_shrink(grey[rows, columns]), _CLOSER)
-    return _try(next(ink for ink in inks if ink.dark == dark))
-
-
-def _scaled(box: Box, scale: float) -> Box:
-    top, left, bottom, right = (round(side * scale) for side in box)
-    return top, left, bottom, right
-
-
-def _shrink(grey: Floats) -> Floats:
-    shrink = _WORKING_SIDE / max(grey.shape)
-    if shrink >= 1:
-        return grey
-    return resize(grey, max(1, round(grey.shape[0] * shrink)), max(1, round(grey.shape[1] * shrink)))
 
 
 def _cut(ink: Floats, found: Box, box: int) -> Floats:

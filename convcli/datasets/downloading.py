@@ -1,6 +1,7 @@
 """Fetching a data set's files: several mirrors in turn, a checksum before use, under their name complete or not at all.
 
-pooch does the transfer: it writes to a temporary file beside the target, compares the checksum, then renames.
+pooch does the transfer, into a file beside the target whose name tells that it is unfinished; it gets its own once the
+checksum is right. What a killed process left is removed before the next download into that folder.
 """
 
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from pathlib import Path
 from convcli.datasets.places import cache_folder, explain_absence
 from convcli.datasets.registry import Entry, RemoteFile
 from convcli.errors import DataError
+from convcli.unfinished import sweep, unfinished_name
 
 TIMEOUT = 30  # seconds without an answer after which the next mirror is tried
 _CHUNK = 1 << 16
@@ -70,6 +72,7 @@ def download(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DataError(f"{folder}: cannot be made ({(error.strerror or str(error)).lower()})") from error
+    sweep(folder)
     reports.begins(entry)
     for file in entry.files:
         reasons = []
@@ -88,7 +91,9 @@ def _fetch(address: str, file: RemoteFile, folder: Path, reports: Reports) -> st
     """Fetch one file from one mirror; returns why it failed, or None."""
     import pooch
     import requests
+    from pooch.hashes import hash_matches
 
+    target, unfinished = folder / file.name, folder / unfinished_name()
     pooch.get_logger().setLevel("WARNING")  # its notes on stderr would come on top of our progress
     downloader = pooch.HTTPDownloader(
         progressbar=_Meter(file, reports),
@@ -98,7 +103,12 @@ def _fetch(address: str, file: RemoteFile, folder: Path, reports: Reports) -> st
         headers={"Accept-Encoding": "identity", "User-Agent": "convcli"},
     )
     try:
-        pooch.retrieve(address, file.checksum, fname=file.name, path=folder, downloader=downloader)
+        if target.is_file() and hash_matches(target, file.checksum):
+            return None
+        downloader(address, str(unfinished), None)
+        if not hash_matches(unfinished, file.checksum):
+            return f"wrong {file.checksum.partition(':')[0]} checksum, the file is damaged or another one"
+        unfinished.replace(target)
     except requests.exceptions.HTTPError as error:
         return f"the server answers {error.response.status_code if error.response is not None else 'nothing'}"
     except requests.exceptions.Timeout:
@@ -111,12 +121,10 @@ def _fetch(address: str, file: RemoteFile, folder: Path, reports: Reports) -> st
         return " ".join(str(error).split())[:200]
     except TooLongError as error:
         return str(error)
-    except ValueError:
-        return f"wrong {file.checksum.partition(':')[0]} checksum, the file is damaged or another one"
     except OSError as error:
-        raise DataError(
-            f"{folder / file.name}: cannot be written ({(error.strerror or str(error)).lower()})"
-        ) from error
+        raise DataError(f"{target}: cannot be written ({(error.strerror or str(error)).lower()})") from error
+    finally:
+        unfinished.unlink(missing_ok=True)
     return None
 
 

@@ -12,9 +12,9 @@ The rules, all of which the documentation states:
 - Every picture that cannot be used is reported, all in one error.
 """
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -23,8 +23,9 @@ from convcli.budget import check_memory
 from convcli.datasets.model import Bytes, Dataset, Split
 from convcli.datasets.pictures import check_values, is_grey, on_white
 from convcli.datasets.preprocessing import Prepared, Preprocessing
-from convcli.errors import ConvcliError, DataError
+from convcli.errors import ConvcliError, DataError, kind_of
 from convcli.images import READABLE_SUFFIXES, Image, read
+from convcli.images.turns import Turn, Turns
 
 LONGEST_SIDE = 256
 LARGEST = 8_000_000_000  # bytes of all pictures together; they are held in memory
@@ -135,6 +136,9 @@ def _pictures_in(folder: Path) -> list[Path]:
     return found
 
 
+_Opening = tuple[Path, Turn, "Future[Prepared]"]
+
+
 class _Pictures:
     """Picture files that are gone through twice: for their sizes and colours, then for their pixels."""
 
@@ -164,11 +168,13 @@ class _Pictures:
         return images
 
     def notes(self) -> tuple[str, ...]:
-        """What the readers said, each sentence once."""
-        files = {text: sorted(set(paths)) for text, paths in self.warnings.items()}
+        """What the readers said, each kind of sentence once."""
+        kinds: dict[str, list[tuple[Path, str]]] = {}
+        for text, paths in self.warnings.items():
+            kinds.setdefault(kind_of(text), []).extend((path, text) for path in set(paths))
         return tuple(
-            f"{paths[0]}: {text}" + (f" (so have {len(paths) - 1} more files)" if len(paths) > 1 else "")
-            for text, paths in files.items()
+            f"{min(said)[0]}: {min(said)[1]}" + (f" (so have {len(said) - 1} more files)" if len(said) > 1 else "")
+            for said in kinds.values()
         )
 
     def _each(
@@ -178,27 +184,38 @@ class _Pictures:
 
         What was kept from a first pass is finished instead of decoded again.
         """
-        problems = []
+        problems: list[str] = []
+        turns = Turns()
         with ThreadPoolExecutor(_WORKERS, thread_name_prefix="decode") as workers:
-            # A few ahead at a time: results that wait for their turn are whole pictures.
-            step = 4 * _WORKERS
-            for start in range(0, len(self.paths), step):
-                paths = self.paths[start : start + step]
-                batch = [workers.submit(self._open, path, prepare, finish) for path in paths]
-                for path, future in zip(paths, batch, strict=True):
-                    try:
-                        pixels, warnings = future.result()
-                    except (ConvcliError, OSError, MemoryError) as error:
-                        problems.append(" ".join(str(error).split()))
-                        continue
-                    for text in warnings:
-                        self.warnings.setdefault(text, []).append(path)
-                    if not problems:
-                        yield pixels
+            try:
+                # A few ahead at a time: results that wait are whole pictures.
+                step = 4 * _WORKERS
+                for start in range(0, len(self.paths), step):
+                    batch: deque[_Opening] = deque()
+                    for path in self.paths[start : start + step]:
+                        turn = turns.next()
+                        batch.append((path, turn, workers.submit(turn.run, self._open, path, prepare, finish)))
+                    yield from self._in_turn(batch, problems)
+            finally:
+                turns.end()
         if problems:
             more = f"; and {len(problems) - _LISTED} more" if len(problems) > _LISTED else ""
             listed = "; ".join(problems[:_LISTED])
             raise DataError(f"{len(problems)} of {len(self.paths)} pictures cannot be read: {listed}{more}")
+
+    def _in_turn(self, batch: "deque[_Opening]", problems: list[str]) -> Iterator[Bytes]:
+        while batch:
+            path, turn, future = batch.popleft()
+            try:
+                pixels, warnings = future.result()
+                for text in warnings:
+                    self.warnings.setdefault(text, []).append(path)
+                if not problems:
+                    yield pixels
+            except (ConvcliError, OSError, MemoryError) as error:
+                problems.append(" ".join(str(error).split()))
+            finally:
+                turn.close()
 
     def _open(
         self, path: Path, prepare: Callable[[Image], Prepared], finish: Callable[[Bytes], Bytes] | None

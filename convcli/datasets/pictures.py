@@ -16,6 +16,9 @@ LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 # Floats beyond this are no lightness of 0..1, but bytes or other integers that became floats on the way.
 _MOST_OVERSHOOT = 1.0
 
+# Integers that go this part of the way to white only are of another scale: bytes, 12 bits, 0 to 16, masks of 0 and 1.
+_NEARLY_BLACK = 12
+
 
 def check_values(image: Image) -> tuple[str, ...]:
     """What is to be said about a picture's numbers before they become bytes.
@@ -23,7 +26,11 @@ def check_values(image: Image) -> tuple[str, ...]:
     Raises `DataError` for numbers that are no lightness: NaN, infinite, or far outside 0..1.
     """
     if image.pixels.dtype.kind != "f":
-        return ()
+        largest, white = int(image.pixels.max()), int(image.white)
+        if not 0 < largest <= white // _NEARLY_BLACK:
+            return ()
+        dtype = image.pixels.dtype.name
+        return (f"its largest value is {largest} and {dtype}'s white {white}: it is nearly black; scale it if not",)
     # Brought to bytes they would be 0 or 255: a picture of something that was not there.
     if not np.isfinite(image.pixels).all():
         raise DataError("picture: got NaN or infinite pixels, expected finite ones")

@@ -69,6 +69,11 @@ class Window:
         """Cells from the first to the last tap."""
         return effective_kernel_size(self.kernel_size, self.dilation)
 
+    @property
+    def anchor(self) -> int:
+        """The cell of the window that lies on its output cell: the last one before the middle of an even span."""
+        return (self.effective - 1) // 2
+
     def output(self, n: int) -> int:
         """How many positions the window takes on ``n`` cells."""
         return pooled_size(
@@ -80,6 +85,11 @@ class Window:
             dilation=self.dilation,
             ceil_mode=self.ceil_mode,
         )
+
+    def anchors(self, n: int) -> range:
+        """Where on ``n`` cells the anchors lie, one for each position; perhaps beyond the ends, in the padding."""
+        first = self.anchor - self.before
+        return range(first, first + self.output(n) * self.stride, self.stride)
 
     def leftover(self, n: int) -> int:
         """How many of ``n`` cells no tap touches in any position, at the ends or in gaps."""

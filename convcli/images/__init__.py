@@ -3,7 +3,7 @@
 Importing this loads numpy and nothing heavier; each codec imports its library when it first meets such a file.
 """
 
-from convcli.images.atomic import check_target
+from convcli.atomic import check_target
 from convcli.images.depth import convert_depth
 from convcli.images.formats import READABLE_SUFFIXES, WRITABLE_SUFFIXES, format_of, holds
 from convcli.images.keeping import has_strange_profile

@@ -15,15 +15,17 @@ from typing import Any
 
 import numpy as np
 
+from convcli.budget import Allowance
 from convcli.errors import ImageError
 from convcli.images import gif_blocks
-from convcli.images.model import Decoded, Image, Pixels, check_canvas, check_size
+from convcli.images.model import MOST_FRAMES, Decoded, Image, Pixels, check_canvas, check_size
 
 _OPAQUE = 128
 _EXTENSION, _FRAME, _END = 0x21, 0x2C, 0x3B
 _CONTROL = 0xF9  # the label of the extension that speaks about the frame behind it
 _TO_BACKGROUND, _TO_PREVIOUS = 2, (3, 4)  # old programs wrote 4 where they meant 3, and viewers know
 _INTERLACED = 0x40
+_MOST_BLOCKS = 5 * MOST_FRAMES  # with a control, of two blocks, for each
 _GREYS = bytes(each for each in range(256) for _ in range(3))  # a file without any palette may show what it likes
 
 
@@ -111,6 +113,8 @@ def frames_in(data: bytes) -> list[Frame]:
     """All frames, at least one; raises `ImageError` if the blocks stop before the end mark, or hold none."""
     frames = []
     control = bytes(4)
+    most = _MOST_BLOCKS + len(data) // 128  # full ones have 255 bytes
+    room = Allowance(most, f"damaged GIF: got more than {most:,} blocks; get a fresh copy", ImageError)
     try:
         position = 13 + _table_size(data[10])
         shared = data[13:position]
@@ -123,8 +127,10 @@ def frames_in(data: bytes) -> list[Frame]:
                 position += 2
             else:
                 raise ImageError(f"damaged GIF: it holds an unknown block at byte {position}; get a fresh copy")
+            room.spend(1)
             while data[position]:
                 position += 1 + data[position]
+                room.spend(1)
             position += 1
             if data[start] == _FRAME:
                 frames.append(_frame(data[start:position], shared, control))

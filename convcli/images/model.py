@@ -10,8 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from convcli.budget import check_count, check_memory
-from convcli.errors import ImageError, printable
+from convcli.errors import ImageError
+from convcli.errors import shown as shown
 from convcli.geometry import Placement
+from convcli.images.turns import take
 
 Pixels = npt.NDArray[Any]
 
@@ -180,8 +182,20 @@ class Decoded:
     orientation: int = 1
 
 
+KINDS = {"uint8": "8-bit", "uint16": "16-bit", "float32": "float"}  # of pixels
+COLOURS = {1: "gray", 2: "gray with alpha", 3: "RGB", 4: "RGBA"}
+
+
+def pictures_of(pixels: npt.NDArray[Any]) -> str:
+    """What pictures like this one (H, W, C) are called: ``16-bit RGB pictures``."""
+    depth = KINDS.get(pixels.dtype.name, pixels.dtype.name)
+    return f"{depth} {COLOURS.get(pixels.shape[2], f'{pixels.shape[2]}-channel')} pictures"
+
+
 def check_size(width: int, height: int, max_pixels: int, pixel_bytes: int = 6) -> None:
     """Refuse a picture whose header announces more than allowed, before any of it is decoded.
+
+    Among pictures that are decoded at once, wait until there is room for it.
 
     ``pixel_bytes`` is the memory that a pixel takes, decoded and once more in the result.
 
@@ -199,6 +213,7 @@ def check_size(width: int, height: int, max_pixels: int, pixel_bytes: int = 6) -
         f"got {width}x{height} pixels, {pixel_bytes} bytes each with the result",
         ImageError,
     )
+    take(width * height * pixel_bytes)
 
 
 def check_frames(count: int, width: int, height: int, max_pixels: int, pixel_bytes: int = 12) -> None:
@@ -229,9 +244,3 @@ def bytes_with_result(channels: int, sample: int, has_alpha: bool = False) -> in
     several steps: measured on 20 million pixels, 100 bytes for 16-bit RGBA and 52 for 8-bit.
     """
     return channels * sample * (12 if has_alpha else 2)
-
-
-def shown(name: object) -> str:
-    """A file's name as an error shows it: on one line, whatever characters it is made of."""
-    text = str(name)
-    return text if text.isprintable() else f"'{printable(text)}'"

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from convcli.budget import check_count
 from convcli.errors import ImageError
 from convcli.images.depth import stretch
 from convcli.images.model import Decoded, Image, Metadata, Pixels, check_size
@@ -21,6 +22,7 @@ _NUMBER = re.compile(rb"\d{1,11}")
 _NEXT = re.compile(rb"\s*P[1-7][\s#]")
 _MOST = 65535
 _MOST_DIGITS = 10
+_MOST_COMMENTS = 10_000  # between plain numbers
 _LONGEST = 65_536  # bytes of blanks and comments before a number, or of lines before ENDHDR
 _WORD_BYTES = 64  # of memory for each plain number on its way
 # Channels, and whether the last is alpha.
@@ -148,12 +150,16 @@ def _pam_header(data: bytes) -> _Header:
 
 
 def _plain(data: bytes, position: int, count: int, *, digits: bool) -> Pixels:
-    text = _COMMENT.sub(b"", data[position:])
+    comments = data.count(b"#", position)
+    check_count(comments, _MOST_COMMENTS, "got {} comments between its numbers", "get a fresh copy", ImageError)
+    text = _COMMENT.sub(b"", data[position:]) if comments else data[position:]
     if digits:  # a plain PBM needs no space between its zeros and ones
         values = np.frombuffer(text, np.uint8)
         values = values[(values == ord("0")) | (values == ord("1"))][:count] - ord("0")
     else:
         words = text.split(maxsplit=count)[:count]
+        if max(map(len, words), default=0) > _MOST_DIGITS:
+            raise ImageError(f"damaged PPM: it has a number of more than {_MOST_DIGITS} digits; get a fresh copy")
         values = np.array([int(word) for word in words], np.int64)
     if values.size < count:
         raise _truncated(count - values.size, "values")

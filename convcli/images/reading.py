@@ -54,6 +54,8 @@ def read(source: str | Path | BinaryIO, *, max_pixels: int = MAX_PIXELS) -> Imag
     convcli.errors.ImageError: sample_images/missing.png: no such file
     """
     name = _name(source)
+    if source == "":  # which `Path` takes for the present folder
+        raise ImageError("picture: got an empty name, expected a file")
     data = _load(source, name, max_pixels)
     kind = recognised(data, name)
     try:

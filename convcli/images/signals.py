@@ -7,70 +7,24 @@ written as what it was read from, with the same sample rate, sample type, header
 import contextlib
 import io
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
+from convcli.atomic import replacing
 from convcli.budget import check_count, check_memory
 from convcli.errors import ImageError
-from convcli.images.atomic import replacing
 from convcli.images.model import Pixels, shown
 from convcli.images.reading import AT_ONCE, MAX_PIXELS, explaining, opening, read_all, size_of
+from convcli.images.signal_model import EXACT, MOST_CHANNELS, Signal
 from convcli.kernels.npy import MAGIC
 
-EXACT = 2**53  # whole numbers up to here are floats of 64 bits
 SIGNAL_SUFFIXES = (".wav", ".csv", ".tsv", ".npy")
-MOST_CHANNELS = 4096
 _WAVES = (b"RIFF", b"RF64", b"BW64", b"RIFX")
 _HEAD = 1 << 16
 _TEXT_BYTES = 8  # of memory for each byte of text, at least
 _SUFFIXES = {"WAV": (".wav",), "CSV": (".csv", ".tsv"), "NPY": (".npy",)}
-
-# Makes a file of samples (W, C). The second argument tells for each of them which sample of the input it stands at, the
-# third is the stride between those, the fourth whether to drop what is not needed to read the file.
-Encode = Callable[[Pixels, Pixels, float, bool], bytes]
-
-
-@dataclass(frozen=True, eq=False)
-class Signal:
-    """A signal in memory.
-
-    Parameters
-    ----------
-    samples:
-        (W, C) float32 or float64: W moments, C channels or columns. Integers of a WAV are whole numbers around 0. Of an
-        NPY or CSV with whole numbers beyond 2**53, which floats do not hold, int64 or uint64: these may be chosen and
-        copied, not computed with.
-    format:
-        ``WAV``, ``CSV`` or ``NPY``.
-    encode:
-        Makes a file like the one that was read; see `Encode`.
-    limits:
-        Lowest and highest number that an integer WAV holds; None for floats.
-    full_scale:
-        What a float WAV plays without distortion, 1.0; None where nothing is known about the scale.
-    has_channels:
-        Whether the file has an axis of channels.
-    kept:
-        Names of columns that are not filtered.
-    """
-
-    samples: Pixels
-    format: str
-    encode: Encode
-    limits: tuple[float, float] | None = None
-    full_scale: float | None = None
-    has_channels: bool = True
-    kept: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
-
-    @property
-    def sample_type(self) -> str:
-        """The numbers as the file has them: ``int16``, ``float64``."""
-        return f"int{int(self.limits[1]).bit_length() + 1}" if self.limits else self.samples.dtype.name
 
 
 def is_signal(path: str | Path) -> bool:

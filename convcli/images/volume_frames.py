@@ -13,7 +13,7 @@ from convcli.images.model import Image, Metadata, Pixels, check_canvas, check_fr
 from convcli.images.orientation import upright
 from convcli.images.pillow import without_excess
 from convcli.images.reading import MAX_PIXELS, read, read_all
-from convcli.images.volumes import Volume, VolumeMetadata, one_by_one
+from convcli.images.volume_model import Volume, VolumeMetadata, one_by_one
 
 
 def open_animation(path: Path, name: str, format: str, max_pixels: int) -> Volume:
@@ -62,6 +62,12 @@ def _gif(data: bytes, max_pixels: int) -> tuple[Pixels, tuple[int, ...]]:
     check_canvas("GIF", width, height, max(each.width * each.height for each in frames))
     for each in frames[1:]:
         check_size(max(each.width, 1), max(each.height, 1), max_pixels)  # it may be larger than the canvas
+    work = sum(each.width * each.height for each in frames)
+    if work > max_pixels:
+        raise ImageError(
+            f"got {len(frames)} frames of {work:,} pixels, larger than their canvas, expected at "
+            f"most {max_pixels:,} in all; raise the limit with --max-pixels {work} if the file is trusted"
+        )
     shown = np.empty((len(frames), height, width, 4), np.uint8)
     for index, canvas in enumerate(composed(frames, width, height)):
         shown[index] = canvas

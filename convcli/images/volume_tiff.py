@@ -29,7 +29,7 @@ from convcli.images.tiff import (
 from convcli.images.tiff_description import more_than_notes, ome_notes
 from convcli.images.tiff_directories import check_directories, check_promises
 from convcli.images.tiff_pages import Page, find_pages, opened
-from convcli.images.volumes import Volume, VolumeMetadata, one_by_one
+from convcli.images.volume_model import Volume, VolumeMetadata, one_by_one
 
 _BLACK_IS_ZERO, _RGB = 1, 2
 _DESCRIPTION = 270

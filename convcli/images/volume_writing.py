@@ -7,15 +7,15 @@ from typing import IO, Any
 
 import numpy as np
 
+from convcli.atomic import replacing
 from convcli.errors import ConvcliError, ImageError
 from convcli.geometry import Placement
 from convcli.images import exif_tiff, resolution
-from convcli.images.atomic import replacing
 from convcli.images.geotiff import TAGS as GEOTIFF
 from convcli.images.keeping import outgoing
 from convcli.images.model import Image, Pixels, shown
 from convcli.images.tiff import COMPRESSIONS
-from convcli.images.volumes import LABELS, VolumeMetadata
+from convcli.images.volume_model import LABELS, VolumeMetadata
 
 VOLUME_FORMATS = ("TIFF", "NPY")
 _STYLES = {"plain": "TIFF's", "imagej": "ImageJ's", "ome": "OME's"}

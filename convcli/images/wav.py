@@ -14,7 +14,7 @@ import numpy as np
 
 from convcli.errors import ImageError
 from convcli.images.model import Pixels
-from convcli.images.signals import Signal
+from convcli.images.signal_model import Signal
 from convcli.images.wav_chunks import Chunk, moved_chunks, read_chunks
 
 _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from convcli.budget import Allowance
 from convcli.errors import ImageError
 from convcli.images import exif, xmp_orientation
 from convcli.images.model import Decoded, Image, Metadata, bytes_with_result, check_canvas, check_size
@@ -24,6 +25,7 @@ DEFAULT_QUALITY = 90
 _FLAGS = 20  # where the flags of an extended file stand
 _ANIMATED, _HAS_ALPHA = 0x02, 0x10
 _OPAQUE = 255
+_MOST_CHUNKS = 100_000
 _KNOWN = frozenset((b"VP8X", b"VP8L", b"VP8 ", b"ALPH", b"ANIM", b"ANMF", b"ICCP", b"EXIF", b"XMP "))
 # The canvas before and after a frame in libwebp, the frame in Pillow twice, our pixels and their result: RGBA each.
 _PIXEL_BYTES = 24
@@ -102,7 +104,9 @@ def chunks_in(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     if end > len(data):
         raise ImageError(f"truncated WebP: it has {len(data)} bytes, expected {end}; get a fresh copy")
     position = 12
+    room = Allowance(_MOST_CHUNKS, f"damaged WebP: got more than {_MOST_CHUNKS:,} chunks; get a fresh copy", ImageError)
     while position + 8 <= end:
+        room.spend(1)
         kind, length = struct.unpack_from("<4sI", data, position)
         if position + 8 + length > end:
             raise ImageError(f"damaged WebP: the chunk at byte {position} is cut off; get a fresh copy")

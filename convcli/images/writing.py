@@ -6,8 +6,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import BinaryIO, TypeVar, cast
 
+from convcli.atomic import check_target, replacing
 from convcli.errors import ImageError
-from convcli.images.atomic import check_target, replacing
 from convcli.images.formats import BY_NAME, format_named, format_of, holds
 from convcli.images.keeping import outgoing
 from convcli.images.model import Image, Metadata, shown

@@ -362,7 +362,7 @@ def write_animation(film: Film, target: str, *, delay: float = 0.6, overwrite: b
     ConvcliError
         For another suffix, a delay that is none, or a target that may not be written.
     """
-    from convcli.images.atomic import check_target, replacing
+    from convcli.atomic import check_target, replacing
 
     suffix = Path(target).suffix.lower()
     if suffix not in SUFFIXES:

@@ -1,37 +1,87 @@
-"""What a filter's words mean on pictures (yx), volumes (zyx) and signals (x), and which make no sense there."""
+"""What an operation's words mean on pictures (yx), volumes (zyx) and signals (x), and which make no sense there."""
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from convcli.errors import ConvcliError, KernelError
 from convcli.geometry import PaddingSpec, is_integer, per_axis
+from convcli.jobs.background import Colour, check_background
+from convcli.jobs.output_policy import ALPHA, CHANNELS, DEPTHS, RANGES
 from convcli.kernels import LIBRARY, Kernel
 
 AXES = ("yx", "zyx", "x")
 _NAMES = {"yx": "a picture", "zyx": "a volume", "x": "a signal"}
 
 
-def check_words(axes: str, *, range: str, alpha: str, channels: str, depth: str, linear: bool) -> None:
-    """Raise `ConvcliError` for words that make no sense on volumes or signals."""
-    allowed = {
-        "zyx": {"alpha": ("premultiply", "drop"), "channels": ("each",)},
-        "x": {
-            "alpha": ("premultiply",),
-            "channels": ("each", "sum"),
-            "range": ("auto", "clip", "abs", "raw"),
-            "depth": ("same",),
-        },
-    }[axes]
-    got = {"range": range, "alpha": alpha, "channels": channels, "depth": depth}
-    for name, words in allowed.items():
-        if got[name] not in words:
-            raise ConvcliError(f"{name}: got {got[name]} for {_NAMES[axes]}, expected {' or '.join(words)}")
-    if linear:
-        raise ConvcliError(f"linear: {_NAMES[axes]} is filtered in the numbers it holds; leave --linear out")
+# Words that make no sense on volumes and signals are left out.
+_POLICIES = {
+    "yx": {"alpha": ALPHA, "depth": DEPTHS, "range": RANGES, "channels": CHANNELS},
+    "zyx": {"alpha": ("premultiply", "drop"), "channels": ("each",)},
+    "x": {
+        "alpha": ("premultiply",),
+        "channels": ("each", "sum"),
+        "range": ("auto", "clip", "abs", "raw"),
+        "depth": ("same",),
+    },
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class OperationPlan:
+    """What the plans of all operations on files have: along which axes they act, and what becomes of the pixels.
+
+    Attributes
+    ----------
+    axes : str
+        One of `AXES`: ``yx`` for pictures, ``zyx`` for volumes, ``x`` for signals, which are pictures one row high.
+    alpha, depth : str
+        One of `ALPHA`, `DEPTHS`.
+    background : three floats, optional
+        What the result is laid on instead of keeping its alpha: red, green and blue, 0..1.
+    """
+
+    axes: str = "yx"
+    alpha: str = "premultiply"
+    depth: str = "same"
+    background: Colour | None = None
+
+    @property
+    def name(self) -> str:
+        """For file names."""
+        raise NotImplementedError
+
+
+def check_policies(plan: OperationPlan, **others: str) -> None:
+    """Raise `ConvcliError` for words that are no policies, or none for volumes or signals; ``others``: range, channels.
+
+    A word is looked at along the plan's axes, which are checked first.
+    """
+    check_word("axes", plan.axes, AXES)
+    words = {"alpha": plan.alpha, "depth": plan.depth, **others}
+    for name, word in words.items():
+        check_word(name, word, _POLICIES["yx"][name])
+    check_background(plan.background, plan.alpha, plan.axes)
+    for name, word in words.items():
+        allowed = _POLICIES[plan.axes].get(name, (word,))
+        if word not in allowed:
+            raise ConvcliError(f"{name}: got {word} for {_NAMES[plan.axes]}, expected {' or '.join(allowed)}")
+
+
+def check_word(name: str, word: str, known: Sequence[str]) -> None:
+    """Raise `ConvcliError` for a word that is not among those known."""
+    if word not in known:
+        raise ConvcliError(f"{name}: got {word!r}, expected one of {', '.join(known)}")
+
+
+def check_finite(**numbers: float) -> None:
+    """Raise `ConvcliError` for a number that is not finite."""
+    for name, number in numbers.items():
+        if not math.isfinite(number):
+            raise ConvcliError(f"{name}: got {number}, expected a finite number")
 
 
 def kernel_for(axes: str, kernel: Kernel) -> Kernel:

@@ -7,7 +7,7 @@ import numpy as np
 
 from convcli.errors import ConvcliError
 from convcli.images import Image
-from convcli.images.volumes import Volume
+from convcli.images.volume_model import Volume
 from convcli.ops.arguments import Array
 from convcli.ops.responses import to_linear, to_srgb
 

@@ -1,17 +1,20 @@
-"""A trained model as `evaluate` and `predict` use it: its classes, how pictures are prepared, its outputs by batch."""
+"""A trained model as commands use it: its classes, how pictures are prepared, its outputs; a picture as it is seen."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convcli.architectures import shape_text
 from convcli.architectures.files import resolved
+from convcli.architectures.values import shortened
 from convcli.datasets import Preprocessing
 from convcli.errors import DataError, ModelError
+from convcli.images import MAX_PIXELS, read
+from convcli.jobs.tasks import STREAM
 from convcli.nn.model import Model
 from convcli.nn.weights import TrainedModel, load_model, shipped_model
 
@@ -95,7 +98,7 @@ def load_classifier(path: str | Path | None = None) -> Classifier:
         raise ModelError(
             f"no model named, and the one that comes with convcli is missing ({shipped_model()}); give --model"
         )
-    path = model_file(path or SHIPPED)
+    path = model_file(SHIPPED if path is None else path)
     return classifier_of(load_model(path), path)
 
 
@@ -107,7 +110,12 @@ def classifier_of(trained: TrainedModel, path: Path) -> Classifier:
 
 
 def model_file(name: str | Path) -> Path:
-    """The file of a model: ``shipped`` is the one that comes with convcli, unless a file here has that name."""
+    """The file of a model: ``shipped`` is the one that comes with convcli, unless a file here has that name.
+
+    Raises `ModelError` for an empty name.
+    """
+    if not str(name):
+        raise ModelError("model: got an empty name, expected a .safetensors file")
     return Path(resolved(str(name)))
 
 
@@ -136,3 +144,81 @@ def _rule_of(trained: TrainedModel, path: Path) -> Preprocessing:
     if made != size:
         raise ModelError(f"{path}: card: prepares pictures of {shape_text(made)}, expected {shape_text(size)}")
     return rule
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """A picture as a network sees it, and what the network says.
+
+    Parameters
+    ----------
+    file:
+        As it was named; `STREAM` is standard input.
+    pixels:
+        (H, W, C) float32 of 0..1.
+    logits:
+        (K,) before the output activation.
+    shares:
+        (K,) the probability of each class.
+    classes:
+        Their names.
+    warnings:
+        About the file.
+    """
+
+    file: str
+    pixels: NDArray[np.float32]
+    logits: Array
+    shares: Array
+    classes: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """The file's name without its folders."""
+        return "standard input" if self.file == STREAM else self.file.replace("\\", "/").rpartition("/")[2]
+
+    @property
+    def best(self) -> int:
+        """The likeliest class."""
+        return int(self.shares.argmax())
+
+    def told(self, place: int) -> str:
+        """A class with its probability: ``7 (99.8%)``."""
+        return f"{self.classes[place]} ({percent(float(self.shares[place]))})"
+
+    def top(self, most: int = 5) -> list[tuple[str, float]]:
+        """The likeliest classes and their probabilities."""
+        order = np.argsort(-self.shares, kind="stable")[:most]
+        return [(self.classes[place], float(self.shares[place])) for place in order]
+
+
+def see(classifier: Classifier, source: str | BinaryIO, *, max_pixels: int = MAX_PIXELS) -> Seen:
+    """Read a picture, prepare it as the model's training pictures were, and classify it.
+
+    Raises
+    ------
+    ConvcliError, OSError
+        If the file cannot be read, or shows nothing the model could use.
+    """
+    image = read(source, max_pixels=max_pixels)
+    prepared, warnings = classifier.rule.prepare(image)
+    pixels = classifier.rule.scaled(prepared)
+    (logits,) = classifier.logits(pixels[None], 1)
+    shares = classifier.probabilities(logits)[0]
+    return Seen(
+        source if isinstance(source, str) else STREAM,
+        pixels,
+        logits[0],
+        shares,
+        classifier.classes,
+        warnings,
+    )
+
+
+def class_named(classifier: Classifier, name: str) -> int:
+    """The place of a class; raises `ModelError` with the classes there are."""
+    if name not in classifier.classes:
+        names = ", ".join(classifier.classes[:20]) + (" ..." if len(classifier.classes) > 20 else "")
+        raise ModelError(f"class: got {shortened(name)}, expected one of {names}")
+    return classifier.classes.index(name)

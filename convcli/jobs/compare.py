@@ -15,7 +15,8 @@ from convcli.errors import ConvcliError, ImageError
 from convcli.images import MAX_PIXELS, Image, convert_depth, read
 from convcli.images.model import shown
 from convcli.images.reading import HEAD, opening, recognised
-from convcli.images.volumes import MOST_CHANNELS, Volume, open_volume
+from convcli.images.volume_model import MOST_CHANNELS, Volume
+from convcli.images.volumes import open_volume
 from convcli.ops.arguments import Array
 from convcli.ops.similarity import WINDOW, ssim
 from convcli.views.signed import strongest

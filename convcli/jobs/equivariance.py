@@ -18,7 +18,7 @@ from convcli.geometry import ReceptiveField, windows_of
 from convcli.images import Image, convert_depth
 from convcli.jobs.classifier import Classifier
 from convcli.jobs.filter import FilterPlan, filter_image, plan_filter
-from convcli.jobs.pixels import choose_colour, split_alpha
+from convcli.jobs.output_policy import choose_colour, split_alpha
 from convcli.ops.correlation import correlation_windows
 from convcli.ops.pooling import pool2d
 

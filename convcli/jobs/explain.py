@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from convcli.atomic import check_target, replacing
 from convcli.errors import ConvcliError, KernelError, ShapeError
 from convcli.geometry import Window
 from convcli.images import Image
-from convcli.images.atomic import check_target, replacing
 from convcli.jobs.explain_region import Region, Span, choose_region, spans_of
 from convcli.jobs.filter import FilterPlan, filter_image, plan_filter, shaped
-from convcli.jobs.pixels import OutputPolicy, choose_colour, extremes, finish, output_policy, split_alpha
+from convcli.jobs.output_policy import OutputPolicy, choose_colour, extremes, finish, output_policy, split_alpha
 from convcli.kernels import Kernel, normalized, parse_kernel
 from convcli.kernels.matrices import read_matrix
 from convcli.ops.arguments import Array
@@ -221,9 +221,7 @@ class _Filtered:
 
 def _filtered(image: Image, plan: FilterPlan, windows: tuple[Window, ...]) -> _Filtered:
     kernel = plan.kernels[0]
-    policy = output_policy(
-        image, None, plan.depth, plan.range, zero_sum=plan.zero_sum, is_angle=plan.is_angle, linear=False
-    )
+    policy = output_policy(image, None, plan.depth, plan.range, **plan.signs)
     if kernel.ndim == 2:
         result = filter_image(image, plan)
         between = (0.0, 0.0)

@@ -87,7 +87,7 @@ def spans_of(sizes: Sequence[int], windows: Sequence[Window], region: Region) ->
 
 def _span(n: int, window: Window, start: int, length: int, name: str) -> Span:
     count = window.output(n)
-    middle = (window.effective - 1) // 2 - window.before
+    middle = window.anchor - window.before
     # A middle in the padding counts as the picture's nearest pixel.
     first = 0 if start == 0 else max(-(-(start - middle) // window.stride), 0)
     end = count if start + length == n else min(-(-(start + length - middle) // window.stride), count)

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 
-from convcli.errors import ImageError, ModelError
-from convcli.images.atomic import check_target, replacing
-from convcli.nn.onnx_graph import OPSET, onnx_model, require_onnx
+from convcli.atomic import check_target, replacing
+from convcli.errors import ModelError
+from convcli.nn.onnx_model import OPSET, onnx_model, require_onnx
 from convcli.nn.weights import load_model
 
 
@@ -73,14 +73,11 @@ def export(source: str, target: str | None = None, *, layout: str | None = None,
     path = Path(source).with_suffix(".onnx") if target is None else Path(target)
     if path.suffix.lower() != ".onnx":
         raise ModelError(f"{path}: got the suffix {path.suffix!r}, expected a name that ends in .onnx")
-    try:
-        check_target(path, overwrite=overwrite)
-        require_onnx()
-        proto = onnx_model(load_model(source), layout)
-        with replacing(path, overwrite=overwrite) as stream:
-            stream.write(proto.SerializeToString(deterministic=True))
-    except ImageError as error:  # atomic writing speaks of pictures
-        raise ModelError(str(error)) from None
+    check_target(path, overwrite=overwrite)
+    require_onnx()
+    proto = onnx_model(load_model(source), layout)
+    with replacing(path, overwrite=overwrite) as stream:
+        stream.write(proto.SerializeToString(deterministic=True))
     shapes = [
         tuple(each.dim_value for each in end.type.tensor_type.shape.dim[1:])
         for end in (proto.graph.input[0], proto.graph.output[0])

@@ -11,8 +11,7 @@ from convcli.architectures import shape_text
 from convcli.architectures.values import shortened
 from convcli.errors import ConvcliError, ModelError
 from convcli.images import MAX_PIXELS, Image
-from convcli.jobs.classifier import Classifier, percent
-from convcli.jobs.inside import Seen, see
+from convcli.jobs.classifier import Classifier, Seen, percent, see
 from convcli.views.figure import Panel, draw_figure, fitted
 from convcli.views.grid import enlarged
 from convcli.views.montage import bars, colours_of, is_signed, largest_of, numbered, scale_note, squares

@@ -1,37 +1,44 @@
-"""Grey morphology of one picture: a validated plan, then array work that cannot fail on its arguments."""
+"""Grey morphology of pictures, volumes and signals: a checked plan, then array work that cannot fail on its words."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from convcli.errors import ConvcliError
 from convcli.images import Image
-from convcli.jobs.axes import counts_for
-from convcli.jobs.background import Colour
+from convcli.images.signal_model import Signal
+from convcli.images.volume_model import Volume
+from convcli.jobs.axes import OperationPlan, check_finite, check_policies, counts_for
 from convcli.jobs.batch import Produced
-from convcli.jobs.colours import Colours, check_policies, process
-from convcli.jobs.visible import morph_visible
+from convcli.jobs.pictures import Colours, process, without
+from convcli.jobs.signals import SignalResult, fitted
+from convcli.jobs.volumes import Progress, VolumeWork
 from convcli.ops.arguments import Array
+from convcli.ops.borders import border_table
 from convcli.ops.elements import Element, as_element
-from convcli.ops.morphology import morph_stack, resolve_operation, resolve_outside
+from convcli.ops.morphology import (
+    OPERATIONS,
+    beyond_border,
+    difference,
+    morph_stack,
+    reach,
+    resolve_operation,
+    resolve_outside,
+    slide,
+)
+from convcli.ops.ordering import as_ordered
 
-# These show differences; of a picture with alpha they act on colour and keep alpha.
-_DIFFERENCES = ("gradient", "tophat", "blackhat")
 
-
-@dataclass(frozen=True, eq=False)
-class MorphPlan:
+@dataclass(frozen=True, eq=False, kw_only=True)
+class MorphPlan(OperationPlan):
     """Everything a morphological operation needs to know, checked: see `plan_morph` for the words."""
 
     operation: str
     element: Element | tuple[int, ...]
     border: str = "none"
     value: float = 0.0
-    alpha: str = "premultiply"
-    depth: str = "same"
-    background: Colour | None = None
 
     @property
     def name(self) -> str:
@@ -40,45 +47,33 @@ class MorphPlan:
 
 
 def plan_morph(
-    operation: str,
-    *,
-    size: int | Sequence[int] | None = None,
-    element: Any = None,
-    border: str = "none",
-    value: float = 0.0,
-    alpha: str = "premultiply",
-    depth: str = "same",
-    axes: str = "yx",
-    background: Colour | None = None,
+    operation: str, *, size: int | Sequence[int] | None = None, element: Any = None, **words: Any
 ) -> MorphPlan:
     """Check the words of a morphological operation and return its plan.
 
     Parameters
     ----------
-    operation, size, element, border, value
+    operation, size, element
         As in `convcli.morph2d`.
-    alpha, depth : str
-        One of `ALPHA`, `DEPTHS`.
-    axes : str
-        ``yx`` for pictures, ``zyx`` for volumes (`convcli.jobs.volume_steps`), ``x`` for signals
-        (`convcli.jobs.signal_steps`): pictures one row high.
-    background : three floats, optional
-        As in `convcli.jobs.filter.plan_filter`.
+    words
+        ``border, value`` as there, and those of `convcli.jobs.axes.OperationPlan`.
 
     Raises
     ------
     ConvcliError
         For a word that is none of those allowed, or an element that cannot be used.
     """
-    check_policies(alpha, depth, axes, background)
-    if not np.isfinite(value):
-        raise ConvcliError(f"value: got {value}, expected a finite number")
+    plan = MorphPlan(operation=operation, element=(), **words)
+    axes = plan.axes
+    check_policies(plan)
+    check_finite(value=plan.value)
     found = as_element(None if size is None else counts_for(axes, size, "size"), element, max(len(axes), 2))
     height = found[0] if isinstance(found, tuple) else len(found)
     if axes == "x" and height > 1:
         raise ConvcliError(f"element: got {height} rows for a signal, expected one, as --size 9 or '1 1 0' have")
-    words = resolve_operation(operation), found, resolve_outside(border, found)
-    return MorphPlan(*words, value, alpha, depth, background)
+    return replace(
+        plan, operation=resolve_operation(operation), element=found, border=resolve_outside(plan.border, found)
+    )
 
 
 def morph_image(image: Image, plan: MorphPlan, format: str | None = None) -> Produced:
@@ -94,18 +89,84 @@ def morph_image(image: Image, plan: MorphPlan, format: str | None = None) -> Pro
         # Beyond a constant border lies an opaque colour.
         return _morphed(alpha, plan, plan.operation, image.white)
 
-    def extremum(stage: str, pixels: Array, value: float) -> Array:
-        return _morphed(pixels, plan, stage, value)
-
     def choose(colour: Array, hidden: Array) -> Array:
-        return morph_visible(colour, hidden, plan.operation, extremum, plan.value)
+        return _morphed_visible(colour, hidden, plan)
 
-    steps = Colours(act, None if plan.operation in _DIFFERENCES else cover, lambda alpha: alpha, choose)
-    return process(
-        image, steps, plan.name, format, alpha=plan.alpha, depth=plan.depth, background=plan.background
-    )  # fmt: skip
+    # Differences act on colour and keep alpha.
+    keeps_alpha = OPERATIONS[plan.operation].lower is not None
+    return process(image, Colours(act, None if keeps_alpha else cover, lambda alpha: alpha, choose), plan, format)
+
+
+class VolumeMorph(VolumeWork):
+    """Grey morphology of a volume, slab by slab."""
+
+    def __init__(self, volume: Volume, plan: MorphPlan, format: str | None = None) -> None:
+        super().__init__(volume, plan, format)
+        self.operation = OPERATIONS[plan.operation]
+        self.beyond = beyond_border(plan.border, plan.value, volume.dtype)
+        self.element = plan.element
+        if isinstance(self.element, tuple):
+            # What is two volumes away has been seen before, in any border.
+            self.element = (min(self.element[0], 4 * volume.shape[0] + 1), *self.element[1:])
+        self.kernel_z = self.element[0] if isinstance(self.element, tuple) else len(self.element)
+
+    def planes(self, progress: Progress = lambda done, total: None) -> Iterator[Array]:
+        """The result's planes (H, W, C) in order."""
+        for first, end in self.slabs(progress):
+            wanted = np.arange(first, end)
+            slab = self._through(self.operation.upper, wanted)  # the dtypes of volumes are their own order
+            if self.operation.lower is not None:
+                slab = difference(slab, self._through(self.operation.lower, wanted), self.volume.dtype)
+            yield from self.emit(slab)
+
+    def _through(self, stages: tuple[str, ...], wanted: Array) -> Array:
+        """Planes (n, H, W, C) after some stages; ``wanted`` rises, and each run of neighbours is done at once."""
+        if not stages:
+            return as_ordered(self.read(wanted))[0]
+        runs = np.split(wanted, np.flatnonzero(np.diff(wanted) != 1) + 1)
+        return np.concatenate([self._run(stages, int(run[0]), int(run[-1]) + 1) for run in runs])
+
+    def _run(self, stages: tuple[str, ...], first: int, end: int) -> Array:
+        *earlier, last = stages
+        largest = last == "dilate"
+        before, after = reach(self.kernel_z, largest)
+        sources = border_table(self.volume.shape[0], (before, after), self.beyond.border)[first : end + before + after]
+        needed = np.unique(sources[sources >= 0])
+        held = self._through(tuple(earlier), needed)
+        slab = held[np.searchsorted(needed, np.maximum(sources, needed[0]))]
+        slab[sources < 0] = self.beyond.value(slab.dtype, largest)
+        # Planes at either end lack neighbours, but those are the ones cut off.
+        return slide(slab[None], self.element, largest, self.beyond)[0, before : before + end - first]
+
+
+def morph_signal(signal: Signal, plan: MorphPlan) -> SignalResult:
+    """Carry a morphological operation out on a signal."""
+    samples = _morphed(signal.samples[None], plan, plan.operation, plan.value)[0]
+    return fitted(signal, samples, np.arange(len(samples)), 1, operation=plan.name)
 
 
 def _morphed(pixels: Array, plan: MorphPlan, operation: str, value: float) -> Array:
     stack = morph_stack(np.ascontiguousarray(pixels)[None, None], operation, plan.element, plan.border, value)
     return stack.reshape(pixels.shape)
+
+
+def _morphed_visible(colour: Array, hidden: Array, plan: MorphPlan) -> Array:
+    """The operation among pixels (H, W, C) that are not ``hidden`` (H, W, 1); 0 where none can be seen."""
+
+    def through(stages: tuple[str, ...]) -> tuple[Array, Array]:
+        pixels, unseen = colour, hidden
+        for stage in stages:
+            largest = stage == "dilate"
+            pixels = _morphed(without(pixels, unseen, largest), plan, stage, plan.value)
+            # A window of hidden pixels alone. What lies beyond a constant border can be seen.
+            seen = (~unseen if largest else unseen).astype(np.uint8)
+            unseen = _morphed(seen, plan, stage, float(largest)) == (not largest)
+        return pixels, unseen
+
+    operation, zero = OPERATIONS[plan.operation], colour.dtype.type(0)
+    upper, nothing = through(operation.upper)
+    if operation.lower is not None:
+        lower, nothing_lower = through(operation.lower)
+        nothing = nothing | nothing_lower
+        upper = difference(np.where(nothing, zero, upper), np.where(nothing, zero, lower), colour.dtype)
+    return np.where(nothing, zero, upper)

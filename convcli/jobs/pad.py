@@ -1,6 +1,6 @@
-"""Padding one picture: a validated plan, then array work that fails only on a value the picture cannot hold."""
+"""Padding pictures, volumes and signals: a checked plan, then work that fails only on values the input cannot hold."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,24 +9,41 @@ import numpy as np
 from convcli.errors import ConvcliError, ImageError, ShapeError
 from convcli.geometry import PaddingSpec, Pair, Placement
 from convcli.images import Image, holds
+from convcli.images.signal_model import Signal
+from convcli.images.volume_model import Volume
+from convcli.jobs.axes import OperationPlan
 from convcli.jobs.background import Colour, check_background, on_background
 from convcli.jobs.batch import Produced
+from convcli.jobs.signals import SignalResult, fitted
+from convcli.jobs.volumes import Progress, VolumeWork
+from convcli.ops.arguments import Array
+from convcli.ops.borders import border_table
 from convcli.ops.padding import pad_stack, resolve_amounts, resolve_pad_mode
 
 
-@dataclass(frozen=True)
-class PadPlan:
-    """Everything a padding needs to know, checked: see `plan_pad` for the words."""
+@dataclass(frozen=True, kw_only=True)
+class PadPlan(OperationPlan):
+    """Everything a padding needs to know, checked: see `plan_pad` for the words. Alpha is padded like a colour."""
 
     amounts: tuple[Pair, ...]
     mode: str = "constant"
     value: tuple[float, ...] = (0.0,)
-    background: Colour | None = None
+    alpha: str = "keep"
 
     @property
     def name(self) -> str:
         """For file names."""
         return "pad"
+
+    def values(self, channels: int, carrier: str, *, has_alpha: bool = False) -> tuple[float, ...]:
+        """The constant of each channel, for one that may be given once; raises `ShapeError` for another number."""
+        colours = channels - has_alpha
+        allowed = (1, colours, channels) if has_alpha else (1, colours)
+        if len(self.value) not in allowed:
+            *first, last = allowed
+            expected = f"{', '.join(map(str, first))} or {last}"
+            raise ShapeError(f"value: got {len(self.value)} numbers, expected {expected} for this {carrier}")
+        return self.value * colours if len(self.value) == 1 else self.value
 
 
 def plan_pad(
@@ -49,7 +66,8 @@ def plan_pad(
     if not values or not all(np.isfinite(each) for each in values):
         raise ConvcliError(f"value: got {value!r}, expected a finite number, or one per channel")
     check_background(background, "keep", axes)
-    return PadPlan(resolve_amounts(amount, len(axes)), resolve_pad_mode(mode), values, background)
+    amounts, mode = resolve_amounts(amount, len(axes)), resolve_pad_mode(mode)
+    return PadPlan(amounts=amounts, mode=mode, value=values, axes=axes, background=background)
 
 
 def pad_image(image: Image, plan: PadPlan, format: str | None = None) -> Produced:
@@ -58,11 +76,7 @@ def pad_image(image: Image, plan: PadPlan, format: str | None = None) -> Produce
     Raises `ConvcliError` when the picture cannot hold the value, or the format the result.
     """
     channels = image.pixels.shape[2]
-    colours = channels - image.has_alpha
-    if len(plan.value) not in (1, colours, channels):
-        expected = f"1 or {colours}" if channels == colours else f"1, {colours} or {channels}"
-        raise ShapeError(f"value: got {len(plan.value)} numbers, expected {expected} for this picture")
-    value = plan.value * colours if len(plan.value) == 1 else plan.value
+    value = plan.values(channels, "picture", has_alpha=image.has_alpha)
     value = (*value, image.white) if len(value) < channels else value
     pixels = pad_stack(image.pixels[None, None], ((0, 0), *plan.amounts), plan.mode, value)[0, 0]
     down, across = (Placement(start=-before) for before, _ in plan.amounts)
@@ -74,3 +88,40 @@ def pad_image(image: Image, plan: PadPlan, format: str | None = None) -> Produce
         raise ImageError(f"{reason}; {fix}")
     details: dict[str, Any] = {"operation": plan.name}
     return Produced(result, image.warnings, details)
+
+
+class VolumePad(VolumeWork):
+    """Padding of a volume, slab by slab."""
+
+    def __init__(self, volume: Volume, plan: PadPlan, format: str | None = None) -> None:
+        super().__init__(volume, plan, format)
+        plan.values(self.channels, "volume")
+        self.plan = plan
+        depth, height, width = (
+            n + before + after for n, (before, after) in zip(volume.shape[:3], plan.amounts, strict=True)
+        )
+        self.shape = (depth, height, width, self.channels)
+
+    def planes(self, progress: Progress = lambda done, total: None) -> Iterator[Array]:
+        """The result's planes (OH, OW, C) in order."""
+        plan = self.plan
+        sources = border_table(self.volume.shape[0], plan.amounts[0], plan.mode)
+        # One pixel, padded to a plane: what a plane beyond the border looks like.
+        corner = pad_stack(
+            np.zeros((1, 1, 1, 1, self.channels), self.dtype), ((1, 0), (0, 0), (0, 0)), "constant", plan.value
+        )
+        beyond = np.broadcast_to(corner[0, 0], self.shape[1:])
+        for first, end in self.slabs(progress, arrays=2):
+            under = sources[first:end]
+            needed = np.unique(under[under >= 0])
+            if needed.size:
+                held = pad_stack(self.read(needed)[None], ((0, 0), *plan.amounts[1:]), plan.mode, plan.value)[0]
+            for source in under:
+                yield beyond if source < 0 else held[np.searchsorted(needed, source)]
+
+
+def pad_signal(signal: Signal, plan: PadPlan) -> SignalResult:
+    """Pad a signal: samples before its first and after its last; raises `ShapeError` as `PadPlan.values`."""
+    value, (amount,) = plan.values(signal.samples.shape[1], "signal"), plan.amounts
+    samples = pad_stack(signal.samples[None, None, None], ((0, 0), (0, 0), amount), plan.mode, value)[0, 0, 0]
+    return fitted(signal, samples, np.arange(len(samples)) - amount[0], 1, operation=plan.name)

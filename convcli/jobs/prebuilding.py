@@ -91,7 +91,6 @@ def _common() -> "Iterator[Piece]":
     from convcli.jobs.pool import plan_pool, pool_image
     from convcli.jobs.warming import Piece, pieces
 
-    yield from pieces(["predict"])  # what takes longest comes first
     work: list[tuple[Any, Any]] = [(filter_image, plan_filter([spec])) for spec in _KERNELS]
     work += [(pool_image, plan_pool(2, mode=mode)) for mode in ("max", "average")]
     work += [(morph_image, plan_morph(operation, size=3)) for operation in ("open", "gradient")]
@@ -100,6 +99,7 @@ def _common() -> "Iterator[Piece]":
             image = Image(np.zeros((64, 64, channels), kind), has_alpha=channels == 4)
             for act, plan in work:
                 yield Piece("", kind, "", partial(act, image, plan))
+    yield from pieces(["predict"])
 
 
 def _make(wanted: "Sequence[Wanted]") -> None:
@@ -109,9 +109,11 @@ def _make(wanted: "Sequence[Wanted]") -> None:
     compiler.load_numba()  # once, for all processes
     gc.freeze()  # collecting garbage among all of Numba's functions was a twelfth of the time
     gc.set_threshold(50_000)
-    most = min(len(os.sched_getaffinity(0)), memory_limit() // _MEMORY)
-    with ProcessPoolExecutor(max(1, most), get_context("fork")) as processes:
-        list(processes.map(_make_one, wanted))
+    most = max(1, min(len(os.sched_getaffinity(0)), memory_limit() // _MEMORY))
+    # Loops of one kind of pixels share functions, which a process compiles once: neighbours go to one process.
+    alike = sorted(wanted, key=lambda each: each.arguments.partition(",")[0])
+    with ProcessPoolExecutor(most, get_context("fork")) as processes:
+        list(processes.map(_make_one, alike, chunksize=max(1, len(alike) // (3 * most))))
 
 
 def _make_one(each: "Wanted") -> None:

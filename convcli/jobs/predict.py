@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 
 from convcli.errors import ConvcliError, ImageError
 from convcli.images import MAX_PIXELS, Image, read
-from convcli.jobs.batch import STREAM, Task, failed
+from convcli.images.turns import Turn, Turns
+from convcli.jobs.batch import failed
 from convcli.jobs.classifier import NOT_FINITE, Classifier, percent
+from convcli.jobs.tasks import STREAM, Task
 from convcli.views.grid import enlarged, labelled_grid
 
 BATCH = 64  # pictures through the network at a time; few enough that results appear while others are being decoded
@@ -94,18 +96,20 @@ def predict(
         raise ConvcliError(f"top: got {top}, expected at least 1")
     waiting = deque(sources)
     reading: deque[tuple[str, Future[tuple[NDArray[np.float32], tuple[str, ...]]]]] = deque()
+    turns = Turns()
     with ThreadPoolExecutor(min(_WORKERS, max(len(sources), 1)), thread_name_prefix="decode") as workers:
         try:
             while waiting or reading:
                 # Prepared pictures are small, so a whole further batch may be waiting.
                 while waiting and len(reading) < 2 * batch_size:
                     source = waiting.popleft()
-                    reading.append((source, workers.submit(_see, classifier, source, max_pixels, stdin)))
+                    reading.append((source, workers.submit(_see, turns.next(), classifier, source, max_pixels, stdin)))
                 prepare()
                 prepare = _nothing
                 batch = [reading.popleft() for _ in range(min(batch_size, len(reading)))]
                 yield from _classify(classifier, [_outcome(*each) for each in batch], top)
         finally:
+            turns.end()
             workers.shutdown(cancel_futures=True)
 
 
@@ -137,13 +141,16 @@ def _nothing() -> None:
 
 
 def _see(
-    classifier: Classifier, source: str, max_pixels: int, stdin: BinaryIO | None
+    turn: Turn, classifier: Classifier, source: str, max_pixels: int, stdin: BinaryIO | None
 ) -> tuple[NDArray[np.float32], tuple[str, ...]]:
     """One picture as the network takes it, and what there is to say about its file."""
-    if source == STREAM and stdin is None:
-        raise ImageError("is not open")
-    image = read(stdin if source == STREAM and stdin is not None else source, max_pixels=max_pixels)
-    pixels, warnings = classifier.rule.prepare(image)
+    try:
+        if source == STREAM and stdin is None:
+            raise ImageError("is not open")
+        image = turn.run(read, stdin if source == STREAM and stdin is not None else source, max_pixels=max_pixels)
+        pixels, warnings = classifier.rule.prepare(image)
+    finally:
+        turn.close()
     return classifier.rule.scaled(pixels), warnings
 
 

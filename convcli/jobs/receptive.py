@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from convcli.architectures import LayerPlan, NetworkPlan, shape_text
 from convcli.architectures.values import shortened
+from convcli.atomic import check_target, replacing
 from convcli.datasets import Preprocessing
 from convcli.errors import ModelError, ShapeError
 from convcli.geometry import ReceptiveField
 from convcli.images import Image
-from convcli.images.atomic import check_target, replacing
 from convcli.jobs.summary import card_in, summary
 from convcli.views.receptive import FieldFigure, Outline, draw_fields
 from convcli.views.still import SUFFIXES, as_still

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from convcli.architectures import shape_text
+from convcli.atomic import check_target, replacing
 from convcli.datasets import Dataset, Reports, find_entry
 from convcli.errors import ConvcliError, DataError, ModelError
 from convcli.images import Image, write
-from convcli.images.atomic import check_target, replacing
 from convcli.jobs.classifier import Classifier, classifier_of, model_file, percent
 from convcli.jobs.evaluate import Evaluation, evaluate, load_data, most_confused
 from convcli.jobs.filters import filter_panel, filters_of

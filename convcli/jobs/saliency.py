@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 from convcli.architectures import shape_text
 from convcli.errors import ConvcliError
 from convcli.images import MAX_PIXELS, Image
-from convcli.jobs.classifier import Classifier
-from convcli.jobs.inside import Seen, class_named, see
-from convcli.nn.attribution import grad_cam, grad_cam_layer, log_odds, occlusion, over_input, score_gradient
+from convcli.jobs.classifier import Classifier, Seen, class_named, see
+from convcli.nn.attribution import grad_cam, grad_cam_layer, has_maps, log_odds, occlusion, over_input, score_gradient
 from convcli.views.saliency import draw_saliency
 
 METHODS = ("gradient", "gradcam", "occlusion")
@@ -112,8 +111,7 @@ def saliency(
             raise ConvcliError(f"{name}: got {value} with method {method}, which has none, expected method {owner}")
     wanted: tuple[str, ...] = METHODS if method == "all" else (method,)
     model = classifier.trained.model
-    has_maps = any(len(plan.output) == 3 for plan in model.plan.layers)
-    if method == "all" and layer is None and not has_maps:
+    if method == "all" and layer is None and not has_maps(model):
         wanted = ("gradient", "occlusion")
     chosen = grad_cam_layer(model, layer) if "gradcam" in wanted else None
     given = None if class_name is None else class_named(classifier, class_name)

@@ -1,10 +1,9 @@
 """A whole network, read from a name or a file: its plan, and its drawing in a file."""
 
-import os
-import secrets
 from collections.abc import Sequence
 from pathlib import Path
 
+from convcli import atomic
 from convcli.architectures import GrammarError, NetworkPlan, load, plan_network, shape_text, shipped
 from convcli.architectures.card import ModelCard, card_of
 from convcli.architectures.grammar import NetworkSpec
@@ -78,23 +77,11 @@ def plot(plan: NetworkPlan, target: str, *, overwrite: bool = False) -> Path:
     Raises
     ------
     ModelError
-        If the target is not an ``.svg`` name, exists and may not be overwritten, or lies in no folder.
-    OSError
-        If it cannot be written.
+        If the target is not an ``.svg`` name, exists and may not be overwritten, or cannot be written.
     """
     path = check_target(target, overwrite=overwrite)
-    part = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}.convcli-part")
-    try:
-        part.write_text(draw(plan), encoding="utf-8")
-        if overwrite:
-            part.replace(path)
-        else:
-            # A hard link fails if the name was taken meanwhile, which a rename would not notice.
-            os.link(part, path)
-    except FileExistsError:
-        raise ModelError(_taken(target)) from None
-    finally:
-        part.unlink(missing_ok=True)
+    with atomic.replacing(path, overwrite=overwrite) as stream:
+        stream.write(draw(plan).encode())
     return path
 
 
@@ -103,14 +90,5 @@ def check_target(target: str, *, overwrite: bool = False) -> Path:
     path = Path(target)
     if path.suffix.lower() != ".svg":
         raise ModelError(f"{target}: got {shortened(path.suffix)}, expected a name that ends in .svg")
-    if path.is_dir():
-        raise ModelError(f"{target}: is a folder, expected a file name")
-    if not overwrite and (path.exists() or path.is_symlink()):
-        raise ModelError(_taken(target))
-    if not path.parent.is_dir():
-        raise ModelError(f"{target}: its folder {path.parent} does not exist; create it first")
+    atomic.check_target(path, overwrite=overwrite)
     return path
-
-
-def _taken(target: str) -> str:
-    return f"{target}: already exists; choose another name or add --overwrite"

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from convcli.atomic import check_target, replacing
 from convcli.errors import ConvcliError, KernelError, ShapeError
 from convcli.geometry import PaddingSpec, Window, convolution_parameters, dense_parameters
-from convcli.images.atomic import check_target, replacing
 from convcli.kernels import kernel as read_kernel
 from convcli.kernels.matrices import read_matrix
 from convcli.ops.borders import border_table, resolve_border

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from math import isfinite
@@ -14,10 +13,10 @@ import numpy as np
 from convcli.architectures import NetworkPlan, load, shape_text
 from convcli.architectures.fitting import fitted, with_padded_windows
 from convcli.architectures.grammar import NetworkSpec
+from convcli.atomic import check_folder, check_target
 from convcli.datasets import Dataset, Reports, Split, find_entry, hold_out, sample
 from convcli.datasets import load as load_data
-from convcli.errors import ConvcliError, DataError, ImageError, ModelError, ShapeError
-from convcli.images.atomic import check_folder, check_target
+from convcli.errors import ConvcliError, DataError, ModelError, ShapeError
 from convcli.jobs.training_log import check_log_name, write_log
 from convcli.nn.checkpoint import Checkpoint, Source, read_checkpoint, write_checkpoint
 from convcli.nn.model import Model
@@ -405,28 +404,18 @@ def _check_targets(
     target: Path, checkpoint: Path | None, log: str | None, plot: str | None, *, overwrite: bool
 ) -> None:
     """Refuse every output that could not be written, before hours of work."""
-    with _as_models():
-        check_target(target, overwrite=overwrite)
-        if checkpoint is not None and checkpoint.exists() and not overwrite:
-            raise ModelError(
-                f"{checkpoint}: an unfinished training lies here; go on with --resume {checkpoint}, or add --overwrite"
-            )
-        check_names(None, log, plot)
-        for other in (log, plot):
-            if other is not None:
-                check_target(Path(other), overwrite=overwrite)
-        if plot is not None and find_spec("matplotlib") is None:
-            raise ConvcliError("plot: matplotlib is not installed; pip install 'convcli[plot]'")
-        check_folder(target)
-
-
-@contextmanager
-def _as_models() -> Any:
-    """What is said of picture files is said of these too."""
-    try:
-        yield
-    except ImageError as error:
-        raise ModelError(str(error)) from None
+    check_target(target, overwrite=overwrite)
+    if checkpoint is not None and checkpoint.exists() and not overwrite:
+        raise ModelError(
+            f"{checkpoint}: an unfinished training lies here; go on with --resume {checkpoint}, or add --overwrite"
+        )
+    check_names(None, log, plot)
+    for other in (log, plot):
+        if other is not None:
+            check_target(Path(other), overwrite=overwrite)
+    if plot is not None and find_spec("matplotlib") is None:
+        raise ConvcliError("plot: matplotlib is not installed; pip install 'convcli[plot]'")
+    check_folder(target)
 
 
 def _usual_network(dataset: Dataset) -> str:

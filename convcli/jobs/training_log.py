@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 
-from convcli.errors import ImageError, ModelError
-from convcli.images.atomic import replacing
+from convcli.atomic import replacing
+from convcli.errors import ModelError
 from convcli.jobs.documents import json_text
 from convcli.nn.training import Epoch
 
@@ -25,11 +25,8 @@ def check_log_name(path: Path) -> None:
 def write_log(path: Path, history: Sequence[Epoch]) -> None:
     """Write the whole history; what stood there before is replaced."""
     text = _json(history) if path.suffix.lower() == ".json" else _csv(history)
-    try:
-        with replacing(path, overwrite=True) as stream:
-            stream.write(text.encode())
-    except ImageError as error:
-        raise ModelError(str(error)) from None
+    with replacing(path, overwrite=True) as stream:
+        stream.write(text.encode())
 
 
 def _json(history: Sequence[Epoch]) -> str:

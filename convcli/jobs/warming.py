@@ -13,16 +13,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convcli.errors import ConvcliError
+from convcli.images.model import COLOURS, KINDS, pictures_of
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from convcli.images import Image
     from convcli.jobs.morph import MorphPlan
     from convcli.loops.wanted import Wanted
 
-KINDS = {"uint8": "8-bit", "uint16": "16-bit", "float32": "float"}  # of pixels
-_COLOURS = {1: "gray", 2: "gray with alpha", 3: "RGB", 4: "RGBA"}
 _SIZE = 64  # pixels: the side of the pictures that commands are walked through with
 _MODES = ("max", "min", "average", "weighted", "lp", "median", "stochastic")
 _KERNELS = (
@@ -85,13 +82,7 @@ def wanted_by(work: Sequence[Piece]) -> "dict[Wanted, str]":
     return found
 
 
-def pictures_of(pixels: "NDArray[Any]") -> str:
-    """What pictures like this one are called: ``16-bit RGB pictures``."""
-    depth = KINDS.get(pixels.dtype.name, pixels.dtype.name)
-    return f"{depth} {_COLOURS.get(pixels.shape[2], f'{pixels.shape[2]}-channel')} pictures"
-
-
-def _pictures(channels: Sequence[int] = tuple(_COLOURS)) -> "Iterator[tuple[str, str, Image]]":
+def _pictures(channels: Sequence[int] = tuple(COLOURS)) -> "Iterator[tuple[str, str, Image]]":
     """Kind of pixels, words for people, and a small picture, of every kind; alpha varies."""
     from convcli.images import Image
 
@@ -187,10 +178,10 @@ def _train(name: str, shape: tuple[int, ...], preset_name: str) -> None:
 
 def _volumes(command: str) -> Iterator[Piece]:
     from convcli.jobs.filter import plan_filter
-    from convcli.jobs.pad import plan_pad
-    from convcli.jobs.pool import plan_pool
-    from convcli.jobs.volume import VolumeFilter
-    from convcli.jobs.volume_steps import VolumeMorph, VolumePad, VolumePool
+    from convcli.jobs.filter_volume import VolumeFilter
+    from convcli.jobs.morph import VolumeMorph
+    from convcli.jobs.pad import VolumePad, plan_pad
+    from convcli.jobs.pool import VolumePool, plan_pool
 
     work: list[tuple[Any, Any]] = [(VolumeFilter, plan_filter([spec], axes="zyx")) for spec in _KERNELS_3D]
     work += [(VolumePool, plan_pool(2, mode=mode, axes="zyx")) for mode in _MODES]
@@ -202,7 +193,7 @@ def _volumes(command: str) -> Iterator[Piece]:
 
 
 def _take_planes(make: Any, kind: str, plan: Any) -> None:
-    from convcli.images.volumes import Volume, VolumeMetadata
+    from convcli.images.volume_model import Volume, VolumeMetadata
 
     voxels = np.zeros((12, 16, 16, 1), kind)
     volume = Volume("small", (12, 16, 16, 1), voxels.dtype, VolumeMetadata("NPY"), lambda a, b: voxels[a:b])
@@ -210,13 +201,12 @@ def _take_planes(make: Any, kind: str, plan: Any) -> None:
 
 
 def _signals(command: str) -> Iterator[Piece]:
-    from convcli.images.signals import Signal
+    from convcli.images.signal_model import Signal
     from convcli.jobs.filter import plan_filter
-    from convcli.jobs.pad import plan_pad
-    from convcli.jobs.pool import plan_pool
-    from convcli.jobs.signal import filter_signal
-    from convcli.jobs.signal_pool import pool_signal
-    from convcli.jobs.signal_steps import morph_signal, pad_signal
+    from convcli.jobs.filter_signal import filter_signal
+    from convcli.jobs.morph import morph_signal
+    from convcli.jobs.pad import pad_signal, plan_pad
+    from convcli.jobs.pool import plan_pool, pool_signal
 
     work: list[tuple[Any, Any]] = [(filter_signal, plan_filter([spec], axes="x")) for spec in _KERNELS_1D]
     work += [(pool_signal, plan_pool(2, mode=mode, axes="x")) for mode in _MODES]

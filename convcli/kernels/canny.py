@@ -1,7 +1,7 @@
 """Canny's edge detector as an entry of the library: it filters like a kernel, but it has no matrix.
 
 Its planes are Sobel's two kernels; what comes before and after them is `convcli.ops.canny`'s and, in a chain of
-kernels, `convcli.jobs.outlines`'s.
+kernels, `convcli.jobs.canny`'s.
 """
 
 from convcli.errors import KernelError

@@ -109,6 +109,7 @@ def _check_words(text: str, subject: str) -> None:
 
     A word that is cut by a step counts twice, which the steps taken off make good.
     """
+    check_weights(text.count(","), subject)
     words = 0
     for start in range(0, len(text), _STEP):
         step = text[start : start + _STEP]

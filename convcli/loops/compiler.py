@@ -16,7 +16,7 @@ from importlib import import_module
 from types import FunctionType
 
 from convcli.loops import kept, waiting
-from convcli.loops.cache import cache_place, is_ours
+from convcli.loops.cache import cache_place, is_ours, tell
 from convcli.loops.processor import processor as made_for
 
 # How long a thread of GNU's OpenMP spins before it sleeps, unless the user has said so. Its own answer, milliseconds,
@@ -190,10 +190,11 @@ class Loop:
             with self._turn(arguments):
                 run = kept.find(self._name, arguments) if self._name else None
                 return run or self._link(arguments, waiting.compile_here(lambda: self._compiled(arguments)))
-        except Exception:
+        except Exception as error:
             # This looks into Numba: if anything there is not as it was when this was written, Numba does it all itself.
             if os.environ.get("CONVCLI_DEBUG") == "1":
                 raise
+            tell(f"{self.__name__} could not be compiled to be kept ({type(error).__name__}): Numba does it, each time")
             return self._dispatcher
 
     def make(self, arguments) -> bool:

@@ -98,6 +98,15 @@ def grad_cam(maps: Array, of_maps: Array) -> Array:
     return np.asarray(np.maximum((maps * of_maps.mean(axis=(0, 1))).sum(axis=-1), 0))
 
 
+def has_maps(model: Model) -> bool:
+    """Whether Grad-CAM has a layer to weigh: a convolution's maps of more than a single place."""
+    try:
+        grad_cam_layer(model)
+    except ModelError:
+        return False
+    return True
+
+
 def grad_cam_layer(model: Model, name: str | None = None) -> LayerPlan:
     """The layer whose maps Grad-CAM weighs: the named one, or the last convolution with what belongs to it.
 

@@ -23,8 +23,8 @@ _SUM_TOLERANCE = 1e-3
 class SoftmaxCrossEntropy:
     """The mean of ``-sum over k of target[k] * log(softmax(logits)[k])``.
 
-    Labels are classes as integers (N, ...), or one-hot or any other probabilities (N, ..., K). Label smoothing makes
-    targets ``target * (1 - s) + s / K``.
+    Labels are classes as integers (N, ...) or (N, ..., 1), or one-hot or any other probabilities (N, ..., K). Label
+    smoothing makes targets ``target * (1 - s) + s / K``.
 
     Source: C. Szegedy et al., "Rethinking the Inception Architecture for Computer Vision", CVPR 2016, section 7, for
     label smoothing.
@@ -54,6 +54,7 @@ class SoftmaxCrossEntropy:
         return float(losses.sum(dtype=np.float64)) / positions, gradient
 
     def _targets(self, predictions: Array, labels: Array) -> Array:
+        labels = without_column(labels, predictions)
         classes = predictions.shape[-1]
         if classes < 2:
             raise ShapeError(
@@ -131,12 +132,19 @@ class MeanSquaredError:
 
 def class_targets(loss: "Loss", labels: Array, outputs: Array) -> Array:
     """Labels as a loss wants them: classes as integers (N, ...) are one-hot for a loss that does not know classes."""
+    labels = without_column(labels, outputs)
     classes = outputs.shape[-1]
     if not are_classes(labels, outputs) or isinstance(loss, SoftmaxCrossEntropy):
         return labels
     if labels.min() < 0 or labels.max() >= classes:
         raise ShapeError(f"labels: got {labels.min()} to {labels.max()}, expected classes 0 to {classes - 1}")
     return np.asarray(labels[..., None] == np.arange(classes), np.float32)
+
+
+def without_column(labels: Array, outputs: Array) -> Array:
+    """Labels as they are, but classes as integers in a column (N, ..., 1), as Keras takes them, as (N, ...)."""
+    is_column = labels.dtype.kind in "iu" and labels.shape == (*outputs.shape[:-1], 1) and outputs.shape[-1] > 1
+    return labels[..., 0] if is_column else labels
 
 
 def are_classes(labels: Array, outputs: Array) -> bool:
@@ -164,6 +172,7 @@ def count_right(loss: "Loss", outputs: Array, labels: Array) -> tuple[int, int]:
     >>> count_right(BinaryCrossEntropy(), np.array([[2.0], [-1.0], [3.0]]), np.array([[1], [0], [0]]))
     (2, 3)
     """
+    labels = without_column(labels, outputs)
     if are_classes(labels, outputs):
         right = outputs.argmax(axis=-1) == labels
     elif isinstance(loss, SoftmaxCrossEntropy):

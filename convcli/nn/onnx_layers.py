@@ -1,11 +1,11 @@
 """Each kind of layer in ONNX's words. Values are (N, C, *spatial), or (N, values) behind a flatten.
 
 Where an operator of ONNX means the same, it is used; else a few simple ones are put together. The graph around them is
-in `convcli.nn.onnx_graph`, pooling in `convcli.nn.onnx_pooling`.
+in `convcli.nn.onnx_model`, pooling in `convcli.nn.onnx_pooling`.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,10 +14,18 @@ from convcli.architectures import LayerPlan
 from convcli.errors import ModelError
 from convcli.nn.activations import Activation
 from convcli.nn.layer import Array, Layer
-from convcli.nn.onnx_graph import Graph, express_chain
+from convcli.nn.onnx_graph import Graph
 from convcli.nn.onnx_pooling import adaptive_pool, global_pool, pool
 from convcli.nn.shaping import ActivationLayer
 from convcli.nn.weighted import Weighted
+
+
+def express_chain(graph: Graph, layers: Sequence[Layer], x: str) -> str:
+    """Layers one after the other; without any, the values themselves."""
+    for layer in layers:
+        graph.layer = layer.name
+        x = express(graph, layer, x)
+    return x
 
 
 def express(graph: Graph, layer: Layer, x: str) -> str:
@@ -32,7 +40,7 @@ def express(graph: Graph, layer: Layer, x: str) -> str:
     if kind in ("dropout", "head"):  # nothing is left of them after training
         return x
     if kind in ("parallel", "add"):
-        outputs = [express_chain(graph, branch, x, express) for branch in layer.branches]
+        outputs = [express_chain(graph, branch, x) for branch in layer.branches]
         graph.layer = layer.name
         return graph.node("Concat", *outputs, axis=1) if kind == "parallel" else graph.node("Sum", *outputs)
     if kind not in _LAYERS:

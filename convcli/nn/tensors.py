@@ -15,9 +15,9 @@ import numpy as np
 
 from convcli.architectures.header import LONGEST_HEADER, read_header
 from convcli.architectures.values import shortened
+from convcli.atomic import replacing
 from convcli.budget import check_memory
-from convcli.errors import ImageError, ModelError
-from convcli.images.atomic import replacing
+from convcli.errors import ModelError
 from convcli.nn.layer import Array
 
 # numpy's kind and size -> safetensors' name. bfloat16, which numpy lacks, is read as the float32 with the same values.
@@ -75,13 +75,10 @@ def write_tensors(
     text += b" " * (-len(text) % 8)
     if len(text) > LONGEST_HEADER:
         raise ModelError(f"{path}: got {len(text):,} bytes of metadata, expected at most {LONGEST_HEADER:,}")
-    try:
-        with replacing(path, overwrite=overwrite) as stream:
-            stream.write(len(text).to_bytes(8, "little") + text)
-            for part in parts:
-                stream.write(part.tobytes())
-    except ImageError as error:  # atomic writing speaks of pictures
-        raise ModelError(str(error)) from None
+    with replacing(path, overwrite=overwrite) as stream:
+        stream.write(len(text).to_bytes(8, "little") + text)
+        for part in parts:
+            stream.write(part.tobytes())
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Array], dict[str, str]]:

@@ -135,6 +135,9 @@ class Training:
         self.history: list[Epoch] = []
         self.best = _Best()
         self._augmentation = recipe.augmentation()
+        if not self._augmentation.is_nothing and train.x.ndim == 4:
+            first = 2 if model.data_format == "channels_first" else 1
+            self._augmentation.check_size(*train.x.shape[first : first + 2])
 
     @property
     def finished(self) -> bool:

@@ -78,6 +78,21 @@ class Augmentation:
                 got = shortened(str(getattr(self, name)))
                 raise ConvcliError(f"augmentation: got {name}={got}, expected true or false")
 
+    def check_size(self, height: int, width: int) -> None:
+        """Raise `ConvcliError` for moves after which nothing may be left of a picture of this size."""
+        side = min(height, width)
+        for name in ("shift", "elastic"):
+            if getattr(self, name) >= side:
+                raise ConvcliError(
+                    f"augmentation: got {name}={format_number(getattr(self, name))} for pictures of {height}x{width}, "
+                    f"which moves them out of sight, expected less than {side}"
+                )
+        if self.scale and side * (1 - self.scale) < 0.5:
+            raise ConvcliError(
+                f"augmentation: got scale={format_number(self.scale)} for pictures of {height}x{width}, which may "
+                "shrink them to nothing, expected a smaller share"
+            )
+
     @property
     def is_nothing(self) -> bool:
         """Whether pictures stay as they are."""

@@ -12,7 +12,8 @@ from convcli.kernels.parameters import shortened
 from convcli.ops.arguments import Array, as_array, as_number, as_stack, as_weights, check_cells, result_dtype
 from convcli.ops.borders import resolve_border
 from convcli.ops.plan import plan_correlation
-from convcli.ops.stacks import Border, Store, correlate_stack
+from convcli.ops.stacks import correlate_stack
+from convcli.ops.sums import Border, Store
 
 Counts = int | Sequence[int]
 

@@ -88,6 +88,7 @@ def as_element(size: Any, element: Any, axes: int) -> Element | tuple[int, ...]:
         array = parse_element(element, axes)
     else:
         array = as_array("element", element, "a full matrix", KernelError)
+        _check_cells(array.size)
     if array.ndim != axes or array.dtype.kind not in "bui" or not array.any():
         raise KernelError(
             f"element: got {array.dtype} of shape {array.shape}, expected truth values or integers, not all zero, "

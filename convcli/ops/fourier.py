@@ -10,16 +10,13 @@ Sums that lie right between two, as in areas of one value, all go to the even on
 
 from itertools import product
 from math import prod
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from convcli.geometry import Window
 from convcli.ops.arguments import Array
 from convcli.ops.plan import CorrelationPlan, has_exact_sums
-
-if TYPE_CHECKING:
-    from convcli.loops.correlation import Numbers
+from convcli.ops.sums import Correlation
 
 _PARTS = 64  # enough for an even load on many cores
 # Sizes of blocks, and what a number of a block costs, in taps of a general kernel: 24 MP RGB, one thread, 31x31: 404 ms
@@ -32,51 +29,45 @@ _ERROR = 32 * 2.0**-24 * 255  # of a sum whose weights' magnitudes add up to 1, 
 _OFFSET = 128.0  # the middle of 8-bit pixels: what is transformed is half as large, and so are its rounding errors
 
 
-def run_fourier(
-    source: Array,
-    tables: tuple[Array, ...],
-    windows: tuple[Window, ...],
-    plan: CorrelationPlan,
-    numbers: "Numbers",
-    scale: float,
-    shape: tuple[int, ...],
-    out: Array,
-    out_shape: tuple[int, ...],
-) -> int:
-    """Correlate (N, D, H, W*C) into ``out`` (N, D, OH, OW*C), both uint8; returns how many are out of range."""
+def run_fourier(asked: Correlation) -> tuple[Array, int]:
+    """Correlate uint8 into uint8; returns the result, and how many of its numbers are out of range."""
     from convcli.loops.butterflies import LANES, frequencies, twiddles
     from convcli.loops.fourier import Blocks, Spectrum, correlate_blocks
 
-    (depth, height, width), (_, _, out_rows, out_columns, channels) = windows, out_shape
-    (rows, columns), _ = _block_of((height, width), (out_rows, out_columns))
+    result, out = asked.new_out()
+    images, planes, *sizes, channels = result.shape
+    depth, height, width = asked.moves
+    (rows, columns), _ = _block_of((height, width), tuple(sizes))
     valid = rows - height.effective + 1, columns - width.effective + 1
     blocks = Blocks(rows, columns, *valid, channels, width.before, depth.stride)
+    weights = asked.plan.weights[0] * asked.scale
     spread = np.zeros((rows, columns))
-    spread[: height.effective : height.dilation, : width.effective : width.dilation] = plan.weights[0] * scale
+    spread[: height.effective : height.dilation, : width.effective : width.dilation] = weights
     transform: Array = np.fft.fft2(spread).conj() / (rows * columns)
     grouped = transform[np.ix_(frequencies(rows), frequencies(columns))].reshape(rows // LANES, LANES, columns)
     re, im = (np.ascontiguousarray(part.swapaxes(1, 2), np.float32) for part in (grouped.real, grouped.imag))
     spectrum = Spectrum(re.reshape(-1), im.reshape(-1), twiddles(rows), twiddles(columns))
-    step = _step_of(plan, float(numbers.border_value), scale)
-    bias = numbers.bias.dtype.type(numbers.bias + _OFFSET * plan.weights.sum() * scale)
-    pairs = -(-prod(-(-n // size) for n, size in zip(out_shape[2:4], valid, strict=True)) * channels // 2)
-    outside = np.zeros(min(out_shape[0] * out_shape[1] * pairs, _PARTS), np.int64)
-    source.flags.writeable = False  # one signature to compile, not one for read-only arrays and one for others
-    given = numbers._replace(bias=bias)
-    correlate_blocks(source, tables, blocks, spectrum, given, np.float32(_OFFSET), np.float32(step), outside, out)
-    return int(outside.sum())
+    numbers = asked.numbers(asked.dtype)
+    step = _step_of(asked.plan, float(numbers.border_value), asked.scale)
+    bias = numbers.bias.dtype.type(numbers.bias + _OFFSET * asked.plan.weights.sum() * asked.scale)
+    pairs = -(-prod(-(-n // size) for n, size in zip(sizes, valid, strict=True)) * channels // 2)
+    outside = np.zeros(min(images * planes * pairs, _PARTS), np.int64)
+    given = numbers._replace(bias=bias), np.float32(_OFFSET), np.float32(step)
+    correlate_blocks(asked.rows, asked.tables, blocks, spectrum, *given, outside, out)
+    return result, int(outside.sum())
 
 
-def pays(
-    source: Array, out: Array, windows: tuple[Window, ...], plan: CorrelationPlan, border: float, scale: float
-) -> bool:
-    """Whether transforms are faster than what the plan says, and as exact; stacks (N, D, H, W, C)."""
-    may = plan.method in ("taps", "sum") and source.dtype == out.dtype == np.uint8 and windows[0].kernel_size == 1
-    if not may or any(window.stride > 1 for window in windows[1:]) or has_exact_sums(plan.weights):
+def pays(asked: Correlation) -> bool:
+    """Whether transforms are faster than what the plan says, and as exact."""
+    plan, border, windows = asked.plan, asked.border.constant, asked.moves
+    eight_bits = asked.source.dtype == asked.store.dtype == np.uint8
+    if plan.method not in ("taps", "sum") or not eight_bits or windows[0].kernel_size > 1:
         return False
-    if not _error_of(plan, border, scale) <= _MOST_ERROR:  # of a border of NaN neither is true
+    if any(window.stride > 1 for window in windows[1:]) or has_exact_sums(plan.weights):
         return False
-    return _is_cheaper(plan, windows[1:], out.shape[2:4])
+    if not _error_of(plan, border, asked.scale) <= _MOST_ERROR:  # of a border of NaN neither is true
+        return False
+    return _is_cheaper(plan, windows[1:], asked.out_shape[2:4])
 
 
 def pays_on_large(plan: CorrelationPlan) -> bool:

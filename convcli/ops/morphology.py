@@ -18,14 +18,27 @@ from convcli.ops.words import new_array, read_only, value_words
 if TYPE_CHECKING:
     from convcli.loops.morphology import Block
 
+
+@dataclass(frozen=True)
+class Operation:
+    """An operation as extrema one after the other, each ``dilate`` or ``erode``; none of them: the image as it is.
+
+    The result is what comes out ``upper``, or of differences that less what comes out ``lower``.
+    """
+
+    upper: tuple[str, ...]
+    lower: tuple[str, ...] | None = None
+
+
+_OPEN, _CLOSE = ("erode", "dilate"), ("dilate", "erode")
 OPERATIONS = {
-    "dilate": "the largest value under the reflected element: bright areas grow",
-    "erode": "the smallest value under the element: bright areas shrink",
-    "open": "erode, then dilate: bright details smaller than the element vanish",
-    "close": "dilate, then erode: dark details smaller than the element vanish",
-    "gradient": "dilate minus erode: outlines",
-    "tophat": "the image minus its opening: bright details smaller than the element",
-    "blackhat": "the closing minus the image: dark details smaller than the element",
+    "dilate": Operation(("dilate",)),
+    "erode": Operation(("erode",)),
+    "open": Operation(_OPEN),
+    "close": Operation(_CLOSE),
+    "gradient": Operation(("dilate",), ("erode",)),
+    "tophat": Operation((), _OPEN),
+    "blackhat": Operation(_CLOSE, ()),
 }
 
 # A block's rows in bytes, and all of them together: they should stay in the second-level cache.
@@ -193,21 +206,15 @@ def morph_stack(source: Array, operation: str, shape: Element | tuple[int, ...],
     ordered, restore = as_ordered(source)
     beyond = beyond_border(resolve_outside(border, shape), value, source.dtype)
 
-    def dilate(array: Array) -> Array:
-        return slide(array, shape if isinstance(shape, tuple) else np.flip(shape), True, beyond)
+    def through(stages: tuple[str, ...]) -> Array:
+        result = ordered
+        for stage in stages:
+            result = slide(result, shape, stage == "dilate", beyond)
+        return result
 
-    def erode(array: Array) -> Array:
-        return slide(array, shape, False, beyond)
-
-    if operation in ("dilate", "erode"):
-        return restore(dilate(ordered) if operation == "dilate" else erode(ordered))
-    if operation in ("open", "tophat"):
-        opened = dilate(erode(ordered))
-        return restore(opened) if operation == "open" else difference(ordered, opened, source.dtype)
-    if operation in ("close", "blackhat"):
-        closed = erode(dilate(ordered))
-        return restore(closed) if operation == "close" else difference(closed, ordered, source.dtype)
-    return difference(dilate(ordered), erode(ordered), source.dtype)
+    stages = OPERATIONS[operation]
+    upper = through(stages.upper)
+    return restore(upper) if stages.lower is None else difference(upper, through(stages.lower), source.dtype)
 
 
 def _morph(
@@ -239,7 +246,7 @@ def difference(upper: Array, lower: Array, dtype: np.dtype[Any]) -> Array:
 
 
 def slide(source: Array, shape: Element | tuple[int, ...], largest: bool, beyond: Beyond) -> Array:
-    """Extrema of ordered (N, D, H, W, C) under a box or an element (KD, KH, KW) as it lies, not reflected."""
+    """Extrema of ordered (N, D, H, W, C) under a box or an element (KD, KH, KW), reflected for the largest."""
     identity = (lowest if largest else highest)(source.dtype)
     fill = beyond.value(source.dtype, largest)
     sizes = shape if isinstance(shape, tuple) else shape.shape
@@ -248,7 +255,7 @@ def slide(source: Array, shape: Element | tuple[int, ...], largest: bool, beyond
         return _slide_box(source, pads, largest, beyond.border, fill)
     from convcli.loops.morphology import slide_runs
 
-    runs, begins = runs_of(shape)
+    runs, begins = runs_of(np.flip(shape) if largest else shape)
     out = new_array(source.shape, source.dtype)
     tables = tuple(border_table(n, pad, beyond.border) for n, pad in zip(source.shape[1:4], pads, strict=True))
     flat = source.reshape(*source.shape[:3], -1)

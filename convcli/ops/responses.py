@@ -10,7 +10,8 @@ from convcli.kernels import Kernel
 from convcli.ops.arguments import Array
 from convcli.ops.canny import outline
 from convcli.ops.plan import plan_correlation
-from convcli.ops.stacks import Border, Store, correlate_stack
+from convcli.ops.stacks import correlate_stack
+from convcli.ops.sums import Border, Store
 
 # sRGB: IEC 61966-2-1:1999.
 _SRGB_LINEAR_END = 0.04045
@@ -62,11 +63,10 @@ def _plane(stack: Array, kernel: Kernel, plane: int, windows: tuple[Window, ...]
 def store_pixels(values: Array, store: Store) -> tuple[Array, int]:
     """Write floats of any shape as pixels: folded, clipped, rounded half to even; and how many lay outside."""
     from convcli.loops import pointwise
-    from convcli.loops.correlation import Numbers
 
     out = np.empty(values.shape, store.dtype)
     of = values.dtype.type
-    numbers = Numbers(of(0), of(0), of(store.low), of(store.high), store.fold, out.dtype.kind == "u", False)
+    numbers = store.numbers(of, of(0))
     outside = np.zeros(-(-values.size // pointwise.CHUNK), np.int64)
     pointwise.store(values.reshape(-1), numbers, outside, out.reshape(-1))
     return out, int(outside.sum())

@@ -10,10 +10,10 @@ import numpy as np
 
 from convcli.geometry import Window
 from convcli.ops.arguments import Array
-from convcli.ops.plan import CorrelationPlan
+from convcli.ops.sums import Correlation
 
 if TYPE_CHECKING:
-    from convcli.loops.correlation import Layout, Numbers
+    from convcli.loops.correlation import Layout
     from convcli.loops.volumes import Depth
 
 # The rows that a part holds, of the source and of the sums along depth, stay in the third-level cache. High bands are
@@ -30,57 +30,42 @@ _MOST_REPEATED = 6
 _PARTS = 64  # enough for an even load on many cores
 
 
-def run_volume(
-    source: Array,
-    tables: tuple[Array, ...],
-    windows: tuple[Window, ...],
-    plan: CorrelationPlan,
-    numbers: "Numbers",
-    scale: float,
-    shape: tuple[int, ...],
-    out: Array,
-    out_shape: tuple[int, ...],
-) -> int:
-    """Correlate (N, D, H, W*C) into ``out`` (N, OD, OH, OW*C) by the three factors of a plan, one axis after the other.
-
-    Arguments are already checked; returns how many numbers are out of range.
-    """
+def run_volume(asked: Correlation) -> tuple[Array, int]:
+    """Correlate by the three factors of a plan, one axis after the other: the result, and how much is out of range."""
     from convcli.loops.tile import ROWS
     from convcli.loops.volumes import correlate_volume
     from convcli.ops.programs import layout_of, window_program
 
-    dtype, held = numbers.bias.dtype, numbers.border_value.dtype
+    (result, out), windows, dtype, held = asked.new_out(), asked.moves, asked.dtype, asked.ring_dtype
+    factors, tables, numbers = asked.plan.factors, asked.tables, asked.numbers(held)
     across = (Window(1), *windows[1:])
-    layout = layout_of(shape, out_shape, across, dtype, dtype, terms=1)
-    depth = _depth(tables, windows, plan.factors[0], out_shape, dtype)
-    layout, run = _cut(out_shape, windows, layout, depth.slots * held.itemsize + ROWS * dtype.itemsize)
+    layout = layout_of(asked.source.shape, result.shape, across, dtype, dtype, terms=1)
+    depth = _depth(tables, windows, factors[0], result.shape, dtype)
+    layout, run = _cut(result.shape, windows, layout, depth.slots * held.itemsize + ROWS * dtype.itemsize)
     sizes = (1, run, layout.band, layout.tile)
-    outside = np.zeros(prod(-(-n // size) for n, size in zip(out_shape, sizes, strict=False)), np.int64)
+    outside = np.zeros(prod(-(-n // size) for n, size in zip(result.shape, sizes, strict=False)), np.int64)
     down = (*across[:2], Window(1, windows[2].stride))
-    column, row = plan.factors[1] * scale, plan.factors[2]
-    heights = (ROWS, out_shape[2] % ROWS or ROWS)
+    column, row = factors[1] * asked.scale, factors[2]
+    heights = (ROWS, result.shape[2] % ROWS or ROWS)
     programs = (window_program(column[None, :, None], down, rows, dtype) for rows in heights)
     along = window_program(row[None, None], (Window(1), Window(1), windows[2]), ROWS, dtype)
     # Sums that are results as they are go from the registers to where they belong.
     is_plain = out.dtype == dtype and numbers.low == -np.inf and numbers.high == np.inf and not numbers.fold
     plain = out if is_plain else np.empty((*out.shape[:2], 0, 0), dtype)
-    source.flags.writeable = False  # one signature to compile, not one for read-only arrays and one for others
     depth = depth._replace(run=run)
-    correlate_volume(source, tables[1:], depth, layout, *programs, along, numbers, outside, out, plain)
-    return int(outside.sum())
+    correlate_volume(asked.rows, tables[1:], depth, layout, *programs, along, numbers, outside, out, plain)
+    return result, int(outside.sum())
 
 
-def fits(
-    windows: tuple[Window, ...], sizes: tuple[int, ...], channels: int, held: np.dtype[Any], dtype: np.dtype[Any]
-) -> bool:
-    """Whether parts in the cache pay for (H, W) ``sizes``, and what a thread would hold is no more than it may.
+def fits(asked: Correlation) -> bool:
+    """Whether parts in the cache pay, and what a thread would hold is no more than it may.
 
     Dilation spreads a kernel as far as one likes. The volume's depth does not count, nor its windows' stride and
     dilation (the rows' stand for them), so that a slab is filtered as the whole volume is.
     """
     from convcli.loops.tile import ROWS
 
-    depth, height, width = windows
+    (depth, height, width), channels = asked.windows, asked.source.shape[4]
     phases, span = min(width.stride, width.effective), (width.effective - 1) // width.stride
     row = phases * (max(span, _LEAST_COLUMNS) + span) * channels * 8
     rows = (ROWS - 1) * height.stride + height.effective
@@ -88,8 +73,8 @@ def fits(
         return False
     taps = range(depth.kernel_size)
     slots = len({i * height.stride + tap * height.dilation for i in range(ROWS) for tap in taps})
-    column = (slots * held.itemsize + ROWS * dtype.itemsize) * phases * channels
-    out_height, out_width = (window.output(n) for window, n in zip(windows[1:], sizes, strict=True))
+    column = (slots * asked.ring_dtype.itemsize + ROWS * asked.dtype.itemsize) * phases * channels
+    out_height, out_width = asked.out_shape[2:4]
     tile, band = _part(out_height, out_width, height, span, channels, column)
     return _repeated(height, span, tile, band) <= _MOST_REPEATED
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from convcli.atomic import replacing
 from convcli.errors import ConvcliError
-from convcli.images.atomic import replacing
 
 # Okabe and Ito's colours, which colour-blind people tell apart.
 _TRAINED, _HELD = "#0072B2", "#D55E00"

@@ -118,25 +118,27 @@ def _as_levels(
 ) -> tuple[list[list[str]], str]:
     """The panels as cells of two characters, sign and ninths of the largest magnitude, and what explains them."""
     height, columns = matrices[0].shape
-    block = max(math.ceil(columns / (width // 2)), math.ceil(height / MOST_ROWS))
+    side = max(math.ceil(columns / (width // 2)), math.ceil(height / MOST_ROWS))
+    block = min(side, height), min(side, columns)
     largest = max(float(np.abs(matrix).max()) for matrix in matrices)
     panels = []
     for index in shown:
         strongest = _strongest(matrices[index], block)
         levels = np.rint(strongest / (largest or 1.0) * 9).astype(int)
         panels.append(["".join(_cell(level, colour) for level in row) for row in levels.tolist()])
-    each = "each cell" if block == 1 else f"each cell is the strongest of {block}x{block} weights"
-    return panels, f"9 is {largest:.4g}, . nearly 0" + ("" if block == 1 else f"; {each}")
+    each = f"; each cell is the strongest of {block[0]}x{block[1]} weights" if side > 1 else ""
+    return panels, f"9 is {largest:.4g}, . nearly 0{each}"
 
 
-def _strongest(matrix: Matrix, block: int) -> Matrix:
-    """The weight of largest magnitude in every block."""
-    if block == 1:
+def _strongest(matrix: Matrix, block: tuple[int, int]) -> Matrix:
+    """The weight of largest magnitude in every block of (rows, columns)."""
+    if block == (1, 1):
         return matrix
-    height, width = (math.ceil(n / block) for n in matrix.shape)
-    padded = np.zeros((height * block, width * block))
+    down, across = block
+    height, width = math.ceil(matrix.shape[0] / down), math.ceil(matrix.shape[1] / across)
+    padded = np.zeros((height * down, width * across))
     padded[: matrix.shape[0], : matrix.shape[1]] = matrix
-    blocks = padded.reshape(height, block, width, block).swapaxes(1, 2).reshape(height, width, block * block)
+    blocks = padded.reshape(height, down, width, across).swapaxes(1, 2).reshape(height, width, down * across)
     picked = np.abs(blocks).argmax(axis=2)
     return np.asarray(np.take_along_axis(blocks, picked[..., None], axis=2)[..., 0])
 

@@ -115,3 +115,9 @@ def test_data_that_does_not_fit_is_one_line(convcli, model, tmp_path):
 def test_wrong_usage(convcli, model):
     for arguments in ([], [model, "--split", "all"], [model, "--limit", 0], [model, "--batch-size", 0]):
         assert convcli("evaluate", *arguments).code == 2
+
+
+@pytest.mark.parametrize("words", [("evaluate", ""), ("filters", ""), ("predict", "x.png", "--model", "")])
+def test_an_empty_name_is_no_model(convcli, words):
+    result = convcli(*words)
+    assert (result.code, result.err) == (1, "Error: model: got an empty name, expected a .safetensors file\n")

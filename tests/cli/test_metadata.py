@@ -91,3 +91,19 @@ def test_the_sample_rate_of_a_sound_is_divided_by_the_stride(convcli, words):
     Path("a.wav").write_bytes(b"RIFF" + struct.pack("<I", len(body)) + body)
     assert convcli(*words, "-o", "o.wav").code == 0
     assert struct.unpack_from("<I", Path("o.wav").read_bytes(), 24)[0] == 2000
+
+
+def test_many_files_are_warned_of_once_for_each_kind(convcli):
+    Path("in").mkdir()
+    for index in range(4):
+        picture = Image.new("RGB", (8, 8), (250, 200, 10 * index))
+        picture.putpixel((0, index), (0, 0, 0))
+        picture.save(f"in/{index}.jpg", comment=b"by x")
+    words = ("filter", "in", "-k", "identity", "-o", "out/{stem}.bmp")
+    result = convcli(*words)
+    assert result.err.splitlines()[:-1] == ["Warning: in/0.jpg: not kept: texts (Comment) (alike in 3 more files)"]
+    assert convcli(*words, "--overwrite", "-q").err == ""
+    told = json.loads(convcli(*words, "--overwrite", "--json").out)
+    assert [each["warnings"] for each in told["files"]] == [["not kept: texts (Comment)"]] * 4
+    clipped = convcli("filter", "in", "-k", "0 0 0; 0 2 0; 0 0 0", "--range", "clip", "-o", "out/{stem}.png").err
+    assert len([line for line in clipped.splitlines() if "clipped" in line]) == 1

@@ -119,3 +119,25 @@ def test_what_readers_say_is_told_once(tmp_path):
     assert Preprocessing("picture", 4, 4, 1).prepare(low).warnings == (
         "100.0% of its values lie outside 0 to 1 and are cut off there",
     )
+
+
+@pytest.mark.parametrize(
+    ("pixels", "told"),
+    [
+        (np.full((4, 4, 1), 255, np.uint16), "its largest value is 255 and uint16's white 65535: it is nearly black"),
+        (np.full((4, 4, 1), 4095, np.uint16), "its largest value is 4095 and uint16's white 65535"),
+        (np.full((4, 4, 3), 1, np.uint8), "its largest value is 1 and uint8's white 255"),
+    ],
+)
+def test_integers_of_another_scale_are_told(pixels, told):
+    (warning,) = Preprocessing("picture", 4, 4, 3).prepare(Image(pixels)).warnings
+    assert warning.startswith(told)
+    for other in (pixels * 0, np.full_like(pixels, np.iinfo(pixels.dtype).max // 11), pixels * np.float32(1 / 65535)):
+        assert Preprocessing("picture", 4, 4, 3).prepare(Image(other)).warnings == ()
+
+
+def test_numbers_of_another_scale_are_told_once_in_a_folder(tmp_path):
+    folder = folder_of(tmp_path, ".npy", save_npy, (GREY // 2).astype(np.uint16))
+    save_npy(folder / "a" / "0.npy", (GREY // 3).astype(np.uint16))
+    (note,) = load(folder).notes
+    assert note.startswith(f"{folder / 'a' / '0.npy'}: its largest value is ") and "(so have 3 more files)" in note

@@ -20,8 +20,8 @@ from PIL import Image
 import convcli
 from convcli.cli import run
 from convcli.cli.library_warnings import TELLER
-from convcli.images.unfinished import SUFFIX
 from convcli.loops import compiler
+from convcli.unfinished import SUFFIX
 
 PACKAGE = Path(convcli.__file__).parent
 SECONDS = 5.0
@@ -45,6 +45,7 @@ class Judge:
         self.streams = [(self.folder / name).open("w+b", buffering=0) for name in ("stdout", "stderr")]
         self.compiled = 0
         self.noises = []
+        self.results = set()  # lines that the last run of the command line printed
         compiler.on_compiling(self._count_compilations)
         warnings.simplefilter("always")
         warnings.filterwarnings("ignore", category=ResourceWarning)
@@ -78,6 +79,7 @@ class Judge:
         problems += [f"left {name} behind" for name in sorted(left) if name.endswith(SUFFIX)]
         # What stands in a checkpoint was finite, though the training failed later.
         left = {name for name in left if not name.endswith(".checkpoint.safetensors")}
+        left -= self.results if len(case.files) > 1 else set()  # of the files that did not fail
         if code and left:
             problems.append(f"failed, and left {', '.join(sorted(left))}")
         for path in self.temporary.iterdir():
@@ -99,9 +101,11 @@ class Judge:
         problems += ["traceback"] if "Traceback" in text else []
         problems += [line for line in err.splitlines() if "internal error" in line]
         errors = [line for line in err.split("\n") if line.startswith("Error:")]
-        # Of several files each may fail, with a line of its own.
-        fine = 1 <= len(errors) <= max(1, len(case.files)) if code else not errors
+        # Of several files each may fail, with a line of its own; a folder that is named may lie outside.
+        outside = sum(len(list(Path(word).iterdir())) for word in case.words if _is_folder(word))
+        fine = 1 <= len(errors) <= max(1, len(case.files) + outside) if code else not errors
         problems += [] if fine else [f"{len(errors)} error lines with exit code {code}"]
+        self.results = set(out.splitlines())
         # A path that is a result stays as it is in a pipe; one may end with another.
         for name in sorted(_files(self.place), key=len, reverse=True):
             out = out.replace(name, "")
@@ -176,6 +180,13 @@ def _is_fine(error, case):
 def _content(stream):
     stream.seek(0)
     return stream.read().decode("utf-8", "surrogateescape")
+
+
+def _is_folder(word):
+    try:
+        return Path(word).is_dir()
+    except (OSError, ValueError):
+        return False
 
 
 def _files(folder):

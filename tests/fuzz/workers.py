@@ -39,6 +39,8 @@ class Worker:
                 used = _processor_seconds(self.process.pid) - before
                 late = time.monotonic() > deadline
                 if used > (COMPILES if self.compiling.value else HANGS) or (late and not self.compiling.value):
+                    os.kill(self.process.pid, signal.SIGUSR1)  # it writes where it is
+                    self.process.join(1)
                     return [f"did not end in {used:.0f} s of the processor"], self._end()
             return self.pipe.recv(), ""
         except (EOFError, ConnectionError):
@@ -89,15 +91,14 @@ def _work(pipe, compiling, seed, folder):
     judge = Judge(folder, when_compiling)
     with Path(folder, "where").open("w") as where:
         faulthandler.enable(where)
+        # Not by a timer: that walks the frames of a thread that goes on running, and can die of it.
+        faulthandler.register(signal.SIGUSR1, file=where)
         while True:
             try:
                 kind, number = pipe.recv()
             except EOFError:
                 return
-            faulthandler.dump_traceback_later(0.6 * HANGS, file=where)
-            problems = judge.judge(KINDS[kind](seed, number))
-            faulthandler.cancel_dump_traceback_later()
-            pipe.send(problems)
+            pipe.send(judge.judge(KINDS[kind](seed, number)))
 
 
 def _refuse(*_):

@@ -17,6 +17,7 @@ from convcli.images import exif_tiff, png, read, tiff_description, xmp, xmp_orie
 from convcli.images.bmp_runs import without_runs
 from convcli.images.signals import read_signal
 from convcli.images.tiff_directories import check_promises
+from convcli.images.volume_frames import open_animation
 
 SMOOTH = np.add.outer(np.arange(96), np.arange(80)).astype(np.uint8)
 RGB = np.stack([SMOOTH, SMOOTH[::-1], 255 - SMOOTH], -1)
@@ -191,3 +192,46 @@ def test_a_wav_of_chunks_alone(tmp_path):
     path.write_bytes(b"RIFF\0\0\0\0WAVE" + b"abcd\0\0\0\0" * 20_000)
     with pytest.raises(ImageError, match="damaged WAV: got 10,001 chunks and more, expected at most 10,000"):
         read_signal(path)
+
+
+def gif_of(blocks):
+    size = struct.pack("<HH", 4, 4)
+    frame = b"," + bytes(4) + size + b"\0\7" + bytes([18, 128]) + bytes(16) + b"\x81\0"
+    return b"GIF89a" + size + b"\x81\0\0" + bytes(12) + blocks + frame + b";"
+
+
+# Each costs some bytes, and took seconds or hundreds of megabytes.
+@pytest.mark.parametrize(
+    ("file", "message"),
+    [
+        (gif_of(b"!\xfe\0" * 300_000), r"damaged GIF: got more than 257,\d+ blocks; get a fresh copy"),
+        (gif_of(b"!\xfe" + b"\1a" * 300_000 + b"\0"), r"damaged GIF: got more than 254,\d+ blocks"),
+        (gif_of(b"!\xf9\4\0\0\0\0\0" * 200_000), r"damaged GIF: got more than 262,\d+ blocks"),
+        (
+            b"RIFF" + struct.pack("<I", 800_012) + b"WEBPVP8L\0\0\0\0" + b"JUNK\0\0\0\0" * 100_000,
+            "damaged WebP: got more than 100,000 chunks",
+        ),
+        (
+            b"P2 1 1 255\n" + b"#\n" * 10_001 + b"7\n",
+            "got 10,001 comments between its numbers, expected at most 10,000",
+        ),
+        (b"P1 1 1\n" + b"#\n" * 10_001 + b"1\n", "got 10,001 comments between its numbers"),
+        (b"P2 1 1 255\n" + b"0" * 5_000, "damaged PPM: it has a number of more than 10 digits; get a fresh copy"),
+    ],
+)
+def test_filler_is_counted(file, message):
+    with pytest.raises(ImageError, match=message):
+        read(io.BytesIO(file))
+
+
+def test_some_filler_is_read():
+    assert read(io.BytesIO(gif_of(b"!\xfe\1a\0" * 20_000))).pixels.shape == (4, 4, 1)
+    assert read(io.BytesIO(b"P2 1 1 255\n" + b"#\n" * 10_000 + b"7\n")).pixels.tolist() == [[[7]]]
+
+
+def test_frames_larger_than_their_canvas_are_counted_together(tmp_path):
+    large = b"," + struct.pack("<4HB", 0, 0, 4000, 4000, 0) + b"\7\2\x80\x81\0"
+    path = tmp_path / "large.gif"
+    path.write_bytes(gif_of(b"")[:-1] + large * 40 + b";")
+    with pytest.raises(ImageError, match=r"got 41 frames of 640,000,016 pixels, .* --max-pixels 640000016"):
+        open_animation(path, "large.gif", "GIF", 500_000_000)

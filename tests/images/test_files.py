@@ -339,3 +339,8 @@ def test_white():
     assert [Image(np.zeros((1, 1, 1), dtype)).white for dtype in ("uint8", "uint16", "float32", "float64")] == [
         255, 65535, 1, 1,
     ]  # fmt: skip
+
+
+def test_an_empty_name_is_no_folder():
+    with pytest.raises(ImageError, match="picture: got an empty name, expected a file"):
+        read("")

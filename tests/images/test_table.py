@@ -64,13 +64,29 @@ def values(signal):
         # dates to the letter
         ("2020-01-01 00:00,5\n2020-01-01 01:00,6\n", [[5], [6]]),
         ("date,v\n01.02.2020,5\n02.02.2020,6\n", [[5], [6]]),
-        ("t,id,v\n0.10,007,5\n0.20,008,6\n", [[7, 5], [8, 6]]),
+        ("t,v\n0.10,5\n0.20,6\n", [[5], [6]]),
+        # identifiers, to the letter
+        ("id,v\n007,5\n123,6\n", [[5], [6]]),
+        ("id,v\n100,5\nNA,6\n001,7\n", [[5], [6], [7]]),
+        # what stands between rows, and rows below the names
+        ("# a\nv,w\n# b\n1,2\n  # c\n\n3,4\n#d\n", [[1, 2], [3, 4]]),
+        ("v\n1\n#b\n\n3\n", [[1], [3]]),
+        ("v;w\n1;2\n# 3;4\n5;6\n", [[1, 2], [5, 6]]),
+        ('v,w\n1,"x\n# y"\n3,z\n', [[1], [3]]),
+        ("id,v\n#1,2\n#3,4\n", [[2], [4]]),
+        ("time,v\ns,m/s\n0,2\n1,4\n", [[2], [4]]),
+        ("v,w\n,%\n1,2\n3,4\n", [[1, 2], [3, 4]]),
+        (",a,a\n,x,y\nday,,\n7,1,2\n9,3,4\n", [[7, 1, 2], [9, 3, 4]]),
+        ("About it\na,b\n1,2\n3,4\n", [[1, 2], [3, 4]]),
+        # the end
+        ("a,b\n1,2\n3,4", [[1, 2], [3, 4]]),
+        ("a,b\r\n1,2\r\n3,4", [[1, 2], [3, 4]]),
     ],
 )
 def test_a_table_is_written_as_it_was_read(text, samples):
     signal = decode(text.encode())
     assert signal.samples.tolist() == samples
-    assert rewritten(signal).decode() == text.replace("007", "7").replace("008", "8")
+    assert rewritten(signal).decode() == text
 
 
 @pytest.mark.parametrize(
@@ -147,7 +163,7 @@ def test_empty_rows_at_the_end_and_blank_lines_are_told():
     assert signal.warnings == ("left out: 2 empty rows at the end", "2 missing cells of a, b became NaN")
     signal = decode(b"a\n1\n\n3\n\n")
     assert signal.samples.tolist() == [[1], [3]]
-    assert signal.warnings == ("left out: 1 blank line",)
+    assert signal.warnings == ("left alone: 1 blank line",)
 
 
 def test_many_columns_left_alone_are_told_in_short():
@@ -183,6 +199,62 @@ def test_what_is_missing_is_written_as_the_table_writes_it():
     assert rewritten(signal, np.array([[math.nan, 1], [2, math.nan]])) == b"a,b\nNA,1\n2,NA\n"
     signal = decode(b"a\n1\n2\n")
     assert rewritten(signal, np.array([[math.nan], [2]])) == b"a\nnan\n2\n"
+    cells = b"a,b\nNA,1\n#N/A,2\n,3\nnull,4\n5,\n6,-nan\n"
+    assert rewritten(decode(cells)) == cells
+    spread = np.array([[math.nan, math.nan]] * 6)
+    assert rewritten(decode(cells), spread) == b"a,b\nNA,\n#N/A,\n,\nnull,\nNA,\nNA,-nan\n"
+
+
+def test_words_below_the_names_are_told():
+    assert decode(b"a,b\nm,s\n1,2\n").warnings == ("left alone: line 2 (words under the header)",)
+    assert decode(b"a,b\nx,\n1,2\n").warnings == ("left alone: line 2 (words under the header)",)
+    for text in ("a,b\n-,-\n1,2\n", "a,b\nx,1\n1,2\n", "a,b\nx,NA\n1,2\n"):  # cells, like those further below
+        assert not any("words" in each for each in _warnings(text))
+
+
+def _warnings(text):
+    try:
+        return decode(text.encode()).warnings
+    except ImageError as error:
+        return (str(error),)
+
+
+@pytest.mark.parametrize("word", ["Total", "sum", "Mean:", "max", "Grand total", "Mittelwert"])
+def test_last_rows_that_sum_up_are_left_out(word):
+    signal = decode(f"t,a\n0,1\n1,3\n\n{word},4\nmin,1\n".encode())
+    assert signal.samples.tolist() == [[1], [3]]
+    assert signal.warnings == ("left out: 2 rows of sums or means at the end",)
+    assert rewritten(signal) == b"t,a\n0,1\n1,3\n\n"
+    assert decode(b"name,a\ntotal,1\nother,2\n").samples.tolist() == [[1], [2]]
+
+
+def test_what_stands_between_rows_goes_with_the_row_below():
+    signal = decode(b"a,b\n1,2\n# c\n3,4\n# d\n5,6\n# e\n")
+    assert signal.encode(signal.samples[::2], np.array([0, 2]), 2, False) == b"a,b\n1,2\n# c\n# d\n5,6\n# e\n"
+    assert signal.encode(signal.samples, np.arange(3), 1, True) == b"a,b\n1,2\n3,4\n5,6\n"
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"\n" * 1_100_000, "got 550,000 blank lines and more, expected at most 500,000; leave them out"),
+        (b"\r\n" * 1_100_000, "blank lines and more"),
+        (b"1,2\n" + b" \n" * 500_001 + b"3,4\n", "got 500,001 blank lines and more"),
+        (b"#\n" * 100_002, "got 100,001 lines of comments, expected at most 100,000"),
+        (b" #\n" * 100_001, "got 100,001 lines of comments and more"),
+        (b" " * 1_000_000, "holds no number"),
+    ],
+)
+def test_lines_without_a_number_are_counted(data, message):
+    with pytest.raises(ImageError, match=message):
+        decode(data)
+
+
+def test_digits_behind_a_zero_alone_are_no_numbers():
+    with pytest.raises(ImageError, match="v has digits behind a 0 in line 3, as in an identifier"):
+        decode(b"v\n12\n01\n")
+    for text in ("v\n0\n12\n", "v\n00.5\n1\n", "v\n-01\n1\n"):
+        assert decode(text.encode()).warnings == ()
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,9 @@ from PIL import Image
 
 from convcli.errors import ImageError
 from convcli.images.volume_frames import open_sequence
+from convcli.images.volume_model import VolumeMetadata, one_by_one
 from convcli.images.volume_writing import write_volume
-from convcli.images.volumes import VolumeMetadata, one_by_one, open_volume
+from convcli.images.volumes import open_volume
 
 
 @pytest.fixture

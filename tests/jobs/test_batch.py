@@ -5,7 +5,8 @@ import pytest
 from PIL import Image as Pillow
 
 from convcli.errors import ConvcliError
-from convcli.jobs.batch import Files, Produced, Task, find_inputs, plan_tasks, run_tasks
+from convcli.jobs.batch import Files, Produced, run_tasks
+from convcli.jobs.tasks import Task, find_inputs, plan_tasks
 
 
 def unchanged(image, format):

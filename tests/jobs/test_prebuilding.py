@@ -24,6 +24,14 @@ def test_the_loops_of_common_work_are_all_compiled_beforehand():
     assert len(wanted) < 45  # each takes a second or two of somebody's installation
 
 
+def test_listing_needs_no_library_that_the_build_does_not_ask_for():
+    others = ["click", "PIL", "imagecodecs", "tifffile", "platformdirs", "pooch", "rich"]
+    code = f"import sys; sys.modules |= dict.fromkeys({others}); "
+    code += "from convcli.jobs.prebuilding import _wanted; print(len(_wanted('all')))"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert result.stderr == "" and int(result.stdout) > 80
+
+
 @pytest.mark.skipif(not LEVELS["x86-64-v3"] <= processor.here().features, reason="needs AVX2")
 def test_common_work_gives_the_same_bits_for_another_processor():
     code = f"import json, sys; sys.path[:0] = {sys.path!r}; from common_work import common_work; "

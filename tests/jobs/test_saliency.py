@@ -48,6 +48,13 @@ def test_another_class_is_asked_for(folder):
     np.testing.assert_allclose(for_ring.maps[0].values, -for_cross.maps[0].values, atol=1e-4)
 
 
+def test_maps_of_a_single_place_have_no_grad_cam(tmp_path, rng):
+    conv_model(tmp_path / "d.safetensors", ["conv:4,kernel=6,relu", "flatten", "dense:2,softmax"], (6, 6, 3), "ab")
+    write(Image(rng.integers(0, 256, (6, 6, 3), np.uint8)), tmp_path / "p.png")
+    found = saliency(load_classifier(tmp_path / "d.safetensors"), str(tmp_path / "p.png"))
+    assert [each.method for each in found.maps] == ["gradient", "occlusion"]
+
+
 def test_a_network_without_maps_has_no_grad_cam(tmp_path, rng):
     conv_model(tmp_path / "d.safetensors", ["flatten", "dense:2,softmax"], (6, 6, 3), "ab")
     write(Image(rng.integers(0, 256, (6, 6, 3), np.uint8)), tmp_path / "p.png")

@@ -6,7 +6,7 @@ import pytest
 from convcli.errors import ModelError, ShapeError
 from convcli.nn import BinaryCrossEntropy, MeanSquaredError, SoftmaxCrossEntropy, make_loss
 from convcli.nn.activations import Activation
-from convcli.nn.losses import loss_of_logits
+from convcli.nn.losses import class_targets, count_right, loss_of_logits
 
 
 def numeric(loss, predictions, labels, step=1e-6):
@@ -62,6 +62,20 @@ def test_sparse_and_one_hot_labels_are_the_same(rng):
     np.testing.assert_array_equal(sparse[1], one_hot[1])
 
 
+@pytest.mark.parametrize("loss", [SoftmaxCrossEntropy(0.1), MeanSquaredError(), BinaryCrossEntropy()])
+@pytest.mark.parametrize("shape", [(6, 4), (6, 2, 4)])
+def test_classes_in_a_column_are_classes(loss, shape, rng):
+    outputs, classes = rng.standard_normal(shape), rng.integers(0, 4, shape[:-1])
+    flat, column = (class_targets(loss, labels, outputs) for labels in (classes, classes[..., None]))
+    np.testing.assert_array_equal(flat, column)
+    assert loss(outputs, flat)[0] == loss(outputs, column)[0]
+    assert count_right(loss, outputs, classes) == count_right(loss, outputs, classes[..., None])
+    if isinstance(loss, SoftmaxCrossEntropy):
+        assert loss(outputs, classes[..., None])[0] == loss(outputs, classes)[0]
+        with pytest.raises(ShapeError, match="expected integers of shape"):
+            loss(outputs, classes[..., None].astype(float))
+
+
 @pytest.mark.parametrize("loss", [SoftmaxCrossEntropy(), BinaryCrossEntropy()])
 def test_huge_logits_do_not_overflow(loss):
     logits = np.array([[1000.0, -1000.0], [-1e30, 1e30]], np.float32)
@@ -70,7 +84,7 @@ def test_huge_logits_do_not_overflow(loss):
 
 
 REFUSED = [
-    (SoftmaxCrossEntropy(), (4, 3), np.zeros((4, 1), int), r"labels: got int64 of shape \(4, 1\), expected integers"),
+    (SoftmaxCrossEntropy(), (4, 3), np.zeros((4, 1)), r"labels: got float64 of shape \(4, 1\), expected integers"),
     (SoftmaxCrossEntropy(), (4, 3), np.zeros(4), r"expected integers of shape \(4,\)"),
     (SoftmaxCrossEntropy(), (4, 3), np.array([0, 1, 3, 0]), r"labels: got 0 to 3, expected classes 0 to 2"),
     (SoftmaxCrossEntropy(), (4, 3), np.ones((4, 3)), r"do not add up to 1"),

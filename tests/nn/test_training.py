@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from convcli.errors import ModelError, ShapeError
+from convcli.errors import ConvcliError, ModelError, ShapeError
 from convcli.nn import Model
 from convcli.nn.checkpoint import Source, read_checkpoint, write_checkpoint
 from convcli.nn.recipe import Recipe
@@ -235,6 +235,37 @@ def test_score_is_without_smoothing_and_says_right_of_all():
     expected = np.mean([np.log1p(np.exp(-2)), np.log1p(np.exp(-2)), 3 + np.log1p(np.exp(-3))])
     assert score.accuracy == pytest.approx(2 / 3)
     assert score.loss == pytest.approx(expected, rel=1e-6)
+
+
+def test_classes_in_a_column_train_alike():
+    data = stripes(40)
+    losses = []
+    for labels in (data.labels, data.labels[:, None]):
+        model = Model.from_layers(["flatten", "dense:4,softmax"], (8, 8, 1))
+        training = Training(model, Recipe(epochs=2), Examples(data.x, labels), Examples(data.x, labels))
+        training.run()
+        losses.append([(each.loss, each.accuracy, each.val_loss, each.val_accuracy) for each in training.history])
+    assert losses[0] == losses[1]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("shift=8", "shift=8 for pictures of 8x8, which moves them out of sight, expected less than 8"),
+        ("rotation=5,shift=4096", "shift=4096 for pictures of 8x8"),
+        ("elastic=8", "elastic=8 for pictures of 8x8"),
+    ],
+)
+def test_pictures_are_not_moved_out_of_sight(words, message):
+    with pytest.raises(ConvcliError, match=message):
+        Training(fresh().model, Recipe(augment=words), stripes(8))
+    tiny = Examples(np.zeros((4, 4, 9, 1), np.float32), np.zeros(4, int))
+    with pytest.raises(ConvcliError, match=r"scale=0.9 for pictures of 4x9, which may shrink them to nothing"):
+        Training(Model.from_layers(["flatten", "dense:2"], (4, 9, 1)), Recipe(augment="scale=0.9"), tiny)
+    first = Model.from_layers(["flatten", "dense:2"], (1, 8, 30), data_format="channels_first")
+    with pytest.raises(ConvcliError, match="for pictures of 8x30"):
+        Training(first, Recipe(augment=words), Examples(np.zeros((4, 1, 8, 30), np.float32), np.zeros(4, int)))
+    Training(fresh().model, Recipe(augment="shift=7,elastic=7,scale=0.8,rotation=180"), stripes(8))
 
 
 def test_a_single_sigmoid_unit_learns_two_classes():

@@ -9,7 +9,8 @@ from convcli.loops.means import MOST_ROWS, division_by
 from convcli.ops.borders import BORDERS
 from convcli.ops.correlation import correlation_windows
 from convcli.ops.plan import plan_correlation
-from convcli.ops.stacks import Border, Store, correlate_stack
+from convcli.ops.stacks import correlate_stack
+from convcli.ops.sums import Border, Store
 
 SIZES = [(1, 3), (2, 2), (3, 3), (4, 4), (5, 5), (3, 7), (6, 6), (8, 1), (9, 9), (2, 11), (12, 12), (15, 15), (16, 16)]
 SIZES += [(17, 17), (3, 40), (40, 3), (31, 30), (64, 64), (101, 101), (127, 127), (128, 3), (130, 5)]

@@ -122,6 +122,7 @@ def test_lecture_shapes(shape, kernel, filters, words, expected):
     assert convcli.conv2d(x, np.ones((*kernel, shape[-1], filters)), **words).shape == (1, *expected)
 
 
+@pytest.mark.without_jit
 def test_lecture_numbers():
     rows = "1 2 3 1 3 5; 2 2 5 4 2 5; 0 6 9 6 2 2; 2 0 1 9 4 0; 5 5 4 6 7 6; 6 1 3 7 1 5"
     image = np.array([[int(number) for number in row.split()] for row in rows.split(";")])
@@ -154,6 +155,7 @@ def test_arrays_of_any_layout_and_read_only_ones():
     assert weight.flags.writeable is False
 
 
+@pytest.mark.without_jit
 def test_groups_are_split_and_concat():
     rng = np.random.default_rng(2)
     x, weight = rng.standard_normal((2, 7, 6, 12)), rng.standard_normal((3, 2, 4, 21))
@@ -178,6 +180,7 @@ def test_shift_equivariant():
     np.testing.assert_array_equal(convcli.conv2d(moved, weight)[:, 1:, 2:], convcli.conv2d(x, weight)[:, :-1, :-2])
 
 
+@pytest.mark.without_jit
 def test_transposed_is_the_adjoint():
     rng = np.random.default_rng(5)
     x, weight = rng.standard_normal((2, 8, 9, 6)), rng.standard_normal((3, 4, 3, 10))
@@ -215,6 +218,7 @@ def test_kernels_larger_than_the_image_and_many_phases():
     assert_close(convcli.conv_transpose2d(x[:, :2, :3], weight, stride=8), expected)
 
 
+@pytest.mark.without_jit
 def test_nan_stays_where_windows_see_it():
     x = np.zeros((1, 9, 9, 20), np.float32)
     x[0, 4, 4, 19] = np.nan

@@ -10,7 +10,8 @@ from convcli.errors import KernelError, ShapeError
 from convcli.ops.borders import ALIASES, BORDERS, border_table, resolve_border
 from convcli.ops.correlation import correlation_windows
 from convcli.ops.plan import plan_correlation, sums_dtype
-from convcli.ops.stacks import Border, Store, correlate_stack
+from convcli.ops.stacks import correlate_stack
+from convcli.ops.sums import Border, Store
 
 LECTURE = [
     [1, 2, 3, 1, 3, 5],
@@ -24,6 +25,7 @@ VERTICAL_EDGES = [[1, 0, -1], [1, 0, -1], [1, 0, -1]]
 SCIPY = {"reflect": "mirror", "symmetric": "reflect", "edge": "nearest", "wrap": "wrap", "constant": "constant"}
 
 
+@pytest.mark.without_jit
 def test_the_lectures_6x6_example():
     assert convcli.correlate2d(LECTURE, VERTICAL_EDGES).tolist() == [
         [-14, -1, 10, -1],
@@ -261,6 +263,7 @@ def test_plans_say_how():
     assert sums_dtype(np.uint16, big, whole=True) == np.float64
 
 
+@pytest.mark.without_jit
 def test_rounding_is_half_to_even_and_saturates():
     image = np.arange(8, dtype=np.uint8)[None, :, None]
     plan = plan_correlation(np.array([[0.5]]))
@@ -331,6 +334,7 @@ def test_wrong_words_are_named(words, message):
         convcli.correlate2d(np.ones((5, 5)), np.ones((3, 3)), **words)
 
 
+@pytest.mark.without_jit
 @pytest.mark.parametrize("border", sorted(BORDERS))
 def test_a_value_that_the_border_does_not_use_may_be_any(rng, border):
     image, kernel = rng.integers(0, 256, (6, 40), np.uint8), [[1, 2, 1], [2, 4, 2]]

@@ -4,6 +4,8 @@ import pytest
 import convcli
 from convcli.errors import ShapeError
 
+pytestmark = pytest.mark.without_jit
+
 
 def spread(array, rates, first_axis):
     for axis, rate in enumerate(rates, first_axis):

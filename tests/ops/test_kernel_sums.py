@@ -10,7 +10,8 @@ import convcli
 from convcli.geometry import windows_of
 from convcli.ops.borders import BORDERS
 from convcli.ops.plan import as_taps, plan_correlation, sums_dtype
-from convcli.ops.stacks import Border, Store, correlate_stack
+from convcli.ops.stacks import correlate_stack
+from convcli.ops.sums import Border, Store
 
 SPECS = ("unsharp:sigma=2", "unsharp:sigma=1,amount=3", "dog:sigma=1,sigma2=2", "log:sigma=2", "gabor:gamma=1,theta=30")
 

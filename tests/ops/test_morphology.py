@@ -120,6 +120,7 @@ def test_every_dtype_is_kept(dtype):
     assert np.array_equal(result, naive(image, np.ones((3, 3), bool), True))
 
 
+@pytest.mark.without_jit
 @pytest.mark.parametrize(("dtype", "expected"), [("int8", 127), ("uint8", 255), ("float32", 255.0), ("float16", 255.0)])
 def test_differences_stop_at_the_limits(dtype, expected):
     image = np.array([[0, 255]]) - (128 if dtype == "int8" else 0)
@@ -135,6 +136,7 @@ def test_differences_of_booleans():
     assert convcli.morph2d(image, "gradient", size=3).sum() == 9
 
 
+@pytest.mark.without_jit
 @pytest.mark.parametrize("operation", ["dilate", "erode"])
 @pytest.mark.parametrize("where", [{"size": (3, 4)}, {"element": "disk:radius=1"}])
 def test_nan_wins(operation, where):
@@ -151,6 +153,7 @@ def test_nan_wins(operation, where):
     assert np.array_equal(np.isnan(convcli.morph2d(image, operation, **where)), expected)
 
 
+@pytest.mark.without_jit
 @pytest.mark.parametrize("axes", [2, 3])
 def test_layouts(axes):
     morph = {2: convcli.morph2d, 3: convcli.morph3d}[axes]
@@ -163,6 +166,7 @@ def test_layouts(axes):
     assert np.array_equal(morph(backwards[..., 1], "dilate", element="cross")[..., None].shape[:-1], image.shape[:-1])
 
 
+@pytest.mark.without_jit
 def test_opening_twice_changes_nothing():
     image = numbers((30, 40), "uint8", 3)
     for words in ({"size": 4}, {"size": (2, 5)}, {"element": "line:length=5,angle=60"}, {"element": "1 1 0; 0 1 1"}):

@@ -4,6 +4,8 @@ import pytest
 from convcli.errors import ShapeError
 from convcli.ops.ordering import as_ordered, highest, lowest
 
+pytestmark = pytest.mark.without_jit
+
 
 @pytest.mark.parametrize("dtype", ["bool", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f2", "f4", "f8"])
 def test_order_is_kept_and_so_is_every_value(dtype):

@@ -6,6 +6,8 @@ from hypothesis import strategies as st
 import convcli
 from convcli.errors import ShapeError
 
+pytestmark = pytest.mark.without_jit
+
 MODES = ("constant", "edge", "reflect", "symmetric", "wrap")
 DTYPES = ("bool", "int8", "uint8", "int16", "uint16", "float16", "int32", "float32", "int64", "uint64", "float64", "g")
 

@@ -128,11 +128,13 @@ def test_global_is_one_window(shape, mode):
     check(result, naive(image, len(shape), along, mode), image.dtype, mode)
 
 
+@pytest.mark.without_jit
 def test_the_lecture():
     assert convcli.pool2d(LECTURE, 2).tolist() == [[7, 9], [8, 5]]
     assert convcli.pool2d(LECTURE, 2, mode="average").tolist() == [[4, 4.5], [3.5, 3.25]]
 
 
+@pytest.mark.without_jit
 def test_weighted_by_hand():
     image = np.zeros((3, 3))
     image[1, 1] = 1
@@ -188,6 +190,7 @@ def test_infinities():
     assert convcli.pool2d([[0, np.inf, 1, 2]], (1, 4), mode="stochastic")[0, 0] == np.inf
 
 
+@pytest.mark.without_jit
 def test_padding_never_wins_a_maximum():
     image = np.full((3, 3), -5, np.int8)
     assert (convcli.pool2d(image, 3, stride=1, padding=1) == -5).all()
@@ -250,6 +253,7 @@ def test_numbers_in_arrays():
     assert np.array_equal(convcli.pool2d(image, np.array([2, 3]), **words), expected)
 
 
+@pytest.mark.without_jit
 def test_layouts_and_views():
     image = np.random.default_rng(8).random((2, 8, 6, 3), np.float32)
     expected = convcli.pool2d(image, 2)

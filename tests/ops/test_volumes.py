@@ -14,7 +14,8 @@ from convcli.ops import volumes
 from convcli.ops.borders import BORDERS
 from convcli.ops.correlation import correlation_windows
 from convcli.ops.plan import CorrelationPlan
-from convcli.ops.stacks import Border, Store, correlate_stack
+from convcli.ops.stacks import choose_way, correlate_stack
+from convcli.ops.sums import Border, Correlation, Store
 
 
 def naive(volume, factors, windows, border, value):
@@ -159,16 +160,26 @@ def test_a_window_too_large_to_hold_goes_the_other_way(rng):
     np.testing.assert_allclose(got, convcli.correlate3d(volume, middle, padding="same"), rtol=1e-12)
 
 
-def test_both_ways_agree(rng, monkeypatch):
-    volume = rng.random((12, 30, 31, 2)).astype(np.float32)
-    words = {"padding": "same", "border": "constant", "value": 2.0, "stride": (1, 2, 1)}
-    expected = convcli.correlate3d(volume, "gaussian3d:sigma=1", **words)
-    monkeypatch.setattr(volumes, "_MOST_BYTES", 0)
-    np.testing.assert_allclose(convcli.correlate3d(volume, "gaussian3d:sigma=1", **words), expected, rtol=1e-6)
+def both_ways(volume, factors, border, **words):
+    """A volume (D, H, W, C) in parts that fit the cache, and with a volume of sums along depth."""
+    windows = correlation_windows(volume.shape[:3], [len(each) for each in factors], padding="same", **words)
+    return [
+        correlate_stack(volume[None], separable(factors), windows, border, store=Store(volume.dtype), way=way)[0]
+        for way in ("volume", "depth first")
+    ]
+
+
+def test_both_ways_agree(rng):
+    volume, factor = rng.random((12, 30, 31, 2)).astype(np.float32), np.array([1.0, 2, 1]) / 4
+    got, expected = both_ways(volume, [factor] * 3, Border("constant", 2.0), stride=(1, 2, 1))
+    np.testing.assert_allclose(got, expected, rtol=1e-6)
 
 
 def fits(windows, sizes=(192, 192), channels=1, dtype=np.float32):
-    return volumes.fits(windows, sizes, channels, np.dtype(dtype), np.dtype(dtype))
+    """Whether a kernel of that many taps along each axis goes part by part."""
+    plan = separable([np.ones(window.kernel_size) for window in windows])
+    source = np.empty((1, 192, *sizes, channels), dtype)
+    return choose_way(Correlation(source, plan, windows, Border(), Store(dtype)))[1] == "volume"
 
 
 def test_what_fits_does_not_depend_on_the_depth():
@@ -191,10 +202,8 @@ def test_parts_that_would_mostly_sum_what_their_neighbours_sum_do_not_fit():
     assert not fits(spread(41), sizes=(20, 20))  # padding is the larger part
 
 
-def test_infinity_beyond_the_border_is_infinity_minus_infinity_where_weights_differ_in_sign(rng, monkeypatch):
-    volume, weights = rng.random((6, 7, 8)), np.multiply.outer([2.0, 0, -1], np.ones((3, 3)))
-    words = {"padding": "same", "value": np.inf}
-    expected = convcli.correlate3d(volume, weights, **words)
-    assert np.isnan(expected[1:-1, 0]).all()
-    monkeypatch.setattr(volumes, "_MOST_BYTES", 0)
-    np.testing.assert_allclose(convcli.correlate3d(volume, weights, **words), expected, rtol=1e-12)
+def test_infinity_beyond_the_border_is_infinity_minus_infinity_where_weights_differ_in_sign(rng):
+    volume, factors = rng.random((6, 7, 8, 1)), [np.array([2.0, 0, -1]), np.ones(3), np.ones(3)]
+    got, expected = both_ways(volume, factors, Border("constant", np.inf))
+    assert np.isnan(expected[0, 1:-1, 0]).all()
+    np.testing.assert_allclose(got, expected, rtol=1e-12)

@@ -52,6 +52,14 @@ def test_huge_kernels_keep_the_strongest_weight_of_each_block():
     assert lines[-1].endswith("-9") and "-9" not in "".join(lines[1:-1])
 
 
+def test_a_huge_row_is_drawn_in_a_row_of_blocks():
+    weights = np.ones((1, 2_000_000))
+    weights[0, -1] = -3
+    lines = drawn(weights).splitlines()
+    assert "each cell is the strongest of 1x" in lines[0]
+    assert len(lines) == 2 and lines[1].endswith("-9")
+
+
 def test_colour_changes_no_character():
     weights = kernel("log:sigma=2")
     plain, coloured = drawn(weights), drawn(weights, colour=True)

@@ -1,30 +1,32 @@
-"""An operation on a picture's colour, and what becomes of its alpha and depth: shared by pool and morph.
+"""A picture through one operation that acts on colour: what becomes of its alpha and depth, for pool and morph.
 
-The policies are `convcli.jobs.pixels`'s: by default what cannot be seen has no say. Means and norms weigh colour by
-alpha; what chooses, chooses among the pixels that can be seen (`convcli.jobs.visible`).
+By default what cannot be seen has no say. Means and norms weigh colour by alpha. An operation that chooses may not: the
+largest weighted red, divided by the largest alpha, is a colour of no pixel. It chooses, in each channel, from those
+pixels of its window whose alpha is not 0, as they are; alpha itself goes through the same operation, or is kept by
+differences. So no value comes out that the picture does not have, and one colour stays one colour.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
-from convcli.errors import ConvcliError
 from convcli.images import Image
-from convcli.jobs.background import Colour, check_background, on_background
+from convcli.jobs.axes import OperationPlan
+from convcli.jobs.background import on_background
 from convcli.jobs.batch import Produced
-from convcli.jobs.pixels import (
-    ALPHA,
-    DEPTHS,
+from convcli.jobs.output_policy import (
     INVISIBLE,
     OutputPolicy,
-    finish,
     output_policy,
     premultiplied,
     split_alpha,
+    stored,
     unpremultiplied,
 )
 from convcli.ops.arguments import Array
+from convcli.ops.ordering import highest, lowest
 
 # (H, W, C) in some dtype to (OH, OW, C).
 Step = Callable[[Array], Array]
@@ -54,37 +56,18 @@ class Colours:
     choose: Callable[[Array, Array], Array] | None = None
 
 
-def check_policies(alpha: str, depth: str, axes: str = "yx", background: Colour | None = None) -> None:
-    """Raise `ConvcliError` for words that are no policies, or none for volumes or signals."""
-    alphas = {"yx": ALPHA, "zyx": ("premultiply", "drop"), "x": ("premultiply",)}[axes]
-    depths = ("same",) if axes == "x" else DEPTHS
-    for name, word, known in (("alpha", alpha, alphas), ("depth", depth, depths)):
-        if word not in known:
-            raise ConvcliError(f"{name}: got {word!r}, expected one of {', '.join(known)}")
-    check_background(background, alpha, axes)
-
-
-def process(
-    image: Image,
-    steps: Colours,
-    name: str,
-    format: str | None,
-    *,
-    alpha: str,
-    depth: str,
-    background: Colour | None = None,
-) -> Produced:
-    """Carry out an operation on one picture, and lay it on a background; ``name`` is what details call it.
+def process(image: Image, steps: Colours, plan: OperationPlan, format: str | None) -> Produced:
+    """Carry out an operation on one picture, and lay it on a background; ``format`` is the one it will be written in.
 
     Raises `ConvcliError` (with the fix) when it does not fit the picture or ``format`` cannot hold the result.
     """
-    colour, cover = split_alpha(image, alpha)
-    policy = output_policy(image, format, depth, "auto", zero_sum=False, is_angle=False, linear=False)
+    colour, cover = split_alpha(image, plan.alpha)
+    policy = output_policy(image, format, plan.depth)
     if cover is None:
         pixels, clipped = stored(steps.act(colour, 1), policy)
         clippable = pixels.size
     else:
-        if alpha == "premultiply" and bool((cover != image.white).any()):
+        if plan.alpha == "premultiply" and bool((cover != image.white).any()):
             work = _chosen if steps.choose else _weighted
             shown, cover = work(colour, cover, steps, image.white, policy)
         else:
@@ -92,13 +75,19 @@ def process(
         colours, clipped = stored(shown, policy)
         clippable = colours.size
         pixels = np.concatenate([colours, policy.converted_alpha(cover)], axis=-1)
-    has_alpha = image.has_alpha and alpha != "drop"
+    has_alpha = image.has_alpha and plan.alpha != "drop"
     result = replace(image, pixels=np.ascontiguousarray(pixels), has_alpha=has_alpha, warnings=())
-    result = on_background(result, background)
+    result = on_background(result, plan.background)
     policy.check(result.pixels.shape[-1], result.has_alpha)
     share = clipped / clippable
     warnings = (*image.warnings, *policy.warnings, *policy.clipping_warning(share, has_range=False))
-    return Produced(result, warnings, {"operation": name, "clipped": round(share, 6)})
+    return Produced(result, warnings, {"operation": plan.name, "clipped": round(share, 6)})
+
+
+def without(colour: Array, hidden: Array, largest: bool) -> Array:
+    """Colour (H, W, C) whose hidden pixels (H, W, 1) never win as the ``largest``, or as the smallest."""
+    never: Any = (lowest if largest else highest)(colour.dtype)
+    return np.where(hidden, never, colour)
 
 
 def _weighted(colour: Array, alpha: Array, steps: Colours, white: float, policy: OutputPolicy) -> tuple[Array, Array]:
@@ -115,10 +104,3 @@ def _chosen(colour: Array, alpha: Array, steps: Colours, white: float, policy: O
     coverage = (steps.cover or steps.sample)(alpha)
     chosen[np.broadcast_to(coverage <= INVISIBLE * white, chosen.shape)] = 0
     return chosen, coverage
-
-
-def stored(response: Array, policy: OutputPolicy) -> tuple[Array, int]:
-    """A response in input units as output pixels, and how many numbers were clipped; pixels stay as they are."""
-    if response.dtype == policy.dtype and policy.gain == 1:
-        return response, 0
-    return finish(response.astype(policy.working, copy=False), policy)

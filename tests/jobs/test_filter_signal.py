@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from convcli.errors import ConvcliError, KernelError
-from convcli.images.signals import Signal
+from convcli.images.signal_model import Signal
 from convcli.jobs.filter import plan_filter
-from convcli.jobs.signal import filter_signal
+from convcli.jobs.filter_signal import filter_signal
 
 
 def signal(samples, **words):

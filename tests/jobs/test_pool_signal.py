@@ -9,9 +9,8 @@ import pytest
 
 import convcli as library
 from convcli.errors import ConvcliError
-from convcli.images.signals import Signal
-from convcli.jobs.pool import plan_pool
-from convcli.jobs.signal_pool import pool_signal
+from convcli.images.signal_model import Signal
+from convcli.jobs.pool import plan_pool, pool_signal
 
 
 @pytest.fixture
@@ -89,7 +88,7 @@ def test_an_array_with_other_words(convcli, samples, words):
     ("words", "code", "message"),
     [
         (["--size", "2x2"], 2, "size: got 2 numbers for a signal"),
-        (["--size", "2", "--alpha", "drop"], 2, "alpha: got 'drop'"),
+        (["--size", "2", "--alpha", "drop"], 2, "alpha: got drop for a signal"),
         (["--size", "2", "--format", "png"], 2, "format: got png"),
         (["--size", "1001", "-o", "out.wav"], 1, "size: spans 1001"),
     ],

@@ -12,35 +12,32 @@ so a neighbour counts by how much of it is seen, one that is not seen counts as 
 colour has no edges inside its outline, and where alpha is the same everywhere this is the plain response.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from convcli.geometry import Window, effective_kernel_size
-from convcli.jobs.outlines import is_preparation
-from convcli.jobs.pixels import premultiplied, unpremultiplied
+from convcli.geometry import Window
+from convcli.jobs.canny import is_preparation
+from convcli.jobs.output_policy import premultiplied, unpremultiplied
 from convcli.kernels import Kernel, normalized
 from convcli.ops.arguments import Array
 from convcli.ops.responses import combined, respond
-from convcli.ops.stacks import Border
+from convcli.ops.sums import Border
 
 
 def filter_visible(
     colour: Array,
     alpha: Array,
-    kernels: Sequence[Kernel],
-    windows_of: Callable[[Array, int], tuple[Window, ...]],
+    chain: Sequence[tuple[Kernel, tuple[Window, ...]]],
     border: Border,
     white: float,
 ) -> tuple[Array, Array]:
-    """Colour (H, W, C) and alpha (H, W, 1), floats in pixel units, through a chain of kernels.
+    """Colour (H, W, C) and alpha (H, W, 1), floats in pixel units, through a chain of kernels with their windows.
 
-    ``windows_of(array, index)`` gives the windows of kernel ``index`` on an array. Beyond a constant border lies an
-    opaque colour.
+    Beyond a constant border lies an opaque colour.
     """
-    for index, kernel in enumerate(kernels):
-        windows = windows_of(colour, index)
+    for kernel, windows in chain:
         if is_preparation(kernel):
             colour, _ = _average(colour, alpha, kernel, windows, border, white)
             alpha = at_anchors(alpha, windows)
@@ -52,12 +49,8 @@ def filter_visible(
 
 def at_anchors(array: Array, windows: tuple[Window, ...]) -> Array:
     """An array (H, W, C) at the anchors of the windows: (OH, OW, C); beyond the border its nearest pixel."""
-    positions = []
-    for window, n in zip(windows, array.shape[:2], strict=True):
-        anchor = (effective_kernel_size(window.kernel_size, window.dilation) - 1) // 2
-        place = np.arange(window.output(n)) * window.stride - window.before + anchor
-        positions.append(np.clip(place, 0, n - 1))
-    return np.asarray(array[np.ix_(*positions)])
+    rows, columns = (np.clip(each.anchors(n), 0, n - 1) for each, n in zip(windows, array.shape[:2], strict=True))
+    return np.asarray(array[np.ix_(rows, columns)])
 
 
 def _average(

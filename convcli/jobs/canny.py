@@ -22,7 +22,7 @@ def is_preparation(kernel: Kernel) -> bool:
     return not kernel.name
 
 
-def check_words(kernels: Sequence[Kernel], words: dict[str, Any]) -> None:
+def check_outlines(kernels: Sequence[Kernel], words: dict[str, Any]) -> None:
     """Raise `ConvcliError` for words that do nothing sensible to outlines: they are white or black, and have no matrix.
 
     Stride, scale, bias, activation and range act on the chain's last kernel, the others on each.

@@ -9,7 +9,7 @@ from convcli.errors import ImageError
 from convcli.images import Image, holds
 from convcli.ops.arguments import Array
 from convcli.ops.responses import store_pixels
-from convcli.ops.stacks import Store
+from convcli.ops.sums import Store
 
 CHANNELS = ("each", "gray", "sum")
 RANGES = ("auto", "clip", "abs", "offset", "minmax", "raw")
@@ -106,9 +106,12 @@ class OutputPolicy:
 
 
 def output_policy(
-    image: Image, format: str | None, depth: str, range: str, *, zero_sum: bool, is_angle: bool, linear: bool
+    image: Image, format: str | None, depth: str, range: str = "auto", *, zero_sum: bool = False, is_angle: bool = False
 ) -> OutputPolicy:
-    """Decide depth and range; refuses before any work what ``format`` cannot hold, whatever the channels."""
+    """Decide depth and range; refuses before any work what ``format`` cannot hold, whatever the channels.
+
+    ``zero_sum`` tells that responses are signed, ``is_angle`` that they are directions in radians.
+    """
     source = image.pixels.dtype
     dtype, warnings = _depth(source, format, "float" if range == "raw" and depth == "same" else depth)
     if range == "raw" and dtype.kind != "f":
@@ -171,6 +174,13 @@ def finish(response: Array, policy: OutputPolicy, seen: Array | None = None) -> 
     if policy.gain != 1:
         response = response * number(policy.gain)
     return store_pixels(response, policy.store)
+
+
+def stored(response: Array, policy: OutputPolicy) -> tuple[Array, int]:
+    """A response in input units as output pixels, and how many numbers were clipped; pixels stay as they are."""
+    if response.dtype == policy.dtype and policy.gain == 1:
+        return response, 0
+    return finish(response.astype(policy.working, copy=False), policy)
 
 
 def extremes(response: Array) -> tuple[float, float]:

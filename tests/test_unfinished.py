@@ -5,12 +5,17 @@ import re
 import signal
 import subprocess
 import sys
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from convcli.datasets import downloading
+from convcli.datasets.registry import MNIST
+from convcli.errors import DataError
 from convcli.images import Image, write
-from convcli.images.unfinished import SUFFIX, sweep, unfinished_name
+from convcli.unfinished import SUFFIX, sweep, unfinished_name
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="processes are asked for as POSIX does")
 
@@ -69,3 +74,17 @@ def test_a_target_of_the_longest_name(tmp_path):
     for name in ("日" * 83 + ".png", "a" * 251 + ".png"):
         write(Image(np.zeros((4, 4, 3), np.uint8)), tmp_path / name)
         assert (tmp_path / name).is_file()
+
+
+def test_a_killed_download_is_swept_by_the_next(tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    left = killed(tmp_path / "here")
+    entry = replace(MNIST, files=())
+    downloading.download(entry, tmp_path / "here")
+    assert not left.exists()
+    writes = []
+    monkeypatch.setattr("pooch.HTTPDownloader.__call__", lambda self, url, path, pooch: writes.append(Path(path)))
+    file = MNIST.files[0]
+    with pytest.raises(DataError, match="cannot be written"):  # nothing was
+        downloading.download(replace(entry, files=(file,), mirrors=("https://mirror/",)), tmp_path / "here")
+    assert writes[0].name.endswith(SUFFIX) and writes[0].parent == tmp_path / "here"

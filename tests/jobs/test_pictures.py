@@ -131,6 +131,12 @@ def test_what_chooses_is_what_a_loop_over_visible_pixels_finds(rng, act):
         assert result[y, x, :3].tolist() == expected.tolist()
 
 
+def test_medians_under_alpha_that_hides_nothing(rng):
+    pixels = rng.integers(1, 256, (6, 8, 4), np.uint8)
+    result = pool(picture(pixels, True), 2, mode="median")
+    assert np.array_equal(result, convcli.pool2d(pixels, 2, mode="median"))
+
+
 @pytest.mark.parametrize("adaptive", [1, 4, 20])
 def test_medians_of_windows_that_differ(rng, adaptive):
     image = soft(rng, "uint8", rng.random((50, 3)))

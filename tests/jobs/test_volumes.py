@@ -8,11 +8,10 @@ import tifffile
 
 import convcli as library
 from convcli.images.volumes import open_volume
-from convcli.jobs import volume_steps
-from convcli.jobs.morph import plan_morph
-from convcli.jobs.pad import plan_pad
-from convcli.jobs.pool import plan_pool
-from convcli.jobs.volume_steps import VolumeMorph, VolumePad, VolumePool
+from convcli.jobs import volumes
+from convcli.jobs.morph import VolumeMorph, plan_morph
+from convcli.jobs.pad import VolumePad, plan_pad
+from convcli.jobs.pool import VolumePool, plan_pool
 
 # (how many bytes a slab may have): one plane each, a few, all.
 SLABS = (1, 2000, 10**9)
@@ -28,7 +27,7 @@ def volume(tmp_path, rng):
 
 
 def taken(work, monkeypatch, slab):
-    monkeypatch.setattr(volume_steps, "_SLAB_BYTES", slab)
+    monkeypatch.setattr(volumes, "SLAB_BYTES", slab)
     return np.stack(list(work.planes()))[..., 0]
 
 
@@ -126,7 +125,11 @@ def test_a_stack_json_and_errors(convcli, tmp_path, monkeypatch, rng):
         (["pool", "out.npy", "--axes", "zyx", "--size", "3", "-o", "x.npy"], 1, "size: spans 3"),
         (["pad", "out.npy", "--axes", "zyx", "--amount", "1,2"], 2, "amount: got '1,2', expected N or Z,V,H"),
         (["morph", "open", "out.npy", "--axes", "zyx", "--element", "line"], 2, "line for a volume"),
-        (["morph", "open", "out.npy", "--axes", "zyx", "--size", "3", "--alpha", "keep"], 2, "alpha: got 'keep'"),
+        (
+            ["morph", "open", "out.npy", "--axes", "zyx", "--size", "3", "--alpha", "keep"],
+            2,
+            "alpha: got keep for a volume",
+        ),
         (["morph", "open", "out.npy", "--axes", "zyx", "--size", "3", "-o", "x.png"], 2, "PNG"),
     ):
         result = convcli(*words)

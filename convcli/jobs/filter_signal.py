@@ -1,22 +1,17 @@
-"""Filtering signals: a picture one row high, whose numbers are not pixels.
-
-Responses are written as they are; only the integers of a WAV are rounded and clipped to what they can hold.
-"""
+"""Filtering signals: pictures one row high, whose numbers are not pixels."""
 
 from dataclasses import replace
 
 import numpy as np
 
 from convcli.errors import ConvcliError
-from convcli.geometry import Window
-from convcli.images.signals import Signal
-from convcli.jobs.filter import FilterPlan, shaped
-from convcli.jobs.pixels import choose_colour
-from convcli.jobs.signal_batch import SignalResult, fitted, inexact
-from convcli.kernels import Kernel
+from convcli.images.signal_model import Signal
+from convcli.jobs.filter import FilterPlan, Link, shaped
+from convcli.jobs.output_policy import choose_colour
+from convcli.jobs.signals import SignalResult, fitted, inexact
 from convcli.ops.arguments import Array
-from convcli.ops.correlation import correlation_windows
 from convcli.ops.responses import respond
+from convcli.ops.sums import Border
 
 
 def filter_signal(signal: Signal, plan: FilterPlan) -> SignalResult:
@@ -27,21 +22,17 @@ def filter_signal(signal: Signal, plan: FilterPlan) -> SignalResult:
     if signal.samples.dtype.kind in "iu":
         return _chosen(signal, plan)
     range, limits = _range(signal, plan)
-    source = signal.samples[None]
-    source = choose_colour(source, plan.channels)
-    first = 0
-    for index, kernel in enumerate(plan.kernels):
-        stride = plan.stride if index == len(plan.kernels) - 1 else (1, 1)
-        shape = kernel.planes[0].shape
-        windows = correlation_windows(source.shape[:2], shape, stride, plan.padding, plan.dilation)
-        source = _respond(source, kernel, windows, plan)
-        first += _anchor(windows[1]) - windows[1].before
+    source = choose_colour(signal.samples[None], plan.channels)
+    links, first = plan.links(source.shape[:2]), 0
+    for link in links:
+        source = _respond(source, link, plan.border)
+        first += link.windows[1].anchors(link.sizes[1]).start
     samples = shaped(source, plan)[0]
-    positions = first + np.arange(len(samples)) * plan.stride[1]
+    stride = links[-1].windows[1].stride
     if range == "abs":
         samples = np.abs(samples)
-    samples, clipped = fitted(samples, limits, whole=signal.limits is not None)
-    return SignalResult(samples, positions, plan.stride[1], {"kernel": plan.name, "range": range}, clipped)
+    positions = first + np.arange(len(samples)) * stride
+    return fitted(signal, samples, positions, stride, limits=limits, kernel=plan.name, range=range)
 
 
 def _chosen(signal: Signal, plan: FilterPlan) -> SignalResult:
@@ -59,21 +50,18 @@ def _chosen(signal: Signal, plan: FilterPlan) -> SignalResult:
     return replace(part, samples=(halves[0] << dtype.type(32)) + halves[1])
 
 
-def _respond(source: Array, kernel: Kernel, windows: tuple[Window, ...], plan: FilterPlan) -> Array:
+def _respond(source: Array, link: Link, border: Border) -> Array:
     """The response (1, OW, C) to a signal (1, W, C) in its dtype.
 
     A mean is a sum divided once: (2.5 + 4.5 + 2) / 3 is 3, the sum of their thirds is 2.9999999999999996.
     """
+    kernel = link.kernel
     count = kernel.planes[0].size
     is_mean = kernel.combine == "single" and np.allclose(kernel.planes[0] * count, 1, rtol=1e-12, atol=0)
     if is_mean:
         kernel = replace(kernel, planes=(np.ones_like(kernel.planes[0]),))
-    response: Array = respond(source[None, None], kernel, windows, plan.border, source.dtype)[0, 0]
+    response: Array = respond(source[None, None], kernel, link.windows, border, source.dtype)[0, 0]
     return response / source.dtype.type(count) if is_mean else response
-
-
-def _anchor(window: Window) -> int:
-    return (window.effective - 1) // 2
 
 
 def _range(signal: Signal, plan: FilterPlan) -> tuple[str, tuple[float, float] | None]:

@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from convcli.images.signals import Signal
-from convcli.jobs.morph import plan_morph
-from convcli.jobs.pad import plan_pad
-from convcli.jobs.signal_steps import morph_signal, pad_signal
+from convcli.images.signal_model import Signal
+from convcli.jobs.morph import morph_signal, plan_morph
+from convcli.jobs.pad import pad_signal, plan_pad
 
 
 @pytest.fixture

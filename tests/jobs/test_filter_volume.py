@@ -6,9 +6,9 @@ import scipy.ndimage
 
 import convcli
 from convcli.errors import ConvcliError, ImageError, KernelError
-from convcli.images.volumes import Volume, VolumeMetadata
+from convcli.images.volume_model import Volume, VolumeMetadata
 from convcli.jobs.filter import plan_filter
-from convcli.jobs.volume import VolumeFilter
+from convcli.jobs.filter_volume import VolumeFilter
 from convcli.ops.borders import BORDERS
 
 SCIPY = {"reflect": "mirror", "symmetric": "reflect", "edge": "nearest", "wrap": "wrap", "constant": "constant"}

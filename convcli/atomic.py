@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from convcli.errors import ImageError
-from convcli.images.model import shown
-from convcli.images.unfinished import sweep, unfinished_name
+from convcli.errors import FileError, shown
+from convcli.unfinished import sweep, unfinished_name
 
 
 @contextlib.contextmanager
@@ -19,7 +18,7 @@ def replacing(target: Path, *, overwrite: bool) -> Iterator[IO[bytes]]:
     Without ``overwrite`` an existing target is refused, at the start and again, without a gap, at the end: a hard link
     fails if the name was taken meanwhile. A symbolic link is followed: the file it names is replaced, the link stays.
 
-    Raises `ImageError` for a target that exists, is a folder, or lies in a folder that is missing or not writable.
+    Raises `FileError` for a target that exists, is a folder, or lies in a folder that is missing or not writable.
     """
     final = _resolve(target)
     check_target(target, overwrite=overwrite)
@@ -38,7 +37,7 @@ def replacing(target: Path, *, overwrite: bool) -> Iterator[IO[bytes]]:
         else:
             _claim(part, final, target)
     except OSError as error:
-        raise ImageError(f"{shown(target)}: cannot be written ({_reason(error)})") from error
+        raise FileError(f"{shown(target)}: cannot be written ({_reason(error)})") from error
     finally:
         part.unlink(missing_ok=True)
 
@@ -55,7 +54,7 @@ def check_target(target: Path, *, overwrite: bool) -> None:
 
     Raises
     ------
-    ImageError
+    FileError
         If it exists, is protected, a folder or a device, or lies in a folder that does not exist.
     """
     final = _resolve(target)
@@ -64,23 +63,23 @@ def check_target(target: Path, *, overwrite: bool) -> None:
         is_folder, is_file = final.is_dir(), final.is_file()
         may_write = not exists or os.access(final, os.W_OK)
     except (OSError, ValueError) as error:
-        raise ImageError(f"{shown(target)}: cannot be written ({_reason(error)})") from error
+        raise FileError(f"{shown(target)}: cannot be written ({_reason(error)})") from error
     if is_folder:
-        raise ImageError(f"{shown(target)}: is a folder, expected a file name")
+        raise FileError(f"{shown(target)}: is a folder, expected a file name")
     if exists and not is_file:  # a device or a pipe would be replaced by a file
-        raise ImageError(f"{shown(target)}: is not a regular file; use - for standard output")
+        raise FileError(f"{shown(target)}: is not a regular file; use - for standard output")
     if exists and not overwrite:
-        raise ImageError(f"{shown(target)}: already exists; choose another name or add --overwrite")
+        raise FileError(f"{shown(target)}: already exists; choose another name or add --overwrite")
     if not may_write:
-        raise ImageError(f"{shown(target)}: is write-protected; choose another name or change its permissions")
+        raise FileError(f"{shown(target)}: is write-protected; choose another name or change its permissions")
     if not has_folder:
-        raise ImageError(f"{shown(target)}: its folder {shown(final.parent)} does not exist; create it first")
+        raise FileError(f"{shown(target)}: its folder {shown(final.parent)} does not exist; create it first")
 
 
 def check_folder(target: Path) -> None:
     """Refuse a target whose folder takes no files, by trying: permissions alone do not tell.
 
-    Raises `ImageError`; nothing is left behind.
+    Raises `FileError`; nothing is left behind.
     """
     part = _resolve(target).with_name(unfinished_name())
     os.close(_create(part, target))
@@ -98,7 +97,7 @@ def _create(part: Path, target: Path) -> int:
     try:
         return os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
     except (OSError, ValueError) as error:
-        raise ImageError(
+        raise FileError(
             f"{shown(target)}: cannot be written ({_reason(error)}); choose a folder you may write to"
         ) from error
 
@@ -110,20 +109,20 @@ def _resolve(target: Path) -> Path:
         os.fsencode(target)
         return target.resolve() if target.is_symlink() else target
     except (OSError, RuntimeError, ValueError) as error:
-        raise ImageError(f"{shown(target)}: cannot be written ({_reason(error)})") from error
+        raise FileError(f"{shown(target)}: cannot be written ({_reason(error)})") from error
 
 
 def _claim(part: Path, final: Path, target: Path) -> None:
     try:
         os.link(part, final)
     except FileExistsError as error:
-        raise ImageError(f"{shown(target)}: already exists; choose another name or add --overwrite") from error
+        raise FileError(f"{shown(target)}: already exists; choose another name or add --overwrite") from error
     except OSError:
         # Some file systems have no hard links: claim the name first, so that nobody else's file is replaced.
         try:
             os.close(os.open(final, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
         except FileExistsError as error:
-            raise ImageError(f"{shown(target)}: already exists; choose another name or add --overwrite") from error
+            raise FileError(f"{shown(target)}: already exists; choose another name or add --overwrite") from error
         try:
             part.replace(final)
         except BaseException:

@@ -8,7 +8,7 @@ import pytest
 
 from convcli.errors import ModelError
 from convcli.nn.model import Model
-from convcli.nn.onnx_graph import IR_VERSION, OPSET, onnx_model, require_onnx
+from convcli.nn.onnx_model import IR_VERSION, OPSET, onnx_model, require_onnx
 from convcli.nn.weights import ModelCard, TrainedModel
 
 onnx = pytest.importorskip("onnx")

@@ -1,16 +1,21 @@
-"""Signals through one operation, file by file; and numbers brought to what a signal's format holds."""
+"""A signal through one operation; and numbers brought to what its format holds.
 
-import time
-from collections.abc import Callable, Iterator, Sequence
+A signal is filtered, pooled and padded as a picture one row high, whose numbers are not pixels: they are written as
+they come out, and only the integers of a WAV are rounded and clipped.
+"""
+
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from convcli.errors import ConvcliError, ImageError
-from convcli.images.signals import Signal, check_signal_target, read_signal, write_signal
-from convcli.jobs.batch import STREAM, Files, Outcome, Task, failed, is_due
-from convcli.jobs.pixels import WORTH_SAYING
+from convcli.errors import ImageError
+from convcli.images.signal_model import Signal
+from convcli.images.signals import check_signal_target, read_signal, write_signal
+from convcli.jobs.batch import Files, Outcome
+from convcli.jobs.output_policy import WORTH_SAYING
+from convcli.jobs.tasks import STREAM, Task
 from convcli.ops.arguments import Array
 
 
@@ -39,14 +44,20 @@ class SignalResult:
     clipped: float = 0.0
 
 
-def fitted(samples: Array, limits: tuple[float, float] | None, *, whole: bool) -> tuple[Array, float]:
-    """Samples rounded half to even, if ``whole``, and clipped to the limits; and the share that lay outside."""
-    rounded = np.rint(samples) if whole else samples
+def fitted(
+    signal: Signal, samples: Array, positions: Array, stride: float, *, limits: Any = None, **details: Any
+) -> SignalResult:
+    """A result with its samples brought to what the signal's format holds: rounded half to even and clipped.
+
+    ``limits`` are to be held by numbers that have none.
+    """
+    limits, whole = signal.limits or limits, signal.limits is not None
     if limits is None:
-        return rounded, 0.0
+        return SignalResult(samples, positions, stride, details)
+    rounded = np.rint(samples) if whole else samples
     inside = np.clip(rounded, *limits)
     share = float((inside != rounded).mean())
-    return (np.nan_to_num(inside, nan=0.0) if whole else inside), share
+    return SignalResult(np.nan_to_num(inside, nan=0.0) if whole else inside, positions, stride, details, share)
 
 
 def inexact(signal: Signal, operation: str) -> ImageError:
@@ -57,32 +68,8 @@ def inexact(signal: Signal, operation: str) -> ImageError:
     )
 
 
-def run_signal_tasks(
-    tasks: Sequence[Task],
-    operation: Callable[[Signal], SignalResult],
-    files: Files,
-    *,
-    prepare: Callable[[], None] = lambda: None,
-) -> Iterator[Outcome]:
-    """Work on one signal after the other, and yield the outcome of each.
-
-    ``prepare`` is called once before loops run. A task that fails yields an outcome that says so.
-    """
-    prepare()
-    for task in tasks:
-        started = time.perf_counter()
-        try:
-            if not is_due(task, files, pictures=False):
-                yield Outcome(task, "skipped")
-                continue
-            outcome = _work(task, operation, files)
-            outcome.details["seconds"] = round(time.perf_counter() - started, 6)
-            yield outcome
-        except (ConvcliError, OSError, MemoryError) as error:
-            yield failed(task, error)
-
-
-def _work(task: Task, operation: Callable[[Signal], SignalResult], files: Files) -> Outcome:
+def work_on_signal(task: Task, files: Files, operation: Callable[[Signal], SignalResult]) -> Outcome:
+    """Carry out an operation on one task's signal."""
     source: Any = files.stdin if task.source == STREAM else task.source
     target: Any = files.stdout if task.target == STREAM else task.target
     if source is None or target is None:
@@ -91,15 +78,8 @@ def _work(task: Task, operation: Callable[[Signal], SignalResult], files: Files)
     if task.target != STREAM:
         check_signal_target(signal, target)
     result = operation(signal)
-    write_signal(
-        signal,
-        result.samples,
-        target,
-        positions=result.positions,
-        stride=result.stride,
-        overwrite=files.overwrite,
-        strip=files.strip,
-    )
+    words: dict[str, Any] = {"overwrite": files.overwrite, "strip": files.strip}
+    write_signal(signal, result.samples, target, positions=result.positions, stride=result.stride, **words)
     details = {**result.details, "clipped": round(result.clipped, 6)}
     if signal.kept:
         details["kept"] = list(signal.kept)

@@ -1,0 +1,189 @@
+"""Which file becomes which: inputs as files, patterns and folders; outputs beside them, in folders, by templates."""
+
+import glob
+import os
+import re
+import string
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from convcli.architectures.values import shortened
+from convcli.errors import ConvcliError, ImageError
+from convcli.images import READABLE_SUFFIXES
+from convcli.images.formats import suffixes_of
+
+STREAM = "-"
+_FIELDS = ("stem", "kernel", "ext", "index")
+
+
+@dataclass(frozen=True)
+class Task:
+    """One picture: where it comes from and where it goes; `STREAM` is standard input or output."""
+
+    source: str
+    target: str
+    makes_folder: bool = False  # whether the target's folder is created if it is missing
+
+
+def find_inputs(inputs: Sequence[str], suffixes: Sequence[str] = READABLE_SUFFIXES) -> list[str]:
+    """Files, glob patterns and folders to file names: folders give what is directly in them, in order of name.
+
+    In folders those files are found that end in one of ``suffixes``: of pictures, if nothing else is said.
+
+    Names that do not exist stay as they are, so that each is reported like any other bad file.
+
+    Raises `ConvcliError` when a pattern or folder gives nothing.
+    """
+    found: list[str] = []
+    for name in inputs:
+        if not name:
+            raise ConvcliError("input: got an empty name, expected a file, a pattern or a folder")
+        path = Path(name)
+        if name == STREAM or path.is_file():
+            found.append(name)
+        elif path.is_dir():
+            inside = [each for each in sorted(path.iterdir()) if _ends_in(each, suffixes)]
+            if not inside:
+                what = "picture" if suffixes is READABLE_SUFFIXES else "signal"
+                raise ConvcliError(f"{name}: holds no {what}, expected files ending in {' '.join(suffixes)}")
+            found += [str(each) for each in inside]
+        elif not path.exists() and glob.has_magic(name):
+            matches = sorted(glob.iglob(name, recursive=True))  # noqa: PTH207 (patterns may be absolute)
+            if not matches:
+                raise ConvcliError(f"{name}: the pattern matches no file")
+            found += [each for each in matches if Path(each).is_file()]
+        else:
+            found.append(name)
+    first: dict[str, str] = {}
+    for name in found:
+        first.setdefault(name if name == STREAM else str(_real(name)), name)
+    return list(first.values())
+
+
+def plan_tasks(
+    sources: Sequence[str],
+    output: str | None,
+    name: str,
+    *,
+    overwrite: bool = False,
+    format: str | None = None,
+    explicit: Sequence[str] | None = None,
+    suffixes: Mapping[str, str] | None = None,
+) -> list[Task]:
+    """Pair each source with its target.
+
+    Without ``output`` a picture goes to ``{stem}_{kernel}{ext}`` beside it; ``output`` is a file for one source, a
+    folder, or a template with the fields ``{stem} {kernel} {ext} {index}`` (``ext`` with its dot, ``index`` from 1).
+    ``name`` is what ``{kernel}`` stands for; ``format`` decides ``ext`` if it is given. Sources that are not among the
+    ``explicit`` ones, found in a folder for instance, are left out if they are another source's target: results of an
+    earlier run. ``suffixes`` says which suffix the results of sources with another one get.
+
+    Raises `ConvcliError` when two sources would get one target, a target is a source, or a target's suffix belongs to
+    another format than ``format``.
+    """
+    if output == "":
+        raise ConvcliError("output: got an empty name, expected a file, a folder, a template or -")
+    if STREAM in sources and len(sources) > 1:
+        raise ConvcliError(f"standard input: got {len(sources) - 1} further inputs, expected it alone")
+    if output == STREAM and len(sources) > 1:
+        raise ConvcliError(f"standard output: got {len(sources)} inputs, expected one; name a folder with -o")
+    if explicit is not None:
+        made = {_real(_target(source, output, name, 1, len(sources), format, suffixes)): source for source in sources}
+        sources = [source for source in sources if source in explicit or made.get(_real(source), source) == source]
+        if not sources:
+            raise ConvcliError("inputs: all of them would be results of others; choose other names with -o")
+    count = len(sources)
+    targets = [_target(source, output, name, index, count, format, suffixes) for index, source in enumerate(sources, 1)]
+    for target in targets:
+        if format is not None and target != STREAM and Path(target).suffix.lower() not in suffixes_of(format):
+            raise ConvcliError(
+                f"output: got {target} and format {format}, expected a name in {suffixes_of(format)[0]} or no --format"
+            )
+    taken: dict[Path, str] = {}
+    real_sources = {_real(source): source for source in sources if source != STREAM}
+    for source, target in zip(sources, targets, strict=True):
+        if target == STREAM:
+            continue
+        real = _real(target)
+        if real in taken:
+            raise ConvcliError(
+                f"output: {taken[real]} and {source} would both become {target}; add {{index}} to the template of -o"
+            )
+        taken[real] = source
+        in_place = overwrite and len(sources) == 1 and output is not None
+        if real in real_sources and not in_place:
+            raise ConvcliError(f"output: {target} is also an input; choose another name with -o")
+    # A folder or a template names folders to fill; one file name with a folder that is missing is rather a slip.
+    makes_folder = output is not None and (len(sources) > 1 or _names_folder(output) or "{" in output)
+    return [Task(source, target, makes_folder) for source, target in zip(sources, targets, strict=True)]
+
+
+def _ends_in(path: Path, suffixes: Sequence[str]) -> bool:
+    return path.is_file() and path.suffix.lower() in suffixes and not path.name.startswith(".")
+
+
+def _real(name: str) -> Path:
+    return Path(os.path.realpath(name))  # unlike Path.resolve, at peace with links that go round
+
+
+def _target(
+    source: str,
+    output: str | None,
+    name: str,
+    index: int,
+    count: int,
+    format: str | None,
+    suffixes: Mapping[str, str] | None,
+) -> str:
+    if output == STREAM or (source == STREAM and output is None):
+        return STREAM
+    stem, ext = ("stdin", "") if source == STREAM else (Path(source).stem, Path(source).suffix)
+    ext = (suffixes or {}).get(ext.lower(), ext) if format is None else suffixes_of(format)[0]
+    if output is None:
+        return str(Path(source).with_name(f"{stem}_{name}{ext}"))
+    has_fields = any(field is not None for _, field, _, _ in _template_parts(output))
+    output = output.format(stem=stem, kernel=name, ext=ext, index=index)
+    if has_fields:
+        return output
+    if _names_folder(output):
+        return str(Path(output) / f"{stem}_{name}{ext}")
+    if count == 1:
+        return output
+    if Path(output).suffix:
+        raise ConvcliError(
+            f"output: got the one file {output} for {count} inputs, expected a folder ({Path(output).stem}/) "
+            f"or a template ({{stem}}{Path(output).suffix})"
+        )
+    return str(Path(output) / f"{stem}_{name}{ext}")
+
+
+def beside(file: str, word: str, suffix: str = ".png") -> str:
+    """Where a result goes that was not given a name: ``photo_features.png`` beside ``photo.jpg``."""
+    path = Path("stdin" if file == STREAM else file)
+    if not path.name:
+        raise ImageError(f"got {shortened(file)} as a picture, expected the name of a file")
+    return str(path.with_name(f"{path.stem}_{word}{suffix}"))
+
+
+_FORM = re.compile(r"(.?[<>=^])?[+ -]?0?[0-9]{0,3}(\.[0-9]{1,3})?,?[sdxX]?")
+
+
+def _names_folder(output: str) -> bool:
+    return output.endswith(("/", "\\")) or Path(output).is_dir()
+
+
+def _template_parts(output: str) -> list[tuple[str, str | None, str | None, str | None]]:
+    known = " ".join(f"{{{each}}}" for each in _FIELDS)
+    try:
+        parts = list(string.Formatter().parse(output))
+        for _, _, form, _ in parts:
+            if form and not _FORM.fullmatch(form):  # {stem:>99999999} would take its width in memory
+                raise ValueError(f"got '{form[:40]}' behind a colon, expected a width below 1000 as in {{index:03}}")
+        output.format(stem="", kernel="", ext="", index=1)
+    except (ValueError, KeyError, IndexError, AttributeError) as error:
+        raise ConvcliError(f"output: got the template {output!r} ({error}), expected the fields {known}") from None
+    for _, name, _, _ in parts:
+        if name is not None and name not in _FIELDS:
+            raise ConvcliError(f"output: got the field {{{name}}}, expected {known}")
+    return parts

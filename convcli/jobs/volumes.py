@@ -1,0 +1,147 @@
+"""A volume through one operation: opened, worked on slab by slab, written as the planes come.
+
+A slab is a run of output planes; each operation knows which planes of the volume it needs for them. So memory stays
+flat, and the bits are those of the whole volume.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from convcli.errors import ImageError
+from convcli.images import Image, format_of
+from convcli.images.formats import format_named
+from convcli.images.volume_model import Volume
+from convcli.images.volumes import open_volume
+from convcli.jobs.axes import OperationPlan
+from convcli.jobs.background import volume_on_background
+from convcli.jobs.batch import Files, Outcome, unkept
+from convcli.jobs.output_policy import output_policy, stored
+from convcli.jobs.tasks import STREAM, Task
+from convcli.ops.arguments import Array
+
+# Called with the planes done and all planes.
+Progress = Callable[[int, int], None]
+
+# For the planes of a slab, with those it is made from; what lies between may take a few times as much.
+SLAB_BYTES = 64 << 20
+
+
+class VolumeWork:
+    """An operation on one open volume: what will come out is known, and nothing is read yet.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        (OD, OH, OW, C) of the result.
+    dtype : numpy.dtype
+        Of the result.
+    stride : tuple of float
+        Input voxels between neighbours along z, y, x.
+    clipped : int
+        Numbers that lay outside the range, once the planes have been taken.
+    """
+
+    def __init__(self, volume: Volume, plan: OperationPlan, format: str | None, **policy: Any) -> None:
+        """``format`` is written, which limits the depth; ``policy`` holds further words of `output_policy`.
+
+        Raises `ConvcliError` when the volume has alpha that is not dropped, or the format cannot hold the result.
+        """
+        volume = volume_on_background(volume, plan.background)
+        if volume.has_alpha and plan.alpha != "drop":
+            fix = "add --background white" + ("" if plan.alpha == "keep" else " or --alpha drop")
+            raise ImageError(f"{volume.name}: has an alpha channel, expected a volume without; {fix}")
+        self.volume, self.name = volume, plan.name
+        self.channels = volume.shape[3] - volume.has_alpha
+        self.policy = output_policy(Image(np.zeros((1, 1, 1), volume.dtype)), format, plan.depth, **policy)
+        self.policy.check(1, False)
+        self.dtype, self.clipped = self.policy.dtype, 0
+        self.shape: tuple[int, int, int, int] = (*volume.shape[:3], self.channels)
+        self.stride: tuple[float, ...] = (1, 1, 1)
+
+    def planes(self, progress: Progress = lambda done, total: None) -> Iterator[Array]:
+        """The result's planes (OH, OW, C) in order."""
+        raise NotImplementedError
+
+    def report(self) -> tuple[tuple[str, ...], dict[str, Any]]:
+        """Warnings and details, once the planes have been taken."""
+        share = self.clipped_share
+        clipping = self.policy.clipping_warning(share, has_range=False)
+        return (*self.policy.warnings, *clipping), {"operation": self.name, "clipped": round(share, 6)}
+
+    @property
+    def clipped_share(self) -> float:
+        """Of the result's numbers, 0..1."""
+        return self.clipped / int(np.prod(self.shape, dtype=object))
+
+    def read(self, indices: Array) -> Array:
+        """Planes (n, H, W, C) of the volume, alpha left out."""
+        return np.ascontiguousarray(self.volume.planes(indices)[..., : self.channels])
+
+    def slabs(self, progress: Progress, arrays: float = 1) -> Iterator[tuple[int, int]]:
+        """First and end of each slab, which takes so many ``arrays`` of its size; progress is told after each."""
+        plane_bytes = int(np.prod(self.volume.shape[1:], dtype=object)) * self.volume.dtype.itemsize
+        planes_each, depth = max(SLAB_BYTES // int(plane_bytes * arrays), 1), self.shape[0]
+        self.clipped = 0
+        for first in range(0, depth, planes_each):
+            end = min(first + planes_each, depth)
+            yield first, end
+            progress(end, depth)
+
+    def emit(self, slab: Array) -> Iterator[Array]:
+        """The planes of a result in input units as they are written."""
+        pixels, clipped = stored(slab, self.policy)
+        self.clipped += clipped
+        yield from pixels
+
+
+def work_on_volume(
+    task: Task,
+    files: Files,
+    begin: Callable[[Volume, str], VolumeWork],
+    *,
+    stack: Sequence[str] = (),
+    progress: Progress = lambda done, total: None,
+) -> Outcome:
+    """Carry out an operation on one task's volume: a file, or the pictures of a ``stack`` as its planes.
+
+    ``begin`` brings an open volume and the format to be written together with the operation.
+    """
+    from convcli.images.volume_writing import check_volume_format, write_volume
+
+    if STREAM in (task.source, task.target):
+        raise ImageError("a volume is read and written piece by piece: expected files, not standard input or output")
+    format = format_named(files.format) if files.format else format_of(task.target)
+    check_volume_format(format, 1)
+    with _open(task, files, stack) as volume:
+        work = begin(volume, format)
+        channels = work.shape[3]
+        check_volume_format(format, channels)
+        lost = write_volume(
+            work.planes(progress),
+            Path(task.target),
+            work.shape,
+            work.dtype,
+            volume.metadata.strided(work.stride),
+            format=format,
+            has_channels=volume.has_channels and (channels > 1 or volume.metadata.format == "NPY"),
+            overwrite=files.overwrite,
+            strip=files.strip,
+            compression=files.compression,
+        )
+    warnings, details = work.report()
+    shape = work.shape if channels > 1 else work.shape[:3]
+    return Outcome(task, "done", "", (*volume.warnings, *warnings, *unkept(lost)), shape, work.dtype.name, details)
+
+
+def _open(task: Task, files: Files, stack: Sequence[str]) -> Volume:
+    if not stack:
+        return open_volume(task.source, max_pixels=files.max_pixels)
+    from convcli.images.volume_frames import open_sequence
+
+    target = Path(task.target).resolve()
+    if any(Path(each).resolve() == target for each in stack):
+        raise ImageError(f"{task.target}: is also an input; choose another name with -o")
+    return open_sequence(stack, max_pixels=files.max_pixels)
