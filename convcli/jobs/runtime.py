@@ -140,9 +140,9 @@ def _loops() -> dict[str, str]:
     from convcli.loops import kept, prebuilt
 
     prepared, why = prebuilt.why(kept.why_not())
-    if kept.why_not():
-        return {"in use": "none that is kept: Numba compiles in each process", "why": why}
-    return {"in use": f"{prepared} prebuilt, {kept.count()} kept, others are compiled here", "why": why}
+    in_use = f"{prepared} prebuilt, others are compiled here" if prepared else "compiled here"
+    cached = "by Numba alone" if kept.why_not() else f"{kept.count()} of these sources and this processor in the cache"
+    return {"in use": in_use, "why": why, "kept": cached}
 
 
 def _version(name: str) -> str:

@@ -99,8 +99,11 @@ def clear_cache() -> int:
 
 def cache_size() -> tuple[int, int]:
     """The number of compiled files of every convcli version, and their bytes."""
-    _, mine = _files()
-    return len(mine), sum(file.stat().st_size for file in mine)
+    sizes = []
+    for file in _files()[1]:
+        with suppress(FileNotFoundError):  # another process has just finished it
+            sizes.append(file.stat().st_size)
+    return len(sizes), sum(sizes)
 
 
 def _files() -> tuple[Path | None, list[Path]]:

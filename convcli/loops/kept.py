@@ -143,9 +143,12 @@ def turn(name: str, arguments: tuple[Any, ...]) -> Iterator[None]:
             import fcntl
 
             path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-            file = stack.enter_context(path.with_suffix(".lock").open("wb"))
-            fcntl.flock(file, fcntl.LOCK_EX)
-            stack.callback(path.with_suffix(".lock").unlink, missing_ok=True)
+            if is_ours(path.parent.stat()):
+                lock = path.with_suffix(".lock")
+                file = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
+                stack.callback(os.close, file)
+                fcntl.flock(file, fcntl.LOCK_EX)
+                stack.callback(lock.unlink, missing_ok=True)
         yield
 
 

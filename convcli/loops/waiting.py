@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from importlib import import_module
 from typing import Any, TypeVar
 
 from convcli.loops import kept
@@ -68,19 +69,17 @@ def foreseen(what: str, walk: Callable[[], object]) -> Iterator[None]:
 
 def compile_beside(name: str, arguments: tuple[Any, ...]) -> None:
     """Compile what is missing together with this loop in several processes, if there are enough of both."""
-    from convcli.loops.making import cores, make_all
-    from convcli.loops.wanted import Wanted
-
     if not _AHEAD.of or _AHEAD.of[-1].total:
         return
     ahead = _AHEAD.of[-1]
-    missing = dict.fromkeys([Wanted.of(name, arguments), *_missing(ahead.walk)])
+    making, wanted = (import_module(f"{__package__}.{module}") for module in ("making", "wanted"))  # they call loops
+    missing = dict.fromkeys([wanted.Wanted.of(name, arguments), *_missing(ahead.walk)])
     ahead.total = len(missing)
-    processes = min(cores(), len(missing) // 2)
+    processes = min(making.cores(), len(missing) // 2)
     if len(missing) < _FEWEST or processes < 2:
         return
     with _told(ahead) as told:
-        make_all(missing, processes, lambda _: told(1), lambda: told(0), _PULSE)
+        making.make_all(missing, processes, lambda _: told(1), lambda: told(0), _PULSE)
 
 
 def compile_here(work: Callable[[], T]) -> T:
@@ -110,8 +109,7 @@ def compile_here(work: Callable[[], T]) -> T:
 
 
 def _missing(walk: Callable[[], object]) -> list[Any]:
-    from convcli.loops.wanted import walked
-
+    walked = import_module(f"{__package__}.wanted").walked
     return [each for each in walked(walk) if not kept.has(each.name, each.example)]
 
 
