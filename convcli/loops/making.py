@@ -1,32 +1,29 @@
-"""Compiling several loops at once, in processes of their own that are given one after the other.
+"""Compiling several loops at once, in processes that share what they load.
 
-The processes compile and keep, and answer with a line; what they kept is found by whoever waits for it. They can be
-stopped at any moment: a file is kept whole or not at all.
+One process is started, loads Numba and becomes as many as are wanted; these take one loop after the other, compile and
+keep it, and answer with a line. What they kept is found by whoever waits for it. They can be stopped at any moment: a
+file is kept whole or not at all.
 """
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
-from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from queue import Empty, SimpleQueue
+from typing import IO
 
 from convcli.loops.wanted import Wanted
 
 # What takes longest, so that nobody waits for the last one alone.
-_LONG = (
-    "volumes.correlate_volume",
-    "correlation.correlate_twice",
-    "convolution.",
-    "means.",
-    "correlation.",
-    "fourier.",
-)
-_PROGRAM = "import sys; sys.path.append(sys.argv[1]); from convcli.loops.making import serve; serve()"
+_LONG = ("volumes.corr", "correlation.correlate_twice", "convolution.", "means.", "correlation.", "fourier.")
+_PROGRAM = "import sys; sys.path.append(sys.argv[1]); from convcli.loops.making import serve; serve(int(sys.argv[2]))"
+_INDEX_BYTES = 4
 
 
 def make_all(
@@ -41,24 +38,35 @@ def make_all(
     ``on_made`` is called in this thread after each, and ``on_pulse`` meanwhile, whenever ``pulse`` seconds have passed.
     What cannot be compiled there is left: whoever needs it does that, or Numba.
     """
-    waiting = deque(sorted(loops, key=_place))
-    made: SimpleQueue[Wanted] = SimpleQueue()
-    count = len(waiting)
-    workers = [_Worker(waiting, made) for _ in range(min(processes, count))]
-    try:
-        while count:
-            try:
-                on_made(made.get(timeout=pulse))
-                count -= 1
-            except Empty:
-                on_pulse()
-    finally:
-        for worker in workers:
-            worker.stop()
+    ordered = sorted(loops, key=_place)
+    if not ordered:
+        return
+    debugging = os.environ.get("CONVCLI_DEBUG") == "1"
+    # In a session of their own: Ctrl-C is heard by us, and then all of them are stopped.
+    with subprocess.Popen(
+        [sys.executable, "-P", "-c", _PROGRAM, str(Path(__file__).parents[2]), str(min(processes, len(ordered)))],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=None if debugging else subprocess.DEVNULL,
+        start_new_session=True,
+    ) as process:  # fmt: skip
+        assert process.stdin is not None and process.stdout is not None
+        made: SimpleQueue[Wanted | None] = SimpleQueue()
+        hearing = threading.Thread(target=_hear, args=(process.stdout, ordered, made), daemon=True)
+        hearing.start()
+        try:
+            with suppress(OSError):  # it has ended already
+                process.stdin.write(json.dumps(ordered).encode())
+                process.stdin.close()
+            _wait(made, on_made, on_pulse, pulse)
+        finally:
+            with suppress(OSError):
+                os.killpg(process.pid, signal.SIGKILL)
+            hearing.join()
 
 
 def cores() -> int:
-    """How many processes may compile at a time: the cores this process may use."""
+    """How many processes may compile at a time: the cores this process may use, 1 where it cannot become several."""
+    if not hasattr(os, "fork"):
+        return 1
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -66,55 +74,54 @@ def _place(loop: Wanted) -> int:
     return next((place for place, name in enumerate(_LONG) if loop.name.startswith(name)), len(_LONG))
 
 
-class _Worker:
-    """One process, and the thread that gives it work and hears its answers."""
-
-    def __init__(self, waiting: deque[Wanted], made: SimpleQueue[Wanted]) -> None:
-        self.waiting, self.made = waiting, made
-        root = str(Path(__file__).parents[2])
-        debugging = os.environ.get("CONVCLI_DEBUG") == "1"
-        self.process = subprocess.Popen(
-            [sys.executable, "-P", "-c", _PROGRAM, root],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=None if debugging else subprocess.DEVNULL,
-            start_new_session=True,  # Ctrl-C is heard by us, and then they are stopped
-        )
-        self.thread = threading.Thread(target=self._work, daemon=True)
-        self.thread.start()
-
-    def _work(self) -> None:
-        assert self.process.stdin is not None and self.process.stdout is not None
-        while self.waiting:
-            try:
-                loop = self.waiting.popleft()
-            except IndexError:
-                return
-            try:
-                self.process.stdin.write(json.dumps(loop).encode() + b"\n")
-                self.process.stdin.flush()
-                self.process.stdout.readline()
-            except (OSError, ValueError):  # it has ended, or was stopped
-                pass
-            self.made.put(loop)
-
-    def stop(self) -> None:
-        """End it, in the middle of whatever it does."""
-        self.waiting.clear()
-        self.process.kill()
-        self.process.wait()
-        self.thread.join()
-        for pipe in (self.process.stdin, self.process.stdout):
-            with suppress(OSError):  # something was still to be written
-                pipe.close()  # type: ignore[union-attr]
+def _hear(answers: IO[bytes], loops: list[Wanted], made: SimpleQueue[Wanted | None]) -> None:
+    for line in answers:
+        made.put(loops[int(line)])
+    made.put(None)
 
 
-def serve() -> None:
-    """What such a process does: compile each loop that a line on standard input names, and answer."""
+def _wait(
+    made: SimpleQueue[Wanted | None],
+    on_made: Callable[[Wanted], object],
+    on_pulse: Callable[[], object],
+    pulse: float,
+) -> None:
+    while True:
+        try:
+            loop = made.get(timeout=pulse)
+        except Empty:
+            on_pulse()
+            continue
+        if loop is None:
+            return
+        on_made(loop)
+
+
+def serve(processes: int) -> None:
+    """What that process does: compile the loops that standard input names, and answer with the number of each."""
     import gc
 
+    from convcli.loops import compiler
+
+    loops = [Wanted(*each) for each in json.load(sys.stdin.buffer)]
+    compiler.load_numba()
+    import_module("convcli.loops.pieces").TARGET.target_context.refresh()
+    gc.freeze()
     gc.set_threshold(100_000, 50, 50)
-    for line in sys.stdin.buffer:
-        made = Wanted(*json.loads(line)).make()
-        sys.stdout.write(f"{json.dumps(made)}\n")
-        sys.stdout.flush()
+    numbers, ready = os.pipe()
+    os.write(ready, b"".join(index.to_bytes(_INDEX_BYTES, "big") for index in range(len(loops))))
+    os.close(ready)
+    children = []
+    while len(children) < processes - 1 and (child := os.fork()):
+        children.append(child)
+    _take(numbers, loops)
+    for child in children if len(children) == processes - 1 else ():
+        os.waitpid(child, 0)
+
+
+def _take(numbers: int, loops: list[Wanted]) -> None:
+    """Compile what is left of them, one after the other."""
+    while taken := os.read(numbers, _INDEX_BYTES):
+        index = int.from_bytes(taken, "big")
+        loops[index].make()
+        os.write(1, f"{index}\n".encode())

@@ -196,6 +196,7 @@ def test_a_folder_that_others_can_write_is_refused(first, mode):
     assert json.loads(result.stdout)[:2] == [said[0], True]
     assert result.stderr.startswith(f"{file.parent}: others can write there") and result.stderr.count("\n") == 1
     assert file.stat() == before
+    assert list(file.parent.iterdir()) == [file]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
