@@ -5,9 +5,10 @@ import os
 import subprocess
 import sys
 
+import common_work
 import numpy as np
 import pytest
-from common_work import common_work
+from common_work import FEW, digests, pieces
 
 from convcli.errors import ConvcliError
 from convcli.jobs.prebuilding import _wanted, prebuild
@@ -18,7 +19,8 @@ from convcli.loops.wanted import listing
 
 def test_the_loops_of_common_work_are_all_compiled_beforehand():
     with listing() as called, np.errstate(all="ignore"):
-        common_work()
+        for _, make in pieces():
+            make()
     wanted = _wanted("common")
     assert set(called) <= set(wanted) < set(_wanted("all"))
     assert len(wanted) < 45  # each takes a second or two of somebody's installation
@@ -33,12 +35,12 @@ def test_listing_needs_no_library_that_the_build_does_not_ask_for():
 
 
 @pytest.mark.skipif(not LEVELS["x86-64-v3"] <= processor.here().features, reason="needs AVX2")
-def test_common_work_gives_the_same_bits_for_another_processor():
-    code = f"import json, sys; sys.path[:0] = {sys.path!r}; from common_work import common_work; "
-    code += "from convcli.loops.processor import processor; print(json.dumps([processor().name, common_work()]))"
+def test_work_gives_the_same_bits_for_another_processor():
+    """All common work, when it is run by hand: this compiles little, for time."""
     environment = os.environ | {"CONVCLI_PROCESSOR": "x86-64-v3"}
-    other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
-    assert json.loads(other.stdout) == ["x86-64-v3", common_work()]
+    command = [sys.executable, common_work.__file__, *FEW]
+    other = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    assert json.loads(other.stdout) == digests(FEW)
 
 
 @pytest.mark.skipif(bool(kept.why_not()), reason="loops are left to Numba here")
