@@ -20,6 +20,7 @@ _CLOSER = 0.5  # a digit smaller than this share of the working picture is cut o
 _SAME = 0.3  # of two boxes together is in both if they show the same
 _LIKELY = 0.6
 _LIKELY_ALONE = 0.35  # where it fills the picture: of 250 pages without a digit none has between this and the other
+_FILLING = 0.8  # of the height and of the width of a picture
 _RIVAL = 0.2  # of what stands beside a digit, as high as that is
 _SURE = 0.95  # of a candidate beyond which no others are looked for
 
@@ -121,7 +122,9 @@ def found_at_the_border(grey: Floats, reasons: list[DataError]) -> Iterator[Cand
     for dark in (True, False):
         strokes = whole_picture(grey, dark=dark)
         if strokes is not None:
-            yield Candidate(strokes, grey, dark, alone=True)
+            top, left, bottom, right = strokes.box
+            fills = min((bottom - top) / grey.shape[0], (right - left) / grey.shape[1]) >= _FILLING
+            yield Candidate(strokes, grey, dark, alone=fills)
 
 
 def _candidates(grey: Floats, reasons: list[DataError], *, tight: bool) -> Iterator[Candidate]:
