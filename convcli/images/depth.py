@@ -88,7 +88,7 @@ def look_up(table: Pixels, indices: Pixels) -> Pixels:
 
 
 def supported(array: Pixels) -> tuple[Pixels, tuple[str, ...]]:
-    """Bring an array of any numbers to one of the four pixel types, exactly or not at all.
+    """Bring an array of any numbers to one of the four pixel types, exactly or not at all; aligned as machines expect.
 
     Truth values become 0 and 255 (uint8); int8, int16 and float16 become float32; int32, uint32 and 64-bit integers up
     to 2**53 become float64. The numbers stay as they are, whatever their scale, and the warning says so.
@@ -97,7 +97,7 @@ def supported(array: Pixels) -> tuple[Pixels, tuple[str, ...]]:
     """
     native = array.dtype.newbyteorder("=")
     if native.name in DEPTHS:
-        return array.astype(native, copy=False), ()
+        return np.require(array, native, "A"), ()  # files may put numbers at odd places
     if native.kind == "b":
         return np.multiply(array, 255, dtype=np.uint8), ()
     wanted = _WIDER.get(native.name)

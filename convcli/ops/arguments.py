@@ -57,10 +57,10 @@ def as_array(name: str, value: Any, expected: str = "a full array", error: type[
 
 
 def as_contiguous(name: str, array: Array, dtype: Any) -> Array:
-    """An array in C order and of a dtype; what that cannot hold becomes infinite. Raises `ShapeError` if it is huge."""
+    """An array in C order, aligned, of a dtype; what that cannot hold becomes infinite. `ShapeError` if it is huge."""
     try:
         with np.errstate(over="ignore", invalid="ignore"):
-            return np.ascontiguousarray(array, dtype)
+            return np.require(np.ascontiguousarray(array, dtype), requirements="A")
     except (MemoryError, ValueError):
         raise ShapeError(f"{name}: got shape {array.shape}, more numbers than fit into memory") from None
 

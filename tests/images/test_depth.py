@@ -93,3 +93,13 @@ def test_look_up_in_blocks():
     table = np.random.default_rng(0).integers(0, 256, (256, 3), dtype=np.uint8)
     indices = np.random.default_rng(1).integers(0, 256, (300, 301), dtype=np.uint8)
     np.testing.assert_array_equal(look_up(table, indices), table[indices])
+
+
+@pytest.mark.parametrize("dtype", ["<f4", "<f8", "<u2", ">u2", "<i2"])
+def test_numbers_at_odd_places_come_aligned(dtype):
+    wanted = np.arange(12).astype(dtype).reshape(3, 4)
+    odd = np.frombuffer(b"\0" + wanted.tobytes(), dtype, offset=1).reshape(3, 4)
+    assert not odd.flags.aligned
+    read, _ = supported(odd)
+    assert read.flags.aligned and read.dtype.isnative
+    np.testing.assert_array_equal(read, wanted)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 import convcli
 from convcli import ConvcliError
+from convcli.loops.compiler import noting
 
 
 class Unready:
@@ -238,3 +239,23 @@ def test_a_model_names_what_it_cannot_take(tmp_path):
     for value in (None, 3, b"m.safetensors", ["m"], "a\0b"):
         with pytest.raises(ConvcliError, match=r"^path: "):
             convcli.load_model(value)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x: convcli.pool2d(x, 2),
+        lambda x: convcli.pad2d(x, 1),
+        lambda x: convcli.correlate2d(x, np.ones((3, 3))),
+        lambda x: convcli.morph2d(x, "dilate", size=3),
+    ],
+)
+def test_arrays_at_odd_places_come_aligned_to_the_loops(call, rng):
+    image = rng.random((9, 12), np.float32)
+    odd = np.frombuffer(b"\0" + image.tobytes(), np.float32, offset=1).reshape(9, 12)
+    np.testing.assert_array_equal(call(odd), call(image))
+    heard = []
+    with noting(lambda _, arguments: heard.extend(arguments)):
+        call(odd)
+    arrays = [each for each in heard if isinstance(each, np.ndarray)]
+    assert arrays and all(each.flags.aligned for each in arrays)
