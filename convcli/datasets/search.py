@@ -6,9 +6,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from convcli.datasets.ink import find_inks, is_flat, to_grey
+from convcli.datasets.components import find_components
+from convcli.datasets.ink import find_inks, is_flat, otsu, to_grey
 from convcli.datasets.judge import judge, views
 from convcli.datasets.pictures import resize
+from convcli.datasets.shapes import is_straight
 from convcli.datasets.strokes import Box, Strokes, find_candidates, no_digit, whole_picture
 from convcli.errors import DataError
 from convcli.images.model import Pixels
@@ -22,6 +24,9 @@ _LIKELY = 0.6
 _LIKELY_ALONE = 0.35  # where it fills the picture: of 250 pages without a digit none has between this and the other
 _FILLING = 0.8  # of the height and of the width of a picture
 _RIVAL = 0.2  # of what stands beside a digit, as high as that is
+_CREASES = 3  # lines beside one that are too many
+_PARALLEL = 0.8  # of 1, which lines of one ruling have
+_FAINT = 4  # times the paper's noise
 _SURE = 0.95  # of a candidate beyond which no others are looked for
 
 
@@ -81,6 +86,8 @@ def _search(grey: Floats) -> Strokes:
     likely, best = _first_of_the_best(found)
     if likely < (_LIKELY_ALONE if best.alone else _LIKELY):
         raise no_digit(f"strokes that are a digit's with {likely:.0%} only")
+    if _lies_among_creases(best.strokes, small):
+        raise no_digit("a straight line among others in all directions, as creases are")
     others = [each.strokes for score, each in found if score >= _RIVAL and _is_beside(each, best)]
     if others:
         scale = grey.shape[0] / small.shape[0]
@@ -98,6 +105,37 @@ def _search(grey: Floats) -> Strokes:
 def _first_of_the_best(found: list[tuple[float, Candidate]]) -> tuple[float, Candidate]:
     """The likeliest candidate; of those that are sure the first, since what comes later is cut at other levels."""
     return next((each for each in found if each[0] >= _SURE), None) or max(found, key=lambda each: each[0])
+
+
+def _lies_among_creases(strokes: Strokes, small: Floats) -> bool:
+    """Whether it is a line, as a one is, and lines as long as half of it lie about that are no ruling.
+
+    Lines of a ruling or of squares are parallel or at right angles; creases and scratches have all directions, and may
+    be darker or lighter than the paper.
+    """
+    if not is_straight(strokes.amount > 0.5):
+        return False
+    top, left, bottom, right = strokes.box
+    least = max(bottom - top, right - left) / 2
+    directions = [
+        direction
+        for ink in find_inks(small)
+        for direction in _lines(ink.amount > max(_FAINT * ink.noise, otsu(ink.amount) / 2), least, strokes.box)
+    ]
+    return len(directions) >= _CREASES and abs(np.mean(np.exp(4j * np.array(directions)))) < _PARALLEL
+
+
+def _lines(mask: npt.NDArray[np.bool_], least: float, apart_from: Box) -> Iterator[float]:
+    """The directions, in radians, of straight parts at least so long, but for one that is already known."""
+    parts = find_components(mask)
+    for part, (top, left, bottom, right) in enumerate(parts.boxes.tolist()):
+        if max(bottom - top, right - left) < least or _overlap((top, left, bottom, right), apart_from) >= _SAME:
+            continue
+        shape = parts.labels[top:bottom, left:right] == part + 1
+        if is_straight(shape):
+            rows, columns = np.nonzero(shape)
+            spread = np.cov(np.stack([rows, columns]).astype(float))
+            yield 0.5 * float(np.arctan2(2 * spread[0, 1], spread[1, 1] - spread[0, 0]))
 
 
 def _is_beside(other: Candidate, best: Candidate) -> bool:
