@@ -11,7 +11,7 @@ from convcli.bench.cold import ColdCase, ColdRun, Seconds, cases, measure_cold
 from convcli.bench.model import Setting
 from convcli.bench.peers import PEERS
 from convcli.cli.bench_table import wrapped
-from convcli.cli.printing import show, show_result
+from convcli.cli.printing import show, show_live, show_result
 from convcli.jobs.documents import json_text
 
 _HEAD = (
@@ -31,7 +31,7 @@ def run_cold(setting: Setting, only: Sequence[str], other: str | None, *, as_jso
 
     def place(case: ColdCase) -> None:
         if show_place:
-            click.echo(f"\r\x1b[K{case.name}", err=True, nl=False)
+            show_live(case.name)
 
     if not as_json:
         for line in (*wrapped(_HEAD), heading()):
@@ -39,7 +39,7 @@ def run_cold(setting: Setting, only: Sequence[str], other: str | None, *, as_jso
     found = []
     for case, runs in measure_cold(chosen, setting, shlex.split(other or ""), place):
         if show_place:
-            click.echo("\r\x1b[K", err=True, nl=False)
+            show_live("")
         found.append({"case": case.name, "runs": [dataclasses.asdict(run) for run in runs]})
         if not as_json:
             for line in rows(case, runs):

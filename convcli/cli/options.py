@@ -10,7 +10,7 @@ import click
 
 from convcli import budget
 from convcli.cli.library_warnings import TELLER
-from convcli.cli.printing import say
+from convcli.cli.printing import say, show_live
 from convcli.errors import ConvcliError, ShapeError, printable
 
 # Generic in click's annotations since 8.3, but older releases run too.
@@ -309,7 +309,7 @@ def say_compiling(state: "Compiling") -> None:
     # A bar of rich's takes over what else is written, line by line.
     if sys.stderr.isatty() and not type(sys.stderr).__module__.startswith("rich"):
         far = f"{words}: {min(state.done + 1, state.total)} of {state.total}, {state.seconds:.0f} s"
-        click.echo(f"\r\x1b[K{'' if state.over else far}", err=True, nl=False)
+        show_live("" if state.over else far)
     elif not state.done and not state.over and not _SAID:
         _SAID.append(words)
         say(f"{words}{f': {state.total}' * (state.total > 1)} (first run only)")

@@ -20,6 +20,11 @@ def say(*lines: object) -> None:
         click.echo(printable(line), err=True)
 
 
+def show_live(line: object) -> None:
+    """Put a line on stderr in the place of the last one; an empty one takes it away. For a terminal."""
+    click.echo(f"\r\x1b[K{printable(line)}", err=True, nl=False)
+
+
 def show(*lines: object) -> None:
     """Print lines on stdout."""
     for line in lines:

@@ -22,6 +22,8 @@ _CLOSER = 0.5  # a digit smaller than this share of the working picture is cut o
 _SAME = 0.3  # of two boxes together is in both if they show the same
 _LIKELY = 0.6
 _LIKELY_ALONE = 0.35  # where it fills the picture: of 250 pages without a digit none has between this and the other
+_LIKELY_DRAWN = 0.2
+_ONE_SHADE = 0.7  # of the pixels
 _FILLING = 0.8  # of the height and of the width of a picture
 _RIVAL = 0.2  # of what stands beside a digit, as high as that is
 _CREASES = 3  # lines beside one that are too many
@@ -83,8 +85,9 @@ def _search(grey: Floats) -> Strokes:
             break
     if not found:
         raise reasons[0]
-    likely, best = _first_of_the_best(found)
-    if likely < (_LIKELY_ALONE if best.alone else _LIKELY):
+    likely, best = _first_of_the_best([each for each in found if not _is_piece(each[1], found)])
+    usual = _LIKELY_DRAWN if _is_drawn(grey) else _LIKELY
+    if likely < (_LIKELY_ALONE if best.alone else usual):
         raise no_digit(f"strokes that are a digit's with {likely:.0%} only")
     if _lies_among_creases(best.strokes, small):
         raise no_digit("a straight line among others in all directions, as creases are")
@@ -97,7 +100,7 @@ def _search(grey: Floats) -> Strokes:
     if closer is None:
         return best.strokes
     likely, best = _first_of_the_best([*zip(judged(closer, small), closer, strict=True), (0.0, best)])
-    if likely < _LIKELY:
+    if likely < usual:
         raise no_digit(f"strokes that, looked at closer, are a digit's with {likely:.0%} only")
     return best.strokes
 
@@ -122,7 +125,7 @@ def _lies_among_creases(strokes: Strokes, small: Floats) -> bool:
         for ink in find_inks(small)
         for direction in _lines(ink.amount > max(_FAINT * ink.noise, otsu(ink.amount) / 2), least, strokes.box)
     ]
-    return len(directions) >= _CREASES and abs(np.mean(np.exp(4j * np.array(directions)))) < _PARALLEL
+    return len(directions) >= _CREASES and bool(abs(np.mean(np.exp(4j * np.array(directions)))) < _PARALLEL)
 
 
 def _lines(mask: npt.NDArray[np.bool_], least: float, apart_from: Box) -> Iterator[float]:
@@ -136,6 +139,23 @@ def _lines(mask: npt.NDArray[np.bool_], least: float, apart_from: Box) -> Iterat
             rows, columns = np.nonzero(shape)
             spread = np.cov(np.stack([rows, columns]).astype(float))
             yield 0.5 * float(np.arctan2(2 * spread[0, 1], spread[1, 1] - spread[0, 0]))
+
+
+def _is_piece(candidate: Candidate, found: list[tuple[float, Candidate]]) -> bool:
+    """Whether it is a part of what is likely a digit as a whole: thin strokes come apart where they are cut higher."""
+    top, left, bottom, right = candidate.strokes.box
+    for score, whole in found:
+        above, first, below, last = whole.strokes.box
+        within = above <= top and first <= left and bottom <= below and right <= last
+        larger = (below - above) * (last - first) > 2 * (bottom - top) * (right - left)
+        if score >= _LIKELY and whole.dark == candidate.dark and within and larger:
+            return True
+    return False
+
+
+def _is_drawn(grey: Floats) -> bool:
+    """Whether paper is one shade without noise, as only programs make it: there is little that could look like ink."""
+    return float(np.mean(grey == np.median(grey))) > _ONE_SHADE
 
 
 def _is_beside(other: Candidate, best: Candidate) -> bool:

@@ -221,7 +221,7 @@ REFUSED = [
     (lambda model: model.forward(np.zeros((2, 9, 8, 1))), r"expected \(N, 8, 8, 1\)"),
     (lambda model: model.loss_and_gradients(np.zeros((0, 8, 8, 1)), []), "got a batch of none"),
     (lambda model: model.predict(np.zeros((2, 8, 8, 1)), 0), "batch_size: got 0"),
-    (lambda model: model.loss_and_gradients(np.zeros((2, 8, 8, 1)), np.zeros((2, 1), int)), "labels: got int64"),
+    (lambda model: model.loss_and_gradients(np.zeros((2, 8, 8, 1)), np.zeros((2, 2, 2), int)), "labels: got int64"),
     (lambda model: model.load_state({}), "weights: got no conv_1/kernel"),
     (lambda model: model.load_state(model.state() | {"x": np.zeros(1)}), "weights: got an unknown x"),
     (lambda model: model.load_state(model.state() | {"conv_1/bias": np.zeros(5)}), r"got shape \(5,\), expected"),
