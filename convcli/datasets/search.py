@@ -29,6 +29,7 @@ _RIVAL = 0.2  # of what stands beside a digit, as high as that is
 _CREASES = 3  # lines beside one that are too many
 _PARALLEL = 0.8  # of 1, which lines of one ruling have
 _FAINT = 4  # times the paper's noise
+_LARGER = 1.5  # times the ink of a piece
 _SURE = 0.95  # of a candidate beyond which no others are looked for
 
 
@@ -81,7 +82,7 @@ def _search(grey: Floats) -> Strokes:
     for candidates in (found_inside, found_at_the_border):
         more = list(candidates(small, reasons))
         found += zip(judged(more, small), more, strict=True)
-        if any(likely >= _SURE for likely, _ in found):
+        if any(likely >= _SURE and not _reaches_far(each.strokes.box, small) for likely, each in found):
             break
     if not found:
         raise reasons[0]
@@ -141,13 +142,21 @@ def _lines(mask: npt.NDArray[np.bool_], least: float, apart_from: Box) -> Iterat
             yield 0.5 * float(np.arctan2(2 * spread[0, 1], spread[1, 1] - spread[0, 0]))
 
 
+def _reaches_far(box: Box, grey: Floats) -> bool:
+    """Whether it nearly fills the picture in a direction, so that something of it may lie on the border."""
+    return max((box[axis + 2] - box[axis]) / grey.shape[axis] for axis in (0, 1)) >= _FILLING
+
+
 def _is_piece(candidate: Candidate, found: list[tuple[float, Candidate]]) -> bool:
-    """Whether it is a part of what is likely a digit as a whole: thin strokes come apart where they are cut higher."""
+    """Whether it is a part of what is likely a digit as a whole.
+
+    Thin strokes come apart where they are cut higher; a seven without its bar, which lies on the border, is a one.
+    """
     top, left, bottom, right = candidate.strokes.box
     for score, whole in found:
         above, first, below, last = whole.strokes.box
         within = above <= top and first <= left and bottom <= below and right <= last
-        larger = (below - above) * (last - first) > 2 * (bottom - top) * (right - left)
+        larger = whole.strokes.amount.sum() > _LARGER * candidate.strokes.amount.sum()
         if score >= _LIKELY and whole.dark == candidate.dark and within and larger:
             return True
     return False
