@@ -10,7 +10,7 @@ from convcli.datasets.components import find_components
 from convcli.datasets.ink import find_inks, is_flat, otsu, to_grey
 from convcli.datasets.judge import judge, views
 from convcli.datasets.pictures import resize
-from convcli.datasets.shapes import is_straight
+from convcli.datasets.shapes import is_straight, stroke_width
 from convcli.datasets.strokes import Box, Strokes, find_candidates, no_digit, whole_picture
 from convcli.errors import DataError
 from convcli.images.model import Pixels
@@ -28,6 +28,8 @@ _FILLING = 0.8  # of the height and of the width of a picture
 _RIVAL = 0.2  # of what stands beside a digit, as high as that is
 _CREASES = 3  # lines beside one that are too many
 _PARALLEL = 0.8  # of 1, which lines of one ruling have
+_SLANTING = 0.3  # the sine of twice the angle: nine degrees off upright or level
+_CUT_OFF = 1.05  # of its width
 _FAINT = 4  # times the paper's noise
 _LARGER = 1.5  # times the ink of a piece
 _SURE = 0.95  # of a candidate beyond which no others are looked for
@@ -90,6 +92,8 @@ def _search(grey: Floats) -> Strokes:
     usual = _LIKELY_DRAWN if _is_drawn(grey) else _LIKELY
     if likely < (_LIKELY_ALONE if best.alone else usual):
         raise no_digit(f"strokes that are a digit's with {likely:.0%} only")
+    if _runs_through(best.strokes):
+        raise no_digit("a line that runs out of the picture at both ends")
     if _lies_among_creases(best.strokes, small):
         raise no_digit("a straight line among others in all directions, as creases are")
     others = [each.strokes for score, each in found if score >= _RIVAL and _is_beside(each, best)]
@@ -109,6 +113,26 @@ def _search(grey: Floats) -> Strokes:
 def _first_of_the_best(found: list[tuple[float, Candidate]]) -> tuple[float, Candidate]:
     """The likeliest candidate; of those that are sure the first, since what comes later is cut at other levels."""
     return next((each for each in found if each[0] >= _SURE), None) or max(found, key=lambda each: each[0])
+
+
+def _runs_through(strokes: Strokes) -> bool:
+    """Whether it is a slanting line that the borders of the picture cut off: a shadow's band, not a one.
+
+    The ends of a one, drawn straight across the stroke, touch a border with a corner only.
+    """
+    shape = strokes.amount > 0.5
+    if not is_straight(shape):
+        return False
+    slant = abs(np.sin(2 * _direction(shape)))
+    contacts = sorted(int(border.sum()) for border in (shape[0], shape[-1], shape[:, 0], shape[:, -1]))
+    return bool(slant > _SLANTING and contacts[-2] >= _CUT_OFF * stroke_width(shape))
+
+
+def _direction(shape: npt.NDArray[np.bool_]) -> float:
+    """Of a line, in radians."""
+    rows, columns = np.nonzero(shape)
+    spread = np.cov(np.stack([rows, columns]).astype(float))
+    return 0.5 * float(np.arctan2(2 * spread[0, 1], spread[1, 1] - spread[0, 0]))
 
 
 def _lies_among_creases(strokes: Strokes, small: Floats) -> bool:
@@ -137,9 +161,7 @@ def _lines(mask: npt.NDArray[np.bool_], least: float, apart_from: Box) -> Iterat
             continue
         shape = parts.labels[top:bottom, left:right] == part + 1
         if is_straight(shape):
-            rows, columns = np.nonzero(shape)
-            spread = np.cov(np.stack([rows, columns]).astype(float))
-            yield 0.5 * float(np.arctan2(2 * spread[0, 1], spread[1, 1] - spread[0, 0]))
+            yield _direction(shape)
 
 
 def _reaches_far(box: Box, grey: Floats) -> bool:
