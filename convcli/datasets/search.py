@@ -166,7 +166,7 @@ def _lines(mask: npt.NDArray[np.bool_], least: float, apart_from: Box) -> Iterat
 
 def _reaches_far(box: Box, grey: Floats) -> bool:
     """Whether it nearly fills the picture in a direction, so that something of it may lie on the border."""
-    return max((box[axis + 2] - box[axis]) / grey.shape[axis] for axis in (0, 1)) >= _FILLING
+    return bool(max((box[axis + 2] - box[axis]) / grey.shape[axis] for axis in (0, 1)) >= _FILLING)
 
 
 def _is_piece(candidate: Candidate, found: list[tuple[float, Candidate]]) -> bool:

@@ -176,4 +176,6 @@ class Correlation:
 
     def numbers(self, ring: np.dtype[Any]) -> "Numbers":
         """The scalars for loops that hold rows of type ``ring``."""
-        return self.store.numbers(self.dtype.type, ring.type(self.border.constant), self.bias, inside=self.never_clips)
+        with np.errstate(over="ignore"):  # a value beyond the type is infinite in it
+            value = ring.type(self.border.constant)
+        return self.store.numbers(self.dtype.type, value, self.bias, inside=self.never_clips)

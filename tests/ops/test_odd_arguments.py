@@ -259,3 +259,9 @@ def test_arrays_at_odd_places_come_aligned_to_the_loops(call, rng):
         call(odd)
     arrays = [each for each in heard if isinstance(each, np.ndarray)]
     assert arrays and all(each.flags.aligned for each in arrays)
+
+
+def test_a_border_value_beyond_the_type_is_infinite():
+    result = convcli.convolve2d(np.ones((5, 8), np.float32), np.ones((3, 3)), padding="same", value=1e300)
+    assert result.dtype == np.float32
+    assert np.isinf(result[0]).all() and (result[1:-1, 1:-1] == 9).all()
