@@ -34,6 +34,12 @@ def shown(name: object) -> str:
     return text if text.isprintable() else f"'{printable(text)}'"
 
 
+def shortened(value: object) -> str:
+    """A value as it is quoted in a message: on one line, not longer than a message can bear."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 60 else f"{text[:40]}...{text[-12:]}"
+
+
 def kind_of(message: str) -> str:
     """A message without its numbers, by which messages of one kind are the same.
 

@@ -12,8 +12,7 @@ from typing import Any, NoReturn
 
 from convcli import __version__
 from convcli.architectures.header import parse_json
-from convcli.architectures.values import shortened
-from convcli.errors import ModelError
+from convcli.errors import ModelError, shortened
 
 MOST_CLASSES = 100_000
 LONGEST_NAME = 400

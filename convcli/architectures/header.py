@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from convcli.architectures.values import shortened
-from convcli.errors import ModelError
+from convcli.errors import ModelError, shortened
 
 MODEL_FORMAT = "convcli-1"
 CHECKPOINT_FORMAT = "convcli-checkpoint-2"

@@ -69,12 +69,6 @@ def suggestion(word: str, known: Sequence[str]) -> str:
     return f"; did you mean '{close[0]}'?" if close else ""
 
 
-def shortened(value: object) -> str:
-    """A value as it is quoted in a message: on one line, not longer than a message can bear."""
-    text = " ".join(repr(value).split())
-    return text if len(text) <= 60 else f"{text[:40]}...{text[-12:]}"
-
-
 def count(least: int = 1) -> Reader:
     """A whole number of at least ``least``."""
 

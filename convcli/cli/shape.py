@@ -6,8 +6,9 @@ import click
 
 from convcli.architectures import GrammarError, LayerSpec, grammar, shape_text
 from convcli.architectures import values as read
-from convcli.architectures.values import Reader, shortened
+from convcli.architectures.values import Reader
 from convcli.cli.printing import show, show_result
+from convcli.errors import shortened
 from convcli.jobs.documents import json_text
 from convcli.jobs.shape import ShapeResult, shape
 from convcli.jobs.summary import check_target, plot

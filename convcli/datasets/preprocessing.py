@@ -7,10 +7,9 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from convcli.architectures.values import shortened
 from convcli.datasets.digit import prepare_digit
 from convcli.datasets.pictures import Bytes, check_values, fill, on_white, to_channels
-from convcli.errors import DataError
+from convcli.errors import DataError, shortened
 from convcli.images import Image
 
 Floats = npt.NDArray[np.float32]

@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 
 from convcli.architectures import shape_text
 from convcli.architectures.files import resolved
-from convcli.architectures.values import shortened
 from convcli.datasets import Preprocessing
-from convcli.errors import DataError, ModelError
+from convcli.errors import DataError, ModelError, shortened
 from convcli.images import MAX_PIXELS, read
 from convcli.jobs.tasks import STREAM
 from convcli.nn.model import Model

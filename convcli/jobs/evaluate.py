@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.architectures import shape_text
-from convcli.architectures.values import shortened
 from convcli.datasets import Dataset, Reports, Split, find_entry, load, sample
-from convcli.errors import DataError
+from convcli.errors import DataError, shortened
 from convcli.images import Image
 from convcli.jobs.classifier import Classifier, percent
 from convcli.nn.losses import class_targets, loss_of_logits

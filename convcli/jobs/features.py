@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.architectures import shape_text
-from convcli.architectures.values import shortened
-from convcli.errors import ConvcliError, ModelError
+from convcli.errors import ConvcliError, ModelError, shortened
 from convcli.images import MAX_PIXELS, Image
 from convcli.jobs.classifier import Classifier, Seen, percent, see
 from convcli.views.figure import Panel, draw_figure, fitted

@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.architectures import LayerPlan, NetworkPlan, shape_text
-from convcli.architectures.values import shortened
-from convcli.errors import ConvcliError, ModelError
+from convcli.errors import ConvcliError, ModelError, shortened
 from convcli.images import Image
 from convcli.jobs.classifier import model_file
 from convcli.nn.weights import TrainedModel, load_model

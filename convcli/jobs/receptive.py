@@ -13,10 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.architectures import LayerPlan, NetworkPlan, shape_text
-from convcli.architectures.values import shortened
 from convcli.atomic import check_target, replacing
 from convcli.datasets import Preprocessing
-from convcli.errors import ModelError, ShapeError
+from convcli.errors import ModelError, ShapeError, shortened
 from convcli.geometry import ReceptiveField
 from convcli.images import Image
 from convcli.jobs.summary import card_in, summary

@@ -13,7 +13,7 @@ from convcli.architectures import (
     plan_network,
 )
 from convcli.architectures.values import shape as read_numbers
-from convcli.architectures.values import shortened
+from convcli.errors import shortened
 
 # Layers that do not slide along axes: before them, a lone number is a row of values.
 _WITHOUT_AXES = ("flatten", "dense", "dropout", "batch_norm", "activation")

@@ -9,8 +9,7 @@ from convcli.architectures.card import ModelCard, card_of
 from convcli.architectures.grammar import NetworkSpec
 from convcli.architectures.header import MODEL_FORMAT, read_header
 from convcli.architectures.values import shape as read_numbers
-from convcli.architectures.values import shortened
-from convcli.errors import ModelError, ShapeError
+from convcli.errors import ModelError, ShapeError, shortened
 from convcli.views.volumes import draw
 
 

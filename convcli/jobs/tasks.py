@@ -8,8 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from convcli.architectures.values import shortened
-from convcli.errors import ConvcliError, ImageError
+from convcli.errors import ConvcliError, ImageError, shortened
 from convcli.images import READABLE_SUFFIXES
 from convcli.images.formats import suffixes_of
 

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.architectures.values import shortened
-from convcli.errors import ModelError
+from convcli.errors import ModelError, shortened
 
 Array = NDArray[Any]
 _MOST_STEPS = 10**15

@@ -14,10 +14,9 @@ from typing import Any
 import numpy as np
 
 from convcli.architectures.header import LONGEST_HEADER, read_header
-from convcli.architectures.values import shortened
 from convcli.atomic import replacing
 from convcli.budget import check_memory
-from convcli.errors import ModelError
+from convcli.errors import ModelError, shortened
 from convcli.nn.layer import Array
 
 # numpy's kind and size -> safetensors' name. bfloat16, which numpy lacks, is read as the float32 with the same values.

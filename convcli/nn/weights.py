@@ -18,8 +18,7 @@ from convcli.architectures.card import ModelCard, card_of, card_text
 from convcli.architectures.files import SHIPPED_MODEL
 from convcli.architectures.header import MODEL_FORMAT, WRITTEN, read_header, require_model
 from convcli.architectures.output import find_output
-from convcli.architectures.values import shortened
-from convcli.errors import ModelError, ShapeError
+from convcli.errors import ModelError, ShapeError, shortened
 from convcli.nn.activations import SOFTMAX
 from convcli.nn.layer import Array, Shape
 from convcli.nn.model import Model
