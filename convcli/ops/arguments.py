@@ -65,6 +65,12 @@ def as_contiguous(name: str, array: Array, dtype: Any) -> Array:
         raise ShapeError(f"{name}: got shape {array.shape}, more numbers than fit into memory") from None
 
 
+def in_type(dtype: Any, value: float) -> Any:
+    """A number as a scalar of a float dtype; what that cannot hold is infinite in it."""
+    with np.errstate(over="ignore"):
+        return np.dtype(dtype).type(value)
+
+
 def as_number(name: str, value: Any) -> float:
     """An argument that is one number; raises `ShapeError` for anything else."""
     real = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool | np.timedelta64)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from convcli.errors import ShapeError
 from convcli.kernels import kernel
-from convcli.ops.arguments import Array, as_number, as_stack
+from convcli.ops.arguments import Array, as_number, as_stack, in_type
 from convcli.ops.correlation import correlate2d
 from convcli.ops.words import read_only
 
@@ -78,10 +78,10 @@ def outline(across: Array, down: Array, low: float, high: float) -> NDArray[np.b
     from convcli.loops.edges import follow, thin
 
     first, second = _steepest(across, down)
-    number = first.dtype.type
+    limits = in_type(first.dtype, low), in_type(first.dtype, high)
     marks = np.empty(first.shape, np.uint8)
     for index in np.ndindex(*first.shape[:-2]):
-        thin(read_only(first[index]), read_only(second[index]), number(low), number(high), marks[index])
+        thin(read_only(first[index]), read_only(second[index]), *limits, marks[index])
         follow(marks[index], np.empty(np.count_nonzero(marks[index]), np.int64))
     return np.asarray(marks == 3)[..., None]
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from convcli.geometry import Window
 from convcli.loops.correlation import Layout, Program
 from convcli.loops.tile import ROWS, STRETCH_VECTORS, STRETCHES, VECTOR_BYTES
+from convcli.ops.arguments import as_contiguous
 from convcli.ops.plan import Weights
 
 # A part's ring should stay in the second-level cache beside what else is there (1 MB on the machine it was measured on,
@@ -107,7 +108,7 @@ def _program(
         rows=np.ascontiguousarray(rows, np.int64),
         phases=np.ascontiguousarray(phases, np.int64),
         shifts=np.ascontiguousarray(shifts, np.int64),
-        weights=np.ascontiguousarray(values, dtype),
+        weights=as_contiguous("kernel", values, dtype),
         masks=np.ascontiguousarray(masks[begins], np.int64),
         lengths=np.ascontiguousarray(lengths, np.int64),
         needed_rows=_distinct(rows),

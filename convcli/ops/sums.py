@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convcli.geometry import Window
-from convcli.ops.arguments import Array
+from convcli.ops.arguments import Array, in_type
 from convcli.ops.borders import border_table
 from convcli.ops.plan import CorrelationPlan, sums_dtype
 from convcli.ops.words import new_array, read_only
@@ -176,6 +176,5 @@ class Correlation:
 
     def numbers(self, ring: np.dtype[Any]) -> "Numbers":
         """The scalars for loops that hold rows of type ``ring``."""
-        with np.errstate(over="ignore"):  # a value beyond the type is infinite in it
-            value = ring.type(self.border.constant)
+        value = in_type(ring, self.border.constant)
         return self.store.numbers(self.dtype.type, value, self.bias, inside=self.never_clips)

@@ -265,3 +265,9 @@ def test_a_border_value_beyond_the_type_is_infinite():
     result = convcli.convolve2d(np.ones((5, 8), np.float32), np.ones((3, 3)), padding="same", value=1e300)
     assert result.dtype == np.float32
     assert np.isinf(result[0]).all() and (result[1:-1, 1:-1] == 9).all()
+
+
+def test_weights_and_thresholds_beyond_the_type_are_infinite():
+    image = np.ones((5, 8, 1), np.float32)
+    assert np.isinf(convcli.correlate2d(image, np.full((3, 3), 1e300))).all()
+    assert not convcli.canny(image, low=1e299, high=1e300).any()
