@@ -6,12 +6,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from convcli.datasets.components import find_components
-from convcli.datasets.ink import find_inks, is_flat, otsu, to_grey
+from convcli.datasets.ink import find_inks, is_flat, to_grey
 from convcli.datasets.judge import judge, views
+from convcli.datasets.lines import why_no_one
 from convcli.datasets.pictures import resize
-from convcli.datasets.shapes import is_straight, stroke_width
-from convcli.datasets.strokes import Box, Strokes, find_candidates, no_digit, whole_picture
+from convcli.datasets.strokes import FILLING, Box, Strokes, box_overlap, find_candidates, no_digit, whole_picture
 from convcli.errors import DataError
 from convcli.images.model import Pixels
 
@@ -22,15 +21,9 @@ _CLOSER = 0.5  # a digit smaller than this share of the working picture is cut o
 _SAME = 0.3  # of two boxes together is in both if they show the same
 _LIKELY = 0.6
 _LIKELY_ALONE = 0.35  # where it fills the picture: of 250 pages without a digit none has between this and the other
-_LIKELY_DRAWN = 0.2
+_LIKELY_DRAWN = 0.2  # on paper without noise, where little else could look like ink
 _ONE_SHADE = 0.7  # of the pixels
-_FILLING = 0.8  # of the height and of the width of a picture
 _RIVAL = 0.2  # of what stands beside a digit, as high as that is
-_CREASES = 3  # lines beside one that are too many
-_PARALLEL = 0.8  # of 1, which lines of one ruling have
-_SLANTING = 0.3  # the sine of twice the angle: nine degrees off upright or level
-_CUT_OFF = 1.05  # of its width
-_FAINT = 4  # times the paper's noise
 _LARGER = 1.5  # times the ink of a piece
 _SURE = 0.95  # of a candidate beyond which no others are looked for
 
@@ -84,7 +77,8 @@ def _search(grey: Floats) -> Strokes:
     for candidates in (found_inside, found_at_the_border):
         more = list(candidates(small, reasons))
         found += zip(judged(more, small), more, strict=True)
-        if any(likely >= _SURE and not _reaches_far(each.strokes.box, small) for likely, each in found):
+        # Of what nearly fills the picture in a direction something may lie on the border.
+        if any(likely >= _SURE and max(_spans(each.strokes.box, small)) < FILLING for likely, each in found):
             break
     if not found:
         raise reasons[0]
@@ -92,10 +86,9 @@ def _search(grey: Floats) -> Strokes:
     usual = _LIKELY_DRAWN if _is_drawn(grey) else _LIKELY
     if likely < (_LIKELY_ALONE if best.alone else usual):
         raise no_digit(f"strokes that are a digit's with {likely:.0%} only")
-    if _runs_through(best.strokes):
-        raise no_digit("a line that runs out of the picture at both ends")
-    if _lies_among_creases(best.strokes, small):
-        raise no_digit("a straight line among others in all directions, as creases are")
+    reason = why_no_one(best.strokes, small)
+    if reason:
+        raise no_digit(reason)
     others = [each.strokes for score, each in found if score >= _RIVAL and _is_beside(each, best)]
     if others:
         scale = grey.shape[0] / small.shape[0]
@@ -115,58 +108,10 @@ def _first_of_the_best(found: list[tuple[float, Candidate]]) -> tuple[float, Can
     return next((each for each in found if each[0] >= _SURE), None) or max(found, key=lambda each: each[0])
 
 
-def _runs_through(strokes: Strokes) -> bool:
-    """Whether it is a slanting line that the borders of the picture cut off: a shadow's band, not a one.
-
-    The ends of a one, drawn straight across the stroke, touch a border with a corner only.
-    """
-    shape = strokes.amount > 0.5
-    if not is_straight(shape):
-        return False
-    slant = abs(np.sin(2 * _direction(shape)))
-    contacts = sorted(int(border.sum()) for border in (shape[0], shape[-1], shape[:, 0], shape[:, -1]))
-    return bool(slant > _SLANTING and contacts[-2] >= _CUT_OFF * stroke_width(shape))
-
-
-def _direction(shape: npt.NDArray[np.bool_]) -> float:
-    """Of a line, in radians."""
-    rows, columns = np.nonzero(shape)
-    spread = np.cov(np.stack([rows, columns]).astype(float))
-    return 0.5 * float(np.arctan2(2 * spread[0, 1], spread[1, 1] - spread[0, 0]))
-
-
-def _lies_among_creases(strokes: Strokes, small: Floats) -> bool:
-    """Whether it is a line, as a one is, and lines as long as half of it lie about that are no ruling.
-
-    Lines of a ruling or of squares are parallel or at right angles; creases and scratches have all directions, and may
-    be darker or lighter than the paper.
-    """
-    if not is_straight(strokes.amount > 0.5):
-        return False
-    top, left, bottom, right = strokes.box
-    least = max(bottom - top, right - left) / 2
-    directions = [
-        direction
-        for ink in find_inks(small)
-        for direction in _lines(ink.amount > max(_FAINT * ink.noise, otsu(ink.amount) / 2), least, strokes.box)
-    ]
-    return len(directions) >= _CREASES and bool(abs(np.mean(np.exp(4j * np.array(directions)))) < _PARALLEL)
-
-
-def _lines(mask: npt.NDArray[np.bool_], least: float, apart_from: Box) -> Iterator[float]:
-    """The directions, in radians, of straight parts at least so long, but for one that is already known."""
-    parts = find_components(mask)
-    for part, (top, left, bottom, right) in enumerate(parts.boxes.tolist()):
-        if max(bottom - top, right - left) < least or _overlap((top, left, bottom, right), apart_from) >= _SAME:
-            continue
-        shape = parts.labels[top:bottom, left:right] == part + 1
-        if is_straight(shape):
-            yield _direction(shape)
-
-
-def _reaches_far(box: Box, grey: Floats) -> bool:
-    """Whether it nearly fills the picture in a direction, so that something of it may lie on the border."""
-    return bool(max((box[axis + 2] - box[axis]) / grey.shape[axis] for axis in (0, 1)) >= _FILLING)
+def _spans(box: Box, grey: Floats) -> tuple[float, float]:
+    """The shares of a picture's height and width that a box takes."""
+    top, left, bottom, right = box
+    return (bottom - top) / grey.shape[0], (right - left) / grey.shape[1]
 
 
 def _is_piece(candidate: Candidate, found: list[tuple[float, Candidate]]) -> bool:
@@ -211,9 +156,7 @@ def found_at_the_border(grey: Floats, reasons: list[DataError]) -> Iterator[Cand
     for dark in (True, False):
         strokes = whole_picture(grey, dark=dark)
         if strokes is not None:
-            top, left, bottom, right = strokes.box
-            fills = min((bottom - top) / grey.shape[0], (right - left) / grey.shape[1]) >= _FILLING
-            yield Candidate(strokes, grey, dark, alone=fills)
+            yield Candidate(strokes, grey, dark, alone=min(_spans(strokes.box, grey)) >= FILLING)
 
 
 def _candidates(grey: Floats, reasons: list[DataError], *, tight: bool) -> Iterator[Candidate]:
@@ -244,15 +187,7 @@ def looked_at_closer(grey: Floats, small: Floats, candidate: Candidate) -> list[
         found = find_candidates(ink)
     except DataError:
         return []
-    return [Candidate(each, near, ink.dark) for each in found if _overlap(each.box, there) >= _SAME]
-
-
-def _overlap(first: Box, second: Box) -> float:
-    """The share of two boxes together that is in both."""
-    tall, wide = (min(first[axis + 2], second[axis + 2]) - max(first[axis], second[axis]) for axis in (0, 1))
-    both = max(tall, 0) * max(wide, 0)
-    areas = ((box[2] - box[0]) * (box[3] - box[1]) for box in (first, second))
-    return both / max(sum(areas) - both, 1)
+    return [Candidate(each, near, ink.dark) for each in found if box_overlap(each.box, there) >= _SAME]
 
 
 def _scaled(box: Box, scale: float) -> Box:

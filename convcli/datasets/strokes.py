@@ -40,7 +40,7 @@ _ALIKE = 0.5  # a part of at least this share of the digit's height may be a dig
 _TRIED = 12  # parts that are looked at
 _EACH_LAYER = 4  # candidates of one layer
 _UNDER = 0.7  # of a stroke's ink may be under it
-_FILLING = 0.8  # of the height or the width of a picture that is but a digit
+FILLING = 0.8  # of the height or the width of a picture that is but a digit
 _NARROWEST = 0.2  # of the other of the two
 _DEEPEST = 0.6  # of full scale: the shadows of things let more light through
 _SMALLEST = 6  # pixels of such a picture
@@ -165,11 +165,19 @@ def whole_picture(grey: Floats, *, dark: bool) -> Strokes | None:
     paper, full = float(np.median(values[~mask])), float(np.percentile(values[mask], 75))
     spans = [(np.ptp(np.flatnonzero(mask.any(axis=1 - axis))) + 1) / mask.shape[axis] for axis in (0, 1)]
     # A bar from one side to the other is as likely a shadow as a one, unless it takes more light than shadows do.
-    bar = min(spans) < _FILLING and high - low < _DEEPEST and is_straight(mask)
-    if full - paper < LEAST_CONTRAST or max(spans) < _FILLING or min(spans) < _NARROWEST or bar:
+    bar = min(spans) < FILLING and high - low < _DEEPEST and is_straight(mask)
+    if full - paper < LEAST_CONTRAST or max(spans) < FILLING or min(spans) < _NARROWEST or bar:
         return None
     clean = np.clip(((values - paper) / (full - paper) - _FAINT) / (1 - _FAINT), 0, 1).astype(np.float32)
     return strokes_of(clean, _BLUR)
+
+
+def box_overlap(first: Box, second: Box) -> float:
+    """The share of two boxes together that is in both."""
+    tall, wide = (min(first[axis + 2], second[axis + 2]) - max(first[axis], second[axis]) for axis in (0, 1))
+    both = max(tall, 0) * max(wide, 0)
+    areas = ((box[2] - box[0]) * (box[3] - box[1]) for box in (first, second))
+    return both / max(sum(areas) - both, 1)
 
 
 def no_digit(got: str) -> DataError:

@@ -1,6 +1,7 @@
 """What an operation's words mean on pictures (yx), volumes (zyx) and signals (x), and which make no sense there."""
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -31,7 +32,7 @@ _POLICIES = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class OperationPlan:
+class OperationPlan(ABC):
     """What the plans of all operations on files have: along which axes they act, and what becomes of the pixels.
 
     Attributes
@@ -50,9 +51,9 @@ class OperationPlan:
     background: Colour | None = None
 
     @property
+    @abstractmethod
     def name(self) -> str:
         """For file names."""
-        raise NotImplementedError
 
 
 def check_policies(plan: OperationPlan, **others: str) -> None:

@@ -4,6 +4,7 @@ A slab is a run of output planes; each operation knows which planes of the volum
 flat, and the bits are those of the whole volume.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ Progress = Callable[[int, int], None]
 SLAB_BYTES = 64 << 20
 
 
-class VolumeWork:
+class VolumeWork(ABC):
     """An operation on one open volume: what will come out is known, and nothing is read yet.
 
     Attributes
@@ -61,9 +62,9 @@ class VolumeWork:
         self.shape: tuple[int, int, int, int] = (*volume.shape[:3], self.channels)
         self.stride: tuple[float, ...] = (1, 1, 1)
 
+    @abstractmethod
     def planes(self, progress: Progress = lambda done, total: None) -> Iterator[Array]:
         """The result's planes (OH, OW, C) in order."""
-        raise NotImplementedError
 
     def report(self) -> tuple[tuple[str, ...], dict[str, Any]]:
         """Warnings and details, once the planes have been taken."""

@@ -179,6 +179,8 @@ class Loop:
     def _make(self, arguments):
         """What runs the loop for such arguments: kept code, code compiled now and kept, or Numba's dispatcher."""
         if not kept.takes(arguments):
+            if not kept.why_not():
+                tell(f"{self.__name__} was given arguments that no kept code takes: Numba compiles it, each time")
             return self._dispatcher
         run = kept.find(self._name, arguments) if self._name else None
         if run is None and self._name:

@@ -5,6 +5,9 @@ import sys
 
 import pytest
 
+from convcli.cli.cache import WARMED
+from convcli.jobs.warming import COMMANDS
+
 LOOP = """
 import numpy as np
 import convcli
@@ -16,6 +19,10 @@ def python(code, **environment):
     """Run code in a fresh interpreter."""
     command = [sys.executable, "-c", code]
     return subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **environment})
+
+
+def test_every_command_that_is_warmed_is_named():
+    assert set(WARMED) == set(COMMANDS)
 
 
 def test_info_clear_and_a_first_run_that_says_it_compiles(tmp_path):

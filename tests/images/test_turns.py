@@ -72,9 +72,12 @@ def test_a_batch_of_failures_gives_its_memory_back(tmp_path, limit, counted):
 
 def test_a_batch_that_is_given_up_ends(tmp_path, limit, counted):
     tasks = [Task(name, f"{name}.out.png") for name in pictures(tmp_path / "in", 9)]
+    before = threading.active_count()
     outcomes = run_tasks(tasks, lambda image, format: Produced(image), Files())
-    next(outcomes)
+    assert next(outcomes).status == "done"
     outcomes.close()
+    assert threading.active_count() == before  # nobody waits for a turn any longer
+    assert not Path(tasks[-1].target).exists()
 
 
 def test_one_picture_beyond_the_limit_is_refused_and_the_others_go_on(limit):

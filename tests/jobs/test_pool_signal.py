@@ -1,11 +1,11 @@
 """Pooling of signals: files in, files of the same kind out."""
 
 import json
-import wave
 from pathlib import Path
 
 import numpy as np
 import pytest
+from made_signals import read_recording, write_recording
 
 import convcli as library
 from convcli.errors import ConvcliError
@@ -17,34 +17,21 @@ from convcli.jobs.pool import plan_pool, pool_signal
 def samples(tmp_path, monkeypatch, rng):
     """A 16-bit stereo WAV of 1000 samples, and its samples."""
     monkeypatch.chdir(tmp_path)
-    samples = rng.integers(-30000, 30000, (1000, 2)).astype("<i2")
-    with wave.open("voice.wav", "wb") as file:
-        file.setnchannels(2)
-        file.setsampwidth(2)
-        file.setframerate(8000)
-        file.writeframes(samples.tobytes())
-    return samples
-
-
-def read(name):
-    with wave.open(name, "rb") as file:
-        return np.frombuffer(file.readframes(10**6), "<i2").reshape(-1, 2), file.getframerate()
+    return write_recording("voice.wav", rng, 1000)
 
 
 @pytest.mark.parametrize("mode", ["max", "average", "median"])
 def test_a_wav(convcli, samples, mode):
     result = convcli("pool", "voice.wav", "--size", 4, "--mode", mode)
     assert (result.code, result.out) == (0, f"voice_{mode}-pool.wav\n"), result.err
-    pooled, rate = read(f"voice_{mode}-pool.wav")
-    assert rate == 2000
+    pooled = read_recording(f"voice_{mode}-pool.wav", rate=2000)
     assert np.array_equal(pooled, np.rint(library.pool1d(samples[None], 4, mode=mode)[0]))
 
 
 def test_windows_that_share_a_wav_out(convcli, samples):
     result = convcli("pool", "voice.wav", "--adaptive", 300, "-o", "short.wav")
     assert result.code == 0, result.err
-    pooled, rate = read("short.wav")
-    assert rate == 2400
+    pooled = read_recording("short.wav", rate=2400)
     assert np.array_equal(pooled, library.adaptive_pool1d(samples[None], 300)[0])
 
 
@@ -53,7 +40,7 @@ def test_norms_are_clipped_and_said_so(convcli, samples):
     assert result.code == 0
     assert "were clipped" in result.err
     assert json.loads(result.out)["files"][0]["clipped"] > 0.1
-    assert read("norm.wav")[0].max() == 32767
+    assert read_recording("norm.wav", rate=2000).max() == 32767
 
 
 def test_a_moving_average_of_a_table(convcli, samples):

@@ -1,10 +1,10 @@
 """Padding and morphology of signals: files in, files of the same kind out."""
 
-import wave
 from pathlib import Path
 
 import numpy as np
 import pytest
+from made_signals import read_recording, write_recording
 from scipy import ndimage
 
 from convcli.images.signal_model import Signal
@@ -16,34 +16,23 @@ from convcli.jobs.pad import pad_signal, plan_pad
 def samples(tmp_path, monkeypatch, rng):
     """A 16-bit stereo WAV, ``voice.wav``, and its samples; the first channel alone is ``voice.npy``."""
     monkeypatch.chdir(tmp_path)
-    samples = rng.integers(-30000, 30000, (200, 2)).astype("<i2")
-    with wave.open("voice.wav", "wb") as file:
-        file.setnchannels(2)
-        file.setsampwidth(2)
-        file.setframerate(8000)
-        file.writeframes(samples.tobytes())
+    samples = write_recording("voice.wav", rng, 200)
     np.save("voice.npy", samples[:, 0].astype(np.float64))
     return samples
-
-
-def read(name):
-    with wave.open(name, "rb") as file:
-        assert file.getframerate() == 8000
-        return np.frombuffer(file.readframes(10**6), "<i2").reshape(-1, 2)
 
 
 @pytest.mark.parametrize("mode", ["edge", "reflect", "symmetric", "wrap"])
 def test_padding_is_numpys(convcli, samples, mode):
     result = convcli("pad", "voice.wav", "--amount", "3,5", "--mode", mode)
     assert (result.code, result.out) == (0, "voice_pad.wav\n"), result.err
-    assert np.array_equal(read("voice_pad.wav"), np.pad(samples, ((3, 5), (0, 0)), mode))
+    assert np.array_equal(read_recording("voice_pad.wav"), np.pad(samples, ((3, 5), (0, 0)), mode))
     assert convcli("pad", "voice.npy", "--amount", 4, "--mode", mode, "-o", "out.npy").code == 0
     assert np.array_equal(np.load("out.npy"), np.pad(samples[:, 0].astype(float), 4, mode))
 
 
 def test_a_constant_for_each_channel(convcli, samples):
     assert convcli("pad", "voice.wav", "--amount", 2, "--value=-7,9", "-o", "out.wav").code == 0
-    assert read("out.wav")[:2].tolist() == [[-7, 9]] * 2
+    assert read_recording("out.wav")[:2].tolist() == [[-7, 9]] * 2
     result = convcli("pad", "voice.wav", "--amount", 2, "--value", "1,2,3", "-o", "x.wav")
     assert (result.code, result.err.count("\n")) == (1, 1)
     assert "value: got 3 numbers, expected 1 or 2" in result.err
@@ -68,7 +57,7 @@ def test_morphology_is_scipys(convcli, samples, operation, theirs):
 def test_an_element_of_one_row(convcli, samples):
     assert convcli("morph", "dilate", "voice.wav", "--element", "1 1 0", "-o", "out.wav").code == 0
     # Dilation lays the element down at every sample: each also reaches the one before it.
-    assert np.array_equal(read("out.wav"), np.maximum(samples, np.vstack([samples[1:], samples[-1:]])))
+    assert np.array_equal(read_recording("out.wav"), np.maximum(samples, np.vstack([samples[1:], samples[-1:]])))
 
 
 @pytest.mark.parametrize(
