@@ -7,7 +7,7 @@ import numpy as np
 
 from convcli.bench.model import Limits
 from convcli.loops.limits import copy_chunks, repeat_tile
-from convcli.loops.product import ROWS, lanes_of
+from convcli.loops.networks.product import ROWS, lanes_of
 
 _PARTS = 16  # per thread, so that a busy core holds nobody up
 _STEPS = 64  # of the tile: weights and input then stay in the first-level cache

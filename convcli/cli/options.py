@@ -15,7 +15,7 @@ from convcli.errors import ConvcliError, ShapeError, printable
 
 # Generic in click's annotations since 8.3, but older releases run too.
 if TYPE_CHECKING:
-    from convcli.loops.waiting import Compiling
+    from convcli.loops.compiling.waiting import Compiling
 
     ParamType = click.ParamType[Any]
 else:

@@ -1,7 +1,7 @@
 """What this machine does at most: copying, and multiply-adds in the register tile. `convcli bench` compares with it."""
 
-from convcli.loops.compiler import loop, prange
-from convcli.loops.product import ROWS, TWO, multiply
+from convcli.loops.compiling.compiler import loop, prange
+from convcli.loops.networks.product import ROWS, TWO, multiply
 
 
 @loop

@@ -53,7 +53,7 @@ class Activation:
 
 
 def _in_loop(name: str, gradient: Array, values: Array, out: Array) -> None:
-    from convcli.loops import activations
+    from convcli.loops.networks import activations
 
     flat = (read_only(gradient.reshape(-1)), read_only(values.reshape(-1)), out.reshape(-1))
     if out.size <= activations.CHUNK:

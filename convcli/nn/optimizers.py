@@ -103,7 +103,7 @@ class Optimizer(ABC):
 
 def _run(name: str, *arguments: Any) -> None:
     """The loop of an optimizer, or of an average, on the calling thread if there is but one chunk."""
-    from convcli.loops import updates
+    from convcli.loops.networks import updates
 
     size = arguments[0].size
     if size <= updates.CHUNK:

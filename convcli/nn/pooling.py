@@ -92,7 +92,7 @@ class ExtremaPool(Layer):
 
     def forward(self, x: Array, training: bool = False) -> Array:
         """The extrema; in training also where they are."""
-        from convcli.loops.gradients import find_corners, find_extrema, take_corners
+        from convcli.loops.pooling.gradients import find_corners, find_extrema, take_corners
 
         windows = self._windows
         out = self.buffer("output", (len(x), *self.output_shape), training)
@@ -114,7 +114,7 @@ class ExtremaPool(Layer):
 
     def backward(self, gradient: Array) -> Array:
         """Each input cell gathers the gradients of the windows whose extremum it is."""
-        from convcli.loops.gradients import corners_gradient, extrema_gradient
+        from convcli.loops.pooling.gradients import corners_gradient, extrema_gradient
 
         windows = self._windows
         out = self.hold("input gradient", (len(gradient), *self.plan.input))
@@ -167,7 +167,7 @@ class SumPool(Layer):
 
     def backward(self, gradient: Array) -> Array:
         """Each input cell gathers its share of the windows it is in."""
-        from convcli.loops.gradients import sums_gradient
+        from convcli.loops.pooling.gradients import sums_gradient
 
         windows, lp = self._windows, self._mode == "lp"
         out = self.hold("input gradient", (len(gradient), *self.plan.input))

@@ -1,14 +1,13 @@
 import numpy as np
 import pytest
 
-from convcli.loops.compiler import loop
-from convcli.loops.correlation import Numbers
-from convcli.loops.tile import (
+from convcli.loops.compiling.compiler import loop
+from convcli.loops.filtering.correlation import Numbers
+from convcli.loops.filtering.tile import (
     ROWS,
     SLACK,
     STRETCH_SLACK,
     STRETCH_VECTORS,
-    VECTOR_BYTES,
     accumulate,
     accumulate_pixels,
     accumulate_pixels_twin,
@@ -18,6 +17,7 @@ from convcli.loops.tile import (
     accumulate_stretches_twin,
     accumulate_twin,
 )
+from convcli.loops.vectors import VECTOR_BYTES
 
 
 @loop(parallel=False)

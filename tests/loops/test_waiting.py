@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from convcli.loops import kept
-from convcli.loops.waiting import Compiling
+from convcli.loops.compiling import kept
+from convcli.loops.compiling.waiting import Compiling
 
 pytestmark = pytest.mark.skipif(bool(kept.why_not()), reason="loops are left to Numba here")
 
 FOUR = """
 import json, sys
 import numpy as np
-from convcli.loops import making, prebuilt, waiting
-from convcli.loops.pointwise import add_squares, keep_largest, root
+from convcli.loops.compiling import making, prebuilt, waiting
+from convcli.loops.filtering.pointwise import add_squares, keep_largest, root
 prebuilt.PLACE = prebuilt.PLACE / "nowhere"
 making.cores = lambda: 2
 told = []
@@ -71,7 +71,8 @@ def test_ctrl_c_while_compiling_ends_the_command_and_leaves_nothing_half_written
     Image.new("RGB", (40, 40)).save(tmp_path / "a.png")
     cache = tmp_path / "cache"
     code = (
-        "from convcli.loops import prebuilt; prebuilt.PLACE = prebuilt.PLACE / 'nowhere'; from convcli.cli import main;"
+        "from convcli.loops.compiling import prebuilt; from convcli.cli import main; "
+        "prebuilt.PLACE = prebuilt.PLACE / 'nowhere'; "
         f"main(['filter', {str(tmp_path / 'a.png')!r}, '-k', 'sharpen'])"
     )
     environment = os.environ | {"NUMBA_CACHE_DIR": str(cache)}

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from convcli.loops.compiler import loop
-from convcli.loops.product import FEW_ROWS, FOLDED, LANES, ONE, ROWS, TWO, lanes_of, multiply, multiply_twin
+from convcli.loops.compiling.compiler import loop
+from convcli.loops.networks.product import FEW_ROWS, FOLDED, LANES, ONE, ROWS, TWO, lanes_of, multiply, multiply_twin
 
 
 @loop(parallel=False)
