@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from importlib import import_module
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -107,8 +108,8 @@ def _make(wanted: "Sequence[Wanted]") -> None:
     from convcli.loops.compiling import compiler
 
     compiler.load_numba()  # once, for all processes
-    gc.freeze()  # collecting garbage among all of Numba's functions was a twelfth of the time
-    gc.set_threshold(50_000)
+    import_module("convcli.loops.compiling.native").get_ready()
+    gc.freeze()  # what all have in common is not looked through again
     most = max(1, min(len(os.sched_getaffinity(0)), memory_limit() // _MEMORY))
     # Loops of one kind of pixels share functions, which a process compiles once: neighbours go to one process.
     alike = sorted(wanted, key=lambda each: each.arguments.partition(",")[0])

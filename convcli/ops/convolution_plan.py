@@ -195,7 +195,8 @@ def _plan(axes: tuple[PassAxis, ...], sizes: Sizes) -> Plan:
          axis.out_start, axis.out_step, axis.out_size)
         for axis, b in zip(axes, box[1:], strict=True)
     ]  # fmt: skip
-    job = Job(kind, images, box[0], channels, filters, groups, lanes, units, steps, boxes, copies, slab, room)
+    lanewise = None if kind == TWO else True
+    job = Job(lanewise, kind, images, box[0], channels, filters, groups, lanes, units, steps, boxes, copies, slab, room)
     copied = _positions(axes, box) * channels + lanes if copies else 0
     return Plan(np.array(table, np.int64), job, steps, columns, room + copied, max(pixels, steps) + ROWS, alone[copies])
 

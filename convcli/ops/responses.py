@@ -48,10 +48,10 @@ def combined(kernel: Kernel, response: Callable[[int], Array], white: float) -> 
         "maximum": pointwise.keep_largest,
         "angle": pointwise.direction,
     }[kernel.combine]
-    for plane in range(1, len(kernel.planes)):
-        combine(flat, np.ascontiguousarray(response(plane)).reshape(-1))
-    if kernel.combine == "magnitude":
-        pointwise.root(flat)
+    last = len(kernel.planes) - 1
+    for plane in range(1, last + 1):
+        ends = kernel.combine == "magnitude" and plane == last
+        (pointwise.root_of_squares if ends else combine)(flat, np.ascontiguousarray(response(plane)).reshape(-1))
     return total
 
 

@@ -255,6 +255,37 @@ def test_a_numba_that_was_never_tried_does_it_all_itself(first):
     assert python(cache, code=code)[:2] == [said[0], True]
 
 
+NEVER_TRIED = "from convcli.loops.compiling import kept\nkept._TRIED = ()\n" + PROGRAM.replace(
+    "kept._linker().threads()", "sum(numba.stats.cache_hits.values()) if (numba := add_squares._dispatcher) else 0"
+)
+
+
+def test_what_numba_kept_is_read_only_as_it_was_written(first, tmp_path):
+    _, said = first
+    assert python(tmp_path, code=NEVER_TRIED) == [said[0], True, 0]
+    assert python(tmp_path, code=NEVER_TRIED) == [said[0], True, 1]
+    (index,), (code,) = ((*tmp_path.rglob(f"*.nb{kind}"),) for kind in "ic")
+    flipped = bytearray(code.read_bytes())
+    flipped[len(flipped) // 2] ^= 4
+    code.write_bytes(flipped)
+    index.write_bytes(index.read_bytes()[:50])
+    result = run(tmp_path, code=NEVER_TRIED)
+    assert json.loads(result.stdout) == [said[0], True, 0]
+    assert sorted(result.stderr.splitlines()) == sorted(
+        f"{file}: damaged, so the loop is compiled anew" for file in (index, code)
+    )
+    index.unlink()
+    index.mkdir()
+    assert f"{index}: damaged" in run(tmp_path, code=NEVER_TRIED).stderr
+    assert python(tmp_path, code=NEVER_TRIED) == [said[0], True, 1]
+    assert clear_cache_of(tmp_path) == 4 and not list(tmp_path.rglob("*.nb*"))
+
+
+def clear_cache_of(cache):
+    code = "import json; from convcli.loops.compiling.cache import clear_cache; print(json.dumps(clear_cache()))"
+    return python(cache, code=code)
+
+
 def test_a_loop_that_cannot_be_compiled_once_is_left_to_numba(first, tmp_path):
     """If Numba's inside is not as expected, the loop runs all the same."""
     code = "from convcli.loops.compiling import native\nnative._PASSES = ()\n" + PROGRAM.replace(

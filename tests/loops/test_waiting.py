@@ -19,16 +19,17 @@ FOUR = """
 import json, sys
 import numpy as np
 from convcli.loops.compiling import making, prebuilt, waiting
-from convcli.loops.filtering.pointwise import add_squares, keep_largest, root
+from convcli.loops.filtering.pointwise import add_squares, keep_largest, root_of_squares
 prebuilt.PLACE = prebuilt.PLACE / "nowhere"
 making.cores = lambda: 2
+making.pays = lambda loops, processes: True
 told = []
 waiting.on_compiling(told.append)
 def work():
     total = np.arange(5, dtype=np.float32)
     add_squares(total, total + 1)
     keep_largest(total, total - 1)
-    root(total)
+    root_of_squares(total, 0 * total)
     add_squares(total.astype(float), total.astype(float))
     return total.tolist()
 with waiting.foreseen("numbers", work):

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from convcli import __version__
 
-_OURS = ("*.nb[ic]", "*.code*", "*.lock")  # *.code.*: what a process that was killed has not finished
+_OURS = ("*.nb[ic]*", "*.code*", "*.lock")  # *.code.*: what a process that was killed has not finished
 
 
 @cache
@@ -116,5 +116,6 @@ def _files() -> tuple[Path | None, list[Path]]:
 
 
 def _is_ours(file: Path, root: Path) -> bool:
-    # NUMBA_CACHE_DIR may be shared with other programs; Numba names its sub-folders after the source's folder.
-    return root.name != "" and (not os.environ.get("NUMBA_CACHE_DIR") or file.parent.name.startswith("loops_"))
+    # NUMBA_CACHE_DIR may be shared with other programs.
+    chosen = os.environ.get("NUMBA_CACHE_DIR")
+    return root.name != "" and (not chosen or file.relative_to(root).parts[0].startswith("loops_"))

@@ -7,6 +7,7 @@ compiles. So nothing here or in a module of loops touches Numba before something
 
 import builtins
 import functools
+import gc
 import os
 import sys
 import threading
@@ -16,7 +17,7 @@ from importlib import import_module
 from types import FunctionType
 
 from convcli.loops.compiling import kept, waiting
-from convcli.loops.compiling.cache import cache_place, is_ours, tell
+from convcli.loops.compiling.cache import tell
 from convcli.loops.compiling.processor import processor as made_for
 
 # How long a thread of GNU's OpenMP spins before it sleeps, unless the user has said so. Its own answer, milliseconds,
@@ -41,9 +42,6 @@ def load_numba():
     """Import Numba once it is needed, and tell it what was asked for until then."""
     import numba
 
-    place, _ = cache_place()
-    if place is not None:
-        numba.config.CACHE_DIR = str(place)
     if "threads" in _SETTINGS:
         numba.set_num_threads(min(_SETTINGS["threads"], numba.config.NUMBA_NUM_THREADS))
     if "notify" in _SETTINGS:
@@ -112,10 +110,11 @@ def noting(note):
 class Loop:
     """A function that runs as machine code: kept from an earlier process, or compiled now."""
 
-    def __init__(self, function, options, *, written=False):
+    def __init__(self, function, options, *, written=False, placed=False):
         functools.update_wrapper(self, function)
         self._function, self.options = function, options
         self.written = written  # nearly all its instructions are those of an `intrinsic`
+        self.placed = placed  # in the loops that call it
         # Kept by the sources of the loops' package, so loops from elsewhere are not.
         ours = function.__module__.startswith(HOME)
         self._name = f"{function.__module__.removeprefix(HOME)}.{function.__name__}" if ours else ""
@@ -142,7 +141,11 @@ class Loop:
         if _SETTINGS.get("forgo"):
             _forgo_linear_algebra()
         function = self.with_real_names(lambda stand_in: stand_in.real())
-        return load_numba().njit(function, **self.options | {"cache": self.options["cache"] and _numba_may_keep()})
+        numba = load_numba()
+        if not (self.options["cache"] and _numba_may_keep()):
+            return numba.njit(function, **self.options | {"cache": False})
+        with import_module(f"{__package__}.fallback").kept_by_numba(numba.config) as keeps:
+            return numba.njit(function, **self.options | {"cache": keeps})
 
     def real(self):
         """Numba's dispatcher."""
@@ -212,8 +215,9 @@ class Loop:
         return kept.turn(self._name, arguments) if self._name else nullcontext()
 
     def _compiled(self, arguments):
-        load_numba()
-        native = import_module("convcli.loops.compiling.native").compile_loop(self, arguments)
+        with _seldom_collecting():
+            load_numba()
+            native = import_module(f"{__package__}.native").compile_loop(self, arguments)
         return native._asdict() | {"parallel": self.options["parallel"]}
 
     def _link(self, arguments, about):
@@ -228,11 +232,20 @@ class Loop:
         return getattr(self._dispatcher, name)
 
 
+@contextmanager
+def _seldom_collecting():
+    """Look for garbage seldom: among all of Numba's functions that was a twelfth of the time that compiling took."""
+    before = gc.get_threshold()
+    gc.set_threshold(100_000, 50, 50)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+
+
 def _numba_may_keep() -> bool:
-    """Whether Numba keeps what it compiles itself: where we do not, and nobody else can write."""
-    place, _ = cache_place()
-    foreign = os.name == "posix" and place is not None and not is_ours(place.stat())
-    return kept.allowed() and kept.stamp() is None and place is not None and not foreign
+    """Whether Numba keeps what it compiles itself: where we do not."""
+    return kept.allowed() and kept.stamp() is None
 
 
 _STAND_INS = (Loop, intrinsic, _Prange)
@@ -249,9 +262,15 @@ def loop(function=None, *, parallel=True):
     return Loop(function, {"parallel": parallel, "cache": True, "fastmath": _ARITHMETIC, "nogil": True})
 
 
-def inner_loop(function):
-    """A loop that only other loops call and that does no arithmetic of its own: around an `intrinsic`."""
-    return Loop(function, {"parallel": False, "cache": False}, written=True)
+def inner_loop(function=None, *, placed=False):
+    """A loop that only other loops call and that does no arithmetic of its own: around an `intrinsic`.
+
+    ``placed``: its code is put where it is called, once all else is optimised; else it is there once and called.
+    """
+    if function is None:
+        return lambda inner: inner_loop(inner, placed=placed)
+    options = {"parallel": False, "cache": False} | ({"fastmath": _ARITHMETIC} if placed else {})
+    return Loop(function, options, written=True, placed=placed)
 
 
 def runs_python() -> bool:

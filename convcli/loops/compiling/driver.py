@@ -2,7 +2,8 @@
 
 A parallel loop is compiled once, as a function that does one share of its range. Where its source says `prange(count)`,
 it notes the count and goes from the share's begin to its end; a share from 0 to 0 therefore only counts. The driver
-asks for the count so, cuts it into as many shares as there are threads, and hands these to Numba's threads.
+asks for the count so, cuts it into as many shares as there are threads, and hands these to Numba's threads. What is one
+share or none is done by the calling thread, before a second one would have woken up.
 
 The share travels in what Numba gives every function to say what it raised: that pointer is the share's first field.
 """
@@ -47,7 +48,7 @@ def driver(context, body, name):
     kind = context.call_conv.get_function_type(body.restype, body.argtypes)
     share = _share(kind.args[1].pointee)
     work = ir.Function(module, kind, body.llvm_func_name)
-    work.attributes.add("noinline")  # it is called in two places, and is to be there once
+    work.attributes.add("noinline")  # it is called in three places, and is to be there once
     run = ir.Function(module, kind, name)
     returned, raised, *arguments = run.args
     builder = ir.IRBuilder(run.append_basic_block("entry"))
@@ -59,8 +60,16 @@ def driver(context, body, name):
         builder.ret(status)
     count = builder.load(_field(builder, counting, _SAID))
 
+    with builder.if_then(builder.icmp_signed("<=", count, _INT64(1))):
+        builder.store(count, _field(builder, counting, _END))
+        status = builder.call(work, [returned, builder.bitcast(counting, raised.type), *arguments])
+        with cgutils.if_unlikely(builder, cgutils.is_not_null(builder, status)):
+            _hand_on(builder, counting, raised)
+        builder.ret(status)
+
     threads = builder.call(ir.Function(module, ir.FunctionType(_INT32, []), "get_num_threads"), [])
     threads = builder.sext(threads, _INT64)
+    threads = builder.select(builder.icmp_signed("<", count, threads), count, threads)
     shares = builder.alloca(share, threads)
     with cgutils.for_range(builder, threads, intp=_INT64) as each:
         mine, after = builder.gep(shares, [each.index]), builder.add(each.index, _INT64(1))

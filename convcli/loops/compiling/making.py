@@ -20,11 +20,15 @@ from typing import IO
 
 from convcli.loops.compiling.wanted import Wanted
 
-# What takes longest, so that nobody waits for the last one alone.
-_LONG = (
-    "filtering.volumes.", "filtering.correlation.correlate_twice", "networks.convolution.", "filtering.means.",
-    "filtering.correlation.", "filtering.fourier.",
-)  # fmt: skip
+# About how many seconds loops take whose names begin so: what takes longest comes first, so that nobody waits for the
+# last one alone.
+_SECONDS = {
+    "filtering.volumes.": 4.0, "networks.convolution.": 2.5, "filtering.correlation.correlate_twice": 2.5,
+    "filtering.means.": 2.0, "filtering.correlation.": 1.6, "filtering.fourier.": 1.5, "filtering.box.": 1.0,
+    "networks.winograd.convolve": 1.2, "pooling.morphology.": 0.8, "pooling.": 0.6,
+}  # fmt: skip
+_FEW_SECONDS = 0.3  # all others
+_STARTING = 1.0  # seconds until several processes have begun
 _PROGRAM = f"import sys; sys.path.append(sys.argv[1]); from {__name__} import serve; serve(int(sys.argv[2]))"
 _INDEX_BYTES = 4
 
@@ -41,7 +45,7 @@ def make_all(
     ``on_made`` is called in this thread after each, and ``on_pulse`` meanwhile, whenever ``pulse`` seconds have passed.
     What cannot be compiled there is left: whoever needs it does that, or Numba.
     """
-    ordered = sorted(loops, key=_place)
+    ordered = sorted(loops, key=_seconds, reverse=True)
     if not ordered:
         return
     debugging = os.environ.get("CONVCLI_DEBUG") == "1"
@@ -73,8 +77,14 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _place(loop: Wanted) -> int:
-    return next((place for place, name in enumerate(_LONG) if loop.name.startswith(name)), len(_LONG))
+def pays(loops: Iterable[Wanted], processes: int) -> bool:
+    """Whether so many processes will be done with these loops before this one would be."""
+    alone = [_seconds(loop) for loop in loops]
+    return _STARTING + max(*alone, sum(alone) / processes) < sum(alone)
+
+
+def _seconds(loop: Wanted) -> float:
+    return next((seconds for name, seconds in _SECONDS.items() if loop.name.startswith(name)), _FEW_SECONDS)
 
 
 def _hear(answers: IO[bytes], loops: list[Wanted], made: SimpleQueue[Wanted | None]) -> None:
@@ -108,9 +118,8 @@ def serve(processes: int) -> None:
 
     loops = [Wanted(*each) for each in json.load(sys.stdin.buffer)]
     compiler.load_numba()
-    import_module("convcli.loops.compiling.pieces").TARGET.target_context.refresh()
-    gc.freeze()
-    gc.set_threshold(100_000, 50, 50)
+    import_module(f"{__package__}.native").get_ready()
+    gc.freeze()  # what all have in common is not looked through again
     numbers, ready = os.pipe()
     os.write(ready, b"".join(index.to_bytes(_INDEX_BYTES, "big") for index in range(len(loops))))
     os.close(ready)

@@ -10,18 +10,20 @@ This looks into Numba, so `kept` names the versions it was tried with; with othe
 
 import copy
 import functools
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
 import llvmlite.binding as llvm
 from numba import typeof
 from numba.core import target_extension, typed_passes, types, untyped_passes
-from numba.core.compiler import CompilerBase
+from numba.core.compiler import CompilerBase, Flags
 from numba.core.compiler_lock import global_compiler_lock
-from numba.core.compiler_machinery import PassManager
+from numba.core.compiler_machinery import PassManager, _pass_registry
 from numba.core.errors import NumbaError
 from numba.core.itanium_mangler import prepend_namespace
+from numba.core.postproc import PostProcessor
 from numba.core.registry import CPUDispatcher
+from numba.core.transforms import canonicalize_cfg
 
 from convcli.loops.compiling import compiler
 from convcli.loops.compiling.driver import driver, share_of
@@ -41,13 +43,16 @@ class _Part(CPUDispatcher):
     """A function that loops call; compiled for types alone, not for each number that a caller writes down."""
 
     targetdescr = TARGET
-    written = False
+    written = placed = False
 
     def get_call_template(self, args, kws):
         return super().get_call_template(tuple(map(types.unliteral, args)), kws)
 
     def add_overload(self, cres):
         cres.library.written = self.written
+        if self.placed:
+            name = cres.fndesc.llvm_func_name
+            cres.library._final_module.get_function(name).add_function_attribute("alwaysinline")
         super().add_overload(cres)
 
 
@@ -72,11 +77,29 @@ _PASSES = (
 )  # fmt: skip
 
 
+class _Flags(Flags):
+    """How a function is compiled, compared by what was set: Numba goes through all there is, for every look-up."""
+
+    def values(self):
+        return self._values
+
+
+class _PassManager(PassManager):
+    """Runs passes without Numba's checks after each."""
+
+    def _runPass(self, index, each, state):  # noqa: N802
+        each.analysis = self._analysis
+        for run in (each.run_initialization, each.run_pass, each.run_finalizer):
+            run(state)
+        if _pass_registry.get(type(each)).mutates_CFG:
+            state.func_ir.blocks = canonicalize_cfg(state.func_ir.blocks)
+
+
 class _Counting(CompilerBase):
     """Numba's compiler with those passes."""
 
     def define_pipelines(self):
-        passes = PassManager("loop")
+        passes = _PassManager("loop")
         for each in _PASSES:
             passes.add_pass(each, each._name)
         passes.finalize()
@@ -90,7 +113,7 @@ class _Borrowing(_Counting):
     """
 
     def __init__(self, typingctx, targetctx, library, args, return_type, flags, locals):
-        counting, borrowing = flags.copy(), flags.copy()
+        counting, borrowing = _Flags(flags), _Flags(flags)
         counting.nrt, borrowing.nrt = True, False
         self._counting = (typingctx, targetctx, library, args, return_type, counting, locals)
         super().__init__(typingctx, targetctx, library, args, return_type, borrowing, locals)
@@ -122,15 +145,43 @@ def _part(loop, spread=False):
     options = {name: value for name, value in loop.options.items() if name not in ("parallel", "cache")}
     options["error_model"] = "numpy"  # nothing is raised where a number is divided by zero: less code
     part = _Part(loop.with_real_names(real, WORDS), targetoptions=options | _BARE, pipeline_class=_Borrowing)
-    part.written = loop.written
+    part.written, part.placed = loop.written, loop.placed
     return part
+
+
+def get_ready():
+    """Load what compiling any loop needs, for whoever is going to be several processes."""
+    with target_extension.target_override(NAME):  # else all of what Numba knows is loaded
+        TARGET.target_context.refresh()
 
 
 @global_compiler_lock
 def compile_loop(loop, arguments) -> Native:
     """Compile a loop for arguments of these types; raises whatever Numba or LLVM raise."""
-    with target_extension.target_override(NAME):
+    with target_extension.target_override(NAME), _lives_when_asked():
         return _compiled(loop, arguments)
+
+
+@contextmanager
+def _lives_when_asked():
+    """Meanwhile Numba finds out how long variables live where it writes that down, not after each of seven steps.
+
+    Only what loops are not (generators, what is lifted or spread over threads by Numba) needs it besides.
+    """
+    whole = PostProcessor.run
+
+    def run(self, emit_dels=False, extend_lifetimes=False):
+        if emit_dels or self.func_ir.is_generator:
+            whole(self, emit_dels, extend_lifetimes)
+        else:
+            self.func_ir.blocks = canonicalize_cfg(self.func_ir.blocks)
+            self.func_ir.generator_info = None
+
+    PostProcessor.run = run
+    try:
+        yield
+    finally:
+        PostProcessor.run = whole
 
 
 def _compiled(loop, arguments) -> Native:
@@ -178,5 +229,9 @@ def _machine_code(outside, compiled, symbol) -> bytes:
     tidy.run(outside._final_module, codegen()._pass_builder())
     outside._final_module.link_in(body._final_module)
     outside.show_only(symbol)
+    place = llvm.create_new_module_pass_manager()
+    place.add_always_inliner_pass()
+    place.add_global_dead_code_eliminate_pass()
+    place.run(outside._final_module, codegen()._pass_builder())
     outside._verify_declare_only_symbols()
     return codegen()._tm.emit_object(outside._final_module)

@@ -5,6 +5,7 @@ it knows than loops need.
 """
 
 import functools
+import operator
 
 from numba.core import target_extension, types
 from numba.core.codegen import CPUCodeLibrary, JITCPUCodegen
@@ -16,6 +17,7 @@ from numba.core.typing import Context, mathdecl, npydecl
 from numba.cpython import builtins, iterators, mathimpl, numbers, rangeobj, slicing, tupleobj  # noqa: F401
 from numba.np import arrayobj, npyimpl  # noqa: F401
 
+from convcli.loops.compiling import elements
 from convcli.loops.compiling.processor import here, processor
 
 
@@ -104,7 +106,7 @@ class _Typing(Context):
         """The signature of a call, found once for the same types: Numba tries a dozen for every sum of two numbers."""
         flags = ConfigStack.top_or_none()
         key = func, args, flags is not None and flags.nrt
-        if kws or not isinstance(func, types.Function):
+        if kws or not (func is operator.getitem or isinstance(func, types.Function)):
             return super().resolve_function_type(func, args, kws)
         if key not in self._resolved:
             self._resolved[key] = super().resolve_function_type(func, args, kws)
@@ -123,7 +125,7 @@ class _Target(CPUContext):
         self._internal_codegen = Pieces(self.target_name)
 
     def load_additional_registries(self):
-        for implementations in (mathimpl, npyimpl):
+        for implementations in (mathimpl, npyimpl, elements):
             self.install_registry(implementations.registry)
 
 

@@ -17,7 +17,6 @@ from convcli.loops.compiling import kept
 
 T = TypeVar("T")
 _PULSE = 0.5  # seconds between two looks at the clock
-_FEWEST = 4  # loops for which several processes pay: each takes a second to start
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,7 @@ def compile_beside(name: str, arguments: tuple[Any, ...]) -> None:
     missing = dict.fromkeys([wanted.Wanted.of(name, arguments), *_missing(ahead.walk)])
     ahead.total = len(missing)
     processes = min(making.cores(), len(missing) // 2)
-    if len(missing) < _FEWEST or processes < 2:
+    if processes < 2 or not making.pays(missing, processes):
         return
     with _told(ahead) as told:
         making.make_all(missing, processes, lambda _: told(1), lambda: told(0), _PULSE)

@@ -19,11 +19,11 @@ def add_squares(total, response):
 
 
 @loop
-def root(total):
-    """``total = sqrt(total)`` for (n) floats; arguments are already checked. Each index owns one chunk."""
+def root_of_squares(total, response):
+    """``total = sqrt(total + response**2)`` for (n) floats; checked arguments. Each index owns one chunk."""
     for chunk in prange((total.shape[0] + CHUNK - 1) // CHUNK):
         for i in range(chunk * CHUNK, min((chunk + 1) * CHUNK, total.shape[0])):
-            total[i] = np.sqrt(total[i])
+            total[i] = np.sqrt(total[i] + response[i] * response[i])
 
 
 @loop

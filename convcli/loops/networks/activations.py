@@ -1,8 +1,4 @@
-"""Loops of the network's gradients that look at one number at a time. All arrays are flat.
-
-The loops named ``..._run`` do a run of numbers on the calling thread: a short array is done before a second thread has
-woken up.
-"""
+"""Loops of the network's gradients that look at one number at a time. All arrays are flat."""
 
 import math
 
@@ -12,7 +8,7 @@ CHUNK = 16 * 1024  # numbers a thread owns at a time
 
 
 @loop(parallel=False)
-def relu_run(gradient, activated, out, begin, end):
+def _relu_run(gradient, activated, out, begin, end):
     """``gradient`` where ``activated`` is above zero, else 0, for a run of (n); arguments are already checked."""
     nothing = out.dtype.type(0)
     # Slices, whose indices cannot be negative, and a share that is read whatever comes: 14 times as fast.
@@ -23,7 +19,7 @@ def relu_run(gradient, activated, out, begin, end):
 
 
 @loop(parallel=False)
-def gelu_run(gradient, values, out, begin, end):
+def _gelu_run(gradient, values, out, begin, end):
     """``gradient * (Phi(x) + x * phi(x))``, of the normal distribution, for a run of (n); checked arguments."""
     for i in range(begin, end):
         x = values[i]
@@ -34,13 +30,13 @@ def gelu_run(gradient, values, out, begin, end):
 
 @loop
 def relu_gradient(gradient, activated, out):
-    """`relu_run` over (n); arguments are already checked. Each index of the parallel loop owns one chunk."""
+    """`_relu_run` over (n); arguments are already checked. Each index of the parallel loop owns one chunk."""
     for chunk in prange((out.shape[0] + CHUNK - 1) // CHUNK):
-        relu_run(gradient, activated, out, chunk * CHUNK, min((chunk + 1) * CHUNK, out.shape[0]))
+        _relu_run(gradient, activated, out, chunk * CHUNK, min((chunk + 1) * CHUNK, out.shape[0]))
 
 
 @loop
 def gelu_gradient(gradient, values, out):
-    """`gelu_run` over (n); arguments are already checked. Each index of the parallel loop owns one chunk."""
+    """`_gelu_run` over (n); arguments are already checked. Each index of the parallel loop owns one chunk."""
     for chunk in prange((out.shape[0] + CHUNK - 1) // CHUNK):
-        gelu_run(gradient, values, out, chunk * CHUNK, min((chunk + 1) * CHUNK, out.shape[0]))
+        _gelu_run(gradient, values, out, chunk * CHUNK, min((chunk + 1) * CHUNK, out.shape[0]))

@@ -204,7 +204,7 @@ def _copy_box(source, axes, job, first, sizes, room):
 
 @loop(parallel=False)
 def _multiply_rows(
-    kind, wanted, data, at, rows, row_count, steps, count, slab, weights, weights_at, stride,
+    lanewise, kind, wanted, data, at, rows, row_count, steps, count, slab, weights, weights_at, stride,
     bias, bias_at, add, numbers, out, out_at, out_stride,
 ):  # fmt: skip
     """All rows of one unit, tile by tile and slab by slab; arguments are already checked."""
@@ -216,7 +216,7 @@ def _multiply_rows(
             rest = row_count - first
             height = FEW_ROWS if rest <= FEW_ROWS or ROWS < rest <= 2 * FEW_ROWS else ROWS
             multiply(
-                kind, height, data, at, rows, first, steps, step, length, weights, weights_at, stride,
+                lanewise, kind, height, data, at, rows, first, steps, step, length, weights, weights_at, stride,
                 bias, bias_at, add or step > 0, floor, out, out_at, out_stride, min(height, rest), wanted,
             )  # fmt: skip
             first += height
@@ -254,8 +254,9 @@ def _convolve_boxes(source, weights, bias, axes, job, numbers, first_box, end_bo
             for unit in range(job.units):
                 kind, width, wanted, channel, column, filter_ = unit_at(job, unit)
                 _multiply_rows(
-                    kind, wanted, data, at + channel, pixels, counts[slot, 0], taps, counts[slot, 1], job.slab,
-                    weights, column * job.steps, width, bias, column, False, numbers, out, out_at + filter_, 1,
+                    job.lanewise, kind, wanted, data, at + channel, pixels, counts[slot, 0], taps, counts[slot, 1],
+                    job.slab, weights, column * job.steps, width, bias, column, False, numbers,
+                    out, out_at + filter_, 1,
                 )  # fmt: skip
 
 
@@ -331,7 +332,8 @@ def _weight_gradient_parts(
                     if narrow:
                         _pack_panel(gradient, place, pixels, valid, wanted, width, panel, panel_pixels)
                     _multiply_rows(
-                        kind, width, data, at + channel, taps, counts[slot, 1], panel_pixels if narrow else pixels,
-                        valid, valid, read_only(panel) if narrow else gradient, 0 if narrow else place,
-                        width if narrow else 1, zeros, 0, True, numbers, out, column * job.steps, width,
+                        job.lanewise, kind, width, data, at + channel, taps, counts[slot, 1],
+                        panel_pixels if narrow else pixels, valid, valid,
+                        read_only(panel) if narrow else gradient, 0 if narrow else place, width if narrow else 1,
+                        zeros, 0, True, numbers, out, column * job.steps, width,
                     )  # fmt: skip

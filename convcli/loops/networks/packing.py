@@ -13,8 +13,9 @@ from convcli.loops.networks.product import FOLDED, LANES, ONE, TWO
 
 
 class Job(NamedTuple):
-    """What a pass is made of beside its axes; all integers."""
+    """What a pass is made of beside its axes; integers but for the first."""
 
+    lanewise: Any  # None for the kinds TWO and ONE, else True: the loops are compiled for either
     kind: int  # of tile: LANES, FOLDED, or TWO (with ONE where a single vector is left)
     images: int
     box_images: int

@@ -24,7 +24,7 @@ vector width; nothing depends on how rows were cut into tiles.
 
 import numpy as np
 
-from convcli.loops.compiling.compiler import intrinsic, runs_python
+from convcli.loops.compiling.compiler import inner_loop, intrinsic, runs_python
 from convcli.loops.vectors import REGISTERS, VECTOR_BYTES, Vectors, ir, pointers, types
 
 ONE, TWO, LANES, FOLDED = 1, 2, 3, 4
@@ -40,7 +40,7 @@ def lanes_of(dtype) -> int:
 
 
 def _multiply_naive(
-    kind, height, source, at, rows, row, steps, step, count, weights, weights_at, stride,
+    lanewise, kind, height, source, at, rows, row, steps, step, count, weights, weights_at, stride,
     base, base_at, add, floor, out, out_at, out_stride, valid, wanted,
 ):  # fmt: skip
     """The tile, readable and slow: each product and each sum is rounded, where the tile rounds once."""
@@ -186,19 +186,22 @@ class _Tile(Vectors):
 
 @intrinsic
 def _multiply_vectors(
-    typing_context, kind, height, source, at, rows, row, steps, step, count, weights, weights_at, stride,
+    typing_context, lanewise, kind, height, source, at, rows, row, steps, step, count, weights, weights_at, stride,
     base, base_at, add, floor, out, out_at, out_stride, valid, wanted,
 ):  # fmt: skip
-    """`_multiply_naive` in registers, for a height of ``ROWS`` or ``FEW_ROWS``: all are read, however few are valid."""
+    """`_multiply_naive` in registers, for a height of ``ROWS`` or ``FEW_ROWS``: all are read, however few are valid.
+
+    ``lanewise`` is None for the kinds ``ONE`` and ``TWO``, else True: the others are then not compiled.
+    """
     index = types.intp
     signature = types.void(
-        index, index, source, index, rows, index, steps, index, index, weights, index, index,
+        lanewise, index, index, source, index, rows, index, steps, index, index, weights, index, index,
         base, index, types.boolean, source.dtype, out, index, index, index, index,
     )  # fmt: skip
 
     def generate(context, builder, signature, arguments):
         values = pointers(context, builder, signature, arguments)
-        (kind, height, source, at, rows, row, steps, step, count, weights, weights_at, stride,
+        (_, kind, height, source, at, rows, row, steps, step, count, weights, weights_at, stride,
          base, base_at, add, floor, out, out_at, out_stride, valid, wanted) = values  # fmt: skip
         add = builder.icmp_signed("!=", add, ir.Constant(add.type, 0))
         one = ir.Constant(row.type, 1)
@@ -210,12 +213,12 @@ def _multiply_vectors(
         end = builder.append_basic_block("end")
         few = builder.icmp_signed("<", height, ir.Constant(height.type, ROWS))
         switch = builder.switch(builder.select(few, builder.neg(kind), kind), end)
-        for which in (ONE, TWO, LANES, FOLDED):
+        for which in (ONE, TWO) if isinstance(lanewise, types.NoneType) else (LANES, FOLDED):
             for case, rows_of_tile in ((which, ROWS), (-which, FEW_ROWS)):
                 block = builder.append_basic_block("tile")
                 switch.add_case(ir.Constant(kind.type, case), block)
                 builder.position_at_end(block)
-                maker = _Tile(builder, which, rows_of_tile, signature.args[2].dtype.bitwidth)
+                maker = _Tile(builder, which, rows_of_tile, signature.args[3].dtype.bitwidth)
                 sums = maker.sums(source, rows, steps, count, weights, stride)
                 maker.store_sums(sums, base, add, floor, out, rows, out_stride, valid, wanted)
                 builder.branch(end)
@@ -246,7 +249,18 @@ if runs_python():
         return array
 
 else:
-    multiply = _multiply_vectors
     read_only = _read_only
+
+    @inner_loop(placed=True)
+    def multiply(
+        lanewise, kind, height, source, at, rows, row, steps, step, count, weights, weights_at, stride,
+        base, base_at, add, floor, out, out_at, out_stride, valid, wanted,
+    ):  # fmt: skip
+        """One tile: see `_multiply_naive`."""
+        _multiply_vectors(
+            lanewise, kind, height, source, at, rows, row, steps, step, count, weights, weights_at, stride,
+            base, base_at, add, floor, out, out_at, out_stride, valid, wanted,
+        )  # fmt: skip
+
 
 multiply_twin = _multiply_naive  # for tests

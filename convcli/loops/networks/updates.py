@@ -1,9 +1,8 @@
 """One step of an optimizer on one array of weights, in a single pass. All arrays are flat (n).
 
 Every loop first makes the gradient what clipping says (``clipping``: a scale, then the largest size) and shrinks the
-weights (``shrink``: learning rate times weight decay). A NaN stays a NaN. The loops named ``..._run`` do a run of
-numbers on the calling thread: an array of one chunk is done before a second thread has woken up. They take slices:
-only indices that cannot be negative become vectors. So does `np.divide`, which does not look for zeros as ``/`` does.
+weights (``shrink``: learning rate times weight decay). A NaN stays a NaN. The loops named ``..._run`` take slices: only
+indices that cannot be negative become vectors. So does `np.divide`, which does not look for zeros as ``/`` does.
 """
 
 import numpy as np
@@ -24,7 +23,7 @@ def _clipped(gradient, clipping):
 
 
 @loop(parallel=False)
-def sgd_run(value, gradient, slots, clipping, shrink, numbers, begin, end):
+def _sgd_run(value, gradient, slots, clipping, shrink, numbers, begin, end):
     """Stochastic gradient descent, Keras's form, for a run of (n) numbers; arguments are already checked.
 
     ``slots``: velocity, unused (1) at momentum 0; ``numbers``: rate, momentum, Nesterov (0 or 1).
@@ -45,7 +44,7 @@ def sgd_run(value, gradient, slots, clipping, shrink, numbers, begin, end):
 
 
 @loop(parallel=False)
-def rmsprop_run(value, gradient, slots, clipping, shrink, numbers, begin, end):
+def _rmsprop_run(value, gradient, slots, clipping, shrink, numbers, begin, end):
     """RMSprop, Keras's form, for a run of (n) numbers; arguments are already checked.
 
     ``slots``: square, and velocity, unused (1) at momentum 0; ``numbers``: rate, rho, momentum, epsilon.
@@ -68,7 +67,7 @@ def rmsprop_run(value, gradient, slots, clipping, shrink, numbers, begin, end):
 
 
 @loop(parallel=False)
-def adam_run(value, gradient, slots, clipping, shrink, numbers, begin, end):
+def _adam_run(value, gradient, slots, clipping, shrink, numbers, begin, end):
     """Adam, Keras's form, for a run of (n) numbers; arguments are already checked.
 
     ``slots``: mean, square; ``numbers``: rate with the bias corrections in it, beta_1, beta_2, epsilon.
@@ -85,7 +84,7 @@ def adam_run(value, gradient, slots, clipping, shrink, numbers, begin, end):
 
 
 @loop(parallel=False)
-def approach_run(average, value, share, begin, end):
+def _approach_run(average, value, share, begin, end):
     """``average += share * (value - average)`` for a run of (n) numbers; arguments are already checked."""
     average, value = average[begin:end], value[begin:end]
     for i in range(len(average)):
@@ -94,30 +93,30 @@ def approach_run(average, value, share, begin, end):
 
 @loop
 def sgd(value, gradient, slots, clipping, shrink, numbers):
-    """`sgd_run` over (n); arguments are already checked. Each index of the parallel loop owns one chunk."""
+    """`_sgd_run` over (n); arguments are already checked. Each index of the parallel loop owns one chunk."""
     for chunk in prange((value.shape[0] + CHUNK - 1) // CHUNK):
         end = min((chunk + 1) * CHUNK, value.shape[0])
-        sgd_run(value, gradient, slots, clipping, shrink, numbers, chunk * CHUNK, end)
+        _sgd_run(value, gradient, slots, clipping, shrink, numbers, chunk * CHUNK, end)
 
 
 @loop
 def rmsprop(value, gradient, slots, clipping, shrink, numbers):
-    """`rmsprop_run` over (n); arguments are already checked. Each index of the parallel loop owns one chunk."""
+    """`_rmsprop_run` over (n); arguments are already checked. Each index of the parallel loop owns one chunk."""
     for chunk in prange((value.shape[0] + CHUNK - 1) // CHUNK):
         end = min((chunk + 1) * CHUNK, value.shape[0])
-        rmsprop_run(value, gradient, slots, clipping, shrink, numbers, chunk * CHUNK, end)
+        _rmsprop_run(value, gradient, slots, clipping, shrink, numbers, chunk * CHUNK, end)
 
 
 @loop
 def adam(value, gradient, slots, clipping, shrink, numbers):
-    """`adam_run` over (n); arguments are already checked. Each index of the parallel loop owns one chunk."""
+    """`_adam_run` over (n); arguments are already checked. Each index of the parallel loop owns one chunk."""
     for chunk in prange((value.shape[0] + CHUNK - 1) // CHUNK):
         end = min((chunk + 1) * CHUNK, value.shape[0])
-        adam_run(value, gradient, slots, clipping, shrink, numbers, chunk * CHUNK, end)
+        _adam_run(value, gradient, slots, clipping, shrink, numbers, chunk * CHUNK, end)
 
 
 @loop
 def approach(average, value, share):
-    """`approach_run` over (n); arguments are already checked. Each index of the parallel loop owns one chunk."""
+    """`_approach_run` over (n); arguments are already checked. Each index of the parallel loop owns one chunk."""
     for chunk in prange((average.shape[0] + CHUNK - 1) // CHUNK):
-        approach_run(average, value, share, chunk * CHUNK, min((chunk + 1) * CHUNK, average.shape[0]))
+        _approach_run(average, value, share, chunk * CHUNK, min((chunk + 1) * CHUNK, average.shape[0]))

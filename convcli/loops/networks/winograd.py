@@ -139,7 +139,7 @@ def _multiply_rows(
         rest = end_row - row
         height = FEW_ROWS if rest <= FEW_ROWS or ROWS < rest <= 2 * FEW_ROWS else ROWS
         multiply(
-            kind, height, data, at, rows, row, steps, 0, count, weights, weights_at, stride,
+            None, kind, height, data, at, rows, row, steps, 0, count, weights, weights_at, stride,
             nothing, 0, add, numbers.lowest, out, out_at, out_stride, min(height, rest), out_stride,
         )  # fmt: skip
         row += height
