@@ -22,25 +22,18 @@ if TYPE_CHECKING:
 COLD = "cold"
 
 
-class Against(options.ParamType):
-    """Names of peers with commas between them."""
-
-    name = "NAME,..."
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
-        """The peers' keys, or fail with the list."""
-        if isinstance(value, tuple):
-            return value
-        keys = tuple(word.strip().lower() for word in str(value).split(","))
-        for key in keys:
-            if key not in PEERS:
-                self.fail(f"got {key!r}, expected some of {','.join(PEERS)}", param, ctx)
-        return keys
+def _peers(text: str) -> tuple[str, ...]:
+    """The keys of peers, whose names have commas between them."""
+    keys = tuple(word.strip().lower() for word in text.split(","))
+    for key in keys:
+        if key not in PEERS:
+            raise ValueError(f"got {key!r}, expected some of {','.join(PEERS)}")
+    return keys
 
 
 @click.command()
 @click.argument("groups", nargs=-1, metavar="[GROUP]...", type=click.Choice([*GROUPS, COLD]))
-@click.option("--against", type=Against(), help=f"Only beside these: {', '.join(PEERS)}.")
+@click.option("--against", type=options.Read("NAME,...", _peers), help=f"Only beside these: {', '.join(PEERS)}.")
 @click.option("--size", type=click.FloatRange(0.01, 1000), metavar="MEGAPIXELS",
               help="Size of pictures; volumes shrink in proportion.  [default: 24]")  # fmt: skip
 @click.option("--repeats", type=click.IntRange(1, 10_000), metavar="N",

@@ -5,8 +5,9 @@ from typing import Any, TypeVar
 
 import click
 
-from convcli.cli.files import carry_out, plane_progress
+from convcli.cli.files import carry_out
 from convcli.cli.options import Command, WrongUsage, usage
+from convcli.cli.progress import progress_bar
 from convcli.images import READABLE_SUFFIXES, Image, format_of
 from convcli.images.signal_model import Signal
 from convcli.images.signals import SIGNAL_SUFFIXES, is_signal
@@ -99,7 +100,7 @@ def _run_volumes(
 
     stacked = settings["stack"]
     planes: list[str] = usage(lambda: find_inputs(inputs)) if stacked else []
-    with plane_progress(hidden=settings["quiet"]) as progress:
+    with progress_bar("planes", hidden=settings["quiet"]) as progress:
 
         def work(task: Task, files: Files) -> Outcome:
             return work_on_volume(task, files, begin, stack=planes, progress=progress)

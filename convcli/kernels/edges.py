@@ -43,9 +43,16 @@ def _pair(smooth: Weights, slope: Weights) -> tuple[Weights, Weights]:
 
 
 def _family(
-    name: str, summary: str, planes: tuple[Weights, Weights], drawn: tuple[str, str], scale: str, source: str, *,
-    in_axes: tuple[Weights, Weights] | None = None, towards: tuple[str, str] = ("to the right", "downward"),
-) -> tuple[Entry, ...]:  # fmt: skip
+    name: str,
+    summary: str,
+    planes: tuple[Weights, Weights],
+    drawn: tuple[str, str],
+    scale: str,
+    source: str,
+    *,
+    in_axes: tuple[Weights, Weights] | None = None,
+    towards: tuple[str, str] = ("to the right", "downward"),
+) -> tuple[Entry, ...]:
     """The four entries of one operator: magnitude, x, y, angle; ``in_axes``: its planes along the image's axes."""
     x, y = f"{name}-x", f"{name}-y"
     entry = partial(Entry, group=GROUP, source=source, family=name)
