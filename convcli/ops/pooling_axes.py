@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from convcli.errors import ShapeError
 from convcli.geometry import PaddingSpec, Window, per_axis, windows_of
-from convcli.ops.arguments import MOST_CELLS, check_cells
+from convcli.ops.arguments import MOST_CELLS, check_fit
 
 Counts = int | Sequence[int]
 
@@ -109,13 +109,8 @@ def adaptive_axes(sizes: Sequence[int], output_size: Counts) -> tuple[PoolingAxi
 
 
 def _sliding(axis: int, n: int, window: Window) -> PoolingAxis:
-    check_cells(window.before, window.after, axis)
+    check_fit("size", window, axis, n)
     count = window.output(n)
-    if count < 1:
-        raise ShapeError(
-            f"size: spans {window.effective} along axis {axis}, expected at most the image's "
-            f"{n} + {window.before + window.after} padded; padding 'same' fits any window"
-        )
     starts = np.arange(count, dtype=np.int64) * window.stride - window.before
     first_tap = np.maximum(-(starts // window.dilation), 0)
     end_tap = np.minimum(-((starts - n) // window.dilation), window.kernel_size)
