@@ -19,7 +19,7 @@ from convcli.images.volume_model import MOST_CHANNELS, Volume
 from convcli.images.volumes import open_volume
 from convcli.ops.arguments import Array
 from convcli.ops.similarity import WINDOW, ssim
-from convcli.views.signed import strongest
+from convcli.views.thinning import strongest
 
 _BAND_NUMBERS = 1 << 22  # of a picture looked at at a time
 MAP_SIDE = 480  # cells of the picture of where, along its longer side at most

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from convcli.views.animation import INK, PAPER, QUIET, Box, Item, Text
 from convcli.views.still import Drawing
 from convcli.views.svg import text_width
+from convcli.views.thinning import spread
 
 _MARGIN, _LINE, _GAP = 24, 26, 28
 _ROOM = 560  # pixels for the input's longer side
@@ -44,7 +46,7 @@ class FieldFigure:
 
 def draw_fields(figure: FieldFigure) -> Drawing:
     """Lay the input out with its frames, a numbered list of them at its right."""
-    outlines = _spread(figure.outlines)
+    outlines = [figure.outlines[place] for place in spread(len(figure.outlines), _MOST)]
     rows, columns = figure.size
     cell = min(_ROOM / max(rows, columns), 60)
     width, height = round(columns * cell), max(round(rows * cell), 1)
@@ -61,7 +63,7 @@ def draw_fields(figure: FieldFigure) -> Drawing:
     items.append(Box(left, top, width, height, "", "#7d8790", 1))
     frames = [
         Box(left + each.column * cell, top + each.row * cell, each.columns * cell, each.rows * cell, "", colour, 3)
-        for each, colour in zip(outlines, _colours(len(outlines)), strict=True)
+        for each, colour in zip(outlines, cycle(_COLOURS), strict=False)
     ]
     for frame in reversed(frames):
         # A light edge on both sides keeps frames visible on any picture.
@@ -80,16 +82,6 @@ def draw_fields(figure: FieldFigure) -> Drawing:
     return Drawing(
         int(across), int(below + 18 + _MARGIN), items, figure.title, ". ".join(figure.labels), tuple(pictures)
     )
-
-
-def _spread(outlines: Sequence[Outline]) -> list[Outline]:
-    if len(outlines) <= _MOST:
-        return list(outlines)
-    return [outlines[round(i * (len(outlines) - 1) / (_MOST - 1))] for i in range(_MOST)]
-
-
-def _colours(count: int) -> list[str]:
-    return [_COLOURS[place % len(_COLOURS)] for place in range(count)]
 
 
 def _tag(place: int, x: float, y: float, colour: str) -> list[Item]:
