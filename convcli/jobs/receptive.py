@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.architectures import LayerPlan, NetworkPlan, shape_text
-from convcli.atomic import check_target, replacing
+from convcli.atomic import check_target, write_whole
 from convcli.datasets import Preprocessing
 from convcli.errors import ModelError, ShapeError, shortened
 from convcli.geometry import ReceptiveField
@@ -164,8 +164,7 @@ def draw(found: Fields, target: str, *, pixels: NDArray[Any] | None = None, over
         pixels=pixels,
     )
     drawing = as_still(draw_fields(figure), Path(target).suffix.lower())
-    with replacing(Path(target), overwrite=overwrite) as stream:
-        stream.write(drawing)
+    write_whole(Path(target), drawing, overwrite=overwrite)
 
 
 def answer(found: Fields) -> str:
