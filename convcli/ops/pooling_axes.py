@@ -94,6 +94,11 @@ def sliding_axes(
         dilation=dilation,
         ceil_mode=ceil_mode,
     )
+    return axes_of(sizes, windows)
+
+
+def axes_of(sizes: Sequence[int], windows: Sequence[Window]) -> tuple[PoolingAxis, ...]:
+    """The positions of windows that slide along each axis; raises `ShapeError` as `sliding_axes`."""
     return tuple(_sliding(axis, n, window) for axis, (n, window) in enumerate(zip(sizes, windows, strict=True)))
 
 
