@@ -181,7 +181,8 @@ class _Run:
         with self._working("measuring the machine's limits"):
             limits = find_limits(self.setting) if needs_limits(list(self.cases)) else None
         self._say(self._head(machine.machine["processor"], machine.versions["convcli"]))
-        self._say(table.missing_lines(key for key, found in self.versions.items() if not found))
+        missing = (PEERS[key] for key, found in self.versions.items() if not found)
+        self._say(f"not installed: {peer.title}; {peer.install}" for peer in missing)
         self._say(table.wrapped(table.limits_line(limits)) if limits else [])
         costs: dict[str, Any] = {}
         for group, cases in self.cases.items():

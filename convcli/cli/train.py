@@ -191,12 +191,9 @@ def _planned(
         options.usage(lambda: check_recipe(preset_name, changes))
         return plan_training(
             data, preset_name=preset_name, changes=changes, model=words["model"], held_out=words["held_out"],
-            limit=words["limit"] or 0, size=words["size"], reports=reports, command=_typed(), **outputs,
+            limit=words["limit"] or 0, size=words["size"], reports=reports,
+            command=shlex.join(["convcli", *sys.argv[1:]]), **outputs,
         )  # fmt: skip
-
-
-def _typed() -> str:
-    return shlex.join(["convcli", *sys.argv[1:]])
 
 
 @contextlib.contextmanager

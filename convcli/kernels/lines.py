@@ -29,11 +29,6 @@ LINE_SOURCE = (
 )
 
 
-def every_line() -> tuple[Weights, ...]:
-    """The four line kernels."""
-    return tuple(matrix(drawing) for drawing, _ in LINES.values())
-
-
 def ridge(sigma: float, directions: int, size: tuple[int, ...]) -> tuple[Weights, ...]:
     """For each direction, ``(1 - u**2 / sigma**2)`` times the Gaussian, minus its mean; u runs across the ridge."""
     y, x = (axis.astype(np.float64) for axis in np.meshgrid(offsets(size[0]), offsets(size[1]), indexing="ij"))
@@ -65,7 +60,7 @@ ENTRIES = (
         sign="positive on a line brighter than both its sides",
         scale=LINE_SCALE,
         source=LINE_SOURCE,
-        build=every_line,
+        build=lambda: tuple(matrix(drawing) for drawing, _ in LINES.values()),
         combine="maximum",
         parts=tuple(LINES),
         family="line",
