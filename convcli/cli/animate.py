@@ -25,6 +25,7 @@ from convcli.jobs.animate import (
 from convcli.jobs.documents import json_text
 from convcli.views.animation import Film, Numbers
 from convcli.views.animation_text import frame_lines
+from convcli.views.matrix import visible
 
 
 @click.command(cls=options.MatrixCommand)
@@ -163,16 +164,9 @@ def _play(film: Film, delay: float) -> None:
             up = f"\x1b[{height}A\x1b[J" if height else "\x1b[?25l"
             sys.stdout.write(up + "\n".join(lines) + "\n")
             sys.stdout.flush()
-            height = sum(max(-(-_visible(line) // size.columns), 1) for line in lines)
+            height = sum(max(-(-visible(line) // size.columns), 1) for line in lines)
             time.sleep(delay)
     finally:
         if moves:
             sys.stdout.write("\x1b[?25h")
             sys.stdout.flush()
-
-
-def _visible(line: str) -> int:
-    """Columns a line takes without its colour codes."""
-    return (
-        len(line) if "\x1b" not in line else len("".join(part.partition("m")[2] for part in f"m{line}".split("\x1b[")))
-    )

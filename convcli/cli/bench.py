@@ -22,25 +22,18 @@ if TYPE_CHECKING:
 COLD = "cold"
 
 
-class Against(options.ParamType):
-    """Names of peers with commas between them."""
-
-    name = "NAME,..."
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
-        """The peers' keys, or fail with the list."""
-        if isinstance(value, tuple):
-            return value
-        keys = tuple(word.strip().lower() for word in str(value).split(","))
-        for key in keys:
-            if key not in PEERS:
-                self.fail(f"got {key!r}, expected some of {','.join(PEERS)}", param, ctx)
-        return keys
+def _peers(text: str) -> tuple[str, ...]:
+    """The keys of peers, whose names have commas between them."""
+    keys = tuple(word.strip().lower() for word in text.split(","))
+    for key in keys:
+        if key not in PEERS:
+            raise ValueError(f"got {key!r}, expected some of {','.join(PEERS)}")
+    return keys
 
 
 @click.command()
 @click.argument("groups", nargs=-1, metavar="[GROUP]...", type=click.Choice([*GROUPS, COLD]))
-@click.option("--against", type=Against(), help=f"Only beside these: {', '.join(PEERS)}.")
+@click.option("--against", type=options.Read("NAME,...", _peers), help=f"Only beside these: {', '.join(PEERS)}.")
 @click.option("--size", type=click.FloatRange(0.01, 1000), metavar="MEGAPIXELS",
               help="Size of pictures; volumes shrink in proportion.  [default: 24]")  # fmt: skip
 @click.option("--repeats", type=click.IntRange(1, 10_000), metavar="N",
@@ -188,7 +181,8 @@ class _Run:
         with self._working("measuring the machine's limits"):
             limits = find_limits(self.setting) if needs_limits(list(self.cases)) else None
         self._say(self._head(machine.machine["processor"], machine.versions["convcli"]))
-        self._say(table.missing_lines(key for key, found in self.versions.items() if not found))
+        missing = (PEERS[key] for key, found in self.versions.items() if not found)
+        self._say(f"not installed: {peer.title}; {peer.install}" for peer in missing)
         self._say(table.wrapped(table.limits_line(limits)) if limits else [])
         costs: dict[str, Any] = {}
         for group, cases in self.cases.items():

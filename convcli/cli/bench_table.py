@@ -1,7 +1,7 @@
 """The lines that `convcli bench` prints: 80 columns, a row for each case and peer."""
 
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from convcli.bench.model import Compared, Limits, Mean, Measurement, Times
 from convcli.bench.peers import PEERS
@@ -23,11 +23,6 @@ def limits_line(limits: Limits) -> str:
         f"limits measured now: copying {copied:.1f} GB/s read + written, multiply-adds {added:.0f} GFLOP/s float32; "
         "the last column is the part of the nearer one that convcli reached, c or m"
     )
-
-
-def missing_lines(missing: Iterable[str]) -> list[str]:
-    """One line for each peer that is not here, with the way to get it."""
-    return [f"not installed: {PEERS[key].title}; {PEERS[key].install}" for key in missing]
 
 
 def heading(images: bool) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import click
 
+from convcli.architectures import shape_text
 from convcli.cli import options
 from convcli.cli.printing import show, show_result
 from convcli.errors import KernelError
@@ -170,7 +171,7 @@ def _facts(described: KernelDescription, width: int) -> Iterator[tuple[str, str]
 def _facts_of_weights(described: KernelDescription, width: int) -> Iterator[tuple[str, str]]:
     kernel = described.kernel
     axes = ("planes", "rows", "columns")[-kernel.ndim :]
-    yield "size", f"{_times(described.size)} ({' x '.join(axes)})"
+    yield "size", f"{shape_text(described.size)} ({' x '.join(axes)})"
     places = ", ".join(f"{axis[:-1]} {index + 1}" for axis, index in zip(axes, described.anchor, strict=True))
     even = "; of an even size the last before the middle" if any(n % 2 == 0 for n in described.size) else ""
     yield "anchor", f"{places} (counted from 1){even}"
@@ -218,10 +219,6 @@ def _factors(described: KernelDescription, width: int) -> Iterator[tuple[str, st
 
 def _middle_cut(words: list[str], kept: int) -> list[str]:
     return words if kept >= len(words) else [*words[: kept // 2], "...", *words[-(kept // 2) :]]
-
-
-def _times(size: tuple[int, ...]) -> str:
-    return "x".join(map(str, size))
 
 
 def _width() -> int:

@@ -5,8 +5,8 @@ import sys
 import click
 
 from convcli.cli import options
-from convcli.cli.evaluate import picture_progress
 from convcli.cli.printing import Warnings, say, show, show_result
+from convcli.cli.progress import progress_bar
 from convcli.images import MAX_PIXELS, write
 from convcli.jobs.classifier import load_classifier, percent
 from convcli.jobs.documents import json_text
@@ -62,12 +62,11 @@ def command(
     stdin = getattr(sys.stdin, "buffer", None) if STREAM in sources else None
     predictions: list[Prediction] = []
     warnings = Warnings()
-    with picture_progress(hidden=quiet or len(sources) < 2) as advance:
+    with progress_bar("pictures", hidden=quiet or len(sources) < 2) as advance:
         for each in predict(classifier, sources, top=top, max_pixels=max_pixels or MAX_PIXELS, stdin=stdin):
             predictions.append(each)
             _report(each, warnings, as_json=as_json)
-            if advance is not None:
-                advance(len(predictions), len(sources))
+            advance(len(predictions), len(sources))
     if not quiet:
         warnings.say()
     good = [each for each in predictions if not each.error]

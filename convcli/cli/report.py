@@ -5,8 +5,8 @@ from pathlib import Path
 import click
 
 from convcli.cli import downloads, options
-from convcli.cli.evaluate import picture_progress
 from convcli.cli.printing import say, show_result
+from convcli.cli.progress import progress_bar
 from convcli.jobs.documents import json_text
 from convcli.jobs.report import SUFFIXES, check_report, make_report, write_report
 
@@ -56,7 +56,7 @@ def command(
     options.require_suffix(target, SUFFIXES)
     check_report(target, overwrite=overwrite)
     options.start_loops(threads, quiet=quiet)
-    with downloads.reporting(quiet=quiet) as reports, picture_progress(hidden=quiet) as advance:
+    with downloads.reporting(quiet=quiet) as reports, progress_bar("pictures", hidden=quiet) as advance:
         report = make_report(
             model, data, data_dir=data_dir, offline=offline, limit=limit, reports=reports, on_progress=advance
         )
