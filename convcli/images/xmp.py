@@ -38,6 +38,11 @@ _TAG = re.compile(rb"<[^\s/>]+(?:\s+[^\s=]+\s*=\s*(?:\"[^\"]*\"|'[^']*'))*\s*/?>
 # Looked for where blanks begin: else each of a long row of them would be a start of its own.
 _ATTRIBUTE = re.compile(rb"(?<!\s)\s+([^\s=]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
 
+# More than the largest packets have, which list what a picture was made of; and deeper.
+_MOST_ELEMENTS = 200_000
+_DEEPEST = 200
+_PIECE = 1 << 20
+
 # What becomes of a property, by "namespace name" and its text: itself, another text, or None: it goes. An element is
 # asked about twice, where it begins without a text and, if it holds nothing else, where it ends.
 Rule = Callable[[str, bytes], bytes | None]
@@ -133,7 +138,9 @@ def _edited(packet: bytes, rule: Rule) -> bytes | None:
     """The packet with each attribute and element as the rule says, or None if it is no XML."""
     editor = _Editor(packet, rule)
     try:
-        editor.parser.Parse(packet, True)
+        for start in range(0, len(packet), _PIECE):  # of a refused one nothing more is read
+            editor.parser.Parse(packet[start : start + _PIECE], False)
+        editor.parser.Parse(b"", True)
     except (expat.ExpatError, ValueError):
         return None
     pieces, position = [], 0
@@ -160,6 +167,7 @@ class _Editor:
         self.edits: list[tuple[int, int, bytes]] = []
         self.scopes: list[dict[str, str]] = [{}]
         self.open: list[_Element] = []
+        self.left = _MOST_ELEMENTS
         self.parser = expat.ParserCreate()
         self.parser.StartElementHandler = self.begin
         self.parser.EndElementHandler = self.finish
@@ -169,6 +177,9 @@ class _Editor:
         raise ValueError("an entity, which no packet declares")
 
     def begin(self, tag: str, attributes: dict[str, str]) -> None:
+        self.left -= 1
+        if self.left < 0 or len(self.open) > _DEEPEST:
+            raise ValueError("more than any packet has")
         start = self.parser.CurrentByteIndex
         found = _TAG.match(self.packet, start)
         if found is None:

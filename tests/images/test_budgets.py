@@ -13,7 +13,7 @@ from PIL import Image as Pillow
 
 from convcli.budget import limit_memory
 from convcli.errors import ImageError
-from convcli.images import exif_tiff, png, read, tiff_description, xmp, xmp_orientation
+from convcli.images import exif_tiff, photoshop, png, read, tiff_description, xmp, xmp_orientation
 from convcli.images.bmp_runs import without_runs
 from convcli.images.signals import read_signal
 from convcli.images.tiff_directories import check_promises
@@ -172,6 +172,22 @@ def test_packets_of_blanks_and_names(packet):
 @pytest.mark.parametrize(("end", "is_ome"), [("x", False), ("<OME/>", True), ("<ome:OME x='1'/>", True)])
 def test_descriptions_of_comments(end, is_ome):
     assert tiff_description.is_ome('<?xml version="1.0"?>' + "<!-- a --> " * 5000 + end) is is_ome
+
+
+# Thirty megabytes of these took gigabytes, and half a minute.
+@pytest.mark.parametrize("elements", [b"<a>" * 300, b"<b/>" * 300_000])
+def test_packets_of_more_elements_than_any(elements):
+    deep = b"<a>" * 100 + b"</a>" * 100 + b"<b/>" * 1000
+    kept, _ = xmp.cleaned(b"<x>" + deep + b"</x>", turned=False, extended=False)
+    assert kept == b"<x>" + deep + b"</x>"
+    ending = b"</a>" * 300 if elements.startswith(b"<a") else b""
+    assert xmp.cleaned(b"<x>" + elements + ending + b"</x>", turned=False, extended=False)[1] == ("unreadable XMP",)
+
+
+def test_resources_of_photoshop_without_number():
+    captions = photoshop.block(0x03F0, b"") * 10_001
+    kept, lost = photoshop.cleaned(captions, turned=False)
+    assert lost == ("damaged Photoshop resources",) and kept == captions[: 12 * 10_000]
 
 
 def test_a_png_of_many_texts_is_told_once(tmp_path):
