@@ -138,8 +138,10 @@ def _edited(packet: bytes, rule: Rule) -> bytes | None:
     """The packet with each attribute and element as the rule says, or None if it is no XML."""
     editor = _Editor(packet, rule)
     try:
-        for start in range(0, len(packet), _PIECE):  # of a refused one nothing more is read
-            editor.parser.Parse(packet[start : start + _PIECE], False)
+        start, length = 0, _PIECE
+        while start < len(packet):  # of a refused one nothing more is read; what is not complete is read again
+            editor.parser.Parse(packet[start : start + length], False)
+            start, length = start + length, 2 * length
         editor.parser.Parse(b"", True)
     except (expat.ExpatError, ValueError):
         return None
