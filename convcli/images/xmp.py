@@ -13,7 +13,7 @@ from fractions import Fraction
 from xml.parsers import expat
 
 from convcli.geometry import Placement
-from convcli.images.xmp_orientation import wide_encoding
+from convcli.images.xmp_orientation import LONGEST, wide_encoding
 
 _ADOBE, _GOOGLE = "http://ns.adobe.com/", "http://ns.google.com/photos/"
 _TIFF, _EXIF = _ADOBE + "tiff/1.0/", _ADOBE + "exif/1.0/"
@@ -68,6 +68,8 @@ def cleaned(packet: bytes, *, turned: bool, extended: bool) -> tuple[bytes | Non
         # Along x and y are exchanged; the file's own resolution says the same.
         return None if turned and re.fullmatch(f"({_TIFF}|{_EXIF}) .*[XY]Resolution", name) else text
 
+    if len(packet) > LONGEST:
+        return None, ("unreadable XMP",)
     encoding = wide_encoding(packet)
     packet = packet.decode(encoding, "replace").lstrip("\ufeff").encode() if encoding else packet
     packet = packet.rstrip(b"\0")
