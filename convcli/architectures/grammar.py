@@ -130,8 +130,9 @@ def read_network(document: Mapping[str, Any], origin: str) -> NetworkSpec:
     except ValueError as error:
         raise GrammarError(f"{origin}: input: got {shortened(document['input'])}, expected {error}") from None
     listed = document["layers"]
-    if not isinstance(listed, list) or not 1 <= len(listed) <= MOST_LAYERS:
+    if not isinstance(listed, list) or not listed:
         raise GrammarError(f"{origin}: layers: got {shortened(listed)}, expected {_MISSING['layers']}")
+    check_count(len(listed), MOST_LAYERS, f"{origin}: layers: got {{}}", "use fewer", GrammarError)
     layers: list[LayerSpec] = []
     for each in listed:
         layers += read_layer(each, f"{origin}: layer {len(layers) + 1}")

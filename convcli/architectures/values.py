@@ -15,6 +15,7 @@ Reader: TypeAlias = Callable[[object], Any]
 
 # A slip of the keyboard or an attack: no array of that length could be used.
 LARGEST = 1_000_000_000
+_MOST_FILTERS = 10_000  # whose channels are listed one by one
 _DIGITS = re.compile(r"[0-9]{1,10}", re.ASCII)
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?", re.ASCII)
 _BETWEEN_AXES = re.compile(r"[xX×]")
@@ -201,7 +202,7 @@ def optional(reader: Reader) -> Reader:
 
 def connections(value: object) -> tuple[tuple[int, ...], ...]:
     """For each filter the list of the channels it sees, counted from 0: LeNet-5's third layer. TOML only."""
-    rows = value if isinstance(value, list) else []
+    rows = value if isinstance(value, list) and len(value) <= _MOST_FILTERS else []
     table = [tuple(_integer(each) for each in row) if isinstance(row, list) else () for row in rows]
     found = tuple(tuple(each for each in row if each is not None) for row in table)
     if not found or any(not row or len(set(row)) != len(whole) for row, whole in zip(found, table, strict=True)):

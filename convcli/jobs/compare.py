@@ -14,13 +14,14 @@ import numpy as np
 from convcli.errors import ConvcliError, ImageError
 from convcli.images import MAX_PIXELS, Image, convert_depth, read
 from convcli.images.model import shown
-from convcli.images.reading import HEAD, opening, recognised
+from convcli.images.reading import opening, recognised
 from convcli.images.volume_model import MOST_CHANNELS, Volume, VolumeMetadata
 from convcli.images.volumes import open_volume
 from convcli.ops.arguments import Array
 from convcli.ops.similarity import WINDOW, ssim
 from convcli.views.thinning import strongest
 
+_HEAD = 1 << 16  # bytes in which a PNG says that it is animated
 _BAND_NUMBERS = 1 << 22  # of a picture looked at at a time
 MAP_SIDE = 480  # cells of the picture of where, along its longer side at most
 
@@ -259,16 +260,17 @@ def _open(source: str | BinaryIO, axes: str | None, max_pixels: int, stack: Exit
 def _is_volume(source: str, max_pixels: int) -> bool:
     """Whether a file has several planes; of an array (A, B, C) that is so unless C may be channels."""
     with opening(shown(source)), Path(source).open("rb") as stream:
-        kind = recognised(stream.read(HEAD), shown(source)).name
-    if kind not in ("TIFF", "NPY", "GIF", "WEBP"):
+        head = stream.read(_HEAD)
+        kind = recognised(head, shown(source)).name
+    if kind not in ("TIFF", "NPY", "GIF", "WEBP") and not (kind == "PNG" and b"acTL" in head):
         return False
-    if kind == "NPY":
-        from convcli.images.npy import read_header
-
-        with Path(source).open("rb") as stream:
-            shape = read_header(stream).shape
-        return len(shape) == 4 or (len(shape) == 3 and shape[2] > MOST_CHANNELS)
     try:
+        if kind == "NPY":
+            from convcli.images.npy import read_header
+
+            with Path(source).open("rb") as stream:
+                shape = read_header(stream).shape
+            return len(shape) == 4 or (len(shape) == 3 and shape[2] > MOST_CHANNELS)
         with open_volume(source, max_pixels=max_pixels) as volume:
             return volume.shape[0] > 1
     except ImageError:
