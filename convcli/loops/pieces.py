@@ -16,8 +16,6 @@ from numba.core.typing import Context, mathdecl, npydecl
 from numba.cpython import builtins, iterators, mathimpl, numbers, rangeobj, slicing, tupleobj  # noqa: F401
 from numba.np import arrayobj, npyimpl  # noqa: F401
 
-from convcli.loops.processor import here, processor
-
 
 class Piece(CPUCodeLibrary):
     """A function as Numba's front end made it, neither optimised nor made into machine code; and those it calls."""
@@ -75,12 +73,6 @@ class Pieces(JITCPUCodegen):
     """How Numba makes code while a loop of ours is compiled."""
 
     _library_class = Piece
-
-    def _get_host_cpu_name(self):
-        return super()._get_host_cpu_name() if processor() == here() else processor().llvm_name
-
-    def _get_host_cpu_features(self):
-        return super()._get_host_cpu_features() if processor() == here() else processor().told
 
     def set_env(self, env_name, env):
         """Nothing: there is no machine code yet that could hold it."""
