@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import click
 
-from convcli.cli import options
+from convcli.cli import Commands, options
 from convcli.cli.printing import show, show_result
 from convcli.jobs.documents import json_text
 from convcli.jobs.runtime import CacheReport, cache_report, clear_cache, warm_cache
@@ -14,7 +14,7 @@ from convcli.jobs.runtime import CacheReport, cache_report, clear_cache, warm_ca
 WARMED = ("filter", "pool", "pad", "morph", "predict", "train", "volume", "signal")
 
 
-@click.group()
+@click.group(cls=Commands)
 def command() -> None:
     """Look after the compiled loops: info, clear, warm.
 

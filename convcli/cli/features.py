@@ -5,6 +5,7 @@ import sys
 import click
 
 from convcli.cli import options
+from convcli.cli.completing import FILE, MODEL
 from convcli.cli.printing import say, show_result
 from convcli.images import MAX_PIXELS, write
 from convcli.jobs.classifier import load_classifier
@@ -14,8 +15,8 @@ from convcli.jobs.tasks import STREAM, beside
 
 
 @click.command()
-@click.argument("model", metavar="MODEL")
-@click.argument("image", metavar="IMAGE")
+@click.argument("model", metavar="MODEL", type=MODEL)
+@click.argument("image", metavar="IMAGE", type=FILE)
 @click.option("-o", "--output", metavar="OUT.png", help="The picture.  [default: IMAGE_features.png beside IMAGE]")
 @click.option("--layers", metavar="NAME,NAME", help="These layers only, named as convcli summary MODEL does.")
 @click.option("--maps", type=click.IntRange(1, MOST_MAPS), default=16, show_default=True, metavar="N",

@@ -5,6 +5,7 @@ import sys
 import click
 
 from convcli.cli import options
+from convcli.cli.completing import FILE, MODEL
 from convcli.cli.printing import say, show_result
 from convcli.images import MAX_PIXELS, write
 from convcli.jobs.classifier import load_classifier
@@ -14,8 +15,8 @@ from convcli.jobs.tasks import STREAM, beside
 
 
 @click.command()
-@click.argument("model", metavar="MODEL")
-@click.argument("image", metavar="IMAGE")
+@click.argument("model", metavar="MODEL", type=MODEL)
+@click.argument("image", metavar="IMAGE", type=FILE)
 @click.option("-o", "--output", metavar="OUT.png", help="The picture.  [default: IMAGE_saliency.png beside IMAGE]")
 @click.option("--method", type=click.Choice((*METHODS, "all")), default="all", show_default=True)
 @click.option("--class", "class_name", metavar="NAME", help="What speaks for this class.  [default: the likeliest]")
