@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-from convcli.architectures.values import ACTIVATIONS, PADDINGS, Named, shape, suggestion
+from convcli.architectures.values import ACTIVATIONS, PADDINGS, Named, shape
 from convcli.architectures.vocabulary import (
     KNOWN_WORDS,
     LAYERS,
@@ -22,7 +22,7 @@ from convcli.architectures.vocabulary import (
     find_layer,
 )
 from convcli.budget import check_count
-from convcli.errors import ModelError, shortened
+from convcli.errors import ModelError, shortened, suggestion
 
 DEEPEST = 8
 MOST_LAYERS = 10_000

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from convcli.cli import options
+from convcli.cli.completing import KERNEL
 from convcli.cli.printing import show, show_result
 from convcli.errors import ShapeError
 from convcli.jobs.animate import (
@@ -44,7 +45,7 @@ from convcli.views.matrix import visible
 @click.option("--pool", type=click.Choice(POOLS), help="Pooling instead of convolution.")
 @click.option("--values", is_flag=True, help="Show small whole numbers and the arithmetic; --matrix and -k do too.")
 @click.option("--matrix", metavar="MATRIX", help='The input\'s numbers, "1 2; 3 4", instead of --input.')
-@click.option("-k", "--kernel", metavar="SPEC", help="The kernel's numbers, instead of --kernel-size.")
+@click.option("-k", "--kernel", type=KERNEL, help="The kernel's numbers, instead of --kernel-size.")
 @click.option("--convolve", is_flag=True, help="Turn the kernel of -k; without it, cross-correlation as given.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Other numbers for --values.")
 @click.option("--delay", type=click.FloatRange(0.02, 60), default=0.6, show_default=True, help="Seconds a frame lasts.")

@@ -25,6 +25,12 @@ def limits_line(limits: Limits) -> str:
     )
 
 
+def isa_line(isa: str, unlimited: Sequence[str]) -> str:
+    """What the sides may use, and of whom it is not known that they keep to it."""
+    others = ", ".join(PEERS[key].title for key in unlimited)
+    return f"no more instructions than {isa}" + (f"; not known of {others}" if others else "")
+
+
 def heading(images: bool) -> str:
     """The line above the rows."""
     unit = "1000/s" if images else "ms"

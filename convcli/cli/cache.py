@@ -2,7 +2,7 @@
 
 import click
 
-from convcli.cli import options
+from convcli.cli import Commands, options
 from convcli.cli.printing import show, show_result
 from convcli.cli.progress import progress_bar
 from convcli.jobs.documents import json_text
@@ -11,7 +11,7 @@ from convcli.jobs.runtime import CacheReport, cache_report, clear_cache, warm_ca
 WARMED = ("filter", "pool", "pad", "morph", "predict", "train", "volume", "signal")
 
 
-@click.group()
+@click.group(cls=Commands)
 def command() -> None:
     """Look after the compiled loops: info, clear, warm.
 

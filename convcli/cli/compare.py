@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from convcli.cli import options
+from convcli.cli.completing import FILE
 from convcli.cli.printing import say, show, show_result
 from convcli.images import MAX_PIXELS, write
 from convcli.jobs.compare import Comparison, compare, decibels, figures, where_picture
@@ -24,8 +25,8 @@ def _tolerance(text: str) -> tuple[float, bool]:
 
 
 @click.command()
-@click.argument("first", metavar="A")
-@click.argument("second", metavar="B")
+@click.argument("first", metavar="A", type=FILE)
+@click.argument("second", metavar="B", type=FILE)
 @click.option("-o", "--output", metavar="OUT.png", help="Draw A, B and where they differ.")
 @click.option(
     "--tolerance", type=options.Read("X|X%", _tolerance), metavar="X|X%",

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from convcli.cli import options
+from convcli.cli.completing import FILE, KERNEL, MODEL
 from convcli.cli.printing import show, show_result
 from convcli.images import write
 from convcli.jobs.classifier import load_classifier
@@ -21,9 +22,9 @@ def _shift(text: str) -> tuple[int, int]:
 
 
 @click.command(cls=options.MatrixCommand)
-@click.argument("source", metavar="IMAGE")
-@click.option("-k", "--kernel", "kernels", multiple=True, metavar="SPEC", help="A kernel; several make a chain.")
-@click.option("--model", metavar="MODEL", help="A model that convcli train wrote, layer by layer.")
+@click.argument("source", metavar="IMAGE", type=FILE)
+@click.option("-k", "--kernel", "kernels", multiple=True, type=KERNEL, help="A kernel; several make a chain.")
+@click.option("--model", type=MODEL, help="A model that convcli train wrote, layer by layer.")
 @click.option("--shift", type=options.Read("N,M", _shift), default="3,5", show_default=True, metavar="N,M",
               help="Rows down and columns right, in input pixels; negative: up and left.")  # fmt: skip
 @click.option("--stride", type=click.IntRange(1, 64), default=2, show_default=True, help="Of the second row.")

@@ -3,6 +3,7 @@
 import click
 
 from convcli.cli import downloads, options
+from convcli.cli.completing import DATA, MODEL
 from convcli.cli.printing import say, show, show_result
 from convcli.cli.progress import progress_bar
 from convcli.images import write
@@ -15,8 +16,8 @@ _LONGEST_LABEL = 20
 
 
 @click.command()
-@click.argument("model", metavar="MODEL")
-@click.option("--data", metavar="DATASET|FOLDER", help="What to try it on.  [default: what it was trained on]")
+@click.argument("model", metavar="MODEL", type=MODEL)
+@click.option("--data", type=DATA, help="What to try it on.  [default: what it was trained on]")
 @click.option("--split", type=click.Choice(SPLITS), help="[default: test where there is one, else train]")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Use N pictures, of each class its share.")
 @click.option("--gallery", "drawing", metavar="OUT.png", help="Draw the worst mistakes.")

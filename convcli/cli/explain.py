@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from convcli.cli import options
+from convcli.cli.completing import FILE, KERNEL
 from convcli.cli.printing import say, show_result
 from convcli.errors import ImageError
 from convcli.images import Image, check_target
@@ -22,9 +23,9 @@ _PLAN_WORDS = (
 
 
 @click.command(cls=options.MatrixCommand)
-@click.argument("picture", metavar="[IMAGE]", required=False)
+@click.argument("picture", metavar="[IMAGE]", type=FILE, required=False)
 @click.option(
-    "-k", "--kernel", "kernels", multiple=True, required=True, metavar="SPEC",
+    "-k", "--kernel", "kernels", multiple=True, required=True, type=KERNEL,
     help="A kernel; several are the filters of a layer. | stands between the planes of a filter over channels.",
 )  # fmt: skip
 @click.option("--matrix", metavar="MATRIX", help='Numbers instead of IMAGE: "1 2; 3 4", with | between channels.')

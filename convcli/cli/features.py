@@ -6,13 +6,14 @@ from typing import Any
 import click
 
 from convcli.cli import options
+from convcli.cli.completing import FILE, MODEL
 from convcli.cli.seeing import draw_what_is_seen
 from convcli.jobs.features import MOST_MAPS, draw_features, look_inside
 
 
 @click.command()
-@click.argument("model", metavar="MODEL")
-@click.argument("image", metavar="IMAGE")
+@click.argument("model", metavar="MODEL", type=MODEL)
+@click.argument("image", metavar="IMAGE", type=FILE)
 @click.option("-o", "--output", metavar="OUT.png", help="The picture.  [default: IMAGE_features.png beside IMAGE]")
 @click.option("--layers", metavar="NAME,NAME", help="These layers only, named as convcli summary MODEL does.")
 @click.option("--maps", type=click.IntRange(1, MOST_MAPS), default=16, show_default=True, metavar="N",

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import click
 
 from convcli.architectures import shape_text
-from convcli.cli import options
+from convcli.cli import Commands, options
+from convcli.cli.completing import KERNEL
 from convcli.cli.printing import show, show_result
 from convcli.errors import KernelError
 from convcli.jobs.documents import json_text
@@ -23,7 +24,7 @@ LABEL = 12  # columns of the labels of `kernel show` and of the names of `kernel
 NAME = 17
 
 
-@click.group()
+@click.group(cls=Commands)
 def command() -> None:
     """List the kernel library; show one kernel as a matrix.
 
@@ -72,7 +73,7 @@ def list_command(as_json: bool) -> None:
 
 
 @command.command("show", cls=options.MatrixCommand)
-@click.argument("spec", metavar="SPEC")
+@click.argument("spec", metavar="SPEC", type=KERNEL)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document: weights, sum, factors and more.")
 def show_command(spec: str, as_json: bool) -> None:
     """Show one kernel: its weights, sum, factors, sign, scale and source.

@@ -264,9 +264,14 @@ def _hush(ctx: click.Context, param: click.Parameter, value: bool) -> bool:
     return value
 
 
-quiet = click.option(
-    "-q", "--quiet", is_flag=True, is_eager=True, callback=_hush, help="No progress, warnings or summary on stderr."
-)
+_QUIET: dict[str, Any] = {"is_flag": True, "is_eager": True, "callback": _hush}
+quiet = click.option("-q", "--quiet", help="No progress, warnings or summary on stderr.", **_QUIET)
+
+
+def hushing() -> click.Option:
+    """``--quiet`` for a command that prints nothing of its own on stderr: it does not hear of it."""
+    return click.Option(["-q", "--quiet"], help="No progress or warnings on stderr.", expose_value=False, **_QUIET)
+
 
 # What commands take that make one picture or page of a picture.
 one_result = _chained(overwrite, max_pixels, threads, as_json, quiet)
@@ -307,6 +312,8 @@ def check_picture(target: str, *, overwrite: bool) -> None:
 
 def say_compiling(state: "Compiling") -> None:
     """The line that explains why a first run takes seconds: it lives on a terminal, and is said once elsewhere."""
+    if TELLER.is_quiet:
+        return
     words = f"compiling loops{' for ' * bool(state.what)}{printable(state.what)}"
     # A bar of rich's takes over what else is written, line by line.
     if sys.stderr.isatty() and not type(sys.stderr).__module__.startswith("rich"):

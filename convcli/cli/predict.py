@@ -5,6 +5,7 @@ import sys
 import click
 
 from convcli.cli import options
+from convcli.cli.completing import FILE, MODEL
 from convcli.cli.printing import Warnings, say, show, show_result
 from convcli.cli.progress import progress_bar
 from convcli.images import MAX_PIXELS, write
@@ -15,10 +16,8 @@ from convcli.jobs.tasks import STREAM, find_inputs
 
 
 @click.command()
-@click.argument("images", metavar="IMAGE...", nargs=-1, required=True)
-@click.option(
-    "--model", metavar="MODEL", help="A model that convcli train wrote.  [default: the MNIST model of convcli]"
-)
+@click.argument("images", metavar="IMAGE...", type=FILE, nargs=-1, required=True)
+@click.option("--model", type=MODEL, help="A model that convcli train wrote.  [default: the MNIST model of convcli]")
 @click.option("--top", type=click.IntRange(1), default=3, show_default=True, metavar="N", help="Classes to print.")
 @click.option("--show", metavar="OUT.png", help="Write the picture that the network saw; of several, a sheet.")
 @click.option("--overwrite", is_flag=True, help="Let --show replace an existing file.")

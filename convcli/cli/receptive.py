@@ -7,6 +7,7 @@ import click
 from convcli.architectures import shape_text
 from convcli.architectures import values as shapes
 from convcli.cli import options
+from convcli.cli.completing import FILE, NETWORK
 from convcli.cli.printing import show, show_result
 from convcli.cli.shape import Value, network_named
 from convcli.jobs.documents import json_text, named
@@ -14,14 +15,17 @@ from convcli.views.networks import field_bound
 
 
 @click.command()
-@click.argument("network", metavar="NETWORK")
+@click.argument("network", metavar="NETWORK", type=NETWORK)
 @click.option("--layer", metavar="NAME", help="The unit's layer.  [default: the last that has a map]")
 @click.option("--unit", metavar="Y,X", help="Its row and column on that map, from 0.  [default: the middle]")
 @click.option("--input", "-i", "size", metavar="HxWxC", type=Value("HxWxC", shapes.shape),
               help="Another input than the network's own.")  # fmt: skip
 @click.option("-o", "--output", metavar="OUT", help="Draw nested frames over the input: .png or .svg.")
 @click.option(
-    "--image", metavar="IMAGE", help="A picture to draw them on, as the network sees it; - is standard input."
+    "--image",
+    metavar="IMAGE",
+    type=FILE,
+    help="A picture to draw them on, as the network sees it; - is standard input.",
 )
 @options.overwrite
 @options.max_pixels

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from convcli.cli import downloads, options
+from convcli.cli.completing import DATA, MODEL
 from convcli.cli.printing import say, show_result
 from convcli.cli.progress import progress_bar
 from convcli.jobs.documents import json_text
@@ -12,9 +13,9 @@ from convcli.jobs.report import SUFFIXES, check_report, make_report, write_repor
 
 
 @click.command()
-@click.argument("model", metavar="MODEL")
+@click.argument("model", metavar="MODEL", type=MODEL)
 @click.option("-o", "--output", metavar="OUT.html", help="The page.  [default: MODEL.html beside MODEL]")
-@click.option("--data", metavar="DATASET|FOLDER",
+@click.option("--data", type=DATA,
               help="What to try it on.  [default: what it was trained on, if it lies here]")  # fmt: skip
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Use N pictures, of each class its share.")
 @downloads.data_dir

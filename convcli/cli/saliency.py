@@ -6,13 +6,14 @@ from typing import Any
 import click
 
 from convcli.cli import options
+from convcli.cli.completing import FILE, MODEL
 from convcli.cli.seeing import draw_what_is_seen
 from convcli.jobs.saliency import METHODS, draw, saliency
 
 
 @click.command()
-@click.argument("model", metavar="MODEL")
-@click.argument("image", metavar="IMAGE")
+@click.argument("model", metavar="MODEL", type=MODEL)
+@click.argument("image", metavar="IMAGE", type=FILE)
 @click.option("-o", "--output", metavar="OUT.png", help="The picture.  [default: IMAGE_saliency.png beside IMAGE]")
 @click.option("--method", type=click.Choice((*METHODS, "all")), default="all", show_default=True)
 @click.option("--class", "class_name", metavar="NAME", help="What speaks for this class.  [default: the likeliest]")

@@ -6,6 +6,7 @@ import click
 
 from convcli.architectures import shape_text
 from convcli.architectures import values as read
+from convcli.cli.completing import NETWORK
 from convcli.cli.printing import show, show_result
 from convcli.cli.shape import Value, network_named
 from convcli.jobs.documents import json_text, named
@@ -14,7 +15,7 @@ from convcli.views.networks import card_lines, report, table
 
 
 @click.command()
-@click.argument("network", required=False)
+@click.argument("network", type=NETWORK, required=False)
 @click.option("--input", "-i", "size", metavar="HxWxC", type=Value("HxWxC", read.shape),
               help="Another input than the network's own; without channels, the network's.")  # fmt: skip
 @click.option("--list", "listing", is_flag=True, help="List the networks that come with convcli.")

@@ -6,6 +6,7 @@ import click
 
 from convcli.architectures import shape_text
 from convcli.cli import options
+from convcli.cli.completing import KERNEL
 from convcli.cli.printing import show, show_result
 from convcli.jobs.documents import json_text, named
 from convcli.jobs.toeplitz import Toeplitz, check_drawing, draw, toeplitz
@@ -15,7 +16,7 @@ from convcli.views.toeplitz import matrix_lines
 @click.command(cls=options.MatrixCommand)
 @click.option("-i", "--input", "sizes", type=options.Counts(None), required=True, metavar="N|NxM",
               help="The input: a series of N numbers, or a picture of N rows and M columns.")  # fmt: skip
-@click.option("-k", "--kernel", required=True, metavar="SPEC", help="The kernel; one row for a series.")
+@click.option("-k", "--kernel", required=True, type=KERNEL, help="The kernel; one row for a series.")
 @click.option("--values", metavar="MATRIX", help='The input\'s numbers, "3 1 2; 0 5 4".  [default: 1 2 3 ...]')
 @options.stride()
 @options.padding(default="valid", help="valid, same, full, or cells added at each side.")

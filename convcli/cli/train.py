@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from convcli.cli import downloads, options
+from convcli.cli.completing import DATA, NETWORK
 from convcli.cli.printing import say, show, show_result
 from convcli.jobs.documents import json_text
 from convcli.jobs.runtime import prepare_loops, request_threads
@@ -54,8 +55,8 @@ class Size(options.Counts):
 
 
 @click.command()
-@click.argument("dataset", required=False)
-@click.option("--model", metavar="NAME|FILE", help="A network of `convcli summary`, or a .toml file.")
+@click.argument("dataset", type=DATA, required=False)
+@click.option("--model", metavar="NAME|FILE", type=NETWORK, help="A network of `convcli summary`, or a .toml file.")
 @click.option("--preset", "preset_name", type=click.Choice(_PRESETS), default="default", show_default=True)
 @click.option("--epochs", type=click.IntRange(1, 1_000_000), metavar="N", help="How often each image is seen.")
 @click.option("--batch-size", type=click.IntRange(1, 1_000_000), metavar="N", help="Images a step.")
