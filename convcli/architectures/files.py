@@ -11,9 +11,8 @@ from typing import Any
 
 from convcli.architectures.grammar import GrammarError, NetworkSpec, document_of, read_network
 from convcli.architectures.header import WRITTEN, parse_json, read_header, reason_of
-from convcli.architectures.values import suggestion
 from convcli.budget import check_count
-from convcli.errors import ModelError, shortened
+from convcli.errors import ModelError, shortened, suggestion
 
 FOLDER = Path(__file__).parent
 SHIPPED_MODEL = FOLDER.parent / "models" / "mnist.safetensors"

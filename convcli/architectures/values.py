@@ -7,9 +7,10 @@ A reader raises `ValueError` with what it expected; the grammar adds the layer, 
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from math import isfinite
 from typing import Any, TypeAlias
+
+from convcli.errors import suggestion
 
 Reader: TypeAlias = Callable[[object], Any]
 
@@ -62,12 +63,6 @@ REGULARIZERS: Mapping[str, tuple[str, ...]] = {"l1": ("l1",), "l2": ("l2",), "l1
 CONSTRAINTS: Mapping[str, tuple[str, ...]] = {"max_norm": ("max_value",), "non_neg": (), "unit_norm": ()}
 # Parameters that are 0 or more wherever they stand.
 _NOT_NEGATIVE = ("stddev", "l1", "l2", "max_value")
-
-
-def suggestion(word: str, known: Sequence[str]) -> str:
-    """``; did you mean 'pool'?`` if a known word is close, else nothing."""
-    close = get_close_matches(word.lower(), known, 1, 0.6)
-    return f"; did you mean '{close[0]}'?" if close else ""
 
 
 def count(least: int = 1) -> Reader:

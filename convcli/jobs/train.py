@@ -224,7 +224,7 @@ def train(plan: TrainingPlan, listener: Listener | None = None) -> TrainReport:
     ConvcliError
         If a file cannot be written.
     """
-    from convcli.loops.waiting import foreseen
+    from convcli.loops.compiling.waiting import foreseen
 
     training = _begin(plan)
     listener = listener or Listener()
