@@ -178,7 +178,7 @@ def _operate(
         image = future.result()
         if image is None:
             return Outcome(task, "skipped")
-        produced = _produced(operation, image, _format(task, image, files))
+        produced = produce(operation, image, _format(task, image, files))
         if files.watch is not None:
             files.watch(task, image, produced.image)
     except Exception as error:
@@ -186,7 +186,7 @@ def _operate(
     return writers.submit(_write, task, produced, files, time.perf_counter() - started)
 
 
-def _produced(operation: Operation, image: Image, format: str | None) -> Produced:
+def produce(operation: Operation, image: Image, format: str | None) -> Produced:
     """What an operation makes of a picture; loops that are missing are compiled together."""
     from convcli.loops.compiling.waiting import foreseen
 

@@ -40,10 +40,11 @@ def prepare_loops(threads: int | None, tell: "Callable[[Compiling], object] | No
     Where loops' machine code is kept, numba is imported only if some of it is missing, and often in other processes;
     otherwise now, as pictures are being decoded.
     """
+    from convcli.jobs.compiling import tell_only
     from convcli.loops.compiling import compiler, kept
 
     compiler.forgo_linear_algebra()
-    compiler.on_compiling(tell or _ignore)
+    tell_only(tell or _ignore)
     if threads is not None:
         compiler.set_threads(threads)
     if kept.stamp() is None:
