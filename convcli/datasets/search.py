@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from convcli.datasets.ink import find_inks, is_flat, to_grey
+from convcli.datasets.ink import few_of, find_inks, is_flat, to_grey
 from convcli.datasets.judge import judge, views
 from convcli.datasets.lines import why_no_one
 from convcli.datasets.pictures import resize
@@ -131,7 +131,8 @@ def _is_piece(candidate: Candidate, found: list[tuple[float, Candidate]]) -> boo
 
 def _is_drawn(grey: Floats) -> bool:
     """Whether paper is one shade without noise, as only programs make it: there is little that could look like ink."""
-    return float(np.mean(grey == np.median(grey))) > _ONE_SHADE
+    some = few_of(grey)
+    return float(np.mean(some == np.median(some))) > _ONE_SHADE
 
 
 def _is_beside(other: Candidate, best: Candidate) -> bool:
