@@ -187,7 +187,7 @@ def _candidates(grey: Floats, reasons: list[DataError], *, tight: bool) -> Itera
 def _is_small(candidate: Candidate, small: Floats, grey: Floats) -> bool:
     """Whether the picture shows more of a candidate than was looked at."""
     top, left, bottom, right = candidate.strokes.box
-    return small.shape[0] < grey.shape[0] and max(bottom - top, right - left) < _CLOSER * max(small.shape)
+    return small.shape[0] < grey.shape[0] and bool(max(bottom - top, right - left) < _CLOSER * max(small.shape))
 
 
 def looked_at_closer(grey: Floats, small: Floats, candidate: Candidate) -> list[Candidate] | None:
