@@ -26,7 +26,7 @@ def interrupts_are_heard():
 @pytest.fixture(scope="session", autouse=True)
 def no_notice_of_compilation():
     """Which test compiles a loop first depends on the cache; the line about it is `tests/cli/test_cache.py`'s."""
-    from convcli.loops.compiler import on_compiling
+    from convcli.loops.compiling.compiler import on_compiling
 
     on_compiling(lambda state: None)
 
@@ -34,7 +34,7 @@ def no_notice_of_compilation():
 @pytest.fixture(scope="session", autouse=True)
 def no_loop_is_left_to_numba():
     """Numba gives the same results, only late, and again in each process: nothing else would show it."""
-    from convcli.loops import compiler
+    from convcli.loops.compiling import compiler
 
     def fail(line):
         raise AssertionError(line)

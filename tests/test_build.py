@@ -47,7 +47,7 @@ def build(tmp_path, monkeypatch):
             inside = {name: file.read(name) for name in file.namelist()}
         loops = {Path(name).name: data for name, data in inside.items() if name.startswith("convcli/_prebuilt/")}
         about = next(data.decode() for name, data in inside.items() if name.endswith("/WHEEL"))
-        assert "convcli/loops/tile.py" in inside
+        assert "convcli/loops/filtering/tile.py" in inside
         return made.name, loops, about
 
     return make

@@ -1,13 +1,13 @@
 """The machine's own limits, measured in the run they are compared with: copy bandwidth and multiply-adds a second."""
 
-import time
+import timeit
 from collections.abc import Callable
 
 import numpy as np
 
 from convcli.bench.model import Limits
 from convcli.loops.limits import copy_chunks, repeat_tile
-from convcli.loops.product import ROWS, lanes_of
+from convcli.loops.networks.product import ROWS, lanes_of
 
 _PARTS = 16  # per thread, so that a busy core holds nobody up
 _STEPS = 64  # of the tile: weights and input then stay in the first-level cache
@@ -37,9 +37,4 @@ def measure_limits(threads: int, *, quick: bool = False) -> Limits:
 
 def _best(run: Callable[[], None]) -> float:
     run()
-    times = []
-    for _ in range(_TRIALS):
-        start = time.perf_counter()
-        run()
-        times.append(time.perf_counter() - start)
-    return min(times)
+    return min(timeit.repeat(run, number=1, repeat=_TRIALS))

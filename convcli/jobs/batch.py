@@ -188,7 +188,7 @@ def _operate(
 
 def _produced(operation: Operation, image: Image, format: str | None) -> Produced:
     """What an operation makes of a picture; loops that are missing are compiled together."""
-    from convcli.loops.waiting import foreseen
+    from convcli.loops.compiling.waiting import foreseen
 
     part = replace(image, pixels=image.pixels[:_PART, :_PART].copy())
     with foreseen(pictures_of(image.pixels), lambda: operation(part, format)):

@@ -63,7 +63,7 @@ class Classifier:
 
     def outputs(self, images: Array) -> Array:
         """What (N, H, W, C) images, bytes or floats of 0..1, give before the output activation, finite or not."""
-        from convcli.loops.waiting import foreseen
+        from convcli.loops.compiling.waiting import foreseen
 
         model, batch = self.trained.model, self.batch(images)
 

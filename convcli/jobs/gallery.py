@@ -36,7 +36,7 @@ def make_gallery(
     ConvcliError
         If a file cannot be read, or the sheet would have more than 400 cells.
     """
-    from convcli.loops.waiting import foreseen
+    from convcli.loops.compiling.waiting import foreseen
     from convcli.views.sheet import contact_sheet
 
     cells = len(sources) * (len(plans) + 1)

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from importlib import import_module
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,7 @@ from convcli.errors import ConvcliError
 
 if TYPE_CHECKING:
     from convcli.jobs.warming import Piece
-    from convcli.loops.wanted import Wanted
+    from convcli.loops.compiling.wanted import Wanted
 
 # General, the root of two squared, separable, and boxes by each of the ways in which they are computed.
 _KERNELS = ("sharpen", "sobel", "gaussian:sigma=2", "box:size=3", "box:size=5", "box:size=15")
@@ -35,11 +36,11 @@ def prebuild(folder: str, which: str, level: str = "") -> int:
     Parameters
     ----------
     folder : str
-        Where the package looks for them: `convcli.loops.prebuilt`.
+        Where the package looks for them: `convcli.loops.compiling.prebuilt`.
     which : str
         ``common``: those of the usual filters, pooling, morphology and `predict` on 8- and 16-bit pictures; ``all``.
     level : str
-        One of `convcli.loops.processor.LEVELS`, else for this machine's processor.
+        One of `convcli.loops.compiling.processor.LEVELS`, else for this machine's processor.
 
     Raises
     ------
@@ -47,7 +48,7 @@ def prebuild(folder: str, which: str, level: str = "") -> int:
         If this machine, or its Numba, makes no code that can be kept, or not for such a processor; or if not all
         loops could be compiled.
     """
-    from convcli.loops import kept, prebuilt, processor
+    from convcli.loops.compiling import kept, prebuilt, processor
 
     if level and level not in processor.levels():
         expected = " or ".join(processor.levels()) or "none"
@@ -104,11 +105,11 @@ def _common() -> "Iterator[Piece]":
 
 def _make(wanted: "Sequence[Wanted]") -> None:
     """Compile these loops on all cores and keep them."""
-    from convcli.loops import compiler
+    from convcli.loops.compiling import compiler
 
     compiler.load_numba()  # once, for all processes
-    gc.freeze()  # collecting garbage among all of Numba's functions was a twelfth of the time
-    gc.set_threshold(50_000)
+    import_module("convcli.loops.compiling.native").get_ready()
+    gc.freeze()  # what all have in common is not looked through again
     most = max(1, min(len(os.sched_getaffinity(0)), memory_limit() // _MEMORY))
     # Loops of one kind of pixels share functions, which a process compiles once: neighbours go to one process.
     alike = sorted(wanted, key=lambda each: each.arguments.partition(",")[0])

@@ -10,8 +10,8 @@ from convcli import __version__
 from convcli.errors import ConvcliError
 
 if TYPE_CHECKING:
-    from convcli.loops.waiting import Compiling
-    from convcli.loops.wanted import Wanted
+    from convcli.loops.compiling.waiting import Compiling
+    from convcli.loops.compiling.wanted import Wanted
 
 
 def request_threads(threads: int | None) -> None:
@@ -30,7 +30,7 @@ def request_threads(threads: int | None) -> None:
 
 def _threads_started() -> bool:
     """Whether it is too late to ask for more threads: numba, or what runs kept loops, has read how many."""
-    kept = sys.modules.get("convcli.loops.kept")
+    kept = sys.modules.get("convcli.loops.compiling.kept")
     return "numba" in sys.modules or (kept is not None and kept.threads_started() > 0)
 
 
@@ -40,7 +40,7 @@ def prepare_loops(threads: int | None, tell: "Callable[[Compiling], object] | No
     Where loops' machine code is kept, numba is imported only if some of it is missing, and often in other processes;
     otherwise now, as pictures are being decoded.
     """
-    from convcli.loops import compiler, kept
+    from convcli.loops.compiling import compiler, kept
 
     compiler.forgo_linear_algebra()
     compiler.on_compiling(tell or _ignore)
@@ -66,7 +66,7 @@ class CacheReport:
 
 def cache_report() -> CacheReport:
     """Look at the cache of compiled loops."""
-    from convcli.loops import cache
+    from convcli.loops.compiling import cache
 
     folder, reason = cache.cache_place()
     files, size = cache.cache_size()
@@ -75,7 +75,7 @@ def cache_report() -> CacheReport:
 
 def clear_cache() -> int:
     """Delete the compiled loops; returns how many files that were."""
-    from convcli.loops import cache
+    from convcli.loops.compiling import cache
 
     return cache.clear_cache()
 
@@ -88,7 +88,7 @@ def warm_cache(commands: Sequence[str], on_made: Callable[[str, int, int], objec
     Raises `ConvcliError` for a name that is no command's, or where nothing can be kept.
     """
     from convcli.jobs.warming import pieces, wanted_by
-    from convcli.loops import cache, kept, making
+    from convcli.loops.compiling import cache, kept, making
 
     work = pieces(commands)
     if kept.stamp() is None or cache.cache_place()[0] is None:
@@ -127,7 +127,7 @@ def examine() -> Doctor:
     """Collect versions, processor, threads and cache place; runs one small loop to learn the threading layer."""
     import platform
 
-    from convcli.loops import compiler
+    from convcli.loops.compiling import compiler
 
     versions = {"convcli": __version__, "python": platform.python_version()}
     versions |= {name: _version(name) for name in _LIBRARIES}
@@ -137,7 +137,7 @@ def examine() -> Doctor:
 
 def _loops() -> dict[str, str]:
     """Where machine code comes from in this process, and why."""
-    from convcli.loops import kept, prebuilt
+    from convcli.loops.compiling import kept, prebuilt
 
     prepared, why = prebuilt.why(kept.why_not())
     in_use = f"{prepared} prebuilt, others are compiled here" if prepared else "compiled here"
@@ -152,9 +152,3 @@ def _version(name: str) -> str:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
         return "missing"
-
-
-def check_threads(threads: int | None) -> None:
-    """Raise `ConvcliError` for a number of threads below 1 or absurdly high."""
-    if threads is not None and not 1 <= threads <= 1024:
-        raise ConvcliError(f"threads: got {threads}, expected 1 to 1024")

@@ -1,7 +1,7 @@
 """Which loops commands need: small pieces of work of each, to be listed or compiled before anyone waits for them.
 
 Nothing here runs a loop: commands' own code is walked through with loops that only note how they are called
-(`convcli.loops.wanted`), so what is found is what the commands will ask for.
+(`convcli.loops.compiling.wanted`), so what is found is what the commands will ask for.
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -18,7 +18,7 @@ from convcli.images.model import COLOURS, KINDS, pictures_of
 if TYPE_CHECKING:
     from convcli.images import Image
     from convcli.jobs.morph import MorphPlan
-    from convcli.loops.wanted import Wanted
+    from convcli.loops.compiling.wanted import Wanted
 
 _SIZE = 64  # pixels: the side of the pictures that commands are walked through with
 _MODES = ("max", "min", "average", "weighted", "lp", "median", "stochastic")
@@ -71,7 +71,7 @@ def pieces(commands: Collection[str] = (), kinds: Collection[str] = tuple(KINDS)
 
 def wanted_by(work: Sequence[Piece]) -> "dict[Wanted, str]":
     """The loops that pieces of work need, none twice, and for whom: the first piece's words. Compiles nothing."""
-    from convcli.loops.wanted import listing
+    from convcli.loops.compiling.wanted import listing
 
     found: dict[Wanted, str] = {}
     for piece in work:

@@ -4,7 +4,7 @@ The caller views its array as unsigned integers of the same size, so that four c
 every bit pattern (NaN payloads too) survives.
 """
 
-from convcli.loops.compiler import loop, prange
+from convcli.loops.compiling.compiler import loop, prange
 
 
 @loop(parallel=False)

@@ -1,7 +1,7 @@
 """What this machine does at most: copying, and multiply-adds in the register tile. `convcli bench` compares with it."""
 
-from convcli.loops.compiler import loop, prange
-from convcli.loops.product import ROWS, TWO, multiply
+from convcli.loops.compiling.compiler import loop, prange
+from convcli.loops.networks.product import ROWS, TWO, multiply
 
 
 @loop
@@ -22,6 +22,6 @@ def repeat_tile(source, rows, steps, weights, base, lowest, rounds, out):
     for part in prange(out.shape[0]):
         for _ in range(rounds):
             multiply(
-                TWO, ROWS, source, 0, rows, 0, steps, 0, count, weights, 0, width,
+                None, TWO, ROWS, source, 0, rows, 0, steps, 0, count, weights, 0, width,
                 base, 0, False, lowest, out[part], 0, width, ROWS, width,
             )  # fmt: skip

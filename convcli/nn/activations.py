@@ -53,13 +53,10 @@ class Activation:
 
 
 def _in_loop(name: str, gradient: Array, values: Array, out: Array) -> None:
-    from convcli.loops import activations
+    from convcli.loops.networks import activations
 
     flat = (read_only(gradient.reshape(-1)), read_only(values.reshape(-1)), out.reshape(-1))
-    if out.size <= activations.CHUNK:
-        (activations.relu_run if name == "relu" else activations.gelu_run)(*flat, 0, out.size)
-    else:
-        (activations.relu_gradient if name == "relu" else activations.gelu_gradient)(*flat)
+    (activations.relu_gradient if name == "relu" else activations.gelu_gradient)(*flat)
 
 
 # The derivative from input x, output y and the argument; relu and gelu are loops.

@@ -51,7 +51,7 @@ class BatchNorm(Layer):
         return self._normalized(x, False, False)
 
     def _normalized(self, x: Array, training: bool, relu: bool) -> Array:
-        from convcli.loops.channels import channel_lines
+        from convcli.loops.networks.channels import channel_lines
 
         if training and not self.frozen:
             total, squares = self._sums(x)
@@ -75,7 +75,7 @@ class BatchNorm(Layer):
 
     def backward(self, gradient: Array) -> Array:
         """The input's gradient is a line in the output's gradient and in the input, for each channel."""
-        from convcli.loops.channels import gradient_lines
+        from convcli.loops.networks.channels import gradient_lines
 
         total, products = self._sums(self._input, gradient)
         along = (products - self._mean * total) * self._inverse
@@ -101,13 +101,13 @@ class BatchNorm(Layer):
 
     def _run(self, each: Array) -> Array:
         """What there is for each channel, for a run of pixels."""
-        from convcli.loops.channels import RUN
+        from convcli.loops.networks.channels import RUN
 
         return np.tile(each.astype(self.dtype), max(RUN // len(each), 1))
 
     def _sums(self, x: Array, gradient: Array | None = None) -> tuple[Array, Array]:
         """Float64 sums of each channel of ``x`` and its squares, or of the output's gradient and that times ``x``."""
-        from convcli.loops.channels import RUN, channel_sums, gradient_sums
+        from convcli.loops.networks.channels import RUN, channel_sums, gradient_sums
 
         channels = x.shape[-1]
         run = max(RUN // channels, 1) * channels

@@ -102,14 +102,10 @@ class Optimizer(ABC):
 
 
 def _run(name: str, *arguments: Any) -> None:
-    """The loop of an optimizer, or of an average, on the calling thread if there is but one chunk."""
-    from convcli.loops import updates
+    """The loop of an optimizer, or of an average."""
+    from convcli.loops.networks import updates
 
-    size = arguments[0].size
-    if size <= updates.CHUNK:
-        getattr(updates, f"{name}_run")(*arguments, 0, size)
-    else:
-        getattr(updates, name)(*arguments)
+    getattr(updates, name)(*arguments)
 
 
 def global_norm(parameters: Parameters) -> float:

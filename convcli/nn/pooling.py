@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 
 from convcli.architectures import LayerPlan
 from convcli.errors import ModelError
+from convcli.geometry import Window
 from convcli.nn.activations import RELU
 from convcli.nn.layer import Array, Layer
-from convcli.ops.pooling_axes import PoolingAxis, adaptive_axes, sliding_axes
+from convcli.ops.pooling_axes import PoolingAxis, adaptive_axes, axes_of
 from convcli.ops.pooling_runs import pool_stack
 from convcli.ops.scratch import scratch
 from convcli.ops.words import read_only
@@ -26,18 +27,8 @@ class _Windows:
     """The windows of a pooling layer along depth, height and width, and who covers what."""
 
     def __init__(self, plan: LayerPlan) -> None:
-        sizes, settings, windows = plan.input[:-1], plan.settings, plan.windows
-        if plan.type == "adaptive_pool":
-            axes = adaptive_axes(sizes, plan.output[:-1])
-        else:
-            axes = sliding_axes(
-                sizes,
-                [window.kernel_size for window in windows],
-                [window.stride for window in windows],
-                [(window.before, window.after) for window in windows],
-                [window.dilation for window in windows],
-                settings["ceil_mode"],
-            )
+        sizes, windows = plan.input[:-1], [window for window in plan.windows if isinstance(window, Window)]
+        axes = adaptive_axes(sizes, plan.output[:-1]) if plan.type == "adaptive_pool" else axes_of(sizes, windows)
         self.axes: tuple[PoolingAxis, ...] = axes
         self.three = adaptive_axes((1,) * (3 - len(axes)), 1) + axes
         self.sizes = (1,) * (3 - len(sizes)) + tuple(sizes)
@@ -92,7 +83,7 @@ class ExtremaPool(Layer):
 
     def forward(self, x: Array, training: bool = False) -> Array:
         """The extrema; in training also where they are."""
-        from convcli.loops.gradients import find_corners, find_extrema, take_corners
+        from convcli.loops.pooling.gradients import find_corners, find_extrema, take_corners
 
         windows = self._windows
         out = self.buffer("output", (len(x), *self.output_shape), training)
@@ -114,7 +105,7 @@ class ExtremaPool(Layer):
 
     def backward(self, gradient: Array) -> Array:
         """Each input cell gathers the gradients of the windows whose extremum it is."""
-        from convcli.loops.gradients import corners_gradient, extrema_gradient
+        from convcli.loops.pooling.gradients import corners_gradient, extrema_gradient
 
         windows = self._windows
         out = self.hold("input gradient", (len(gradient), *self.plan.input))
@@ -167,7 +158,7 @@ class SumPool(Layer):
 
     def backward(self, gradient: Array) -> Array:
         """Each input cell gathers its share of the windows it is in."""
-        from convcli.loops.gradients import sums_gradient
+        from convcli.loops.pooling.gradients import sums_gradient
 
         windows, lp = self._windows, self._mode == "lp"
         out = self.hold("input gradient", (len(gradient), *self.plan.input))

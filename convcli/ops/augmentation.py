@@ -201,11 +201,11 @@ def augment(
     if np.may_share_memory(images, out) and images.ctypes.data != out.ctypes.data:
         images = images.copy()  # a result that overlaps a later image would be read as that image
     if not augmentation.elastic:
-        from convcli.loops.warp import warp
+        from convcli.loops.networks.warp import warp
 
         warp(read_only(images), maps, out)
         return out
-    from convcli.loops.warp import warp_elastic
+    from convcli.loops.networks.warp import warp_elastic
 
     seeds = (draws[:, 7] * 2.0**53).astype(np.uint64)
     warp_elastic(read_only(images), maps, seeds, *_elastic_tables(augmentation, height, width), out)

@@ -1,6 +1,6 @@
 """Boxes of equal weights on integer pixels: whether their sums can run, and running them.
 
-`convcli.ops.stacks` asks and calls; the loops are `convcli.loops.means` (8 bits to 8 bits) and `convcli.loops.box`.
+`convcli.ops.stacks` asks and calls; the loops are in `convcli.loops.filtering`: `means` (8 bits to 8 bits) and `box`.
 """
 
 from typing import Any
@@ -18,7 +18,7 @@ _MOST_NUMBERS = 32 * 1024
 
 def gives_means(asked: Correlation) -> bool:
     """Whether sums of 8-bit pixels are means that `run_means` can compute, each result in the range."""
-    from convcli.loops.means import MOST_ROWS, division_by
+    from convcli.loops.filtering.means import MOST_ROWS, division_by
 
     store, border = asked.store, asked.border
     eight_bits = asked.source.dtype == store.dtype == np.uint8 and store.low <= 0 and store.high >= 255
@@ -43,7 +43,7 @@ def _is_dense(asked: Correlation) -> bool:
 
 def run_means(asked: Correlation) -> tuple[Array, int]:
     """The means of 8-bit pixels, and 0: none of them is outside their range."""
-    from convcli.loops.means import box_means, division_by
+    from convcli.loops.filtering.means import box_means, division_by
 
     (result, out), tables, (_, down, across) = asked.new_out(), asked.tables, asked.moves
     height, width, channels = down.kernel_size, across.kernel_size, asked.source.shape[4]
@@ -58,7 +58,7 @@ def run_means(asked: Correlation) -> tuple[Array, int]:
 
 def run_sums(asked: Correlation) -> tuple[Array, int]:
     """The weighted sums of integers, and how many are out of range."""
-    from convcli.loops.box import box
+    from convcli.loops.filtering.box import box
 
     (result, out), tables, (_, down, across) = asked.new_out(), asked.tables, asked.moves
     height, width, value = down.kernel_size, across.kernel_size, asked.border.value

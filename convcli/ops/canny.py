@@ -75,7 +75,7 @@ def canny(
 
 def outline(across: Array, down: Array, low: float, high: float) -> NDArray[np.bool_]:
     """Steps 3 and 4 on slopes (..., H, W, C), to the right and downward, in floats: (..., H, W, 1), where edges are."""
-    from convcli.loops.edges import follow, thin
+    from convcli.loops.filtering.edges import follow, thin
 
     first, second = _steepest(across, down)
     limits = in_type(first.dtype, low), in_type(first.dtype, high)

@@ -22,7 +22,7 @@ from convcli.ops.scratch import scratch
 from convcli.ops.words import new_array
 
 if TYPE_CHECKING:
-    from convcli.loops.winograd import Squares
+    from convcli.loops.networks.winograd import Squares
 
 # Runs of pixels that are summed by themselves for the gradient of a bias: never the number of threads.
 _BIAS_CHUNKS = 16
@@ -42,8 +42,8 @@ def conv_forward(
 ) -> Array:
     """Cross-correlate, add the bias and, if wanted, cut off at zero, in one pass over the output (N, *out spatial, O).
 
-    ``winograd`` allows `convcli.loops.winograd` for 3x3 float32 layers it makes faster: twice the rounding error, and
-    a NaN spreads over all outputs of its 4x4 squares.
+    ``winograd`` allows `convcli.loops.networks.winograd` for 3x3 float32 layers it makes faster: twice the rounding
+    error, and a NaN spreads over all outputs of its 4x4 squares.
 
     ``sizes`` are the output's, where there are not as many windows as fit: the gradient of a transposed convolution.
     """
@@ -102,8 +102,8 @@ def conv_weight_gradient(
 
     ``winograd`` is as in `conv_forward`, with 4 to 7 times the rounding error of the plain sums (below 5e-6).
     """
-    from convcli.loops.convolution import weight_gradient
-    from convcli.loops.packing import unpack
+    from convcli.loops.networks.convolution import weight_gradient
+    from convcli.loops.networks.packing import unpack
 
     channels, filters = x.shape[-1], gradient.shape[-1]
     if out is None:
@@ -128,7 +128,7 @@ def conv_weight_gradient(
 
 def conv_bias_gradient(gradient: Array) -> Array:
     """The gradient of a layer's bias (O): the gradient of its output, summed over images and positions."""
-    from convcli.loops.packing import bias_gradient
+    from convcli.loops.networks.packing import bias_gradient
 
     pixels = gradient.reshape(-1, gradient.shape[-1]).view()
     pixels.flags.writeable = False
@@ -142,8 +142,8 @@ def _run(
     planned: Pass, source: Array, kernel: Array, bias: Array | None, groups: int, out: Array, *,
     transposed: bool, relu: bool, winograd: bool,
 ) -> None:  # fmt: skip
-    from convcli.loops.convolution import convolve
-    from convcli.loops.packing import pack
+    from convcli.loops.networks.convolution import convolve
+    from convcli.loops.networks.packing import pack
 
     dtype, plan = source.dtype, planned.plan
     assert plan is not None
@@ -169,8 +169,8 @@ def _run(
 
 
 def _run_squares(source: Array, kernel: Array, bias: Array, squares: "Squares", numbers: Any, out: Array) -> None:
-    from convcli.loops.transform import KERNEL, POINTS
-    from convcli.loops.winograd import apart, convolve_squares, transform_kernel
+    from convcli.loops.networks.winograd import apart, convolve_squares, transform_kernel
+    from convcli.loops.networks.winograd_vectors import KERNEL, POINTS
 
     points, width = POINTS**2, 2 * squares.lanes
     transformed = scratch("weights", kernel.size // KERNEL**2 * points, kernel.dtype)
@@ -181,9 +181,9 @@ def _run_squares(source: Array, kernel: Array, bias: Array, squares: "Squares", 
 
 
 def _weight_gradient_squares(x: Array, gradient: Array, squares: "Squares", out: Array) -> None:
-    from convcli.loops.product import ROWS
-    from convcli.loops.transform import POINTS
-    from convcli.loops.winograd import apart, finish_kernel, multiply_round, transform_round
+    from convcli.loops.networks.product import ROWS
+    from convcli.loops.networks.winograd import apart, finish_kernel, multiply_round, transform_round
+    from convcli.loops.networks.winograd_vectors import POINTS
 
     points, channels, filters, group = POINTS**2, squares.channels, squares.filters, squares.group
     inputs = scratch("inputs", points * apart.py_func(squares, channels), x.dtype)
@@ -204,7 +204,7 @@ def _weight_gradient_squares(x: Array, gradient: Array, squares: "Squares", out:
 
 
 def _threads() -> int:
-    from convcli.loops.compiler import thread_count
+    from convcli.loops.compiling.compiler import thread_count
 
     return thread_count()
 
@@ -230,7 +230,7 @@ def _workspaces(plan: Plan, workers: int, dtype: np.dtype[Any]) -> tuple[Array, 
 
 
 def _numbers(dtype: np.dtype[Any], *, relu: bool) -> Any:
-    from convcli.loops.packing import Numbers
+    from convcli.loops.networks.packing import Numbers
 
     lowest = dtype.type(-np.inf)
     return Numbers(dtype.type(0) if relu else lowest, lowest)

@@ -1,4 +1,4 @@
-"""From the geometry of a convolution layer to what `convcli.loops.convolution` takes: passes, boxes, kinds of tile.
+"""From the geometry of a layer to what `convcli.loops.networks.convolution` takes: passes, boxes, kinds of tile.
 
 A convolution is one pass. Its input gradient, which is also the transposed convolution, is one pass for every remainder
 of the output position modulo the stride: each sees its own taps, and no zeros are put between anything.
@@ -7,7 +7,7 @@ of the output position modulo the stride: each sees its own taps, and no zeros a
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import product
+from itertools import groupby, product
 from math import gcd, inf, prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,8 +17,8 @@ from convcli.geometry import Window
 from convcli.ops.arguments import Array
 
 if TYPE_CHECKING:
-    from convcli.loops.packing import Job
-    from convcli.loops.winograd import Squares
+    from convcli.loops.networks.packing import Job
+    from convcli.loops.networks.winograd import Squares
 
 # Input of a box that should stay in the second-level cache beside the weights (1 MB on the machine it was measured on).
 _BOX_BYTES = 256 * 1024
@@ -41,7 +41,7 @@ _CHUNKS, _PARTS = 16, 16
 
 
 class PassAxis(NamedTuple):
-    """One axis of a pass, in the words of `convcli.loops.convolution`, and which taps of the kernel it sees."""
+    """One axis of a pass, in the words of the loop `convolution`, and which taps of the kernel it sees."""
 
     outputs: int
     start: int
@@ -155,8 +155,8 @@ def _phases(window: Window, n: int, gradient_n: int) -> Iterator[PassAxis]:
 @lru_cache(maxsize=512)
 def _plan(axes: tuple[PassAxis, ...], sizes: Sizes) -> Plan:
     """Choose the kind of tile and the boxes of a pass."""
-    from convcli.loops.packing import Job
-    from convcli.loops.product import FOLDED, LANES, ROWS, TWO, lanes_of
+    from convcli.loops.networks.packing import Job
+    from convcli.loops.networks.product import FOLDED, LANES, ROWS, TWO, lanes_of
 
     images, channels, filters, groups, dtype, workers = sizes
     gradient = workers == 0
@@ -195,7 +195,8 @@ def _plan(axes: tuple[PassAxis, ...], sizes: Sizes) -> Plan:
          axis.out_start, axis.out_step, axis.out_size)
         for axis, b in zip(axes, box[1:], strict=True)
     ]  # fmt: skip
-    job = Job(kind, images, box[0], channels, filters, groups, lanes, units, steps, boxes, copies, slab, room)
+    lanewise = None if kind == TWO else True
+    job = Job(lanewise, kind, images, box[0], channels, filters, groups, lanes, units, steps, boxes, copies, slab, room)
     copied = _positions(axes, box) * channels + lanes if copies else 0
     return Plan(np.array(table, np.int64), job, steps, columns, room + copied, max(pixels, steps) + ROWS, alone[copies])
 
@@ -225,7 +226,7 @@ def _cost(
     copies: bool, workers: int, itemsize: int, gradient: bool,
 ) -> float:  # fmt: skip
     """Cycles of the busiest thread, roughly."""
-    from convcli.loops.product import ROWS
+    from convcli.loops.networks.product import ROWS
 
     taps = prod(len(axis.taps) for axis in axes)
     places = [_places(axis, b, copies) for axis, b in zip(axes, box[1:], strict=True)]
@@ -261,18 +262,13 @@ def _places(axis: PassAxis, box: int, copies: bool) -> list[tuple[int, list[tupl
 
 def _runs(axis: PassAxis, first: int, box: int) -> list[tuple[int, int]]:
     """How many positions of a box see how many taps inside the input, run by run."""
-    runs: list[tuple[int, int]] = []
-    last = (-1, -1)
-    for i in range(first, first + box):
-        place = axis.start + i * axis.step
+
+    def seen(position: int) -> tuple[int, int]:
+        place = axis.start + position * axis.step
         low = min(max(-(place // axis.tap_step), 0), len(axis.taps))
-        high = max(min((axis.size - 1 - place) // axis.tap_step + 1, len(axis.taps)), low)
-        if (low, high) == last:
-            runs[-1] = (runs[-1][0] + 1, high - low)
-        else:
-            runs.append((1, high - low))
-        last = low, high
-    return runs
+        return low, max(min((axis.size - 1 - place) // axis.tap_step + 1, len(axis.taps)), low)
+
+    return [(len(list(run)), high - low) for (low, high), run in groupby(map(seen, range(first, first + box)))]
 
 
 def _even(n: int, most: int) -> int:
@@ -285,7 +281,7 @@ def parts_of(plan: Plan, data_bytes: int, itemsize: int) -> tuple[int, int]:
 
     Every chunk has its own sums, so there are fewer of them for large weights; blocks read the data again.
     """
-    from convcli.loops.product import ROWS
+    from convcli.loops.networks.product import ROWS
 
     size = plan.steps * plan.columns * itemsize
     tiles = -(-plan.steps // ROWS)
@@ -296,8 +292,8 @@ def parts_of(plan: Plan, data_bytes: int, itemsize: int) -> tuple[int, int]:
 
 def squares_of(axes: Sequence[PassAxis], plan: Plan, sizes: Sizes, *, always: bool = False) -> "Squares | None":
     """The pass by Winograd's transforms, or None where it is none of 3x3 with stride 1, or would not be faster."""
-    from convcli.loops.product import ROWS, TWO
-    from convcli.loops.transform import OUTPUTS, POINTS
+    from convcli.loops.networks.product import ROWS, TWO
+    from convcli.loops.networks.winograd_vectors import OUTPUTS, POINTS
 
     job, dtype, workers = plan.job, sizes.dtype, sizes.workers
     _, height, width = axes
@@ -316,7 +312,7 @@ def squares_of(axes: Sequence[PassAxis], plan: Plan, sizes: Sizes, *, always: bo
     cycles = -(-total // ROWS) * ROWS * points * vectors * (job.channels + 10) + transforms
     if not always and cycles > plan.cycles:
         return None
-    from convcli.loops.winograd import Squares
+    from convcli.loops.networks.winograd import Squares
 
     if workers:
         bytes_each = points * (job.channels + 2 * job.lanes) * dtype.itemsize

@@ -5,7 +5,7 @@ says nothing about a float picture's darkest, and NaN would fill the block. A bl
 its sums are rounded off, so part of a picture can differ from the whole where a sum lies nearly between two values.
 Sums that lie right between two, as in areas of one value, all go to the even one: see `_step_of`.
 
-`convcli.ops.stacks` asks and calls; the loop is `convcli.loops.fourier`.
+`convcli.ops.stacks` asks and calls; the loop is `convcli.loops.filtering.fourier`.
 """
 
 from itertools import product
@@ -31,8 +31,8 @@ _OFFSET = 128.0  # the middle of 8-bit pixels: what is transformed is half as la
 
 def run_fourier(asked: Correlation) -> tuple[Array, int]:
     """Correlate uint8 into uint8; returns the result, and how many of its numbers are out of range."""
-    from convcli.loops.butterflies import LANES, frequencies, twiddles
-    from convcli.loops.fourier import Blocks, Spectrum, correlate_blocks
+    from convcli.loops.filtering.fourier import Blocks, Spectrum, correlate_blocks
+    from convcli.loops.filtering.fourier_vectors import LANES, frequencies, twiddles
 
     result, out = asked.new_out()
     images, planes, *sizes, channels = result.shape

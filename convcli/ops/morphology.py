@@ -16,7 +16,7 @@ from convcli.ops.pooling_axes import Counts
 from convcli.ops.words import new_array, read_only, value_words
 
 if TYPE_CHECKING:
-    from convcli.loops.morphology import Block
+    from convcli.loops.pooling.morphology import Block
 
 
 @dataclass(frozen=True)
@@ -253,7 +253,7 @@ def slide(source: Array, shape: Element | tuple[int, ...], largest: bool, beyond
     pads = tuple(reach(k, largest) for k in sizes)
     if isinstance(shape, tuple):
         return _slide_box(source, pads, largest, beyond.border, fill)
-    from convcli.loops.morphology import slide_runs
+    from convcli.loops.pooling.morphology import slide_runs
 
     runs, begins = runs_of(np.flip(shape) if largest else shape)
     out = new_array(source.shape, source.dtype)
@@ -284,7 +284,7 @@ def _slide_box(source: Array, pads: tuple[Pair, ...], largest: bool, border: str
 
 
 def _slide_planes(source: Array, channels: int, y: Pair, x: Pair, largest: bool, border: str, fill: Any) -> Array:
-    from convcli.loops.morphology import slide_box
+    from convcli.loops.pooling.morphology import slide_box
 
     out = new_array(source.shape, source.dtype)
     planes, height, numbers = source.shape
@@ -295,7 +295,7 @@ def _slide_planes(source: Array, channels: int, y: Pair, x: Pair, largest: bool,
 
 
 def _block(channels: int, sizes: tuple[int, ...], left: int, flat: Array, planes: int) -> "Block":
-    from convcli.loops.morphology import Block
+    from convcli.loops.pooling.morphology import Block
 
     kernel_z, kernel_y, kernel_x = sizes
     height, width = flat.shape[-2], flat.shape[-1] // channels

@@ -14,7 +14,7 @@ from convcli.ops.pooling_norms import repair_norms
 from convcli.ops.words import new_array, read_only
 
 if TYPE_CHECKING:
-    from convcli.loops.walk import Walk
+    from convcli.loops.pooling.walk import Walk
 
 MODES = {
     "max": "the largest value",
@@ -76,7 +76,7 @@ def pool_stack(
 
 
 def _extrema(source: Array, axes: Axes, largest: bool) -> Array:
-    from convcli.loops.extrema import pool_extrema
+    from convcli.loops.pooling.extrema import pool_extrema
 
     ordered, restore = as_ordered(source)
     out = _result(source, axes, ordered.dtype)
@@ -87,7 +87,7 @@ def _extrema(source: Array, axes: Axes, largest: bool) -> Array:
 
 
 def _medians(source: Array, axes: Axes) -> Array:
-    from convcli.loops.selection import pool_medians
+    from convcli.loops.pooling.selection import pool_medians
 
     ordered, restore = as_ordered(source)
     out = _result(source, axes, ordered.dtype)
@@ -97,7 +97,7 @@ def _medians(source: Array, axes: Axes) -> Array:
 
 
 def _drawn(source: Array, axes: Axes, seed: int, drawn: int) -> Array:
-    from convcli.loops.selection import draw_positions
+    from convcli.loops.pooling.selection import draw_positions
 
     positions = _result(source, axes, np.dtype(np.int64))
     dilations = tuple(axis.dilation for axis in axes)
@@ -107,7 +107,7 @@ def _drawn(source: Array, axes: Axes, seed: int, drawn: int) -> Array:
 
 
 def _sums(source: Array, axes: Axes, mode: str, count_padding: bool, p: float) -> Array:
-    from convcli.loops.sums import pool_sums
+    from convcli.loops.pooling.sums import pool_sums
 
     numbers = as_contiguous("image", source, loop_dtype(source.dtype))
     out = _result(source, axes, result_dtype(numbers.dtype))
@@ -123,7 +123,7 @@ def _sums(source: Array, axes: Axes, mode: str, count_padding: bool, p: float) -
 
 def _walk(source: Array, axes: Axes, itemsize: int, *, by_table: bool = False) -> "Walk":
     """Steps and tiles for row buffers of numbers of ``itemsize``."""
-    from convcli.loops.walk import Walk
+    from convcli.loops.pooling.walk import Walk
 
     width, channels = axes[2], source.shape[4]
     kernel = width.kernel_size

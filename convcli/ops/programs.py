@@ -1,4 +1,4 @@
-"""From weights and geometry to what `convcli.loops.correlation` takes: programs, layouts, tables."""
+"""From weights and geometry to what `convcli.loops.filtering.correlation` takes: programs, layouts, tables."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.geometry import Window
-from convcli.loops.correlation import Layout, Program
-from convcli.loops.tile import ROWS, STRETCH_VECTORS, STRETCHES, VECTOR_BYTES
+from convcli.loops.filtering.correlation import Layout, Program
+from convcli.loops.filtering.tile import ROWS, STRETCH_VECTORS, STRETCHES
+from convcli.loops.vectors import VECTOR_BYTES
 from convcli.ops.arguments import as_contiguous
 from convcli.ops.plan import Weights
 

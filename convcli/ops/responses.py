@@ -37,7 +37,7 @@ def combined(kernel: Kernel, response: Callable[[int], Array], white: float) -> 
         return edges
     if kernel.combine == "single":
         return total
-    from convcli.loops import pointwise
+    from convcli.loops.filtering import pointwise
 
     total = np.ascontiguousarray(total)
     flat = total.reshape(-1)
@@ -48,10 +48,10 @@ def combined(kernel: Kernel, response: Callable[[int], Array], white: float) -> 
         "maximum": pointwise.keep_largest,
         "angle": pointwise.direction,
     }[kernel.combine]
-    for plane in range(1, len(kernel.planes)):
-        combine(flat, np.ascontiguousarray(response(plane)).reshape(-1))
-    if kernel.combine == "magnitude":
-        pointwise.root(flat)
+    last = len(kernel.planes) - 1
+    for plane in range(1, last + 1):
+        ends = kernel.combine == "magnitude" and plane == last
+        (pointwise.root_of_squares if ends else combine)(flat, np.ascontiguousarray(response(plane)).reshape(-1))
     return total
 
 
@@ -62,7 +62,7 @@ def _plane(stack: Array, kernel: Kernel, plane: int, windows: tuple[Window, ...]
 
 def store_pixels(values: Array, store: Store) -> tuple[Array, int]:
     """Write floats of any shape as pixels: folded, clipped, rounded half to even; and how many lay outside."""
-    from convcli.loops import pointwise
+    from convcli.loops.filtering import pointwise
 
     out = np.empty(values.shape, store.dtype)
     of = values.dtype.type
@@ -88,13 +88,13 @@ def _srgb_to_linear(levels: Array) -> Array:
 
 def to_srgb(light: Array, white: float) -> None:
     """Linear light 0..white to sRGB's curve, in place; negative light mirrors it. Source: IEC 61966-2-1:1999."""
-    from convcli.loops.pointwise import encode_srgb
+    from convcli.loops.filtering.pointwise import encode_srgb
 
     encode_srgb(light.reshape(-1), light.dtype.type(white))
 
 
 def _gelu(x: Array) -> Array:
-    from convcli.loops.pointwise import gelu
+    from convcli.loops.filtering.pointwise import gelu
 
     gated = np.array(x)
     gelu(gated.reshape(-1))

@@ -17,7 +17,7 @@ from convcli.ops.plan import CorrelationPlan, Weights, as_taps, is_small, plan_c
 from convcli.ops.sums import Border, Correlation, Store
 
 if TYPE_CHECKING:
-    from convcli.loops.correlation import Layout
+    from convcli.loops.filtering.correlation import Layout
 
 _MOST_RING_BYTES = 2 << 30  # of padded rows that a thread may hold
 
@@ -94,8 +94,8 @@ def _through_depth_first(asked: Correlation) -> tuple[Array, int]:
 
 def _run_programs(asked: Correlation) -> tuple[Array, int]:
     """Tap by tap, or in two passes for each term."""
-    from convcli.loops.correlation import correlate, correlate_twice, parts_of
-    from convcli.loops.tile import ROWS
+    from convcli.loops.filtering.correlation import correlate, correlate_twice, parts_of
+    from convcli.loops.filtering.tile import ROWS
     from convcli.ops.programs import column_programs, layout_of, row_program, stretch_program, window_program
 
     (result, out), windows = asked.new_out(), asked.moves

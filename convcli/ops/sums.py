@@ -13,7 +13,7 @@ from convcli.ops.plan import CorrelationPlan, sums_dtype
 from convcli.ops.words import new_array, read_only
 
 if TYPE_CHECKING:
-    from convcli.loops.correlation import Numbers
+    from convcli.loops.filtering.correlation import Numbers
 
 # With more taps a ring of floats, converted once, wins: 24 MP RGB, one thread, 3x3: 30 ms with bytes, 35 with floats;
 # 5x5: 56 and 53. Two passes look at each number of the ring in one column only.
@@ -32,7 +32,7 @@ class Store:
 
     def numbers(self, of: Any, border_value: Any = 0, bias: float = 0, *, inside: bool = False) -> "Numbers":
         """The same for loops whose sums are of the number type ``of``; ``inside``: nothing needs to be clipped."""
-        from convcli.loops.correlation import Numbers
+        from convcli.loops.filtering.correlation import Numbers
 
         whole = np.dtype(self.dtype).kind == "u"
         return Numbers(border_value, of(bias), of(self.low), of(self.high), self.fold, whole, inside)

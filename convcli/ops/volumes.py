@@ -1,6 +1,6 @@
 """Separable kernels on volumes: how the work is cut, and whether it fits.
 
-`convcli.ops.stacks` asks and calls; the loop is `convcli.loops.volumes`.
+`convcli.ops.stacks` asks and calls; the loop is `convcli.loops.filtering.volumes`.
 """
 
 from math import prod
@@ -13,8 +13,8 @@ from convcli.ops.arguments import Array
 from convcli.ops.sums import Correlation
 
 if TYPE_CHECKING:
-    from convcli.loops.correlation import Layout
-    from convcli.loops.volumes import Depth
+    from convcli.loops.filtering.correlation import Layout
+    from convcli.loops.filtering.volumes import Depth
 
 # The rows that a part holds, of the source and of the sums along depth, stay in the third-level cache. High bands are
 # worth more than the second level: 256 x 256 x 256 float32, 7x7x7, one thread, 16 rows: 38 ms; 64 rows 32, 128 rows 28.
@@ -32,8 +32,8 @@ _PARTS = 64  # enough for an even load on many cores
 
 def run_volume(asked: Correlation) -> tuple[Array, int]:
     """Correlate by the three factors of a plan, one axis after the other: the result, and how much is out of range."""
-    from convcli.loops.tile import ROWS
-    from convcli.loops.volumes import correlate_volume
+    from convcli.loops.filtering.tile import ROWS
+    from convcli.loops.filtering.volumes import correlate_volume
     from convcli.ops.programs import layout_of, window_program
 
     (result, out), windows, dtype, held = asked.new_out(), asked.moves, asked.dtype, asked.ring_dtype
@@ -63,7 +63,7 @@ def fits(asked: Correlation) -> bool:
     Dilation spreads a kernel as far as one likes. The volume's depth does not count, nor its windows' stride and
     dilation (the rows' stand for them), so that a slab is filtered as the whole volume is.
     """
-    from convcli.loops.tile import ROWS
+    from convcli.loops.filtering.tile import ROWS
 
     (depth, height, width), channels = asked.windows, asked.source.shape[4]
     phases, span = min(width.stride, width.effective), (width.effective - 1) // width.stride
@@ -83,8 +83,8 @@ def _depth(
     tables: tuple[Array, ...], windows: tuple[Window, ...], factor: Array, out_shape: tuple[int, ...], dtype: Any
 ) -> "Depth":
     """The pass along depth, not yet cut, for the tables of the three axes."""
-    from convcli.loops.tile import ROWS
-    from convcli.loops.volumes import Depth
+    from convcli.loops.filtering.tile import ROWS
+    from convcli.loops.filtering.volumes import Depth
 
     depth, height, _ = windows
     taps = np.flatnonzero(factor)
@@ -104,7 +104,7 @@ def _cut(
 
     ``per_number`` is how many bytes a part holds for each number of a padded plane.
     """
-    from convcli.loops.tile import ROWS
+    from convcli.loops.filtering.tile import ROWS
 
     images, out_depth, out_height, out_width = out_shape[:4]
     depth, height, _ = windows
@@ -120,7 +120,7 @@ def _cut(
 
 def _part(out_height: int, out_width: int, height: Window, span: int, channels: int, column: int) -> tuple[int, int]:
     """The columns and rows of the parts that cost least; ``column``: how many bytes one holds of a column of a row."""
-    from convcli.loops.tile import ROWS
+    from convcli.loops.filtering.tile import ROWS
 
     best = (np.inf, out_width, ROWS)
     tile = out_width

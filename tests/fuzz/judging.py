@@ -20,7 +20,7 @@ from PIL import Image
 import convcli
 from convcli.cli import run
 from convcli.cli.library_warnings import TELLER
-from convcli.loops import compiler
+from convcli.loops.compiling import compiler
 from convcli.unfinished import SUFFIX
 
 PACKAGE = Path(convcli.__file__).parent

@@ -12,9 +12,9 @@ from common_work import FEW, digests, pieces
 
 from convcli.errors import ConvcliError
 from convcli.jobs.prebuilding import _wanted, prebuild
-from convcli.loops import kept, processor
-from convcli.loops.processor import LEVELS
-from convcli.loops.wanted import listing
+from convcli.loops.compiling import kept, processor
+from convcli.loops.compiling.processor import LEVELS
+from convcli.loops.compiling.wanted import listing
 
 
 def test_the_loops_of_common_work_are_all_compiled_beforehand():

@@ -10,15 +10,17 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from convcli.loops import kept
-from convcli.loops.cache import _files
+from convcli.loops.compiling import kept
+from convcli.loops.compiling.cache import _files
 
-NOTHING_PREBUILT = "import pathlib; from convcli.loops import prebuilt; prebuilt.PLACE = pathlib.Path('nowhere')"
+NOTHING_PREBUILT = (
+    "import pathlib; from convcli.loops.compiling import prebuilt; prebuilt.PLACE = pathlib.Path('nowhere')"
+)
 PROGRAM = """
 import hashlib, json, sys
 import numpy as np
-from convcli.loops import compiler, kept
-from convcli.loops.pointwise import add_squares
+from convcli.loops.compiling import compiler, kept
+from convcli.loops.filtering.pointwise import add_squares
 if "threads" in sys.argv:
     compiler.set_threads(1)
 total = np.random.default_rng(1).random(5000, np.float32)
@@ -61,7 +63,7 @@ def first(tmp_path_factory):
 
 
 def files(cache):
-    return sorted((cache / "loops_kept").glob("pointwise.add_squares-*.code"))
+    return sorted((cache / "loops_kept").glob("filtering.pointwise.add_squares-*.code"))
 
 
 def test_the_second_process_runs_the_same_code_without_numba(first):
@@ -82,9 +84,9 @@ def test_more_threads_than_were_started_are_not_used(tmp_path, layer):
     code = """
 import json
 from convcli.jobs.runtime import request_threads
-from convcli.loops import compiler, kept
+from convcli.loops.compiling import compiler, kept
 import numpy as np
-from convcli.loops.pointwise import add_squares
+from convcli.loops.filtering.pointwise import add_squares
 total = np.zeros(5000, np.float32)
 used = []
 for threads in (2, 64):
@@ -102,7 +104,7 @@ print(json.dumps([float(total.sum()), kept.threads_started(), used]))
 
 @pytest.mark.parametrize("threads", ["0", "-1", "many"])
 def test_a_number_of_threads_that_is_none_is_left_to_numba(first, threads):
-    code = "from convcli.loops import kept; import json; print(json.dumps(kept.has_any()))"
+    code = "from convcli.loops.compiling import kept; import json; print(json.dumps(kept.has_any()))"
     cache, _ = first
     assert python(cache, code=code) and not python(cache, code=code, NUMBA_NUM_THREADS=threads)
 
@@ -112,8 +114,8 @@ def test_threads_may_call_a_loop_for_the_first_time_together(first):
 import json, sys, threading
 import numpy as np
 from concurrent.futures import ThreadPoolExecutor
-from convcli.loops import kept
-from convcli.loops.pointwise import add_squares
+from convcli.loops.compiling import kept
+from convcli.loops.filtering.pointwise import add_squares
 ready = threading.Barrier(8)
 def run(_):
     total = np.ones(5000, np.float32)
@@ -247,13 +249,48 @@ def test_numbas_own_files_are_neither_written_nor_read(first):
 
 def test_a_numba_that_was_never_tried_does_it_all_itself(first):
     cache, said = first
-    code = "from convcli.loops import kept\nkept._TRIED = ()\n" + PROGRAM.replace("kept._linker().threads()", "None")
+    code = "from convcli.loops.compiling import kept\nkept._TRIED = ()\n" + PROGRAM.replace(
+        "kept._linker().threads()", "None"
+    )
     assert python(cache, code=code)[:2] == [said[0], True]
+
+
+NEVER_TRIED = "from convcli.loops.compiling import kept\nkept._TRIED = ()\n" + PROGRAM.replace(
+    "kept._linker().threads()", "sum(numba.stats.cache_hits.values()) if (numba := add_squares._dispatcher) else 0"
+)
+
+
+def test_what_numba_kept_is_read_only_as_it_was_written(first, tmp_path):
+    _, said = first
+    assert python(tmp_path, code=NEVER_TRIED) == [said[0], True, 0]
+    assert python(tmp_path, code=NEVER_TRIED) == [said[0], True, 1]
+    (index,), (code,) = ((*tmp_path.rglob(f"*.nb{kind}"),) for kind in "ic")
+    flipped = bytearray(code.read_bytes())
+    flipped[len(flipped) // 2] ^= 4
+    code.write_bytes(flipped)
+    index.write_bytes(index.read_bytes()[:50])
+    result = run(tmp_path, code=NEVER_TRIED)
+    assert json.loads(result.stdout) == [said[0], True, 0]
+    assert sorted(result.stderr.splitlines()) == sorted(
+        f"{file}: damaged, so the loop is compiled anew" for file in (index, code)
+    )
+    index.unlink()
+    index.mkdir()
+    assert f"{index}: damaged" in run(tmp_path, code=NEVER_TRIED).stderr
+    assert python(tmp_path, code=NEVER_TRIED) == [said[0], True, 1]
+    assert clear_cache_of(tmp_path) == 4 and not list(tmp_path.rglob("*.nb*"))
+
+
+def clear_cache_of(cache):
+    code = "import json; from convcli.loops.compiling.cache import clear_cache; print(json.dumps(clear_cache()))"
+    return python(cache, code=code)
 
 
 def test_a_loop_that_cannot_be_compiled_once_is_left_to_numba(first, tmp_path):
     """If Numba's inside is not as expected, the loop runs all the same."""
-    code = "from convcli.loops import native\nnative._PASSES = ()\n" + PROGRAM.replace("._linker().threads()", "")
+    code = "from convcli.loops.compiling import native\nnative._PASSES = ()\n" + PROGRAM.replace(
+        "._linker().threads()", ""
+    )
     code = code.replace("kept\nloaded", "None\nloaded")
     _, said = first
     assert python(tmp_path, code=code)[:2] == [said[0], True] and not files(tmp_path)
@@ -270,7 +307,7 @@ def test_code_that_needs_an_unknown_symbol_is_not_run(first):
 @pytest.mark.parametrize("setting", [{"NUMBA_OPT": "2"}, {"NUMBA_DISABLE_JIT": "1"}, {"NUMBA_BOUNDSCHECK": "1"}])
 def test_code_made_with_other_settings_is_not_found(first, setting):
     cache, _ = first
-    code = "from convcli.loops import kept; import json; print(json.dumps([kept.has_any(), kept.stamp()]))"
+    code = "from convcli.loops.compiling import kept; import json; print(json.dumps([kept.has_any(), kept.stamp()]))"
     there, stamp = python(cache, code=code)
     assert there and stamp
     there, other = python(cache, code=code, **setting)
@@ -280,9 +317,8 @@ def test_code_made_with_other_settings_is_not_found(first, setting):
 def test_clearing_the_cache_takes_kept_code_along(tmp_path):
     python(tmp_path)
     assert files(tmp_path)
-    code = (
-        "from convcli.loops import cache; import json; print(json.dumps([cache.cache_size()[0], cache.clear_cache()]))"
-    )
+    code = "import json; from convcli.loops.compiling.cache import cache_size, clear_cache; "
+    code += "print(json.dumps([cache_size()[0], clear_cache()]))"
     before, cleared = python(tmp_path, code=code)
     assert before == cleared == 1 and not files(tmp_path)
 
@@ -331,9 +367,9 @@ def test_arguments_of_the_wrong_kind_are_refused_not_read(first):
     code = """
 import json
 import numpy as np
-from convcli.loops import kept
+from convcli.loops.compiling import kept
 total = np.zeros(8, np.float32)
-run = kept.find("pointwise.add_squares", (total, total))
+run = kept.find("filtering.pointwise.add_squares", (total, total))
 errors = []
 for wrong in ((total, 1), (total,), ("a", "b")):
     try:

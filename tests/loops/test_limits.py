@@ -4,7 +4,7 @@ import numpy as np
 
 from convcli.bench.limits import measure_limits
 from convcli.loops.limits import copy_chunks, repeat_tile
-from convcli.loops.product import ROWS, lanes_of
+from convcli.loops.networks.product import ROWS, lanes_of
 
 
 def test_every_chunk_is_copied(rng):

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from convcli.loops import kept
-from convcli.loops.compiler import loop, prange, runs_python, set_threads, thread_count
+from convcli.loops.compiling import kept
+from convcli.loops.compiling.compiler import loop, prange, runs_python, set_threads, thread_count
 
 pytestmark = pytest.mark.skipif(kept.stamp() is None or runs_python(), reason="loops are left to Numba here")
 
@@ -81,7 +81,7 @@ def test_a_number_comes_back():
 
 def test_helpers_are_compiled_for_types_not_for_numbers():
     visit(2, np.zeros(3, np.int64))
-    from convcli.loops.native import _part
+    from convcli.loops.compiling.native import _part
 
     part = _part(_visited)
     assert len(part.overloads) <= 1  # none, if this process found the code kept

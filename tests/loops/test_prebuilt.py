@@ -9,10 +9,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from convcli.loops import kept, prebuilt
-from convcli.loops import processor as processors
-from convcli.loops.pointwise import add_squares
-from convcli.loops.processor import LEVELS, Processor, level_here, processor
+from convcli.loops.compiling import kept, prebuilt
+from convcli.loops.compiling import processor as processors
+from convcli.loops.compiling.processor import LEVELS, Processor, level_here, processor
+from convcli.loops.filtering.pointwise import add_squares
 
 pytestmark = pytest.mark.skipif(bool(kept.why_not()), reason="loops are left to Numba here")
 V3 = pytest.mark.skipif(not LEVELS["x86-64-v3"] <= processor().features, reason="AVX2 is the least that is simulated")
@@ -20,18 +20,19 @@ V3 = pytest.mark.skipif(not LEVELS["x86-64-v3"] <= processor().features, reason=
 BUILD = """
 import sys
 from convcli.jobs import prebuilding
-from convcli.loops.wanted import Wanted
-prebuilding._wanted = lambda which: [Wanted("pointwise.add_squares", '[["float32", 1, true], ["float32", 1, true]]')]
+from convcli.loops.compiling.wanted import Wanted
+wanted = Wanted("filtering.pointwise.add_squares", '[["float32", 1, true], ["float32", 1, true]]')
+prebuilding._wanted = lambda which: [wanted]
 assert prebuilding.prebuild(sys.argv[1], "common", sys.argv[2]) == 1
 """
 
 RUN = """
 import sys
 from pathlib import Path
-from convcli.loops import prebuilt
+from convcli.loops.compiling import prebuilt
 prebuilt.PLACE = Path(sys.argv[1])
 import numpy as np
-from convcli.loops.pointwise import add_squares
+from convcli.loops.filtering.pointwise import add_squares
 total = np.random.default_rng(1).random(5000, np.float32)
 add_squares(total, total[::-1].copy())
 print(total.tobytes().hex(), "numba" in sys.modules)
@@ -100,7 +101,7 @@ def fresh():
 def found():
     """What the loop computes as it came with the package; None if none is to be used."""
     total = numbers()
-    run = kept.find("pointwise.add_squares", (total, total))
+    run = kept.find("filtering.pointwise.add_squares", (total, total))
     if run is None:
         return None
     run(total, total[::-1].copy())
@@ -240,7 +241,8 @@ def test_a_processor_that_this_is_not_is_not_simulated(wanted, use, tmp_path, mo
         ("x86_64", LEVELS["x86-64-v4"], "x86-64-v4", "x86-64-v4"),
         ("x86_64", LEVELS["x86-64-v3"] | {"avx512f"}, None, None),  # tiles would be wider than the code's
         ("x86_64", LEVELS["x86-64-v3"], "x86-64-v3", "x86-64-v3"),
-        ("x86_64", LEVELS["x86-64-v3"] - {"fma"}, None, None),
+        ("x86_64", LEVELS["x86-64-v3"] - {"fma"}, "x86-64-v2", "x86-64-v2"),
+        ("x86_64", LEVELS["x86-64-v2"] - {"popcnt"}, None, None),
         ("aarch64", {"neon", "sve"}, "arm64", "generic"),
     ],
 )

@@ -10,25 +10,26 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from convcli.loops import kept
-from convcli.loops.waiting import Compiling
+from convcli.loops.compiling import kept
+from convcli.loops.compiling.waiting import Compiling
 
 pytestmark = pytest.mark.skipif(bool(kept.why_not()), reason="loops are left to Numba here")
 
 FOUR = """
 import json, sys
 import numpy as np
-from convcli.loops import making, prebuilt, waiting
-from convcli.loops.pointwise import add_squares, keep_largest, root
+from convcli.loops.compiling import making, prebuilt, waiting
+from convcli.loops.filtering.pointwise import add_squares, keep_largest, root_of_squares
 prebuilt.PLACE = prebuilt.PLACE / "nowhere"
 making.cores = lambda: 2
+making.pays = lambda loops, processes: True
 told = []
 waiting.on_compiling(told.append)
 def work():
     total = np.arange(5, dtype=np.float32)
     add_squares(total, total + 1)
     keep_largest(total, total - 1)
-    root(total)
+    root_of_squares(total, 0 * total)
     add_squares(total.astype(float), total.astype(float))
     return total.tolist()
 with waiting.foreseen("numbers", work):
@@ -71,7 +72,8 @@ def test_ctrl_c_while_compiling_ends_the_command_and_leaves_nothing_half_written
     Image.new("RGB", (40, 40)).save(tmp_path / "a.png")
     cache = tmp_path / "cache"
     code = (
-        "from convcli.loops import prebuilt; prebuilt.PLACE = prebuilt.PLACE / 'nowhere'; from convcli.cli import main;"
+        "from convcli.loops.compiling import prebuilt; from convcli.cli import main; "
+        "prebuilt.PLACE = prebuilt.PLACE / 'nowhere'; "
         f"main(['filter', {str(tmp_path / 'a.png')!r}, '-k', 'sharpen'])"
     )
     environment = os.environ | {"NUMBA_CACHE_DIR": str(cache)}

@@ -8,11 +8,11 @@ import pytest
 
 from convcli.errors import ConvcliError
 from convcli.jobs.warming import COMMANDS, pieces, wanted_by
-from convcli.loops import kept
-from convcli.loops.correlation import Layout
-from convcli.loops.packing import pack
-from convcli.loops.pointwise import add_squares
-from convcli.loops.wanted import Wanted, listing
+from convcli.loops.compiling import kept
+from convcli.loops.compiling.wanted import Wanted, listing
+from convcli.loops.filtering.correlation import Layout
+from convcli.loops.filtering.pointwise import add_squares
+from convcli.loops.networks.packing import pack
 
 
 def test_a_loop_that_is_listed_does_not_run():
@@ -22,7 +22,7 @@ def test_a_loop_that_is_listed_does_not_run():
         add_squares(total, response)
         add_squares(total.astype(float), response.astype(float))
     assert total.tolist() == [1] * 5
-    assert [each.name for each in found] == ["pointwise.add_squares"] * 2
+    assert [each.name for each in found] == ["filtering.pointwise.add_squares"] * 2
     assert found[0].arguments == '[["float32", 1, true], ["float32", 1, true]]'
     assert found[0].loop is add_squares
 
@@ -44,7 +44,7 @@ def test_arguments_told_as_text_have_the_same_types(arguments):
 
 def test_what_is_no_loop_is_refused():
     with pytest.raises(TypeError, match=r"kept\.find: expected the name of a loop"):
-        _ = Wanted("kept.find", "[]").loop
+        _ = Wanted("compiling.kept.find", "[]").loop
 
 
 def test_every_command_needs_loops_and_none_twice():

@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from convcli.loops.compiler import set_threads
+from convcli.loops.compiling.compiler import set_threads
 
 
 @pytest.fixture(autouse=True, scope="package")

@@ -128,7 +128,7 @@ def test_training_goes_on_to_the_bit(rng):
 def test_any_number_of_threads_gives_the_same_bits():
     program = """
 import hashlib, sys
-from convcli.loops.compiler import set_threads
+from convcli.loops.compiling.compiler import set_threads
 set_threads(int(sys.argv[1]))
 import numpy as np
 from convcli.nn import Model, make_optimizer

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from convcli.errors import ConvcliError, ShapeError
-from convcli.loops.compiler import set_threads
+from convcli.loops.compiling.compiler import set_threads
 from convcli.ops import augmentation as module
 from convcli.ops.augmentation import Augmentation, augment
 

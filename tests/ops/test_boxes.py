@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numpy.lib.stride_tricks import sliding_window_view
 
-from convcli.loops.compiler import set_threads
-from convcli.loops.means import MOST_ROWS, division_by
+from convcli.loops.compiling.compiler import set_threads
+from convcli.loops.filtering.means import MOST_ROWS, division_by
 from convcli.ops.borders import BORDERS
 from convcli.ops.correlation import correlation_windows
 from convcli.ops.plan import plan_correlation

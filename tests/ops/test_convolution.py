@@ -243,7 +243,7 @@ CASES = [
 
 THREADS = """
 import hashlib, sys, numpy as np, convcli
-from convcli.loops.compiler import set_threads
+from convcli.loops.compiling.compiler import set_threads
 from convcli.geometry import windows_of
 from convcli.ops import convolution_passes as passes
 set_threads(int(sys.argv[1]))

@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 
-from convcli.loops.compiler import loop
-from convcli.loops.product import FEW_ROWS, FOLDED, LANES, ONE, ROWS, TWO, lanes_of, multiply, multiply_twin
+from convcli.loops.compiling.compiler import loop
+from convcli.loops.networks.product import FEW_ROWS, FOLDED, LANES, ONE, ROWS, TWO, lanes_of, multiply, multiply_twin
 
 
 @loop(parallel=False)
-def run_tile(kind, height, source, rows, steps, count, weights, stride, base, add, floor, out, valid, wanted):
+def run_tile(lanewise, kind, height, source, rows, steps, count, weights, stride, base, add, floor, out, valid, wanted):
     """A loop around one tile; arguments are already checked."""
     multiply(
-        kind, height, source, 3, rows, 1, steps, 2, count, weights, 5, stride, base, 1, add, floor,
+        lanewise, kind, height, source, 3, rows, 1, steps, 2, count, weights, 5, stride, base, 1, add, floor,
         out, 7, 2, valid, wanted,
     )  # fmt: skip
 
@@ -35,11 +35,12 @@ def test_tile_equals_its_twin(kind, dtype, count, height, valid, add, missing):
     base = rng.standard_normal(1 + width).astype(dtype)
     start = rng.standard_normal(7 + (ROWS + 2) * 2 * width).astype(dtype)
     got, expected = start.copy(), start.copy()
-    arguments = (kind, height, source, rows.ravel(), steps.ravel(), count, weights, 3, base, add, dtype(-0.5))
+    lanewise = None if kind in (ONE, TWO) else True
+    arguments = (lanewise, kind, height, source, rows.ravel(), steps.ravel(), count, weights, 3, base, add, dtype(-0.5))
     run_tile(*arguments, got, valid, wanted)
     multiply_twin(
-        kind, height, source, 3, rows.ravel(), 1, steps.ravel(), 2, count, weights, 5, 3, base, 1, add, dtype(-0.5),
-        expected, 7, 2, valid, wanted,
+        lanewise, kind, height, source, 3, rows.ravel(), 1, steps.ravel(), 2, count, weights, 5, 3, base, 1, add,
+        dtype(-0.5), expected, 7, 2, valid, wanted,
     )  # fmt: skip
     tolerance = 1e-5 if dtype == np.float32 else 1e-13
     np.testing.assert_allclose(got, expected, rtol=tolerance, atol=tolerance)

@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 
 from convcli.geometry import windows_of
-from convcli.loops.compiler import loop
-from convcli.loops.tile import VECTOR_BYTES
-from convcli.loops.transform import (
+from convcli.loops.compiling.compiler import loop
+from convcli.loops.networks.winograd_vectors import (
     INPUT,
     OUTPUT,
     WEIGHT,
@@ -22,6 +21,7 @@ from convcli.loops.transform import (
     transform_twin,
     transform_weights,
 )
+from convcli.loops.vectors import VECTOR_BYTES
 from convcli.ops import convolution_plan
 from convcli.ops.convolution_passes import conv_forward, conv_input_gradient, conv_weight_gradient
 from convcli.ops.convolution_plan import squares_of
@@ -156,7 +156,7 @@ def rms(array):
 
 THREADS = """
 import hashlib, sys, numpy as np
-from convcli.loops.compiler import set_threads
+from convcli.loops.compiling.compiler import set_threads
 from convcli.geometry import windows_of
 from convcli.ops.convolution_passes import conv_forward, conv_input_gradient, conv_weight_gradient
 set_threads(int(sys.argv[1]))

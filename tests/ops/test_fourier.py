@@ -85,7 +85,7 @@ def test_sums_right_between_two_pixels_all_become_the_same(rng, words, border):
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
 def test_the_bits_do_not_depend_on_threads_planes_and_slabs(rng, threads):
-    from convcli.loops.compiler import set_threads, thread_count
+    from convcli.loops.compiling.compiler import set_threads, thread_count
 
     pixels, weights = rng.integers(0, 256, (1, 4, 90, 200, 3), np.uint8), rng.standard_normal((21, 25))
     weights /= np.abs(weights).sum()

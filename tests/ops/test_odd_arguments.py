@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import convcli
 from convcli import ConvcliError
-from convcli.loops.compiler import noting
+from convcli.loops.compiling.compiler import noting
 
 
 class Unready:

@@ -1,0 +1,1 @@
+"""Loops of networks: convolution layers, normalisation, optimizers, augmentation."""

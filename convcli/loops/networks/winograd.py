@@ -1,0 +1,239 @@
+"""3x3 convolution with stride 1 by Winograd's transforms: a quarter of the products, on the same register tiles.
+
+The output is cut into squares of 4x4 pixels, from its first pixel on, whatever the threads. A thread takes a group of
+squares: transforms their input (points, squares, C), multiplies each of the 36 points by its weights, a unit of filters
+at a time (points, squares, width), and transforms that back. Both stay in the second-level cache.
+
+A point's numbers are followed by a vector's worth of nothing: without it the 36 points of a square would be a multiple
+of some kilobytes apart and push each other out of the first-level cache (the transforms then took half as long again).
+
+The gradient of the weights goes in rounds: all squares of a round are transformed, both their input and the gradient of
+their output; then each point is a product of its own, summed over the squares in order.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from convcli.loops.compiling.compiler import loop, prange
+from convcli.loops.networks.product import FEW_ROWS, ONE, ROWS, TWO, multiply, read_only
+from convcli.loops.networks.winograd_vectors import (
+    KERNEL,
+    OUTPUTS,
+    POINTS,
+    finish_outputs,
+    finish_weights,
+    transform_gradient,
+    transform_input,
+    transform_weights,
+)
+
+
+class Squares(NamedTuple):
+    """The sizes of a pass; all integers. Channels and filters are multiples of the lanes."""
+
+    images: int
+    height: int  # of the input
+    width: int
+    top: int  # input row of the first output row's first tap, negative for padding
+    left: int
+    channels: int
+    out_height: int
+    out_width: int
+    filters: int
+    lanes: int  # numbers of one vector
+    group: int  # squares transformed together
+    total: int
+
+
+@loop(parallel=False)
+def apart(squares, numbers):
+    """How far two points are apart, for squares of so many numbers each; arguments are already checked."""
+    return squares.group * numbers + squares.lanes
+
+
+@loop
+def transform_kernel(kernel, squares, transformed):
+    """Transform weights (9, C, O), flat, to (units, 36, C, width); arguments are already checked.
+
+    A unit is two vectors of filters wide, the last one maybe one. Each index of the parallel loop owns one channel.
+    """
+    channels, filters, lanes = squares.channels, squares.filters, squares.lanes
+    for index in prange(channels):
+        channel = np.int64(index)
+        for filter_ in range(0, filters, lanes):
+            unit = filter_ // (2 * lanes) * 2 * lanes
+            width = min(2 * lanes, filters - unit)
+            at = unit * POINTS * POINTS * channels + channel * width + filter_ - unit
+            transform_weights(
+                kernel, channel * filters + filter_, KERNEL * channels * filters, channels * filters,
+                (0, KERNEL, 0, KERNEL), transformed, at, POINTS * channels * width, channels * width,
+            )  # fmt: skip
+
+
+@loop
+def convolve_squares(source, weights, bias, squares, numbers, workspaces, out):
+    """One pass from ``source`` (N*H*W*C) into ``out`` (N*OH*OW*O), flat; arguments are already checked.
+
+    ``weights`` are transformed. Each index of the parallel loop owns one of the ``workspaces`` (threads, numbers) and a
+    run of groups with all their outputs.
+    """
+    workers = workspaces.shape[0]
+    groups = -(-squares.total // squares.group)
+    for index in prange(workers):
+        worker = np.int64(index)
+        first = groups * worker // workers * squares.group
+        end = min(groups * (worker + 1) // workers * squares.group, squares.total)
+        _convolve_run(source, weights, bias, squares, numbers, first, end, workspaces[worker], out)
+
+
+@loop(parallel=False)
+def _convolve_run(source, weights, bias, squares, numbers, first_square, end_square, workspace, out):
+    """Squares ``first_square`` to ``end_square``, group by group; arguments are already checked."""
+    channels, group, lanes = squares.channels, squares.group, squares.lanes
+    points = POINTS * POINTS
+    inputs_end = points * apart(squares, channels)
+    products_end = inputs_end + points * apart(squares, 2 * lanes)
+    inputs, products = workspace[:inputs_end], workspace[inputs_end:products_end]
+    data = read_only(inputs)
+    rows = np.empty(2 * (group + ROWS), np.int64)
+    for i in range(group + ROWS):
+        square = min(i, group - 1)
+        rows[2 * i] = square * channels
+        rows[2 * i + 1] = square
+    steps = np.empty(2 * channels, np.int64)
+    for i in range(channels):
+        steps[2 * i] = i
+        steps[2 * i + 1] = i
+    nothing = np.zeros(2 * lanes, out.dtype)
+    for first in range(first_square, end_square, group):
+        valid = min(group, end_square - first)
+        for i in range(valid):
+            _transform_square(source, squares, first + i, i, inputs)
+        for filter_ in range(0, squares.filters, 2 * lanes):
+            width = min(2 * lanes, squares.filters - filter_)
+            for point in range(points):
+                _multiply_rows(
+                    TWO if width > lanes else ONE, data, point * apart(squares, channels), rows, 0, valid, steps,
+                    channels, weights, (filter_ * points + point * width) * channels, width,
+                    nothing, False, numbers, products, point * apart(squares, width), width,
+                )  # fmt: skip
+            for i in range(valid):
+                _finish_square(products, squares, first + i, i, width, filter_, bias, numbers.floor, out)
+
+
+@loop(parallel=False)
+def _square_at(squares, square):
+    """Image and first output row and column of a square; arguments are already checked."""
+    across, down = -(-squares.out_width // OUTPUTS), -(-squares.out_height // OUTPUTS)
+    return square // (across * down), square // across % down * OUTPUTS, square % across * OUTPUTS
+
+
+@loop(parallel=False)
+def _multiply_rows(
+    kind, data, at, rows, row, end_row, steps, count, weights, weights_at, stride, nothing, add, numbers,
+    out, out_at, out_stride,
+):  # fmt: skip
+    """Rows ``row`` to ``end_row`` of one unit, tile by tile; arguments are already checked."""
+    while row < end_row:
+        rest = end_row - row
+        height = FEW_ROWS if rest <= FEW_ROWS or ROWS < rest <= 2 * FEW_ROWS else ROWS
+        multiply(
+            None, kind, height, data, at, rows, row, steps, 0, count, weights, weights_at, stride,
+            nothing, 0, add, numbers.lowest, out, out_at, out_stride, min(height, rest), out_stride,
+        )  # fmt: skip
+        row += height
+
+
+@loop(parallel=False)
+def _transform_square(source, squares, square, slot, inputs):
+    """Transform the input of one square; arguments are already checked."""
+    image, y, x = _square_at(squares, square)
+    channels, step = squares.channels, apart(squares, squares.channels)
+    y, x = y + squares.top, x + squares.left
+    inside = -y, squares.height - y, -x, squares.width - x
+    at, line = ((image * squares.height + y) * squares.width + x) * channels, squares.width * channels
+    for channel in range(0, channels, squares.lanes):
+        transform_input(
+            source, at + channel, line, channels, inside, inputs, slot * channels + channel, POINTS * step, step
+        )
+
+
+@loop(parallel=False)
+def _finish_square(products, squares, square, slot, width, filter_, bias, floor, out):
+    """Transform the products of one square back and store what lies inside the output; checked arguments."""
+    image, y, x = _square_at(squares, square)
+    lanes, filters, step = squares.lanes, squares.filters, apart(squares, width)
+    out_at = ((image * squares.out_height + y) * squares.out_width + x) * filters + filter_
+    inside = squares.out_height - y, squares.out_width - x
+    for lane in range(0, width, lanes):
+        finish_outputs(
+            products, slot * width + lane, POINTS * step, step, bias, filter_ + lane, floor, inside,
+            out, out_at + lane, squares.out_width * filters, filters,
+        )  # fmt: skip
+
+
+@loop
+def transform_round(source, gradient, squares, first, count, runs, inputs, gradients):
+    """Transform the input (36, group, C) and the gradient (36, group, O) of ``count`` squares; arguments are checked.
+
+    ``source`` (N*H*W*C) and ``gradient`` (N*OH*OW*O) are flat. Each index of the parallel loop owns one of ``runs`` of
+    squares with their results.
+    """
+    for index in prange(runs):
+        run = np.int64(index)
+        for slot in range(count * run // runs, count * (run + 1) // runs):
+            _transform_square(source, squares, first + slot, slot, inputs)
+            _transform_gradient_square(gradient, squares, first + slot, slot, gradients)
+
+
+@loop(parallel=False)
+def _transform_gradient_square(gradient, squares, square, slot, gradients):
+    """Transform the gradient of one square's output; arguments are already checked."""
+    image, y, x = _square_at(squares, square)
+    filters, step = squares.filters, apart(squares, squares.filters)
+    inside = 0, squares.out_height - y, 0, squares.out_width - x
+    at, line = ((image * squares.out_height + y) * squares.out_width + x) * filters, squares.out_width * filters
+    for filter_ in range(0, filters, squares.lanes):
+        transform_gradient(
+            gradient, at + filter_, line, filters, inside, gradients, slot * filters + filter_, POINTS * step, step
+        )
+
+
+@loop
+def multiply_round(inputs, gradients, rows, steps, squares, numbers, nothing, count, add, blocks, sums):
+    """Products of a round's squares (units, 36, C, width), put in or added to ``sums``; arguments are already checked.
+
+    Each index of the parallel loop owns one point and one of its ``blocks`` of channels.
+    """
+    points, channels, filters, lanes = POINTS * POINTS, squares.channels, squares.filters, squares.lanes
+    tiles = -(-channels // ROWS)
+    for index in prange(points * blocks):
+        point, block = divmod(np.int64(index), blocks)
+        first, end = tiles * block // blocks * ROWS, min(tiles * (block + 1) // blocks * ROWS, channels)
+        for filter_ in range(0, filters, 2 * lanes):
+            width = min(2 * lanes, filters - filter_)
+            _multiply_rows(
+                TWO if width > lanes else ONE, inputs, point * apart(squares, channels), rows, first, end, steps, count,
+                gradients, point * apart(squares, filters) + filter_, filters,
+                nothing, add, numbers, sums, (filter_ * points + point * width) * channels, width,
+            )  # fmt: skip
+
+
+@loop
+def finish_kernel(sums, squares, out):
+    """Transform ``sums`` to the gradient of the weights (9*C*O), flat; arguments are already checked.
+
+    Each index of the parallel loop owns one channel.
+    """
+    channels, filters, lanes = squares.channels, squares.filters, squares.lanes
+    for index in prange(channels):
+        channel = np.int64(index)
+        for filter_ in range(0, filters, lanes):
+            unit = filter_ // (2 * lanes) * 2 * lanes
+            width = min(2 * lanes, filters - unit)
+            at = unit * POINTS * POINTS * channels + channel * width + filter_ - unit
+            finish_weights(
+                sums, at, POINTS * channels * width, channels * width, (0, POINTS, 0, POINTS),
+                out, channel * filters + filter_, KERNEL * channels * filters, channels * filters,
+            )  # fmt: skip
