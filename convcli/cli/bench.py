@@ -13,7 +13,7 @@ from convcli.bench.instructions import INSTRUCTION_SETS, unlimited
 from convcli.bench.peers import PEERS, library_threads, thread_variables, usable_cores, variables, version
 from convcli.cli import options
 from convcli.cli.printing import show, show_result
-from convcli.jobs.documents import json_text
+from convcli.jobs.documents import json_text, named
 from convcli.jobs.runtime import examine, prepare_loops, request_threads
 
 if TYPE_CHECKING:
@@ -292,11 +292,9 @@ def measurement_document(measured: "Measurement") -> dict[str, Any]:
         for each in measured.peers
     ]  # fmt: skip
     return {
-        "group": measured.group,
-        "column": measured.column,
+        **named(measured, "group", "column"),
         "case": measured.name,
-        "tolerance": measured.tolerance,
-        "images": measured.images,
+        **named(measured, "tolerance", "images"),
         "convcli": _times_document(measured.times) if measured.times else None,
         "limit": dataclasses.asdict(measured.share) if measured.share else None,
         "peers": peers,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from convcli.atomic import replacing
+from convcli.atomic import write_whole
 from convcli.cli import group
 from convcli.cli.completing import VARIABLE
 from convcli.cli.printing import say, show_result
@@ -39,8 +39,7 @@ def command(shell: str, install: bool) -> None:
         return
     place = place_of(shell)
     place.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(place, overwrite=True) as file:
-        file.write(script.encode())
+    write_whole(place, script, overwrite=True)
     show_result(place)
     if shell == "zsh":
         say(f"if it is not done yet, put this into ~/.zshrc before compinit: fpath+=({place.parent})")

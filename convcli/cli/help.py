@@ -6,7 +6,7 @@ from textwrap import dedent
 import click
 
 from convcli import __version__
-from convcli.atomic import replacing
+from convcli.atomic import write_whole
 from convcli.cli import COMMANDS, group
 from convcli.cli.completing import Completed
 from convcli.cli.options import WrongUsage
@@ -54,8 +54,7 @@ def write_pages(folder: Path) -> list[Path]:
     written = []
     for words, each in (("convcli", group), *commands()):
         page = folder / f"{words.replace(' ', '-')}.1"
-        with replacing(page, overwrite=True) as file:
-            file.write(man_page(words, each).encode())
+        write_whole(page, man_page(words, each), overwrite=True)
         written.append(page)
     return written
 

@@ -252,13 +252,9 @@ def _closing(report: "TrainReport") -> list[str]:
             f"test accuracy {_share(report.test.accuracy)}, loss {report.test.loss:.4f}, after {report.seconds:.0f} s"
         )
     model = shlex.quote(str(plan.target))
-    data = shlex.quote(plan.source.data)
-    second = (
-        f"convcli evaluate {model} --data {data}"
-        if plan.dataset.name != plan.source.data
-        else f"convcli evaluate {model}"
-    )
-    return [*lines, str(plan.target), "next:", f"  convcli predict PICTURE --model {model}", f"  {second}"]
+    data = f" --data {shlex.quote(plan.source.data)}" if plan.dataset.name != plan.source.data else ""
+    next_ones = (f"  convcli predict PICTURE --model {model}", f"  convcli evaluate {model}{data}")
+    return [*lines, str(plan.target), "next:", *next_ones]
 
 
 class _Display:

@@ -16,6 +16,7 @@ from convcli.atomic import check_target, write_whole
 from convcli.errors import ConvcliError, KernelError, ShapeError
 from convcli.geometry import Window
 from convcli.images import Image
+from convcli.jobs.documents import named
 from convcli.jobs.explain_region import Region, Span, choose_region, spans_of
 from convcli.jobs.filter import FilterPlan, filter_image, plan_filter, shaped
 from convcli.jobs.output_policy import OutputPolicy, choose_colour, extremes, finish, output_policy, split_alpha
@@ -318,14 +319,12 @@ def _describe_filter(plan: FilterPlan, filtered: _Filtered, spans: tuple[Span, S
     is_raw = policy.range == "raw"
     return {
         "name": kernel.name if kernel.name != "matrix" else "",
-        "spec": kernel.spec,
-        "combine": kernel.combine,
+        **named(kernel, "spec", "combine"),
         "parts": list(parts) or [f"part {index}" for index in range(len(kernel.planes))],
         # [part][plane][row][column]; a single plane serves every channel.
         "weights": [(plane if plane.ndim == 3 else plane[None]).tolist() for plane in kernel.planes],
         "sums_channels": plan.channels == "sum",
-        "scale": plan.scale,
-        "bias": plan.bias,
+        **named(plan, "scale", "bias"),
         "activation": "none" if plan.activation == "linear" else plan.activation,
         "range": policy.range,
         "is_angle": policy.is_angle and not is_raw,
