@@ -114,7 +114,7 @@ def _make(wanted: "Sequence[Wanted]") -> None:
     # Loops of one kind of pixels share functions, which a process compiles once: neighbours go to one process.
     alike = sorted(wanted, key=lambda each: each.arguments.partition(",")[0])
     with ProcessPoolExecutor(most, get_context("fork")) as processes:
-        list(processes.map(_make_one, alike, chunksize=max(1, len(alike) // (6 * most))))
+        list(processes.map(_make_one, alike, chunksize=max(1, len(alike) // (3 * most))))
 
 
 def _make_one(each: "Wanted") -> None:
