@@ -42,6 +42,12 @@ def replacing(target: Path, *, overwrite: bool) -> Iterator[IO[bytes]]:
         part.unlink(missing_ok=True)
 
 
+def write_whole(target: Path, content: bytes | str, *, overwrite: bool) -> None:
+    """Write a file by `replacing`; a text as UTF-8, with halves of surrogate pairs spelled out."""
+    with replacing(target, overwrite=overwrite) as stream:
+        stream.write(content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content)
+
+
 def check_target(target: Path, *, overwrite: bool) -> None:
     """Refuse a target before any work is done for it.
 

@@ -56,7 +56,7 @@ def memory_limit() -> int:
         return _given[0]
     text = os.environ.get(VARIABLE)
     try:
-        return read_size(text) if text else _half_of_the_machine()
+        return read_size(text) if text else machine_memory() // 2
     except ConvcliError as error:
         raise ConvcliError(f"{VARIABLE}: {str(error).removeprefix('memory: ')}") from None
 
@@ -131,16 +131,16 @@ def _rounded_up(size: int) -> str:
 
 
 @functools.cache
-def _half_of_the_machine() -> int:
-    """Half of the memory that this machine has, or that the container has in which this runs."""
+def machine_memory() -> int:
+    """The bytes that this machine has, or that the container has in which this runs."""
     try:
         whole = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):  # not on Windows
-        return _UNKNOWN
+        return 2 * _UNKNOWN
     for path in _GROUPS:
         try:
             text = path.read_text().strip()
         except OSError:
             continue
         whole = min(whole, int(text)) if text.isdecimal() else whole
-    return whole // 2
+    return whole

@@ -5,6 +5,7 @@ that expects numpy's habits keeps working. A programming mistake of ours is neve
 """
 
 import re
+from collections.abc import Iterable
 
 # What a terminal obeys, or what makes one line look like two, or read backwards: controls, line and paragraph
 # separators, marks of direction, and the lone surrogates that stand for bytes of names that are not UTF-8.
@@ -47,6 +48,14 @@ def kind_of(message: str) -> str:
     True
     """
     return _NUMBER.sub("0", message)
+
+
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """``; did you mean 'pool'?`` if a known word is close, else nothing."""
+    from difflib import get_close_matches
+
+    close = get_close_matches(word.lower(), known, 1, 0.6)
+    return f"; did you mean '{close[0]}'?" if close else ""
 
 
 class ConvcliError(ValueError):

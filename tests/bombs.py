@@ -280,3 +280,9 @@ def toml_branching(count):
     """Layers of four branches each: channels times four, over and over."""
     layers = ", ".join(["'[ relu | relu | relu | relu ]'"] * count)
     return f"input = [2, 2, 1]\nlayers = [{layers}]\n".encode()
+
+
+def safetensors_claiming(texts):
+    """A weights file of texts alone."""
+    header = json.dumps({"__metadata__": texts}).encode()
+    return struct.pack("<Q", len(header)) + header

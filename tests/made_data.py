@@ -12,8 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import numpy as np
 from PIL import Image, ImageDraw
 
-from convcli.datasets.idx import build_idx
-from convcli.datasets.registry import MNIST, RemoteFile
+from convcli.datasets.registry import ENTRIES, RemoteFile
 
 # Strokes of digits on a square of 100: lists of points of lines.
 STROKES = {
@@ -47,6 +46,12 @@ def photograph(grey, rng, noise=0.02):
     return np.clip(np.rint(255 * (seen + rng.normal(0, noise, seen.shape))), 0, 255).astype(np.uint8)
 
 
+def build_idx(array):
+    """The IDX file of an array of bytes."""
+    sizes = b"".join(size.to_bytes(4, "big") for size in array.shape)
+    return bytes([0, 0, 8, array.ndim]) + sizes + array.astype(np.uint8).tobytes()
+
+
 def small_entry(**changes):
     """A data set like MNIST with 6 training and 4 test images of 5x5, and the content of its files by name."""
     rng = np.random.default_rng(1)
@@ -57,7 +62,7 @@ def small_entry(**changes):
         np.array([0, 1, 2, 2]),
     )
     contents, files = {}, []
-    for like, array in zip(MNIST.files, arrays, strict=True):
+    for like, array in zip(ENTRIES["mnist"].files, arrays, strict=True):
         plain = build_idx(array)
         packed = gzip.compress(plain, mtime=0)
         contents[like.name] = packed
@@ -71,7 +76,7 @@ def small_entry(**changes):
             )
         )
     values = {"name": "small", "files": tuple(files), "folders": (), "counts": (6, 4), **changes}
-    return dataclasses.replace(MNIST, **values), contents
+    return dataclasses.replace(ENTRIES["mnist"], **values), contents
 
 
 def cifar_batch(count, seed=0):

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from convcli.datasets import downloading
-from convcli.datasets.registry import MNIST
+from convcli.datasets.registry import ENTRIES
 from convcli.errors import DataError
 from convcli.images import Image, write
 from convcli.unfinished import SUFFIX, sweep, unfinished_name
@@ -79,12 +79,12 @@ def test_a_target_of_the_longest_name(tmp_path):
 def test_a_killed_download_is_swept_by_the_next(tmp_path, monkeypatch):
     (tmp_path / "here").mkdir()
     left = killed(tmp_path / "here")
-    entry = replace(MNIST, files=())
+    entry = replace(ENTRIES["mnist"], files=())
     downloading.download(entry, tmp_path / "here")
     assert not left.exists()
     writes = []
     monkeypatch.setattr("pooch.HTTPDownloader.__call__", lambda self, url, path, pooch: writes.append(Path(path)))
-    file = MNIST.files[0]
+    file = ENTRIES["mnist"].files[0]
     with pytest.raises(DataError, match="cannot be written"):  # nothing was
         downloading.download(replace(entry, files=(file,), mirrors=("https://mirror/",)), tmp_path / "here")
     assert writes[0].name.endswith(SUFFIX) and writes[0].parent == tmp_path / "here"

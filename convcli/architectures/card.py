@@ -120,10 +120,6 @@ def _table(value: object, where: str) -> dict[str, Any]:
     return read
 
 
-def _optional_table(value: object, where: str) -> dict[str, Any] | None:
-    return None if value is None else _table(value, where)
-
-
 def _numbers(value: object, where: str) -> dict[str, float]:
     if not isinstance(value, dict):
         _fail(where, value, "a table of numbers")
@@ -143,7 +139,7 @@ def _history(value: object, where: str) -> tuple[dict[str, float], ...]:
 _READERS = {
     "name": _text,
     "classes": _classes,
-    "preprocessing": _optional_table,
+    "preprocessing": lambda value, where: None if value is None else _table(value, where),
     "seed": _seed,
     "recipe": _table,
     "metrics": _numbers,

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-from convcli.architectures.values import ACTIVATIONS, PADDINGS, Named, shape, suggestion
+from convcli.architectures.values import ACTIVATIONS, PADDINGS, Named, shape
 from convcli.architectures.vocabulary import (
     KNOWN_WORDS,
     LAYERS,
@@ -22,7 +22,7 @@ from convcli.architectures.vocabulary import (
     find_layer,
 )
 from convcli.budget import check_count
-from convcli.errors import ModelError, shortened
+from convcli.errors import ModelError, shortened, suggestion
 
 DEEPEST = 8
 MOST_LAYERS = 10_000
@@ -110,7 +110,8 @@ def read_layer(value: object, where: str = "layer", depth: int = 0) -> tuple[Lay
         _fail(where, f"{typed} has no branches; expected type parallel, add or head")
     settings = {**{key: _read(typed, key, each, where) for key, each in preset.items()}, **_keys(typed, given, where)}
     word = _word_of(typed, settings)
-    return (_finished(typed, settings, branches, _name(value.get("name"), where), dimensions, word, where),)
+    layer = LayerSpec(typed, settings, branches, _name(value.get("name"), where), dimensions, word)
+    return (_checked(layer, where),)
 
 
 def read_network(document: Mapping[str, Any], origin: str) -> NetworkSpec:
@@ -129,8 +130,9 @@ def read_network(document: Mapping[str, Any], origin: str) -> NetworkSpec:
     except ValueError as error:
         raise GrammarError(f"{origin}: input: got {shortened(document['input'])}, expected {error}") from None
     listed = document["layers"]
-    if not isinstance(listed, list) or not 1 <= len(listed) <= MOST_LAYERS:
+    if not isinstance(listed, list) or not listed:
         raise GrammarError(f"{origin}: layers: got {shortened(listed)}, expected {_MISSING['layers']}")
+    check_count(len(listed), MOST_LAYERS, f"{origin}: layers: got {{}}", "use fewer", GrammarError)
     layers: list[LayerSpec] = []
     for each in listed:
         layers += read_layer(each, f"{origin}: layer {len(layers) + 1}")
@@ -200,7 +202,7 @@ def _bracketed(opening: str, tokens: deque[str], where: str, depth: int) -> Laye
     options = tokens.popleft()[1:].split(",") if tokens and tokens[0].startswith(",") else ()
     given, name = _options(typed, options, where)
     settings = _keys(typed, given, where)
-    return _finished(typed, settings, tuple(branches), _name(name, where), None, typed, where)
+    return _checked(LayerSpec(typed, settings, tuple(branches), _name(name, where), None, typed), where)
 
 
 def _word(token: str, where: str) -> LayerSpec:
@@ -219,7 +221,7 @@ def _word(token: str, where: str) -> LayerSpec:
         settings[key] = _read(typed, key, f"{preset['activation']}:{first}" if key in preset else first, where)
     given, name = _options(typed, options, where)
     settings |= _keys(typed, given, where)
-    return _finished(typed, settings, (), _name(name, where), dimensions, token, where)
+    return _checked(LayerSpec(typed, settings, (), _name(name, where), dimensions, token), where)
 
 
 def _is_option(typed: str, first: str) -> bool:
@@ -293,23 +295,17 @@ def _read(typed: str, key: str, value: object, where: str) -> Any:
         _fail(where, f"{key}: got {shortened(value)}, expected {error}")
 
 
-def _finished(
-    typed: str,
-    settings: Mapping[str, Any],
-    branches: tuple[tuple[LayerSpec, ...], ...],
-    name: str | None,
-    dimensions: int | None,
-    word: str,
-    where: str,
-) -> LayerSpec:
+def _checked(layer: LayerSpec, where: str) -> LayerSpec:
+    """The layer, if it has what its type needs."""
+    typed = layer.type
     for key, rule in LAYERS[typed].keys.items():
-        if rule.default is REQUIRED and key not in settings:
+        if rule.default is REQUIRED and key not in layer.settings:
             _fail(where, f"{typed} needs {key}, as in {typed}:{'relu' if key == 'activation' else 32}")
-    if typed in ("parallel", "add") and len(branches) < 2:
-        _fail(where, f"{typed} needs two branches or more, got {len(branches)}; expected [ A | B ] or [ A + B ]")
-    if typed == "head" and not any(branches):
+    if typed in ("parallel", "add") and len(layer.branches) < 2:
+        _fail(where, f"{typed} needs two branches or more, got {len(layer.branches)}; expected [ A | B ] or [ A + B ]")
+    if typed == "head" and not any(layer.branches):
         _fail(where, "a head needs a layer")
-    return LayerSpec(typed, settings, branches, name, dimensions, word)
+    return layer
 
 
 def _branches_of(listed: object, typed: str, where: str, depth: int) -> tuple[tuple[LayerSpec, ...], ...]:

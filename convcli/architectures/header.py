@@ -14,12 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from convcli.budget import check_count
 from convcli.errors import ModelError, shortened
 
 MODEL_FORMAT = "convcli-1"
 CHECKPOINT_FORMAT = "convcli-checkpoint-2"
 EARLIER_CHECKPOINTS = ("convcli-checkpoint-1",)  # whose recipes say 0 for what was not given
-LONGEST_HEADER = 25_000_000  # bytes; that of a model with ten thousand epochs of history has 2,000,000
+LONGEST_HEADER = 8_000_000  # bytes; that of a model with ten thousand epochs of history has 2,000,000
+MOST_TEXTS = 1_000  # of metadata; a model has three
 WRITTEN = "a .safetensors file written by convcli train"
 
 # First bytes -> what such a file is. Looked at only once a file is known not to be safetensors.
@@ -83,6 +85,7 @@ def read_header(path: Path) -> Header:
     metadata = document.pop("__metadata__", {})
     if not isinstance(metadata, dict) or not all(isinstance(text, str) for text in metadata.values()):
         raise ModelError(f"{path}: __metadata__: got {shortened(metadata)}, expected a table of texts")
+    check_count(len(metadata), MOST_TEXTS, f"{path}: __metadata__: got {{}} texts", "leave some out", ModelError)
     return Header(metadata, {name: _shape_of(entry, name, path) for name, entry in document.items()})
 
 
@@ -127,6 +130,8 @@ def _shape_of(entry: object, name: str, path: Path) -> tuple[int, ...]:
 def _not_safetensors(start: bytes, length: int, size: int) -> str:
     """What a file is that is not safetensors, as far as its first bytes tell."""
     expected = f", expected {WRITTEN}"
+    if start[8:9] == b"{" and LONGEST_HEADER < length <= size - 8:
+        return f"got {length:,} bytes of metadata, expected at most {LONGEST_HEADER:,}"
     if not size:
         return f"is not a safetensors file but empty{expected}"
     if start.startswith(b"PK\x03\x04"):

@@ -64,10 +64,7 @@ def _conv(flow: Flow, settings: Mapping[str, Any], whole: Shape) -> Made:
     _check_groups(groups, flow.channels, filters)
     windows = geometry.windows_of(spatial, settings["kernel_size"], **_window_words(settings, len(spatial)))
     sizes = _slide(windows, flow)
-    kernel_sizes = [window.kernel_size for window in windows]
-    params = geometry.convolution_parameters(
-        kernel_sizes, flow.channels, filters, groups=groups, bias=settings["use_bias"]
-    )
+    kernel_sizes, params = _kernels(windows, flow, settings)
     macs = geometry.convolution_macs(sizes, kernel_sizes, flow.channels, filters, groups=groups)
     if table is not None:
         seen = _connected(table, flow.channels, filters, groups)
@@ -90,12 +87,18 @@ def _conv_transpose(flow: Flow, settings: Mapping[str, Any], whole: Shape) -> Ma
                 f"padding cuts {window.before + window.after} of {full} cells of {axis_names(len(sizes))[axis]}, "
                 f"expected at most {full - 1}; try padding={(full - 1) // 2}"
             )
-    kernel_sizes = [window.kernel_size for window in windows]
-    params = geometry.convolution_parameters(
-        kernel_sizes, flow.channels, filters, groups=groups, bias=settings["use_bias"]
-    )
+    kernel_sizes, params = _kernels(windows, flow, settings)
     macs = geometry.transposed_macs(spatial, kernel_sizes, flow.channels, filters, groups=groups)
     return Made(_slid(flow, windows, sizes, filters), windows, params, macs, groups)
+
+
+def _kernels(
+    windows: Sequence[Window | TransposedWindow], flow: Flow, settings: Mapping[str, Any]
+) -> tuple[list[int], int]:
+    """The sizes of a convolution's kernels, and its parameters."""
+    sizes = [window.kernel_size for window in windows]
+    words = {"groups": settings["groups"], "bias": settings["use_bias"]}
+    return sizes, geometry.convolution_parameters(sizes, flow.channels, settings["filters"], **words)
 
 
 def _depthwise(flow: Flow, settings: Mapping[str, Any], whole: Shape) -> Made:

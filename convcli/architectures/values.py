@@ -7,14 +7,16 @@ A reader raises `ValueError` with what it expected; the grammar adds the layer, 
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from math import isfinite
 from typing import Any, TypeAlias
+
+from convcli.errors import suggestion
 
 Reader: TypeAlias = Callable[[object], Any]
 
 # A slip of the keyboard or an attack: no array of that length could be used.
 LARGEST = 1_000_000_000
+_MOST_FILTERS = 10_000  # whose channels are listed one by one
 _DIGITS = re.compile(r"[0-9]{1,10}", re.ASCII)
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?", re.ASCII)
 _BETWEEN_AXES = re.compile(r"[xX×]")
@@ -61,12 +63,6 @@ REGULARIZERS: Mapping[str, tuple[str, ...]] = {"l1": ("l1",), "l2": ("l2",), "l1
 CONSTRAINTS: Mapping[str, tuple[str, ...]] = {"max_norm": ("max_value",), "non_neg": (), "unit_norm": ()}
 # Parameters that are 0 or more wherever they stand.
 _NOT_NEGATIVE = ("stddev", "l1", "l2", "max_value")
-
-
-def suggestion(word: str, known: Sequence[str]) -> str:
-    """``; did you mean 'pool'?`` if a known word is close, else nothing."""
-    close = get_close_matches(word.lower(), known, 1, 0.6)
-    return f"; did you mean '{close[0]}'?" if close else ""
 
 
 def count(least: int = 1) -> Reader:
@@ -201,7 +197,7 @@ def optional(reader: Reader) -> Reader:
 
 def connections(value: object) -> tuple[tuple[int, ...], ...]:
     """For each filter the list of the channels it sees, counted from 0: LeNet-5's third layer. TOML only."""
-    rows = value if isinstance(value, list) else []
+    rows = value if isinstance(value, list) and len(value) <= _MOST_FILTERS else []
     table = [tuple(_integer(each) for each in row) if isinstance(row, list) else () for row in rows]
     found = tuple(tuple(each for each in row if each is not None) for row in table)
     if not found or any(not row or len(set(row)) != len(whole) for row, whole in zip(found, table, strict=True)):

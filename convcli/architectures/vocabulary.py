@@ -69,9 +69,8 @@ _WEIGHTS = {
     "kernel_constraint": Key(optional(named(CONSTRAINTS)), None),
     "bias_constraint": Key(optional(named(CONSTRAINTS)), None, _BIASED),
 }
-_KERNEL_SIZE = Key(sizes(), 3)
-_STRIDE = Key(sizes(), 1)
 _PADDING = Key(padding, "valid")
+_SLIDES = {"kernel_size": Key(sizes(), 3), "stride": Key(sizes(), 1), "padding": _PADDING}
 _DILATION = Key(sizes(), 1)
 _GROUPS = Key(count(), 1)
 _FILTERS = Key(count(), REQUIRED)
@@ -82,9 +81,7 @@ LAYERS: Mapping[str, LayerType] = {
         "filters",
         {
             "filters": _FILTERS,
-            "kernel_size": _KERNEL_SIZE,
-            "stride": _STRIDE,
-            "padding": _PADDING,
+            **_SLIDES,
             "dilation": _DILATION,
             "groups": _GROUPS,
             "connections": Key(optional(connections), None),
@@ -96,9 +93,7 @@ LAYERS: Mapping[str, LayerType] = {
         "filters",
         {
             "filters": _FILTERS,
-            "kernel_size": _KERNEL_SIZE,
-            "stride": _STRIDE,
-            "padding": _PADDING,
+            **_SLIDES,
             "output_padding": Key(optional(sizes(0)), None),
             "dilation": _DILATION,
             "groups": _GROUPS,
@@ -109,10 +104,9 @@ LAYERS: Mapping[str, LayerType] = {
         "convolution of each channel by itself",
         "kernel_size",
         {
-            "kernel_size": _KERNEL_SIZE,
+            "kernel_size": _SLIDES["kernel_size"],
             "depth_multiplier": Key(count(), 1),
-            "stride": _STRIDE,
-            "padding": _PADDING,
+            **_SLIDES,
             "dilation": _DILATION,
             **_WEIGHTS,
         },
@@ -184,6 +178,7 @@ LAYERS: Mapping[str, LayerType] = {
     "add": LayerType("branches whose values are added"),
     "head": LayerType("a side output for training; dropped afterwards", None, {"weight": Key(number(0), 0.3)}),
 }
+_POOLS = ("pool", "pooling")
 WITH_BRANCHES = ("parallel", "add", "head")
 
 # Other names of a layer, in small letters without _ and without 1d, 2d, 3d -> (layer, keys that the name sets).
@@ -201,16 +196,11 @@ _OTHER_NAMES: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "concatenate": ("parallel", {}),
     "concat": ("parallel", {}),
     "auxiliary": ("head", {}),
-    **{f"{mode}{word}": ("pool", {"mode": mode}) for mode in POOL_MODES for word in ("pool", "pooling")},
-    **{f"global{mode}{word}": ("global_pool", {"mode": mode}) for mode in POOL_MODES for word in ("pool", "pooling")},
     **{
-        f"adaptive{mode}{word}": ("adaptive_pool", {"mode": mode})
-        for mode in POOL_MODES
-        for word in ("pool", "pooling")
+        f"{which}{word}": (f"{which}_pool".lstrip("_"), {"mode": mode})
+        for which in ("", "global", "adaptive")
+        for word, mode in (*((f"{mode}{end}", mode) for mode in POOL_MODES for end in _POOLS), ("avgpool", "average"))
     },
-    "avgpool": ("pool", {"mode": "average"}),
-    "adaptiveavgpool": ("adaptive_pool", {"mode": "average"}),
-    "globalavgpool": ("global_pool", {"mode": "average"}),
 }
 KNOWN_WORDS = (
     *LAYERS,

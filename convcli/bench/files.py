@@ -19,6 +19,7 @@ from convcli.bench.programs import (
     picture_contest,
     read_picture,
     write_mask,
+    writing_side,
 )
 from convcli.errors import ConvcliError
 from convcli.images import Image as Picture
@@ -95,32 +96,17 @@ def _png(setting: Setting) -> Contest:
     folder = tempfile.TemporaryDirectory(prefix="convcli-bench-")
     pixels = photograph(*setting.picture_size)
     ours, theirs = Path(folder.name, "convcli.png"), Path(folder.name, "opencv.png")
-    picture = Picture(pixels)
-
-    def run() -> None:
-        write(picture, ours, overwrite=True)
-
     sides = []
     if "opencv" in setting.peers:
         import cv2
 
         flipped = np.ascontiguousarray(pixels[..., ::-1])  # it writes blue first; the turning is not timed
 
-        def run_opencv() -> None:
-            cv2.imwrite(str(theirs), flipped)
-
-        def check_opencv() -> Array:
-            run_opencv()
-            return read_picture(theirs)
-
-        sides = [Side("OpenCV", run_opencv, "opencv", check_opencv)]
+        sides = [writing_side("OpenCV", lambda: cv2.imwrite(str(theirs), flipped), "opencv", theirs)]
 
     def note() -> str:
         sizes = (f"{path.stem} {path.stat().st_size / 1e6:.2f}" for path in (ours, theirs) if path.exists())
         return f"MB written: {', '.join(sizes)}"
 
-    def check() -> Array:
-        run()
-        return read_picture(ours)
-
-    return Contest(Side("convcli", run, check=check), tuple(sides), Tolerance(0), note=note, close=folder.cleanup)
+    side = writing_side("convcli", lambda: write(Picture(pixels), ours, overwrite=True), "", ours)
+    return Contest(side, tuple(sides), Tolerance(0), note=note, close=folder.cleanup)

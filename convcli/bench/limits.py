@@ -1,6 +1,6 @@
 """The machine's own limits, measured in the run they are compared with: copy bandwidth and multiply-adds a second."""
 
-import time
+import timeit
 from collections.abc import Callable
 
 import numpy as np
@@ -37,9 +37,4 @@ def measure_limits(threads: int, *, quick: bool = False) -> Limits:
 
 def _best(run: Callable[[], None]) -> float:
     run()
-    times = []
-    for _ in range(_TRIALS):
-        start = time.perf_counter()
-        run()
-        times.append(time.perf_counter() - start)
-    return min(times)
+    return min(timeit.repeat(run, number=1, repeat=_TRIALS))

@@ -30,6 +30,8 @@ class Setting:
         Times per side and case; None: at least 9, more for short cases, fewer for slow peers.
     quick : bool
         Everything small, to see that it works; the numbers then say little.
+    isa : str or None
+        One of `convcli.bench.instructions.INSTRUCTION_SETS`, beyond which no side goes; None: whatever is here.
     """
 
     threads: int
@@ -37,6 +39,7 @@ class Setting:
     megapixels: float = FULL_MEGAPIXELS
     repeats: int | None = None
     quick: bool = False
+    isa: str | None = None
 
     @property
     def picture_size(self) -> tuple[int, int]:

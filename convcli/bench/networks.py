@@ -1,5 +1,6 @@
 """Training and predicting with the MNIST network, beside the same network in torch, in both of its layouts."""
 
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -60,7 +61,7 @@ def _train(setting: Setting, batch: int, sample: int) -> Contest:
 
     def check() -> tuple[Array, ...]:
         step = model.loss_and_gradients(x[:batch], labels[:batch], loss)
-        return np.array(step.loss), *(each.gradient.copy() for each in model.parameters.values())
+        return np.array(step.loss), *_to_torch([each.gradient for each in model.parameters.values()])
 
     sides = []
     if "torch" in setting.peers:
@@ -78,12 +79,14 @@ def _predict(setting: Setting, count: int) -> Contest:
     return Contest(Side("convcli", lambda: model.predict(x, _PREDICT_BATCH)), tuple(sides), _TOLERANCE)
 
 
+@dataclass
 class _Feed:
     """Where the batches of a run start; the next run goes on where the last one stopped."""
 
-    def __init__(self, count: int, batch: int, sample: int) -> None:
-        self.count, self.batch, self.sample = count, batch, sample
-        self.position = 0
+    count: int
+    batch: int
+    sample: int
+    position: int = 0
 
     def starts(self) -> list[int]:
         """The starts of one run's batches."""
@@ -118,8 +121,7 @@ def _torch_training(state: dict[str, Array], x: Array, labels: Array, feed: _Fee
 
     def check() -> tuple[Array, ...]:
         value = gradients(0)
-        found = [each.grad.numpy().copy() for each in network.parameters()]
-        return np.array(value.item()), *_from_torch(found)
+        return np.array(value.item()), *(each.grad.numpy().copy() for each in network.parameters())
 
     return Side(_layout_name(channels_last), run, "torch", check)
 
@@ -149,7 +151,7 @@ def _torch_network(state: dict[str, Array], channels_last: bool) -> Any:
     )  # fmt: skip
     with torch.no_grad():
         for parameter, ours in zip(network.parameters(), _to_torch(list(state.values())), strict=True):
-            parameter.copy_(torch.from_numpy(np.ascontiguousarray(ours)))
+            parameter.copy_(torch.from_numpy(ours))
     return network.to(memory_format=torch.channels_last) if channels_last else network
 
 
@@ -171,21 +173,7 @@ def _to_torch(arrays: list[Array]) -> list[Array]:
             array = array.reshape(3, 3, 64, -1).transpose(3, 2, 0, 1).reshape(-1, 576)
         elif array.ndim == 2:
             array = array.T
-        found.append(array)
-    return found
-
-
-def _from_torch(arrays: list[Array]) -> list[Array]:
-    """The way back."""
-    found = []
-    for array in arrays:
-        if array.ndim == 4:
-            array = array.transpose(2, 3, 1, 0)
-        elif array.ndim == 2 and array.shape[1] == 576:
-            array = array.reshape(-1, 64, 3, 3).transpose(2, 3, 1, 0).reshape(576, -1)
-        elif array.ndim == 2:
-            array = array.T
-        found.append(np.ascontiguousarray(array))
+        found.append(np.array(array, order="C"))
     return found
 
 

@@ -5,7 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
@@ -101,14 +101,19 @@ def usable_cores() -> int:
     return os.cpu_count() or 1 if affinity is None else len(affinity(0))
 
 
-@contextmanager
-def thread_variables(threads: int) -> Iterator[None]:
-    """Tell so many threads to libraries that are loaded inside, and to programs started there.
+def thread_variables(threads: int) -> dict[str, str]:
+    """What tells so many threads to libraries and programs.
 
     OpenBLAS and OpenMP read their variables when they are loaded: before numpy is imported.
     """
-    before = {name: os.environ.get(name) for name in _THREAD_VARIABLES}
-    os.environ.update(dict.fromkeys(_THREAD_VARIABLES, str(threads)))
+    return dict.fromkeys(_THREAD_VARIABLES, str(threads))
+
+
+@contextmanager
+def variables(told: Mapping[str, str]) -> Iterator[None]:
+    """The environment with these, for libraries that are loaded inside and programs started there."""
+    before = {name: os.environ.get(name) for name in told}
+    os.environ.update(told)
     try:
         yield
     finally:

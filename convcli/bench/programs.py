@@ -4,7 +4,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -81,11 +81,17 @@ def picture_contest(
 
 
 def _side(key: str, command: list[str], target: Path) -> Side:
+    return writing_side(key, lambda: run_program(command), key if key != "convcli" else "", target)
+
+
+def writing_side(name: str, run: Callable[[], object], peer: str, target: Path) -> Side:
+    """A side that writes a picture file, in which its result is."""
+
     def check() -> Array:
-        run_program(command)
+        run()
         return read_picture(target)
 
-    return Side(key, lambda: run_program(command), key if key != "convcli" else "", check)
+    return Side(name, run, peer, check)
 
 
 def filter_command(source: Path, target: Path, threads: int) -> list[str]:

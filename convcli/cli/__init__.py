@@ -8,6 +8,7 @@ import gc
 import os
 import sys
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import click
@@ -15,6 +16,7 @@ import click
 from convcli import ConvcliError, __version__
 from convcli.cli.library_warnings import TELLER
 from convcli.cli.printing import say
+from convcli.errors import shortened, suggestion
 
 # Command -> (module in convcli.cli that defines `command`, its line in `convcli --help`).
 COMMANDS = {
@@ -45,12 +47,36 @@ COMMANDS = {
     "bench": ("bench", "Measure convcli on this machine, beside every peer that is installed."),
     "cache": ("cache", "Look after the compiled loops: info, clear, warm."),
     "doctor": ("doctor", "Print versions, threads, cache and processor: what a bug report needs."),
+    "completion": ("completion", "Teach your shell the commands, kernels, networks and data sets."),
+    "help": ("help", "Show the help of a command; write all of them as man pages."),
 }
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 80}
 
 
-class LazyGroup(click.Group):
+class Commands(click.Group):
+    """A group whose commands all know -q, and which tells what may be meant by a word that names none."""
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name; where nothing else hears of -q, warnings do."""
+        command = super().get_command(ctx, cmd_name)
+        if command is not None and not isinstance(command, click.Group):
+            from convcli.cli.options import hushing
+
+            if not any("-q" in parameter.opts for parameter in command.params):
+                command.params.append(hushing())
+        return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        """Find the command that the first word names, or fail with the one that is meant."""
+        known = self.list_commands(ctx)
+        if args[0] not in known and not args[0].startswith("-") and not ctx.resilient_parsing:
+            near = suggestion(args[0], known) or f", expected one of {', '.join(known)}"
+            raise click.UsageError(f"command: got {shortened(args[0])}{near}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+class LazyGroup(Commands):
     """A group whose commands are imported when they are named, never to be listed."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -59,11 +85,9 @@ class LazyGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import the module that defines a command."""
-        if cmd_name not in COMMANDS:
-            return None
-        command = import_module(f"convcli.cli.{COMMANDS[cmd_name][0]}").command
-        assert isinstance(command, click.Command)
-        return command
+        if cmd_name in COMMANDS:
+            self.commands[cmd_name] = import_module(f"convcli.cli.{COMMANDS[cmd_name][0]}").command
+        return super().get_command(ctx, cmd_name)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; when the reader of stdout has gone (`… kernel list | head -1`), stop without an error."""
@@ -112,8 +136,9 @@ def run(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit code; errors are one line on stderr."""
     TELLER.begin()
     try:
-        _check_words(sys.argv[1:] if arguments is None else arguments)
-        result: Any = group.main(args=arguments, prog_name="convcli", standalone_mode=False)
+        words = sys.argv[1:] if arguments is None else arguments
+        _check_words(words)
+        result: Any = group.main(args=words, prog_name="convcli", standalone_mode=False)
         return result if isinstance(result, int) else 0
     except click.exceptions.Exit as stop:
         return stop.exit_code
@@ -122,7 +147,7 @@ def run(arguments: list[str] | None = None) -> int:
         return 2
     except click.UsageError as error:
         hint = f" (see: {error.ctx.command_path} --help)" if error.ctx else ""
-        return _fail(f"{error.format_message()}{hint}", 2)
+        return _fail(f"{error.format_message()}{_dash_hint(error, words)}{hint}", 2)
     except click.ClickException as error:
         return _fail(error.format_message(), error.exit_code)
     except (KeyboardInterrupt, click.Abort):
@@ -142,6 +167,15 @@ def _check_words(words: list[str]) -> None:
             strange = "half of a surrogate pair"
         if strange:
             raise click.UsageError(f"got {strange} in '{word[:60]}', expected characters that a name can have")
+
+
+def _dash_hint(error: click.UsageError, words: list[str]) -> str:
+    """What to write instead where a file's name was taken for an option."""
+    if isinstance(error, click.NoSuchOption):
+        for word in words:
+            if word.startswith(error.option_name) and Path(word).exists():
+                return f" The file of that name is ./{word}"
+    return ""
 
 
 def _one_line(error: BaseException) -> str:

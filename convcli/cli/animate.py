@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from convcli.cli import options
+from convcli.cli.completing import KERNEL
 from convcli.cli.printing import show, show_result
 from convcli.errors import ShapeError
 from convcli.jobs.animate import (
@@ -25,6 +26,7 @@ from convcli.jobs.animate import (
 from convcli.jobs.documents import json_text
 from convcli.views.animation import Film, Numbers
 from convcli.views.animation_text import frame_lines
+from convcli.views.matrix import visible
 
 
 @click.command(cls=options.MatrixCommand)
@@ -43,7 +45,7 @@ from convcli.views.animation_text import frame_lines
 @click.option("--pool", type=click.Choice(POOLS), help="Pooling instead of convolution.")
 @click.option("--values", is_flag=True, help="Show small whole numbers and the arithmetic; --matrix and -k do too.")
 @click.option("--matrix", metavar="MATRIX", help='The input\'s numbers, "1 2; 3 4", instead of --input.')
-@click.option("-k", "--kernel", metavar="SPEC", help="The kernel's numbers, instead of --kernel-size.")
+@click.option("-k", "--kernel", type=KERNEL, help="The kernel's numbers, instead of --kernel-size.")
 @click.option("--convolve", is_flag=True, help="Turn the kernel of -k; without it, cross-correlation as given.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Other numbers for --values.")
 @click.option("--delay", type=click.FloatRange(0.02, 60), default=0.6, show_default=True, help="Seconds a frame lasts.")
@@ -163,16 +165,9 @@ def _play(film: Film, delay: float) -> None:
             up = f"\x1b[{height}A\x1b[J" if height else "\x1b[?25l"
             sys.stdout.write(up + "\n".join(lines) + "\n")
             sys.stdout.flush()
-            height = sum(max(-(-_visible(line) // size.columns), 1) for line in lines)
+            height = sum(max(-(-visible(line) // size.columns), 1) for line in lines)
             time.sleep(delay)
     finally:
         if moves:
             sys.stdout.write("\x1b[?25h")
             sys.stdout.flush()
-
-
-def _visible(line: str) -> int:
-    """Columns a line takes without its colour codes."""
-    return (
-        len(line) if "\x1b" not in line else len("".join(part.partition("m")[2] for part in f"m{line}".split("\x1b[")))
-    )

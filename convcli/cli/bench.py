@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from convcli.bench.groups import GROUPS
-from convcli.bench.peers import PEERS, library_threads, thread_variables, usable_cores, version
+from convcli.bench.instructions import INSTRUCTION_SETS, unlimited
+from convcli.bench.peers import PEERS, library_threads, thread_variables, usable_cores, variables, version
 from convcli.cli import options
 from convcli.cli.printing import show, show_result
-from convcli.jobs.documents import json_text
+from convcli.jobs.documents import json_text, named
 from convcli.jobs.runtime import examine, prepare_loops, request_threads
 
 if TYPE_CHECKING:
@@ -22,25 +23,18 @@ if TYPE_CHECKING:
 COLD = "cold"
 
 
-class Against(options.ParamType):
-    """Names of peers with commas between them."""
-
-    name = "NAME,..."
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
-        """The peers' keys, or fail with the list."""
-        if isinstance(value, tuple):
-            return value
-        keys = tuple(word.strip().lower() for word in str(value).split(","))
-        for key in keys:
-            if key not in PEERS:
-                self.fail(f"got {key!r}, expected some of {','.join(PEERS)}", param, ctx)
-        return keys
+def _peers(text: str) -> tuple[str, ...]:
+    """The keys of peers, whose names have commas between them."""
+    keys = tuple(word.strip().lower() for word in text.split(","))
+    for key in keys:
+        if key not in PEERS:
+            raise ValueError(f"got {key!r}, expected some of {','.join(PEERS)}")
+    return keys
 
 
 @click.command()
 @click.argument("groups", nargs=-1, metavar="[GROUP]...", type=click.Choice([*GROUPS, COLD]))
-@click.option("--against", type=Against(), help=f"Only beside these: {', '.join(PEERS)}.")
+@click.option("--against", type=options.Read("NAME,...", _peers), help=f"Only beside these: {', '.join(PEERS)}.")
 @click.option("--size", type=click.FloatRange(0.01, 1000), metavar="MEGAPIXELS",
               help="Size of pictures; volumes shrink in proportion.  [default: 24]")  # fmt: skip
 @click.option("--repeats", type=click.IntRange(1, 10_000), metavar="N",
@@ -50,6 +44,7 @@ class Against(options.ParamType):
 @click.option("--only", multiple=True, metavar="WORD", help="Of cold: cases whose name has this word.  [repeatable]")
 @click.option("--beside", metavar="COMMAND", help="Of cold: what starts another convcli, as /old/.venv/bin/convcli.")
 @click.option("--threads", type=click.IntRange(1, 1024), metavar="N", help="For every side.  [default: all cores]")
+@click.option("--isa", type=click.Choice([*INSTRUCTION_SETS]), help="No side uses more than these instructions.")
 @options.as_json
 @options.quiet
 def command(
@@ -62,6 +57,7 @@ def command(
     only: tuple[str, ...],
     beside: str | None,
     threads: int | None,
+    isa: str | None,
     as_json: bool,
     quiet: bool,
 ) -> int:
@@ -98,11 +94,15 @@ def command(
     against copying and multiply-adds in registers, both measured in the same run. Winograd's and Fourier's transforms
     need fewer than are counted. --json keeps every single time. Close other programs before.
 
+    --isa makes of this machine a lesser one: convcli's loops are made for that level, and OpenCV and torch are told to
+    keep to it, and asked whether they do. A line names the sides that nobody could tell.
+
     \b
     Examples:
       convcli bench --quick
       convcli bench filter gaussian --against opencv
       convcli bench conv train --threads 1 --json
+      convcli bench filter conv --isa avx2
       convcli bench --list
       convcli bench cold --only sharpen --beside /old/.venv/bin/convcli
     """
@@ -114,7 +114,7 @@ def command(
     here = frozenset(key for key, found in versions.items() if found)
     count = usable_cores() if threads is None else threads
     request_threads(count)
-    with thread_variables(count):
+    with variables(thread_variables(count) | (INSTRUCTION_SETS[isa].variables if isa else {})):
         from convcli.bench.model import FULL_MEGAPIXELS, Setting
 
         if COLD in groups:
@@ -123,7 +123,7 @@ def command(
             return run_cold(Setting(count, here), only, beside, as_json=as_json, quiet=quiet)
         from convcli.bench.report import cases_of, chosen_groups
 
-        setting = Setting(count, here, size or FULL_MEGAPIXELS, repeats, quick)
+        setting = Setting(count, here, size or FULL_MEGAPIXELS, repeats, quick, isa)
         chosen = chosen_groups(groups if groups or not listing else list(GROUPS))
         cases = {group: cases_of(group, setting) for group in chosen}
         asked = {key for each in cases.values() for case in each for key in case.peers}
@@ -188,7 +188,11 @@ class _Run:
         with self._working("measuring the machine's limits"):
             limits = find_limits(self.setting) if needs_limits(list(self.cases)) else None
         self._say(self._head(machine.machine["processor"], machine.versions["convcli"]))
-        self._say(table.missing_lines(key for key, found in self.versions.items() if not found))
+        self.unlimited = self._unlimited()
+        if self.setting.isa:
+            self._say(table.wrapped(table.isa_line(self.setting.isa, self.unlimited)))
+        missing = (PEERS[key] for key, found in self.versions.items() if not found)
+        self._say(f"not installed: {peer.title}; {peer.install}" for peer in missing)
         self._say(table.wrapped(table.limits_line(limits)) if limits else [])
         costs: dict[str, Any] = {}
         for group, cases in self.cases.items():
@@ -201,6 +205,10 @@ class _Run:
             show_result(json_text(self._document(dataclasses.asdict(machine), limits, costs)))
         wrong = [peer for each in self.found for peer in each.peers if not peer.equal]
         return 1 if wrong else 0
+
+    def _unlimited(self) -> list[str]:
+        found = [key for key, version in self.versions.items() if version]
+        return unlimited(INSTRUCTION_SETS[self.setting.isa], found) if self.setting.isa else []
 
     def _group(self, group: str, cases: "Sequence[Case]", limits: "Limits | None") -> None:
         from convcli.bench.model import means
@@ -261,6 +269,7 @@ class _Run:
             "machine": machine,
             "peers": self.versions,
             "missing": {key: PEERS[key].install for key, found in self.versions.items() if not found},
+            "not_limited": self.unlimited,
             "limits": None if limits is None else {
                 "copied_bytes_per_second": limits.bytes, "multiply_adds_per_second": limits.multiply_adds,
             },
@@ -283,11 +292,9 @@ def measurement_document(measured: "Measurement") -> dict[str, Any]:
         for each in measured.peers
     ]  # fmt: skip
     return {
-        "group": measured.group,
-        "column": measured.column,
+        **named(measured, "group", "column"),
         "case": measured.name,
-        "tolerance": measured.tolerance,
-        "images": measured.images,
+        **named(measured, "tolerance", "images"),
         "convcli": _times_document(measured.times) if measured.times else None,
         "limit": dataclasses.asdict(measured.share) if measured.share else None,
         "peers": peers,

@@ -34,16 +34,14 @@ def run_cold(setting: Setting, only: Sequence[str], other: str | None, *, as_jso
             show_live(case.name)
 
     if not as_json:
-        for line in (*wrapped(_HEAD), heading()):
-            show(line)
+        show(*wrapped(_HEAD), heading())
     found = []
     for case, runs in measure_cold(chosen, setting, shlex.split(other or ""), place):
         if show_place:
             show_live("")
         found.append({"case": case.name, "runs": [dataclasses.asdict(run) for run in runs]})
         if not as_json:
-            for line in rows(case, runs):
-                show(line)
+            show(*rows(case, runs))
     if as_json:
         show_result(json_text({"threads": setting.threads, "other": other, "cold": found}))
     return 0

@@ -1,7 +1,7 @@
 """The lines that `convcli bench` prints: 80 columns, a row for each case and peer."""
 
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from convcli.bench.model import Compared, Limits, Mean, Measurement, Times
 from convcli.bench.peers import PEERS
@@ -25,9 +25,10 @@ def limits_line(limits: Limits) -> str:
     )
 
 
-def missing_lines(missing: Iterable[str]) -> list[str]:
-    """One line for each peer that is not here, with the way to get it."""
-    return [f"not installed: {PEERS[key].title}; {PEERS[key].install}" for key in missing]
+def isa_line(isa: str, unlimited: Sequence[str]) -> str:
+    """What the sides may use, and of whom it is not known that they keep to it."""
+    others = ", ".join(PEERS[key].title for key in unlimited)
+    return f"no more instructions than {isa}" + (f"; not known of {others}" if others else "")
 
 
 def heading(images: bool) -> str:

@@ -1,20 +1,17 @@
 """`convcli cache`: the compiled loops."""
 
-import contextlib
-import sys
-from collections.abc import Callable, Iterator
-
 import click
 
-from convcli.cli import options
+from convcli.cli import Commands, options
 from convcli.cli.printing import show, show_result
+from convcli.cli.progress import progress_bar
 from convcli.jobs.documents import json_text
 from convcli.jobs.runtime import CacheReport, cache_report, clear_cache, warm_cache
 
 WARMED = ("filter", "pool", "pad", "morph", "predict", "train", "volume", "signal")
 
 
-@click.group()
+@click.group(cls=Commands)
 def command() -> None:
     """Look after the compiled loops: info, clear, warm.
 
@@ -74,26 +71,11 @@ def warm(names: tuple[str, ...], as_json: bool, quiet: bool) -> None:
       convcli cache warm
       convcli cache warm filter train
     """
-    with _bar(hidden=quiet) as advance:
-        count = warm_cache(names, advance)
+    with progress_bar(hidden=quiet, elapsed=True) as advance:
+        count = warm_cache(names, lambda what, done, total: advance(done, total, what))
     report = cache_report()
     found = {"compiled": count, "files": report.files}
     show_result(json_text(found) if as_json else f"{count} compiled, {report.files} files in the cache")
-
-
-@contextlib.contextmanager
-def _bar(*, hidden: bool) -> Iterator[Callable[[str, int, int], None]]:
-    """A bar on stderr, on a terminal; yields what is to be called after each loop."""
-    if hidden or not sys.stderr.isatty():
-        yield lambda what, done, total: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        bar = progress.add_task("compiling", total=None)
-        yield lambda what, done, total: progress.update(bar, completed=done, total=total, description=what)
 
 
 def cache_lines(report: CacheReport) -> list[str]:

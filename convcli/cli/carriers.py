@@ -1,20 +1,22 @@
 """One operation on three carriers: whether a command's files are pictures, volumes or signals, and its work on each."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 import click
 
-from convcli.cli.files import carry_out, plane_progress
+from convcli.cli.files import carry_out
 from convcli.cli.options import Command, WrongUsage, usage
+from convcli.cli.progress import progress_bar
 from convcli.images import READABLE_SUFFIXES, Image, format_of
 from convcli.images.signal_model import Signal
 from convcli.images.signals import SIGNAL_SUFFIXES, is_signal
 from convcli.images.volume_model import Volume
 from convcli.jobs.axes import AXES, OperationPlan
-from convcli.jobs.batch import Files, Outcome, Produced, run_one_by_one, run_tasks
+from convcli.jobs.batch import Produced, run_one_by_one, run_tasks
 from convcli.jobs.signals import SignalResult, work_on_signal
-from convcli.jobs.tasks import Task, find_inputs
+from convcli.jobs.tasks import find_inputs
 from convcli.jobs.volumes import VolumeWork, work_on_volume
 
 Plan = TypeVar("Plan", bound=OperationPlan)
@@ -99,11 +101,8 @@ def _run_volumes(
 
     stacked = settings["stack"]
     planes: list[str] = usage(lambda: find_inputs(inputs)) if stacked else []
-    with plane_progress(hidden=settings["quiet"]) as progress:
-
-        def work(task: Task, files: Files) -> Outcome:
-            return work_on_volume(task, files, begin, stack=planes, progress=progress)
-
+    with progress_bar("planes", hidden=settings["quiet"]) as progress:
+        work = partial(work_on_volume, begin=begin, stack=planes, progress=progress)
         return carry_out(
             planes[:1] or inputs,
             name,
@@ -121,10 +120,7 @@ def _run_signals(
     """Work on each input as a signal."""
     if settings["format"] is not None:
         raise WrongUsage(f"format: got {settings['format']} for a signal, which keeps its own; leave --format out")
-
-    def work(task: Task, files: Files) -> Outcome:
-        return work_on_signal(task, files, operation)
-
+    work = partial(work_on_signal, operation=operation)
     return carry_out(
         usage(lambda: find_inputs(inputs, SIGNAL_SUFFIXES)),
         name,

@@ -3,48 +3,39 @@
 import math
 import re
 import sys
-from pathlib import Path
 from typing import Any
 
 import click
 
 from convcli.cli import options
+from convcli.cli.completing import FILE
 from convcli.cli.printing import say, show, show_result
 from convcli.images import MAX_PIXELS, write
 from convcli.jobs.compare import Comparison, compare, decibels, figures, where_picture
-from convcli.jobs.documents import json_text
+from convcli.jobs.documents import json_text, named
 from convcli.jobs.tasks import STREAM
 
 
-class Tolerance(options.ParamType):
-    """``X`` in the pixels' unit, or ``X%`` of the full scale."""
-
-    name = "X|X%"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, bool]:
-        """The number, as a share where it is one, and whether it is."""
-        found = re.fullmatch(r"\s*(\d+\.?\d*([eE][-+]?\d+)?|\.\d+)\s*(%?)\s*", str(value))
-        if not found or not math.isfinite(float(found[1])):
-            self.fail(f"got {value!r}, expected a number from 0, or a share as in 1%", param, ctx)
-        return float(found[1]) / (100 if found[3] else 1), bool(found[3])
+def _tolerance(text: str) -> tuple[float, bool]:
+    """The number, as a share where it is one, and whether it is."""
+    found = re.fullmatch(r"\s*(\d+\.?\d*([eE][-+]?\d+)?|\.\d+)\s*(%?)\s*", text)
+    if not found or not math.isfinite(float(found[1])):
+        raise ValueError(f"got {text!r}, expected a number from 0, or a share as in 1%")
+    return float(found[1]) / (100 if found[3] else 1), bool(found[3])
 
 
 @click.command()
-@click.argument("first", metavar="A")
-@click.argument("second", metavar="B")
+@click.argument("first", metavar="A", type=FILE)
+@click.argument("second", metavar="B", type=FILE)
 @click.option("-o", "--output", metavar="OUT.png", help="Draw A, B and where they differ.")
 @click.option(
-    "--tolerance", type=Tolerance(), metavar="X|X%",
+    "--tolerance", type=options.Read("X|X%", _tolerance), metavar="X|X%",
     help="Exit 1 if any number differs by more: in pixel units, or % of the full scale.",
 )  # fmt: skip
 @click.option("--white", type=click.FloatRange(0, min_open=True), metavar="N",
               help="Full scale.  [default: 255, 65535, or 1 for floats]")  # fmt: skip
 @click.option("--axes", type=click.Choice(("yx", "zyx")), help="Read pictures (yx) or volumes (zyx); see below.")
-@options.overwrite
-@options.max_pixels
-@options.threads
-@options.as_json
-@options.quiet
+@options.one_result
 def command(
     first: str,
     second: str,
@@ -52,11 +43,7 @@ def command(
     tolerance: tuple[float, bool] | None,
     white: float | None,
     axes: str | None,
-    overwrite: bool,
-    max_pixels: int | None,
-    threads: int | None,
-    as_json: bool,
-    quiet: bool,
+    **files: Any,
 ) -> int:
     """Compare two pictures: how far apart, how alike, and where they differ.
 
@@ -87,8 +74,8 @@ def command(
     if first == second == STREAM:
         raise options.WrongUsage("standard input: got it as A and as B, expected it once")
     if output is not None:
-        options.check_picture(output, overwrite=overwrite)
-    options.start_loops(threads, quiet=quiet)
+        options.check_picture(output, overwrite=files["overwrite"])
+    options.start_loops(files["threads"], quiet=files["quiet"])
     limit, relative = tolerance if tolerance is not None else (None, False)
     found = compare(
         *(sys.stdin.buffer if each == STREAM else each for each in (first, second)),
@@ -96,18 +83,17 @@ def command(
         white=white,
         tolerance=limit,
         relative=relative,
-        max_pixels=max_pixels or MAX_PIXELS,
+        max_pixels=files["max_pixels"] or MAX_PIXELS,
     )
     if output is not None:
-        names = [Path(each).name if each != STREAM else "standard input" for each in (first, second)]
-        write(where_picture(found, (names[0], names[1])), output, overwrite=overwrite)
-    for warning in () if quiet else found.warnings:
+        names = options.title_of(first), options.title_of(second)
+        write(where_picture(found, names), output, overwrite=files["overwrite"])
+    for warning in () if files["quiet"] else found.warnings:
         say(f"Warning: {warning}")
-    if as_json:
+    if files["as_json"]:
         show_result(json_text(_document(first, second, output, found)))
     else:
-        for line in [*_lines(found), *([] if output is None else [output])]:
-            show(line)
+        show(*_lines(found), *([] if output is None else [output]))
     return 0 if found.within else 1
 
 
@@ -135,27 +121,13 @@ def _similarity(found: Comparison) -> str:
 
 
 def _document(first: str, second: str, output: str | None, found: Comparison) -> dict[str, Any]:
-    place = found.place
+    place = found.place and named(found.place, "plane", "row", "column", "channel")
     return {
         "a": first,
         "b": second,
-        "shape": list(found.shape),
-        "white": found.white,
-        "largest": _finite(found.largest),
-        "mean": _finite(found.mean),
-        "place": None if place is None else {"plane": place.plane, "row": place.row, "column": place.column,
-                                             "channel": place.channel},
-        "differing": found.differing,
-        "pixels": found.pixels,
-        "psnr": _finite(found.psnr),
-        "ssim": None if found.ssim is None else _finite(found.ssim),
-        "tolerance": found.tolerance,
-        "beyond": found.beyond,
-        "within": found.within,
+        **named(found, "shape", "white", "largest", "mean"),
+        "place": place,
+        **named(found, "differing", "pixels", "psnr", "ssim", "tolerance", "beyond", "within"),
         "output": output,
-        "warnings": list(found.warnings),
-    }  # fmt: skip
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+        "warnings": found.warnings,
+    }

@@ -2,13 +2,14 @@
 
 import click
 
-from convcli.cli import downloads, options
+from convcli.cli import Commands, downloads, options
+from convcli.cli.completing import DATA
 from convcli.cli.printing import show, show_result
 from convcli.jobs.data import DataReport, fetch_data, find_data, list_data
 from convcli.jobs.documents import json_text
 
 
-@click.group()
+@click.group(cls=Commands)
 def command() -> None:
     """Data sets for training: list them, fetch them, say where they lie.
 
@@ -48,7 +49,7 @@ def list_command(data_dir: str | None, as_json: bool) -> None:
 
 
 @command.command("fetch")
-@click.argument("names", metavar="NAME...", nargs=-1, required=True)
+@click.argument("names", metavar="NAME...", type=DATA, nargs=-1, required=True)
 @click.option("-o", "--output", metavar="DIR", help="Download into DIR/NAME instead of the cache folder.")
 @downloads.data_dir
 @downloads.offline
@@ -80,7 +81,7 @@ def fetch_command(
 
 
 @command.command("path")
-@click.argument("name")
+@click.argument("name", type=DATA)
 @downloads.data_dir
 @options.as_json
 def path_command(name: str, data_dir: str | None, as_json: bool) -> None:

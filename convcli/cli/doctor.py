@@ -30,5 +30,4 @@ def command(as_json: bool) -> None:
         for name, value in getattr(found, title).items():
             show(f"  {name:13}{value}")
     show("cache")
-    for line in cache_lines(found.cache):
-        show(f"  {line}")
+    show(*(f"  {line}" for line in cache_lines(found.cache)))

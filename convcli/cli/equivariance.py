@@ -1,52 +1,37 @@
 """`convcli equivariance`: does a shift of the input shift the output?"""
 
-import math
 import re
-import sys
-from pathlib import Path
 from typing import Any
 
 import click
 
 from convcli.cli import options
+from convcli.cli.completing import FILE, KERNEL, MODEL
 from convcli.cli.printing import show, show_result
-from convcli.images import MAX_PIXELS, Image, read, write
+from convcli.images import write
 from convcli.jobs.classifier import load_classifier
-from convcli.jobs.documents import json_text
+from convcli.jobs.documents import json_text, named
 from convcli.jobs.equivariance import Equivariance, Step, of_filter, of_model, picture, plan_steps, relative
-from convcli.jobs.tasks import STREAM
 
 
-class Shift(options.ParamType):
-    """``N,M``: rows down and columns to the right; a minus is up and left."""
-
-    name = "N,M"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
-        """The two numbers."""
-        if isinstance(value, tuple):
-            return value[0], value[1]
-        found = re.fullmatch(r"\s*(-?\d{1,6})\s*,\s*(-?\d{1,6})\s*", str(value))
-        if not found:
-            self.fail(f"got {value!r}, expected N,M: rows down, columns right, as in 3,5", param, ctx)
-        return int(found[1]), int(found[2])
+def _shift(text: str) -> tuple[int, int]:
+    found = re.fullmatch(r"\s*(-?\d{1,6})\s*,\s*(-?\d{1,6})\s*", text)
+    if not found:
+        raise ValueError(f"got {text!r}, expected N,M: rows down, columns right, as in 3,5")
+    return int(found[1]), int(found[2])
 
 
 @click.command(cls=options.MatrixCommand)
-@click.argument("source", metavar="IMAGE")
-@click.option("-k", "--kernel", "kernels", multiple=True, metavar="SPEC", help="A kernel; several make a chain.")
-@click.option("--model", metavar="MODEL", help="A model that convcli train wrote, layer by layer.")
-@click.option("--shift", type=Shift(), default="3,5", show_default=True, metavar="N,M",
+@click.argument("source", metavar="IMAGE", type=FILE)
+@click.option("-k", "--kernel", "kernels", multiple=True, type=KERNEL, help="A kernel; several make a chain.")
+@click.option("--model", type=MODEL, help="A model that convcli train wrote, layer by layer.")
+@click.option("--shift", type=options.Read("N,M", _shift), default="3,5", show_default=True, metavar="N,M",
               help="Rows down and columns right, in input pixels; negative: up and left.")  # fmt: skip
 @click.option("--stride", type=click.IntRange(1, 64), default=2, show_default=True, help="Of the second row.")
 @click.option("--pool", type=click.IntRange(1, 64), default=2, show_default=True, help="Max pooling of the third row.")
 @options.border("Beyond the border, as in filter; wrap leaves no border.")
 @click.option("-o", "--output", metavar="OUT.png", help="Draw both sides and their difference.")
-@options.overwrite
-@options.max_pixels
-@options.threads
-@options.as_json
-@options.quiet
+@options.one_result
 def command(
     source: str,
     kernels: tuple[str, ...],
@@ -90,22 +75,18 @@ def command(
     if output is not None:
         options.check_picture(output, overwrite=settings["overwrite"])
     options.start_loops(settings["threads"], quiet=settings["quiet"])
-    image: Image = read(
-        sys.stdin.buffer if source == STREAM else source, max_pixels=settings["max_pixels"] or MAX_PIXELS
-    )
+    image = options.read_picture(source, settings["max_pixels"])
     if model is None:
         words = {key: settings[key] for key in ("border", "stride", "pool")}
         found = of_filter(image, kernels, shift, **words)
     else:
         found = of_model(load_classifier(model), image, shift)
     if output is not None:
-        name = "standard input" if source == STREAM else Path(source).name
-        write(picture(found, title=f"Shifting {name}"), output, overwrite=settings["overwrite"])
+        write(picture(found, title=f"Shifting {options.title_of(source)}"), output, overwrite=settings["overwrite"])
     if settings["as_json"]:
         show_result(json_text(_document(found, output)))
         return
-    for line in [*_table(found), *([] if output is None else [output])]:
-        show(line)
+    show(*_table(found), *([] if output is None else [output]))
 
 
 def _table(found: Equivariance) -> list[str]:
@@ -134,25 +115,12 @@ def _pair(shares: tuple[float, float] | None) -> tuple[str, str]:
 
 
 def _document(found: Equivariance, output: str | None) -> dict[str, Any]:
-    return {
-        "shift": list(found.shift),
-        "steps": [
-            {
-                "name": step.name,
-                "shape": list(step.shape),
-                "wanted": None if step.wanted is None else list(step.wanted),
-                "moved": None if step.moved is None else list(step.moved),
-                "interior": _named(step.interior),
-                "whole": _named(step.whole),
-            }
-            for step in found.steps
-        ],
-        "output": output,
-    }
-
-
-def _named(shares: tuple[float, float] | None) -> dict[str, float | None] | None:
-    if shares is None:
-        return None
-    largest, mean = (each if math.isfinite(each) else None for each in shares)
-    return {"largest": largest, "mean": mean}
+    steps = [
+        {
+            **named(step, "name", "shape", "wanted", "moved"),
+            "interior": step.interior and dict(zip(("largest", "mean"), step.interior, strict=True)),
+            "whole": dict(zip(("largest", "mean"), step.whole, strict=True)),
+        }
+        for step in found.steps
+    ]
+    return {"shift": found.shift, "steps": steps, "output": output}

@@ -1,13 +1,11 @@
 """`convcli evaluate`: how good a model is, class by class."""
 
-import contextlib
-import sys
-from collections.abc import Callable, Iterator
-
 import click
 
 from convcli.cli import downloads, options
+from convcli.cli.completing import DATA, MODEL
 from convcli.cli.printing import say, show, show_result
+from convcli.cli.progress import progress_bar
 from convcli.images import write
 from convcli.jobs.classifier import load_classifier
 from convcli.jobs.documents import json_text
@@ -18,8 +16,8 @@ _LONGEST_LABEL = 20
 
 
 @click.command()
-@click.argument("model", metavar="MODEL")
-@click.option("--data", metavar="DATASET|FOLDER", help="What to try it on.  [default: what it was trained on]")
+@click.argument("model", metavar="MODEL", type=MODEL)
+@click.option("--data", type=DATA, help="What to try it on.  [default: what it was trained on]")
 @click.option("--split", type=click.Choice(SPLITS), help="[default: test where there is one, else train]")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Use N pictures, of each class its share.")
 @click.option("--gallery", "drawing", metavar="OUT.png", help="Draw the worst mistakes.")
@@ -68,7 +66,7 @@ def command(
     if not quiet:
         for note in dataset.notes:
             say(f"Note: {note}")
-    with picture_progress(hidden=quiet) as advance:
+    with progress_bar("pictures", hidden=quiet) as advance:
         result = evaluate(classifier, dataset, split=split, limit=limit, batch_size=batch_size, on_progress=advance)
     drawn = drawing if result.mistakes else None
     if drawn is not None:
@@ -78,23 +76,7 @@ def command(
     if as_json:
         show_result(json_text({"model": model} | result.as_dict() | ({"gallery": drawn} if drawn else {})))
         return
-    for line in [*_lines(result), *([drawn] if drawn else [])]:
-        show(line)
-
-
-@contextlib.contextmanager
-def picture_progress(*, hidden: bool) -> Iterator[Callable[[int, int], None] | None]:
-    """A bar on stderr for many pictures, on a terminal; yields what is to be called with those done, and all."""
-    if hidden or not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("pictures"), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        bar = progress.add_task("", total=None)
-        yield lambda done, total: progress.update(bar, completed=done, total=total)
+    show(*_lines(result), *([drawn] if drawn else []))
 
 
 def _lines(result: Evaluation) -> list[str]:

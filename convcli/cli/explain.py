@@ -1,16 +1,16 @@
 """`convcli explain`: a page on which a filter can be followed cell by cell."""
 
 import re
-import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
 from convcli.cli import options
+from convcli.cli.completing import FILE, KERNEL
 from convcli.cli.printing import say, show_result
 from convcli.errors import ImageError
-from convcli.images import MAX_PIXELS, Image, check_target, read
+from convcli.images import Image, check_target
 from convcli.jobs.documents import json_text
 from convcli.jobs.explain import ACTIVATIONS, explain, matrix_image, plan_filters, write_page
 from convcli.jobs.explain_region import Region
@@ -23,9 +23,9 @@ _PLAN_WORDS = (
 
 
 @click.command(cls=options.MatrixCommand)
-@click.argument("picture", metavar="[IMAGE]", required=False)
+@click.argument("picture", metavar="[IMAGE]", type=FILE, required=False)
 @click.option(
-    "-k", "--kernel", "kernels", multiple=True, required=True, metavar="SPEC",
+    "-k", "--kernel", "kernels", multiple=True, required=True, type=KERNEL,
     help="A kernel; several are the filters of a layer. | stands between the planes of a filter over channels.",
 )  # fmt: skip
 @click.option("--matrix", metavar="MATRIX", help='Numbers instead of IMAGE: "1 2; 3 4", with | between channels.')
@@ -52,11 +52,7 @@ _PLAN_WORDS = (
     "--range", type=click.Choice(RANGES), default="auto", show_default=True,
     help="What becomes of values outside the pixel range, as in filter.",
 )  # fmt: skip
-@options.overwrite
-@options.max_pixels
-@options.threads
-@options.as_json
-@options.quiet
+@options.one_result
 def command(picture: str | None, matrix: str | None, kernels: tuple[str, ...], output: str, **settings: Any) -> None:
     """Show how each output pixel is made, on a page to play with.
 
@@ -100,7 +96,7 @@ def command(picture: str | None, matrix: str | None, kernels: tuple[str, ...], o
     except ImageError as error:
         raise click.ClickException(str(error)) from error
     options.start_loops(settings["threads"], quiet=settings["quiet"])
-    title = Path(picture).name if picture and picture != "-" else "matrix" if matrix else "standard input"
+    title = "matrix" if picture is None else options.title_of(picture)
     explained = explain(image, plans, title=title, region=region)
     write_page(explained, output, overwrite=settings["overwrite"])
     if not settings["quiet"]:
@@ -117,8 +113,7 @@ def _input(picture: str | None, matrix: str | None, settings: dict[str, Any]) ->
         as_pixels = settings["range"] not in ("auto", "raw")
         image: Image = options.usage(lambda: matrix_image(matrix, as_pixels=as_pixels))
         return image
-    source = sys.stdin.buffer if picture == "-" else str(picture)
-    return read(source, max_pixels=settings["max_pixels"] or MAX_PIXELS)
+    return options.read_picture(str(picture), settings["max_pixels"])
 
 
 def _region(text: str | None) -> Region | None:
@@ -144,12 +139,12 @@ def _report(output: str, explained: Any) -> dict[str, Any]:
     return {
         "output": output,
         "input": document["input"]["size"],
-        "shape": list(explained.shape),
+        "shape": explained.shape,
         "region": str(explained.region),
         "formula": document["window"]["formula"],
         "filters": [
             {"name": each["name"] or "matrix", "range": each["range"], "bias": each["bias"]}
             for each in document["filters"]
         ],
-        "warnings": list(explained.warnings),
+        "warnings": explained.warnings,
     }

@@ -5,12 +5,13 @@ import dataclasses
 import click
 
 from convcli.cli import options
+from convcli.cli.completing import MODEL
 from convcli.cli.printing import show_result
 from convcli.jobs.documents import json_text
 
 
 @click.command()
-@click.argument("model", metavar="MODEL")
+@click.argument("model", metavar="MODEL", type=MODEL)
 @click.option("-o", "--output", metavar="FILE.onnx", help="The file to write; MODEL's name with .onnx unless given.")
 @click.option("--layout", type=click.Choice(["nhwc", "nchw"]),
               help="Of input and output; that of the network, usually nhwc, unless given.")  # fmt: skip

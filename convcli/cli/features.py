@@ -1,42 +1,25 @@
 """`convcli features`: what every layer of a network makes of a picture."""
 
-import sys
+from functools import partial
+from typing import Any
 
 import click
 
 from convcli.cli import options
-from convcli.cli.printing import say, show_result
-from convcli.images import MAX_PIXELS, write
-from convcli.jobs.classifier import load_classifier
-from convcli.jobs.documents import json_text
+from convcli.cli.completing import FILE, MODEL
+from convcli.cli.seeing import draw_what_is_seen
 from convcli.jobs.features import MOST_MAPS, draw_features, look_inside
-from convcli.jobs.tasks import STREAM, beside
 
 
 @click.command()
-@click.argument("model", metavar="MODEL")
-@click.argument("image", metavar="IMAGE")
+@click.argument("model", metavar="MODEL", type=MODEL)
+@click.argument("image", metavar="IMAGE", type=FILE)
 @click.option("-o", "--output", metavar="OUT.png", help="The picture.  [default: IMAGE_features.png beside IMAGE]")
 @click.option("--layers", metavar="NAME,NAME", help="These layers only, named as convcli summary MODEL does.")
 @click.option("--maps", type=click.IntRange(1, MOST_MAPS), default=16, show_default=True, metavar="N",
               help="Draw at most N maps of each layer, the first ones.")  # fmt: skip
-@options.overwrite
-@options.max_pixels
-@options.threads
-@options.as_json
-@options.quiet
-def command(
-    model: str,
-    image: str,
-    output: str | None,
-    layers: str | None,
-    maps: int,
-    overwrite: bool,
-    max_pixels: int | None,
-    threads: int | None,
-    as_json: bool,
-    quiet: bool,
-) -> None:
+@options.one_result
+def command(model: str, image: str, output: str | None, layers: str | None, maps: int, **files: Any) -> None:
     """Draw what every layer of a trained network makes of a picture.
 
     MODEL is a .safetensors file that convcli train wrote, or the word shipped: the MNIST model of convcli. IMAGE is a
@@ -51,13 +34,6 @@ def command(
       convcli features mnist.safetensors digit.png --layers conv_1,pool_1
       convcli features shipped digit.jpg --maps 32
     """
-    target = output or beside(image, "features")
-    options.check_picture(target, overwrite=overwrite)
-    options.start_loops(threads, quiet=quiet)
     names = [name.strip() for name in layers.split(",")] if layers else []
-    source = sys.stdin.buffer if image == STREAM else image
-    features = look_inside(load_classifier(model), source, layers=names, maps=maps, max_pixels=max_pixels or MAX_PIXELS)
-    for warning in () if quiet else features.seen.warnings:
-        say(f"Warning: {image}: {warning}")
-    write(draw_features(features), target, overwrite=overwrite)
-    show_result(json_text({"output": target} | features.as_dict()) if as_json else target)
+    look = partial(look_inside, layers=names, maps=maps)
+    draw_what_is_seen(model, image, output, files, "features", look, draw_features)

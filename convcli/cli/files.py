@@ -1,6 +1,5 @@
 """Running a batch for a command: progress, paths, warnings, summary, JSON and the exit code."""
 
-import contextlib
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,6 +10,7 @@ from typing import Any
 from convcli.cli.options import WrongUsage, binary_stdout, say_compiling, usage
 from convcli.cli.preview import watcher
 from convcli.cli.printing import Warnings, say, show_result
+from convcli.cli.progress import progress_bar
 from convcli.errors import printable
 from convcli.images import MAX_PIXELS
 from convcli.jobs.batch import Files, Outcome
@@ -52,10 +52,11 @@ def carry_out(
     started = time.perf_counter()
     outcomes: list[Outcome] = []
     warnings = Warnings()
-    with _progress(len(tasks), hidden=quiet or not shows_progress) as advance:
+    with progress_bar(hidden=quiet or not shows_progress or len(tasks) < 2) as advance:
+        advance(0, len(tasks))
         for outcome in work(tasks, files, lambda: prepare_loops(settings["threads"], announce)):
             outcomes.append(outcome)
-            advance(outcome)
+            advance(len(outcomes), len(tasks), printable(outcome.task.source)[-40:])
             _report(outcome, warnings if len(tasks) > 1 else None, as_json=as_json, quiet=quiet)
     if not quiet:
         warnings.say()
@@ -111,43 +112,6 @@ def _check_names(tasks: Sequence[Task], settings: dict[str, Any], check_name: Ca
     for task in tasks:
         if task.target != STREAM and Path(task.target).suffix == suffix:
             check_name(task.target)
-
-
-@contextlib.contextmanager
-def _progress(count: int, *, hidden: bool) -> Iterator[Any]:
-    """A bar on stderr for several files on a terminal; yields what is to be called after each."""
-    if hidden or count < 2 or not sys.stderr.isatty():
-        yield lambda outcome: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    name = TextColumn("{task.description}", markup=False)  # [red] in a name is no colour
-    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), name)
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        bar = progress.add_task("", total=count)
-        yield lambda outcome: progress.update(bar, advance=1, description=printable(outcome.task.source)[-40:])
-
-
-@contextlib.contextmanager
-def plane_progress(*, hidden: bool) -> Iterator[Callable[[int, int], None]]:
-    """A bar on stderr for the planes of one volume after the other, on a terminal; yields what is to be called."""
-    if hidden or not sys.stderr.isatty():
-        yield lambda done, total: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("planes"), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        bar = progress.add_task("", total=None)
-
-        def advance(done: int, total: int) -> None:
-            if done < progress.tasks[0].completed:  # the next volume
-                progress.reset(bar)
-            progress.update(bar, completed=done, total=total)
-
-        yield advance
 
 
 def _report(outcome: Outcome, warnings: Warnings | None, *, as_json: bool, quiet: bool) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from convcli.cli import carriers, options, preview
+from convcli.cli.completing import FILE, KERNEL
 from convcli.jobs.filter import FilterPlan, filter_image, plan_filter
 from convcli.jobs.filter_signal import filter_signal
 from convcli.jobs.filter_volume import VolumeFilter
@@ -17,9 +18,9 @@ class FilterCommand(preview.PreviewCommand, options.MatrixCommand):
 
 
 @click.command(cls=FilterCommand)
-@click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
+@click.argument("inputs", metavar="INPUT...", type=FILE, nargs=-1, required=True)
 @click.option(
-    "-k", "--kernel", "kernels", multiple=True, required=True, metavar="SPEC",
+    "-k", "--kernel", "kernels", multiple=True, required=True, type=KERNEL,
     help="A kernel; several make a chain, kept in float until one rounding at the end.",
 )  # fmt: skip
 @options.output

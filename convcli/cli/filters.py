@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from convcli.cli import options
+from convcli.cli.completing import MODEL
 from convcli.cli.printing import show_result
 from convcli.images import write
 from convcli.jobs.documents import json_text
@@ -13,7 +14,7 @@ from convcli.jobs.tasks import beside
 
 
 @click.command()
-@click.argument("model", metavar="MODEL")
+@click.argument("model", metavar="MODEL", type=MODEL)
 @click.option("-o", "--output", metavar="OUT.png", help="The picture.  [default: MODEL_filters.png beside MODEL]")
 @click.option("--layer", metavar="NAME", help="As convcli summary MODEL names it.  [default: the first convolution]")
 @click.option("--filters", type=click.IntRange(1, MOST_FILTERS), default=32, show_default=True, metavar="N",

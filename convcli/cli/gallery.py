@@ -3,6 +3,7 @@
 import click
 
 from convcli.cli import options
+from convcli.cli.completing import FILE, KERNEL
 from convcli.cli.printing import show_result
 from convcli.images import MAX_PIXELS, write
 from convcli.jobs.documents import json_text
@@ -11,10 +12,8 @@ from convcli.jobs.tasks import find_inputs
 
 
 @click.command(cls=options.MatrixCommand)
-@click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
-@click.option(
-    "-k", "--kernel", "kernels", multiple=True, metavar="SPEC", help=f"A column; default: {', '.join(USUAL)}."
-)
+@click.argument("inputs", metavar="INPUT...", type=FILE, nargs=-1, required=True)
+@click.option("-k", "--kernel", "kernels", multiple=True, type=KERNEL, help=f"A column; default: {', '.join(USUAL)}.")
 @click.option("-o", "--output", metavar="OUT", default="gallery.png", show_default=True, help="The sheet.")
 @click.option("--cell", type=click.IntRange(32, 2000), default=200, show_default=True, help="A cell's side in pixels.")
 @options.quality

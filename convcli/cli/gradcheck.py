@@ -7,7 +7,7 @@ from convcli.architectures import values as read
 from convcli.cli import options
 from convcli.cli.printing import show, show_result
 from convcli.cli.shape import Value
-from convcli.jobs.documents import json_text
+from convcli.jobs.documents import json_text, named
 from convcli.jobs.gradcheck import GradcheckReport, gradcheck, is_network
 
 
@@ -50,8 +50,7 @@ def command(
     if as_json:
         show_result(json_text(_document(report)))
     else:
-        for line in _table(report):
-            show(line)
+        show(*_table(report))
     return 0 if report.passed else 1
 
 
@@ -70,14 +69,7 @@ def _table(report: GradcheckReport) -> list[str]:
 
 def _document(report: GradcheckReport) -> dict[str, object]:
     checks = [
-        {
-            "layer": row.check.layer,
-            "label": row.label,
-            "array": row.check.array,
-            "error": row.check.error,
-            "norm": row.check.norm,
-            "verdict": row.check.verdict,
-        }
+        {**named(row.check, "layer"), "label": row.label, **named(row.check, "array", "error", "norm", "verdict")}
         for row in report.rows
     ]
     return {"passed": report.passed, "largest_error": report.worst, "checks": checks}

@@ -8,7 +8,9 @@ from collections.abc import Iterator
 
 import click
 
-from convcli.cli import options
+from convcli.architectures import shape_text
+from convcli.cli import Commands, options
+from convcli.cli.completing import KERNEL
 from convcli.cli.printing import show, show_result
 from convcli.errors import KernelError
 from convcli.jobs.documents import json_text
@@ -22,7 +24,7 @@ LABEL = 12  # columns of the labels of `kernel show` and of the names of `kernel
 NAME = 17
 
 
-@click.group()
+@click.group(cls=Commands)
 def command() -> None:
     """List the kernel library; show one kernel as a matrix.
 
@@ -71,7 +73,7 @@ def list_command(as_json: bool) -> None:
 
 
 @command.command("show", cls=options.MatrixCommand)
-@click.argument("spec", metavar="SPEC")
+@click.argument("spec", metavar="SPEC", type=KERNEL)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document: weights, sum, factors and more.")
 def show_command(spec: str, as_json: bool) -> None:
     """Show one kernel: its weights, sum, factors, sign, scale and source.
@@ -170,7 +172,7 @@ def _facts(described: KernelDescription, width: int) -> Iterator[tuple[str, str]
 def _facts_of_weights(described: KernelDescription, width: int) -> Iterator[tuple[str, str]]:
     kernel = described.kernel
     axes = ("planes", "rows", "columns")[-kernel.ndim :]
-    yield "size", f"{_times(described.size)} ({' x '.join(axes)})"
+    yield "size", f"{shape_text(described.size)} ({' x '.join(axes)})"
     places = ", ".join(f"{axis[:-1]} {index + 1}" for axis, index in zip(axes, described.anchor, strict=True))
     even = "; of an even size the last before the middle" if any(n % 2 == 0 for n in described.size) else ""
     yield "anchor", f"{places} (counted from 1){even}"
@@ -218,10 +220,6 @@ def _factors(described: KernelDescription, width: int) -> Iterator[tuple[str, st
 
 def _middle_cut(words: list[str], kept: int) -> list[str]:
     return words if kept >= len(words) else [*words[: kept // 2], "...", *words[-(kept // 2) :]]
-
-
-def _times(size: tuple[int, ...]) -> str:
-    return "x".join(map(str, size))
 
 
 def _width() -> int:

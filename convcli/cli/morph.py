@@ -5,15 +5,16 @@ from typing import Any
 import click
 
 from convcli.cli import carriers, options, preview
+from convcli.cli.completing import FILE, KERNEL
 from convcli.jobs.morph import MorphPlan, VolumeMorph, morph_image, morph_signal, plan_morph
 from convcli.ops.morphology import OPERATIONS
 
 
 @click.command(cls=preview.PreviewCommand)
 @click.argument("operation", metavar="OPERATION", type=click.Choice(tuple(OPERATIONS)))
-@click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
+@click.argument("inputs", metavar="INPUT...", type=FILE, nargs=-1, required=True)
 @click.option("--size", type=options.Counts(None), metavar="N|NxM", help="A box of this many pixels (rows x columns).")
-@click.option("--element", metavar="SPEC", help="Another element: see below.")
+@click.option("--element", type=KERNEL, help="Another element: see below.")
 @options.output
 @options.border(
     "Beyond the border: none (nothing there ever wins), reflect, symmetric, edge, wrap, constant.", "none", type=str

@@ -11,10 +11,11 @@ import click
 from convcli import budget
 from convcli.cli.library_warnings import TELLER
 from convcli.cli.printing import say, show_live
-from convcli.errors import ConvcliError, ShapeError, printable
+from convcli.errors import ConvcliError, printable
 
 # Generic in click's annotations since 8.3, but older releases run too.
 if TYPE_CHECKING:
+    from convcli.images import Image
     from convcli.loops.compiling.waiting import Compiling
 
     ParamType = click.ParamType[Any]
@@ -74,47 +75,36 @@ class Padding(ParamType):
         return amounts[0] if len(amounts) == 1 else amounts
 
 
-class Border(ParamType):
-    """A word of numpy.pad or another library's name for one."""
+class Read(ParamType):
+    """Words that a function reads; what it refuses is wrong usage, in its own words but for the ``subject``."""
 
-    name = "BORDER"
+    def __init__(self, name: str, read: Callable[[Any], Any], subject: str = "") -> None:
+        self.name = name
+        self.read = read
+        self.subject = subject
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Translate into our word, or fail with the list."""
-        from convcli.ops.borders import resolve_border
-
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """What is read, or fail with what was expected."""
         try:
-            return resolve_border(value)
-        except ShapeError as error:
-            return self.fail(str(error).removeprefix("border: "), param, ctx)
+            return self.read(value)
+        except (ConvcliError, ValueError) as error:
+            self.fail(str(error).removeprefix(f"{self.subject}: "), param, ctx)
 
 
-class Colour(ParamType):
-    """A name, ``#rgb``, ``#rrggbb`` or ``r,g,b``."""
+def _border(word: str) -> str:
+    from convcli.ops.borders import resolve_border
 
-    name = "COLOUR"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, ...]:
-        """Parse into red, green and blue of 0..1, or fail with the forms that were expected."""
-        from convcli.jobs.background import parse_colour
-
-        try:
-            return parse_colour(value)
-        except ConvcliError as error:
-            return self.fail(str(error).removeprefix("background: "), param, ctx)
+    return resolve_border(word)
 
 
-class Size(ParamType):
-    """Bytes: ``4G``, ``500M``."""
+def _colour(text: str) -> tuple[float, ...]:
+    from convcli.jobs.background import parse_colour
 
-    name = "SIZE"
+    return parse_colour(text)
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Parse, or fail with the form that was expected."""
-        try:
-            return value if isinstance(value, int) else budget.read_size(value)
-        except ConvcliError as error:
-            return self.fail(str(error).removeprefix("memory: "), param, ctx)
+
+def _bytes(value: Any) -> int:
+    return value if isinstance(value, int) else budget.read_size(value)
 
 
 class WrongUsage(click.ClickException):
@@ -149,10 +139,8 @@ class MatrixCommand(click.Command):
         for word in args:
             if not re.match(r"-\s*[0-9.]", word) or "--" in joined:
                 joined.append(word)
-            elif joined and joined[-1] in valued and not joined[-1].startswith("--"):
-                joined[-1:] = [joined[-1] + word]
-            elif joined and joined[-1] in valued and joined[-1].startswith("--"):
-                joined[-1:] = [f"{joined[-1]}={word}"]
+            elif joined and joined[-1] in valued:
+                joined[-1] += f"={word}" if joined[-1].startswith("--") else word
             else:
                 loose.append(word)
         return super().parse_args(ctx, joined + (["--", *loose] if loose and "--" not in joined else loose))
@@ -191,7 +179,7 @@ def padding(axes: int = 2, default: str | None = None, help: str = "") -> Callab
 def border(help: str, default: str | None = "reflect", type: Any = None) -> Callable[[Command], Command]:
     """``--border``: what lies beyond it."""
     words: dict[str, Any] = {"default": default, "show_default": True} if default else {}
-    return click.option("--border", type=type or Border(), metavar="NAME", help=help, **words)
+    return click.option("--border", type=type or Read("BORDER", _border, "border"), metavar="NAME", help=help, **words)
 
 
 def border_value(
@@ -244,13 +232,13 @@ quality = click.option(
 )
 background = click.option(
     "--background",
-    type=Colour(),
+    type=Read("COLOUR", _colour, "background"),
     metavar="COLOUR",
     help="Lay the result on a colour instead of keeping alpha: white, #fff, #ffffff or 255,255,255.",
 )
 max_memory = click.option(
     "--max-memory",
-    type=Size(),
+    type=Read("SIZE", _bytes, "memory"),
     callback=lambda context, parameter, value: budget.limit_memory(value),
     expose_value=False,
     help="Refuse what needs more memory: 4G, 500M.  [default: half of the machine's]",
@@ -276,10 +264,17 @@ def _hush(ctx: click.Context, param: click.Parameter, value: bool) -> bool:
     return value
 
 
-quiet = click.option(
-    "-q", "--quiet", is_flag=True, is_eager=True, callback=_hush, help="No progress, warnings or summary on stderr."
-)
+_QUIET: dict[str, Any] = {"is_flag": True, "is_eager": True, "callback": _hush}
+quiet = click.option("-q", "--quiet", help="No progress, warnings or summary on stderr.", **_QUIET)
 
+
+def hushing() -> click.Option:
+    """``--quiet`` for a command that prints nothing of its own on stderr: it does not hear of it."""
+    return click.Option(["-q", "--quiet"], help="No progress or warnings on stderr.", expose_value=False, **_QUIET)
+
+
+# What commands take that make one picture or page of a picture.
+one_result = _chained(overwrite, max_pixels, threads, as_json, quiet)
 # What every command that turns picture files into picture files takes.
 # The first is apart because it belongs near the top of a help page.
 rest_of_files = _chained(
@@ -295,6 +290,18 @@ def start_loops(threads: int | None, *, quiet: bool = False) -> None:
     prepare_loops(threads, None if quiet else say_compiling)
 
 
+def read_picture(name: str, max_pixels: int | None) -> "Image":
+    """A picture file, or standard input."""
+    from convcli.images import MAX_PIXELS, read
+
+    return read(sys.stdin.buffer if name == "-" else name, max_pixels=max_pixels or MAX_PIXELS)
+
+
+def title_of(name: str) -> str:
+    """What a picture file, or standard input, is called where it is shown."""
+    return "standard input" if name == "-" else Path(name).name
+
+
 def check_picture(target: str, *, overwrite: bool) -> None:
     """Refuse a picture's name before any work is done for it; a suffix that no format has is wrong usage."""
     from convcli.images import check_target, format_of
@@ -305,6 +312,8 @@ def check_picture(target: str, *, overwrite: bool) -> None:
 
 def say_compiling(state: "Compiling") -> None:
     """The line that explains why a first run takes seconds: it lives on a terminal, and is said once elsewhere."""
+    if TELLER.is_quiet:
+        return
     words = f"compiling loops{' for ' * bool(state.what)}{printable(state.what)}"
     # A bar of rich's takes over what else is written, line by line.
     if sys.stderr.isatty() and not type(sys.stderr).__module__.startswith("rich"):

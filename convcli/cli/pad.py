@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from convcli.cli import carriers, options
+from convcli.cli.completing import FILE
 from convcli.jobs.pad import PadPlan, VolumePad, pad_image, pad_signal, plan_pad
 
 # How many numbers an amount may have.
@@ -14,7 +15,7 @@ MODES = ("constant", "edge", "reflect", "symmetric", "wrap")
 
 
 @click.command()
-@click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
+@click.argument("inputs", metavar="INPUT...", type=FILE, nargs=-1, required=True)
 @click.option(
     "--amount", required=True, metavar="N|V,H|T,R,B,L",
     help="Pixels to add: at each side; above and below, left and right; or top, right, bottom, left.",

@@ -5,12 +5,13 @@ from typing import Any
 import click
 
 from convcli.cli import carriers, options, preview
+from convcli.cli.completing import FILE
 from convcli.jobs.pool import PoolPlan, VolumePool, plan_pool, pool_image, pool_signal
 from convcli.ops.pooling_runs import MODES
 
 
 @click.command(cls=preview.PreviewCommand)
-@click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
+@click.argument("inputs", metavar="INPUT...", type=FILE, nargs=-1, required=True)
 @click.option("--size", type=options.Counts(None), metavar="N|NxM", help="The window, in pixels (rows x columns).")
 @click.option("--global", "everything", is_flag=True, help="One window over the whole picture.")
 @click.option(

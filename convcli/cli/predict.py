@@ -5,8 +5,9 @@ import sys
 import click
 
 from convcli.cli import options
-from convcli.cli.evaluate import picture_progress
+from convcli.cli.completing import FILE, MODEL
 from convcli.cli.printing import Warnings, say, show, show_result
+from convcli.cli.progress import progress_bar
 from convcli.images import MAX_PIXELS, write
 from convcli.jobs.classifier import load_classifier, percent
 from convcli.jobs.documents import json_text
@@ -15,10 +16,8 @@ from convcli.jobs.tasks import STREAM, find_inputs
 
 
 @click.command()
-@click.argument("images", metavar="IMAGE...", nargs=-1, required=True)
-@click.option(
-    "--model", metavar="MODEL", help="A model that convcli train wrote.  [default: the MNIST model of convcli]"
-)
+@click.argument("images", metavar="IMAGE...", type=FILE, nargs=-1, required=True)
+@click.option("--model", type=MODEL, help="A model that convcli train wrote.  [default: the MNIST model of convcli]")
 @click.option("--top", type=click.IntRange(1), default=3, show_default=True, metavar="N", help="Classes to print.")
 @click.option("--show", metavar="OUT.png", help="Write the picture that the network saw; of several, a sheet.")
 @click.option("--overwrite", is_flag=True, help="Let --show replace an existing file.")
@@ -62,12 +61,11 @@ def command(
     stdin = getattr(sys.stdin, "buffer", None) if STREAM in sources else None
     predictions: list[Prediction] = []
     warnings = Warnings()
-    with picture_progress(hidden=quiet or len(sources) < 2) as advance:
+    with progress_bar("pictures", hidden=quiet or len(sources) < 2) as advance:
         for each in predict(classifier, sources, top=top, max_pixels=max_pixels or MAX_PIXELS, stdin=stdin):
             predictions.append(each)
             _report(each, warnings, as_json=as_json)
-            if advance is not None:
-                advance(len(predictions), len(sources))
+            advance(len(predictions), len(sources))
     if not quiet:
         warnings.say()
     good = [each for each in predictions if not each.error]

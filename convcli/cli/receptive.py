@@ -1,30 +1,31 @@
 """`convcli receptive`: what a unit of a network sees."""
 
-import sys
-from pathlib import Path
 from typing import Any
 
 import click
 
 from convcli.architectures import shape_text
 from convcli.architectures import values as shapes
-from convcli.architectures.files import find_shipped, is_file_name, resolved, unknown_name
 from convcli.cli import options
+from convcli.cli.completing import FILE, NETWORK
 from convcli.cli.printing import show, show_result
-from convcli.cli.shape import Value
-from convcli.jobs.documents import json_text
+from convcli.cli.shape import Value, network_named
+from convcli.jobs.documents import json_text, named
 from convcli.views.networks import field_bound
 
 
 @click.command()
-@click.argument("network", metavar="NETWORK")
+@click.argument("network", metavar="NETWORK", type=NETWORK)
 @click.option("--layer", metavar="NAME", help="The unit's layer.  [default: the last that has a map]")
 @click.option("--unit", metavar="Y,X", help="Its row and column on that map, from 0.  [default: the middle]")
 @click.option("--input", "-i", "size", metavar="HxWxC", type=Value("HxWxC", shapes.shape),
               help="Another input than the network's own.")  # fmt: skip
 @click.option("-o", "--output", metavar="OUT", help="Draw nested frames over the input: .png or .svg.")
 @click.option(
-    "--image", metavar="IMAGE", help="A picture to draw them on, as the network sees it; - is standard input."
+    "--image",
+    metavar="IMAGE",
+    type=FILE,
+    help="A picture to draw them on, as the network sees it; - is standard input.",
 )
 @options.overwrite
 @options.max_pixels
@@ -65,9 +66,7 @@ def command(
     of its field is padding; so does one under adaptive windows, the widest of which counts, or after a transposed
     convolution; and a dilated window has gaps in its field.
     """
-    network = resolved(network)
-    if not is_file_name(network) and not find_shipped(network) and not Path(network).is_file():
-        raise click.BadParameter(unknown_name(network), param_hint="NETWORK")
+    network = network_named(network)
     if image is not None and output is None:
         raise options.WrongUsage("got --image without -o, expected a file to draw into: -o field.png")
     from convcli.jobs.receptive import answer, check_drawing, draw, prepared, receptive
@@ -81,10 +80,7 @@ def command(
         check_drawing(output, found.plan, overwrite=overwrite)
         pixels = None
         if image is not None:
-            from convcli.images import MAX_PIXELS, read
-
-            source = sys.stdin.buffer if image == "-" else image
-            pixels = prepared(network, found.plan, read(source, max_pixels=max_pixels or MAX_PIXELS))
+            pixels = prepared(network, found.plan, options.read_picture(image, max_pixels))
         draw(found, output, pixels=pixels, overwrite=overwrite)
     if as_json:
         show_result(json_text(_document(found, output)))
@@ -121,25 +117,23 @@ def _table(found: Any) -> list[str]:
 
 
 def _document(found: Any, output: str | None) -> dict[str, Any]:
+    layers = [
+        {
+            **named(each.layer, "name", "type", "output"),
+            "unit": each.unit,
+            "field": each.sizes,
+            "step": [float(field.jump) for field in each.layer.field],
+            **named(each, "spans", "inside"),
+        }
+        for each in found.rows
+    ]
     return {
         "network": found.plan.spec.name,
-        "input": list(found.plan.input),
+        "input": found.plan.input,
         "layer": found.chosen.layer.name,
-        "unit": None if found.chosen.unit is None else list(found.chosen.unit),
-        "field": list(found.chosen.sizes),
+        "unit": found.chosen.unit,
+        "field": found.chosen.sizes,
         "field_note": field_bound([each.layer for each in found.rows]) or "what every unit sees",
-        "layers": [
-            {
-                "name": each.layer.name,
-                "type": each.layer.type,
-                "output": list(each.layer.output),
-                "unit": None if each.unit is None else list(each.unit),
-                "field": list(each.sizes),
-                "step": [float(field.jump) for field in each.layer.field],
-                "spans": [list(span) for span in each.spans],
-                "inside": None if each.inside is None else [list(span) for span in each.inside],
-            }
-            for each in found.rows
-        ],
+        "layers": layers,
         "output": output,
     }

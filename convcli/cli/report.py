@@ -5,16 +5,17 @@ from pathlib import Path
 import click
 
 from convcli.cli import downloads, options
-from convcli.cli.evaluate import picture_progress
+from convcli.cli.completing import DATA, MODEL
 from convcli.cli.printing import say, show_result
+from convcli.cli.progress import progress_bar
 from convcli.jobs.documents import json_text
 from convcli.jobs.report import SUFFIXES, check_report, make_report, write_report
 
 
 @click.command()
-@click.argument("model", metavar="MODEL")
+@click.argument("model", metavar="MODEL", type=MODEL)
 @click.option("-o", "--output", metavar="OUT.html", help="The page.  [default: MODEL.html beside MODEL]")
-@click.option("--data", metavar="DATASET|FOLDER",
+@click.option("--data", type=DATA,
               help="What to try it on.  [default: what it was trained on, if it lies here]")  # fmt: skip
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Use N pictures, of each class its share.")
 @downloads.data_dir
@@ -56,7 +57,7 @@ def command(
     options.require_suffix(target, SUFFIXES)
     check_report(target, overwrite=overwrite)
     options.start_loops(threads, quiet=quiet)
-    with downloads.reporting(quiet=quiet) as reports, picture_progress(hidden=quiet) as advance:
+    with downloads.reporting(quiet=quiet) as reports, progress_bar("pictures", hidden=quiet) as advance:
         report = make_report(
             model, data, data_dir=data_dir, offline=offline, limit=limit, reports=reports, on_progress=advance
         )

@@ -1,21 +1,19 @@
 """`convcli saliency`: where a network looks."""
 
-import sys
+from functools import partial
+from typing import Any
 
 import click
 
 from convcli.cli import options
-from convcli.cli.printing import say, show_result
-from convcli.images import MAX_PIXELS, write
-from convcli.jobs.classifier import load_classifier
-from convcli.jobs.documents import json_text
+from convcli.cli.completing import FILE, MODEL
+from convcli.cli.seeing import draw_what_is_seen
 from convcli.jobs.saliency import METHODS, draw, saliency
-from convcli.jobs.tasks import STREAM, beside
 
 
 @click.command()
-@click.argument("model", metavar="MODEL")
-@click.argument("image", metavar="IMAGE")
+@click.argument("model", metavar="MODEL", type=MODEL)
+@click.argument("image", metavar="IMAGE", type=FILE)
 @click.option("-o", "--output", metavar="OUT.png", help="The picture.  [default: IMAGE_saliency.png beside IMAGE]")
 @click.option("--method", type=click.Choice((*METHODS, "all")), default="all", show_default=True)
 @click.option("--class", "class_name", metavar="NAME", help="What speaks for this class.  [default: the likeliest]")
@@ -24,11 +22,7 @@ from convcli.jobs.tasks import STREAM, beside
               help="occlusion: the side of what is covered.  [default: a seventh of the picture's]")  # fmt: skip
 @click.option("--step", type=click.IntRange(1), metavar="N",
               help="occlusion: pixels from place to place.  [default: half the patch]")  # fmt: skip
-@options.overwrite
-@options.max_pixels
-@options.threads
-@options.as_json
-@options.quiet
+@options.one_result
 def command(
     model: str,
     image: str,
@@ -38,11 +32,7 @@ def command(
     layer: str | None,
     patch: int | None,
     step: int | None,
-    overwrite: bool,
-    max_pixels: int | None,
-    threads: int | None,
-    as_json: bool,
-    quiet: bool,
+    **files: Any,
 ) -> None:
     """Show where a trained network looks: what in a picture speaks for a class.
 
@@ -67,15 +57,5 @@ def command(
       convcli saliency pets.safetensors photo.jpg --method gradcam --class cat
       convcli saliency shipped digit.png --method occlusion --patch 5 -o where.png
     """
-    target = output or beside(image, "saliency")
-    options.check_picture(target, overwrite=overwrite)
-    options.start_loops(threads, quiet=quiet)
-    source = sys.stdin.buffer if image == STREAM else image
-    found = saliency(
-        load_classifier(model), source, method=method, class_name=class_name, layer=layer, patch=patch, step=step,
-        max_pixels=max_pixels or MAX_PIXELS,
-    )  # fmt: skip
-    for warning in () if quiet else found.seen.warnings:
-        say(f"Warning: {image}: {warning}")
-    write(draw(found), target, overwrite=overwrite)
-    show_result(json_text({"output": target} | found.as_dict()) if as_json else target)
+    look = partial(saliency, method=method, class_name=class_name, layer=layer, patch=patch, step=step)
+    draw_what_is_seen(model, image, output, files, "saliency", look, draw)

@@ -1,10 +1,11 @@
 """`convcli shape`: what comes out of a layer or a chain of layers, with the numbers worked through."""
 
+from pathlib import Path
 from typing import Any
 
 import click
 
-from convcli.architectures import GrammarError, LayerSpec, grammar, shape_text
+from convcli.architectures import GrammarError, LayerSpec, files, grammar, shape_text
 from convcli.architectures import values as read
 from convcli.architectures.values import Reader
 from convcli.cli.printing import show, show_result
@@ -28,6 +29,14 @@ class Value(click.ParamType):  # type: ignore[type-arg]  # generic only in newer
             return self.reader(value.replace(",", "x") if isinstance(value, str) else value)
         except ValueError as error:
             self.fail(f"got {shortened(value)}, expected {error}", param, ctx)
+
+
+def network_named(name: str) -> str:
+    """The name of a network that comes with convcli, or a file's; anything else is wrong usage."""
+    name = files.resolved(name)
+    if not files.is_file_name(name) and not files.find_shipped(name) and not Path(name).is_file():
+        raise click.BadParameter(files.unknown_name(name), param_hint="NETWORK")
+    return name
 
 
 SIZES = Value("N or NxM", read.sizes())
@@ -103,8 +112,7 @@ def command(
         show_result(json_text(report(result.plan) | ({"plot": str(target)} if target else {})))
         return
     positions_only = not layers and "filters" not in given and "pool" not in given
-    for line in _lines(result, positions_only, expand):
-        show(line)
+    show(*_lines(result, positions_only, expand))
     first = result.plan.spec.layers[0]
     if len(size) == 2 and size[0] != size[1] and dimensions is None and first.dimensions is None:
         show(f"                 for a series of {size[1]} channels add --dimensions 1")

@@ -1,22 +1,21 @@
 """`convcli summary`: the table of a whole network, shipped or from a file."""
 
 from dataclasses import asdict
-from pathlib import Path
 
 import click
 
 from convcli.architectures import shape_text
 from convcli.architectures import values as read
-from convcli.architectures.files import find_shipped, is_file_name, resolved, unknown_name
+from convcli.cli.completing import NETWORK
 from convcli.cli.printing import show, show_result
-from convcli.cli.shape import Value
-from convcli.jobs.documents import json_text
+from convcli.cli.shape import Value, network_named
+from convcli.jobs.documents import json_text, named
 from convcli.jobs.summary import card_in, check_target, plot, shipped_networks, summary
 from convcli.views.networks import card_lines, report, table
 
 
 @click.command()
-@click.argument("network", required=False)
+@click.argument("network", type=NETWORK, required=False)
 @click.option("--input", "-i", "size", metavar="HxWxC", type=Value("HxWxC", read.shape),
               help="Another input than the network's own; without channels, the network's.")  # fmt: skip
 @click.option("--list", "listing", is_flag=True, help="List the networks that come with convcli.")
@@ -55,9 +54,7 @@ def command(
             raise click.UsageError("--list goes with --json only" if listing else "name a network; --list lists them")
         _list(as_json)
         return
-    network = resolved(network)
-    if not is_file_name(network) and not find_shipped(network) and not Path(network).is_file():
-        raise click.BadParameter(unknown_name(network), param_hint="NETWORK")
+    network = network_named(network)
     target = check_target(drawing, overwrite=overwrite) if drawing else None
     plan, card = summary(network, size), card_in(network)
     if target:
@@ -68,10 +65,8 @@ def command(
         show_result(json_text(names | report(plan) | told | ({"plot": str(target)} if target else {})))
         return
     show(f"{plan.spec.name}: {plan.spec.title}" if plan.spec.title else plan.spec.name)
-    for line in table(plan, expand=expand):
-        show(line)
-    for line in card_lines(card) if card else ():
-        show(line)
+    show(*table(plan, expand=expand))
+    show(*card_lines(card) if card else ())
     if plan.spec.source:
         show(*click.wrap_text(plan.spec.source, 79, "source           ", " " * 17).splitlines())
     if target:
@@ -81,13 +76,8 @@ def command(
 def _list(as_json: bool) -> None:
     plans = shipped_networks()
     if as_json:
-        keys = ("name", "title", "source")
-        entries = [
-            {key: getattr(plan.spec, key) for key in keys}
-            | {"input": list(plan.input), "output": list(plan.output), "params": plan.params, "macs": plan.macs}
-            for plan in plans
-        ]
-        show_result(json_text(entries))
+        told = [("name", "title", "source"), ("input", "output", "params", "macs")]
+        show_result(json_text([named(plan.spec, *told[0]) | named(plan, *told[1]) for plan in plans]))
         return
     for plan in plans:
         show(f"{plan.spec.name:<12}{shape_text(plan.input):>10}{plan.params:>13,}  {plan.spec.title}")

@@ -3,11 +3,12 @@
 from typing import Any
 
 import click
-import numpy as np
 
+from convcli.architectures import shape_text
 from convcli.cli import options
+from convcli.cli.completing import KERNEL
 from convcli.cli.printing import show, show_result
-from convcli.jobs.documents import json_text
+from convcli.jobs.documents import json_text, named
 from convcli.jobs.toeplitz import Toeplitz, check_drawing, draw, toeplitz
 from convcli.views.toeplitz import matrix_lines
 
@@ -15,7 +16,7 @@ from convcli.views.toeplitz import matrix_lines
 @click.command(cls=options.MatrixCommand)
 @click.option("-i", "--input", "sizes", type=options.Counts(None), required=True, metavar="N|NxM",
               help="The input: a series of N numbers, or a picture of N rows and M columns.")  # fmt: skip
-@click.option("-k", "--kernel", required=True, metavar="SPEC", help="The kernel; one row for a series.")
+@click.option("-k", "--kernel", required=True, type=KERNEL, help="The kernel; one row for a series.")
 @click.option("--values", metavar="MATRIX", help='The input\'s numbers, "3 1 2; 0 5 4".  [default: 1 2 3 ...]')
 @options.stride()
 @options.padding(default="valid", help="valid, same, full, or cells added at each side.")
@@ -63,8 +64,7 @@ def command(kernel: str, sizes: tuple[int, ...], output: str | None, **settings:
     if as_json:
         show_result(json_text(_document(found, output)))
         return
-    for line in [*_lines(found, output), *([] if output is None else [output])]:
-        show(line)
+    show(*_lines(found, output), *([] if output is None else [output]))
 
 
 def _spread(counts: tuple[int, ...], sizes: tuple[int, ...]) -> tuple[int, ...]:
@@ -73,7 +73,7 @@ def _spread(counts: tuple[int, ...], sizes: tuple[int, ...]) -> tuple[int, ...]:
 
 def _lines(found: Toeplitz, drawing: str | None) -> list[str]:
     rows, columns = found.matrix.shape
-    lines = [f"output {_times(found.output)}: {', '.join(found.formulas)}", ""]
+    lines = [f"output {shape_text(found.output)}: {', '.join(found.formulas)}", ""]
     blocks = (found.output[-1], found.input[-1])
     drawn = matrix_lines(found.matrix, found.vector, found.result, blocks=blocks)
     if drawn is None:
@@ -91,18 +91,11 @@ def _lines(found: Toeplitz, drawing: str | None) -> list[str]:
     ]
 
 
-def _times(sizes: tuple[int, ...]) -> str:
-    return "x".join(map(str, sizes))
-
-
 def _document(found: Toeplitz, output: str | None) -> dict[str, Any]:
     return {
-        "input": list(found.input),
-        "output": list(found.output),
-        "matrix": found.matrix.tolist(),
-        "vector": found.vector.tolist(),
-        "result": found.result.tolist(),
-        "entries": int(np.count_nonzero(found.matrix)),
+        **named(found, "input", "output"),
+        **{name: getattr(found, name).tolist() for name in ("matrix", "vector", "result")},
+        "entries": found.entries,
         "params": found.parameters,
         "dense_params": found.dense,
         "difference": found.difference,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from convcli.cli import downloads, options
+from convcli.cli.completing import DATA, NETWORK
 from convcli.cli.printing import say, show, show_result
 from convcli.jobs.documents import json_text
 from convcli.jobs.runtime import prepare_loops, request_threads
@@ -29,40 +30,33 @@ _RECIPE = (
 _HEAD = f"{'epoch':>9} {'loss':>8} {'accuracy':>9} {'val loss':>9} {'val acc.':>9} {'images/s':>9} {'seconds':>8}"
 
 
-class Held(options.ParamType):
+def _held(text: Any) -> float | int:
     """A share below 1, or a number of images."""
-
-    name = "SHARE|N"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float | int:
-        """Parse, or fail with what was expected."""
-        if isinstance(value, int | float):
-            return value
-        try:
-            number = float(value)
-        except ValueError:
-            number = -1.0
-        if not 0 <= number <= 1e9 or (number >= 1 and (number != int(number) or "." in value)):
-            self.fail(f"got {value!r}, expected a share below 1 or a whole number of images", param, ctx)
-        return int(number) if number >= 1 else number
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number <= 1e9 or (number >= 1 and (number != int(number) or "." in text)):
+        raise ValueError(f"got {text!r}, expected a share below 1 or a whole number of images")
+    return int(number) if number >= 1 else number
 
 
-class Size(options.ParamType):
+class Size(options.Counts):
     """Height and width of pictures."""
 
     name = "HxW"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
         """Parse ``N`` or ``HxW``, or fail."""
-        sizes: tuple[int, ...] = options.Counts().convert(value, param, ctx)
+        sizes = super().convert(value, param, ctx)
         if max(sizes) > 4096:
             self.fail(f"got {value!r}, expected at most 4096x4096", param, ctx)
-        return sizes[0], sizes[1]
+        return sizes
 
 
 @click.command()
-@click.argument("dataset", required=False)
-@click.option("--model", metavar="NAME|FILE", help="A network of `convcli summary`, or a .toml file.")
+@click.argument("dataset", type=DATA, required=False)
+@click.option("--model", metavar="NAME|FILE", type=NETWORK, help="A network of `convcli summary`, or a .toml file.")
 @click.option("--preset", "preset_name", type=click.Choice(_PRESETS), default="default", show_default=True)
 @click.option("--epochs", type=click.IntRange(1, 1_000_000), metavar="N", help="How often each image is seen.")
 @click.option("--batch-size", type=click.IntRange(1, 1_000_000), metavar="N", help="Images a step.")
@@ -76,7 +70,7 @@ class Size(options.ParamType):
 @click.option("--clip-norm", type=float, metavar="NORM", help="The longest gradient; 0 for any.")
 @click.option("--average", type=float, metavar="DECAY", help="Moving average of the weights; 0 for none.")
 @click.option("--augment", metavar="WORDS", help="As in shift=2,rotation=10,scale=0.1,elastic=1; or none.")
-@click.option("--validation", "held_out", type=Held(),
+@click.option("--validation", "held_out", type=options.Read("SHARE|N", _held),
               help="Training images held out to choose the best epoch by.  [default: 5% if that makes 50, else none; "
               "lecture, fast, best: none]")  # fmt: skip
 @click.option("--patience", type=click.IntRange(0), metavar="N", help="Stop after N epochs without progress.")
@@ -198,12 +192,9 @@ def _planned(
         options.usage(lambda: check_recipe(preset_name, changes))
         return plan_training(
             data, preset_name=preset_name, changes=changes, model=words["model"], held_out=words["held_out"],
-            limit=words["limit"] or 0, size=words["size"], reports=reports, command=_typed(), **outputs,
+            limit=words["limit"] or 0, size=words["size"], reports=reports,
+            command=shlex.join(["convcli", *sys.argv[1:]]), **outputs,
         )  # fmt: skip
-
-
-def _typed() -> str:
-    return shlex.join(["convcli", *sys.argv[1:]])
 
 
 @contextlib.contextmanager
@@ -261,13 +252,9 @@ def _closing(report: "TrainReport") -> list[str]:
             f"test accuracy {_share(report.test.accuracy)}, loss {report.test.loss:.4f}, after {report.seconds:.0f} s"
         )
     model = shlex.quote(str(plan.target))
-    data = shlex.quote(plan.source.data)
-    second = (
-        f"convcli evaluate {model} --data {data}"
-        if plan.dataset.name != plan.source.data
-        else f"convcli evaluate {model}"
-    )
-    return [*lines, str(plan.target), "next:", f"  convcli predict PICTURE --model {model}", f"  {second}"]
+    data = f" --data {shlex.quote(plan.source.data)}" if plan.dataset.name != plan.source.data else ""
+    next_ones = (f"  convcli predict PICTURE --model {model}", f"  convcli evaluate {model}{data}")
+    return [*lines, str(plan.target), "next:", *next_ones]
 
 
 class _Display:

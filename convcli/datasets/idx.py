@@ -7,7 +7,6 @@ import gzip
 import math
 import zlib
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -97,9 +96,3 @@ def parse_idx(content: bytes, name: str, shape: tuple[int, ...] | None = None) -
         reason = "truncated" if len(content) - start < math.prod(sizes) else "followed by something else"
         raise DataError(f"{name}: is {reason}: got {len(content) - start:,} values, expected {stated}; fetch it again")
     return np.frombuffer(content, np.uint8, offset=start).reshape(sizes)
-
-
-def build_idx(array: npt.NDArray[Any]) -> bytes:
-    """The IDX file of an array of bytes: what `parse_idx` reads."""
-    sizes = b"".join(size.to_bytes(4, "big") for size in array.shape)
-    return bytes([0, 0, _UBYTE, array.ndim]) + sizes + array.astype(np.uint8).tobytes()

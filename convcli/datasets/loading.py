@@ -2,14 +2,13 @@
 
 from pathlib import Path
 
-from convcli.architectures.values import suggestion
 from convcli.datasets.downloading import Reports, download
 from convcli.datasets.folder import load_folder
 from convcli.datasets.model import Dataset
 from convcli.datasets.places import explain_absence, read_folder, read_set
 from convcli.datasets.preprocessing import Preprocessing
 from convcli.datasets.registry import ENTRIES, Entry, find_entry
-from convcli.errors import DataError
+from convcli.errors import DataError, suggestion
 
 
 def load(

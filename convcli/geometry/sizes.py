@@ -4,7 +4,7 @@ An axis is described by its length ``n`` and a window by ``kernel_size, stride, 
 ``before`` and ``after``. What fills those cells is not geometry.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from math import gcd
 from operator import index
@@ -145,7 +145,7 @@ def resolve_padding(
     dilations = (1,) * axes if dilations is None else dilations
     padding = listed(padding, "padding")
     if isinstance(padding, str):
-        rule = {"valid": _valid, "same": _same, "full": _full}.get(padding.lower())
+        rule = _RULES.get(padding.lower())
         if rule is None:
             raise ShapeError(
                 f"padding: got {shortened(padding)}, expected valid, same, full, an integer, one per axis, "
@@ -203,17 +203,16 @@ def _below(limit: int, runs: int, spacing: int, length: int) -> int:
     return whole * length + min(rest, length) if whole < runs else runs * length
 
 
-def _valid(n: int, effective: int, stride: int) -> Pair:
-    return 0, 0
-
-
 def _same(n: int, effective: int, stride: int) -> Pair:
     total = max((-(-n // stride) - 1) * stride + effective - n, 0)
     return total // 2, total - total // 2
 
 
-def _full(n: int, effective: int, stride: int) -> Pair:
-    return effective - 1, effective - 1
+_RULES: dict[str, Callable[[int, int, int], Pair]] = {
+    "valid": lambda n, effective, stride: (0, 0),
+    "same": _same,
+    "full": lambda n, effective, stride: (effective - 1, effective - 1),
+}
 
 
 def _pair(value: object) -> Pair:

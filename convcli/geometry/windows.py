@@ -54,20 +54,26 @@ class ReceptiveField:
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
-    """A window that slides along one axis: convolution and pooling."""
+class _Taps:
+    """What both kinds of windows have along an axis: their cells, and how they are placed."""
 
     kernel_size: int
     stride: int = 1
     before: int = 0
     after: int = 0
     dilation: int = 1
-    ceil_mode: bool = False
 
     @property
     def effective(self) -> int:
         """Cells from the first to the last tap."""
         return effective_kernel_size(self.kernel_size, self.dilation)
+
+
+@dataclass(frozen=True, slots=True)
+class Window(_Taps):
+    """A window that slides along one axis: convolution and pooling."""
+
+    ceil_mode: bool = False
 
     @property
     def anchor(self) -> int:
@@ -119,20 +125,15 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
-class TransposedWindow:
+class TransposedWindow(_Taps):
     """A window that each input cell lays down on one axis of the output: transposed convolution."""
 
-    kernel_size: int
-    stride: int = 1
-    before: int = 0
-    after: int = 0
-    dilation: int = 1
     output_padding: int = 0
 
     @property
-    def effective(self) -> int:
-        """Cells from the first to the last tap."""
-        return effective_kernel_size(self.kernel_size, self.dilation)
+    def transposed(self) -> Window:
+        """The window of the convolution that is transposed."""
+        return Window(self.kernel_size, self.stride, self.before, self.after, self.dilation)
 
     def output(self, n: int) -> int:
         """Cells of the output for ``n`` cells of input."""

@@ -15,7 +15,7 @@ IPTC, _RESOLUTION = 0x0404, 0x03ED
 # Caption, copyright flag, address, list of addresses, digest of the IPTC record.
 _KEPT = (IPTC, _RESOLUTION, 0x03F0, 0x040A, 0x040B, 0x041E, 0x0425)
 _THUMBNAILS = (0x0409, 0x040C)
-_FIXED = 65536
+_MOST = 10_000  # resources of one picture; Photoshop writes about thirty
 
 
 def cleaned(blocks: bytes, *, turned: bool) -> tuple[bytes | None, tuple[str, ...]]:
@@ -61,8 +61,11 @@ def block(code: int, content: bytes) -> bytes:
 
 
 def _resources(blocks: bytes) -> Iterator[tuple[int, bytes]]:
-    position = 0
+    position = count = 0
     while position + 12 <= len(blocks):
+        count += 1
+        if count > _MOST:
+            raise struct.error("more resources than any picture has")
         code, name_length = struct.unpack_from(">HB", blocks, position + 4)
         start = position + 6 + (name_length + 2) // 2 * 2  # a name and its length take an even number of bytes
         length = struct.unpack_from(">I", blocks, start)[0]

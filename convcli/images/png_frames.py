@@ -52,7 +52,9 @@ def decode_frames(data: bytes, max_pixels: int) -> tuple[Pixels, tuple[int, ...]
     for each in frames:
         if each.left + each.width > width or each.top + each.height > height or not each.rows:
             raise ImageError("damaged PNG: a frame of its animation lies beyond the picture or is empty")
-    shown = np.stack(list(_composed(frames, header, shared, width, height)))
+    shown = np.empty((len(frames), height, width, 4), np.uint16 if header[8] == 16 else np.uint8)
+    for index, canvas in enumerate(_composed(frames, header, shared, width, height)):
+        shown[index] = canvas
     return shown, tuple(each.milliseconds for each in frames)
 
 
@@ -85,7 +87,7 @@ def _composed(
         before = place.copy()
         pixels = _alone(frame, header, shared)
         place[...] = _over(pixels, place) if frame.blending == _OVER else pixels
-        yield canvas.copy()
+        yield canvas  # which the next frame changes
         if frame.disposal == _TO_BACKGROUND or (frame.disposal == _TO_PREVIOUS and index == 0):
             place[...] = 0
         elif frame.disposal == _TO_PREVIOUS:

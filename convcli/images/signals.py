@@ -23,6 +23,9 @@ from convcli.kernels.npy import MAGIC
 SIGNAL_SUFFIXES = (".wav", ".csv", ".tsv", ".npy")
 _WAVES = (b"RIFF", b"RF64", b"BW64", b"RIFX")
 _HEAD = 1 << 16
+_FOREIGN = {
+    b"fLaC\0": "FLAC", b"OggS\0": "Ogg", b"ID3\3": "MP3", b"ID3\4": "MP3", b"FORM\0": "AIFF", b"riff.\x91": "Wave64",
+}  # fmt: skip
 _TEXT_BYTES = 8  # of memory for each byte of text, at least
 _SUFFIXES = {"WAV": (".wav",), "CSV": (".csv", ".tsv"), "NPY": (".npy",)}
 
@@ -58,6 +61,9 @@ def read_signal(source: str | Path | BinaryIO, *, max_samples: int = MAX_PIXELS)
         data = read_all(stream, name, head)
     if not data:
         raise ImageError(f"{name}: is empty (0 bytes), expected a signal")
+    foreign = next((what for start, what in _FOREIGN.items() if head.startswith(start)), None)
+    if foreign:
+        raise ImageError(f"{name}: got a sound in {foreign}, expected WAV, CSV or NPY; convert it to WAV first")
     try:
         with explaining(format):
             signal = _decode(data, format, max_samples)

@@ -31,6 +31,8 @@ _IMAGEJ_SHAPE = (
     "min",
     "max",
 )
+# Four for each of a hundred thousand planes, and room.
+MOST_PARTS = 500_000
 _KNOWN_PARTS = {"OME", "Image", "Pixels", "Channel", "TiffData", "UUID", "LightPath"}
 # Whose sizes and places they tell: tifffile's, those of slide scanners and microscopes, and any XML or JSON.
 _OTHERS = re.compile(
@@ -38,11 +40,19 @@ _OTHERS = re.compile(
 )
 
 
+def parts_of(text: str) -> int:
+    """How many lines, elements or values a description has that a program wrote to be parsed; 0 for other texts."""
+    sign = "\n" if text.startswith("ImageJ=") else {"<": "<", "{": ","}.get(text[:1000].lstrip()[:1])
+    return text.count(sign) if sign else 0
+
+
 def read(text: str) -> tuple[Description | None, str | None]:
     """What a description says of one plane, and, if the text cannot be kept as it is, a name for what is lost with it.
 
     (None, None) for a text that can be kept.
     """
+    if parts_of(text) > MOST_PARTS:
+        return None, "a description of too many parts"
     if text.startswith("ImageJ="):
         return _imagej(text)
     if is_ome(text):

@@ -12,6 +12,7 @@ from math import prod
 from convcli.budget import Allowance, check_count
 from convcli.errors import ImageError
 from convcli.images.model import check_size
+from convcli.images.tiff_description import MOST_PARTS, parts_of
 
 MOST_PAGES = 200_000
 MOST_ENTRIES = 1_000  # of a page; tifffile's time grows with the square of entries of one tag
@@ -57,10 +58,12 @@ def check_directories(data: bytes | mmap.mmap) -> None:
 
 
 def check_promises(description: str, pages: int, max_pixels: int) -> None:
-    """Refuse an OME-TIFF whose description promises planes without number: a list is made of all that it names.
+    """Refuse a TIFF whose description promises planes without number: a list is made of all that it names.
 
-    Raises `ImageError` naming the planes, those that there are, and the limit.
+    Raises `ImageError` naming the planes, those that there are, and the limit; or the parts that it is made of.
     """
+    what = "damaged TIFF: its description has {} parts"
+    check_count(parts_of(description), MOST_PARTS, what, _GET_A_COPY, ImageError)
     for pixels in _OME_PIXELS.findall(description):
         sizes = {axis: int(digits) for axis, digits in _OME_SIZE.findall(pixels)}
         promised = prod(sizes.get(axis, 1) for axis in "ZCT")

@@ -34,6 +34,8 @@ from convcli.images.volume_model import Volume, VolumeMetadata, one_by_one
 _BLACK_IS_ZERO, _RGB = 1, 2
 _DESCRIPTION = 270
 _UNIT, _XMP = 296, 700
+# Tags of TIFF itself; those by which programs say how pages belong together are others, or texts.
+_SAYS_NO_MORE = frozenset(range(254, 533)) - {_DESCRIPTION, 305}
 # Above this many bytes of voxels, offsets of 32 bits may not reach the last page.
 _BIG = (1 << 32) - (1 << 25)
 _IMAGEJ_DTYPES = ("uint8", "uint16", "float32")
@@ -114,6 +116,10 @@ def _check_description(file: Any) -> None:
 
 def _planes(file: Any, found: Sequence[Page]) -> tuple[list[Any], Any]:
     """The pages that are planes, in order, and the series that says so; None for pages that nothing is said about."""
+    if {tag.code for tag in file.pages[0].aspage().tags} <= _SAYS_NO_MORE:
+        # No series are asked for, since tifffile compares all pages; nor pages behind one that is refused.
+        odd = next((at for at, each in enumerate(found, 1) if _size(each) != _size(found[0])), len(found))
+        return [opened(file, each.offset) for each in found[:odd]], None
     described = [series for series in file.series if series.kind not in ("uniform", "generic")]
     if file.is_imagej and not any(series.kind == "imagej" for series in described) and not file.is_ome:
         raise ImageError("truncated or damaged ImageJ TIFF: it has fewer planes than it says; get a fresh copy")
@@ -130,6 +136,10 @@ def _planes(file: Any, found: Sequence[Page]) -> tuple[list[Any], Any]:
     if series.is_multifile or any(page is None for page in series.pages):
         raise ImageError("incomplete TIFF: some of its planes lie in other files; save it as one file")
     return [page.aspage() for page in series.pages], series
+
+
+def _size(page: Page) -> tuple[int, int]:
+    return page.width, page.height
 
 
 def _plane_axes(series: Any) -> int:

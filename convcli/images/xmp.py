@@ -13,7 +13,7 @@ from fractions import Fraction
 from xml.parsers import expat
 
 from convcli.geometry import Placement
-from convcli.images.xmp_orientation import wide_encoding
+from convcli.images.xmp_orientation import LONGEST, wide_encoding
 
 _ADOBE, _GOOGLE = "http://ns.adobe.com/", "http://ns.google.com/photos/"
 _TIFF, _EXIF = _ADOBE + "tiff/1.0/", _ADOBE + "exif/1.0/"
@@ -37,6 +37,11 @@ _EXTENSION = f"{_ADOBE}xmp/note/ HasExtendedXMP"
 _TAG = re.compile(rb"<[^\s/>]+(?:\s+[^\s=]+\s*=\s*(?:\"[^\"]*\"|'[^']*'))*\s*/?>")
 # Looked for where blanks begin: else each of a long row of them would be a start of its own.
 _ATTRIBUTE = re.compile(rb"(?<!\s)\s+([^\s=]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
+
+# More than the largest packets have, which list what a picture was made of; and deeper.
+_MOST_ELEMENTS = 200_000
+_DEEPEST = 200
+_PIECE = 1 << 20
 
 # What becomes of a property, by "namespace name" and its text: itself, another text, or None: it goes. An element is
 # asked about twice, where it begins without a text and, if it holds nothing else, where it ends.
@@ -63,6 +68,8 @@ def cleaned(packet: bytes, *, turned: bool, extended: bool) -> tuple[bytes | Non
         # Along x and y are exchanged; the file's own resolution says the same.
         return None if turned and re.fullmatch(f"({_TIFF}|{_EXIF}) .*[XY]Resolution", name) else text
 
+    if len(packet) > LONGEST:
+        return None, ("unreadable XMP",)
     encoding = wide_encoding(packet)
     packet = packet.decode(encoding, "replace").lstrip("\ufeff").encode() if encoding else packet
     packet = packet.rstrip(b"\0")
@@ -133,7 +140,11 @@ def _edited(packet: bytes, rule: Rule) -> bytes | None:
     """The packet with each attribute and element as the rule says, or None if it is no XML."""
     editor = _Editor(packet, rule)
     try:
-        editor.parser.Parse(packet, True)
+        start, length = 0, _PIECE
+        while start < len(packet):  # of a refused one nothing more is read; what is not complete is read again
+            editor.parser.Parse(packet[start : start + length], False)
+            start, length = start + length, 2 * length
+        editor.parser.Parse(b"", True)
     except (expat.ExpatError, ValueError):
         return None
     pieces, position = [], 0
@@ -160,6 +171,7 @@ class _Editor:
         self.edits: list[tuple[int, int, bytes]] = []
         self.scopes: list[dict[str, str]] = [{}]
         self.open: list[_Element] = []
+        self.left = _MOST_ELEMENTS
         self.parser = expat.ParserCreate()
         self.parser.StartElementHandler = self.begin
         self.parser.EndElementHandler = self.finish
@@ -169,6 +181,9 @@ class _Editor:
         raise ValueError("an entity, which no packet declares")
 
     def begin(self, tag: str, attributes: dict[str, str]) -> None:
+        self.left -= 1
+        if self.left < 0 or len(self.open) > _DEEPEST:
+            raise ValueError("more than any packet has")
         start = self.parser.CurrentByteIndex
         found = _TAG.match(self.packet, start)
         if found is None:

@@ -9,6 +9,7 @@ import re
 
 _NAMESPACE = re.compile(r"xmlns:([\w.-]{1,64})\s*=\s*[\"']http://ns\.adobe\.com/tiff/1\.0/[\"']")
 _MOST_PREFIXES = 8
+LONGEST = 1 << 24  # bytes; the largest packets have some megabytes, and what is longer is not looked into
 # How packets begin in encodings of more than one byte, whose marks stay when they are decoded so.
 _ENCODINGS = (
     ("utf-32-le", (b"\xff\xfe\0\0", b"<\0\0\0")),
@@ -27,6 +28,8 @@ def upright(packet: bytes) -> tuple[bytes, int | None]:
     >>> upright(b'<rdf:Description tiff:Orientation="6"/>')
     (b'<rdf:Description tiff:Orientation="1"/>', 6)
     """
+    if len(packet) > LONGEST:
+        return packet, None
     # UTF-8 is taken for Latin-1: names and digits are the same, and every byte comes back as it was.
     encoding = wide_encoding(packet) or "latin-1"
     try:

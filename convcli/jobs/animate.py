@@ -362,7 +362,7 @@ def write_animation(film: Film, target: str, *, delay: float = 0.6, overwrite: b
     ConvcliError
         For another suffix, a delay that is none, or a target that may not be written.
     """
-    from convcli.atomic import check_target, replacing
+    from convcli.atomic import check_target, write_whole
 
     suffix = Path(target).suffix.lower()
     if suffix not in SUFFIXES:
@@ -373,10 +373,9 @@ def write_animation(film: Film, target: str, *, delay: float = 0.6, overwrite: b
     if suffix == ".svg":
         from convcli.views.animation_svg import as_svg
 
-        data = as_svg(film, delay).encode("utf-8", "backslashreplace")
+        content: bytes | str = as_svg(film, delay)
     else:
         from convcli.views.animation_raster import as_picture
 
-        data = as_picture(film, suffix, delay)
-    with replacing(Path(target), overwrite=overwrite) as stream:
-        stream.write(data)
+        content = as_picture(film, suffix, delay)
+    write_whole(Path(target), content, overwrite=overwrite)

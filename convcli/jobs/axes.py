@@ -97,13 +97,8 @@ def kernel_for(axes: str, kernel: Kernel) -> Kernel:
         if kernel.ndim == 3:
             return kernel
         sibling = f"{kernel.entry.name}3d" if kernel.entry else ""
-        fix = (
-            f"try {sibling}, or "
-            if sibling in LIBRARY
-            else ""
-            if kernel.entry
-            else "end it with | to filter each plane, or "
-        )
+        fix = "" if kernel.entry else "end it with | to filter each plane, or "
+        fix = f"try {sibling}, or " if sibling in LIBRARY else fix
         raise KernelError(f"{kernel.name}: is a 2-D kernel, expected a 3-D one for a volume; {fix}leave --axes zyx out")
     if kernel.ndim == 3:
         fix = "; --axes zyx filters volumes" if axes == "yx" else ""
@@ -132,10 +127,14 @@ def counts_for(axes: str, counts: int | Sequence[int], name: str) -> tuple[int, 
     """Strides or dilations, one per axis; a signal is a picture one row high."""
     given = (counts,) if is_integer(counts) else tuple(counts)  # type: ignore[arg-type]
     if len(given) not in (1, len(axes)):
-        expected = "1" if axes == "x" else f"1 or {len(axes)}"
-        raise ConvcliError(f"{name}: got {len(given)} numbers for {_NAMES[axes]}, expected {expected}")
+        raise _other_axes(axes, name, len(given))
     spread = per_axis(given[0] if len(given) == 1 else given, len(axes), name)
     return (1, *spread) if axes == "x" else spread
+
+
+def _other_axes(axes: str, name: str, count: int) -> ConvcliError:
+    expected = "1" if axes == "x" else f"1 or {len(axes)}"
+    return ConvcliError(f"{name}: got {count} numbers for {_NAMES[axes]}, expected {expected}")
 
 
 def padding_for(axes: str, padding: Any) -> PaddingSpec:
@@ -145,6 +144,5 @@ def padding_for(axes: str, padding: Any) -> PaddingSpec:
     if is_integer(padding):
         return (0, int(padding)) if axes == "x" else int(padding)
     if len(padding) != len(axes):
-        expected = "1" if axes == "x" else f"1 or {len(axes)}"
-        raise ConvcliError(f"padding: got {len(padding)} numbers for {_NAMES[axes]}, expected {expected}")
+        raise _other_axes(axes, "padding", len(padding))
     return ((0, 0), padding[0]) if axes == "x" else padding  # type: ignore[no-any-return]

@@ -7,20 +7,21 @@ import math
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
 from convcli.errors import ConvcliError, ImageError
 from convcli.images import MAX_PIXELS, Image, convert_depth, read
 from convcli.images.model import shown
-from convcli.images.reading import HEAD, opening, recognised
-from convcli.images.volume_model import MOST_CHANNELS, Volume
+from convcli.images.reading import opening, recognised
+from convcli.images.volume_model import MOST_CHANNELS, Volume, VolumeMetadata
 from convcli.images.volumes import open_volume
 from convcli.ops.arguments import Array
 from convcli.ops.similarity import WINDOW, ssim
-from convcli.views.signed import strongest
+from convcli.views.thinning import strongest
 
+_HEAD = 1 << 16  # bytes in which a PNG says that it is animated
 _BAND_NUMBERS = 1 << 22  # of a picture looked at at a time
 MAP_SIDE = 480  # cells of the picture of where, along its longer side at most
 
@@ -91,23 +92,16 @@ class Comparison:
         return self.beyond == 0
 
 
-@dataclass(frozen=True, eq=False)
-class _Opened:
-    """A picture as a volume of one plane, or a volume."""
+class _Opened(NamedTuple):
+    """A volume, or a picture as one of one plane."""
 
-    name: str
-    volume: Volume | None
-    image: Image | None
-    shape: tuple[int, int, int, int]
-    dtype: np.dtype[Any]
-    has_alpha: bool
+    volume: Volume
+    is_flat: bool
 
-    def plane(self, index: int) -> Array:
-        """One plane (H, W, C)."""
-        if self.image is not None:
-            return self.image.pixels
-        assert self.volume is not None
-        return np.asarray(self.volume.planes([index])[0])
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """(D, H, W, C)."""
+        return self.volume.shape
 
 
 def compare(
@@ -145,20 +139,20 @@ def compare(
     with ExitStack() as stack:
         pair = tuple(_open(source, axes, max_pixels, stack) for source in (first, second))
         _check_sizes(*pair)
-        common, warnings = _common(*pair)
+        common, warnings = _common(*(each.volume for each in pair))
         full = white or (float(np.iinfo(common).max) if common.kind == "u" else 1.0)
         limit = None if tolerance is None else tolerance * full if relative else tolerance
         tally = _Tally(pair[0].shape, limit)
         alike: list[float] = []
         previews: list[Array] = []
         for index in range(pair[0].shape[0]):
-            planes = [_brought(each.plane(index), common, each.dtype) for each in pair]
+            planes = [_brought(each.volume.planes([index])[0], common, each.volume.dtype) for each in pair]
             tally.add(index, *planes)
             if min(planes[0].shape[:2]) >= WINDOW:
                 alike.append(ssim(planes[0], planes[1], full))
             if index == pair[0].shape[0] // 2:
                 previews = [_preview(plane, full) for plane in planes]
-    warnings += tuple(warning for each in pair if each.image for warning in each.image.warnings)
+    warnings += tuple(warning for each in pair if each.is_flat for warning in each.volume.warnings)
     if common.kind == "f" and white is None and tally.outside:
         warnings += ("numbers lie outside 0..1; PSNR and SSIM take 1 for full scale unless --white says another",)
     return tally.result(full, float(np.mean(alike)) if alike else None, (previews[0], previews[1]), warnings, pair)
@@ -214,7 +208,7 @@ class _Tally:
         pair: tuple[_Opened, ...],
     ) -> Comparison:
         """Everything together."""
-        is_volume = pair[0].volume is not None
+        is_volume = not pair[0].is_flat
         pixels = math.prod(self.shape[:3])
         error = self.squares / (pixels * self.channels)
         place = None
@@ -253,29 +247,30 @@ def _difference(first: Array, second: Array) -> Array:
 
 def _open(source: str | BinaryIO, axes: str | None, max_pixels: int, stack: ExitStack) -> _Opened:
     if isinstance(source, str) and axes != "yx" and (axes == "zyx" or _is_volume(source, max_pixels)):
-        volume = stack.enter_context(open_volume(source, max_pixels=max_pixels))
-        return _Opened(volume.name, volume, None, volume.shape, volume.dtype, volume.has_alpha)
+        return _Opened(stack.enter_context(open_volume(source, max_pixels=max_pixels)), False)
     if axes == "zyx":
         raise ImageError("a volume is read plane by plane: expected a file, not standard input")
     image = read(source, max_pixels=max_pixels)
-    shape = (1, *image.pixels.shape)
-    name = shown(source) if isinstance(source, str) else "standard input"
-    return _Opened(name, None, image, shape, image.pixels.dtype, image.has_alpha)
+    pixels, name = image.pixels[None], shown(source) if isinstance(source, str) else "standard input"
+    words: dict[str, Any] = {"has_alpha": image.has_alpha, "warnings": image.warnings}
+    plane = Volume(name, pixels.shape, pixels.dtype, VolumeMetadata(""), lambda first, end: pixels, **words)
+    return _Opened(plane, True)
 
 
 def _is_volume(source: str, max_pixels: int) -> bool:
     """Whether a file has several planes; of an array (A, B, C) that is so unless C may be channels."""
     with opening(shown(source)), Path(source).open("rb") as stream:
-        kind = recognised(stream.read(HEAD), shown(source)).name
-    if kind not in ("TIFF", "NPY", "GIF", "WEBP"):
+        head = stream.read(_HEAD)
+        kind = recognised(head, shown(source)).name
+    if kind not in ("TIFF", "NPY", "GIF", "WEBP") and not (kind == "PNG" and b"acTL" in head):
         return False
-    if kind == "NPY":
-        from convcli.images.npy import read_header
-
-        with Path(source).open("rb") as stream:
-            shape = read_header(stream).shape
-        return len(shape) == 4 or (len(shape) == 3 and shape[2] > MOST_CHANNELS)
     try:
+        if kind == "NPY":
+            from convcli.images.npy import read_header
+
+            with Path(source).open("rb") as stream:
+                shape = read_header(stream).shape
+            return len(shape) == 4 or (len(shape) == 3 and shape[2] > MOST_CHANNELS)
         with open_volume(source, max_pixels=max_pixels) as volume:
             return volume.shape[0] > 1
     except ImageError:
@@ -283,31 +278,31 @@ def _is_volume(source: str, max_pixels: int) -> bool:
 
 
 def _check_sizes(first: _Opened, second: _Opened) -> None:
-    names = f"{first.name} and {second.name}"
-    if (first.volume is None) != (second.volume is None):
-        flat, deep = (first, second) if first.volume is None else (second, first)
+    names = f"{first.volume.name} and {second.volume.name}"
+    if first.is_flat != second.is_flat:
+        flat, deep = (first.volume, second.volume) if first.is_flat else (second.volume, first.volume)
         raise ImageError(
             f"{names}: {flat.name} is a picture, {deep.name} has {deep.shape[0]} planes; expected two alike"
         )
     if first.shape[:3] != second.shape[:3]:
         sizes = [_size(each) for each in (first, second)]
         raise ImageError(f"{names}: got {sizes[0]} and {sizes[1]} pixels, expected one size")
-    if (first.shape[3], first.has_alpha) != (second.shape[3], second.has_alpha):
+    if (first.shape[3], first.volume.has_alpha) != (second.shape[3], second.volume.has_alpha):
         kinds = [_channels(each) for each in (first, second)]
         raise ImageError(f"{names}: got {kinds[0]} and {kinds[1]}, expected the same channels")
 
 
 def _size(opened: _Opened) -> str:
-    planes = f"{opened.shape[0]} planes of " if opened.volume is not None else ""
+    planes = f"{opened.shape[0]} planes of " if not opened.is_flat else ""
     return f"{planes}{opened.shape[2]}x{opened.shape[1]}"
 
 
 def _channels(opened: _Opened) -> str:
     names = {(1, False): "grey", (2, True): "grey with alpha", (3, False): "RGB", (4, True): "RGB with alpha"}
-    return names.get((opened.shape[3], opened.has_alpha), f"{opened.shape[3]} channels")
+    return names.get((opened.shape[3], opened.volume.has_alpha), f"{opened.shape[3]} channels")
 
 
-def _common(first: _Opened, second: _Opened) -> tuple[np.dtype[Any], tuple[str, ...]]:
+def _common(first: Volume, second: Volume) -> tuple[np.dtype[Any], tuple[str, ...]]:
     """The type in which both are compared, and what there is to say about it."""
     if first.dtype == second.dtype:
         return first.dtype, ()

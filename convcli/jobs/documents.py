@@ -15,6 +15,11 @@ def json_text(document: Any, *, indent: int | None = None) -> str:
     return json.dumps(_known(document), allow_nan=False, indent=indent)
 
 
+def named(thing: object, *names: str) -> dict[str, Any]:
+    """The attributes of these names, for a document."""
+    return {name: getattr(thing, name) for name in names}
+
+
 def _known(value: Any) -> Any:
     if isinstance(value, float):
         return value if isfinite(value) else None

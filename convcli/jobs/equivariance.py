@@ -180,28 +180,22 @@ def measure(
     if fields is None or any(not field.jump for field in fields):
         return Step(name, plain.shape, None, None, None, _differences(plain, got, plain), plain, got, None)
     wanted = (float(shift[0] / fields[0].jump), float(shift[1] / fields[1].jump))
-    best: Step | None = None
-    below_and_above = ({math.floor(each), math.ceil(each)} for each in wanted)
-    for down, right in product(*below_and_above):
-        moved = (down, right)
+    down, right = ({math.floor(each), math.ceil(each)} for each in wanted)
+    steps = []
+    for moved in product(down, right):
         expected = shifted(plain, moved)
-        spans = [
+        rows, columns = (
             _interior(field, count, n, way, step)
             for field, count, n, way, step in zip(fields, plain.shape, inside, shift, moved, strict=False)
-        ]
-        frame = None
-        part = None
-        if all(span.size for span in spans):
-            rows, columns = spans
+        )
+        frame = part = None
+        if rows.size and columns.size:
             region = np.ix_(rows, columns)
             part = _differences(expected[region], got[region], plain[region])
             frame = (int(rows[0]), int(columns[0]), len(rows), len(columns))
         whole = _differences(expected, got, plain)
-        step = Step(name, plain.shape, wanted, moved, part, whole, expected, got, frame)
-        if best is None or _order(step) < _order(best):
-            best = step
-    assert best is not None
-    return best
+        steps.append(Step(name, plain.shape, wanted, moved, part, whole, expected, got, frame))
+    return min(steps, key=_order)
 
 
 def _order(step: Step) -> tuple[float, float]:

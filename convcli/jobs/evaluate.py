@@ -210,9 +210,10 @@ def evaluate(
         done += len(logits)
         if on_progress is not None:
             on_progress(done, count)
+    confusion = np.bincount(pictures.labels * classes + taken, minlength=classes**2).reshape(classes, classes)
     return Evaluation(
-        dataset.name, name, classifier.classes, pictures.images, total / count,
-        _confusion(pictures.labels, taken, classes), _mistakes(pictures.labels, taken, shares), dataset.notes,
+        dataset.name, name, classifier.classes, pictures.images, total / count, confusion,
+        _mistakes(pictures.labels, taken, shares), dataset.notes,
     )  # fmt: skip
 
 
@@ -244,9 +245,10 @@ def most_confused(evaluation: Evaluation, most: int = 10) -> list[tuple[str, str
 def _check_fit(classifier: Classifier, name: str, classes: Sequence[str], size: tuple[int, ...]) -> None:
     strange = [each for each in classes if each not in classifier.classes]
     if strange:
+        known = ", ".join(classifier.classes[:10]) + (" ..." if len(classifier.classes) > 10 else "")
         raise DataError(
             f"data: got {name} with the class {shortened(strange[0])}, expected the model's "
-            f"{len(classifier.classes)} classes: {_listed(classifier.classes)}"
+            f"{len(classifier.classes)} classes: {known}"
         )
     wanted = classifier.trained.model.plan.input
     if size != wanted:
@@ -254,14 +256,6 @@ def _check_fit(classifier: Classifier, name: str, classes: Sequence[str], size: 
             f"data: got {name} with pictures of {shape_text(size)}, expected the model's {shape_text(wanted)}; it was "
             f"trained on {classifier.trained.card.name}"
         )
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:10]) + (" ..." if len(names) > 10 else "")
-
-
-def _confusion(labels: NDArray[np.int64], taken: NDArray[np.int64], classes: int) -> NDArray[np.int64]:
-    return np.bincount(labels * classes + taken, minlength=classes**2).reshape(classes, classes)
 
 
 def _mistakes(labels: NDArray[np.int64], taken: NDArray[np.int64], shares: NDArray[np.float64]) -> tuple[Mistake, ...]:

@@ -11,10 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from convcli.atomic import check_target, replacing
+from convcli.architectures import shape_text
+from convcli.atomic import check_target, write_whole
 from convcli.errors import ConvcliError, KernelError, ShapeError
 from convcli.geometry import Window
 from convcli.images import Image
+from convcli.jobs.documents import named
 from convcli.jobs.explain_region import Region, Span, choose_region, spans_of
 from convcli.jobs.filter import FilterPlan, filter_image, plan_filter, shaped
 from convcli.jobs.output_policy import OutputPolicy, choose_colour, extremes, finish, output_policy, split_alpha
@@ -121,7 +123,7 @@ def plan_filters(specs: Sequence[str], biases: Sequence[float] = (), **words: An
     for number, size in enumerate(sizes, 1):
         if size != sizes[0]:
             raise KernelError(
-                f"kernel: filter {number} is {_times(size)}, expected {_times(sizes[0])} as the first: "
+                f"kernel: filter {number} is {shape_text(size)}, expected {shape_text(sizes[0])} as the first: "
                 "the filters of a layer are of one size"
             )
     return tuple(plans)
@@ -206,9 +208,7 @@ def explain(image: Image, plans: Sequence[FilterPlan], *, title: str, region: Re
 def write_page(explanation: Explanation, target: str, *, overwrite: bool = False) -> None:
     """Write the page, complete or not at all; raises `ImageError` for a target that may not be written."""
     check_target(Path(target), overwrite=overwrite)
-    text = page(explanation.document)
-    with replacing(Path(target), overwrite=overwrite) as stream:
-        stream.write(text.encode("utf-8", "backslashreplace"))
+    write_whole(Path(target), page(explanation.document), overwrite=overwrite)
 
 
 @dataclass(frozen=True, eq=False)
@@ -283,12 +283,9 @@ def _describe_input(image: Image, shown: Array, title: str) -> dict[str, Any]:
 
 
 def _describe_windows(windows: tuple[Window, ...], sizes: tuple[int, int]) -> dict[str, Any]:
+    words = {"kernel": "kernel_size"} | {word: word for word in ("stride", "dilation", "before", "after")}
     return {
-        "kernel": [window.kernel_size for window in windows],
-        "stride": [window.stride for window in windows],
-        "dilation": [window.dilation for window in windows],
-        "before": [window.before for window in windows],
-        "after": [window.after for window in windows],
+        **{word: [getattr(window, name) for window in windows] for word, name in words.items()},
         "formula": [window.formula(n) for window, n in zip(windows, sizes, strict=True)],
         "leftover": [window.leftover(n) for window, n in zip(windows, sizes, strict=True)],
     }
@@ -322,14 +319,12 @@ def _describe_filter(plan: FilterPlan, filtered: _Filtered, spans: tuple[Span, S
     is_raw = policy.range == "raw"
     return {
         "name": kernel.name if kernel.name != "matrix" else "",
-        "spec": kernel.spec,
-        "combine": kernel.combine,
+        **named(kernel, "spec", "combine"),
         "parts": list(parts) or [f"part {index}" for index in range(len(kernel.planes))],
         # [part][plane][row][column]; a single plane serves every channel.
         "weights": [(plane if plane.ndim == 3 else plane[None]).tolist() for plane in kernel.planes],
         "sums_channels": plan.channels == "sum",
-        "scale": plan.scale,
-        "bias": plan.bias,
+        **named(plan, "scale", "bias"),
         "activation": "none" if plan.activation == "linear" else plan.activation,
         "range": policy.range,
         "is_angle": policy.is_angle and not is_raw,
@@ -352,7 +347,3 @@ def _plain_number(number: float) -> float | int | str:
     if not np.isfinite(number):
         return {np.inf: "Infinity", -np.inf: "-Infinity"}.get(number, "NaN")
     return int(number) if number == int(number) and abs(number) < 2**53 else number
-
-
-def _times(size: Sequence[int]) -> str:
-    return "x".join(map(str, size))

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 
-from convcli.atomic import check_target, replacing
+from convcli.atomic import check_target, write_whole
 from convcli.errors import ModelError
 from convcli.nn.onnx_model import OPSET, onnx_model, require_onnx
 from convcli.nn.weights import load_model
@@ -76,8 +76,7 @@ def export(source: str, target: str | None = None, *, layout: str | None = None,
     check_target(path, overwrite=overwrite)
     require_onnx()
     proto = onnx_model(load_model(source), layout)
-    with replacing(path, overwrite=overwrite) as stream:
-        stream.write(proto.SerializeToString(deterministic=True))
+    write_whole(path, proto.SerializeToString(deterministic=True), overwrite=overwrite)
     shapes = [
         tuple(each.dim_value for each in end.type.tensor_type.shape.dim[1:])
         for end in (proto.graph.input[0], proto.graph.output[0])

@@ -4,13 +4,14 @@ From the last kernel of the chain back to the first it is asked which planes eac
 table of the *whole* volume; so borders, strides, dilations and chains cost no special case.
 """
 
-import os
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from convcli.budget import machine_memory
 from convcli.geometry import Window
 from convcli.images.volume_model import Volume
 from convcli.jobs.filter import FilterPlan, respond_in_pixels, shaped
@@ -44,7 +45,7 @@ class VolumeFilter(VolumeWork):
         depth, height, width = self.links[-1].out_sizes
         self.shape = (depth, height, width, self.channels)
         self.stride = tuple(window.stride for window in self.links[-1].windows)
-        budget = slab_bytes or _slab_bytes()
+        budget = slab_bytes or min(machine_memory() // 8, _MOST_SLAB_BYTES)
         # Neighbouring slabs share planes: where those are the larger part, twice the memory saves most of the work.
         self.slab = self._planes_per_slab(budget)
         if self.slab < self.links[0].windows[0].effective:
@@ -111,16 +112,7 @@ class VolumeFilter(VolumeWork):
         return held[None], (along, *others), replace(self.plan.border, planes=planes)
 
     def _planes_per_slab(self, budget: int) -> int:
-        depth = self.shape[0]
-        planes = 1
-        while planes < depth and self._bytes(min(2 * planes, depth)) <= budget:
-            planes *= 2
-        step = planes // 2
-        while step:
-            if planes + step <= depth and self._bytes(planes + step) <= budget:
-                planes += step
-            step //= 2
-        return min(planes, depth)
+        return max(bisect_right(range(1, self.shape[0] + 1), budget, key=self._bytes), 1)
 
     def _bytes(self, planes: int) -> int:
         """An upper bound of the memory that a slab of so many output planes takes."""
@@ -134,11 +126,3 @@ class VolumeFilter(VolumeWork):
             planes = min((planes - 1) * depth.stride + depth.effective, link.sizes[0])
         in_plane = self.volume.shape[1] * self.volume.shape[2] * self.volume.shape[3]
         return total + planes * in_plane * self.volume.dtype.itemsize
-
-
-def _slab_bytes() -> int:
-    try:
-        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):  # not on this system
-        return _MOST_SLAB_BYTES
-    return min(memory // 8, _MOST_SLAB_BYTES)

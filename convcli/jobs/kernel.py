@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from convcli.jobs.documents import named
 from convcli.kernels import ALIASES, LIBRARY, Entry, Kernel, parse_kernel
 from convcli.kernels.analysis import separable_factors
 from convcli.kernels.entry import Weights
@@ -58,11 +59,7 @@ class KernelDescription:
             "parts": list(entry.parts) if entry else [],
             "steps": list(entry.steps) if entry else [],
             "parameters": dict(kernel.parameters),
-            "summary": entry.summary if entry else None,
-            "formula": entry.formula if entry else None,
-            "sign": entry.sign if entry else None,
-            "scale": entry.scale if entry else None,
-            "source": entry.source if entry else None,
+            **{word: getattr(entry, word, None) for word in ("summary", "formula", "sign", "scale", "source")},
         }
 
 
@@ -127,20 +124,9 @@ def entry_as_dict(entry: Entry) -> dict[str, Any]:
         "steps": list(entry.steps),
         "summary": entry.summary,
         "parameters": [
-            {
-                "name": each.name,
-                "default": each.default,
-                "minimum": each.minimum,
-                "maximum": each.maximum,
-                "integer": each.integer,
-                "per_axis": each.per_axis,
-                "meaning": each.meaning,
-                "automatic": each.automatic or None,
-            }
+            named(each, "name", "default", "minimum", "maximum", "integer", "per_axis", "meaning")
+            | {"automatic": each.automatic or None}
             for each in entry.parameters
         ],
-        "formula": entry.formula,
-        "sign": entry.sign,
-        "scale": entry.scale,
-        "source": entry.source,
+        **named(entry, "formula", "sign", "scale", "source"),
     }

@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.architectures import LayerPlan, NetworkPlan, shape_text
-from convcli.atomic import check_target, replacing
+from convcli.atomic import check_target, write_whole
 from convcli.datasets import Preprocessing
 from convcli.errors import ModelError, ShapeError, shortened
 from convcli.geometry import ReceptiveField
 from convcli.images import Image
 from convcli.jobs.summary import card_in, summary
-from convcli.views.receptive import FieldFigure, Outline, draw_fields
+from convcli.views.receptive import Outline, draw_fields
 from convcli.views.still import SUFFIXES, as_still
 
 Span = tuple[int, int]
@@ -156,16 +156,11 @@ def draw(found: Fields, target: str, *, pixels: NDArray[Any] | None = None, over
     """
     check_drawing(target, found.plan, overwrite=overwrite)
     rows, columns = found.sizes if len(found.sizes) == 2 else (1, found.sizes[0])
-    figure = FieldFigure(
-        title=f"{found.plan.spec.name}: what a unit sees",
-        labels=(answer(found),),
-        size=(rows, columns),
-        outlines=tuple(_outline(each, each.inside) for each in growing(found) if each.inside is not None),
-        pixels=pixels,
-    )
-    drawing = as_still(draw_fields(figure), Path(target).suffix.lower())
-    with replacing(Path(target), overwrite=overwrite) as stream:
-        stream.write(drawing)
+    outlines = [_outline(each, each.inside) for each in growing(found) if each.inside is not None]
+    title = f"{found.plan.spec.name}: what a unit sees"
+    figure = draw_fields(title, [answer(found)], (rows, columns), outlines, pixels)
+    drawing = as_still(figure, Path(target).suffix.lower())
+    write_whole(Path(target), drawing, overwrite=overwrite)
 
 
 def answer(found: Fields) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from convcli.architectures import shape_text
-from convcli.atomic import check_target, replacing
+from convcli.atomic import check_target, write_whole
 from convcli.datasets import Dataset, Reports, find_entry
 from convcli.errors import ConvcliError, DataError, ModelError
 from convcli.images import Image, write
@@ -110,9 +110,7 @@ def check_page_name(target: str | Path) -> None:
 
 def write_report(report: Report, target: str | Path, *, overwrite: bool = False) -> None:
     """Write the page; it appears complete or not at all."""
-    text = page(page_of(report))
-    with replacing(Path(target), overwrite=overwrite) as stream:
-        stream.write(text.encode("utf-8", "backslashreplace"))
+    write_whole(Path(target), page(page_of(report)), overwrite=overwrite)
 
 
 def page_of(report: Report) -> ReportPage:

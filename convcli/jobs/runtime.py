@@ -152,9 +152,3 @@ def _version(name: str) -> str:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
         return "missing"
-
-
-def check_threads(threads: int | None) -> None:
-    """Raise `ConvcliError` for a number of threads below 1 or absurdly high."""
-    if threads is not None and not 1 <= threads <= 1024:
-        raise ConvcliError(f"threads: got {threads}, expected 1 to 1024")

@@ -64,6 +64,14 @@ def shape(
     return ShapeResult(plan, plan.layers[-1] if len(specs) == 1 and not specs[0].branches else None)
 
 
+def numbers_of(input: str | Sequence[int]) -> tuple[int, ...]:
+    """The numbers of an input as they are given; raises `GrammarError` for what is none."""
+    try:
+        return read_numbers(input if isinstance(input, str) else list(input))
+    except ValueError as error:
+        raise GrammarError(f"input: got {shortened(input)}, expected {error}") from None
+
+
 def read_input(
     input: str | Sequence[int], layers: Sequence[LayerSpec] = (), dimensions: int | None = None
 ) -> tuple[int, ...]:
@@ -73,10 +81,7 @@ def read_input(
     two numbers are the height and width of a picture with one channel; one number is a row of values for a layer
     without axes (dense) and else a series with one channel. With it said, channels that are missing are one.
     """
-    try:
-        numbers = read_numbers(input if isinstance(input, str) else list(input))
-    except ValueError as error:
-        raise GrammarError(f"input: got {shortened(input)}, expected {error}") from None
+    numbers = numbers_of(input)
     if dimensions is None:
         dimensions = next((layer.dimensions for layer in layers[:1]), None)
     if dimensions is None:

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from convcli import atomic
-from convcli.architectures import GrammarError, NetworkPlan, load, plan_network, shape_text, shipped
+from convcli.architectures import NetworkPlan, load, plan_network, shape_text, shipped
 from convcli.architectures.card import ModelCard, card_of
 from convcli.architectures.grammar import NetworkSpec
 from convcli.architectures.header import MODEL_FORMAT, read_header
-from convcli.architectures.values import shape as read_numbers
 from convcli.errors import ModelError, ShapeError, shortened
+from convcli.jobs.shape import numbers_of
 from convcli.views.volumes import draw
 
 
@@ -38,10 +38,7 @@ def summary(source: str, input: str | Sequence[int] | None = None) -> NetworkPla
     spec = load(source)
     if input is None:
         return plan_network(spec)
-    try:
-        numbers = read_numbers(input if isinstance(input, str) else list(input))
-    except ValueError as error:
-        raise GrammarError(f"input: got {shortened(input)}, expected {error}") from None
+    numbers = numbers_of(input)
     if len(numbers) == len(spec.input) - 1:
         numbers = (*numbers, spec.input[-1])
     if len(numbers) != len(spec.input):
@@ -79,8 +76,7 @@ def plot(plan: NetworkPlan, target: str, *, overwrite: bool = False) -> Path:
         If the target is not an ``.svg`` name, exists and may not be overwritten, or cannot be written.
     """
     path = check_target(target, overwrite=overwrite)
-    with atomic.replacing(path, overwrite=overwrite) as stream:
-        stream.write(draw(plan).encode())
+    atomic.write_whole(path, draw(plan), overwrite=overwrite)
     return path
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.atomic import check_target, replacing
+from convcli.atomic import check_target, write_whole
 from convcli.errors import ConvcliError, KernelError, ShapeError
 from convcli.geometry import PaddingSpec, Window, convolution_parameters, dense_parameters
 from convcli.kernels import kernel as read_kernel
@@ -185,8 +185,7 @@ def draw(found: Toeplitz, target: str, *, overwrite: bool = False) -> None:
         ),
     )
     drawing = as_still(draw_matrix(figure), Path(target).suffix.lower())
-    with replacing(Path(target), overwrite=overwrite) as stream:
-        stream.write(drawing)
+    write_whole(Path(target), drawing, overwrite=overwrite)
 
 
 def _kernel(spec: str, axes: int) -> Matrix:

@@ -17,6 +17,7 @@ from convcli.atomic import check_folder, check_target
 from convcli.datasets import Dataset, Reports, Split, find_entry, hold_out, sample
 from convcli.datasets import load as load_data
 from convcli.errors import ConvcliError, DataError, ModelError, ShapeError
+from convcli.jobs.documents import named
 from convcli.jobs.training_log import check_log_name, write_log
 from convcli.nn.checkpoint import Checkpoint, Source, read_checkpoint, write_checkpoint
 from convcli.nn.model import Model
@@ -308,20 +309,11 @@ def _notes(plan: TrainingPlan, network: NetworkSpec) -> Iterator[str]:
 
 def _card(plan: TrainingPlan, report: TrainReport) -> ModelCard:
     last = report.history[report.best_epoch - 1] if report.best_epoch else report.history[-1]
-    metrics = {"seconds": report.seconds}
-    for name, value in (("val_loss", last.val_loss), ("val_accuracy", last.val_accuracy)):
-        if value is not None:
-            metrics[name] = value
+    scores = named(last, "val_loss", "val_accuracy")
     if report.test is not None:
-        metrics["test_loss"] = report.test.loss
-        if report.test.accuracy is not None:
-            metrics["test_accuracy"] = report.test.accuracy
-    recipe = plan.recipe.told() | {
-        "preset": plan.source.preset,
-        "held_out": plan.source.held_out,
-        "limit": plan.source.limit,
-        "command": plan.source.command,
-    }
+        scores |= {"test_loss": report.test.loss, "test_accuracy": report.test.accuracy}
+    metrics = {"seconds": report.seconds} | {name: score for name, score in scores.items() if score is not None}
+    recipe = plan.recipe.told() | named(plan.source, "preset", "held_out", "limit", "command")
     return ModelCard(
         name=plan.dataset.name,
         classes=plan.dataset.classes,

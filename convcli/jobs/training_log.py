@@ -5,8 +5,9 @@ import io
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
-from convcli.atomic import replacing
+from convcli.atomic import write_whole
 from convcli.errors import ModelError
 from convcli.jobs.documents import json_text
 from convcli.nn.training import Epoch
@@ -24,18 +25,14 @@ def check_log_name(path: Path) -> None:
 
 def write_log(path: Path, history: Sequence[Epoch]) -> None:
     """Write the whole history; what stood there before is replaced."""
-    text = _json(history) if path.suffix.lower() == ".json" else _csv(history)
-    with replacing(path, overwrite=True) as stream:
-        stream.write(text.encode())
+    rows = [each.as_dict() for each in history]
+    text = json_text(rows, indent=1) + "\n" if path.suffix.lower() == ".json" else _csv(rows)
+    write_whole(path, text, overwrite=True)
 
 
-def _json(history: Sequence[Epoch]) -> str:
-    return json_text([each.as_dict() for each in history], indent=1) + "\n"
-
-
-def _csv(history: Sequence[Epoch]) -> str:
+def _csv(rows: list[dict[str, Any]]) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, [each.name for each in fields(Epoch)], lineterminator="\n")
     writer.writeheader()
-    writer.writerows(each.as_dict() for each in history)
+    writer.writerows(rows)
     return text.getvalue()

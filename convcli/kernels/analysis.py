@@ -1,5 +1,6 @@
 """What can be known about weights before any image is seen: are they separable, are they all equal?"""
 
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -59,7 +60,7 @@ def separable_factors(weights: npt.ArrayLike) -> tuple[Weights, ...] | None:
         # The carrier's line times the other factors must be the line itself where they cross at the pivot.
         crossing = np.prod([factors[axis][pivot[axis]] for axis in range(array.ndim) if axis != carrier])
         factors[carrier] = lines[carrier] / crossing
-        difference = np.abs(_outer(factors) - array).max()
+        difference = np.abs(reduce(np.multiply.outer, factors) - array).max()
     # Not (a <= b) is also true for the NaN of an overflow.
     if not difference <= TOLERANCE * largest:
         return None
@@ -163,10 +164,3 @@ def _sign(line: Weights) -> float:
     """1, or -1 for a line that must be negated for its sum, or if that is zero its last weight, to be positive."""
     decisive = line[np.flatnonzero(line)[-1]] if is_zero_sum(line) else line.sum()
     return 1.0 if decisive > 0 else -1.0
-
-
-def _outer(factors: list[Weights]) -> Weights:
-    product = factors[0]
-    for factor in factors[1:]:
-        product = np.multiply.outer(product, factor)
-    return product

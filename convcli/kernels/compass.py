@@ -39,38 +39,26 @@ def turned(ring: tuple[float, ...], steps: int) -> Weights:
     return weights
 
 
-def every_direction(ring: tuple[float, ...]) -> tuple[Weights, ...]:
-    """All eight kernels, counter-clockwise from east."""
-    return tuple(turned(ring, steps) for steps in range(8))
-
-
 def _family(name: str, ring: tuple[float, ...], scale: str, source: str) -> tuple[Entry, ...]:
     east = "; ".join(" ".join(f"{value:g}" for value in row) for row in turned(ring, 0))
+    entry = partial(Entry, group=GROUP, scale=scale, source=source, family=name)
     return (
-        Entry(
+        entry(
             name=name,
-            group=GROUP,
             summary="Edges in every direction: the strongest of eight compass kernels",
             formula=f"maximum over e ne n nw w sw s se; {name}-e = {east}",
             sign="never negative: the eight responses sum to 0, so the largest is at least 0",
-            scale=scale,
-            source=source,
-            build=partial(every_direction, ring),
+            build=lambda: tuple(turned(ring, steps) for steps in range(8)),
             combine="maximum",
             parts=tuple(f"{name}-{direction}" for direction in DIRECTIONS),
-            family=name,
         ),
         *(
-            Entry(
+            entry(
                 name=f"{name}-{direction}",
-                group=GROUP,
                 summary=f"Brightness rising {towards}",
                 formula=f"{east}, turned counter-clockwise by {45 * steps} degrees",
                 sign=f"positive where brightness rises {towards}",
-                scale=scale,
-                source=source,
                 build=partial(turned, ring, steps),
-                family=name,
             )
             for steps, (direction, towards) in enumerate(DIRECTIONS.items())
         ),

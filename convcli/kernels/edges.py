@@ -6,7 +6,6 @@ becomes brighter downward. The plain name is the magnitude ``sqrt(x**2 + y**2)``
 ``scale`` says what an image that rises by 1 per pixel gives.
 """
 
-from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -35,23 +34,8 @@ def slope_y(smooth: Weights, slope: Weights) -> Weights:
     return np.multiply.outer(slope, smooth)
 
 
-def roberts_x() -> Weights:
-    """The diagonal difference towards the lower right."""
-    return matrix("-1 0; 0 1")
-
-
-def roberts_y() -> Weights:
-    """The diagonal difference towards the lower left."""
-    return matrix("0 -1; 1 0")
-
-
-def _roberts() -> tuple[Weights, Weights]:
-    return roberts_x(), roberts_y()
-
-
-def _roberts_in_image_axes() -> tuple[Weights, Weights]:
-    # The diagonals are the image axes turned by 45 degrees; turned back, so that 0 points right as in every -angle.
-    return (roberts_x() - roberts_y()) / 2, (roberts_x() + roberts_y()) / 2
+# The diagonal differences towards the lower right and the lower left.
+ROBERTS = matrix("-1 0; 0 1"), matrix("0 -1; 1 0")
 
 
 def _pair(smooth: Weights, slope: Weights) -> tuple[Weights, Weights]:
@@ -61,70 +45,50 @@ def _pair(smooth: Weights, slope: Weights) -> tuple[Weights, Weights]:
 def _family(
     name: str,
     summary: str,
+    planes: tuple[Weights, Weights],
     drawn: tuple[str, str],
     scale: str,
     source: str,
-    builders: tuple[
-        Callable[[], Weights],
-        Callable[[], Weights],
-        Callable[[], tuple[Weights, Weights]],
-        Callable[[], tuple[Weights, Weights]],
-    ],
-    axes: tuple[str, str] = ("to the right", "downward"),
+    *,
+    in_axes: tuple[Weights, Weights] | None = None,
+    towards: tuple[str, str] = ("to the right", "downward"),
 ) -> tuple[Entry, ...]:
-    """The four entries of one operator: magnitude, x, y, angle."""
+    """The four entries of one operator: magnitude, x, y, angle; ``in_axes``: its planes along the image's axes."""
     x, y = f"{name}-x", f"{name}-y"
-    build_x, build_y, build_both, build_angle = builders
+    entry = partial(Entry, group=GROUP, source=source, family=name)
     return (
-        Entry(
+        entry(
             name=name,
-            group=GROUP,
             summary=f"Edges in every direction: {summary}",
             formula=f"sqrt({x}^2 + {y}^2); {x} = {drawn[0]}",
             sign="never negative",
             scale=scale,
-            source=source,
-            build=build_both,
+            build=lambda: planes,
             combine="magnitude",
             parts=(x, y),
-            family=name,
         ),
         *(
-            Entry(
+            entry(
                 name=f"{name}-{axis}",
-                group=GROUP,
-                summary=f"Brightness rising {towards}: {summary}",
+                summary=f"Brightness rising {where}: {summary}",
                 formula=drawing,
-                sign=f"positive where brightness rises {towards}",
+                sign=f"positive where brightness rises {where}",
                 scale=scale,
-                source=source,
-                build=build,
-                family=name,
+                build=lambda plane=plane: plane,
             )
-            for axis, towards, drawing, build in zip("xy", axes, drawn, (build_x, build_y), strict=True)
+            for axis, where, drawing, plane in zip("xy", towards, drawn, planes, strict=True)
         ),
-        Entry(
+        entry(
             name=f"{name}-angle",
-            group=GROUP,
             summary="Direction in which brightness rises, in radians",
-            formula=f"atan2({y}, {x})" if name != "roberts" else f"atan2(({x} + {y})/2, ({x} - {y})/2)",
+            formula=f"atan2({y}, {x})" if in_axes is None else f"atan2(({x} + {y})/2, ({x} - {y})/2)",
             sign="0 rises to the right, pi/2 downward, -pi/2 upward, pi to the left",
             scale="radians from -pi to pi",
-            source=source,
-            build=build_angle,
+            build=lambda: in_axes or planes,
             combine="angle",
             parts=(x, y),
-            family=name,
         ),
     )
-
-
-def _separable(
-    name: str, summary: str, smooth: Weights, slope: Weights, drawn: tuple[str, str], scale: str, source: str
-) -> tuple[Entry, ...]:
-    both = partial(_pair, smooth, slope)
-    builders = (partial(slope_x, smooth, slope), partial(slope_y, smooth, slope), both, both)
-    return _family(name, summary, drawn, scale, source, builders)
 
 
 def _scale(factor: str) -> str:
@@ -132,29 +96,26 @@ def _scale(factor: str) -> str:
 
 
 ENTRIES = (
-    *_separable(
+    *_family(
         "sobel",
         "difference smoothed with 1 2 1",
-        np.array([1.0, 2.0, 1.0]),
-        CENTRAL,
+        _pair(np.array([1.0, 2.0, 1.0]), CENTRAL),
         ("-1 0 1; -2 0 2; -1 0 1", "-1 -2 -1; 0 0 0; 1 2 1"),
         _scale("8"),
         "I. Sobel, G. Feldman, A 3x3 isotropic gradient operator for image processing, talk, Stanford, 1968",
     ),
-    *_separable(
+    *_family(
         "scharr",
         "smoothed with 3 10 3, best for directions",
-        np.array([3.0, 10.0, 3.0]),
-        CENTRAL,
+        _pair(np.array([3.0, 10.0, 3.0]), CENTRAL),
         ("-3 0 3; -10 0 10; -3 0 3", "-3 -10 -3; 0 0 0; 3 10 3"),
         _scale("32"),
         "H. Scharr, Optimale Operatoren in der Digitalen Bildverarbeitung, dissertation, Heidelberg, 2000",
     ),
-    *_separable(
+    *_family(
         "prewitt",
         "difference smoothed with 1 1 1",
-        np.array([1.0, 1.0, 1.0]),
-        CENTRAL,
+        _pair(np.array([1.0, 1.0, 1.0]), CENTRAL),
         ("-1 0 1; -1 0 1; -1 0 1", "-1 -1 -1; 0 0 0; 1 1 1"),
         _scale("6"),
         "J. M. S. Prewitt, Object enhancement and extraction, in: Picture Processing and Psychopictorics, 1970",
@@ -162,17 +123,18 @@ ENTRIES = (
     *_family(
         "roberts",
         "diagonal differences, 2x2",
+        ROBERTS,
         ("-1 0; 0 1", "0 -1; 1 0"),
         "sqrt(2) for an image that rises by 1 per pixel along the diagonal",
         "L. G. Roberts, Machine perception of three-dimensional solids, MIT, 1963",
-        (roberts_x, roberts_y, _roberts, _roberts_in_image_axes),
-        ("towards the lower right", "towards the lower left"),
+        # The diagonals are the image axes turned by 45 degrees; turned back, so that 0 points right as in every -angle.
+        in_axes=((ROBERTS[0] - ROBERTS[1]) / 2, (ROBERTS[0] + ROBERTS[1]) / 2),
+        towards=("towards the lower right", "towards the lower left"),
     ),
-    *_separable(
+    *_family(
         "farid",
         "matched 5-tap filters, accurate directions",
-        FARID_SMOOTH,
-        FARID_SLOPE,
+        _pair(FARID_SMOOTH, FARID_SLOPE),
         (
             "outer(p, d): p = 0.0377 0.2492 0.4264 0.2492 0.0377, d = -0.1096 -0.2767 0 0.2767 0.1096",
             "outer(d, p): p = 0.0377 0.2492 0.4264 0.2492 0.0377, d = -0.1096 -0.2767 0 0.2767 0.1096",
@@ -181,11 +143,10 @@ ENTRIES = (
         "H. Farid, E. P. Simoncelli, Differentiation of discrete multidimensional signals, "
         "IEEE Trans. Image Processing 13(4), 2004, 496-508",
     ),
-    *_separable(
+    *_family(
         "frei-chen",
         "smoothed with 1 sqrt(2) 1, isotropic",
-        np.array([1.0, ROOT_2, 1.0]),
-        CENTRAL,
+        _pair(np.array([1.0, ROOT_2, 1.0]), CENTRAL),
         ("-1 0 1; -sqrt(2) 0 sqrt(2); -1 0 1", "-1 -sqrt(2) -1; 0 0 0; 1 sqrt(2) 1"),
         _scale("4 + 2*sqrt(2) = 6.828") + "; divide by 2*sqrt(2) for the orthonormal mask",
         "W. Frei, C.-C. Chen, Fast boundary detection: a generalization and a new algorithm, "

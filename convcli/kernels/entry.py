@@ -128,6 +128,11 @@ def matrix(text: str) -> Weights:
     return np.array([[float(number) for number in row.split()] for row in text.split(";")])
 
 
+def drawn(drawing: str, note: str = "", **words: Any) -> Entry:
+    """The entry of one matrix, whose formula is its drawing, with a note behind it."""
+    return Entry(formula=f"{drawing}{note}", build=lambda: matrix(drawing), **words)
+
+
 def _read_only(plane: npt.ArrayLike) -> Weights:
     # A copy, so that freezing never reaches into an array the caller still owns; adding 0.0 turns -0.0 into 0.0.
     frozen = np.array(plane, dtype=np.float64, order="C") + 0.0

@@ -1,36 +1,21 @@
 """Second derivatives: laplacian, log, dog, outline. All sum to 0."""
 
+from dataclasses import replace
+from functools import partial
+
 import numpy as np
 
-from convcli.kernels.entry import Entry, Weights, matrix
-from convcli.kernels.parameters import MAX_WEIGHTS, Parameter
-from convcli.kernels.smoothing import TRUNCATE, complete_gaussian, gaussian, offsets
+from convcli.kernels.entry import Entry, Weights, drawn
+from convcli.kernels.parameters import Parameter
+from convcli.kernels.smoothing import GAUSSIAN_SIZE, TRUNCATE, complete_gaussian, gaussian, offsets
 
 GROUP = "Edges and spots, second derivatives (weights sum to 0)"
 
 DARK = "negative at a bright spot, positive at a dark one"
-BRIGHT = "positive at a bright spot, negative at a dark one"
 
 LOG_SIGMA = Parameter("sigma", 1.4, 0.3, 240, "standard deviation in pixels", per_axis=True)
 # One tap per axis cannot tell a spot from its surroundings: with sum 0 nothing would be left of it.
-LOG_SIZE = Parameter(
-    "size", None, 3, MAX_WEIGHTS, "width of the window in pixels", True, True, "2*floor(truncate*sigma + 0.5) + 1"
-)
-
-
-def laplacian() -> Weights:
-    """``f(x+1) + f(x-1) - 2 f(x)`` along both axes."""
-    return matrix("0 1 0; 1 -4 1; 0 1 0")
-
-
-def laplacian_8() -> Weights:
-    """The Laplacian along both axes and both diagonals."""
-    return matrix("1 1 1; 1 -8 1; 1 1 1")
-
-
-def laplacian_5x5() -> Weights:
-    """Integers in the shape of a Laplacian of Gaussian."""
-    return matrix("0 0 1 0 0; 0 1 2 1 0; 1 2 -16 2 1; 0 1 2 1 0; 0 0 1 0 0")
+LOG_SIZE = replace(GAUSSIAN_SIZE, minimum=3)
 
 
 def laplacian_of_gaussian(sigma: tuple[float, ...], size: tuple[int, ...]) -> Weights:
@@ -50,60 +35,46 @@ def difference_of_gaussians(sigma: tuple[float, ...], sigma2: tuple[float, ...],
     return gaussian(sigma, size) - gaussian(sigma2, size)
 
 
-def outline() -> Weights:
-    """The negative of `laplacian_8`."""
-    return matrix("-1 -1 -1; -1 8 -1; -1 -1 -1")
-
-
 LAPLACIAN_SCALE = "{} times the Laplacian f_xx + f_yy (brightness per pixel squared)"
 GONZALEZ_WOODS = "Gonzalez and Woods, Digital Image Processing, "
 
+_entry = partial(Entry, group=GROUP, sign=DARK)
+_matrix = partial(drawn, group=GROUP, sign=DARK)
+
 ENTRIES = (
-    Entry(
+    _matrix(
+        "0 1 0; 1 -4 1; 0 1 0",
         name="laplacian",
-        group=GROUP,
         summary="Edges and spots without direction, from 4 neighbours",
-        formula="0 1 0; 1 -4 1; 0 1 0",
-        sign=DARK,
         scale=LAPLACIAN_SCALE.format(1),
         source=GONZALEZ_WOODS + "chapter 3, the Laplacian",
-        build=laplacian,
     ),
-    Entry(
+    _matrix(
+        "1 1 1; 1 -8 1; 1 1 1",
         name="laplacian-8",
-        group=GROUP,
         summary="Edges and spots without direction, from 8 neighbours",
-        formula="1 1 1; 1 -8 1; 1 1 1",
-        sign=DARK,
         scale=LAPLACIAN_SCALE.format(3),
         source=GONZALEZ_WOODS + "chapter 3, the Laplacian with diagonals",
-        build=laplacian_8,
     ),
-    Entry(
+    _matrix(
+        "0 0 1 0 0; 0 1 2 1 0; 1 2 -16 2 1; 0 1 2 1 0; 0 0 1 0 0",
         name="laplacian-5x5",
-        group=GROUP,
         summary="Smoothed Laplacian in integers: less noise than 3x3",
-        formula="0 0 1 0 0; 0 1 2 1 0; 1 2 -16 2 1; 0 1 2 1 0; 0 0 1 0 0",
-        sign=DARK,
         scale=LAPLACIAN_SCALE.format(8),
         source=GONZALEZ_WOODS + "chapter 10, 5x5 mask for the Laplacian of a Gaussian (there with the opposite sign)",
-        build=laplacian_5x5,
     ),
-    Entry(
+    _entry(
         name="log",
-        group=GROUP,
         summary="Laplacian of Gaussian: spots of radius sqrt(2)*sigma; zero crossings are edges",
         formula="(x^2/sigma^4 + y^2/sigma^4 - 2/sigma^2) * gaussian(sigma), minus its mean so that it sums to 0",
-        sign=DARK,
         scale="the Laplacian of the image blurred by sigma, for sigma of 1 and more; below, taps are too few",
         source="D. Marr, E. Hildreth, Theory of edge detection, Proc. Royal Society London B 207, 1980, 187-217",
         build=laplacian_of_gaussian,
         parameters=(LOG_SIGMA, TRUNCATE, LOG_SIZE),
         complete=complete_gaussian,
     ),
-    Entry(
+    _entry(
         name="dog",
-        group=GROUP,
         summary="Difference of Gaussians: keeps detail between two scales",
         formula="gaussian(sigma) - gaussian(sigma2) in one window",
         sign="positive at a bright spot if sigma < sigma2",
@@ -118,14 +89,13 @@ ENTRIES = (
         ),
         complete=complete_gaussian,
     ),
-    Entry(
+    _matrix(
+        "-1 -1 -1; -1 8 -1; -1 -1 -1",
+        " = -laplacian-8",
         name="outline",
-        group=GROUP,
         summary="Outlines of shapes, bright lines and spots",
-        formula="-1 -1 -1; -1 8 -1; -1 -1 -1 = -laplacian-8",
-        sign=BRIGHT,
+        sign="positive at a bright spot, negative at a dark one",
         scale="minus 3 times the Laplacian; 8 times the height of a single bright pixel",
         source=GONZALEZ_WOODS + "chapter 10, detection of isolated points",
-        build=outline,
     ),
 )

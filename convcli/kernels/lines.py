@@ -8,8 +8,9 @@ import math
 
 import numpy as np
 
-from convcli.kernels.entry import Entry, Weights, matrix
-from convcli.kernels.parameters import MAX_WEIGHTS, Parameter, Value
+from convcli.kernels.entry import Entry, Weights, drawn, matrix
+from convcli.kernels.laplacians import LOG_SIZE
+from convcli.kernels.parameters import Parameter, Value
 from convcli.kernels.smoothing import TRUNCATE, gaussian, offsets
 
 GROUP = "Lines and ridges (weights sum to 0)"
@@ -26,11 +27,6 @@ LINE_SCALE = "6 times the height of a line one pixel wide"
 LINE_SOURCE = (
     "Gonzalez and Woods, Digital Image Processing, chapter 10, line detection (diagonals named by their own axes)"
 )
-
-
-def every_line() -> tuple[Weights, ...]:
-    """The four line kernels."""
-    return tuple(matrix(drawing) for drawing, _ in LINES.values())
 
 
 def ridge(sigma: float, directions: int, size: tuple[int, ...]) -> tuple[Weights, ...]:
@@ -64,21 +60,20 @@ ENTRIES = (
         sign="positive on a line brighter than both its sides",
         scale=LINE_SCALE,
         source=LINE_SOURCE,
-        build=every_line,
+        build=lambda: tuple(matrix(drawing) for drawing, _ in LINES.values()),
         combine="maximum",
         parts=tuple(LINES),
         family="line",
     ),
     *(
-        Entry(
+        drawn(
+            drawing,
             name=name,
             group=GROUP,
             summary=f"Thin bright {finds}",
-            formula=drawing,
             sign="positive on a line brighter than both its sides",
             scale=LINE_SCALE,
             source=LINE_SOURCE,
-            build=lambda drawing=drawing: matrix(drawing),
             family="line",
         )
         for name, (drawing, finds) in LINES.items()
@@ -101,16 +96,7 @@ ENTRIES = (
                 "directions", 8, 1, 36, "directions tried between 0 and 180 degrees; 1: horizontal", integer=True
             ),
             TRUNCATE,
-            Parameter(
-                "size",
-                None,
-                3,
-                MAX_WEIGHTS,
-                "width of the window in pixels",
-                True,
-                True,
-                "2*floor(truncate*sigma + 0.5) + 1",
-            ),
+            LOG_SIZE,
         ),
         complete=complete_ridge,
         combine="maximum",

@@ -41,9 +41,7 @@ def read_matrix(text: str, subject: str = "kernel") -> Weights:
     planes = []
     for index, part in enumerate(parts, 1):
         planes.append(_read_plane(part, _Place(subject, index if is_volume else 0)))
-        if planes[-1].shape != planes[0].shape:
-            got, expected = _size(planes[-1].shape), _size(planes[0].shape)
-            raise KernelError(f"{_Place(subject, index)} has {got} numbers, expected {expected} as in plane 1")
+        _check_alike(planes, _Place(subject, index))
     check_weights(sum(plane.size for plane in planes), subject)
     return np.stack(planes) if is_volume else planes[0]
 
@@ -62,10 +60,7 @@ def read_nested(data: Any, subject: str) -> Weights:
             raise KernelError(f"{where} is empty or no list of rows")
         rows = [_nested_row(row, where._replace(row=number)) for number, row in enumerate(plane, 1)]
         read.append(_rectangle(rows, where))
-        if read[-1].shape != read[0].shape:
-            raise KernelError(
-                f"{where} has {_size(read[-1].shape)} numbers, expected {_size(read[0].shape)} as in plane 1"
-            )
+        _check_alike(read, where)
     weights = np.stack(read) if depth == 3 else read[0]
     check_weights(weights.size, subject)
     return weights
@@ -231,13 +226,16 @@ def _rectangle(rows: Sequence[list[float]], where: _Place) -> Weights:
     return np.array(rows, dtype=np.float64) + 0.0
 
 
+def _check_alike(planes: Sequence[Weights], where: _Place) -> None:
+    """Refuse a last plane that is not as large as the first."""
+    got, expected = ("x".join(map(str, planes[place].shape)) for place in (-1, 0))
+    if got != expected:
+        raise KernelError(f"{where} has {got} numbers, expected {expected} as in plane 1")
+
+
 def _depth(data: Any) -> int:
     depth = 0
     while isinstance(data, list):
         depth += 1
         data = data[0] if data else None
     return depth
-
-
-def _size(shape: tuple[int, ...]) -> str:
-    return "x".join(map(str, shape))

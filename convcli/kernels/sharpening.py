@@ -2,21 +2,11 @@
 
 import numpy as np
 
-from convcli.kernels.entry import Entry, Weights, matrix
+from convcli.kernels.entry import Entry, Weights, drawn
 from convcli.kernels.parameters import Parameter
 from convcli.kernels.smoothing import GAUSSIAN_SIZE, ONE, SIGMA, TRUNCATE, complete_gaussian, gaussian
 
 GROUP = "Sharpening (weights sum to 1)"
-
-
-def sharpen() -> Weights:
-    """Identity minus the 4-neighbour Laplacian."""
-    return matrix("0 -1 0; -1 5 -1; 0 -1 0")
-
-
-def sharpen_8() -> Weights:
-    """Identity minus the 8-neighbour Laplacian."""
-    return matrix("-1 -1 -1; -1 9 -1; -1 -1 -1")
 
 
 def unsharp(sigma: tuple[float, ...], amount: float, size: tuple[int, ...]) -> Weights:
@@ -28,31 +18,26 @@ def unsharp(sigma: tuple[float, ...], amount: float, size: tuple[int, ...]) -> W
     return weights
 
 
-def emboss() -> Weights:
-    """Identity plus the slope towards the lower right."""
-    return matrix("-2 -1 0; -1 1 1; 0 1 2")
-
-
 ENTRIES = (
-    Entry(
+    drawn(
+        "0 -1 0; -1 5 -1; 0 -1 0",
+        " = identity - laplacian",
         name="sharpen",
         group=GROUP,
         summary="Crisper detail: the pixel minus the Laplacian of its 4 neighbours",
-        formula="0 -1 0; -1 5 -1; 0 -1 0 = identity - laplacian",
         sign="bright details become brighter",
         scale=ONE,
         source="Gonzalez and Woods, Digital Image Processing, chapter 3, sharpening with the Laplacian",
-        build=sharpen,
     ),
-    Entry(
+    drawn(
+        "-1 -1 -1; -1 9 -1; -1 -1 -1",
+        " = identity - laplacian-8",
         name="sharpen-8",
         group=GROUP,
         summary="Stronger than sharpen: all 8 neighbours count",
-        formula="-1 -1 -1; -1 9 -1; -1 -1 -1 = identity - laplacian-8",
         sign="bright details become brighter",
         scale=ONE,
         source="Gonzalez and Woods, Digital Image Processing, chapter 3, sharpening with the Laplacian",
-        build=sharpen_8,
     ),
     Entry(
         name="unsharp",
@@ -67,14 +52,13 @@ ENTRIES = (
         complete=complete_gaussian,
         family="unsharp",
     ),
-    Entry(
+    drawn(
+        "-2 -1 0; -1 1 1; 0 1 2",
         name="emboss",
         group=GROUP,
         summary="Relief lit from the upper left",
-        formula="-2 -1 0; -1 1 1; 0 1 2",
         sign="brighter where the image rises towards the lower right",
         scale=ONE + "; 6 per unit of brightness per pixel is added along each axis",
         source="folklore of image editors; no original publication known",
-        build=emboss,
     ),
 )

@@ -1,10 +1,12 @@
 """Kernels that average: box, gaussian, binomial, motion, disk. All weights are positive and sum to 1."""
 
 import math
+from dataclasses import replace
+from functools import partial, reduce
 
 import numpy as np
 
-from convcli.kernels.entry import Entry, Weights, matrix
+from convcli.kernels.entry import Entry, Weights, drawn
 from convcli.kernels.parameters import MAX_WEIGHTS, Parameter, Value
 
 GROUP = "Smoothing (weights sum to 1)"
@@ -24,10 +26,7 @@ def offsets(size: int) -> Weights:
 
 def outer(*factors: Weights) -> Weights:
     """Multiply 1-D factors, one per axis, into a kernel."""
-    kernel = factors[0]
-    for factor in factors[1:]:
-        kernel = np.multiply.outer(kernel, factor)
-    return kernel
+    return reduce(np.multiply.outer, factors)
 
 
 def gaussian_factor(sigma: float, size: int) -> Weights:
@@ -107,66 +106,51 @@ def trimmed(weights: Weights) -> Weights:
     return weights[cut_y : height - cut_y, cut_x : width - cut_x].copy()
 
 
-def _identity() -> Weights:
-    return matrix("0 0 0; 0 1 0; 0 0 0")
-
-
 POSITIVE = "all weights positive"
 ONE = "1: a constant image stays as it is"
 GEOMETRY = "definition"
 
+_entry = partial(Entry, group=GROUP, sign=POSITIVE, scale=ONE)
+
 ENTRIES = (
-    Entry(
+    drawn(
+        "0 0 0; 0 1 0; 0 0 0",
         name="identity",
         group=GROUP,
         summary="Leaves the image as it is: the neutral element, good for trying options",
-        formula="0 0 0; 0 1 0; 0 0 0",
         sign=POSITIVE,
         scale=ONE,
         source=GEOMETRY,
-        build=_identity,
     ),
-    Entry(
+    _entry(
         name="box",
-        group=GROUP,
         summary="Moving average: the mean of the window",
         formula="w = 1 / (KH*KW)",
-        sign=POSITIVE,
-        scale=ONE,
         source=GEOMETRY,
         build=box,
         parameters=(SIZE,),
     ),
-    Entry(
+    _entry(
         name="gaussian",
-        group=GROUP,
         summary="Smooth blur, the same in every direction; removes fine noise",
         formula="w(x, y) = exp(-x^2/(2*sigma^2) - y^2/(2*sigma^2)) / sum; sigma=AxB for rows and columns",
-        sign=POSITIVE,
-        scale=ONE,
         source="window as in scipy.ndimage.gaussian_filter (truncate=4); definition: normal density at the taps",
         build=gaussian,
         parameters=(SIGMA, TRUNCATE, GAUSSIAN_SIZE),
         complete=complete_gaussian,
     ),
-    Entry(
+    _entry(
         name="binomial",
-        group=GROUP,
         summary="Gaussian-like blur with exact dyadic weights: rows of Pascal's triangle",
         formula="w = outer(row, row) / 4^(size-1); size 3: 1 2 1; 2 4 2; 1 2 1 over 16; variance (size-1)/4 per axis",
-        sign=POSITIVE,
-        scale=ONE,
         source="B. Jaehne, Digital Image Processing, chapter on averaging, binomial masks",
         build=binomial,
-        parameters=(Parameter("size", 3, 1, 1000, "width of the window in pixels", integer=True, per_axis=True),),
+        parameters=(replace(SIZE, maximum=1000),),
     ),
-    Entry(
+    _entry(
         name="motion",
-        group=GROUP,
         summary="Blur along a line, as of a camera that moved",
         formula="w = max(0, 1 - distance to a segment of length-1 through the centre) / sum",
-        sign=POSITIVE,
-        scale=ONE,
         source="definition; the model is uniform linear motion: Gonzalez and Woods, Digital Image Processing, "
         "chapter 5",
         build=motion,
@@ -175,13 +159,10 @@ ENTRIES = (
             Parameter("angle", 0, -360, 360, "degrees, counter-clockwise on the screen from pointing right"),
         ),
     ),
-    Entry(
+    _entry(
         name="disk",
-        group=GROUP,
         summary="Blur of a lens out of focus: the mean of a round window",
         formula="w = area of the pixel inside the circle / (pi*radius^2)",
-        sign=POSITIVE,
-        scale=ONE,
         source="definition: exact area of overlap of circle and pixel",
         build=disk,
         parameters=(Parameter("radius", 3, 0.5, 990, "radius of the circle in pixels"),),

@@ -1,12 +1,13 @@
 """Texture kernels: gabor, a grating seen through a Gaussian window. Sums to 0."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
 from convcli.kernels.entry import Entry, Weights
-from convcli.kernels.parameters import MAX_WEIGHTS, Parameter, Value
-from convcli.kernels.smoothing import offsets
+from convcli.kernels.parameters import Parameter, Value
+from convcli.kernels.smoothing import GAUSSIAN_SIZE, TRUNCATE, offsets
 
 GROUP = "Textures (weights sum to 0)"
 
@@ -63,17 +64,8 @@ ENTRIES = (
             ),
             Parameter("gamma", 0.5, 0.1, 10, "how much shorter the window is along the stripes"),
             Parameter("psi", 0, -360, 360, "phase in degrees"),
-            Parameter("truncate", 3, 0.5, 20, "where the window ends, in standard deviations"),
-            Parameter(
-                "size",
-                None,
-                1,
-                MAX_WEIGHTS,
-                "width of the window in pixels",
-                True,
-                True,
-                "truncate standard deviations",
-            ),
+            replace(TRUNCATE, default=3),
+            replace(GAUSSIAN_SIZE, automatic="truncate standard deviations"),
         ),
         complete=complete_gabor,
     ),

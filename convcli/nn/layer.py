@@ -10,6 +10,7 @@ a flatten. The rules that make buffers safe to keep:
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from dataclasses import KW_ONLY, dataclass, field
 from math import prod
 from typing import Any, TypeAlias
 
@@ -25,6 +26,7 @@ Array: TypeAlias = NDArray[Any]
 Shape: TypeAlias = tuple[int, ...]
 
 
+@dataclass(eq=False)
 class Parameter:
     """One array of a layer with its gradient.
 
@@ -42,27 +44,19 @@ class Parameter:
         Where connections are: what is masked is zero, has no gradient and is not counted.
     """
 
-    def __init__(
-        self,
-        name: str,
-        value: Array,
-        *,
-        trainable: bool = True,
-        decays: bool = False,
-        regularizer: Regularizer | None = None,
-        constraint: Constraint | None = None,
-        mask: Array | None = None,
-    ) -> None:
-        self.name = name
-        self.value = value
-        self.trainable = trainable
-        self.decays = decays
-        self.regularizer = regularizer
-        self.constraint = constraint
-        self.mask = mask
-        self._gradient: Array | None = None
-        if mask is not None:
-            value *= mask
+    name: str
+    value: Array
+    _: KW_ONLY
+    trainable: bool = True
+    decays: bool = False
+    regularizer: Regularizer | None = None
+    constraint: Constraint | None = None
+    mask: Array | None = None
+    _gradient: Array | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        if self.mask is not None:
+            self.value *= self.mask
 
     @property
     def gradient(self) -> Array:

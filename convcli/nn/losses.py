@@ -62,9 +62,7 @@ class SoftmaxCrossEntropy:
                 "binary_cross_entropy"
             )
         if labels.dtype.kind in "iu" and labels.shape == predictions.shape[:-1]:
-            if labels.min() < 0 or labels.max() >= classes:
-                raise ShapeError(f"labels: got {labels.min()} to {labels.max()}, expected classes 0 to {classes - 1}")
-            targets = (labels[..., None] == np.arange(classes)).astype(predictions.dtype)
+            targets = _one_hot(labels, classes, predictions.dtype)
         elif labels.dtype.kind in "buif" and labels.shape == predictions.shape:
             targets = labels.astype(predictions.dtype)
             if not (targets.min() >= 0 and np.abs(targets.sum(axis=-1) - 1).max() <= _SUM_TOLERANCE):
@@ -133,12 +131,15 @@ class MeanSquaredError:
 def class_targets(loss: "Loss", labels: Array, outputs: Array) -> Array:
     """Labels as a loss wants them: classes as integers (N, ...) are one-hot for a loss that does not know classes."""
     labels = without_column(labels, outputs)
-    classes = outputs.shape[-1]
     if not are_classes(labels, outputs) or isinstance(loss, SoftmaxCrossEntropy):
         return labels
+    return _one_hot(labels, outputs.shape[-1], np.float32)
+
+
+def _one_hot(labels: Array, classes: int, dtype: Any) -> Array:
     if labels.min() < 0 or labels.max() >= classes:
         raise ShapeError(f"labels: got {labels.min()} to {labels.max()}, expected classes 0 to {classes - 1}")
-    return np.asarray(labels[..., None] == np.arange(classes), np.float32)
+    return np.asarray(labels[..., None] == np.arange(classes), dtype)
 
 
 def without_column(labels: Array, outputs: Array) -> Array:

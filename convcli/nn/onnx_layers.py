@@ -12,6 +12,7 @@ import numpy as np
 
 from convcli.architectures import LayerPlan
 from convcli.errors import ModelError
+from convcli.geometry import TransposedWindow
 from convcli.nn.activations import Activation
 from convcli.nn.layer import Array, Layer
 from convcli.nn.onnx_graph import Graph
@@ -97,17 +98,13 @@ def _window_words(plan: LayerPlan) -> dict[str, Any]:
 
 
 def _conv(graph: Graph, layer: Layer, x: str) -> str:
-    """(*kernel, C/groups, O) as (O, C/groups, *kernel)."""
+    """(*kernel, C/groups, O) as (O, C/groups, *kernel); transposed (*kernel, O/groups, C) as (C, O/groups, *kernel)."""
     weights = _weights(graph, layer, lambda kernel: np.moveaxis(kernel, (-1, -2), (0, 1)))
-    return graph.node("Conv", x, *weights, **_window_words(layer.plan))
-
-
-def _conv_transpose(graph: Graph, layer: Layer, x: str) -> str:
-    """(*kernel, O/groups, C) as (C, O/groups, *kernel)."""
-    weights = _weights(graph, layer, lambda kernel: np.moveaxis(kernel, (-1, -2), (0, 1)))
-    windows: Any = layer.plan.windows
-    more = [window.output_padding for window in windows]
-    return graph.node("ConvTranspose", x, *weights, output_padding=more, **_window_words(layer.plan))
+    words, windows = _window_words(layer.plan), layer.plan.windows
+    if layer.plan.type != "conv_transpose":
+        return graph.node("Conv", x, *weights, **words)
+    more = [window.output_padding for window in windows if isinstance(window, TransposedWindow)]
+    return graph.node("ConvTranspose", x, *weights, output_padding=more, **words)
 
 
 def _dense(graph: Graph, layer: Layer, x: str) -> str:
@@ -159,20 +156,16 @@ def _pad(graph: Graph, layer: Layer, x: str) -> str:
     return x
 
 
-def _itself(graph: Graph, layer: Layer, x: str) -> str:
-    return x
-
-
 _LAYERS: dict[str, Callable[[Graph, Layer, str], str]] = {
     "conv": _conv,
     "depthwise": _conv,
-    "conv_transpose": _conv_transpose,
+    "conv_transpose": _conv,
     "dense": _dense,
     "flatten": _flatten,
     "batch_norm": _batch_norm,
     "lrn": _lrn,
     "pad": _pad,
-    "activation": _itself,
+    "activation": lambda graph, layer, x: x,
     "pool": pool,
     "global_pool": global_pool,
     "adaptive_pool": adaptive_pool,

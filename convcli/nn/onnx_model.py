@@ -8,6 +8,7 @@ Source: the ONNX operators, https://onnx.ai/onnx/operators (opset 17).
 """
 
 import json
+import re
 from typing import Any
 
 from convcli import __version__
@@ -72,8 +73,9 @@ def onnx_model(trained: TrainedModel, layout: str | None = None) -> Any:
             f"weights: got {stored:,} bytes, expected at most {_MOST_BYTES:,}: an .onnx file holds no more"
         )
     ends = [_end(graph, "input", model.plan.input, last), _end(graph, "output", size, last)]
+    name = re.sub(r"[^A-Za-z0-9]", "_", model.plan.spec.name) or "network"
     proto = helper.make_model(
-        helper.make_graph(graph.nodes, _identifier(model.plan.spec.name), [ends[0]], [ends[1]], graph.constants),
+        helper.make_graph(graph.nodes, name, [ends[0]], [ends[1]], graph.constants),
         opset_imports=[helper.make_opsetid("", OPSET)],
         ir_version=IR_VERSION,
         producer_name="convcli",
@@ -116,7 +118,3 @@ def _metadata(trained: TrainedModel, layout: str) -> dict[str, str]:
         "convcli": card_text(card),
     }
     return {key: text for key, text in told.items() if text != "null"}
-
-
-def _identifier(name: str) -> str:
-    return "".join(each if each.isalnum() and each.isascii() else "_" for each in name) or "network"

@@ -5,22 +5,23 @@ from typing import Any
 import numpy as np
 
 from convcli.errors import ModelError
+from convcli.geometry import Window
 from convcli.nn.layer import Array, Layer
 from convcli.nn.onnx_graph import Graph
-from convcli.ops.pooling_axes import PoolingAxis, adaptive_axes, bell, sliding_axes
+from convcli.ops.pooling_axes import PoolingAxis, adaptive_axes, axes_of, bell
 
 
 def pool(graph: Graph, layer: Layer, x: str) -> str:
     """Windows of one size. ``ceil_mode`` becomes padding: a window hangs over the end by so many cells."""
-    settings, windows, sizes = layer.plan.settings, layer.plan.windows, layer.plan.input[:-1]
-    kernel = [window.kernel_size for window in windows]
+    settings, sizes = layer.plan.settings, layer.plan.input[:-1]
+    windows = [window for window in layer.plan.windows if isinstance(window, Window)]
     outputs = layer.plan.output[:-1]
     ends = [
         max((count - 1) * window.stride + window.effective - n - window.before, 0)
         for window, n, count in zip(windows, sizes, outputs, strict=True)
     ]
     words: dict[str, Any] = {
-        "kernel_shape": kernel,
+        "kernel_shape": [window.kernel_size for window in windows],
         "strides": [window.stride for window in windows],
         "pads": [window.before for window in windows] + ends,
     }
@@ -33,11 +34,7 @@ def pool(graph: Graph, layer: Layer, x: str) -> str:
     simple = max(spread) == 1 and not (counts and over) and _pads_are_small(words)
     if mode == "average" and simple:
         return graph.node("AveragePool", x, count_include_pad=int(counts), **words)
-    axes = sliding_axes(
-        sizes, kernel, words["strides"], [(window.before, window.after) for window in windows], spread,
-        settings["ceil_mode"],
-    )  # fmt: skip
-    return _sums(graph, layer, x, axes, {**words, "dilations": spread})
+    return _sums(graph, layer, x, axes_of(sizes, windows), {**words, "dilations": spread})
 
 
 def _extrema(graph: Graph, x: str, mode: str, words: dict[str, Any]) -> str:

@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 
 from convcli.architectures import LayerPlan
 from convcli.errors import ModelError
+from convcli.geometry import Window
 from convcli.nn.activations import RELU
 from convcli.nn.layer import Array, Layer
-from convcli.ops.pooling_axes import PoolingAxis, adaptive_axes, sliding_axes
+from convcli.ops.pooling_axes import PoolingAxis, adaptive_axes, axes_of
 from convcli.ops.pooling_runs import pool_stack
 from convcli.ops.scratch import scratch
 from convcli.ops.words import read_only
@@ -26,18 +27,8 @@ class _Windows:
     """The windows of a pooling layer along depth, height and width, and who covers what."""
 
     def __init__(self, plan: LayerPlan) -> None:
-        sizes, settings, windows = plan.input[:-1], plan.settings, plan.windows
-        if plan.type == "adaptive_pool":
-            axes = adaptive_axes(sizes, plan.output[:-1])
-        else:
-            axes = sliding_axes(
-                sizes,
-                [window.kernel_size for window in windows],
-                [window.stride for window in windows],
-                [(window.before, window.after) for window in windows],
-                [window.dilation for window in windows],
-                settings["ceil_mode"],
-            )
+        sizes, windows = plan.input[:-1], [window for window in plan.windows if isinstance(window, Window)]
+        axes = adaptive_axes(sizes, plan.output[:-1]) if plan.type == "adaptive_pool" else axes_of(sizes, windows)
         self.axes: tuple[PoolingAxis, ...] = axes
         self.three = adaptive_axes((1,) * (3 - len(axes)), 1) + axes
         self.sizes = (1,) * (3 - len(sizes)) + tuple(sizes)

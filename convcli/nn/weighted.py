@@ -145,11 +145,7 @@ class ConvTranspose(Weighted):
     """
 
     def __init__(self, plan: LayerPlan, dtype: Any, generator: np.random.Generator) -> None:
-        self._windows = [
-            Window(window.kernel_size, window.stride, window.before, window.after, window.dilation)
-            for window in plan.windows
-            if isinstance(window, TransposedWindow)
-        ]
+        self._windows = [window.transposed for window in plan.windows if isinstance(window, TransposedWindow)]
         sizes = (window.kernel_size for window in self._windows)
         kernel = (*sizes, plan.output[-1] // plan.groups, plan.input[-1])
         super().__init__(plan, dtype, generator, kernel, filter_axis=-2)

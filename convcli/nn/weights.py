@@ -8,6 +8,7 @@ are elsewhere.
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ _MOST_VALUES = 4_000_000_000
 _LARGEST = 2.0  # of an image whose values are 0 to 1, with room for what augmentation overshoots
 
 
+@dataclass(eq=False, repr=False)
 class TrainedModel:
     """A model from a file.
 
@@ -50,9 +52,8 @@ class TrainedModel:
     ((4,), ('no', 'yes'))
     """
 
-    def __init__(self, model: Model, card: ModelCard) -> None:
-        self.model = model
-        self.card = card
+    model: Model
+    card: ModelCard
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.errors import ConvcliError, KernelError, ShapeError
-from convcli.geometry import is_integer
+from convcli.geometry import Window, is_integer
 from convcli.kernels.parameters import shortened
 
 Array = NDArray[Any]
@@ -111,10 +111,20 @@ def as_stack(image: Any, axes: int, *, keep_dtype: bool = False, name: str = "im
     return Stack(as_contiguous(name, full, dtype), axes, array.ndim)
 
 
-def check_cells(before: int, after: int, axis: int) -> None:
-    """Raise `ShapeError` for more padding along an axis than anybody means."""
+def check_fit(name: str, window: Window, axis: int, n: int) -> None:
+    """Raise `ShapeError` for more padding than anybody means, or windows of which none fits the ``n`` cells of an axis.
+
+    ``name`` is the argument that says how large they are: kernel, size, or weight, of a layer.
+    """
+    before, after = window.before, window.after
     if before + after > MOST_CELLS:
         raise ShapeError(f"padding: got {before} + {after} cells along axis {axis}, expected at most {MOST_CELLS}")
+    if window.output(n) < 1:
+        place, of = (f"spatial axis {axis}", "x's") if name == "weight" else (f"axis {axis}", "the image's")
+        raise ShapeError(
+            f"{name}: spans {window.effective} along {place}, expected at most {of} {n} + {before + after} padded; "
+            f"padding 'same' fits any {'window' if name == 'size' else 'kernel'}"
+        )
 
 
 def loop_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from convcli.errors import ShapeError
-from convcli.geometry import PaddingSpec, TransposedWindow, Window, is_integer, transposed_windows_of, windows_of
+from convcli.geometry import PaddingSpec, is_integer, transposed_windows_of, windows_of
 from convcli.kernels.parameters import shortened
-from convcli.ops.arguments import Array, as_array, as_contiguous, check_cells, result_dtype
+from convcli.ops.arguments import Array, as_array, as_contiguous, check_fit, result_dtype
 from convcli.ops.convolution_passes import conv_forward, conv_input_gradient
 
 Counts = int | Sequence[int]
@@ -56,7 +56,7 @@ def conv1d(
     array([[[-1.],
             [-2.]]], dtype=float32)
     """
-    return _convolution(x, weight, bias, 1, stride, padding, dilation, groups)
+    return _convolution(x, weight, bias, 1, groups, stride=stride, padding=padding, dilation=dilation)
 
 
 def conv2d(
@@ -109,7 +109,7 @@ def conv2d(
     >>> conv2d(x, np.ones((2, 2, 1, 2)), [0, 10]).tolist()
     [[[[10.0, 20.0]]]]
     """
-    return _convolution(x, weight, bias, 2, stride, padding, dilation, groups)
+    return _convolution(x, weight, bias, 2, groups, stride=stride, padding=padding, dilation=dilation)
 
 
 def conv3d(
@@ -151,7 +151,7 @@ def conv3d(
     >>> conv3d(np.ones((1, 3, 3, 3, 1)), np.ones((3, 3, 3, 1, 1))).item()
     27.0
     """
-    return _convolution(x, weight, bias, 3, stride, padding, dilation, groups)
+    return _convolution(x, weight, bias, 3, groups, stride=stride, padding=padding, dilation=dilation)
 
 
 def conv_transpose1d(
@@ -193,7 +193,8 @@ def conv_transpose1d(
     >>> conv_transpose1d([[[1], [2]]], [[[1]], [[1]], [[1]]], stride=2).ravel().tolist()
     [1.0, 1.0, 3.0, 2.0, 2.0]
     """
-    return _transposed(x, weight, bias, 1, stride, padding, output_padding, dilation, groups)
+    moves = {"stride": stride, "padding": padding, "dilation": dilation}
+    return _transposed(x, weight, bias, 1, groups, output_padding, **moves)
 
 
 def conv_transpose2d(
@@ -249,7 +250,8 @@ def conv_transpose2d(
     >>> conv_transpose2d(np.ones((1, 2, 2, 1)), np.ones((2, 2, 1, 1)))[0, :, :, 0].tolist()
     [[1.0, 2.0, 1.0], [2.0, 4.0, 2.0], [1.0, 2.0, 1.0]]
     """
-    return _transposed(x, weight, bias, 2, stride, padding, output_padding, dilation, groups)
+    moves = {"stride": stride, "padding": padding, "dilation": dilation}
+    return _transposed(x, weight, bias, 2, groups, output_padding, **moves)
 
 
 def conv_transpose3d(
@@ -291,51 +293,26 @@ def conv_transpose3d(
     >>> conv_transpose3d(np.ones((1, 1, 1, 1, 1)), np.ones((2, 2, 2, 1, 1)), stride=2).shape
     (1, 2, 2, 2, 1)
     """
-    return _transposed(x, weight, bias, 3, stride, padding, output_padding, dilation, groups)
+    moves = {"stride": stride, "padding": padding, "dilation": dilation}
+    return _transposed(x, weight, bias, 3, groups, output_padding, **moves)
 
 
-def _convolution(
-    x: Any,
-    weight: Any,
-    bias: Any,
-    axes: int,
-    stride: Counts,
-    padding: PaddingSpec,
-    dilation: Counts,
-    groups: int,
-) -> Array:
+def _convolution(x: Any, weight: Any, bias: Any, axes: int, groups: int, **moves: Any) -> Array:
     array, weights = _arrays(x, weight, axes, "C/groups, O")
     _check_channels(array, weights, groups, weights.shape[-1], weights.shape[-2], "filters")
     sizes = array.shape[1:-1]
-    windows = windows_of(sizes, weights.shape[:-2], stride=stride, padding=padding, dilation=dilation)
+    windows = windows_of(sizes, weights.shape[:-2], **moves)
     for axis, (window, n) in enumerate(zip(windows, sizes, strict=True)):
-        check_cells(window.before, window.after, axis)
-        if window.output(n) < 1:
-            raise ShapeError(
-                f"weight: spans {window.effective} along spatial axis {axis}, expected at most x's "
-                f"{n} + {window.before + window.after} padded; padding 'same' fits any kernel"
-            )
+        check_fit("weight", window, axis, n)
     return conv_forward(array, weights, _bias(bias, weights.shape[-1], array.dtype), windows, int(groups))
 
 
-def _transposed(
-    x: Any,
-    weight: Any,
-    bias: Any,
-    axes: int,
-    stride: Counts,
-    padding: PaddingSpec,
-    output_padding: Counts,
-    dilation: Counts,
-    groups: int,
-) -> Array:
+def _transposed(x: Any, weight: Any, bias: Any, axes: int, groups: int, output_padding: Counts, **moves: Any) -> Array:
     array, weights = _arrays(x, weight, axes, "O/groups, C")
     filters = weights.shape[-2] * (int(groups) if is_integer(groups) else 1)
     _check_channels(array, weights, groups, filters, weights.shape[-1], "channels of weight")
-    windows = transposed_windows_of(
-        array.shape[1:-1], weights.shape[:-2], stride=stride, padding=padding, dilation=dilation,
-        output_padding=None if is_integer(output_padding) and output_padding == 0 else output_padding,
-    )  # fmt: skip
+    extra = None if is_integer(output_padding) and output_padding == 0 else output_padding
+    windows = transposed_windows_of(array.shape[1:-1], weights.shape[:-2], output_padding=extra, **moves)
     sizes = tuple(window.output(n) for window, n in zip(windows, array.shape[1:-1], strict=True))
     for axis, (window, n) in enumerate(zip(windows, array.shape[1:-1], strict=True)):
         if window.output(n) < 1:
@@ -344,13 +321,8 @@ def _transposed(
                 f"padding: got {window.before} + {window.after} along spatial axis {axis}, "
                 f"expected less than the {whole} pixels it is cut from"
             )
-    return conv_input_gradient(
-        array, weights, sizes, _untransposed(windows), int(groups), bias=_bias(bias, filters, array.dtype)
-    )
-
-
-def _untransposed(windows: Sequence[TransposedWindow]) -> tuple[Window, ...]:
-    return tuple(Window(w.kernel_size, w.stride, w.before, w.after, w.dilation) for w in windows)
+    added, plain = _bias(bias, filters, array.dtype), [window.transposed for window in windows]
+    return conv_input_gradient(array, weights, sizes, plain, int(groups), bias=added)
 
 
 def _arrays(x: Any, weight: Any, axes: int, last: str) -> tuple[Array, Array]:

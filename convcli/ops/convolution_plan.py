@@ -7,7 +7,7 @@ of the output position modulo the stride: each sees its own taps, and no zeros a
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import product
+from itertools import groupby, product
 from math import gcd, inf, prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -262,18 +262,13 @@ def _places(axis: PassAxis, box: int, copies: bool) -> list[tuple[int, list[tupl
 
 def _runs(axis: PassAxis, first: int, box: int) -> list[tuple[int, int]]:
     """How many positions of a box see how many taps inside the input, run by run."""
-    runs: list[tuple[int, int]] = []
-    last = (-1, -1)
-    for i in range(first, first + box):
-        place = axis.start + i * axis.step
+
+    def seen(position: int) -> tuple[int, int]:
+        place = axis.start + position * axis.step
         low = min(max(-(place // axis.tap_step), 0), len(axis.taps))
-        high = max(min((axis.size - 1 - place) // axis.tap_step + 1, len(axis.taps)), low)
-        if (low, high) == last:
-            runs[-1] = (runs[-1][0] + 1, high - low)
-        else:
-            runs.append((1, high - low))
-        last = low, high
-    return runs
+        return low, max(min((axis.size - 1 - place) // axis.tap_step + 1, len(axis.taps)), low)
+
+    return [(len(list(run)), high - low) for (low, high), run in groupby(map(seen, range(first, first + box)))]
 
 
 def _even(n: int, most: int) -> int:

@@ -9,7 +9,7 @@ import numpy as np
 from convcli.errors import ShapeError
 from convcli.geometry import PaddingSpec, Window, is_integer, listed, windows_of
 from convcli.kernels.parameters import shortened
-from convcli.ops.arguments import Array, as_array, as_number, as_stack, as_weights, check_cells, result_dtype
+from convcli.ops.arguments import Array, as_array, as_number, as_stack, as_weights, check_fit, result_dtype
 from convcli.ops.borders import resolve_border
 from convcli.ops.plan import plan_correlation
 from convcli.ops.stacks import correlate_stack
@@ -74,7 +74,7 @@ def correlate2d(
     array([[-4., -4.],
            [-4., -4.]], dtype=float32)
     """
-    return _correlate(image, kernel, 2, False, stride, padding, border, value, dilation, anchor)
+    return _correlate(image, kernel, 2, border, value, (stride, padding, dilation, anchor))
 
 
 def convolve2d(
@@ -100,7 +100,7 @@ def convolve2d(
     array([[1., 2.],
            [3., 4.]], dtype=float32)
     """
-    return _correlate(image, kernel, 2, True, stride, padding, border, value, dilation, anchor)
+    return _correlate(image, kernel, 2, border, value, (stride, padding, dilation, anchor), flip=True)
 
 
 def correlate3d(
@@ -140,7 +140,7 @@ def correlate3d(
     >>> correlate3d([[[1, 2], [3, 4]], [[5, 6], [7, 8]]], [[[1]], [[-1]]]).tolist()
     [[[-4.0, -4.0], [-4.0, -4.0]]]
     """
-    return _correlate(volume, kernel, 3, False, stride, padding, border, value, dilation, anchor)
+    return _correlate(volume, kernel, 3, border, value, (stride, padding, dilation, anchor))
 
 
 def convolve3d(
@@ -163,21 +163,13 @@ def convolve3d(
     >>> convolve3d([[[1.0]]], [[[1, 2]]], padding="full").tolist()
     [[[1.0, 2.0]]]
     """
-    return _correlate(volume, kernel, 3, True, stride, padding, border, value, dilation, anchor)
+    return _correlate(volume, kernel, 3, border, value, (stride, padding, dilation, anchor), flip=True)
 
 
 def _correlate(
-    image: Any,
-    kernel: Any,
-    axes: int,
-    flip: bool,
-    stride: Counts,
-    padding: PaddingSpec,
-    border: str,
-    value: float,
-    dilation: Counts,
-    anchor: Counts | None,
+    image: Any, kernel: Any, axes: int, border: str, value: float, moves: tuple[Any, ...], *, flip: bool = False
 ) -> Array:
+    """``moves`` are the last words of `correlation_windows`."""
     name = "image" if axes == 2 else "volume"
     image = as_array(name, image)
     stack = as_stack(image, axes, name=name)
@@ -185,7 +177,7 @@ def _correlate(
     value = as_number("value", value)
     weights = np.ascontiguousarray(np.flip(weights)) if flip else weights
     sizes = stack.array.shape[4 - axes : 4]
-    windows = correlation_windows(sizes, weights.shape, stride, padding, dilation, anchor)
+    windows = correlation_windows(sizes, weights.shape, *moves)
     plan = plan_correlation(weights, stack.array.dtype)
     store = Store(result_dtype(image.dtype))
     result, _ = correlate_stack(stack.array, plan, windows, Border(resolve_border(border), value), store=store)
@@ -212,12 +204,7 @@ def correlation_windows(
             raise ShapeError(f"anchor: got {len(anchors)} values, expected one, or one per axis ({len(sizes)})")
         windows = tuple(_anchored(*each) for each in zip(windows, sizes, anchors, strict=True))
     for axis, (window, n) in enumerate(zip(windows, sizes, strict=True)):
-        check_cells(window.before, window.after, axis)
-        if window.output(n) < 1:
-            raise ShapeError(
-                f"kernel: spans {window.effective} along axis {axis}, expected at most the image's "
-                f"{n} + {window.before + window.after} padded; padding 'same' fits any kernel"
-            )
+        check_fit("kernel", window, axis, n)
     return windows
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from convcli.errors import ShapeError
 from convcli.geometry import PaddingSpec, Window, per_axis, windows_of
-from convcli.ops.arguments import MOST_CELLS, check_cells
+from convcli.ops.arguments import MOST_CELLS, check_fit
 
 Counts = int | Sequence[int]
 
@@ -94,6 +94,11 @@ def sliding_axes(
         dilation=dilation,
         ceil_mode=ceil_mode,
     )
+    return axes_of(sizes, windows)
+
+
+def axes_of(sizes: Sequence[int], windows: Sequence[Window]) -> tuple[PoolingAxis, ...]:
+    """The positions of windows that slide along each axis; raises `ShapeError` as `sliding_axes`."""
     return tuple(_sliding(axis, n, window) for axis, (n, window) in enumerate(zip(sizes, windows, strict=True)))
 
 
@@ -109,13 +114,8 @@ def adaptive_axes(sizes: Sequence[int], output_size: Counts) -> tuple[PoolingAxi
 
 
 def _sliding(axis: int, n: int, window: Window) -> PoolingAxis:
-    check_cells(window.before, window.after, axis)
+    check_fit("size", window, axis, n)
     count = window.output(n)
-    if count < 1:
-        raise ShapeError(
-            f"size: spans {window.effective} along axis {axis}, expected at most the image's "
-            f"{n} + {window.before + window.after} padded; padding 'same' fits any window"
-        )
     starts = np.arange(count, dtype=np.int64) * window.stride - window.before
     first_tap = np.maximum(-(starts // window.dilation), 0)
     end_tap = np.minimum(-((starts - n) // window.dilation), window.kernel_size)

@@ -5,6 +5,7 @@ layers of a network share these buffers, so they also stay in the caches from on
 """
 
 import threading
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -31,9 +32,7 @@ def scratch(what: str, shape: int | tuple[int, ...], dtype: Any) -> Array:
     """
     kind = np.dtype(dtype)
     shape = (shape,) if isinstance(shape, int) else shape
-    size = 1
-    for n in shape:
-        size *= n
+    size = prod(shape)
     if size * kind.itemsize > _KEPT_BYTES:
         return np.empty(shape, kind)
     key = what, kind.char

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from convcli.views.svg import text_width
+from convcli.views.svg import broken, text_width
 
 Numbers = tuple[tuple[float, ...], ...]
 Cell = tuple[int, int]
@@ -206,12 +206,15 @@ def lay_out(film: Film) -> Scene:
     return Scene(width, int(height), head, body_width, (*still, *waiting), lasting, moving)
 
 
-def _number(value: float, x: float, y: float, cell: int, *, bold: bool = False, colour: str = INK) -> list[Item]:
-    """A number in the middle of a cell, as large as it fits; none where it could not be read."""
-    for digits in (4, 3, 2):
+def number(
+    value: float, x: float, y: float, cell: int, *, bold: bool = False, colour: str = INK, share: float = 0.45,
+    least: int = 8, fewest: int = 2,
+) -> list[Item]:  # fmt: skip
+    """A number in the middle of a cell, as large as it fits with some digits; none where it could not be read."""
+    for digits in range(4, fewest - 1, -1):
         text = short(value, digits)
-        points = min(cell * 0.45, cell * 0.9 / (0.6 * len(text)))
-        if points >= 8:
+        points = min(cell * share, cell * 0.9 / (0.6 * len(text)))
+        if points >= least:
             return [Text(x + cell / 2, y + cell / 2, text, round(points, 1), colour, "middle", bold)]
     return []
 
@@ -229,7 +232,7 @@ def _left_grid(film: Film, left: int, top: int, cell: int) -> list[Item]:
                     items.append(Box(x, y, cell, cell, fill, PADDING_EDGE if is_padding else EDGE, 1, is_padding))
                     if film.numbers and film.shows_number(row, column):
                         colour = INK if kind == "input" else QUIET
-                        items += _number(film.numbers[row][column], x, y, cell, colour=colour)
+                        items += number(film.numbers[row][column], x, y, cell, colour=colour)
     return items
 
 
@@ -238,7 +241,7 @@ def _kernel_grid(weights: Numbers, left: int, top: int, cell: int) -> list[Item]
     for row, line in enumerate(weights):
         for column, weight in enumerate(line):
             x, y = left + column * cell, top + row * cell
-            items += [Box(x, y, cell, cell, WEIGHT), *_number(weight, x, y, cell)]
+            items += [Box(x, y, cell, cell, WEIGHT), *number(weight, x, y, cell)]
     return items
 
 
@@ -250,13 +253,12 @@ def _window(film: Film, frame: Frame, left: int, top: int, cell: int) -> list[It
         if film.numbers is None or not film.shows_number(row, column):
             continue
         if film.weights is not None and cell >= _WEIGHT_CELL:
-            number = _number(film.numbers[row][column], x, y - cell * 0.1, cell)
+            items += number(film.numbers[row][column], x, y - cell * 0.1, cell)
             weight = short(film.weights[i][j], 2)
             points = min(cell * 0.27, cell * 0.9 / (0.6 * (len(weight) + 1)))
-            items += number
             items.append(Text(x + cell - 3, y + cell * 0.83, f"×{weight}", round(points, 1), INK, "end"))
         else:
-            items += _number(film.numbers[row][column], x, y, cell)
+            items += number(film.numbers[row][column], x, y, cell)
     rows = [row for (row, _), _ in frame.taps]
     columns = [column for (_, column), _ in frame.taps]
     hull = (left + min(columns) * cell, top + min(rows) * cell)
@@ -271,14 +273,14 @@ def _cell_of(frame: Frame, left: int, top: int, cell: int) -> tuple[float, float
 
 def _done(film: Film, frame: Frame, left: int, top: int, cell: int) -> tuple[Item, ...]:
     x, y = _cell_of(frame, left, top, cell)
-    number = [] if frame.value is None else _number(frame.value, x, y, cell)
-    return (Box(x, y, cell, cell, DONE), *number)
+    shown = [] if frame.value is None else number(frame.value, x, y, cell)
+    return (Box(x, y, cell, cell, DONE), *shown)
 
 
 def _current(film: Film, frame: Frame, left: int, top: int, cell: int) -> tuple[Item, ...]:
     x, y = _cell_of(frame, left, top, cell)
-    number = [] if frame.value is None else _number(frame.value, x, y, cell, bold=True)
-    return (Box(x, y, cell, cell, CURRENT), *number, Box(x, y, cell, cell, "", INK, 3))
+    shown = [] if frame.value is None else number(frame.value, x, y, cell, bold=True)
+    return (Box(x, y, cell, cell, CURRENT), *shown, Box(x, y, cell, cell, "", INK, 3))
 
 
 def _foot(film: Film, index: int, top: float, room: float) -> list[Item]:
@@ -298,15 +300,9 @@ def wrapped(text: str, points: float, room: float, most: int) -> list[str]:
     # More words would not fit even without blanks: a sum of hundreds is not tried word by word.
     reached = accumulate(text_width(word, points) for word in text.split(" "))
     for kept in range(max(sum(width <= most * room for width in reached), 1), 0, -1):
-        words = _without_middle(text, kept)
-        lines: list[str] = []
-        for word in words:
-            if lines and text_width(f"{lines[-1]} {word}", points) <= room:
-                lines[-1] += f" {word}"
-            else:
-                lines.append(word)
+        lines = broken(" ".join(_without_middle(text, kept)), points, room)
         if len(lines) <= most:
-            return lines if text else []
+            return lines
     return []
 
 

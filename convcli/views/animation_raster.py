@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from convcli.views.animation import PAPER, Box, Film, Item, Scene, Text, lay_out
+from convcli.views.thinning import spread
 
 MOST_ON_SHEET = 49
 _LONGEST_ROW = 8
@@ -106,15 +107,6 @@ def _columns(count: int, width: int, height: int) -> int:
     """The fewest columns of ``count`` pictures that make a sheet at most half as high again as it is wide."""
     fitting = (each for each in range(1, count + 1) if each * width * 1.5 >= -(-count // each) * height)
     return next(fitting, count)
-
-
-def spread(count: int, most: int) -> list[int]:
-    """At most some of ``count`` indices, evenly spread from first to last.
-
-    >>> spread(5, 3)
-    [0, 2, 4]
-    """
-    return list(range(count)) if count <= most else [round(index * (count - 1) / (most - 1)) for index in range(most)]
 
 
 def draw_items(draw: Any, items: Sequence[Item]) -> None:

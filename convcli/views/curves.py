@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from convcli.atomic import replacing
+from convcli.atomic import write_whole
 from convcli.errors import ConvcliError
 
 # Okabe and Ito's colours, which colour-blind people tell apart.
@@ -53,5 +53,4 @@ def draw_curves(history: Sequence[Any], path: Path, *, title: str = "", overwrit
         figure.suptitle(title)
     drawn = io.BytesIO()
     figure.savefig(drawn, format=path.suffix[1:].lower(), dpi=150)
-    with replacing(path, overwrite=overwrite) as stream:
-        stream.write(drawn.getvalue())
+    write_whole(path, drawn.getvalue(), overwrite=overwrite)

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.views.figure import Panel, Pixels, draw_figure, fitted
-from convcli.views.signed import signed_colours, strongest
+from convcli.views.signed import signed_colours
+from convcli.views.thinning import strongest
 
 _SIDE = 320
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
 
 from convcli.views.sheet import shortened
 from convcli.views.signed import signed_colours
@@ -51,8 +52,6 @@ class Panel:
 
 def draw_figure(rows: Sequence[Sequence[Panel]], *, title: str, notes: Sequence[str] = ()) -> Pixels:
     """Draw rows of panels under a title and its notes: (H, W, 3) uint8."""
-    from PIL import Image, ImageDraw
-
     widths = [[_panel_width(panel) for panel in row] for row in rows]
     heights = [max(_panel_height(panel) for panel in row) for row in rows]
     texts = [_length(title, _TITLE), *(_length(note, _NOTE) for note in notes)]
@@ -74,17 +73,16 @@ def draw_figure(rows: Sequence[Sequence[Panel]], *, title: str, notes: Sequence[
     return np.asarray(sheet)
 
 
-def fitted(pixels: Pixels, side: int) -> Pixels:
-    """A picture (H, W, 3) whose longer side is at most ``side``: enlarged by whole pixels, or reduced."""
-    height, width = pixels.shape[:2]
-    factor = side // max(height, width)
+def fitted(pixels: Pixels, height: int, width: int | None = None) -> Pixels:
+    """A picture (H, W, 3) enlarged by whole pixels, or reduced, into a box or a square: (H', W', 3)."""
+    room = height, height if width is None else width
+    factor = min(side // n for side, n in zip(room, pixels.shape[:2], strict=False))
     if factor >= 1:
         return pixels.repeat(factor, axis=0).repeat(factor, axis=1)
-    from PIL import Image
-
-    scale = side / max(height, width)
-    size = (max(round(width * scale), 1), max(round(height * scale), 1))
-    return np.asarray(Image.fromarray(np.ascontiguousarray(pixels)).resize(size, resample=4))  # 4: the mean of an area
+    scale = min(side / n for side, n in zip(room, pixels.shape[:2], strict=False))
+    down, across = (max(round(n * scale), 1) for n in pixels.shape[:2])
+    picture = Image.fromarray(np.ascontiguousarray(pixels))
+    return np.asarray(picture.resize((across, down), resample=Image.Resampling.BOX))
 
 
 def number(value: float) -> str:
@@ -103,8 +101,6 @@ def drawable(text: str) -> str:
 
 
 def _font(size: int) -> Any:
-    from PIL import ImageFont
-
     return ImageFont.load_default(size)
 
 
@@ -125,8 +121,6 @@ def _panel_height(panel: Panel) -> int:
 
 
 def _draw_panel(sheet: Any, draw: Any, panel: Panel, left: int, top: int, width: int) -> None:
-    from PIL import Image
-
     draw.text((left, top), shortened(drawable(panel.title), width, _font(_HEAD)), fill=_INK, font=_font(_HEAD))
     top += _LINE + 4
     height, across = panel.pixels.shape[:2]
@@ -147,8 +141,6 @@ def _draw_panel(sheet: Any, draw: Any, panel: Panel, left: int, top: int, width:
 
 
 def _draw_scale(sheet: Any, draw: Any, largest: float, left: int, top: int, width: int) -> None:
-    from PIL import Image
-
     ramp = signed_colours(np.linspace(-1, 1, width), 1.0)
     sheet.paste(Image.fromarray(np.tile(ramp, (_BAR, 1, 1))), (left, top))
     draw.rectangle((left - 1, top - 1, left + width, top + _BAR), outline=_EDGE)

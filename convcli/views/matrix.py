@@ -9,6 +9,8 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from convcli.views.thinning import spread, strongest
+
 Matrix: TypeAlias = npt.NDArray[np.float64]
 
 MOST_NUMBERS = 300  # more than these, or more rows than fit a screen, are no longer read one by one
@@ -53,7 +55,7 @@ def draw_matrices(matrices: Sequence[Matrix], titles: Sequence[str], *, width: i
         panels, remark = numbers
         shown = list(range(len(matrices)))
     else:
-        shown = _spread(len(matrices))
+        shown = spread(len(matrices), MOST_PANELS)
         panels, remark = _as_levels(matrices, shown, width - len(INDENT), colour)
     if len(shown) < len(matrices):
         remark += f"; {len(shown)} of {len(matrices)} planes are drawn"
@@ -123,24 +125,10 @@ def _as_levels(
     largest = max(float(np.abs(matrix).max()) for matrix in matrices)
     panels = []
     for index in shown:
-        strongest = _strongest(matrices[index], block)
-        levels = np.rint(strongest / (largest or 1.0) * 9).astype(int)
+        levels = np.rint(strongest(matrices[index], block) / (largest or 1.0) * 9).astype(int)
         panels.append(["".join(_cell(level, colour) for level in row) for row in levels.tolist()])
     each = f"; each cell is the strongest of {block[0]}x{block[1]} weights" if side > 1 else ""
     return panels, f"9 is {largest:.4g}, . nearly 0{each}"
-
-
-def _strongest(matrix: Matrix, block: tuple[int, int]) -> Matrix:
-    """The weight of largest magnitude in every block of (rows, columns)."""
-    if block == (1, 1):
-        return matrix
-    down, across = block
-    height, width = math.ceil(matrix.shape[0] / down), math.ceil(matrix.shape[1] / across)
-    padded = np.zeros((height * down, width * across))
-    padded[: matrix.shape[0], : matrix.shape[1]] = matrix
-    blocks = padded.reshape(height, down, width, across).swapaxes(1, 2).reshape(height, width, down * across)
-    picked = np.abs(blocks).argmax(axis=2)
-    return np.asarray(np.take_along_axis(blocks, picked[..., None], axis=2)[..., 0])
 
 
 def _cell(level: int, colour: bool) -> str:
@@ -152,7 +140,7 @@ def _cell(level: int, colour: bool) -> str:
 
 
 def _side_by_side(panels: list[list[str]], titles: Sequence[str], width: int) -> list[str]:
-    columns = max(*(_visible(line) for panel in panels for line in panel), *(len(title) for title in titles), 1)
+    columns = max(*(visible(line) for panel in panels for line in panel), *(len(title) for title in titles), 1)
     per_row = max((width - len(INDENT) + len(GAP)) // (columns + len(GAP)), 1)
     lines: list[str] = []
     for start in range(0, len(panels), per_row):
@@ -163,17 +151,10 @@ def _side_by_side(panels: list[list[str]], titles: Sequence[str], width: int) ->
         if any(heads):
             lines.append(INDENT + GAP.join(head.ljust(columns) for head in heads))
         for row in itertools.zip_longest(*chosen, fillvalue=""):
-            lines.append(INDENT + GAP.join(line + " " * (columns - _visible(line)) for line in row))
+            lines.append(INDENT + GAP.join(line + " " * (columns - visible(line)) for line in row))
     return lines
 
 
-def _visible(line: str) -> int:
+def visible(line: str) -> int:
     """Columns a line takes on the screen: a coloured cell is always two characters between its codes."""
     return len(line) if "\x1b" not in line else sum(len(part.partition("m")[2]) for part in ("m" + line).split("\x1b["))
-
-
-def _spread(count: int) -> list[int]:
-    """At most `MOST_PANELS` indices, evenly spread from first to last."""
-    if count <= MOST_PANELS:
-        return list(range(count))
-    return [round(index * (count - 1) / (MOST_PANELS - 1)) for index in range(MOST_PANELS)]

@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
 
-from convcli.views.figure import Pixels, fitted
+from convcli.views.figure import Pixels, drawable, fitted
+from convcli.views.sheet import shortened
 from convcli.views.signed import signed_colours
 
 _GAP, _LINE = 6, 14
@@ -72,8 +74,6 @@ def numbered(maps: Sequence[Pixels], labels: Sequence[str], *, columns: int = 8,
     ndarray
         (H', W', 3) uint8.
     """
-    from PIL import Image, ImageDraw, ImageFont
-
     drawn = [fitted(each, side or map_side(*each.shape[:2])) for each in maps]
     height, width = drawn[0].shape[:2]
     font = ImageFont.load_default(_NUMBER)
@@ -111,11 +111,6 @@ def bars(names: Sequence[str], shares: Sequence[float], texts: Sequence[str], *,
 
     Names may take a third of ``width``; for longer ones the picture grows, up to twice as wide.
     """
-    from PIL import Image, ImageDraw, ImageFont
-
-    from convcli.views.figure import drawable
-    from convcli.views.sheet import shortened
-
     font = ImageFont.load_default(14)
     shown = [shortened(drawable(name), width // 3 + width, font) for name in names]
     left = max(int(font.getlength(name)) for name in shown) + 14
@@ -134,8 +129,6 @@ def bars(names: Sequence[str], shares: Sequence[float], texts: Sequence[str], *,
 
 def grid(rows: Sequence[Sequence[Pixels]], names: Sequence[str], heads: Sequence[str], *, side: int) -> Pixels:
     """Draw maps of one size in a table: a name before each row, a head over each column."""
-    from PIL import Image, ImageDraw, ImageFont
-
     drawn = [[fitted(each, side) for each in row] for row in rows]
     height, width = drawn[0][0].shape[:2]
     font = ImageFont.load_default(_NUMBER)

@@ -44,10 +44,8 @@ def report(plan: NetworkPlan) -> dict[str, Any]:
 
 def table(plan: NetworkPlan, *, expand: bool = False) -> list[str]:
     """The Keras-style table, one line per layer (``expand``: the layers of branches too) and totals; 80 columns."""
-    rows = [("input", shape_text(plan.input), "", "", _bytes(prod(plan.input)), ""), *_rows(plan.layers, expand, "")]
     for typed in (True, False):
-        layer_names = [name + kind if typed else name for name, kind in _titles(plan, expand)]
-        lines = [_HEADER, *((name, *row[1:]) for name, row in zip(layer_names, rows, strict=True))]
+        lines = [_HEADER, *_named_rows(plan, expand, typed)]
         widths = [max(len(line[column]) for line in lines) for column in range(len(_HEADER))]
         if sum(widths) + 2 * len(widths) - 2 <= WIDTH:
             break
@@ -58,10 +56,13 @@ def table(plan: NetworkPlan, *, expand: bool = False) -> list[str]:
 
 def cells(plan: NetworkPlan) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """The table's head, and its rows without the layers of branches."""
-    first = ("input", shape_text(plan.input), "", "", _bytes(prod(plan.input)), "")
-    names = [name + kind for name, kind in _titles(plan, False)]
-    rows = [first, *_rows(plan.layers, False, "")]
-    return _HEADER, [(name, *row[1:]) for name, row in zip(names, rows, strict=True)]
+    return _HEADER, _named_rows(plan, False, True)
+
+
+def _named_rows(plan: NetworkPlan, expand: bool, typed: bool) -> list[tuple[str, ...]]:
+    rows = [(shape_text(plan.input), "", "", _bytes(prod(plan.input)), ""), *_rows(plan.layers, expand)]
+    titles = zip(_titles(plan, expand), rows, strict=True)
+    return [(name + kind if typed else name, *row) for (name, kind), row in titles]
 
 
 def totals(plan: NetworkPlan) -> list[str]:
@@ -191,17 +192,17 @@ def _entry(layer: LayerPlan) -> dict[str, Any]:
     }
 
 
-def _rows(layers: tuple[LayerPlan, ...], expand: bool, indent: str) -> Iterator[tuple[str, ...]]:
+def _rows(layers: tuple[LayerPlan, ...], expand: bool) -> Iterator[tuple[str, ...]]:
     for layer in layers:
         params, macs = f"{layer.all_params:,}", f"{layer.all_macs:,}"
         if layer.type == "head":
             params, macs = f"({params})", f"({macs})"
         held = _bytes(prod(layer.output)) if layer.type not in ("flatten", "head") else "-"
         output = f"({shape_text(layer.branches[0][-1].output)})" if layer.type == "head" else shape_text(layer.output)
-        yield "", output, params, macs, held, _field(layer.field)
+        yield output, params, macs, held, _field(layer.field)
         if expand:
             for branch in layer.branches:
-                yield from _rows(branch, expand, indent)
+                yield from _rows(branch, expand)
 
 
 def _titles(plan: NetworkPlan, expand: bool) -> Iterator[tuple[str, str]]:

@@ -129,15 +129,7 @@ def _small(image: Image, side: int) -> Pixels:
 
 def _into(image: Image, width: int, height: int) -> Pixels:
     """A picture scaled into a box of (half-height) cells, which are as wide as high."""
-    from PIL import Image as Pillow
-
-    pixels = _small(image, max(width, height))
-    factor = min(width // pixels.shape[1], height // pixels.shape[0])
-    if factor >= 1:
-        return pixels.repeat(factor, axis=0).repeat(factor, axis=1)
-    scale = min(width / pixels.shape[1], height / pixels.shape[0])
-    size = (max(round(pixels.shape[1] * scale), 1), max(round(pixels.shape[0] * scale), 1))
-    return np.asarray(Pillow.fromarray(pixels).resize(size, resample=4))  # 4: the mean of an area
+    return fitted(_small(image, max(width, height)), height, width)
 
 
 def _lines(pixels: Pixels, true_colour: bool) -> list[str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from convcli.views.animation import INK, PAPER, QUIET, Box, Item, Text
 from convcli.views.still import Drawing
 from convcli.views.svg import text_width
+from convcli.views.thinning import spread
 
 _MARGIN, _LINE, _GAP = 24, 26, 28
 _ROOM = 560  # pixels for the input's longer side
@@ -31,29 +33,23 @@ class Outline:
     columns: int
 
 
-@dataclass(frozen=True, eq=False)
-class FieldFigure:
-    """What is drawn: the input's size in cells, frames from the smallest on, perhaps a picture (H, W, C)."""
+def draw_fields(
+    title: str, labels: Sequence[str], size: tuple[int, int], outlines: Sequence[Outline], pixels: NDArray[Any] | None
+) -> Drawing:
+    """Lay the input out with its frames, a numbered list of them at its right.
 
-    title: str
-    labels: tuple[str, ...]
-    size: tuple[int, int]
-    outlines: tuple[Outline, ...]
-    pixels: NDArray[Any] | None = None
-
-
-def draw_fields(figure: FieldFigure) -> Drawing:
-    """Lay the input out with its frames, a numbered list of them at its right."""
-    outlines = _spread(figure.outlines)
-    rows, columns = figure.size
+    ``size``: the input's, in cells; ``outlines``: frames from the smallest on; ``pixels``: perhaps a picture (H, W, C).
+    """
+    outlines = [outlines[place] for place in spread(len(outlines), _MOST)]
+    rows, columns = size
     cell = min(_ROOM / max(rows, columns), 60)
     width, height = round(columns * cell), max(round(rows * cell), 1)
-    left, top = _MARGIN, _MARGIN + 36 + _LINE * len(figure.labels)
-    items: list[Item] = [Text(_MARGIN, _MARGIN + 8, figure.title, 19, bold=True)]
-    items += [Text(_MARGIN, _MARGIN + 38 + _LINE * i, line, 14, QUIET) for i, line in enumerate(figure.labels)]
+    left, top = _MARGIN, _MARGIN + 36 + _LINE * len(labels)
+    items: list[Item] = [Text(_MARGIN, _MARGIN + 8, title, 19, bold=True)]
+    items += [Text(_MARGIN, _MARGIN + 38 + _LINE * i, line, 14, QUIET) for i, line in enumerate(labels)]
     pictures = []
-    if figure.pixels is not None:
-        pictures.append((left, top, _enlarged(figure.pixels, width, height)))
+    if pixels is not None:
+        pictures.append((left, top, _enlarged(pixels, width, height)))
     elif cell >= _GRID:
         edge = "#d9dcdf"
         items += [Box(left + column * cell, top, 0, height, "", edge) for column in range(columns + 1)]
@@ -61,7 +57,7 @@ def draw_fields(figure: FieldFigure) -> Drawing:
     items.append(Box(left, top, width, height, "", "#7d8790", 1))
     frames = [
         Box(left + each.column * cell, top + each.row * cell, each.columns * cell, each.rows * cell, "", colour, 3)
-        for each, colour in zip(outlines, _colours(len(outlines)), strict=True)
+        for each, colour in zip(outlines, cycle(_COLOURS), strict=False)
     ]
     for frame in reversed(frames):
         # A light edge on both sides keeps frames visible on any picture.
@@ -75,21 +71,9 @@ def draw_fields(figure: FieldFigure) -> Drawing:
     below = top + max(height, 8 + _LINE * (len(outlines) + 1))
     items.append(Text(left, below + 18, f"input: {rows} rows, {columns} columns", 13, QUIET))
     notes = [beside + _TAG + 9 + text_width(each.note, 14) for each in outlines]
-    heads = [_MARGIN + text_width(line, 14) for line in figure.labels]
-    across = max(*notes, *heads, _MARGIN + text_width(figure.title, 19, bold=True), beside + 200) + _MARGIN
-    return Drawing(
-        int(across), int(below + 18 + _MARGIN), items, figure.title, ". ".join(figure.labels), tuple(pictures)
-    )
-
-
-def _spread(outlines: Sequence[Outline]) -> list[Outline]:
-    if len(outlines) <= _MOST:
-        return list(outlines)
-    return [outlines[round(i * (len(outlines) - 1) / (_MOST - 1))] for i in range(_MOST)]
-
-
-def _colours(count: int) -> list[str]:
-    return [_COLOURS[place % len(_COLOURS)] for place in range(count)]
+    heads = [_MARGIN + text_width(line, 14) for line in labels]
+    across = max(*notes, *heads, _MARGIN + text_width(title, 19, bold=True), beside + 200) + _MARGIN
+    return Drawing(int(across), int(below + 18 + _MARGIN), items, title, ". ".join(labels), tuple(pictures))
 
 
 def _tag(place: int, x: float, y: float, colour: str) -> list[Item]:

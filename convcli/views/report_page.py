@@ -83,7 +83,9 @@ class ReportPage:
 def page(shown: ReportPage) -> str:
     """The text of a self-contained HTML file."""
     parts = files("convcli.views") / "pages"
-    sections = [_curves(shown), _measured(shown), _filters(shown), _architecture(shown), _recipe(shown)]
+    architecture = _section("Architecture", _table(shown.header, shown.layers) + _facts(shown.facts))
+    recipe = _section("How it was made", _facts(shown.recipe))
+    sections = [_curves(shown), _measured(shown), _filters(shown), architecture, recipe]
     filled = {
         "{{title}}": escape(shown.title),
         "/*style*/": (parts / "report.css").read_text(encoding="utf-8"),
@@ -110,7 +112,7 @@ def _curves(shown: ReportPage) -> str:
         for key, label in ((name, "training"), (f"val_{name}", "validation")):
             points = [(row["epoch"], row[key]) for row in shown.history if key in row and "epoch" in row]
             series += [(label, points)] if points else []
-        written = _percent if name == "accuracy" else "{:.3g}".format
+        written = (lambda share: f"{100 * share:.4g}%") if name == "accuracy" else "{:.3g}".format
         charts += [chart(title, series, across="epoch", shown=written)] if series else []
     figures = "".join(f'<figure class="chart">{each}</figure>' for each in charts)
     keys = [key for key in ("epoch", "loss", "accuracy", "val_loss", "val_accuracy") if key in shown.history[0]]
@@ -119,10 +121,6 @@ def _curves(shown: ReportPage) -> str:
     return _section(
         "Curves", f'<div class="charts">{figures}</div><details><summary>The numbers</summary>{numbers}</details>'
     )
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.4g}%"
 
 
 def _cell(value: float | None, key: str) -> str:
@@ -213,14 +211,6 @@ def _filters(shown: ReportPage) -> str:
         scale = f'<div class="scale"><i style="background:{css_scale()}"></i>{ends}</div>'
     body = f"<p>{escape(filters.title)}</p>{_image(filters.picture)}{scale}{notes}"
     return _section("What it looks for", f'<div class="filters">{body}</div>')
-
-
-def _architecture(shown: ReportPage) -> str:
-    return _section("Architecture", _table(shown.header, shown.layers) + _facts(shown.facts))
-
-
-def _recipe(shown: ReportPage) -> str:
-    return _section("How it was made", _facts(shown.recipe))
 
 
 def _facts(facts: Iterable[tuple[str, str]]) -> str:

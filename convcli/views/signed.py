@@ -33,24 +33,6 @@ def signed_colours(values: NDArray[Any], largest: float) -> Pixels:
     return colours
 
 
-def strongest(values: NDArray[Any], block: int) -> NDArray[Any]:
-    """The number of largest magnitude in every block of so many rows and columns of (H, W), so that none gets lost.
-
-    >>> strongest(np.array([[1, 0, 0], [0, -3, 2]]), 2).tolist()
-    [[-3, 2]]
-    """
-    if block == 1:
-        return values
-    height, width = (-(-n // block) for n in values.shape)
-    padded = np.zeros((height * block, width * block), values.dtype)
-    padded[: values.shape[0], : values.shape[1]] = values
-    blocks = padded.reshape(height, block, width, block).swapaxes(1, 2).reshape(height, width, block * block)
-    sizes = np.abs(blocks)
-    # What is not a number is the strongest of all.
-    picked = np.where(np.isnan(sizes), np.inf, sizes).argmax(axis=2) if blocks.dtype.kind == "f" else sizes.argmax(2)
-    return np.asarray(np.take_along_axis(blocks, picked[..., None], axis=2)[..., 0])
-
-
 def css_scale() -> str:
     """The scale as a style sheet's gradient, from negative to positive."""
     stops = (f"rgb({red:g} {green:g} {blue:g})" for red, green, blue in _STOPS)

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.views.animation import EDGE, INK, QUIET, Box, Item, Text, short
+from convcli.views.animation import EDGE, INK, QUIET, Box, Item, Text, number, short
 from convcli.views.signed import signed_colours
 from convcli.views.still import Drawing
 from convcli.views.svg import text_width
@@ -20,6 +21,7 @@ _READABLE = 20  # pixels of a cell from which numbers, labels and vectors are dr
 _PALE = 2.0  # colours go half way: black numbers are read on them
 _FINEST = 8  # pixels between lines that can still be told apart
 _INPUT, _OUTPUT = "#d3e8f8", "#fde3b8"
+_number = partial(number, share=0.42, least=7, fewest=1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,16 +158,6 @@ def _vector(values: Matrix, left: float, top: int, cell: int, fill: str, name: s
         y = top + row * cell
         items += [Box(left, y, cell, cell, fill), *_number(value, left, y, cell)]
     return items
-
-
-def _number(value: float, x: float, y: float, cell: int) -> list[Item]:
-    """A number in the middle of a cell, as large as it fits; none where it could not be read."""
-    for digits in (4, 3, 2, 1):
-        text = short(value, digits)
-        points = min(cell * 0.42, cell * 0.9 / (0.6 * len(text)))
-        if points >= 7:
-            return [Text(x + cell / 2, y + cell / 2, text, round(points, 1), INK, "middle")]
-    return []
 
 
 def _names(sizes: tuple[int, ...], letter: str) -> list[str]:

@@ -205,20 +205,13 @@ def _box(shape: tuple[int, ...], kind: str, scale: _Scale) -> tuple[str, float, 
     """A box in oblique projection around the line of the data; with its width and height."""
     colour = _KINDS[kind][0]
     if len(shape) == 1:
-        face, length, slant_x, slant_y = (
-            scale.row(shape[0]),
-            0.075 * scale.tallest,
-            0.03 * scale.tallest,
-            0.02 * scale.tallest,
-        )
-        slices = 1
+        face, length = scale.row(shape[0]), 0.075 * scale.tallest
+        slant_x, slant_y = 0.03 * scale.tallest, 0.02 * scale.tallest
     else:
-        *outer, height, breadth = (1, *shape[:-1]) if len(shape) == 2 else shape[:-1]
-        if len(shape) == 2:
-            height, breadth = breadth, 1
+        height, breadth = (shape[0], 1) if len(shape) == 2 else shape[-3:-1]
         face, length = scale.side(height), scale.length(shape[-1])
         slant_x, slant_y = 0.3 * scale.side(breadth), 0.24 * scale.side(breadth)
-        slices = min(3, outer[0]) if outer and len(shape) == 4 else 1
+    slices = min(3, shape[0]) if len(shape) == 4 else 1
     step = 5.0
     top = -(face + slant_y) / 2 + slant_y
     pieces = []

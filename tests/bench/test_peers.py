@@ -30,7 +30,7 @@ def test_a_script_in_front_of_a_program_is_passed_over(tmp_path, monkeypatch):
 def test_threads_are_told_and_taken_back(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
     monkeypatch.delenv("VIPS_CONCURRENCY", raising=False)
-    with peers.thread_variables(3):
+    with peers.variables(peers.thread_variables(3)):
         assert os.environ["OMP_NUM_THREADS"] == os.environ["VIPS_CONCURRENCY"] == "3"
     assert os.environ["OMP_NUM_THREADS"] == "7" and "VIPS_CONCURRENCY" not in os.environ
 

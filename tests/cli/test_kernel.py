@@ -164,7 +164,7 @@ def test_a_matrix_that_starts_with_a_minus_sign_is_no_option(convcli, matrix):
         (["show", "--jsn", "box"], "No such option '--jsn'"),
         (["show", "--jsn"], "No such option '--jsn'"),
         (["show", "1", "2", "3"], "unexpected extra arguments"),
-        (["lst"], "No such command 'lst'"),
+        (["lst"], "got 'lst'; did you mean 'list'?"),
     ],
 )
 def test_wrong_usage_is_one_line_and_exit_2(convcli, arguments, message):

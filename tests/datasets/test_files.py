@@ -7,11 +7,11 @@ import struct
 
 import numpy as np
 import pytest
-from made_data import cifar_archive, cifar_batch
+from made_data import build_idx, cifar_archive, cifar_batch
 
 from convcli.datasets import cifar
-from convcli.datasets.idx import build_idx, parse_idx, read_bytes
-from convcli.datasets.registry import CIFAR10, RemoteFile
+from convcli.datasets.idx import parse_idx, read_bytes
+from convcli.datasets.registry import ENTRIES, RemoteFile
 from convcli.errors import DataError
 
 BATCHES = {name: cifar_batch(3 + number, number) for number, name in enumerate(cifar.BATCHES)}
@@ -77,7 +77,7 @@ def test_cifar_planes_become_pixels(tmp_path):
 def test_cifar_from_unpacked_batches_of_any_length(tmp_path):
     for name, content in BATCHES.items():
         (tmp_path / name).write_bytes(content)
-    train, test, notes = cifar.read(CIFAR10, tmp_path)
+    train, test, notes = cifar.read(ENTRIES["cifar10"], tmp_path)
     assert (len(train), len(test)) == (3 + 4 + 5 + 6 + 7, 8)
     assert train.labels[:4].tolist() == [0, 1, 2, 0]
     assert "taken by its form" in notes[0]
@@ -86,7 +86,7 @@ def test_cifar_from_unpacked_batches_of_any_length(tmp_path):
 def with_archive(folder, content):
     (folder / cifar.ARCHIVE).write_bytes(content)
     checksum = "md5:" + hashlib.md5(content).hexdigest()
-    return dataclasses.replace(CIFAR10, files=(RemoteFile(cifar.ARCHIVE, len(content), checksum),))
+    return dataclasses.replace(ENTRIES["cifar10"], files=(RemoteFile(cifar.ARCHIVE, len(content), checksum),))
 
 
 def test_cifar_from_the_archive_writes_nothing(tmp_path):
@@ -107,4 +107,4 @@ def test_bad_cifar_files_are_refused(tmp_path):
     entry = with_archive(tmp_path, cifar_archive({"data_batch_1": b"python version"}))
     assert "lacks data_batch_1.bin" in message(cifar.read, entry, tmp_path)
     (tmp_path / cifar.ARCHIVE).write_bytes(archive)
-    assert "expected c32a1d4ab5d03f1284b67883e8d87530" in message(cifar.read, CIFAR10, tmp_path)
+    assert "expected c32a1d4ab5d03f1284b67883e8d87530" in message(cifar.read, ENTRIES["cifar10"], tmp_path)

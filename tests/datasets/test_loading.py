@@ -5,12 +5,11 @@ import os
 
 import numpy as np
 import pytest
-from made_data import small_entry
+from made_data import build_idx, small_entry
 
 from convcli.datasets import ENTRIES, Reports, fetch, hold_out, load, sample
-from convcli.datasets.idx import build_idx
 from convcli.datasets.model import Split
-from convcli.datasets.registry import FASHION, SHIPPED, find_entry
+from convcli.datasets.registry import SHIPPED, find_entry
 from convcli.errors import DataError
 
 
@@ -113,13 +112,13 @@ def test_unknown_names_and_places():
     assert "did you mean 'mnist'?" in failure("mnits")
     assert "fashion-mnist" in failure("mnits")
     assert "which is no folder" in failure("mnist", data_dir="nowhere")
-    assert find_entry("Fashion_MNIST") is FASHION
+    assert find_entry("Fashion_MNIST") is ENTRIES["fashion-mnist"]
     assert find_entry("cifar-10") is ENTRIES["cifar10"]
 
 
 def test_unpacked_files_without_a_known_checksum_need_a_folder_of_their_own(tmp_path):
-    shapes = [file.shape for file in FASHION.files]
-    for file, shape in zip(FASHION.files, shapes, strict=True):
+    shapes = [file.shape for file in ENTRIES["fashion-mnist"].files]
+    for file, shape in zip(ENTRIES["fashion-mnist"].files, shapes, strict=True):
         for folder in (tmp_path / "loose", tmp_path / "own" / "fashion-mnist"):
             folder.mkdir(parents=True, exist_ok=True)
             (folder / file.name.removesuffix(".gz")).write_bytes(build_idx(np.zeros(shape, np.uint8)))

@@ -385,7 +385,7 @@ def checkpoints():
 @functools.cache
 def idx():
     """Files of MNIST's form."""
-    from convcli.datasets.idx import build_idx
+    from tests.made_data import build_idx
 
     plain = [build_idx(np.arange(24).reshape(2, 3, 4)), build_idx(np.arange(5))]
     return [*plain, *(zlib.compress(each, wbits=31) for each in plain)]

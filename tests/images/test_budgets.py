@@ -13,11 +13,12 @@ from PIL import Image as Pillow
 
 from convcli.budget import limit_memory
 from convcli.errors import ImageError
-from convcli.images import exif_tiff, png, read, tiff_description, xmp, xmp_orientation
+from convcli.images import exif_tiff, photoshop, png, read, tiff_description, xmp, xmp_orientation
 from convcli.images.bmp_runs import without_runs
 from convcli.images.signals import read_signal
 from convcli.images.tiff_directories import check_promises
 from convcli.images.volume_frames import open_animation
+from convcli.images.volumes import open_volume
 
 SMOOTH = np.add.outer(np.arange(96), np.arange(80)).astype(np.uint8)
 RGB = np.stack([SMOOTH, SMOOTH[::-1], 255 - SMOOTH], -1)
@@ -172,6 +173,65 @@ def test_packets_of_blanks_and_names(packet):
 @pytest.mark.parametrize(("end", "is_ome"), [("x", False), ("<OME/>", True), ("<ome:OME x='1'/>", True)])
 def test_descriptions_of_comments(end, is_ome):
     assert tiff_description.is_ome('<?xml version="1.0"?>' + "<!-- a --> " * 5000 + end) is is_ome
+
+
+# Thirty megabytes of these took gigabytes, and half a minute.
+@pytest.mark.parametrize("elements", [b"<a>" * 300, b"<b/>" * 300_000])
+def test_packets_of_more_elements_than_any(elements):
+    deep = b"<a>" * 100 + b"</a>" * 100 + b"<b/>" * 1000
+    kept, _ = xmp.cleaned(b"<x>" + deep + b"</x>", turned=False, extended=False)
+    assert kept == b"<x>" + deep + b"</x>"
+    ending = b"</a>" * 300 if elements.startswith(b"<a") else b""
+    assert xmp.cleaned(b"<x>" + elements + ending + b"</x>", turned=False, extended=False)[1] == ("unreadable XMP",)
+
+
+def test_a_packet_longer_than_any():
+    long = b"<x tiff:Orientation='6'>" + b" " * (1 << 24) + b"</x>"
+    assert xmp_orientation.upright(long) == (long, None)
+    assert xmp.cleaned(long, turned=False, extended=False) == (None, ("unreadable XMP",))
+
+
+# Programs' descriptions are parsed line by line and element by element, by us and by tifffile.
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ImageJ=1.53\n" + "a=b\n" * 500_001,
+        "<OME xmlns='http://www.openmicroscopy.org/Schemas/OME/2016-06'>" + "<Image/>" * 500_000 + "</OME>",
+        '{"shape": [' + "1, " * 500_001 + "8, 8]}",
+    ],
+)
+def test_descriptions_of_more_parts_than_any(text, tmp_path):
+    assert tiff_description.read(text) == (None, "a description of too many parts")
+    path = tmp_path / "described.tif"
+    tifffile.imwrite(path, np.zeros((8, 8), np.uint8), description=text, metadata=None)
+    with pytest.raises(ImageError, match=r"its description has 500,00\d parts, expected at most 500,000"):
+        open_volume(path)
+
+
+def test_what_people_write_is_no_program_s_description():
+    assert tiff_description.parts_of("line\n" * 600_000) == 0
+    assert tiff_description.read("line\n" * 600_000) == (None, None)
+
+
+@pytest.mark.parametrize("shapes", [[(8, 9)] * 5, [(8, 9), (8, 9), (7, 9), (8, 9)]])
+def test_plain_pages_of_other_sizes_are_told_from_planes(shapes, tmp_path):
+    planes = [np.full(shape, index, np.uint8) for index, shape in enumerate(shapes)]
+    path = tmp_path / "plain.tif"
+    with tifffile.TiffWriter(path) as file:
+        for plane in planes:
+            file.write(plane, metadata=None, software=False)
+    if len(set(shapes)) > 1:
+        with pytest.raises(ImageError, match=r"page 3: got 9x7 pixels.*expected 9x8 pixels"):
+            open_volume(path)
+    else:
+        with open_volume(path) as volume:
+            np.testing.assert_array_equal(volume.read_run(0, 5)[..., 0], planes)
+
+
+def test_resources_of_photoshop_without_number():
+    captions = photoshop.block(0x03F0, b"") * 10_001
+    kept, lost = photoshop.cleaned(captions, turned=False)
+    assert lost == ("damaged Photoshop resources",) and kept == captions[: 12 * 10_000]
 
 
 def test_a_png_of_many_texts_is_told_once(tmp_path):

@@ -225,3 +225,9 @@ def test_a_second_array_in_a_file_is_told(tmp_path):
     signal = read_signal(tmp_path / "v.npy")
     assert signal.samples[:, 0].tolist() == [1, 1, 1]
     assert signal.warnings == ("left out: 152 bytes behind its array",)
+
+
+@pytest.mark.parametrize(("start", "name"), [(b"fLaC\0", "FLAC"), (b"ID3\3", "MP3"), (b"FORM\0\0\0\x40AIFF", "AIFF")])
+def test_other_sounds_are_called_by_their_names(start, name):
+    with pytest.raises(ImageError, match=f"got a sound in {name}, expected WAV, CSV or NPY; convert it to WAV first"):
+        read_signal(io.BytesIO(start + bytes(60)))

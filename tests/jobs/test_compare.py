@@ -117,3 +117,18 @@ def test_refusals(files):
     for words in ({"white": 0}, {"white": math.nan}, {"tolerance": -1}):
         with pytest.raises(ConvcliError, match=next(iter(words))):
             compare(a, a, **words)
+
+
+def test_an_animated_png_is_compared_frame_by_frame(files, tmp_path):
+    grey = np.full((4, 5), 9, np.uint8)
+    for name, last in (("a.png", 10), ("b.png", 13)):
+        frames = [Image.fromarray(grey + each) for each in (0, last)]
+        frames[0].save(tmp_path / name, save_all=True, append_images=frames[1:])
+    found = compare("a.png", "b.png")
+    assert (found.shape[0], found.largest) == (2, 3)
+
+
+def test_an_array_of_objects_is_refused_by_its_name(files):
+    names = files(".npy", a=np.array([[{}]], object), b=np.zeros((1, 1)))
+    with pytest.raises(ImageError, match=r"^a\.npy: got an array of Python objects"):
+        compare(*names)

@@ -7,7 +7,8 @@ import pytest
 
 from convcli.views import figure, signed
 from convcli.views.figure import Panel, draw_figure, fitted
-from convcli.views.signed import signed_colours, strongest
+from convcli.views.signed import signed_colours
+from convcli.views.thinning import strongest
 
 
 def test_zero_is_white_and_signs_are_told_apart_without_hue():

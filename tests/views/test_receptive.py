@@ -7,12 +7,12 @@ import pytest
 
 from convcli.jobs.receptive import draw, receptive
 from convcli.views.animation import Box, Text
-from convcli.views.receptive import FieldFigure, Outline, draw_fields
+from convcli.views.receptive import Outline, draw_fields
 from convcli.views.svg import text_width
 
 
-def figure_of(outlines, size=(28, 28), pixels=None):
-    return FieldFigure("a title", ("a line",), size, tuple(outlines), pixels)
+def drawing_of(outlines, size=(28, 28)):
+    return draw_fields("a title", ["a line"], size, outlines, None)
 
 
 @pytest.mark.parametrize("size", [(28, 28), (1, 40), (224, 224), (5, 300), (3, 3), (5000, 4000)])
@@ -23,7 +23,7 @@ def test_texts_and_tags_do_not_overlap_and_stay_inside(size):
         height, width = min(rows, 1 + place * rows // 16), min(columns, 1 + place * columns // 16)
         outlines.append(Outline(f"layer_{place}: {height}x{width}", (rows - height) // 2, (columns - width) // 2,
                                 height, width))  # fmt: skip
-    drawing = draw_fields(figure_of(outlines, size))
+    drawing = drawing_of(outlines, size)
     boxes = []
     for item in drawing.items:
         if isinstance(item, Text):
@@ -39,7 +39,7 @@ def test_texts_and_tags_do_not_overlap_and_stay_inside(size):
 
 
 def test_frames_are_where_the_fields_are():
-    drawing = draw_fields(figure_of([Outline("a", 3, 4, 5, 6), Outline("b", 0, 0, 28, 28)]))
+    drawing = drawing_of([Outline("a", 3, 4, 5, 6), Outline("b", 0, 0, 28, 28)])
     cell = 560 / 28
     (frame,) = [item for item in drawing.items if isinstance(item, Box) and item.edge == "#0072b2"
                 and item.thickness == 3]  # fmt: skip

@@ -18,6 +18,7 @@ from types import FunctionType
 
 from convcli.loops.compiling import kept, waiting
 from convcli.loops.compiling.cache import tell
+from convcli.loops.compiling.processor import here
 from convcli.loops.compiling.processor import processor as made_for
 
 # How long a thread of GNU's OpenMP spins before it sleeps, unless the user has said so. Its own answer, milliseconds,
@@ -42,6 +43,8 @@ def load_numba():
     """Import Numba once it is needed, and tell it what was asked for until then."""
     import numba
 
+    if made_for() != here():
+        numba.config.CPU_NAME, numba.config.CPU_FEATURES = made_for().llvm_name, made_for().told
     if "threads" in _SETTINGS:
         numba.set_num_threads(min(_SETTINGS["threads"], numba.config.NUMBA_NUM_THREADS))
     if "notify" in _SETTINGS:

@@ -18,7 +18,6 @@ from numba.cpython import builtins, iterators, mathimpl, numbers, rangeobj, slic
 from numba.np import arrayobj, npyimpl  # noqa: F401
 
 from convcli.loops.compiling import elements
-from convcli.loops.compiling.processor import here, processor
 
 
 class Piece(CPUCodeLibrary):
@@ -77,12 +76,6 @@ class Pieces(JITCPUCodegen):
     """How Numba makes code while a loop of ours is compiled."""
 
     _library_class = Piece
-
-    def _get_host_cpu_name(self):
-        return super()._get_host_cpu_name() if processor() == here() else processor().llvm_name
-
-    def _get_host_cpu_features(self):
-        return super()._get_host_cpu_features() if processor() == here() else processor().told
 
     def set_env(self, env_name, env):
         """Nothing: there is no machine code yet that could hold it."""

@@ -11,12 +11,14 @@ import llvmlite.binding as llvm
 
 from convcli.loops.compiling.cache import tell
 
-_V3 = "avx avx2 bmi bmi2 cx16 f16c fma lzcnt movbe popcnt sahf sse3 sse4.1 sse4.2 ssse3 xsave"
+_V2 = "cx16 popcnt sahf sse3 sse4.1 sse4.2 ssse3"
+_V3 = f"{_V2} avx avx2 bmi bmi2 f16c fma lzcnt movbe xsave"
 # What a processor of each level has, in LLVM's words. A level is the names' own: code made for x86-64-v4 may use all of
 # it and nothing else.
 LEVELS = {
     "x86-64-v4": frozenset(f"{_V3} avx512f avx512bw avx512cd avx512dq avx512vl".split()),
     "x86-64-v3": frozenset(_V3.split()),
+    "x86-64-v2": frozenset(_V2.split()),
     "arm64": frozenset(["neon"]),
 }
 

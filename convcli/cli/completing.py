@@ -1,0 +1,50 @@
+"""What the shell completes: names from our lists, and files."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import click
+
+from convcli.cli.options import ParamType
+
+# Command line completion is click's; it runs convcli with this variable set.
+VARIABLE = "_CONVCLI_COMPLETE"
+
+
+class Completed(ParamType):
+    """A text that is taken as it stands, of which the shell knows beginnings: names of a list, and files."""
+
+    def __init__(self, name: str, names: Callable[[], Iterable[str]] = tuple) -> None:
+        self.name, self.names = name, names
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Any]:
+        """The names that begin so; where none does, files."""
+        from click.shell_completion import CompletionItem
+
+        found = [CompletionItem(name) for name in self.names() if name.startswith(incomplete)]
+        return found if found else [CompletionItem(incomplete, type="file")]
+
+
+def _kernels() -> Iterable[str]:
+    from convcli.kernels.library import LIBRARY
+
+    return LIBRARY
+
+
+def _networks() -> Iterable[str]:
+    from convcli.architectures.files import shipped
+
+    return ("shipped", *shipped())
+
+
+def _data() -> Iterable[str]:
+    from convcli.datasets.registry import ENTRIES
+
+    return ENTRIES
+
+
+FILE = Completed("FILE")
+KERNEL = Completed("SPEC", _kernels)
+MODEL = Completed("MODEL", lambda: ("shipped",))
+NETWORK = Completed("NETWORK", _networks)
+DATA = Completed("DATASET|FOLDER", _data)

@@ -1,0 +1,119 @@
+"""What every command has in common: near words, help by name, completion by the shell, man pages, -q."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+import click
+import pytest
+
+from convcli.cli import COMMANDS, group
+from convcli.cli.completing import VARIABLE
+from convcli.cli.reference import commands
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["filer", "a.png"], "command: got 'filer'; did you mean 'filter'? (see: convcli --help)"),
+        (["kernel", "lst"], "command: got 'lst'; did you mean 'list'? (see: convcli kernel --help)"),
+        (["help", "prdict"], "command: got 'prdict'; did you mean 'predict'? (see: convcli --help)"),
+        (["cache", "xyz"], "command: got 'xyz', expected one of clear, info, warm (see: convcli cache --help)"),
+        (["help", "filter", "box"], "help: got 'box' after convcli filter, which has no commands of its own"),
+        (
+            ["help", "filter", "--man", "x"],
+            "--man: got a command with it, expected it alone: it writes the pages of all",
+        ),
+    ],
+)
+def test_a_word_that_is_no_command(convcli, words, said):
+    answer = convcli(*words)
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err.startswith(f"Error: {said}") and answer.err.count("\n") == 1
+
+
+def test_a_file_whose_name_begins_with_a_dash(convcli, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "-dash.png").write_bytes(b"")
+    answer = convcli("filter", "-dash.png", "-k", "box")
+    assert (
+        answer.err == "Error: No such option '-d'. The file of that name is ./-dash.png (see: convcli filter --help)\n"
+    )
+    assert "./" not in convcli("filter", "-other.png", "-k", "box").err
+
+
+@pytest.mark.parametrize("words", [["filter"], ["kernel", "show"], ["cache", "warm"]])
+def test_help_by_name_is_the_commands_own(convcli, words):
+    assert convcli("help", *words).out == convcli(*words, "--help").out
+
+
+def test_help_alone_lists_the_commands(convcli):
+    assert convcli("help").out == convcli("--help").out
+
+
+def test_every_command_is_quiet_when_asked():
+    for words, command in commands():
+        if not isinstance(command, click.Group):
+            assert any("-q" in each.opts for each in command.params), words
+
+
+def test_a_man_page_for_every_command(convcli, tmp_path):
+    answer = convcli("help", "--man", tmp_path / "man1")
+    names = {f"{words.replace(' ', '-')}.1" for words, _ in commands()} | {"convcli.1"}
+    assert answer.code == 0 and {each.name for each in (tmp_path / "man1").iterdir()} == names
+    assert len(answer.out.splitlines()) == len(names)
+    page = (tmp_path / "man1" / "convcli-filter.1").read_text()
+    assert page.startswith('.TH "CONVCLI-FILTER" "1"')
+    assert "\\-k, \\-\\-kernel SPEC" in page
+    if shutil.which("man"):
+        command = ["man", "-l", tmp_path / "man1" / "convcli-filter.1"]
+        wide = os.environ | {"MANWIDTH": "100", "LC_ALL": "C.UTF-8"}
+        shown = subprocess.run(command, capture_output=True, text=True, check=True, env=wide).stdout
+        assert "convcli filter photo.jpg -k gaussian:sigma=2 -o soft.png" in shown
+
+
+def completed(*words):
+    """What bash is offered after these words, the last of which is not finished."""
+    environment = os.environ | {
+        VARIABLE: "bash_complete", "COMP_WORDS": " ".join(["convcli", *words]), "COMP_CWORD": str(len(words)),
+    }  # fmt: skip
+    code = "from convcli.cli import main; main()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
+    return done.stdout.split()
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        (["fil"], ["plain,filter", "plain,filters"]),
+        (["filter", "-k", "sobel-"], ["plain,sobel-x", "plain,sobel-y", "plain,sobel-angle"]),
+        (["filter", "pho"], ["file,pho"]),
+        (["summary", "lenet5-"], ["plain,lenet5-1998"]),
+        (["train", "fash"], ["plain,fashion-mnist"]),
+        (["predict", "--model", "ship"], ["plain,shipped"]),
+        (["help", "sal"], ["plain,saliency"]),
+    ],
+)
+def test_the_shell_completes(words, offered):
+    assert completed(*words) == offered
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_script_for_each_shell_and_where_it_belongs(convcli, tmp_path, monkeypatch, shell):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    script = convcli("completion", shell).out
+    assert VARIABLE in script
+    answer = convcli("completion", shell, "--install")
+    places = {
+        "bash": "data/bash-completion/completions/convcli",
+        "zsh": "data/zsh/site-functions/_convcli",
+        "fish": "config/fish/completions/convcli.fish",
+    }
+    place = tmp_path / places[shell]
+    assert answer.out == f"{place}\n" and place.read_text().strip() == script.strip()
+
+
+def test_every_command_has_a_line_and_a_module():
+    assert group.list_commands(click.Context(group)) == list(COMMANDS)
