@@ -45,6 +45,19 @@ def both(numbers):
     return numbers[0] + numbers[1]
 
 
+@loop(parallel=False)
+def pick_and_place(cube, line, flags, first, back, out):
+    """Numbers from places of every kind, and to some; arguments are already checked."""
+    out[0] = cube[first, back, 1]
+    out[1] = cube[-1, 0, -2]
+    out[2] = line[back]
+    out[3] = line[np.uint8(first)]
+    out[4] = flags[first]
+    cube[back, first, -1] = 7
+    line[-1] = cube[first, 0, 0] > 0
+    flags[back] = line[0]
+
+
 @pytest.fixture(autouse=True)
 def as_many_threads_as_before():
     before = thread_count()
@@ -85,3 +98,22 @@ def test_helpers_are_compiled_for_types_not_for_numbers():
 
     part = _part(_visited)
     assert len(part.overloads) <= 1  # none, if this process found the code kept
+
+
+def test_numbers_are_read_and_written_where_python_would(rng):
+    cube, line = rng.standard_normal((3, 4, 5)).astype(np.float32), np.arange(6, dtype=np.int16)
+    flags, out = np.array([True, False, False]), np.zeros(5)
+    expected = [each.copy() for each in (cube, line, flags)]
+    pick_and_place.py_func(*expected, 1, -2, wanted := np.zeros(5))
+    pick_and_place(cube, line, flags, 1, -2, out)
+    np.testing.assert_array_equal(out, wanted)
+    for got, should in zip((cube, line, flags), expected, strict=True):
+        np.testing.assert_array_equal(got, should)
+
+
+def test_what_the_calling_thread_does_alone_raises_too():
+    with pytest.raises(MemoryError):
+        take_room(2**60, np.zeros(1))
+    out = np.zeros(1)
+    take_room(5, out)
+    assert out[0] == 0

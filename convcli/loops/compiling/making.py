@@ -23,12 +23,13 @@ from convcli.loops.compiling.wanted import Wanted
 # About how many seconds loops take whose names begin so: what takes longest comes first, so that nobody waits for the
 # last one alone.
 _SECONDS = {
-    "filtering.volumes.": 4.0, "networks.convolution.": 2.5, "filtering.correlation.correlate_twice": 2.5,
-    "filtering.means.": 2.0, "filtering.correlation.": 1.6, "filtering.fourier.": 1.5, "filtering.box.": 1.0,
-    "networks.winograd.convolve": 1.2, "pooling.morphology.": 0.8, "pooling.": 0.6,
+    "filtering.volumes.": 4.0, "filtering.correlation.correlate_twice": 2.3, "networks.convolution.": 1.9,
+    "filtering.means.": 1.9, "filtering.correlation.": 1.5, "filtering.fourier.": 1.5, "filtering.box.": 1.0,
+    "networks.winograd.convolve": 1.1, "pooling.extrema.": 0.7, "pooling.sums.": 0.7, "pooling.morphology.": 0.7,
 }  # fmt: skip
-_FEW_SECONDS = 0.3  # all others
-_STARTING = 1.0  # seconds until several processes have begun
+_FEW_SECONDS = 0.25  # all others
+_STARTING = 1.2  # seconds until several processes have begun, and as many of a processor for nothing
+_WORTH_IT = 2 / 3  # of the time that one process takes
 _PROGRAM = f"import sys; sys.path.append(sys.argv[1]); from {__name__} import serve; serve(int(sys.argv[2]))"
 _INDEX_BYTES = 4
 
@@ -78,9 +79,9 @@ def cores() -> int:
 
 
 def pays(loops: Iterable[Wanted], processes: int) -> bool:
-    """Whether so many processes will be done with these loops before this one would be."""
+    """Whether so many processes will be done with these loops so much earlier that it is worth what they cost."""
     alone = [_seconds(loop) for loop in loops]
-    return _STARTING + max(*alone, sum(alone) / processes) < sum(alone)
+    return _STARTING + max(*alone, sum(alone) / processes) < _WORTH_IT * sum(alone)
 
 
 def _seconds(loop: Wanted) -> float:
@@ -129,6 +130,7 @@ def serve(processes: int) -> None:
     _take(numbers, loops)
     for child in children if len(children) == processes - 1 else ():
         os.waitpid(child, 0)
+    os._exit(0)  # all is said; to take Numba apart takes a tenth of a second
 
 
 def _take(numbers: int, loops: list[Wanted]) -> None:

@@ -16,7 +16,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from convcli.loops.compiling.compiler import inner_loop, intrinsic, runs_python
+from convcli.loops.compiling.compiler import intrinsic, runs_python
 from convcli.loops.vectors import VECTOR_BYTES, Vectors, ir, types
 
 OUTPUTS, KERNEL = 4, 3
@@ -250,33 +250,10 @@ if runs_python():
         _finish_naive(OUTPUT, *arguments)
 
 else:
-    _input, _weights, _gradient = _transform_with(INPUT), _transform_with(WEIGHT), _transform_with(OUTPUT.T)
-    _finish_weights = _transform_with(WEIGHT.T)
-
-    @inner_loop(placed=True)
-    def transform_input(source, at, row, column, inside, out, out_at, out_row, out_column):
-        """The transform of six-by-six vectors of input."""
-        _input(source, at, row, column, inside, out, out_at, out_row, out_column)
-
-    @inner_loop(placed=True)
-    def transform_weights(source, at, row, column, inside, out, out_at, out_row, out_column):
-        """The transform of three-by-three vectors of weights."""
-        _weights(source, at, row, column, inside, out, out_at, out_row, out_column)
-
-    @inner_loop(placed=True)
-    def transform_gradient(source, at, row, column, inside, out, out_at, out_row, out_column):
-        """The transform of four-by-four vectors of the output's gradient."""
-        _gradient(source, at, row, column, inside, out, out_at, out_row, out_column)
-
-    @inner_loop(placed=True)
-    def finish_weights(source, at, row, column, inside, out, out_at, out_row, out_column):
-        """The transform of six-by-six vectors of products to the gradient of three-by-three weights."""
-        _finish_weights(source, at, row, column, inside, out, out_at, out_row, out_column)
-
-    @inner_loop(placed=True)
-    def finish_outputs(source, at, row, column, bias, bias_at, floor, inside, out, out_at, out_row, out_column):
-        """The transform of six-by-six vectors of products, with bias and floor."""
-        _finish(source, at, row, column, bias, bias_at, floor, inside, out, out_at, out_row, out_column)
-
+    transform_input = _transform_with(INPUT)
+    transform_weights = _transform_with(WEIGHT)
+    transform_gradient = _transform_with(OUTPUT.T)
+    finish_weights = _transform_with(WEIGHT.T)
+    finish_outputs = _finish
 
 transform_twin, finish_twin = _transform_naive, _finish_naive  # for tests
