@@ -61,7 +61,7 @@ def _number(number: float, largest: float, *, shows: bool) -> str:
 
 
 def _cell(tag: str, text: str, column: int) -> str:
-    return f'<{tag} style="text-align:{"right" if column else "left"}">{escape(text)}</{tag}>'
+    return f'<{tag} style="text-align:{"right" if column else "left"};padding:.1em .6em">{escape(text)}</{tag}>'
 
 
 def _caption(text: str) -> str:

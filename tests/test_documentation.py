@@ -5,9 +5,10 @@ import inspect
 import re
 import shlex
 import wave
+from dataclasses import fields
 from importlib import import_module
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_type_hints
 
 import click
 import numpy as np
@@ -17,10 +18,13 @@ import tifffile
 import convcli as convcli_package
 from convcli.cli import COMMANDS
 from convcli.cli.reference import API_PAGE, PAGE, api, commands, reference
+from convcli.jobs.filter import NORMALIZE, FilterPlan
+from convcli.jobs.output_policy import ALPHA, CHANNELS, DEPTHS, RANGES
 from convcli.ops import borders, pooling_runs, signatures
 from convcli.ops.borders import BORDERS
 from convcli.ops.morphology import OPERATIONS
 from convcli.ops.pooling_runs import MODES
+from convcli.ops.responses import ACTIVATIONS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -142,6 +146,12 @@ def test_types_name_every_word_that_is_understood():
     assert set(get_args(signatures.BorderWord)) == set(BORDERS) | set(borders.ALIASES)
     assert set(get_args(signatures.PoolMode)) == set(MODES) | set(pooling_runs._ALIASES)
     assert set(get_args(signatures.OperationWord)) == set(OPERATIONS)
+    hints = get_type_hints(signatures.FilterWords)
+    tables = {"activation": ACTIVATIONS, "normalize": NORMALIZE, "channels": CHANNELS, "range": RANGES,
+              "alpha": ALPHA, "depth": DEPTHS, "border": get_args(signatures.BorderWord)}  # fmt: skip
+    assert {word: set(get_args(hints[word])) for word in tables} == {word: set(table) for word, table in tables.items()}
+    plan = {field.name for field in fields(FilterPlan)} - {"kernels", "axes"}
+    assert set(hints) == plan | {"border_value", "convolve", "normalize"}
 
 
 def test_public_functions_have_runnable_examples():

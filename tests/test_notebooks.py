@@ -26,7 +26,8 @@ def test_a_compound_kernel_shows_each_of_its_parts():
     shown = parse_kernel("sobel")._repr_html_()
     assert len(numbers(shown)) == 18
     assert "<caption>sobel-x</caption>" in shown and "<caption>sobel-y</caption>" in shown
-    assert "root of the sum of squares" in shown
+    assert "3x3, sum 0<" in shown and "root of the sum of squares" in shown
+    assert "25x25, sum 0<" in package.kernel("log:sigma=3")._repr_html_()
 
 
 @pytest.mark.parametrize("name", list(LIBRARY))

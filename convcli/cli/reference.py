@@ -9,7 +9,7 @@ import textwrap
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_type_hints
 
 import click
 
@@ -73,6 +73,9 @@ def api() -> str:
     parts.append("## The words of signatures\n\n")
     for name in ("BorderWord", "PoolMode", "OperationWord"):
         parts.append(f"- `{name}`: {', '.join(f'`{word}`' for word in get_args(getattr(signatures, name)))}\n")
+    for kind in (signatures.FilterWords, signatures.ExplainWords):
+        names = ", ".join(f"`{each}`" for each in get_type_hints(kind))
+        parts.append(f"- `{kind.__name__}`: {names}\n")
     parts.append("- `OutsideWord`: `none`, or a `BorderWord`\n")
     return "".join(parts)
 

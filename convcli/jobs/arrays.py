@@ -7,20 +7,21 @@ import contextlib
 import logging
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, BinaryIO, Unpack, get_type_hints
 
 import numpy as np
 import numpy.typing as npt
 from numpy.typing import NDArray
 
 from convcli import images
-from convcli.errors import ConvcliError, ImageError, ShapeError
+from convcli.errors import ConvcliError, ImageError, ShapeError, suggestion
 from convcli.images import MAX_PIXELS, Image, Metadata, convert_depth, format_of, holds
 from convcli.images.depth import supported
 from convcli.images.formats import format_named
+from convcli.jobs.background import parse_colour
 from convcli.jobs.batch import produce, unkept
 from convcli.jobs.explain import Explanation, plan_filters
 from convcli.jobs.explain import explain as explain_image
@@ -30,8 +31,8 @@ from convcli.kernels import Kernel, parse_kernel
 from convcli.kernels.matrices import format_matrix
 from convcli.kernels.parameters import shortened
 from convcli.ops.arguments import as_array, as_number, as_weights
+from convcli.ops.signatures import ExplainWords, FilterWords
 
-Plan = TypeVar("Plan")
 Source = str | os.PathLike[str]
 
 
@@ -128,7 +129,7 @@ def write(
     _tell(unkept(lost))
 
 
-def filter(image: npt.ArrayLike, *kernels: str | npt.ArrayLike, **words: Any) -> NDArray[Any]:
+def filter(image: npt.ArrayLike, *kernels: str | npt.ArrayLike, **words: Unpack[FilterWords]) -> NDArray[Any]:
     """Filter a picture as ``convcli filter`` does: pixels in, pixels of the same type out.
 
     Colour is weighted by alpha, signed results become pixels as ``range`` says, and what has to be clipped is told to
@@ -144,7 +145,8 @@ def filter(image: npt.ArrayLike, *kernels: str | npt.ArrayLike, **words: Any) ->
     words
         The command's options with its defaults: ``border="reflect", border_value=0.0, padding="same", stride=1,
         dilation=1, convolve=False, normalize="none", scale=1.0, bias=0.0, activation="none", channels="each",
-        range="auto", alpha="premultiply", depth="same", linear=False``.
+        range="auto", alpha="premultiply", depth="same", linear=False``; and ``background``, a colour: ``"white"``,
+        ``"#fff"``.
 
     Returns
     -------
@@ -164,7 +166,11 @@ def filter(image: npt.ArrayLike, *kernels: str | npt.ArrayLike, **words: Any) ->
     """
     array = as_array("image", image, "a picture")
     picture = image_of(array)
-    plan = _with_words(lambda: plan_filter([_kernel(each) for each in kernels], **words), "filter")
+    _check_words("filter", words, FilterWords)
+    chain, settings = [_kernel(each) for each in kernels], dict(words)
+    if isinstance(background := settings.get("background"), str):
+        settings["background"] = parse_colour(background)
+    plan = plan_filter(chain, **settings)  # type: ignore[arg-type]
     result = produce(lambda part, format: filter_image(part, plan, format), picture, None)
     _tell(result.warnings)
     pixels = result.image.pixels
@@ -177,7 +183,7 @@ def explain(
     region: tuple[int, int, int, int] | None = None,
     title: str = "image",
     bias: float | Sequence[float] = 0.0,
-    **words: Any,
+    **words: Unpack[ExplainWords],
 ) -> Explanation:
     """Show how each output pixel is made: in a notebook, the page of ``convcli explain``.
 
@@ -194,7 +200,8 @@ def explain(
     bias : float or sequence of float
         One for all filters, or one each.
     words
-        As in `filter`; of the activations the page shows none, relu, leaky_relu, sigmoid and tanh.
+        As in `filter`, without ``alpha``, ``background`` and ``linear``; of the activations the page shows none, relu,
+        leaky_relu, sigmoid and tanh.
 
     Returns
     -------
@@ -215,21 +222,19 @@ def explain(
     picture = image_of(image)
     several = isinstance(bias, Sequence | np.ndarray) and not isinstance(bias, str | bytes)
     biases = [as_number("bias", each) for each in (bias if several else [bias])]  # type: ignore[union-attr]
-    plans = _with_words(lambda: plan_filters(kernels, biases, **words), "explain")
+    _check_words("explain", words, ExplainWords)
+    plans = plan_filters(kernels, biases, **words)
     explanation = explain_image(picture, plans, title=title, region=None if region is None else Region(*region))
     _tell(explanation.warnings)
     return explanation
 
 
-def _with_words(plan: Callable[[], Plan], command: str) -> Plan:
-    """A plan; a word that no plan has is an error of ours."""
-    try:
-        return plan()
-    except TypeError as error:
-        word = re.search(r"unexpected keyword argument ('.*')", str(error))
-        if word is None:
-            raise
-        raise ShapeError(f"{command}: got {word[1]}, expected an option of convcli {command} --help") from None
+def _check_words(command: str, words: Any, known: Any) -> None:
+    """Raise `ShapeError` for a word that is no option, with the one that may be meant."""
+    for word in words:
+        if word not in get_type_hints(known):
+            near = suggestion(word, get_type_hints(known)) or f", expected one of {', '.join(get_type_hints(known))}"
+            raise ShapeError(f"{command}: got the word {word!r}{near}")
 
 
 def _kernel(kernel: Any) -> Kernel:

@@ -137,7 +137,7 @@ class KernelArray(np.ndarray[tuple[int, ...], np.dtype[np.float64]]):
 
 def _drawn_in_html(planes: Sequence[Weights], title: str, names: Sequence[str], notes: Sequence[str]) -> str:
     flat = [plane for each in planes for plane in (each if each.ndim == 3 else each[None])]
-    sums = ", ".join(f"{float(each.sum()):.6g}" for each in planes)
+    sums = ", ".join(dict.fromkeys(f"{0.0 if is_zero_sum(each) else float(each.sum()):.6g}" for each in planes))
     sizes = "x".join(map(str, planes[0].shape))
     named = names if len(names) == len(flat) else [f"plane {index}" for index in range(len(flat))] * (len(flat) > 1)
     return matrices(title, [plane.tolist() for plane in flat], named, [f"{sizes}, sum {sums}", *notes])

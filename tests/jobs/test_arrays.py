@@ -107,8 +107,10 @@ def test_a_chain_its_words_and_weights_of_ones_own(caplog):
     assert package.filter(image, "box:size=1x3", [[2]], border="edge").tolist() == [[0, 133, 255]] * 2
     assert "were clipped (range='minmax' shows them all; range='raw' writes" in caplog.text
     assert package.filter(image, "sobel-x", range="raw").dtype == np.float32
+    glass = np.full((2, 2, 4), 128, np.uint8)
+    assert package.filter(glass, "identity", background="white").tolist() == [[[191] * 3] * 2] * 2
     assert package.filter(image[..., None], "box").shape == (2, 3, 1)
-    with pytest.raises(package.ShapeError, match="filter: got 'boarder', expected an option of convcli filter --help"):
+    with pytest.raises(package.ShapeError, match="filter: got the word 'boarder'; did you mean 'border'"):
         package.filter(image, "box", boarder="edge")
     with pytest.raises(package.KernelError, match="kernel: got none"):
         package.filter(image)
@@ -123,7 +125,7 @@ def test_an_explanation_is_a_page_in_a_frame():
     assert repr(explained) == "Explanation(image, 0,0,2x2 of the input, output 1x1x1)"
     colour = np.zeros((40, 50, 3), np.uint8)
     assert package.explain(colour, "sobel", region=(5, 4, 8, 6)).document["region"] == [5, 4, 8, 6]
-    with pytest.raises(package.ShapeError, match="explain: got 'strid'"):
+    with pytest.raises(package.ShapeError, match="explain: got the word 'strid'; did you mean 'stride'"):
         package.explain(colour, "sobel", strid=2)
     for bias in ("2", None, [1, "a"], [[1, 2]], object()):
         with pytest.raises(package.ShapeError, match=r"^bias: got"):
