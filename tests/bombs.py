@@ -154,6 +154,26 @@ def tiff_of_pages(count, entries=0):
     return bytes(raw)
 
 
+def tiff_of_sizes(count):
+    """A TIFF of ``count`` pages of a few pixels, of which the second and all even ones are wider."""
+    import tifffile
+
+    stream = io.BytesIO()
+    with tifffile.TiffWriter(stream) as file:
+        for page in range(8):
+            file.write(np.zeros((4, 4 + page % 2), np.uint8), metadata=None, software="x")
+    data = bytearray(stream.getvalue())
+    first = struct.unpack_from("<I", data, 4)[0]
+    second = struct.unpack_from("<I", data, first + 2 + 12 * struct.unpack_from("<H", data, first)[0])[0]
+    entries = 2 + 12 * struct.unpack_from("<H", data, second)[0]
+    directory = bytes(data[second : second + entries])
+    struct.pack_into("<I", data, second + entries, len(data))
+    for page in range(count - 2):
+        last = page == count - 3
+        data += directory + struct.pack("<I", 0 if last else len(data) + entries + 4)
+    return bytes(data)
+
+
 def tiff_of_shared_values(length=2_000_000, entries=900):
     """A TIFF whose entries of no known meaning all name the same bytes."""
     return tiff([(50_000 + number, 1, length, 8) for number in range(entries)], bytes(length))
@@ -204,6 +224,13 @@ def png(chunks=(), width=2, height=2, bits=8, colour=0, data=None):
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         png_chunk(*each) for each in ((b"IHDR", header), *chunks, (b"IDAT", packed), (b"IEND", b""))
     )
+
+
+def png_animated(width, height, packed, colour=6):
+    """A PNG animation of one frame."""
+    place = struct.pack(">5I2H2B", 0, width, height, 0, 0, 1, 10, 0, 0)
+    chunks = [(b"acTL", struct.pack(">2I", 1, 0)), (b"fcTL", place)]
+    return png(chunks, width, height, colour=colour, data=packed)
 
 
 def zeros_packed(length):

@@ -85,7 +85,22 @@ def blinds(shape, rng):
     return 1 - rng.uniform(0.1, 0.5) * smooth(np.sin(away * rng.uniform(6, 50)) - rng.uniform(-0.7, 0.7), 0.3)
 
 
-LIGHTS = (slope, corners, lamp, shadow, shadow, band, blinds)
+def wrinkles(shape, rng):
+    """Crumpled paper: lines that are darker and lines that are lighter, as each side of a crease turns to the light."""
+    reach = rng.uniform(0.03, 0.15), rng.uniform(0.2, 0.9)
+    dark, light = (straight_lines(shape, rng, int(rng.integers(2, 25)), (0.5, 3), reach) for _ in range(2))
+    return 1 - rng.uniform(0.05, 0.45) * dark + rng.uniform(0.05, 0.3) * light
+
+
+def unfolded(shape, rng):
+    """Lines all across that are dark at one side and light at the other."""
+    dark = straight_lines(shape, rng, int(rng.integers(1, 4)), (0.5, 4), (1.2, 2.5))
+    light = np.roll(dark, rng.integers(-5, 6, 2), (0, 1))
+    return 1 - rng.uniform(0.05, 0.4) * dark + rng.uniform(0, 0.25) * light
+
+
+LIGHTS = (slope, corners, corners, lamp, shadow, shadow, band, band, blinds, wrinkles, wrinkles, unfolded)
+SMOOTH = (slope, corners, lamp)
 
 
 # Things: masks of what lies on paper or was printed on it, and how strongly.
@@ -191,13 +206,15 @@ def blob(shape, rng):
 
 
 def beside_paper(shape, rng):
-    """A table around a sheet whose corners lie anywhere, in or out of the picture."""
+    """A table around a sheet whose corners lie anywhere, in or out of the picture, or all of them in it."""
+    whole = rng.random() < 0.5
     middle = np.array(shape) / 2
-    grow = rng.uniform(0.75, 1.5, 2) * shape / 2
-    points = np.array([(-1, -1), (-1, 1), (1, 1), (1, -1)]) * grow * rng.uniform(0.85, 1.15, (4, 2))
+    grow = rng.uniform(*((0.6, 0.95) if whole else (0.75, 1.5)), 2) * shape / 2
+    bent = rng.choice([0, 0.02, 0.05]) if whole else 0.15
+    points = np.array([(-1, -1), (-1, 1), (1, 1), (1, -1)]) * grow * rng.uniform(1 - bent, 1 + bent, (4, 2))
     angle = math.radians(rng.uniform(-20, 20) if rng.random() < 0.7 else 0)
     points = points @ np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
-    points += middle + rng.uniform(-0.25, 0.25, 2) * shape
+    points += middle + rng.uniform(-1, 1, 2) * (0.05 if whole else 0.25) * shape
 
     def draw(brush, fine):
         brush.polygon([(x * fine, y * fine) for y, x in points], fill=255)
@@ -205,7 +222,25 @@ def beside_paper(shape, rng):
     return 1 - drawn(shape, draw), rng.uniform(0.3, 1)
 
 
-THINGS = (creases, folds, rules, rules, rules, stain, specks, specks, bars, blob, beside_paper, beside_paper)
+def strips(shape, rng):
+    """A table along one to three borders of the picture, with its grain."""
+    mask = np.zeros(shape)
+    for side in rng.permutation(4)[: rng.integers(1, 4)]:
+        deep = int(rng.uniform(0.02, 0.3) * shape[side % 2])
+        turned_to_top = np.rot90(mask, side)  # a view, which writes into the mask
+        turned_to_top[:deep] = 1
+    return mask * np.clip(1 - rng.uniform(0, 0.3) * np.abs(texture(shape, rng)), 0, 1), rng.uniform(0.3, 1)
+
+
+def stains(shape, rng):
+    found, strength = stain(shape, rng)
+    for _ in range(int(rng.integers(0, 3))):
+        found = 1 - (1 - found) * (1 - rng.uniform(0.5, 1) * stain(shape, rng)[0])
+    return found, strength
+
+
+THINGS = (creases, folds, rules, rules, rules, rules, stains, stains, specks, specks, bars, blob, beside_paper,
+          beside_paper, beside_paper, strips)  # fmt: skip
 
 
 def texture(shape, rng):
@@ -243,10 +278,9 @@ def photograph(shape, rng):
 
         on = drawn(shape, draw, fine=1, soft=rng.choice([0, 1, 4]))[..., None]
         colour = np.clip(rng.uniform(10, 245) + rng.normal(0, 25, 3), 0, 255)
-        thing = (
-            colour * (LIGHTS[rng.integers(3)](shape, rng) * (1 + rng.uniform(0, 0.15) * texture(shape, rng)))[..., None]
-        )
-        scene = scene * (1 - on) + thing * on
+        light = SMOOTH[rng.integers(len(SMOOTH))](shape, rng)
+        grain = 1 + rng.uniform(0, 0.15) * texture(shape, rng)
+        scene = scene * (1 - on) + colour * (light * grain)[..., None] * on
     return scene
 
 
@@ -347,7 +381,7 @@ def ground(shape, rng):
 
 def inked(scene, mask, rng, light):
     """A scene with ink on it: a pen's, a pencil's with grain, chalk's."""
-    strength = rng.choice([rng.uniform(0.35, 0.6), rng.uniform(0.7, 1)])
+    strength = rng.choice([rng.uniform(0.25, 0.6), rng.uniform(0.6, 1)])
     on = strength * mask
     if strength < 0.6 and rng.random() < 0.5:
         on = on * np.clip(1 + 0.25 * rng.normal(size=mask.shape), 0, 1)
@@ -375,19 +409,17 @@ def scene_of(number, seed, writers):
     rng = np.random.default_rng([seed, number, 5])
     kind = number % 10
     if kind < 4:
-        shape = tuple(rng.integers(100, 480, 2))
+        shape = tuple(int(side) for side in rng.integers(100, 560, 2))
         scene = photograph(shape, rng) if rng.random() < 0.15 else ground(shape, rng)[0]
         return through_a_camera(scene, rng), []
-    if kind < 7:
-        shape = tuple(int(side) for side in rng.integers(100, 480, 2))
+    if kind < 9:
+        shape = tuple(int(side) for side in rng.integers(100, 560, 2))
         scene, light = ground(shape, rng)
         mask = writers.write(max(14, int(min(shape) * rng.uniform(0.12, 0.9))), rng)
         mask = mask[: shape[0] - 4, : shape[1] - 4]
         top, left = (int(rng.integers(2, shape[axis] - mask.shape[axis] - 1)) for axis in (0, 1))
         ink = np.pad(mask, ((top, shape[0] - top - mask.shape[0]), (left, shape[1] - left - mask.shape[1])))
         return through_a_camera(inked(scene, ink, rng, light), rng), [ink]
-    if kind < 9:
-        return _crop(rng, writers)
     height = int(rng.integers(40, 200))
     first, second = (writers.write(int(height * rng.uniform(0.7, 1)), rng) for _ in range(2))
     gap, margin = int(height * rng.uniform(0.06, 1)), int(height * rng.uniform(0.05, 1))
@@ -406,12 +438,8 @@ def scene_of(number, seed, writers):
 
 
 def crop_of(number, seed, writers):
-    """Pixels (H, W, 3) and masks (H, W) of one digit cut out closely."""
-    return _crop(np.random.default_rng([seed, number, 7]), writers)
-
-
-def _crop(rng, writers):
-    """A digit cut out with little or no margin."""
+    """Pixels (H, W, 3) and masks (H, W) of one digit cut out with little or no margin."""
+    rng = np.random.default_rng([seed, number, 7])
     height = int(rng.choice([8, 16, 20, 20, 28, 28, 36, 45, 60, 72, 90, 120, 250]))
     mask = writers.write(height, rng)
     if rng.random() < 0.15 and min(mask.shape) > 12:

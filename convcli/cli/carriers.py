@@ -78,7 +78,7 @@ def run(
     ``settings`` are what `plan_words` left: how files are read and written.
     """
     if plan.axes == "zyx":
-        return _run_volumes(inputs, lambda each, format: volume(each, plan, format), plan.name, settings)
+        return _run_volumes(inputs, lambda each, format: volume(each, plan, format), plan, settings)
     if plan.axes == "x":
         return _run_signals(inputs, lambda each: signal(each, plan), plan.name, settings)
     return carry_out(
@@ -94,7 +94,7 @@ def run(
 
 
 def _run_volumes(
-    inputs: Sequence[str], begin: Callable[[Volume, str], VolumeWork], name: str, settings: dict[str, Any]
+    inputs: Sequence[str], begin: Callable[[Volume, str], VolumeWork], plan: OperationPlan, settings: dict[str, Any]
 ) -> int:
     """Work on each input as one volume, or with ``--stack`` on all of them as the planes of one."""
     from convcli.images.volume_writing import check_volume_format
@@ -102,10 +102,10 @@ def _run_volumes(
     stacked = settings["stack"]
     planes: list[str] = usage(lambda: find_inputs(inputs)) if stacked else []
     with progress_bar("planes", hidden=settings["quiet"]) as progress:
-        work = partial(work_on_volume, begin=begin, stack=planes, progress=progress)
+        work = partial(work_on_volume, begin=begin, stack=planes, alpha_fix=plan.alpha_fix, progress=progress)
         return carry_out(
             planes[:1] or inputs,
-            name,
+            plan.name,
             settings,
             lambda tasks, files, prepare: run_one_by_one(tasks, work, files, prepare=prepare),
             shows_progress=False,

@@ -132,17 +132,17 @@ def _missing(grey: Floats, smooth: Floats, paper: Floats, *, dark: bool) -> Ink:
     cap = 2 * _largest(paper - smooth, 3)
     missing = paper - grey
     # The largest values are a little above paper where there is noise.
-    some = _some(missing)
+    some = few_of(missing)
     bias = np.float32(np.median(some[some <= otsu(some)]))
     light = np.maximum(paper - bias, np.float32(_DARKEST))
     amount: Floats = (np.minimum(paper - bias - grey, cap) / light).astype(np.float32)
     near = _largest(paper, 4 * blur(grey.shape) + 5) - bias
     shade: Floats = ((near - grey) / np.maximum(near, np.float32(_DARKEST))).astype(np.float32)
-    some = _some(amount)
+    some = few_of(amount)
     return Ink(amount, shade, _spread(some[some <= otsu(some)]), dark)
 
 
-def _some(plane: Floats) -> Floats:
+def few_of(plane: Floats) -> Floats:
     """Values enough for a median, from all over the plane."""
     every = max(1, min(plane.shape) // _LARGE)
     return plane[::every, ::every]

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from convcli.datasets.components import find_components
 from convcli.datasets.ink import find_inks, otsu
-from convcli.datasets.shapes import is_straight, stroke_width
+from convcli.datasets.shapes import is_straight
 from convcli.datasets.strokes import Box, Strokes, box_overlap
 
 Floats = npt.NDArray[np.float32]
@@ -16,8 +16,10 @@ Flags = npt.NDArray[np.bool_]
 _SAME = 0.3  # of two boxes together is in both if they show the same
 _CREASES = 3  # lines beside one that are too many
 _PARALLEL = 0.8  # of 1, which lines of one ruling have
-_SLANTING = 0.3  # the sine of twice the angle: nine degrees off upright or level
-_CUT_OFF = 1.05  # of its width
+_SLANTING = 2  # pixels by which ends that are straight across the stroke rise beside the border
+_BROAD = 10  # pixels: on narrower strokes the corners of such ends are as broad as they
+_CUT_OFF = 0.9  # of its width
+_UNBROKEN = 0.97  # of its middle
 _FAINT = 4  # times the paper's noise
 
 
@@ -26,21 +28,35 @@ def why_no_one(strokes: Strokes, grey: Floats) -> str:
     shape = strokes.amount > 0.5
     if not is_straight(shape):
         return ""
-    if _runs_through(shape):
+    if _runs_through(shape, grey):
         return "a line that runs out of the picture at both ends"
     if _lies_among_creases(strokes.box, grey):
         return "a straight line among others in all directions, as creases are"
     return ""
 
 
-def _runs_through(shape: Flags) -> bool:
-    """Whether it slants and the borders of the picture cut it off: a shadow's band.
+def _runs_through(shape: Flags, grey: Floats) -> bool:
+    """Whether it slants and goes on to the borders of the picture, which cut it off: a shadow's band.
 
-    The ends of a one, drawn straight across the stroke, touch a border with a corner only.
+    The ends of a one, drawn round or straight across the stroke, touch a border with a corner only.
     """
-    slant = abs(np.sin(2 * _direction(shape)))
-    contacts = sorted(int(border.sum()) for border in (shape[0], shape[-1], shape[:, 0], shape[:, -1]))
-    return bool(slant > _SLANTING and contacts[-2] >= _CUT_OFF * stroke_width(shape))
+    places = np.argwhere(shape).astype(float)
+    if len(places) < 3:
+        return False
+    direction = _direction(shape)
+    across_by = np.array([np.cos(direction), -np.sin(direction)])  # of rows and columns
+    width = float(np.std(places @ across_by) * np.sqrt(12))
+    if width < _BROAD or width * min(abs(across_by)) < _SLANTING:
+        return False
+    down, right = np.indices(grey.shape) - places.mean(axis=0)[:, np.newaxis, np.newaxis]
+    across = down * across_by[0] + right * across_by[1]
+    ahead = right * across_by[0] - down * across_by[1] > 0
+    inked = np.abs(grey - np.median(grey[shape])) < np.abs(grey - np.median(grey[~shape]))
+    if inked[np.abs(across) < 1].mean() < _UNBROKEN:
+        return False
+    rim = inked & (np.abs(across) < 0.75 * width)
+    rim[1:-1, 1:-1] = False
+    return all(len(np.unique(np.floor(across[rim & end]))) >= _CUT_OFF * width for end in (ahead, ~ahead))
 
 
 def _lies_among_creases(box: Box, grey: Floats) -> bool:

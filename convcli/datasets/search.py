@@ -6,11 +6,20 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from convcli.datasets.ink import find_inks, is_flat, to_grey
+from convcli.datasets.ink import few_of, find_inks, is_flat, to_grey
 from convcli.datasets.judge import judge, views
 from convcli.datasets.lines import why_no_one
 from convcli.datasets.pictures import resize
-from convcli.datasets.strokes import FILLING, Box, Strokes, box_overlap, find_candidates, no_digit, whole_picture
+from convcli.datasets.strokes import (
+    FILLING,
+    Box,
+    Strokes,
+    box_overlap,
+    find_candidates,
+    find_on_grain,
+    no_digit,
+    whole_picture,
+)
 from convcli.errors import DataError
 from convcli.images.model import Pixels
 
@@ -19,9 +28,11 @@ Floats = npt.NDArray[np.float32]
 _WORKING_SIDE = 224  # pixels: 11 for each of the box; larger photographs are averaged, which removes noise
 _CLOSER = 0.5  # a digit smaller than this share of the working picture is cut out and looked at again
 _SAME = 0.3  # of two boxes together is in both if they show the same
-_LIKELY = 0.6
-_LIKELY_ALONE = 0.35  # where it fills the picture: of 250 pages without a digit none has between this and the other
-_LIKELY_DRAWN = 0.2  # on paper without noise, where little else could look like ink
+_LIKELY = 0.8  # of 630 pages without a digit one has something as likely
+_LIKELY_ALONE = 0.5  # where it fills the picture
+_LIKELY_SMALL = 0.4  # where a closer look decides, which asks for more
+_LIKELY_CLOSER = 0.7
+_LIKELY_DRAWN = 0.15  # on paper without noise, where little else could look like ink
 _ONE_SHADE = 0.7  # of the pixels
 _RIVAL = 0.2  # of what stands beside a digit, as high as that is
 _LARGER = 1.5  # times the ink of a piece
@@ -80,10 +91,14 @@ def _search(grey: Floats) -> Strokes:
         # Of what nearly fills the picture in a direction something may lie on the border.
         if any(likely >= _SURE and max(_spans(each.strokes.box, small)) < FILLING for likely, each in found):
             break
+    if all(likely < _LIKELY for likely, _ in found):
+        more = [Candidate(each, small, ink.dark) for ink in find_inks(small) for each in find_on_grain(ink)]
+        found += zip(judged(more, small), more, strict=True)
     if not found:
         raise reasons[0]
     likely, best = _first_of_the_best([each for each in found if not _is_piece(each[1], found)])
-    usual = _LIKELY_DRAWN if _is_drawn(grey) else _LIKELY
+    drawn = _is_drawn(grey)
+    usual = _LIKELY_DRAWN if drawn else _LIKELY_SMALL if _is_small(best, small, grey) else _LIKELY
     if likely < (_LIKELY_ALONE if best.alone else usual):
         raise no_digit(f"strokes that are a digit's with {likely:.0%} only")
     reason = why_no_one(best.strokes, small)
@@ -98,7 +113,7 @@ def _search(grey: Floats) -> Strokes:
     if closer is None:
         return best.strokes
     likely, best = _first_of_the_best([*zip(judged(closer, small), closer, strict=True), (0.0, best)])
-    if likely < usual:
+    if likely < (_LIKELY_DRAWN if drawn else _LIKELY_CLOSER):
         raise no_digit(f"strokes that, looked at closer, are a digit's with {likely:.0%} only")
     return best.strokes
 
@@ -131,7 +146,8 @@ def _is_piece(candidate: Candidate, found: list[tuple[float, Candidate]]) -> boo
 
 def _is_drawn(grey: Floats) -> bool:
     """Whether paper is one shade without noise, as only programs make it: there is little that could look like ink."""
-    return float(np.mean(grey == np.median(grey))) > _ONE_SHADE
+    some = few_of(grey)
+    return float(np.mean(some == np.median(some))) > _ONE_SHADE
 
 
 def _is_beside(other: Candidate, best: Candidate) -> bool:
@@ -168,14 +184,19 @@ def _candidates(grey: Floats, reasons: list[DataError], *, tight: bool) -> Itera
             reasons.append(error)
 
 
+def _is_small(candidate: Candidate, small: Floats, grey: Floats) -> bool:
+    """Whether the picture shows more of a candidate than was looked at."""
+    top, left, bottom, right = candidate.strokes.box
+    return small.shape[0] < grey.shape[0] and bool(max(bottom - top, right - left) < _CLOSER * max(small.shape))
+
+
 def looked_at_closer(grey: Floats, small: Floats, candidate: Candidate) -> list[Candidate] | None:
     """A small digit found again in its neighbourhood, which tells more of paper and strokes; None of a large one."""
+    if not _is_small(candidate, small, grey):
+        return None
     shrunk = small.shape[0] / grey.shape[0]
     top, left, bottom, right = candidate.strokes.box
-    side = max(bottom - top, right - left)
-    if shrunk >= 1 or side >= _CLOSER * max(small.shape):
-        return None
-    margin = side // 2
+    margin = max(bottom - top, right - left) // 2
     start, first = max(0, int((top - margin) / shrunk)), max(0, int((left - margin) / shrunk))
     part = grey[start : int((bottom + margin) / shrunk) + 1, first : int((right + margin) / shrunk) + 1]
     near = shrunken(part)

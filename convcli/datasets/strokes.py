@@ -40,6 +40,7 @@ _ALIKE = 0.5  # a part of at least this share of the digit's height may be a dig
 _TRIED = 12  # parts that are looked at
 _EACH_LAYER = 4  # candidates of one layer
 _UNDER = 0.7  # of a stroke's ink may be under it
+_BEYOND_GRAIN = 8  # times the grain of a ground, whose spots reach five times
 FILLING = 0.8  # of the height or the width of a picture that is but a digit
 _NARROWEST = 0.2  # of the other of the two
 _DEEPEST = 0.6  # of full scale: the shadows of things let more light through
@@ -99,6 +100,15 @@ def find_candidates(ink: Ink, *, tight: bool = False) -> list[Strokes]:
     if not found:
         raise no_digit("no strokes: specks, lines, edges or areas only")
     return list(found.values())
+
+
+def find_on_grain(ink: Ink) -> list[Strokes]:
+    """What may be a digit on a ground with so much grain that most of what is darker, or lighter, is the ground's."""
+    strokes = ink.amount[ink.amount > otsu(ink.amount)]
+    strong = strokes[strokes > otsu(strokes)]
+    if not strong.size or np.percentile(strong, 75) < max(2 * LEAST_CONTRAST, _BEYOND_GRAIN * ink.noise):
+        return []
+    return list(_on_top(ink, ink.amount, strokes).values())
 
 
 def _on_top(ink: Ink, amount: Floats, strokes: Floats) -> dict[Box, Strokes]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image as Picture
 
 Bytes = npt.NDArray[np.uint8]
+_BLOCK = 1 << 20  # pixels
 
 
 def to_pixels(picture: "Picture") -> tuple[Bytes, bool]:
@@ -29,10 +30,16 @@ def to_pixels(picture: "Picture") -> tuple[Bytes, bool]:
 
 def without_excess(colours: Pixels) -> tuple[Pixels, bool]:
     """(..., 4) RGBA without alpha that hides nothing or colours that are all grey, and whether alpha is left."""
-    has_alpha = bool((colours[..., 3] < np.iinfo(colours.dtype).max).any())
-    grey = bool((colours[..., :1] == colours[..., 1:3]).all())
-    columns = ([0] if grey else [0, 1, 2]) + ([3] if has_alpha else [])
-    return np.ascontiguousarray(colours[..., columns]), has_alpha
+    has_alpha, flat = is_seen_through(colours), colours.reshape(-1, 4)
+    blocks = (flat[start : start + _BLOCK] for start in range(0, len(flat), _BLOCK))  # what is compared takes memory
+    grey = all((each[:, :1] == each[:, 1:3]).all() for each in blocks)
+    kept = slice(0, 4, 3 if grey else 1) if has_alpha else slice(1 if grey else 3)
+    return np.ascontiguousarray(colours[..., kept]), has_alpha
+
+
+def is_seen_through(colours: Pixels) -> bool:
+    """Whether any pixel of (..., 4) RGBA is not opaque."""
+    return bool(colours[..., 3].min() < np.iinfo(colours.dtype).max)
 
 
 def from_pixels(pixels: Bytes) -> "Picture":

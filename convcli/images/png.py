@@ -22,6 +22,8 @@ from convcli.images.png_rows import Settings
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # by channels
 _CHANNELS = {0: 2, 2: 4, 3: 4, 4: 2, 6: 4}  # by colour type, with the alpha that a transparent colour becomes
+_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type, as they are stored
+_DENSEST = 1032  # bytes that one of deflate becomes at most: 258 for each two bits
 _ANCILLARY = 0x20  # of the first letter: not needed for the picture
 _MOST_CHUNKS = 100_000  # and one for each 1024 bytes: libpng's own have 8192
 
@@ -32,6 +34,10 @@ def decode(data: bytes, max_pixels: int) -> Decoded:
 
     check_head(data, max_pixels)
     chunks = list(chunks_in(data))
+    header = next(content for kind, content in chunks if kind == b"IHDR")
+    packed = sum(len(content) for kind, content in chunks if kind == b"IDAT")
+    width, height, bits, colour = struct.unpack_from(">IIBB", header)
+    check_packed(width, height, bits, colour, packed)
     metadata, orientation = png_chunks.describe(chunks)
     pixels = imagecodecs.png_decode(_without_asides(data, chunks))
     if pixels.ndim == 2:
@@ -64,6 +70,16 @@ def check_head(head: bytes, max_pixels: int) -> None:
     check_size(
         width, height, max_pixels, bytes_with_result(_CHANNELS.get(colour, 4), 2 if bits == 16 else 1, has_alpha)
     )
+
+
+def check_packed(width: int, height: int, bits: int, colour: int, packed: int) -> None:
+    """Refuse compressed pixels of so few bytes that they cannot be all, before there is memory for them."""
+    needed = height * (width * bits * _SAMPLES.get(colour, 1) // 8)
+    if needed > packed * _DENSEST:
+        raise ImageError(
+            f"truncated PNG: its {width}x{height} pixels are {packed:,} bytes, expected at least "
+            f"{-(-needed // _DENSEST):,}; get a fresh copy"
+        )
 
 
 def encode(image: Image, *, level: int | None = None, band: int = png_rows.BAND) -> Iterator[bytes]:

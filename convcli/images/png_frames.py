@@ -4,18 +4,22 @@ Source: W3C, "Portable Network Graphics (PNG) Specification (Third Edition)", 20
 """
 
 import struct
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from convcli.errors import ImageError
 from convcli.images.model import Pixels, check_frames
-from convcli.images.png import SIGNATURE, chunk, chunks_in
+from convcli.images.png import SIGNATURE, check_packed, chunk, chunks_in
 
 _TO_BACKGROUND, _TO_PREVIOUS = 1, 2
 _OVER = 1
+_INTERLACED = 12  # where the header says so
 _SHARED = (b"PLTE", b"tRNS")
+_HEAD = 64  # rows
+_MOST_ROW = 8  # bytes of a pixel: 16 bits of RGBA
 
 
 @dataclass
@@ -36,8 +40,12 @@ class _Frame:
         return round(1000 * self.delay[0] / (self.delay[1] or 100))
 
 
-def decode_frames(data: bytes, max_pixels: int) -> tuple[Pixels, tuple[int, ...]]:
+def decode_frames(
+    data: bytes, max_pixels: int, look: Callable[[Pixels], None] = lambda colours: None
+) -> tuple[Pixels, tuple[int, ...]]:
     """All frames (count, H, W, 4), 8 or 16 bits, and the milliseconds that each is shown.
+
+    ``look`` is called with each as it is shown, and before all others with the first rows of the first.
 
     Raises `ImageError` for a PNG that is no animation, and for a frame that lies beyond the canvas.
     """
@@ -52,8 +60,12 @@ def decode_frames(data: bytes, max_pixels: int) -> tuple[Pixels, tuple[int, ...]
     for each in frames:
         if each.left + each.width > width or each.top + each.height > height or not each.rows:
             raise ImageError("damaged PNG: a frame of its animation lies beyond the picture or is empty")
+        check_packed(each.width, each.height, header[8], header[9], sum(map(len, each.rows)))
+    if not header[_INTERLACED]:
+        look(_alone(_head(frames[0]), header, shared))
     shown = np.empty((len(frames), height, width, 4), np.uint16 if header[8] == 16 else np.uint8)
     for index, canvas in enumerate(_composed(frames, header, shared, width, height)):
+        look(canvas)
         shown[index] = canvas
     return shown, tuple(each.milliseconds for each in frames)
 
@@ -84,7 +96,7 @@ def _composed(
     canvas = np.zeros((height, width, 4), np.uint16 if header[8] == 16 else np.uint8)
     for index, frame in enumerate(frames):
         place = canvas[frame.top : frame.top + frame.height, frame.left : frame.left + frame.width]
-        before = place.copy()
+        before = place.copy() if frame.disposal == _TO_PREVIOUS and index else place
         pixels = _alone(frame, header, shared)
         place[...] = _over(pixels, place) if frame.blending == _OVER else pixels
         yield canvas  # which the next frame changes
@@ -92,6 +104,13 @@ def _composed(
             place[...] = 0
         elif frame.disposal == _TO_PREVIOUS:
             place[...] = before
+
+
+def _head(frame: _Frame) -> _Frame:
+    """The first rows of a frame, as one of its own."""
+    height = min(frame.height, _HEAD)
+    rows = zlib.decompressobj().decompress(b"".join(frame.rows), height * (1 + frame.width * _MOST_ROW))
+    return replace(frame, height=height, rows=[zlib.compress(rows, 1)])
 
 
 def _alone(frame: _Frame, header: bytes, shared: list[tuple[bytes, bytes]]) -> Pixels:

@@ -52,16 +52,17 @@ class Page:
     mask: "Page | None" = None
 
 
-def find_pages(data: Source) -> tuple[tuple[Page, ...], tuple[str, ...]]:
+def find_pages(data: Source, *, alike: bool = False) -> tuple[tuple[Page, ...], tuple[str, ...]]:
     """The pages that are pictures, at least one, and what there is to say about their choice.
 
     They are the main pages of full size; where every main page is a smaller copy, as cameras and scanners write them,
     the sub-pages of full size; and where nothing is called full size, the largest page of all.
+    Where pages have to be ``alike``, the first main one of another size is the last that is looked for.
 
     Raises `ImageError` for a list of pages that goes round, is cut off or is empty.
     """
     layout = _Layout(data)
-    main = layout.chain()
+    main = layout.chain(alike=alike)
     found = _with_masks(main)
     if found:
         return found, ()
@@ -108,14 +109,19 @@ class _Layout:
         self.big = 43 in data[2:4]
         self.count_code, self.pointer_code, self.entry_size = ("Q", "Q", 20) if self.big else ("H", "I", 12)
 
-    def chain(self) -> list[Page]:
-        """The main pages, each linked to the next."""
+    def chain(self, *, alike: bool = False) -> list[Page]:
+        """The main pages, each linked to the next; see `find_pages`."""
         found: dict[int, Page] = {}
+        sizes: set[tuple[int, int]] = set()
         offset = self._number(self.pointer_code, 8 if self.big else 4)
         while offset:
             if offset in found:
                 raise ImageError("damaged TIFF: its list of pages goes round in a circle; get a fresh copy")
-            found[offset] = self.page(offset)
+            page = found[offset] = self.page(offset)
+            if alike and not page.is_copy and not page.is_mask:
+                sizes.add((page.width, page.height))
+                if len(sizes) > 1:
+                    break
             offset = self._number(self.pointer_code, self._bounds(offset)[1])
         if not found:
             raise ImageError("damaged TIFF: it holds no page; get a fresh copy")

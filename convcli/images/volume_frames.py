@@ -1,7 +1,7 @@
 """Volumes whose planes are pictures: the frames of a GIF, WebP or PNG animation, or one picture file per plane."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,16 +11,27 @@ from convcli.errors import ImageError
 from convcli.images.keeping import incoming
 from convcli.images.model import Image, Metadata, Pixels, check_canvas, check_frames, check_size, shown
 from convcli.images.orientation import upright
-from convcli.images.pillow import without_excess
+from convcli.images.pillow import is_seen_through, without_excess
 from convcli.images.reading import MAX_PIXELS, read, read_all
-from convcli.images.volume_model import Volume, VolumeMetadata, one_by_one
+from convcli.images.volume_model import Volume, VolumeMetadata, one_by_one, with_alpha
+
+# Called with the pixels (..., 4) of each frame as soon as they are known; raises `ImageError` for what is not wanted.
+Look = Callable[[Pixels], None]
 
 
-def open_animation(path: Path, name: str, format: str, max_pixels: int) -> Volume:
-    """Decode all frames of an animation, composed as they are shown; to grey where every frame is grey."""
+def open_animation(path: Path, name: str, format: str, max_pixels: int, alpha_fix: str | None = None) -> Volume:
+    """Decode all frames of an animation, composed as they are shown; to grey where every frame is grey.
+
+    With ``alpha_fix`` the first frame that has alpha is refused, see `open_volume`.
+    """
+
+    def look(colours: Pixels) -> None:
+        if alpha_fix is not None and is_seen_through(colours):
+            raise with_alpha(alpha_fix)
+
     with path.open("rb") as stream:
         data = read_all(stream, name)
-    frames, durations = {"GIF": _gif, "WEBP": _webp, "PNG": _png}[format](data, max_pixels)
+    frames, durations = {"GIF": _gif, "WEBP": _webp, "PNG": _png}[format](data, max_pixels, look)
     described, orientation = _described(data, format)
     if orientation != 1:
         frames = np.stack([upright(each, orientation) for each in frames])
@@ -52,7 +63,7 @@ def _described(data: bytes, format: str) -> tuple[Metadata, int]:
     return webp.describe(list(webp.chunks_in(data)))
 
 
-def _gif(data: bytes, max_pixels: int) -> tuple[Pixels, tuple[int, ...]]:
+def _gif(data: bytes, max_pixels: int, look: Look) -> tuple[Pixels, tuple[int, ...]]:
     """All frames (count, H, W, 4), and the milliseconds that each is shown."""
     from convcli.images.gif import canvas_size, composed, frames_in
 
@@ -70,17 +81,18 @@ def _gif(data: bytes, max_pixels: int) -> tuple[Pixels, tuple[int, ...]]:
         )
     shown = np.empty((len(frames), height, width, 4), np.uint8)
     for index, canvas in enumerate(composed(frames, width, height)):
+        look(canvas)
         shown[index] = canvas
     return shown, tuple(each.duration for each in frames)
 
 
-def _png(data: bytes, max_pixels: int) -> tuple[Pixels, tuple[int, ...]]:
+def _png(data: bytes, max_pixels: int, look: Look) -> tuple[Pixels, tuple[int, ...]]:
     from convcli.images.png_frames import decode_frames
 
-    return decode_frames(data, max_pixels)
+    return decode_frames(data, max_pixels, look)
 
 
-def _webp(data: bytes, max_pixels: int) -> tuple[Pixels, tuple[int, ...]]:
+def _webp(data: bytes, max_pixels: int, look: Look) -> tuple[Pixels, tuple[int, ...]]:
     """All frames (count, H, W, 4), and the milliseconds that each is shown."""
     from convcli.images.webp import check_work, chunks_in, opened
 
@@ -93,6 +105,7 @@ def _webp(data: bytes, max_pixels: int) -> tuple[Pixels, tuple[int, ...]]:
         for index in range(count):
             picture.seek(index)
             shown[index] = np.asarray(picture.convert("RGBA"))
+            look(shown[index])
             durations.append(int(picture.info.get("duration", 0)))
     return shown, tuple(durations)
 

@@ -138,6 +138,11 @@ class Volume:
         return runs[0] if len(runs) == 1 else np.concatenate(runs)
 
 
+def with_alpha(fix: str) -> ImageError:
+    """What is said of a volume with an alpha channel where none is wanted."""
+    return ImageError(f"has an alpha channel, expected a volume without; {fix}")
+
+
 def one_by_one(decode: Callable[[int], Pixels]) -> Callable[[int, int], Pixels]:
     """A `Volume.read_run` from a function that decodes one plane (H, W, C).
 

@@ -61,10 +61,11 @@ def open_tiff(path: Path, name: str, max_pixels: int) -> Volume:
     size = path.stat().st_size
     with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
         check_directories(data)
-        found, words = find_pages(data)
+        found, words = find_pages(data, alike=True)
     file = tifffile.TiffFile(path, _multifile=False)
     try:
         _check_description(file)
+        _check_sizes(file, found)
         check_promises(file.pages[0].aspage().description, len(found), max_pixels)
         pages, series = _planes(file, found)
         for number, page in enumerate(pages, 1):
@@ -117,9 +118,8 @@ def _check_description(file: Any) -> None:
 def _planes(file: Any, found: Sequence[Page]) -> tuple[list[Any], Any]:
     """The pages that are planes, in order, and the series that says so; None for pages that nothing is said about."""
     if {tag.code for tag in file.pages[0].aspage().tags} <= _SAYS_NO_MORE:
-        # No series are asked for, since tifffile compares all pages; nor pages behind one that is refused.
-        odd = next((at for at, each in enumerate(found, 1) if _size(each) != _size(found[0])), len(found))
-        return [opened(file, each.offset) for each in found[:odd]], None
+        # No series are asked for, since tifffile compares all pages.
+        return [opened(file, each.offset) for each in found], None
     described = [series for series in file.series if series.kind not in ("uniform", "generic")]
     if file.is_imagej and not any(series.kind == "imagej" for series in described) and not file.is_ome:
         raise ImageError("truncated or damaged ImageJ TIFF: it has fewer planes than it says; get a fresh copy")
@@ -136,6 +136,15 @@ def _planes(file: Any, found: Sequence[Page]) -> tuple[list[Any], Any]:
     if series.is_multifile or any(page is None for page in series.pages):
         raise ImageError("incomplete TIFF: some of its planes lie in other files; save it as one file")
     return [page.aspage() for page in series.pages], series
+
+
+def _check_sizes(file: Any, found: Sequence[Page]) -> None:
+    """Refuse pages of other sizes by their directories: to open fifty thousand, or to group them, takes minutes."""
+    odd = next((at for at, each in enumerate(found) if _size(each) != _size(found[0])), 0)
+    if odd:
+        _check_alike(opened(file, found[odd].offset), opened(file, found[0].offset), odd + 1)
+        # Both say the same to tifffile, which reads numbers of types that are none of a size's.
+        raise ImageError(f"page {odd + 1}: got another size than page 1; a volume's planes are all alike")
 
 
 def _size(page: Page) -> tuple[int, int]:

@@ -21,7 +21,7 @@ from convcli.images.volume_model import MOST_CHANNELS, Volume, VolumeMetadata
 _MOST_SCATTERED = 1 << 30
 
 
-def open_volume(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Volume:
+def open_volume(path: str | Path, *, max_pixels: int = MAX_PIXELS, alpha_fix: str | None = None) -> Volume:
     """Open a file as one volume.
 
     Parameters
@@ -31,6 +31,9 @@ def open_volume(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Volume:
     max_pixels:
         Width times height of a plane above which the file is refused. The number of planes is free, since only a few
         are in memory at a time; those of an animation, which is decoded whole, count together.
+    alpha_fix:
+        Where no alpha is wanted, what may be done about it. An animation, which does not tell before it is decoded, is
+        refused with these words at the first frame that has any; other volumes are the caller's to look at.
 
     Raises
     ------
@@ -53,7 +56,7 @@ def open_volume(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Volume:
             if kind.name in ("GIF", "WEBP", "PNG"):
                 from convcli.images.volume_frames import open_animation
 
-                return open_animation(Path(path), name, kind.name, max_pixels)
+                return open_animation(Path(path), name, kind.name, max_pixels, alpha_fix)
     except ImageError as error:
         raise ImageError(f"{name}: {error}") from error.__cause__
     raise ImageError(

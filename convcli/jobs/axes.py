@@ -55,6 +55,13 @@ class OperationPlan(ABC):
     def name(self) -> str:
         """For file names."""
 
+    @property
+    def alpha_fix(self) -> str | None:
+        """What is to be done about a volume with alpha; None where the plan says what becomes of it."""
+        if self.background is not None or self.alpha == "drop":
+            return None
+        return "add --background white" + ("" if self.alpha == "keep" else " or --alpha drop")
+
 
 def check_policies(plan: OperationPlan, **others: str) -> None:
     """Raise `ConvcliError` for words that are no policies, or none for volumes or signals; ``others``: range, channels.

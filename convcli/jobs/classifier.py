@@ -13,7 +13,7 @@ from convcli.architectures.files import resolved
 from convcli.datasets import Preprocessing
 from convcli.errors import DataError, ModelError, shortened
 from convcli.images import MAX_PIXELS, read
-from convcli.jobs.tasks import STREAM
+from convcli.jobs.tasks import STREAM, about
 from convcli.nn.model import Model
 from convcli.nn.weights import TrainedModel, load_model, shipped_model
 
@@ -201,7 +201,8 @@ def see(classifier: Classifier, source: str | BinaryIO, *, max_pixels: int = MAX
         If the file cannot be read, or shows nothing the model could use.
     """
     image = read(source, max_pixels=max_pixels)
-    prepared, warnings = classifier.rule.prepare(image)
+    with about(source if isinstance(source, str) else STREAM):
+        prepared, warnings = classifier.rule.prepare(image)
     pixels = classifier.rule.scaled(prepared)
     (logits,) = classifier.logits(pixels[None], 1)
     shares = classifier.probabilities(logits)[0]

@@ -6,6 +6,7 @@ from dataclasses import replace
 from convcli.errors import ConvcliError
 from convcli.images import MAX_PIXELS, Image, read
 from convcli.jobs.filter import FilterPlan, filter_image, plan_filter
+from convcli.jobs.tasks import about
 
 # Few enough to be large, different enough to show what kernels are for.
 USUAL = ("gaussian:sigma=3", "unsharp:sigma=2,amount=1.5", "emboss", "sobel", "laplacian-8", "canny")
@@ -36,7 +37,6 @@ def make_gallery(
     ConvcliError
         If a file cannot be read, or the sheet would have more than 400 cells.
     """
-    from convcli.loops.compiling.waiting import foreseen
     from convcli.views.sheet import contact_sheet
 
     cells = len(sources) * (len(plans) + 1)
@@ -45,8 +45,15 @@ def make_gallery(
     rows = []
     for source in sources:
         picture = read(source, max_pixels=max_pixels)
-        part = replace(picture, pixels=picture.pixels[:512, :512].copy())
-        with foreseen("the gallery", lambda part=part: [filter_image(part, plan, "PNG") for plan in plans]):  # type: ignore[misc]
-            rows.append([picture, *(filter_image(picture, plan, "PNG").image for plan in plans)])
+        with about(source):
+            rows.append(_row(picture, plans))
     labels = ["original", *(plan.name for plan in plans)]
     return Image(contact_sheet(rows, labels, (cell, cell)))
+
+
+def _row(picture: Image, plans: Sequence[FilterPlan]) -> list[Image]:
+    from convcli.loops.compiling.waiting import foreseen
+
+    part = replace(picture, pixels=picture.pixels[:512, :512].copy())
+    with foreseen("the gallery", lambda: [filter_image(part, plan, "PNG") for plan in plans]):
+        return [picture, *(filter_image(picture, plan, "PNG").image for plan in plans)]

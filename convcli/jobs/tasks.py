@@ -4,13 +4,15 @@ import glob
 import os
 import re
 import string
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from convcli.errors import ConvcliError, ImageError, shortened
 from convcli.images import READABLE_SUFFIXES
 from convcli.images.formats import suffixes_of
+from convcli.images.model import shown
 
 STREAM = "-"
 _FIELDS = ("stem", "kernel", "ext", "index")
@@ -186,3 +188,12 @@ def _template_parts(output: str) -> list[tuple[str, str | None, str | None, str 
         if name is not None and name not in _FIELDS:
             raise ConvcliError(f"output: got the field {{{name}}}, expected {known}")
     return parts
+
+
+@contextmanager
+def about(name: str) -> Iterator[None]:
+    """Let what is said of a picture that was read begin with its file's name."""
+    try:
+        yield
+    except ConvcliError as error:
+        raise ImageError(f"{shown(name)}: {error}") from error

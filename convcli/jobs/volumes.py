@@ -14,7 +14,7 @@ import numpy as np
 from convcli.errors import ImageError
 from convcli.images import Image, format_of
 from convcli.images.formats import format_named
-from convcli.images.volume_model import Volume
+from convcli.images.volume_model import Volume, with_alpha
 from convcli.images.volumes import open_volume
 from convcli.jobs.axes import OperationPlan
 from convcli.jobs.background import volume_on_background
@@ -51,9 +51,8 @@ class VolumeWork(ABC):
         Raises `ConvcliError` when the volume has alpha that is not dropped, or the format cannot hold the result.
         """
         volume = volume_on_background(volume, plan.background)
-        if volume.has_alpha and plan.alpha != "drop":
-            fix = "add --background white" + ("" if plan.alpha == "keep" else " or --alpha drop")
-            raise ImageError(f"{volume.name}: has an alpha channel, expected a volume without; {fix}")
+        if volume.has_alpha and plan.alpha_fix is not None:
+            raise ImageError(f"{volume.name}: {with_alpha(plan.alpha_fix)}")
         self.volume, self.name = volume, plan.name
         self.channels = volume.shape[3] - volume.has_alpha
         self.policy = output_policy(Image(np.zeros((1, 1, 1), volume.dtype)), format, plan.depth, **policy)
@@ -104,11 +103,13 @@ def work_on_volume(
     begin: Callable[[Volume, str], VolumeWork],
     *,
     stack: Sequence[str] = (),
+    alpha_fix: str | None = None,
     progress: Progress = lambda done, total: None,
 ) -> Outcome:
     """Carry out an operation on one task's volume: a file, or the pictures of a ``stack`` as its planes.
 
-    ``begin`` brings an open volume and the format to be written together with the operation.
+    ``begin`` brings an open volume and the format to be written together with the operation; ``alpha_fix`` is the
+    plan's.
     """
     from convcli.images.volume_writing import check_volume_format, write_volume
 
@@ -116,7 +117,7 @@ def work_on_volume(
         raise ImageError("a volume is read and written piece by piece: expected files, not standard input or output")
     format = format_named(files.format) if files.format else format_of(task.target)
     check_volume_format(format, 1)
-    with _open(task, files, stack) as volume:
+    with _open(task, files, stack, alpha_fix) as volume:
         work = begin(volume, format)
         channels = work.shape[3]
         check_volume_format(format, channels)
@@ -137,9 +138,9 @@ def work_on_volume(
     return Outcome(task, "done", "", (*volume.warnings, *warnings, *unkept(lost)), shape, work.dtype.name, details)
 
 
-def _open(task: Task, files: Files, stack: Sequence[str]) -> Volume:
+def _open(task: Task, files: Files, stack: Sequence[str], alpha_fix: str | None) -> Volume:
     if not stack:
-        return open_volume(task.source, max_pixels=files.max_pixels)
+        return open_volume(task.source, max_pixels=files.max_pixels, alpha_fix=alpha_fix)
     from convcli.images.volume_frames import open_sequence
 
     target = Path(task.target).resolve()

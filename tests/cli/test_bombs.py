@@ -98,6 +98,21 @@ FILES = {
     "plain.bmp": (bombs.bmp_claiming, FILTER, "truncated BMP", "fresh copy"),
     "canvas.webp": (lambda: bombs.webp_animated(9), FILTER, "canvas has 144,000,000 pixels", "one in 64"),
     "animation.webp": (lambda: bombs.webp_animated(9), VOLUME, "canvas has 144,000,000 pixels", "one in 64"),
+    "seen_through.gif": (lambda: bombs.gif_of_frames(49_000), VOLUME, "has an alpha channel", "--background white"),
+    "seen_through.png": (
+        lambda: bombs.png_animated(14_000, 14_000, bombs.zeros_packed(785 << 20)),
+        VOLUME,
+        "has an alpha channel",
+        "--background white",
+    ),
+    "few.png": (lambda: bombs.png_animated(9000, 9000, bytes(17)), VOLUME, "pixels are 17 bytes", "at least 313,954"),
+    "few_flat.png": (
+        lambda: bombs.png(width=9000, height=9000, colour=6, data=bytes(17)),
+        FILTER,
+        "pixels are 17 bytes",
+        "at least 313,954",
+    ),
+    "sizes.tif": (lambda: bombs.tiff_of_sizes(50_000), VOLUME, "page 2: got 5x4 pixels", "all alike"),
     "frames.gif": (lambda: bombs.gif_of_frames(60_000), VOLUME, "60,000 frames", "at most 50,000"),
     "animation.gif": (lambda: bombs.gif_of_frames(100, (22000, 22000)), VOLUME, "pixels", "--max-pixels"),
     "canvas.gif": (

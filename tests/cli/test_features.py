@@ -51,7 +51,7 @@ def test_what_is_no_number_is_no_picture(convcli, folder):
     np.save("n.npy", pixels)
     result = convcli("features", "m.safetensors", "n.npy")
     assert (result.code, result.out) == (1, "")
-    assert "NaN or infinite pixels" in result.err
+    assert result.err.startswith("Error: n.npy: picture: got NaN or infinite pixels")
     assert not Path("n_features.png").exists()
 
 

@@ -50,3 +50,11 @@ def test_transparency_lies_on_a_checkerboard():
     clear = Picture(np.zeros((16, 16, 4), np.uint8), has_alpha=True)
     sheet = contact_sheet([[clear]], [""], (16, 16))
     assert set(np.unique(sheet[30:46, 8:24])) == {225, 255}
+
+
+def test_a_picture_that_cannot_be_shown_is_named(convcli, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    np.save("seven.npy", np.zeros((9, 9, 7), np.uint8))
+    result = convcli("gallery", "seven.npy", "-k", "box")
+    assert (result.code, result.err.count("\n")) == (1, 1)
+    assert result.err.startswith("Error: seven.npy: PNG holds grey")

@@ -174,7 +174,7 @@ def test_components(rng):
 
 def test_mnist_comes_back_from_upscaled_inverted_shifted_pictures(mnist):
     images = mnist[1].images[:150, :, :, 0]
-    differences, refused = [], 0
+    differences = []
     for number, image in enumerate(images):
         side = 140 + 4 * (number % 20)
         large = np.array(Image.fromarray(image).resize((side, side), Image.BICUBIC))
@@ -182,11 +182,7 @@ def test_mnist_comes_back_from_upscaled_inverted_shifted_pictures(mnist):
         top, left = number % (300 - side), (7 * number) % (400 - side)
         canvas[top : top + side, left : left + side] = large
         assert difference(prepare_digit(image), image / 255) < 0.08
-        try:
-            differences.append(difference(prepare_digit(255 - canvas), image / 255))
-        except DataError:
-            refused += 1
-    assert refused <= 1, "of handwriting that looks like no digit by itself"
+        differences.append(difference(prepare_digit(255 - canvas), image / 255))
     assert np.mean(differences) < 0.03
     assert np.percentile(differences, 95) < 0.08
 

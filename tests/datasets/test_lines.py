@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from digit_scenes import trimmed, turned
 from drawn_digits import pen
 from PIL import Image, ImageDraw
 
@@ -31,11 +32,28 @@ SHORT = [(60, 50), (75, 110)]
 
 
 @pytest.mark.parametrize("thick", [12, 30])
-@pytest.mark.parametrize("ends", [[(-60, 150), (280, 20)], [(-60, 0), (280, 130)], [(80, -60), (170, 220)]])
+@pytest.mark.parametrize("ends", [[(-60, 150), (280, 20)], [(-60, 0), (280, 130)], [(80, -60), (170, 220)],
+                                  [(-110, -80), (330, 240)]])  # fmt: skip
 def test_a_slanting_band_from_border_to_border_is_no_one(ends, thick):
     assert reason([ends], thick=thick) == "a line that runs out of the picture at both ends"
     with pytest.raises(DataError, match="no digit found"):
         prepare_digit(page([ends], thick=thick))
+
+
+def test_a_band_is_known_though_only_its_middle_was_cut_out():
+    whole = page([[(-60, 150), (280, 20)]], thick=30)
+    amount = (PAPER / 255 - whole) / ((PAPER - SHADE) / 255)
+    amount[:, :12] = amount[:, -12:] = 0
+    assert why_no_one(strokes_of(amount, 0.3), whole) == "a line that runs out of the picture at both ends"
+
+
+@pytest.mark.parametrize("height", [20, 28, 60, 200])
+@pytest.mark.parametrize("thick", [0.08, 0.16])
+def test_a_slanting_one_cut_out_without_a_margin_is_one(height, thick):
+    upright = np.pad(np.ones((height, round(thick * height))), height)
+    for degrees in (15, 30, 45, 60):
+        ink = trimmed(turned(upright, degrees)).astype(np.float32)
+        assert why_no_one(strokes_of(ink, 0.3), 1 - 0.8 * ink) == ""
 
 
 @pytest.mark.parametrize("line", [SHORT, [(100, 2), (100, 158)], [(30, 6), (190, 154)]])

@@ -15,6 +15,7 @@ from convcli.budget import limit_memory
 from convcli.errors import ImageError
 from convcli.images import exif_tiff, photoshop, png, read, tiff_description, xmp, xmp_orientation
 from convcli.images.bmp_runs import without_runs
+from convcli.images.pillow import without_excess
 from convcli.images.signals import read_signal
 from convcli.images.tiff_directories import check_promises
 from convcli.images.volume_frames import open_animation
@@ -287,6 +288,36 @@ def test_filler_is_counted(file, message):
 def test_some_filler_is_read():
     assert read(io.BytesIO(gif_of(b"!\xfe\1a\0" * 20_000))).pixels.shape == (4, 4, 1)
     assert read(io.BytesIO(b"P2 1 1 255\n" + b"#\n" * 10_000 + b"7\n")).pixels.tolist() == [[[7]]]
+
+
+@pytest.mark.parametrize("format", ["GIF", "PNG", "WEBP"])
+@pytest.mark.parametrize("seen_through", [None, 0, 2])
+def test_an_animation_is_refused_at_its_first_frame_with_alpha(format, seen_through, tmp_path):
+    frames = [Pillow.new("RGBA", (9, 80), (each, 40, 90, 255)) for each in range(3)]
+    if seen_through is not None:
+        frames[seen_through].putpixel((4, 70), (0, 0, 0, 0))  # below the rows that are looked at first
+    if (format, seen_through) == ("GIF", 2):
+        frames = frames[2:] + frames[:2]  # what is below shows through a later one
+    path = tmp_path / f"frames.{format}"
+    words = {"lossless": True} if format == "WEBP" else {}
+    frames[0].save(path, format, save_all=True, append_images=frames[1:], **words)
+    if seen_through is None:
+        assert open_volume(path, alpha_fix="drop it").shape == (3, 80, 9, 3)
+    else:
+        with pytest.raises(ImageError, match=f"frames.{format}: has an alpha channel, .*; drop it"):
+            open_volume(path, alpha_fix="drop it")
+        assert open_volume(path).has_alpha
+
+
+@pytest.mark.parametrize(
+    ("kept", "colour"), [([0], "000f"), ([0, 1, 2], "010f"), ([0, 3], "0007"), ([0, 1, 2, 3], "0107")]
+)
+def test_only_what_colours_need_is_kept(kept, colour):
+    colours = np.full((2, 3, 4), [0, 0, 0, 255], np.uint8)
+    colours[1, 2] = [int(each, 16) * 17 for each in colour]
+    pixels, has_alpha = without_excess(colours)
+    np.testing.assert_array_equal(pixels, colours[..., kept])
+    assert has_alpha is (3 in kept) and pixels.flags.c_contiguous
 
 
 def test_frames_larger_than_their_canvas_are_counted_together(tmp_path):
