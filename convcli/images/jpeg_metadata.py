@@ -54,8 +54,9 @@ class Found:
             self.xmp = body[len(_XMP) :]
         elif marker == 0xE1 and body.startswith(_EXTENSION):
             self.extension.append(body)
-        elif marker == 0xE2 and body.startswith(_ICC) and len(body) > len(_ICC) + 2:
-            self.icc.append((body[len(_ICC)], body[len(_ICC) + 1], body[len(_ICC) + 2 :]))
+        elif marker == 0xE2 and body.startswith(_ICC):
+            number, count = body[len(_ICC) : len(_ICC) + 2].ljust(2, b"\0")  # no piece has number 0
+            self.icc.append((number, count, body[len(_ICC) + 2 :]))
         elif marker == 0xED and body.startswith(_PHOTOSHOP):
             self.photoshop.append(body[len(_PHOTOSHOP) :])
         elif marker == COMMENT:
@@ -87,12 +88,10 @@ class Found:
         if dpi is None and self.exif:
             told = exif.resolution(self.exif)
             dpi, aspect = (told[0], None) if told[0] else (None, aspect or told[1])
-        profile = icc.assembled(self.icc) if self.icc else None
         own, lost = self._extension()
-        lost += ["damaged colour profile"] if self.icc and profile is None else []
         metadata = Metadata(
             format="JPEG",
-            icc=profile,
+            icc=(icc.assembled(self.icc) or b"") if self.icc else None,
             exif=block,
             xmp=packet,
             dpi=dpi,

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from convcli.images import exif, png_colour, resolution, xmp_orientation
+from convcli.images import exif, icc, png_colour, resolution, xmp_orientation
 from convcli.images.model import Metadata, Own
 from convcli.images.resolution import METRE, Pair
 
@@ -49,8 +49,7 @@ def describe(chunks: Iterable[tuple[bytes, bytes | memoryview]]) -> tuple[Metada
             continue
         content = bytes(raw)
         if kind == b"iCCP":
-            found.icc = _unpack(content.partition(b"\0")[2][1:], _MOST_METADATA)
-            found.lost += [] if found.icc else ["damaged colour profile"]
+            _add_profile(found, content)
         elif kind == b"eXIf":
             found.exif = content
         elif kind == b"pHYs" and len(content) == 9:
@@ -63,7 +62,7 @@ def describe(chunks: Iterable[tuple[bytes, bytes | memoryview]]) -> tuple[Metada
             found.own.append(Own("PNG", _name(kind), kind, content))
         else:
             found.lost.append(_name(kind))
-    if found.icc:
+    if found.icc and icc.whole(found.icc):
         found.colour = [each for each in found.colour if each[0] != b"sRGB"]  # a file may have one or the other
     packet, said = xmp_orientation.upright(found.xmp) if found.xmp else (None, None)
     block, orientation = exif.upright(found.exif, said)
@@ -109,6 +108,14 @@ def chunks_of(metadata: Metadata) -> Iterator[tuple[bytes, bytes]]:
             yield b"tEXt", name + text.encode("latin-1")
         except UnicodeEncodeError:
             yield b"iTXt", name + b"\0\0\0\0" + text.encode("utf-8", "replace")
+
+
+def _add_profile(found: _Found, content: bytes) -> None:
+    if found.icc is not None:
+        found.lost.append("a second colour profile")
+        return
+    found.icc = _unpack(content.partition(b"\0")[2][1:], _MOST_METADATA) or b""
+    found.lost += [] if found.icc else ["damaged colour profile"]
 
 
 def _add_resolution(found: _Found, content: bytes) -> None:

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 
 from convcli.atomic import check_target, make_folder
 from convcli.errors import ConvcliError, FileError, ImageError, missing, printable
-from convcli.images import MAX_PIXELS, Image, format_of, has_strange_profile, read, write
+from convcli.images import MAX_PIXELS, Image, format_of, read, strange_profile, write
 from convcli.images.formats import format_named
 from convcli.images.model import pictures_of, shown
 from convcli.images.turns import Turn, Turns
@@ -222,9 +222,9 @@ def _write(task: Task, produced: Produced, files: Files, seconds: float) -> Outc
     pixels = produced.image.pixels
     details = {**produced.details, "seconds": round(seconds, 6)}
     warnings = (*produced.warnings, *unkept(lost))
-    if has_strange_profile(produced.image) and not files.strip:
-        kinds = ("grey", "RGB") if pixels.shape[2] <= 2 else ("colour", "grey")
-        warnings = (*warnings, f"the result is {kinds[0]}: the input's colour profile, for {kinds[1]}, was left out")
+    if (strange := strange_profile(produced.image)) and not files.strip:
+        result = "grey" if pixels.shape[2] <= 2 else "colour"
+        warnings = (*warnings, f"the result is {result}: the input's colour profile, for {strange}, was left out")
     return Outcome(task, "done", "", warnings, pixels.shape, pixels.dtype.name, details)
 
 
