@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from convcli import images
 from convcli.errors import ConvcliError, ImageError, ShapeError, suggestion
+from convcli.geometry import is_integer
 from convcli.images import MAX_PIXELS, Image, Metadata, convert_depth, format_of, holds
 from convcli.images.depth import supported
 from convcli.images.formats import format_named
@@ -224,7 +225,10 @@ def explain(
     biases = [as_number("bias", each) for each in (bias if several else [bias])]  # type: ignore[union-attr]
     _check_words("explain", words, ExplainWords)
     plans = plan_filters(kernels, biases, **words)
-    explanation = explain_image(picture, plans, title=title, region=None if region is None else Region(*region))
+    if region is not None and not (isinstance(region, tuple | list) and [*map(is_integer, region)] == [True] * 4):
+        raise ShapeError(f"region: got {shortened(repr(region))}, expected (x, y, width, height) in pixels")
+    part = None if region is None else Region(*map(int, region))
+    explanation = explain_image(picture, plans, title=str(title), region=part)
     _tell(explanation.warnings)
     return explanation
 

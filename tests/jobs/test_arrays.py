@@ -130,6 +130,9 @@ def test_an_explanation_is_a_page_in_a_frame():
     for bias in ("2", None, [1, "a"], [[1, 2]], object()):
         with pytest.raises(package.ShapeError, match=r"^bias: got"):
             package.explain(colour, "sobel", bias=bias)
+    for region in (3, "5,4,8x6", (1, 2, 3), (1, 2, 3, 4.5), (1, (2, 3)), [[1, 2, 3, 4]], (0, 0, 0, 0), (60, 0, 4, 4)):
+        with pytest.raises(package.ShapeError, match=r"^region: "):
+            package.explain(colour, "sobel", region=region)
     for image in (None, "text", [[1, 2], [3]], np.zeros((0, 3)), np.zeros(()), [[1j]]):
         with pytest.raises(package.ConvcliError, match=r"^image: got"):
             package.explain(image, "sobel")
