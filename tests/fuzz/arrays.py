@@ -204,8 +204,10 @@ _WORDS = {
     ),
 }
 _ARRAYS = ("image", "kernel", "x", "weight", "bias", "element", "mask")
-_OF_FILES = ("load_model", "on_compiling", "read", "summary", "write")  # names and functions, not arrays
-NAMES = sorted(name for name in convcli.__all__ if inspect.isfunction(getattr(convcli, name)) and name not in _OF_FILES)
+_NO_ARRAYS = ("explain", "load_model", "on_compiling", "read", "summary", "write")  # in, or out
+NAMES = sorted(
+    name for name in convcli.__all__ if inspect.isfunction(getattr(convcli, name)) and name not in _NO_ARRAYS
+)
 
 
 def call(rng):
