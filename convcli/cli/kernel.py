@@ -173,9 +173,9 @@ def _facts_of_weights(described: KernelDescription, width: int) -> Iterator[tupl
     kernel = described.kernel
     axes = ("planes", "rows", "columns")[-kernel.ndim :]
     yield "size", f"{shape_text(described.size)} ({' x '.join(axes)})"
-    places = ", ".join(f"{axis[:-1]} {index + 1}" for axis, index in zip(axes, described.anchor, strict=True))
+    places = ", ".join(f"{axis[:-1]} {index}" for axis, index in zip(axes, described.anchor, strict=True))
     even = "; of an even size the last before the middle" if any(n % 2 == 0 for n in described.size) else ""
-    yield "anchor", f"{places} (counted from 1){even}"
+    yield "anchor", f"{places} (counted from 0){even}"
     yield "sum", _sums(described)
     yield "separable", _separability(described)
     yield from _factors(described, width)

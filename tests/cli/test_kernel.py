@@ -65,7 +65,7 @@ def test_show_says_everything_about_a_kernel(convcli):
         "  -1   0   1",
         "",
         "size        3x3 (rows x columns)",
-        "anchor      row 2, column 2 (counted from 1)",
+        "anchor      row 1, column 1 (counted from 0)",
         "sum         0 (zero-sum: a constant image gives 0); sum of |weights| 8",
         "separable   yes: 3 + 3 taps instead of 9",
         "  down y    1 2 1",
@@ -98,7 +98,7 @@ def test_show_sums_up_compound_kernels(convcli):
 
 def test_show_explains_the_anchor_of_even_sizes(convcli):
     _, out, _ = convcli("show", "1 2; 3 4")
-    assert "anchor row 1, column 1 (counted from 1); of an even size the last before the middle" in " ".join(
+    assert "anchor row 0, column 0 (counted from 0); of an even size the last before the middle" in " ".join(
         out.split()
     )
 
