@@ -1,6 +1,7 @@
 """Reading a picture file: find its format by content, decode it completely or fail, turn it upright."""
 
 import contextlib
+import io
 import os
 import struct
 from collections.abc import Iterator
@@ -109,7 +110,7 @@ def _load(source: str | Path | BinaryIO, name: str, max_pixels: int) -> bytes:
             if size_of(stream) > AT_ONCE:
                 head += stream.read(AT_ONCE >> 6)
                 _check_head(kind, head, name, max_pixels)
-            return read_all(stream, name, head)  # no seeking: a pipe may be named like a file
+            return read_all(stream, name, head)
 
 
 def _check_head(kind: Format, head: bytes, name: str, max_pixels: int) -> None:
@@ -131,6 +132,10 @@ def read_all(stream: BinaryIO, name: str, head: bytes = b"") -> bytes:
     """
     size = size_of(stream)
     check_memory(size, f"{name}: got a file of {size:,} bytes", ImageError)
+    raw = getattr(stream, "raw", None)
+    if size and isinstance(raw, io.FileIO):
+        raw.seek(stream.tell() - len(head))
+        return raw.readall() or b""  # in one piece: to join several would take the size twice
     if 0 < size <= AT_ONCE:
         return head + stream.read()
     pieces, total = [head], len(head)
