@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from convcli.budget import check_memory
-from convcli.errors import ImageError
+from convcli.errors import ImageError, missing
 from convcli.images.formats import BY_NAME, FORMATS, Format, recognise
 from convcli.images.keeping import incoming
 from convcli.images.model import Decoded, Image, shown
@@ -160,7 +160,7 @@ def opening(name: str) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        raise ImageError(f"{name}: no such file") from error
+        raise ImageError(missing(error.filename if name.startswith("'") else name)) from error
     except IsADirectoryError as error:
         raise ImageError(f"{name}: is a folder, expected a picture file") from error
     except PermissionError as error:

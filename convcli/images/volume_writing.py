@@ -8,7 +8,7 @@ from typing import IO, Any
 import numpy as np
 
 from convcli.atomic import replacing
-from convcli.errors import ConvcliError, ImageError
+from convcli.errors import ConvcliError, FileError, ImageError
 from convcli.geometry import Placement
 from convcli.images import exif_tiff, resolution
 from convcli.images.geotiff import TAGS as GEOTIFF
@@ -24,9 +24,9 @@ _STYLES = {"plain": "TIFF's", "imagej": "ImageJ's", "ome": "OME's"}
 def check_volume_format(format: str, channels: int) -> None:
     """Raise `ImageError` with the fix if a volume of so many channels, none of them alpha, cannot be written so."""
     if format not in VOLUME_FORMATS:
-        raise ImageError(f"got {format} for a volume, expected .tiff or .npy; name the output with -o volume.tiff")
+        raise FileError(f"got {format} for a volume, expected .tiff or .npy; name the output with -o volume.tiff")
     if format == "TIFF" and channels not in (1, 3):
-        raise ImageError(f"got {channels} channels for TIFF, expected 1 or 3; write .npy")
+        raise FileError(f"got {channels} channels for TIFF, expected 1 or 3; write .npy")
 
 
 def write_volume(

@@ -29,7 +29,7 @@ _SECONDS = {
 }  # fmt: skip
 _FEW_SECONDS = 0.25  # all others
 _STARTING = 1.2  # seconds until several processes have begun, and as many of a processor for nothing
-_WORTH_IT = 2 / 3  # of the time that one process takes
+_WORTH_IT = 0.78  # of the time that one process takes
 _PROGRAM = f"import sys; sys.path.append(sys.argv[1]); from {__name__} import serve; serve(int(sys.argv[2]))"
 _INDEX_BYTES = 4
 
