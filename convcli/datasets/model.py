@@ -161,7 +161,7 @@ def _choose(labels: Labels, count: int, seed: int, least: Labels, most: Labels) 
     return np.sort(by_class[place_in_class < np.repeat(shares, sizes)])
 
 
-def _corrected(shares: Labels, count: int, exact: npt.NDArray[np.float64], least: Labels, most: Labels) -> Labels:
+def _corrected(shares: Labels, count: int, exact: npt.NDArray[np.floating[Any]], least: Labels, most: Labels) -> Labels:
     """The shares with a sum of ``count``: changed by one at a time, where it is most wanted or most easily spared."""
     wrong = count - int(shares.sum())
     step = 1 if wrong > 0 else -1
