@@ -1,5 +1,6 @@
 """What a data set is in memory: images, labels, class names; and how some of its images are held out, by seed."""
 
+import heapq
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -153,11 +154,23 @@ def _choose(labels: Labels, count: int, seed: int, least: Labels, most: Labels) 
     shares = np.floor(exact).astype(np.int64)
     missing = count - int(shares.sum())
     shares[np.argsort(shares - exact, kind="stable")[:missing]] += 1
-    shares = np.clip(shares, least if least.sum() <= count else 0, most)
-    while (wrong := count - int(shares.sum())) != 0:
-        # One at a time, where it is most wanted or most easily spared.
-        step = 1 if wrong > 0 else -1
-        room = shares < most if wrong > 0 else shares > (least if least.sum() <= count else 0)
-        shares[np.argmax(np.where(room, step * (exact - shares), -np.inf))] += step
-    parts = [order[labels[order] == label][:share] for label, share in enumerate(shares)]
-    return np.sort(np.concatenate(parts))
+    least = least if least.sum() <= count else np.zeros_like(least)
+    shares = _corrected(np.clip(shares, least, most), count, exact, least, most)
+    by_class = order[np.argsort(labels[order], kind="stable")]
+    place_in_class = np.arange(len(labels)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    return np.sort(by_class[place_in_class < np.repeat(shares, sizes)])
+
+
+def _corrected(shares: Labels, count: int, exact: npt.NDArray[np.floating[Any]], least: Labels, most: Labels) -> Labels:
+    """The shares with a sum of ``count``: changed by one at a time, where it is most wanted or most easily spared."""
+    wrong = count - int(shares.sum())
+    step = 1 if wrong > 0 else -1
+    limit = most if wrong > 0 else least
+    wanted = [(float(step * (shares[each] - exact[each])), each) for each in np.flatnonzero(shares != limit).tolist()]
+    heapq.heapify(wanted)
+    for _ in range(abs(wrong)):
+        _, each = heapq.heappop(wanted)
+        shares[each] += step
+        if shares[each] != limit[each]:
+            heapq.heappush(wanted, (float(step * (shares[each] - exact[each])), each))
+    return shares

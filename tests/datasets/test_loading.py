@@ -241,3 +241,10 @@ def test_the_missing_one_of_four_files_is_named(small, tmp_path, monkeypatch):
         assert f"{folder}: has no {name}, expected it beside the others" in message
         put(folder, contents)
         assert len(load("small", data_dir=folder.parent, offline=True).train) == 6
+
+
+def test_a_hundred_thousand_classes():
+    labels = np.repeat(np.arange(100_000), 2)
+    learned, held = hold_out(Split(np.zeros((200_000, 1, 1, 1), np.uint8), labels), 0.3)
+    np.testing.assert_array_equal(np.unique(learned.labels), np.arange(100_000))
+    assert len(held) == len(set(held.labels)) == 60_000
