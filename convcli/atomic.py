@@ -82,6 +82,14 @@ def check_target(target: Path, *, overwrite: bool) -> None:
         raise FileError(f"{shown(target)}: its folder {shown(final.parent)} does not exist; create it first")
 
 
+def make_folder(target: Path) -> None:
+    """Make the folder of a result, with those above it, unless it is there; raises `FileError`."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:
+        raise FileError(f"{shown(target)}: its folder cannot be made ({_reason(error)})") from error
+
+
 def check_folder(target: Path) -> None:
     """Refuse a target whose folder takes no files, by trying: permissions alone do not tell.
 

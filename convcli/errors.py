@@ -4,8 +4,10 @@ The command line prints them as ``Error: ...``; a Python caller catches `Convcli
 that expects numpy's habits keeps working. A programming mistake of ours is never one of these.
 """
 
+import os
 import re
 from collections.abc import Iterable
+from pathlib import Path
 
 # What a terminal obeys, or what makes one line look like two, or read backwards: controls, line and paragraph
 # separators, marks of direction, and the lone surrogates that stand for bytes of names that are not UTF-8.
@@ -39,6 +41,22 @@ def shortened(value: object) -> str:
     """A value as it is quoted in a message: on one line, not longer than a message can bear."""
     text = " ".join(repr(value).split())
     return text if len(text) <= 60 else f"{text[:40]}...{text[-12:]}"
+
+
+def missing(name: object) -> str:
+    """What is said of a file or folder that is not there: which of them, as far as the name tells.
+
+    >>> missing("nowhere/")
+    'nowhere/: no such folder'
+    >>> missing("nowhere/photo.jpg")
+    'nowhere/photo.jpg: no such file: there is no folder nowhere'
+    """
+    text, place = str(name), Path(str(name))
+    if text.endswith(("/", os.sep)):
+        return f"{shown(name)}: no such folder"
+    if not place.parent.is_dir():
+        return f"{shown(name)}: no such file: there is no folder {shown(place.parent)}"
+    return f"{shown(name)}: no such file{'' if place.suffix else ' or folder'}"
 
 
 def kind_of(message: str) -> str:

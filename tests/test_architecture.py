@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parent.parent / "convcli"
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if "__pycache__" not in path.parts)
 
 # A room may import its own modules and those of lower rooms. Leaves may be imported by anyone and import leaves only.
-LEAVES = {"errors", "budget", "atomic", "unfinished", "geometry", "kernels", "architectures"}
+LEAVES = {"errors", "budget", "atomic", "unfinished", "notebooks", "extras", "geometry", "kernels", "architectures"}
 ORDER = ["loops", "ops", "images", "datasets", "nn", "views", "jobs", "bench", "cli"]
 
 

@@ -1,17 +1,30 @@
 """The README and the help texts are true: generated parts are up to date, examples run, every option is explained."""
 
+import doctest
+import inspect
 import re
 import shlex
 import wave
+from dataclasses import fields
+from importlib import import_module
 from pathlib import Path
+from typing import Any, get_args, get_type_hints
 
 import click
 import numpy as np
 import pytest
 import tifffile
 
+import convcli as convcli_package
 from convcli.cli import COMMANDS
-from convcli.cli.reference import PAGE, commands, reference
+from convcli.cli.reference import API_PAGE, PAGE, api, commands, reference
+from convcli.jobs.filter import NORMALIZE, FilterPlan
+from convcli.jobs.output_policy import ALPHA, CHANNELS, DEPTHS, RANGES
+from convcli.ops import borders, pooling_runs, signatures
+from convcli.ops.borders import BORDERS
+from convcli.ops.morphology import OPERATIONS
+from convcli.ops.pooling_runs import MODES
+from convcli.ops.responses import ACTIVATIONS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -92,7 +105,9 @@ def test_the_tour_runs_from_its_first_command_to_its_last(convcli, tmp_path, mon
         assert (tmp_path / name).is_file(), f"{name} is shown, but no command of the tour makes it"
 
 
-def test_readme_python_runs():
+def test_readme_python_runs(tmp_path, monkeypatch):
+    (tmp_path / "sample_images").symlink_to(ROOT / "sample_images")
+    monkeypatch.chdir(tmp_path)
     namespace = {}
     for block in re.findall(r"```python\n(.*?)```", README, re.S):
         exec(block, namespace)  # the README's own code
@@ -107,10 +122,39 @@ def test_the_map_names_files_that_exist():
     assert len(named) > 30 and not missing
 
 
-def test_public_functions_have_runnable_examples():
-    import doctest
-    from importlib import import_module
+def test_the_page_of_functions_is_up_to_date_and_has_every_name():
+    page = api()
+    assert API_PAGE.read_text(encoding="utf-8") == page, "run: python -m convcli.cli.reference"
+    for name in set(convcli_package.__all__) - {"__version__"}:
+        assert f"### `convcli.{name}`" in page
 
+
+@pytest.mark.parametrize("name", [each for each in convcli_package.__all__ if each[0].islower()])
+def test_every_public_function_has_types_and_examples_that_run(name):
+    function = getattr(convcli_package, name)
+    module = import_module(function.__module__)
+    (found,) = doctest.DocTestFinder(recurse=False).find(function, globs=vars(module).copy())
+    assert found.examples, f"{name} has no example"
+    assert doctest.DocTestRunner().run(found).failed == 0
+    hints = inspect.get_annotations(function)
+    assert set(inspect.signature(function).parameters) | {"return"} == set(hints), f"{name} lacks types"
+    loose = [each for each, kind in hints.items() if kind is Any and each != "words"]
+    assert not loose, f"{name}: {loose} may be anything"
+
+
+def test_types_name_every_word_that_is_understood():
+    assert set(get_args(signatures.BorderWord)) == set(BORDERS) | set(borders.ALIASES)
+    assert set(get_args(signatures.PoolMode)) == set(MODES) | set(pooling_runs._ALIASES)
+    assert set(get_args(signatures.OperationWord)) == set(OPERATIONS)
+    hints = get_type_hints(signatures.FilterWords)
+    tables = {"activation": ACTIVATIONS, "normalize": NORMALIZE, "channels": CHANNELS, "range": RANGES,
+              "alpha": ALPHA, "depth": DEPTHS, "border": get_args(signatures.BorderWord)}  # fmt: skip
+    assert {word: set(get_args(hints[word])) for word in tables} == {word: set(table) for word, table in tables.items()}
+    plan = {field.name for field in fields(FilterPlan)} - {"kernels", "axes"}
+    assert set(hints) == plan | {"border_value", "convolve", "normalize"}
+
+
+def test_public_functions_have_runnable_examples():
     names = ["convcli.ops.correlation", "convcli.ops.borders", "convcli.ops.plan", "convcli.ops.padding",
              "convcli.ops.dilation", "convcli.images.formats", "convcli.images.depth"]  # fmt: skip
     for name in names:

@@ -59,6 +59,14 @@ class ModelCard:
     history: tuple[Mapping[str, float], ...]
     version: str = __version__
 
+    @property
+    def scores(self) -> list[str]:
+        """What was measured, in words: accuracies in percent."""
+        return [
+            f"{name} {value:.2%}" if name.endswith("accuracy") else f"{name} {value:.4g}"
+            for name, value in self.metrics.items()
+        ]
+
 
 def card_text(card: ModelCard) -> str:
     """The card as JSON. Numbers that are missing or not finite (a loss that overflowed) are left out.

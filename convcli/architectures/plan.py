@@ -15,6 +15,7 @@ from convcli.architectures.rules import RULES, Flow, Made, Shape, all_positions,
 from convcli.architectures.vocabulary import LAYERS
 from convcli.errors import ShapeError
 from convcli.geometry import ReceptiveField, TransposedWindow, Window
+from convcli.notebooks import table
 
 _MOST_DIGITS = 40  # four axes of the largest size that may be given, flattened, have 36
 
@@ -110,6 +111,21 @@ class NetworkPlan:
     def activations(self) -> int:
         """Values held for one input: the input and every layer's output, views (flatten) and heads left out."""
         return prod(self.input) + sum(prod(each.output) for each in self.flat() if each.type not in ("flatten", "head"))
+
+    def as_html(self, notes: Sequence[str] = ()) -> str:
+        """A table of the layers, those of branches in the layer that joins them, with notes beneath it."""
+        rows = [("input", shape_text(self.input), "", "", "")]
+        rows += [
+            (layer.name, shape_text(layer.output), f"{layer.all_params:,}", f"{layer.all_macs:,}",
+             shape_text([axis.size for axis in layer.field]))
+            for layer in self.layers
+        ]  # fmt: skip
+        title = ": ".join(each for each in (self.spec.name, self.spec.title) if each)
+        counts = f"{self.params:,} parameters, {self.macs:,} multiply-adds for one input"
+        return table(title, ("layer", "output", "parameters", "multiply-adds", "field"), rows, [counts, *notes])
+
+    def _repr_html_(self) -> str:
+        return self.as_html()
 
 
 def plan_network(spec: NetworkSpec) -> NetworkPlan:

@@ -13,8 +13,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from convcli.errors import ConvcliError
+from convcli.extras import install
 
-_EXTRA = "pip install 'convcli[bench]'"
+_EXTRA = install("bench")
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ PEERS = {
     "pillow": Peer("Pillow", "pip install pillow", "PIL", ("pillow",)),
     "torch": Peer(
         "PyTorch",
-        "pip install torch --index-url https://download.pytorch.org/whl/cpu (large: not in convcli[bench])",
+        "pip install torch --index-url https://download.pytorch.org/whl/cpu (large: not in the extra bench)",
         "torch",
         ("torch",),
     ),

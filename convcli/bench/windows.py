@@ -1,6 +1,6 @@
 """Windows without weights: pooling of a float plane, morphology of an 8-bit one."""
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -8,6 +8,7 @@ from convcli import morph2d, pool2d
 from convcli.bench.filters import pillow_side
 from convcli.bench.model import Array, Case, Contest, Setting, Side, Tolerance, Work
 from convcli.bench.pictures import float_plane, noise
+from convcli.ops.signatures import OperationWord, PoolMode
 
 _EXACT = Tolerance(0)
 _ROUNDED = Tolerance(1e-6, "relative")
@@ -53,13 +54,13 @@ def _pool(setting: Setting, mode: str) -> Contest:
 
         half = (plane.shape[1] // 2, plane.shape[0] // 2)
         sides.append(Side("OpenCV resize", lambda: cv2.resize(plane, half, interpolation=cv2.INTER_AREA), "opencv"))
-    ours = Side("convcli", lambda: pool2d(plane, 2, mode=mode))
+    ours = Side("convcli", lambda: pool2d(plane, 2, mode=cast(PoolMode, mode)))
     return Contest(ours, tuple(sides), _EXACT if mode == "max" else _ROUNDED, Work(1.25 * plane.nbytes))
 
 
 def _morph(setting: Setting, operation: str, size: int) -> Contest:
     plane = noise(*setting.picture_size, 1)[..., 0]
-    ours = Side("convcli", lambda: morph2d(plane, operation, size=size))
+    ours = Side("convcli", lambda: morph2d(plane, cast(OperationWord, operation), size=size))
     wanted = {
         "opencv": _opencv,
         **({"scipy": _scipy, "skimage": _skimage} if operation == "dilate" else {}),

@@ -79,8 +79,8 @@ def command(
       cold      first runs with an empty cache, which compile; alone, minutes
     Without GROUP all but files and cold are measured, which takes some minutes.
 
-    Peers are OpenCV, SciPy, scikit-image (pip install 'convcli[bench]'), Pillow, PyTorch (large, so not among them:
-    pip install torch), and the programs ImageMagick, gm and vips.
+    Peers are OpenCV, SciPy, scikit-image (the extra bench, or pip install opencv-python-headless scipy scikit-image),
+    Pillow, PyTorch (large, so not among them: pip install torch), and the programs ImageMagick, gm and vips.
 
     Results are compared first: a time whose result was not equal to ours, within the rounding that --json states, is
     not printed; a line says how far apart they are, and the exit code is 1. Then the sides take turns, call by call in

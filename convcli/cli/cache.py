@@ -5,8 +5,8 @@ import click
 from convcli.cli import Commands, options
 from convcli.cli.printing import show, show_result
 from convcli.cli.progress import progress_bar
-from convcli.jobs.documents import json_text
-from convcli.jobs.runtime import CacheReport, cache_report, clear_cache, warm_cache
+from convcli.jobs.documents import json_text, named
+from convcli.jobs.runtime import CacheReport, cache_report, clear_cache, clear_everything, warm_cache
 
 WARMED = ("filter", "pool", "pad", "morph", "predict", "train", "volume", "signal")
 
@@ -43,16 +43,36 @@ def info(as_json: bool) -> None:
 
 
 @command.command("clear")
+@click.option("--all", "everything", is_flag=True, help="Downloaded data sets and empty folders too: all of convcli's.")
 @options.as_json
-def clear(as_json: bool) -> None:
-    """Delete the compiled loops of every version.
+def clear(everything: bool, as_json: bool) -> None:
+    """Delete the compiled loops of every version, or all that convcli keeps, and say how much that was.
+
+    --all is for an end: it leaves nothing of convcli's in your cache folder. Data that lie elsewhere (--data-dir,
+    CONVCLI_DATA_DIR) stay, and so do your own files. Whatever is needed later is compiled and fetched anew.
 
     \b
     Examples:
       convcli cache clear
+      convcli cache clear --all
     """
-    count = clear_cache()
-    show_result(json_text({"deleted": count}) if as_json else f"{count} files deleted")
+    cleared = clear_everything() if everything else clear_cache()
+    if as_json:
+        told = {"deleted": cleared.files, "bytes": cleared.bytes}
+        told |= named(cleared, "loops", "data", "folders", "kept") if everything else {}
+        show_result(json_text(told))
+        return
+    show(f"{cleared.files} files deleted, {_size(cleared.bytes)}")
+    if everything:
+        show(
+            f"loops    {cleared.loops}, {_size(cleared.loops_bytes)}",
+            f"data     {cleared.data}, {_size(cleared.data_bytes)}",
+        )
+        show(*(f"folder   {each} is gone" for each in cleared.folders), *(f"not ours {each}" for each in cleared.kept))
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e6:.1f} MB"
 
 
 @command.command("warm")
@@ -82,4 +102,4 @@ def cache_lines(report: CacheReport) -> list[str]:
     """What `cache info` and `doctor` print about the cache."""
     if report.folder is None:
         return [f"folder  none: {report.reason}"]
-    return [f"folder  {report.folder} ({report.reason})", f"files   {report.files}, {report.bytes / 1e6:.1f} MB"]
+    return [f"folder  {report.folder} ({report.reason})", f"files   {report.files}, {_size(report.bytes)}"]

@@ -15,8 +15,8 @@ from convcli.images.signals import SIGNAL_SUFFIXES, is_signal
 from convcli.images.volume_model import Volume
 from convcli.jobs.axes import AXES, OperationPlan
 from convcli.jobs.batch import Produced, run_one_by_one, run_tasks
+from convcli.jobs.inputs import search
 from convcli.jobs.signals import SignalResult, work_on_signal
-from convcli.jobs.tasks import find_inputs
 from convcli.jobs.volumes import VolumeWork, work_on_volume
 
 Plan = TypeVar("Plan", bound=OperationPlan)
@@ -27,7 +27,7 @@ _KEPT = {suffix: suffix for suffix in (".tif", ".tiff", ".npy")}
 # Settings that say how files are read and written; all others are words of an operation's plan.
 _FILE_WORDS = (
     "output", "overwrite", "skip_existing", "format", "quality", "strip", "max_pixels", "threads", "as_json", "quiet",
-    "preview", "stack",
+    "preview", "stack", "recursive",
 )  # fmt: skip
 
 
@@ -100,7 +100,7 @@ def _run_volumes(
     from convcli.images.volume_writing import check_volume_format
 
     stacked = settings["stack"]
-    planes: list[str] = usage(lambda: find_inputs(inputs)) if stacked else []
+    planes: list[str] = usage(lambda: search(inputs, recursive=settings["recursive"]).files) if stacked else []
     with progress_bar("planes", hidden=settings["quiet"]) as progress:
         work = partial(work_on_volume, begin=begin, stack=planes, alpha_fix=plan.alpha_fix, progress=progress)
         return carry_out(
@@ -122,8 +122,9 @@ def _run_signals(
         raise WrongUsage(f"format: got {settings['format']} for a signal, which keeps its own; leave --format out")
     work = partial(work_on_signal, operation=operation)
     return carry_out(
-        usage(lambda: find_inputs(inputs, SIGNAL_SUFFIXES)),
+        inputs,
         name,
         settings,
         lambda tasks, files, prepare: run_one_by_one(tasks, work, files, pictures=False, prepare=prepare),
+        looked_for=SIGNAL_SUFFIXES,
     )

@@ -25,7 +25,7 @@ def command(model: str, output: str | None, layout: str | None, overwrite: bool,
     gives what convcli predict sees: probabilities. Dropout and heads vanish. The file's metadata hold the classes, the
     preparation of pictures, and the whole card of the model.
 
-    It needs the onnx library: pip install 'convcli[onnx]'.
+    It needs the onnx library: the extra onnx, or pip install onnx.
 
     \b
     Examples:

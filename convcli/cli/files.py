@@ -12,11 +12,12 @@ from convcli.cli.preview import watcher
 from convcli.cli.printing import Warnings, say, show_result
 from convcli.cli.progress import progress_bar
 from convcli.errors import printable
-from convcli.images import MAX_PIXELS
+from convcli.images import MAX_PIXELS, READABLE_SUFFIXES
 from convcli.jobs.batch import Files, Outcome
 from convcli.jobs.documents import json_text
+from convcli.jobs.inputs import STREAM, Inputs, left_out_text, search
 from convcli.jobs.runtime import prepare_loops, request_threads
-from convcli.jobs.tasks import STREAM, Task, find_inputs, plan_tasks
+from convcli.jobs.tasks import Task, plan_tasks
 
 # What is done with the tasks: it calls the function it is given once, before loops run, and yields outcomes in order.
 Work = Callable[[list[Task], Files, Callable[[], None]], Iterator[Outcome]]
@@ -31,15 +32,20 @@ def carry_out(
     shows_progress: bool = True,
     check_name: Callable[[str], object] = lambda target: None,
     suffixes: Mapping[str, str] | None = None,
+    looked_for: Sequence[str] = READABLE_SUFFIXES,
 ) -> int:
     """Plan the tasks of one command, have the work done, report, and return the exit code.
 
     ``settings`` are the values of `options.output`, `options.rest_of_files` and, if the command has one, of
     `convcli.cli.preview.option`; ``name`` stands for ``{kernel}`` in file names. ``shows_progress`` is off for work
     that draws a bar of its own. ``check_name`` raises `ConvcliError` for an output name that cannot be written; it is
-    asked about names whose suffix the user wrote. ``suffixes`` is for `convcli.jobs.tasks.plan_tasks`.
+    asked about names whose suffix the user wrote. ``suffixes`` is for `convcli.jobs.tasks.plan_tasks`, ``looked_for``
+    are those of files in folders.
     """
-    files, tasks = usage(lambda: _plan(inputs, name, settings, suffixes))
+    found = usage(
+        lambda: search(inputs, looked_for, recursive=settings["recursive"], output=settings["output"] or None)
+    )
+    files, tasks = usage(lambda: _plan(inputs, found, name, settings, suffixes))
     preview = settings.get("preview")
     if preview is not None:
         files = replace(
@@ -61,17 +67,19 @@ def carry_out(
     if not quiet:
         warnings.say()
     if as_json:
-        show_result(json_text(_document(outcomes)))
+        show_result(json_text(_document(outcomes) | {"left_out": dict(found.left_out)}))
     failed = [outcome for outcome in outcomes if outcome.status == "failed"]
     for outcome in failed:
         say(f"Error: {outcome.error}")
     if len(tasks) > 1 and not quiet:
         say(_summary(outcomes, time.perf_counter() - started))
+    if found.left_out and not quiet:
+        say(f"left out: {left_out_text(found.left_out)}")
     return 1 if failed else 0
 
 
 def _plan(
-    inputs: Sequence[str], name: str, settings: dict[str, Any], suffixes: Mapping[str, str] | None
+    inputs: Sequence[str], found: Inputs, name: str, settings: dict[str, Any], suffixes: Mapping[str, str] | None
 ) -> tuple[Files, list[Task]]:
     if settings["overwrite"] and settings["skip_existing"]:
         raise WrongUsage("got both --overwrite and --skip-existing, expected one of them")
@@ -80,13 +88,17 @@ def _plan(
 
         format_named(settings["format"])
     tasks = plan_tasks(
-        find_inputs(inputs),
-        settings["output"],
+        found.files,
+        _folder_for(inputs, settings["output"]),
         name,
         overwrite=settings["overwrite"],
         format=settings["format"],
         explicit=inputs,
         suffixes=suffixes,
+        below=found.below,
+    )
+    found.left_out.update(
+        {"result of an earlier run": len(found.files) - len(tasks)} if len(tasks) < len(found.files) else {}
     )
     to_stdout = any(task.target == STREAM for task in tasks)
     if to_stdout and settings["as_json"]:
@@ -104,13 +116,21 @@ def _plan(
     return files, tasks
 
 
+def _folder_for(inputs: Sequence[str], output: str | None) -> str | None:
+    """The output's name; that of a folder's results without a suffix is a folder's, however few there are."""
+    if not output or output == STREAM or Path(output).suffix or "{" in output or output.endswith("/"):
+        return output
+    return f"{output}/" if any(Path(each).is_dir() for each in inputs) else output
+
+
 def _check_names(tasks: Sequence[Task], settings: dict[str, Any], check_name: Callable[[str], object]) -> None:
     """A suffix in -o that no format has is wrong usage; one that an input brings along is that file's failure."""
     if settings["output"] is None or settings["format"] is not None:
         return
     suffix = Path(settings["output"]).suffix
     for task in tasks:
-        if task.target != STREAM and Path(task.target).suffix == suffix:
+        is_there = task.source == STREAM or Path(task.source).exists()  # else that is what there is to say
+        if task.target != STREAM and Path(task.target).suffix == suffix and is_there:
             check_name(task.target)
 
 
@@ -149,5 +169,6 @@ def _document(outcomes: list[Outcome]) -> dict[str, Any]:
 def _summary(outcomes: list[Outcome], seconds: float) -> str:
     counts = {status: sum(outcome.status == status for outcome in outcomes) for status in ("done", "failed", "skipped")}
     words = [f"{counts['done']} written"]
-    words += [f"{counts[status]} {status}" for status in ("failed", "skipped") if counts[status]]
+    words += [f"{counts['failed']} failed"] if counts["failed"] else []
+    words += [f"{counts['skipped']} skipped (their output exists)"] if counts["skipped"] else []
     return f"{', '.join(words)} in {seconds:.1f} s"

@@ -64,6 +64,7 @@ def command(inputs: tuple[str, ...], kernels: tuple[str, ...], **settings: Any) 
       convcli filter photo.jpg -k sobel-x --range offset
       convcli filter photo.jpg -k canny:sigma=2,low=20,high=50
       convcli filter shots/*.jpg -k unsharp -o sharp/
+      convcli filter shots/ --recursive -k unsharp -o sharp/
       cat photo.png | convcli filter - -k emboss > out.png
 
     \b

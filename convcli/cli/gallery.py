@@ -8,7 +8,7 @@ from convcli.cli.printing import show_result
 from convcli.images import MAX_PIXELS, write
 from convcli.jobs.documents import json_text
 from convcli.jobs.gallery import USUAL, make_gallery, plan_gallery
-from convcli.jobs.tasks import find_inputs
+from convcli.jobs.inputs import find_inputs
 
 
 @click.command(cls=options.MatrixCommand)

@@ -11,8 +11,8 @@ from convcli.cli.progress import progress_bar
 from convcli.images import MAX_PIXELS, write
 from convcli.jobs.classifier import load_classifier, percent
 from convcli.jobs.documents import json_text
+from convcli.jobs.inputs import STREAM, find_inputs
 from convcli.jobs.predict import MOST_SHOWN, Prediction, check_shown, predict, seen_picture
-from convcli.jobs.tasks import STREAM, find_inputs
 
 
 @click.command()

@@ -6,6 +6,7 @@ cursor on purpose (bars, previews, animations) are their modules' own.
 """
 
 import os
+import re
 import sys
 from dataclasses import dataclass, field
 
@@ -42,18 +43,30 @@ def show_result(result: object) -> None:
 
 @dataclass
 class Warnings:
-    """What there is to say about each of many files: once for each kind, with the first file and how many more."""
+    """What there is to say about each of many files: once for each kind, with one file and how many more.
+
+    That file is the first, or of sentences that begin with a share (``3.1% of the values``) the one with the largest.
+    """
 
     files: dict[str, tuple[str, str, int]] = field(default_factory=dict)
 
     def add(self, file: str, warning: str) -> None:
         """Remember a warning."""
         kind = kind_of(warning)
-        first, sentence, count = self.files.get(kind, (file, warning, 0))
-        self.files[kind] = first, sentence, count + 1
+        told, sentence, count = self.files.get(kind, (file, warning, 0))
+        if _share(warning) > _share(sentence):
+            told, sentence = file, warning
+        self.files[kind] = told, sentence, count + 1
 
     def say(self) -> None:
         """Print them, a line each."""
-        for first, warning, count in self.files.values():
+        for file, warning, count in self.files.values():
             more = f" (alike in {count - 1} more file{'s' * (count > 2)})" if count > 1 else ""
-            say(f"Warning: {first}: {warning}{more}")
+            if count > 1 and _share(warning):
+                more = f" (the largest share; less in {count - 1} more file{'s' * (count > 2)})"
+            say(f"Warning: {file}: {warning}{more}")
+
+
+def _share(sentence: str) -> float:
+    found = re.match(r"(\d+(?:\.\d+)?)% ", sentence)
+    return float(found[1]) if found else 0.0

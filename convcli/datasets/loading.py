@@ -1,5 +1,6 @@
 """`load`: a data set by its name, or a folder of pictures; found, fetched if need be, checked, in memory."""
 
+import os
 from pathlib import Path
 
 from convcli.datasets.downloading import Reports, download
@@ -8,7 +9,7 @@ from convcli.datasets.model import Dataset
 from convcli.datasets.places import explain_absence, read_folder, read_set
 from convcli.datasets.preprocessing import Preprocessing
 from convcli.datasets.registry import ENTRIES, Entry, find_entry
-from convcli.errors import DataError, suggestion
+from convcli.errors import DataError, missing, suggestion
 
 
 def load(
@@ -59,6 +60,8 @@ def load(
         return _load_entry(entry, data_dir, offline, reports)
     folder = Path(source)
     if not folder.is_dir():
+        if str(source).endswith(("/", os.sep)):
+            raise DataError(missing(source))
         known = ", ".join(ENTRIES)
         near = suggestion(str(source), tuple(ENTRIES))
         raise DataError(f"data set: got {source}, expected one of {known}, or a folder of classes{near}")

@@ -6,7 +6,7 @@ Importing this loads numpy and nothing heavier; each codec imports its library w
 from convcli.atomic import check_target
 from convcli.images.depth import convert_depth
 from convcli.images.formats import READABLE_SUFFIXES, WRITABLE_SUFFIXES, format_of, holds
-from convcli.images.keeping import has_strange_profile
+from convcli.images.keeping import strange_profile
 from convcli.images.model import Image, JpegSettings, Metadata
 from convcli.images.reading import MAX_PIXELS, read
 from convcli.images.writing import write
@@ -21,8 +21,8 @@ __all__ = [
     "check_target",
     "convert_depth",
     "format_of",
-    "has_strange_profile",
     "holds",
     "read",
+    "strange_profile",
     "write",
 ]

@@ -5,12 +5,15 @@ import io
 import numpy as np
 import numpy.typing as npt
 
+from convcli.images.icc import whole
+
 _ROWS = 256
 
 
 def to_rgb(ink: npt.NDArray[np.uint8], icc: bytes | None) -> tuple[npt.NDArray[np.uint8], tuple[str, ...]]:
     """Convert (H, W, 4) uint8 CMYK, 255 = full ink, to (H, W, 3) uint8 sRGB.
 
+    Of a damaged profile ``icc`` may be what is left of it, or empty.
     With a CMYK profile: relative to paper white with black point compensation (Little CMS, through Pillow).
     Without: ``R = (1 - C) (1 - K)`` and so on, and a warning that says so, because no formula knows the inks.
     """
@@ -19,6 +22,8 @@ def to_rgb(ink: npt.NDArray[np.uint8], icc: bytes | None) -> tuple[npt.NDArray[n
         if converted is not None:
             return converted, ()
         reason = "its colour profile is unusable"
+    elif icc is not None and whole(icc) is None:
+        reason = "its colour profile is damaged"
     else:
         reason = "it has no CMYK colour profile"
     rgb = np.empty((*ink.shape[:2], 3), np.uint8)

@@ -54,7 +54,7 @@ def upright(block: bytes | None, otherwise: int | None = None) -> tuple[bytes | 
             patch.exchange(patch.first, _X_RESOLUTION, _Y_RESOLUTION)
     except (struct.error, ValueError, IndexError):
         return block, otherwise or 1
-    return bytes(patch.data), orientation
+    return patch.sealed(block), orientation
 
 
 def cleaned(block: bytes, orientation: int) -> tuple[bytes | None, tuple[str, ...]]:
@@ -84,7 +84,7 @@ def cleaned(block: bytes, orientation: int) -> tuple[bytes | None, tuple[str, ..
                     lost.append("EXIF subject area")
     except (struct.error, ValueError, IndexError):
         return None, ("unreadable EXIF",)
-    return bytes(patch.data), tuple(dict.fromkeys(lost))
+    return patch.sealed(block), tuple(dict.fromkeys(lost))
 
 
 def placed(
@@ -114,7 +114,7 @@ def placed(
                 lost |= patch.remove(offset, tag)
     except (struct.error, ValueError, IndexError):
         return block, ()
-    return bytes(patch.data), ("EXIF subject area",) if lost else ()
+    return patch.sealed(block), ("EXIF subject area",) if lost else ()
 
 
 def resolution(block: bytes) -> tuple[Pair | None, Pair | None]:

@@ -80,6 +80,10 @@ class Patch:
         start, end = self.extent(entry)
         return bytes(self.data[start:end])
 
+    def sealed(self, before: bytes) -> bytes:
+        """The block as it is now: the one ``before``, without a second copy, if nothing was changed."""
+        return before if self.data == before else bytes(self.data)
+
     def extent(self, entry: Entry) -> tuple[int, int]:
         """Where the values of an entry begin and end, inside the block."""
         size = _SIZES.get(entry.kind, 0) * entry.count

@@ -9,7 +9,7 @@ Source: TIFF 6.0, Adobe, 1992, section 2; EXIF 2.32 (CIPA DC-008), section 4.6.
 
 import struct
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -28,7 +28,10 @@ _CODES = {2: "H", 4: "I", 8: "Q"}  # of `array`, by bytes
 _LONG = 4
 _MOST_ENTRIES = 4096
 _MOST_CONTENT = 1 << 20  # bytes of a tag that is kept
-_PHOTOSHOP, _IPTC = 34377, 33723
+_PHOTOSHOP, _IPTC, _PROFILE = 34377, 33723, 34675
+_BYTES = (1, 2, 6, 7)  # types of one byte each
+_HEADER = 8  # no value lies before it ends
+_MOST_NAMED = 4
 # How pixels are stored, and what has a place of its own: orientation, resolution, XMP, colour profile.
 _STORAGE = frozenset((
     254, 255, *range(256, 260), *range(262, 267), 273, 274, 277, 278, 279, 282, 283, 284, 292, 293, 296, 297, 317, 320,
@@ -76,7 +79,7 @@ def other_tags(data: bytes, offset: int) -> tuple[tuple[Own, ...], tuple[str, ..
         found = _parse(data, _layout(data), offset, nested=False)
     except (struct.error, ValueError, KeyError):
         return (), ("unreadable TIFF tags",), None
-    own, lost = [], []
+    own, lost = [], _damaged(data, offset)
     resources, record = b"", b""
     for tag, value in found.items():
         if tag in _TEXTS or tag in _DIRECTORIES or isinstance(value, dict):
@@ -92,6 +95,30 @@ def other_tags(data: bytes, offset: int) -> tuple[tuple[Own, ...], tuple[str, ..
     if record and b"8BIM\x04\x04" not in resources:
         resources += photoshop.block(photoshop.IPTC, record)
     return tuple(own), tuple(lost), resources or None
+
+
+def profile_of(data: bytes, offset: int) -> bytes | None:
+    """The colour profile that the directory at an offset names: empty if it lies outside the file or is no bytes."""
+    layout = _layout(data)
+    listed = [each for each in _listed(data, layout, offset) if each[0] == _PROFILE]
+    if not listed:
+        return None
+    _, kind, size, place = listed[0]
+    return bytes(data[place : place + size]) if kind in _BYTES and _lies_within(data, size, place) else b""
+
+
+def _damaged(data: bytes, offset: int) -> list[str]:
+    """Names of the tags whose values cannot be read; a colour profile is named elsewhere."""
+    tags = [
+        tag
+        for tag, kind, size, place in _listed(data, _layout(data), offset)
+        if tag != _PROFILE and (kind not in _TYPE_SIZES or (size and not _lies_within(data, size, place)))
+    ]
+    return [f"damaged {name_of(tag)}" for tag in tags] if len(tags) <= _MOST_NAMED else [f"{len(tags)} damaged tags"]
+
+
+def _lies_within(data: bytes, size: int, place: int) -> bool:
+    return _HEADER <= place <= place + size <= len(data)
 
 
 def tags_of(own: Iterable[Own], resources: bytes | None) -> list[tuple[int, int, int, bytes]]:
@@ -205,23 +232,19 @@ def _parse(
     Values share no bytes in a real block: those that do would be copied as often as there are entries.
     """
     directory: _Directory = {}
-    order, pointer = layout.order, layout.pointer_size
+    order = layout.order
     allowed = allowed or (Allowance(_MOST_ENTRIES, "too many entries"), Allowance(len(data), "values that overlap"))
     entries, values = allowed
     count = struct.unpack_from(order + layout.entries, data, offset)[0]
     if depth > len(_NESTED):
         raise ValueError("not a directory")
     entries.spend(count)
-    start = offset + struct.calcsize(layout.entries)
-    for position in range(start, start + count * (4 + 2 * pointer), 4 + 2 * pointer):
-        tag, kind, length = struct.unpack_from(order + "HH" + layout.number, data, position)
-        size = _TYPE_SIZES.get(kind, 0) * length
+    for tag, kind, size, place in _listed(data, layout, offset):
         if (wanted is not None and tag not in wanted) or not size or (not nested and tag in _STORAGE):
             continue
-        place = position + 4 + pointer
-        place = place if size <= pointer else struct.unpack_from(order + layout.number, data, place)[0]
         if place + size > len(data):
             continue
+        length = size // _TYPE_SIZES[kind]
         if tag in _NESTED and nested and size in (4, 8) and length == 1:
             inner = struct.unpack_from(order + ("I" if size == 4 else "Q"), data, place)[0]
             directory[tag] = _parse(data, layout, inner, depth=depth + 1, allowed=allowed)
@@ -230,6 +253,17 @@ def _parse(
             raw = bytes(data[place : place + size])
             directory[tag] = _Value(kind, length, _little_endian(raw, kind, order), raw)
     return directory
+
+
+def _listed(data: bytes, layout: _Layout, offset: int) -> Iterator[tuple[int, int, int, int]]:
+    """Of each entry of a directory: tag, type, how many bytes its value has (0 of an unknown type), and where."""
+    order, pointer = layout.order, layout.pointer_size
+    count = struct.unpack_from(order + layout.entries, data, offset)[0]
+    start = offset + struct.calcsize(layout.entries)
+    for position in range(start, start + count * (4 + 2 * pointer), 4 + 2 * pointer):
+        tag, kind, length = struct.unpack_from(order + "HH" + layout.number, data, position)
+        size, place = _TYPE_SIZES.get(kind, 0) * length, position + 4 + pointer
+        yield tag, kind, size, place if size <= pointer else struct.unpack_from(order + layout.number, data, place)[0]
 
 
 def _little_endian(content: bytes, kind: int, order: str) -> bytes:

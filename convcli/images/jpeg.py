@@ -8,6 +8,7 @@ compressed data that leaves the file's structure intact cannot be told from a pi
 
 import io
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -88,6 +89,11 @@ def decode(data: bytes, max_pixels: int) -> Decoded:
 
 
 def encode(image: Image, *, quality: int | None = None) -> bytes:
+    """The bytes of a file, see `pieces_of`."""
+    return b"".join(pieces_of(image, quality=quality))
+
+
+def pieces_of(image: Image, *, quality: int | None = None) -> Iterator[bytes]:
     """Encode 8-bit grey or RGB: at ``quality`` (1 to 100), else as the input JPEG was, else at `DEFAULT_QUALITY`.
 
     Colour is not subsampled at a quality of 90 and more (an edge filter's output is all sharp colour), and is halved
@@ -99,10 +105,9 @@ def encode(image: Image, *, quality: int | None = None) -> bytes:
     chosen = DEFAULT_QUALITY if quality is None else quality
     fallback = "4:2:0" if before is None and chosen < 90 else "4:4:4"
     settings = Settings(tables, chosen, (before.subsampling if before else None) or fallback)
-    extra = jpeg_metadata.segments_of(image.metadata)
     pixels = np.ascontiguousarray(image.pixels)
     file = _encode_progressively(pixels, settings) if before is not None and before.progressive else None
-    return _with_metadata(file or jpeg_scans.compress(pixels, settings), image.metadata, extra)
+    yield from _with_metadata(file or jpeg_scans.compress(pixels, settings), image.metadata)
 
 
 def _encode_progressively(pixels: Pixels, settings: Settings) -> bytes | None:
@@ -123,13 +128,15 @@ def _encode_progressively(pixels: Pixels, settings: Settings) -> bytes | None:
     return stream.getvalue()
 
 
-def _with_metadata(file: bytes, metadata: Metadata, extra: bytes) -> bytes:
-    """The file with its resolution and further segments, which stand behind the JFIF header."""
+def _with_metadata(file: bytes, metadata: Metadata) -> Iterator[bytes]:
+    """The pieces of the file with its resolution and further segments, which stand behind the JFIF header."""
     end = 4 + struct.unpack_from(">H", file, 4)[0]
     start = bytearray(file[:end])
     if start[6:11] == b"JFIF\0":
         struct.pack_into(">BHH", start, 13, *jpeg_metadata.density(metadata))
-    return b"".join((start, extra, memoryview(file)[end:]))
+    yield bytes(start)
+    yield from jpeg_metadata.segments_of(metadata)
+    yield file[end:]
 
 
 def _read_markers(data: bytes) -> _Contents:
@@ -138,7 +145,7 @@ def _read_markers(data: bytes) -> _Contents:
         body = data[start:end]
         if marker == END_OF_IMAGE:
             contents.complete = contents.frame != 0
-            contents.found.add_rest(data[end:])
+            contents.found.add_rest(data, end)
         elif marker == START_OF_SCAN and body:
             contents.scans.append(body[0])
         elif marker == TABLES:

@@ -3,7 +3,9 @@
 Source: JFIF 1.02; EXIF 2.32; Adobe, "XMP Specification, part 3"; CIPA DC-007 (MPF); ISO 21496-1 (gain maps).
 """
 
+import re
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from convcli.errors import ImageError
@@ -27,6 +29,8 @@ _NAMES = (
 )
 _UNITS = {0: None, 1: INCH, 2: CENTIMETRE}
 _MOST_DENSITY = 65535
+_NO_FILLING = re.compile(rb"[^\0\xff \r\n]")
+_MOST_TAKEN = 510  # pieces of anything: a profile may stand there twice, and nothing real takes 33 MB
 _MOST_PIECES = 255  # of a profile; and of an XMP's extension, which is never that large
 
 
@@ -53,16 +57,24 @@ class Found:
         elif marker == 0xE1 and body.startswith(_XMP) and self.xmp is None:
             self.xmp = body[len(_XMP) :]
         elif marker == 0xE1 and body.startswith(_EXTENSION):
-            self.extension.append(body)
-        elif marker == 0xE2 and body.startswith(_ICC) and len(body) > len(_ICC) + 2:
-            self.icc.append((body[len(_ICC)], body[len(_ICC) + 1], body[len(_ICC) + 2 :]))
+            self.extension.append(body if len(self.extension) < _MOST_TAKEN else b"")
+        elif marker == 0xE2 and body.startswith(_ICC):
+            number, count = body[len(_ICC) : len(_ICC) + 2].ljust(2, b"\0")  # no piece has number 0
+            number = number if len(self.icc) < _MOST_TAKEN else 0
+            self.icc.append((number, count, body[len(_ICC) + 2 :] if number else b""))
         elif marker == 0xED and body.startswith(_PHOTOSHOP):
-            self.photoshop.append(body[len(_PHOTOSHOP) :])
+            self._add_resources(body[len(_PHOTOSHOP) :])
         elif marker == COMMENT:
             self.texts.append(("Comment", _text(body)))
         elif not (marker == 0xEE and body.startswith(_ADOBE)):  # which says how colours are stored
             names = [name for number, start, name in _NAMES if marker == number and body.startswith(start)]
             self.lost += names or [f"segment APP{marker - 0xE0}"]
+
+    def _add_resources(self, piece: bytes) -> None:
+        if len(self.photoshop) < _MOST_TAKEN:
+            self.photoshop.append(piece)
+        else:
+            self.lost.append("Photoshop resources beyond 33 MB")
 
     def _add_density(self, body: bytes) -> None:
         unit, x, y = struct.unpack_from(">BHH", body, 7)
@@ -73,10 +85,10 @@ class Found:
         if len(body) >= 14 and body[12] and body[13]:
             self.lost.append("thumbnail")
 
-    def add_rest(self, rest: bytes) -> None:
-        """Take in what follows the end of the picture: the further pictures of an MPO, a film, or filling."""
-        if rest.strip(b"\0\xff \r\n"):
-            further = b"\xff\xd8\xff" in rest
+    def add_rest(self, data: bytes, end: int) -> None:
+        """Take in what follows the ``end`` of the picture: the further pictures of an MPO, a film, or filling."""
+        if _NO_FILLING.search(data, end):
+            further = data.find(b"\xff\xd8\xff", end) >= 0
             self.lost.append("further pictures after the first" if further else "what follows the picture")
 
     def metadata(self) -> tuple[Metadata, int]:
@@ -87,12 +99,10 @@ class Found:
         if dpi is None and self.exif:
             told = exif.resolution(self.exif)
             dpi, aspect = (told[0], None) if told[0] else (None, aspect or told[1])
-        profile = icc.assembled(self.icc) if self.icc else None
         own, lost = self._extension()
-        lost += ["damaged colour profile"] if self.icc and profile is None else []
         metadata = Metadata(
             format="JPEG",
-            icc=profile,
+            icc=(icc.assembled(self.icc) or b"") if self.icc else None,
             exif=block,
             xmp=packet,
             dpi=dpi,
@@ -134,9 +144,8 @@ def density(metadata: Metadata) -> tuple[int, int, int]:
     return 0, 1, 1
 
 
-def segments_of(metadata: Metadata) -> bytes:
+def segments_of(metadata: Metadata) -> Iterator[bytes]:
     """The segments that stand behind the JFIF header; raises `ImageError` for a block that fits none."""
-    made = []
     for name, prefix, content in (("EXIF", _EXIF, metadata.exif), ("XMP", _XMP, metadata.xmp)):
         if not content:
             continue
@@ -145,24 +154,23 @@ def segments_of(metadata: Metadata) -> bytes:
                 f"its {name} block: got {len(content)} bytes, expected at most "
                 f"{MOST_IN_A_MARKER - len(prefix)} in a JPEG; write PNG or TIFF, or drop it with --strip"
             )
-        made.append(segment(0xE1, prefix + content))
-    made += [segment(each.code, each.content) for each in metadata.own]
-    made += _profile_segments(metadata.icc) if metadata.icc else []
+        yield segment(0xE1, prefix + content)
+    yield from (segment(each.code, each.content) for each in metadata.own)
+    yield from _profile_segments(metadata.icc) if metadata.icc else ()
     room = MOST_IN_A_MARKER - len(_PHOTOSHOP)
-    made += [segment(0xED, _PHOTOSHOP + piece) for piece in _cut(metadata.photoshop or b"", room)]
+    yield from (segment(0xED, _PHOTOSHOP + piece) for piece in _cut(metadata.photoshop or b"", room))
     for keyword, text in metadata.texts:
         line = text if keyword == "Comment" else f"{keyword}: {text}"
-        made += [segment(COMMENT, piece) for piece in _cut(line.encode("utf-8", "replace"), MOST_IN_A_MARKER)]
-    return b"".join(made)
+        yield from (segment(COMMENT, piece) for piece in _cut(line.encode("utf-8", "replace"), MOST_IN_A_MARKER))
 
 
-def _cut(content: bytes, room: int) -> list[bytes]:
-    return [content[start : start + room] for start in range(0, len(content), room)]
+def _cut(content: bytes, room: int) -> Iterator[bytes]:
+    return (content[start : start + room] for start in range(0, len(content), room))
 
 
 def _profile_segments(profile: bytes) -> list[bytes]:
     room = MOST_IN_A_MARKER - len(_ICC) - 2
-    pieces = _cut(profile, room)
+    pieces = list(_cut(profile, room))
     if len(pieces) > _MOST_PIECES:
         raise ImageError(
             f"its colour profile: got {len(profile)} bytes, expected at most {_MOST_PIECES * room} in a JPEG; "

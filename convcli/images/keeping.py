@@ -78,7 +78,7 @@ def _texts_incoming(metadata: Metadata, orientation: int, lost: list[str]) -> di
 def outgoing(image: Image, format: str) -> tuple[Metadata, tuple[str, ...]]:
     """The metadata as they are true of the pixels that are written, and names of what is not kept.
 
-    A profile for other pixels is not named: see `has_strange_profile`.
+    A profile for other pixels is not named: see `strange_profile`.
     """
     metadata, placement = image.metadata, image.placement
     height, width, channels = image.pixels.shape
@@ -98,16 +98,17 @@ def outgoing(image: Image, format: str) -> tuple[Metadata, tuple[str, ...]]:
         fields["photoshop"] = photoshop.placed(metadata.photoshop, placement)
     if metadata.description:
         fields["description"] = tiff_description.placed(metadata.description, placement)
-    if has_strange_profile(image):
+    if strange_profile(image):
         fields["icc"] = None
     fields["own"], others = _own_outgoing(metadata, format, kind, placement, moved=moved)
     kept, homeless = _with_places(replace(metadata, **fields), format)
     return kept, tuple(dict.fromkeys((*lost, *others, *homeless)))
 
 
-def has_strange_profile(image: Image) -> bool:
-    """Whether a picture's colour profile speaks of grey and its pixels of colour, or the other way round."""
-    return image.metadata.icc is not None and not icc.fits(image.metadata.icc, image.pixels.shape[2])
+def strange_profile(image: Image) -> str | None:
+    """What a picture's colour profile speaks of (grey, RGB, CMYK ...) if that is not what its pixels are."""
+    profile = image.metadata.icc
+    return None if profile is None or icc.fits(profile, image.pixels.shape[2]) else icc.space(profile)
 
 
 def _with_places(metadata: Metadata, format: str) -> tuple[Metadata, list[str]]:

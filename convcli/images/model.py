@@ -86,7 +86,7 @@ class Metadata:
     format:
         The format the file really had (by content, not by name), such as ``"PNG"``.
     icc:
-        The ICC colour profile, uncompressed.
+        The ICC colour profile, uncompressed; empty, as a codec says it, if the file's is too damaged to be found.
     exif:
         The EXIF block from its TIFF header on, without ``Exif\\0\\0``; its orientation is 1, its thumbnail gone.
     xmp:

@@ -5,6 +5,7 @@ Pillow opens 16-bit colour as 8-bit without a word, so it has no part in this. l
 and transparent colours; 16 bits stay 16.
 """
 
+import functools
 import itertools
 import struct
 import zlib
@@ -25,6 +26,7 @@ _CHANNELS = {0: 2, 2: 4, 3: 4, 4: 2, 6: 4}  # by colour type, with the alpha tha
 _SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type, as they are stored
 _DENSEST = 1032  # bytes that one of deflate becomes at most: 258 for each two bits
 _ANCILLARY = 0x20  # of the first letter: not needed for the picture
+_VIEWED = 1 << 12  # bytes of a chunk that is not copied
 _MOST_CHUNKS = 100_000  # and one for each 1024 bytes: libpng's own have 8192
 
 
@@ -92,8 +94,9 @@ def encode(image: Image, *, level: int | None = None, band: int = png_rows.BAND)
     settings = _choose(pixels) if level is None else Settings(level)
     header = struct.pack(">IIBBBBB", width, height, 8 * pixels.itemsize, _COLOUR_TYPES[channels], 0, 0, 0)
     yield SIGNATURE
-    for kind, content in ((b"IHDR", header), *png_chunks.chunks_of(image.metadata)):
-        yield from chunk(kind, content)
+    yield from chunk(b"IHDR", header)
+    for kind, *contents in png_chunks.chunks_of(image.metadata):
+        yield from chunk(kind, *contents)
     for content in png_rows.compress(pixels, settings, band):
         yield from chunk(b"IDAT", content)
     yield from chunk(b"IEND", b"")
@@ -139,7 +142,7 @@ def chunks_in(data: bytes) -> Iterator[tuple[bytes, bytes | memoryview]]:
         if zlib.crc32(view[position + 4 : end - 4]) != struct.unpack_from(">I", data, end - 4)[0]:
             raise ImageError(f"damaged PNG: its {name} chunk at byte {position} has a wrong checksum; get a fresh copy")
         content = view[position + 8 : end - 4]
-        yield kind, content if kind == b"IDAT" else bytes(content)
+        yield kind, content if length > _VIEWED else bytes(content)
         if kind == b"IEND":
             return
         position = end
@@ -152,7 +155,7 @@ def _frames(chunks: list[tuple[bytes, bytes | memoryview]]) -> tuple[str, ...]:
     return ()
 
 
-def chunk(kind: bytes, content: bytes) -> tuple[bytes, bytes, bytes, bytes]:
-    """Length, type, content and checksum."""
-    checksum = zlib.crc32(content, zlib.crc32(kind))
-    return struct.pack(">I", len(content)), kind, content, struct.pack(">I", checksum)
+def chunk(kind: bytes, *contents: bytes) -> tuple[bytes, ...]:
+    """Length, type, the pieces of the content, and checksum."""
+    checksum = functools.reduce(lambda before, content: zlib.crc32(content, before), contents, zlib.crc32(kind))
+    return struct.pack(">I", sum(map(len, contents))), kind, *contents, struct.pack(">I", checksum)

@@ -4,18 +4,20 @@ Source: W3C, "Portable Network Graphics Specification, third edition", sections 
 "Raw profile type" texts, the usual place of IPTC, and of EXIF before there was a chunk for it.
 """
 
+import re
 import struct
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from convcli.images import exif, png_colour, resolution, xmp_orientation
+from convcli.images import exif, icc, png_colour, resolution, xmp_orientation
 from convcli.images.model import Metadata, Own
 from convcli.images.resolution import METRE, Pair
 
 _XMP_KEYWORD = b"XML:com.adobe.xmp"
 _RAW = "Raw profile type "
 _MOST_METADATA = 1 << 24  # bytes that a compressed profile, or all compressed texts together, may unfold into
+_ZERO = re.compile(rb"\0")
 _MOST_UNFOLDING = 1032  # bytes that deflate makes of one
 _MOST_IN_A_CHUNK = 0x7FFFFFFF
 # What stands for the pixels themselves, what Apple's decoder wants to know, and frames, which have a warning.
@@ -47,23 +49,24 @@ def describe(chunks: Iterable[tuple[bytes, bytes | memoryview]]) -> tuple[Metada
     for kind, raw in chunks:
         if kind in _PICTURE:
             continue
-        content = bytes(raw)
+        if kind in (b"tEXt", b"zTXt", b"iTXt"):
+            _add_text(found, kind, raw)
+            continue
         if kind == b"iCCP":
-            found.icc = _unpack(content.partition(b"\0")[2][1:], _MOST_METADATA)
-            found.lost += [] if found.icc else ["damaged colour profile"]
-        elif kind == b"eXIf":
+            _add_profile(found, raw)
+            continue
+        content = bytes(raw)
+        if kind == b"eXIf":
             found.exif = content
         elif kind == b"pHYs" and len(content) == 9:
             _add_resolution(found, content)
-        elif kind in (b"tEXt", b"zTXt", b"iTXt"):
-            _add_text(found, kind, content)
         elif kind in png_colour.CHUNKS:
             found.colour.append((kind, content))
         elif kind in _KEPT or (kind[3] & _MAY_BE_COPIED and kind not in _NOT_KEPT):
             found.own.append(Own("PNG", _name(kind), kind, content))
         else:
             found.lost.append(_name(kind))
-    if found.icc:
+    if found.icc and icc.whole(found.icc):
         found.colour = [each for each in found.colour if each[0] != b"sRGB"]  # a file may have one or the other
     packet, said = xmp_orientation.upright(found.xmp) if found.xmp else (None, None)
     block, orientation = exif.upright(found.exif, said)
@@ -83,8 +86,8 @@ def describe(chunks: Iterable[tuple[bytes, bytes | memoryview]]) -> tuple[Metada
     return metadata, orientation
 
 
-def chunks_of(metadata: Metadata) -> Iterator[tuple[bytes, bytes]]:
-    """(type, content) of the chunks that stand before the pixels."""
+def chunks_of(metadata: Metadata) -> Iterator[tuple[bytes, ...]]:
+    """(type, content, perhaps more of it) of the chunks that stand before the pixels."""
     yield from metadata.png_colour
     if metadata.icc:
         yield b"iCCP", b"ICC profile\0\0" + zlib.compress(metadata.icc)
@@ -97,7 +100,7 @@ def chunks_of(metadata: Metadata) -> Iterator[tuple[bytes, bytes]]:
     if metadata.exif:
         yield b"eXIf", metadata.exif
     if metadata.xmp:
-        yield b"iTXt", _XMP_KEYWORD + b"\0\0\0\0\0" + metadata.xmp
+        yield b"iTXt", _XMP_KEYWORD + b"\0\0\0\0\0", metadata.xmp
     if metadata.photoshop:
         lines = [metadata.photoshop[at : at + 36].hex() for at in range(0, len(metadata.photoshop), 36)]
         text = f"\niptc\n{len(metadata.photoshop):8}\n" + "\n".join(lines) + "\n"
@@ -106,9 +109,17 @@ def chunks_of(metadata: Metadata) -> Iterator[tuple[bytes, bytes]]:
         name = (keyword.encode("latin-1", "replace")[:79] or b"Comment") + b"\0"
         text = text.replace("\0", " ")
         try:
-            yield b"tEXt", name + text.encode("latin-1")
+            yield b"tEXt", name, text.encode("latin-1")
         except UnicodeEncodeError:
-            yield b"iTXt", name + b"\0\0\0\0" + text.encode("utf-8", "replace")
+            yield b"iTXt", name + b"\0\0\0\0", text.encode("utf-8", "replace")
+
+
+def _add_profile(found: _Found, content: bytes | memoryview) -> None:
+    if found.icc is not None:
+        found.lost.append("a second colour profile")
+        return
+    found.icc = _unpack(_parted(content)[1][1:], _MOST_METADATA) or b""
+    found.lost += [] if found.icc else ["damaged colour profile"]
 
 
 def _add_resolution(found: _Found, content: bytes) -> None:
@@ -119,17 +130,19 @@ def _add_resolution(found: _Found, content: bytes) -> None:
         found.dpi, found.aspect = resolution.told(x, y, METRE if unit else None)
 
 
-def _add_text(found: _Found, kind: bytes, content: bytes) -> None:
-    keyword, _, rest = content.partition(b"\0")
+def _add_text(found: _Found, kind: bytes, content: bytes | memoryview) -> None:
+    before, rest = _parted(content)
+    keyword = bytes(before)
     name = keyword.decode("latin-1")
     language = b""
     packed = kind == b"zTXt"
     if packed:
         rest = rest[1:]
     elif kind == b"iTXt":
-        packed = rest[:1] == b"\1"
-        language, translated, rest = (*rest[2:].split(b"\0", 2), b"", b"", b"")[:3]
-        language += translated
+        packed = bytes(rest[:1]) == b"\1"
+        first, rest = _parted(rest[2:])
+        second, rest = _parted(rest)
+        language = bytes(first) + bytes(second)
     text = _unpack(rest, found.room) if packed else rest
     if text is None:
         found.room = max(0, found.room - _MOST_UNFOLDING * len(rest))  # what finding that out may have cost
@@ -137,13 +150,21 @@ def _add_text(found: _Found, kind: bytes, content: bytes) -> None:
         return
     found.room -= len(text) if packed else 0
     if keyword == _XMP_KEYWORD:
-        found.xmp = text
+        found.xmp = bytes(text)
+    elif name.startswith(_RAW) and len(text) <= 2 * _MOST_METADATA:
+        _add_raw(found, name.removeprefix(_RAW).lower(), bytes(text))
     elif name.startswith(_RAW):
-        _add_raw(found, name.removeprefix(_RAW).lower(), text)
+        found.lost.append(name)
     elif language:
-        found.own.append(Own("PNG", f"text {name}", kind, content))
+        found.own.append(Own("PNG", f"text {name}", kind, bytes(content)))
     else:
-        found.texts.append((name, text.decode("utf-8" if kind == b"iTXt" else "latin-1", "replace")))
+        found.texts.append((name, str(text, "utf-8" if kind == b"iTXt" else "latin-1", "replace")))
+
+
+def _parted(content: bytes | memoryview) -> tuple[bytes | memoryview, bytes | memoryview]:
+    """What stands before the first zero byte and after it, without copying what is long."""
+    zero = _ZERO.search(content)
+    return (content[: zero.start()], content[zero.end() :]) if zero else (content, b"")
 
 
 def _add_raw(found: _Found, kind: str, text: bytes) -> None:
@@ -166,7 +187,7 @@ def _add_raw(found: _Found, kind: str, text: bytes) -> None:
         found.lost.append(f"{_RAW}{kind}")
 
 
-def _unpack(packed: bytes, most: int) -> bytes | None:
+def _unpack(packed: bytes | memoryview, most: int) -> bytes | None:
     """What zlib makes of it, or None if that is nothing, or more than ``most`` bytes."""
     unpacker = zlib.decompressobj()
     try:

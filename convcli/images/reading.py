@@ -1,6 +1,7 @@
 """Reading a picture file: find its format by content, decode it completely or fail, turn it upright."""
 
 import contextlib
+import io
 import os
 import struct
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from convcli.budget import check_memory
-from convcli.errors import ImageError
+from convcli.errors import ImageError, missing
 from convcli.images.formats import BY_NAME, FORMATS, Format, recognise
 from convcli.images.keeping import incoming
 from convcli.images.model import Decoded, Image, shown
@@ -109,7 +110,7 @@ def _load(source: str | Path | BinaryIO, name: str, max_pixels: int) -> bytes:
             if size_of(stream) > AT_ONCE:
                 head += stream.read(AT_ONCE >> 6)
                 _check_head(kind, head, name, max_pixels)
-            return read_all(stream, name, head)  # no seeking: a pipe may be named like a file
+            return read_all(stream, name, head)
 
 
 def _check_head(kind: Format, head: bytes, name: str, max_pixels: int) -> None:
@@ -131,6 +132,10 @@ def read_all(stream: BinaryIO, name: str, head: bytes = b"") -> bytes:
     """
     size = size_of(stream)
     check_memory(size, f"{name}: got a file of {size:,} bytes", ImageError)
+    raw = getattr(stream, "raw", None)
+    if size and isinstance(raw, io.FileIO):
+        raw.seek(stream.tell() - len(head))
+        return raw.readall() or b""  # in one piece: to join several would take the size twice
     if 0 < size <= AT_ONCE:
         return head + stream.read()
     pieces, total = [head], len(head)
@@ -155,7 +160,7 @@ def opening(name: str) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        raise ImageError(f"{name}: no such file") from error
+        raise ImageError(missing(error.filename if name.startswith("'") else name)) from error
     except IsADirectoryError as error:
         raise ImageError(f"{name}: is a folder, expected a picture file") from error
     except PermissionError as error:

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 
 _LIBRARIES = ("tifffile", "imagecodecs")
 _LONGEST = 200
+# What `exif_tiff` tells with the name of the tag, or reads all the same.
+_TOLD = ("<TiffTag.fromfile> raised", "coercing invalid ASCII to bytes")
 _OBJECT = re.compile(r"<[^<>]*>\s*")  # as Python shows objects: addresses and file names, no news
 
 
@@ -23,9 +25,10 @@ class _Listener(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Keep one line of a record, if somebody in this thread listens."""
         said: list[str] | None = getattr(self.heard, "said", None)
-        if said is None:
+        message = record.getMessage()
+        if said is None or any(each in message for each in _TOLD):
             return
-        text = " ".join(_OBJECT.sub("", record.getMessage()).split())[:_LONGEST]
+        text = " ".join(_OBJECT.sub("", message).split())[:_LONGEST]
         line = f"{record.name.partition('.')[0]}: {text}"
         if line not in said:
             said.append(line)

@@ -35,7 +35,7 @@ _JPEG_KINDS = frozenset({6, 7, 34892, 33007})
 _SPEAKING_KINDS = frozenset({22610, 34934})  # JPEG XR's library writes to standard error
 COMPRESSION_NAMES = {1: "none", 5: "lzw", 8: "deflate", 32946: "deflate", 32773: "packbits", 50000: "zstd"}
 TIFFFILE_NAMES = {"none": None, "lzw": "lzw", "deflate": "zlib", "packbits": "packbits", "zstd": "zstd"}
-_ORIENTATION, _X_RESOLUTION, _Y_RESOLUTION, _UNIT, _XMP, _ICC = 274, 282, 283, 296, 700, 34675
+_ORIENTATION, _X_RESOLUTION, _Y_RESOLUTION, _UNIT, _XMP = 274, 282, 283, 296, 700
 _ROWS = 256
 
 
@@ -316,13 +316,12 @@ def describe_page(page: Any, data: bytes) -> tuple[Metadata, int | None]:
     tags = page.tags
     block = exif_tiff.from_tiff(data, int(page.offset))
     own, lost, resources = exif_tiff.other_tags(data, int(page.offset))
-    profile, packet = tags.valueof(_ICC), tags.valueof(_XMP)
-    icc = bytes(profile) if profile else None
+    packet = tags.valueof(_XMP)
     text, _ = xmp_orientation.upright(packet) if isinstance(packet, bytes) and packet else (None, None)
     dpi, aspect = resolution_of(tags)
     metadata = Metadata(
         format="TIFF",
-        icc=icc,
+        icc=exif_tiff.profile_of(data, int(page.offset)),
         exif=exif.upright(block)[0] if block else None,
         xmp=text,
         dpi=dpi,

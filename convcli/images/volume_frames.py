@@ -97,8 +97,9 @@ def _webp(data: bytes, max_pixels: int, look: Look) -> tuple[Pixels, tuple[int, 
     from convcli.images.webp import check_work, chunks_in, opened
 
     durations = []
-    check_work(list(chunks_in(data)), max_pixels)
-    with opened(data) as picture:
+    chunks = list(chunks_in(data))
+    check_work(chunks, max_pixels)
+    with opened(data, chunks) as picture:
         count = picture.n_frames
         check_frames(count, picture.width, picture.height, max_pixels)
         shown = np.empty((count, picture.height, picture.width, 4), np.uint8)

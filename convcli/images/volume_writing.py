@@ -8,11 +8,11 @@ from typing import IO, Any
 import numpy as np
 
 from convcli.atomic import replacing
-from convcli.errors import ConvcliError, ImageError
+from convcli.errors import ConvcliError, FileError, ImageError
 from convcli.geometry import Placement
 from convcli.images import exif_tiff, resolution
 from convcli.images.geotiff import TAGS as GEOTIFF
-from convcli.images.keeping import outgoing
+from convcli.images.keeping import outgoing, strange_profile
 from convcli.images.model import Image, Pixels, shown
 from convcli.images.tiff import COMPRESSIONS
 from convcli.images.volume_model import LABELS, VolumeMetadata
@@ -24,9 +24,9 @@ _STYLES = {"plain": "TIFF's", "imagej": "ImageJ's", "ome": "OME's"}
 def check_volume_format(format: str, channels: int) -> None:
     """Raise `ImageError` with the fix if a volume of so many channels, none of them alpha, cannot be written so."""
     if format not in VOLUME_FORMATS:
-        raise ImageError(f"got {format} for a volume, expected .tiff or .npy; name the output with -o volume.tiff")
+        raise FileError(f"got {format} for a volume, expected .tiff or .npy; name the output with -o volume.tiff")
     if format == "TIFF" and channels not in (1, 3):
-        raise ImageError(f"got {channels} channels for TIFF, expected 1 or 3; write .npy")
+        raise FileError(f"got {channels} channels for TIFF, expected 1 or 3; write .npy")
 
 
 def write_volume(
@@ -106,7 +106,10 @@ def _outgoing(
     if own != before.own or (before.kind and before.kind[:2] != shape[1:3]):
         own = tuple(each for each in before.own if each.format != "TIFF" or each.code not in GEOTIFF)
         lost += ["GeoTIFF tags"] if len(own) < len(before.own) else []
-    picture, names = outgoing(Image(plane, False, replace(picture, own=own), placement=metadata.placement), format)
+    image = Image(plane, False, replace(picture, own=own), placement=metadata.placement)
+    strange = strange_profile(image)
+    lost += [f"colour profile for {strange}"] if strange else []
+    picture, names = outgoing(image, format)
     lost += names
     if picture.exif and format == "TIFF" and exif_tiff.has_directories(picture.exif):
         lost.append("EXIF")

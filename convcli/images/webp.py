@@ -5,8 +5,8 @@ Source: Google, "WebP Container Specification" and "WebP Lossless Bitstream Spec
 
 import io
 import struct
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -18,15 +18,19 @@ from convcli.images.model import Decoded, Image, Metadata, bytes_with_result, ch
 if TYPE_CHECKING:
     from PIL.WebPImagePlugin import WebPImageFile as Picture
 
+Chunks: TypeAlias = Sequence[tuple[bytes, bytes | memoryview]]  # kind, content
+
 # A lossy WebP does not say how it was compressed. 90 is where libwebp's loss stops being visible on photographs; the
 # customary 75 is for pictures that nobody processes again.
 DEFAULT_QUALITY = 90
 
 _FLAGS = 20  # where the flags of an extended file stand
-_ANIMATED, _HAS_ALPHA = 0x02, 0x10
+_ANIMATED, _HAS_ALPHA, _SAYS_MORE = 0x02, 0x10, 0x2C
 _OPAQUE = 255
 _MOST_CHUNKS = 100_000
-_KNOWN = frozenset((b"VP8X", b"VP8L", b"VP8 ", b"ALPH", b"ANIM", b"ANMF", b"ICCP", b"EXIF", b"XMP "))
+_PIXELS = frozenset((b"VP8L", b"VP8 ", b"ALPH", b"ANIM", b"ANMF"))
+_ASIDE = frozenset((b"ICCP", b"EXIF", b"XMP "))
+_KNOWN = _PIXELS | _ASIDE | {b"VP8X"}
 # The canvas before and after a frame in libwebp, the frame in Pillow twice, our pixels and their result: RGBA each.
 _PIXEL_BYTES = 24
 
@@ -38,7 +42,7 @@ def decode(data: bytes, max_pixels: int) -> Decoded:
     chunks = list(chunks_in(data))
     check_work(chunks, max_pixels)
     frames = sum(kind == b"ANMF" for kind, _ in chunks)
-    with opened(data) as picture:
+    with opened(data, chunks) as picture:
         pixels, has_alpha = to_pixels(picture)
     if frames and has_alpha and not data[_FLAGS] & _HAS_ALPHA and (pixels[..., 3] == _OPAQUE).all():
         pixels, has_alpha = np.ascontiguousarray(pixels[..., :3]), False
@@ -49,7 +53,7 @@ def decode(data: bytes, max_pixels: int) -> Decoded:
     return Decoded(Image(pixels, has_alpha, metadata, warnings), orientation)
 
 
-def check_work(chunks: list[tuple[bytes, bytes]], max_pixels: int) -> None:
+def check_work(chunks: Chunks, max_pixels: int) -> None:
     """Refuse what is too large, and a canvas that is nearly all empty, before it is composed.
 
     Raises `ImageError` naming the size and the limit.
@@ -85,36 +89,49 @@ def encode(image: Image, *, quality: int | None = None, lossless: bool | None = 
     return stream.getvalue()
 
 
-def opened(data: bytes) -> "Picture":
-    """The file as Pillow's picture; an animation always with alpha.
+def opened(data: bytes, chunks: Chunks) -> "Picture":
+    """The file of these chunks as Pillow's picture, without what does not speak of pixels; an animation with alpha.
 
     An animation's flag speaks of its frames' own alpha. What no frame covers is transparent all the same, but the
     decoder would call the whole opaque.
     """
     from PIL.WebPImagePlugin import WebPImageFile
 
-    if data[12:16] == b"VP8X" and data[_FLAGS] & _ANIMATED:
-        data = data[:_FLAGS] + bytes((data[_FLAGS] | _HAS_ALPHA,)) + data[_FLAGS + 1 :]
+    kind, content = chunks[0]
+    if kind == b"VP8X" and len(content):
+        position = 12 + sum(8 + len(each) + len(each) % 2 for _, each in chunks)
+        if position != 8 + struct.unpack_from("<I", data, 4)[0]:
+            raise ImageError(f"damaged WebP: the chunk at byte {position} is cut off; get a fresh copy")
+        flags = content[0] & ~_SAYS_MORE
+        flags |= _HAS_ALPHA if flags & _ANIMATED else 0
+        data = _file_of([(kind, bytes((flags,)) + content[1:]), *(each for each in chunks[1:] if each[0] in _PIXELS)])
     return WebPImageFile(io.BytesIO(data))
 
 
-def chunks_in(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """(kind, content) of every chunk; raises `ImageError` if they stop before the end."""
+def _file_of(chunks: Chunks) -> bytes:
+    pieces = []
+    for kind, content in chunks:
+        pieces += [struct.pack("<4sI", kind, len(content)), content, bytes(len(content) % 2)]
+    return b"".join((b"RIFF", struct.pack("<I", 4 + sum(map(len, pieces))), b"WEBP", *pieces))
+
+
+def chunks_in(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
+    """(kind, content) of every chunk, not copied; raises `ImageError` if they stop before the end."""
     end = 8 + struct.unpack_from("<I", data, 4)[0]
     if end > len(data):
         raise ImageError(f"truncated WebP: it has {len(data)} bytes, expected {end}; get a fresh copy")
-    position = 12
+    position, view = 12, memoryview(data)
     room = Allowance(_MOST_CHUNKS, f"damaged WebP: got more than {_MOST_CHUNKS:,} chunks; get a fresh copy", ImageError)
     while position + 8 <= end:
         room.spend(1)
         kind, length = struct.unpack_from("<4sI", data, position)
         if position + 8 + length > end:
             raise ImageError(f"damaged WebP: the chunk at byte {position} is cut off; get a fresh copy")
-        yield kind, data[position + 8 : position + 8 + length]
+        yield kind, view[position + 8 : position + 8 + length]
         position += 8 + length + length % 2
 
 
-def size_of(chunks: list[tuple[bytes, bytes]]) -> tuple[int, int]:
+def size_of(chunks: Chunks) -> tuple[int, int]:
     """Width and height as the first chunk that tells says; raises `ImageError` if none does."""
     for kind, content in chunks:
         if kind == b"VP8X" and len(content) >= 10:
@@ -129,9 +146,11 @@ def size_of(chunks: list[tuple[bytes, bytes]]) -> tuple[int, int]:
     raise ImageError("damaged WebP: it holds no picture; get a fresh copy")
 
 
-def describe(chunks: list[tuple[bytes, bytes]]) -> tuple[Metadata, int]:
+def describe(chunks: Chunks) -> tuple[Metadata, int]:
     """The metadata of a file of these chunks, and its orientation."""
-    found = dict(reversed(chunks))  # the first of each kind
+    kinds = {kind for kind, _ in chunks}
+    # The first of each kind.
+    found = {kind: bytes(content) for kind, content in reversed(chunks) if kind in _ASIDE}
     packet, said = xmp_orientation.upright(found[b"XMP "]) if found.get(b"XMP ") else (None, None)
     block, orientation = exif.upright(found.get(b"EXIF"), said)
     dpi, aspect = exif.resolution(found[b"EXIF"]) if block else (None, None)
@@ -142,7 +161,12 @@ def describe(chunks: list[tuple[bytes, bytes]]) -> tuple[Metadata, int]:
         xmp=packet,
         dpi=dpi,
         aspect=aspect,
-        webp_lossless=b"VP8L" in found or any(kind == b"ANMF" and b"VP8L" in body[16:64] for kind, body in chunks),
-        lost=tuple(f"chunk {kind.decode('latin-1').strip()}" for kind in found if kind not in _KNOWN),
+        webp_lossless=b"VP8L" in kinds
+        or any(kind == b"ANMF" and b"VP8L" in bytes(body[16:64]) for kind, body in chunks),
+        lost=tuple(
+            f"chunk {kind.decode('latin-1').strip()}"
+            for kind in dict.fromkeys(kind for kind, _ in reversed(chunks))
+            if kind not in _KNOWN
+        ),
     )
     return metadata, orientation

@@ -133,7 +133,7 @@ def _png(image: Image, quality: int | None, compression: str | None) -> Encode:
 def _jpeg(image: Image, quality: int | None, compression: str | None) -> Encode:
     from convcli.images import jpeg
 
-    return lambda: jpeg.encode(image, quality=quality)
+    return lambda: jpeg.pieces_of(image, quality=quality)
 
 
 def _tiff(image: Image, quality: int | None, compression: str | None) -> Encode:

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from convcli.atomic import check_target
-from convcli.errors import ConvcliError, ImageError, printable
-from convcli.images import MAX_PIXELS, Image, format_of, has_strange_profile, read, write
+from convcli.atomic import check_target, make_folder
+from convcli.errors import ConvcliError, FileError, ImageError, missing, printable
+from convcli.images import MAX_PIXELS, Image, format_of, read, strange_profile, write
 from convcli.images.formats import format_named
 from convcli.images.model import pictures_of, shown
 from convcli.images.turns import Turn, Turns
@@ -146,6 +146,8 @@ def is_due(task: Task, files: Files, *, pictures: bool = True) -> bool:
 
     ``pictures`` tells whether the target's suffix has to be one that pictures have.
     """
+    if task.source != STREAM and not Path(task.source).exists():
+        raise ImageError(missing(task.source))
     if task.target == STREAM:
         return True
     target = Path(task.target)
@@ -154,7 +156,7 @@ def is_due(task: Task, files: Files, *, pictures: bool = True) -> bool:
     if pictures and files.format is None:
         format_of(target)
     if task.makes_folder:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(target)
     check_target(target, overwrite=files.overwrite)
     return True
 
@@ -178,7 +180,7 @@ def _operate(
         image = future.result()
         if image is None:
             return Outcome(task, "skipped")
-        produced = _produced(operation, image, _format(task, image, files))
+        produced = produce(operation, image, _format(task, image, files))
         if files.watch is not None:
             files.watch(task, image, produced.image)
     except Exception as error:
@@ -186,7 +188,7 @@ def _operate(
     return writers.submit(_write, task, produced, files, time.perf_counter() - started)
 
 
-def _produced(operation: Operation, image: Image, format: str | None) -> Produced:
+def produce(operation: Operation, image: Image, format: str | None) -> Produced:
     """What an operation makes of a picture; loops that are missing are compiled together."""
     from convcli.loops.compiling.waiting import foreseen
 
@@ -204,7 +206,7 @@ def _format(task: Task, image: Image, files: Files) -> str | None:
 def _write(task: Task, produced: Produced, files: Files, seconds: float) -> Outcome:
     target = files.stdout if task.target == STREAM else task.target
     if target is None:
-        return failed(task, ImageError("standard output: is not open"))
+        return failed(task, FileError("is not open"))
     try:
         lost = write(
             produced.image,
@@ -216,13 +218,13 @@ def _write(task: Task, produced: Produced, files: Files, seconds: float) -> Outc
             compression=files.compression,
         )
     except Exception as error:
-        return failed(task, error)
+        return failed(task, error, of_target=True)
     pixels = produced.image.pixels
     details = {**produced.details, "seconds": round(seconds, 6)}
     warnings = (*produced.warnings, *unkept(lost))
-    if has_strange_profile(produced.image) and not files.strip:
-        kinds = ("grey", "RGB") if pixels.shape[2] <= 2 else ("colour", "grey")
-        warnings = (*warnings, f"the result is {kinds[0]}: the input's colour profile, for {kinds[1]}, was left out")
+    if (strange := strange_profile(produced.image)) and not files.strip:
+        result = "grey" if pixels.shape[2] <= 2 else "colour"
+        warnings = (*warnings, f"the result is {result}: the input's colour profile, for {strange}, was left out")
     return Outcome(task, "done", "", warnings, pixels.shape, pixels.dtype.name, details)
 
 
@@ -231,10 +233,11 @@ def unkept(names: Sequence[str]) -> tuple[str, ...]:
     return (f"not kept: {', '.join(names)}",) if names else ()
 
 
-def failed(task: Task, error: Exception) -> Outcome:
-    """The outcome of a task that raised an error: one line that names the file.
+def failed(task: Task, error: Exception, *, of_target: bool = False) -> Outcome:
+    """The outcome of a task that raised an error: one line that names the file it is about, the input or the output.
 
-    An error nobody foresaw says so; with CONVCLI_DEBUG=1 it is raised.
+    A `FileError` is about the output, and so is what is raised while it is written: ``of_target``. An error nobody
+    foresaw says so; with CONVCLI_DEBUG=1 it is raised.
     """
     message = printable(str(error).strip()) or type(error).__name__
     if isinstance(error, OSError) and error.strerror:
@@ -243,7 +246,10 @@ def failed(task: Task, error: Exception) -> Outcome:
         if os.environ.get("CONVCLI_DEBUG") == "1":
             raise error
         message = f"internal error ({type(error).__name__}: {message}); CONVCLI_DEBUG=1 shows where"
-    name = "standard input" if task.source == STREAM else shown(task.source)
+    file, stream = (task.source, "standard input")
+    if of_target or isinstance(error, FileError):
+        file, stream = (task.target, "standard output")
+    name = stream if file == STREAM else shown(file)
     # Messages show what a terminal would obey escaped, in names too.
     if not any(printable(known) in message for known in (task.source, task.target) if known != STREAM):
         message = f"{name}: {message}"

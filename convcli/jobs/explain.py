@@ -22,6 +22,7 @@ from convcli.jobs.filter import FilterPlan, filter_image, plan_filter, shaped
 from convcli.jobs.output_policy import OutputPolicy, choose_colour, extremes, finish, output_policy, split_alpha
 from convcli.kernels import Kernel, normalized, parse_kernel
 from convcli.kernels.matrices import read_matrix
+from convcli.notebooks import frame
 from convcli.ops.arguments import Array
 from convcli.ops.correlation import correlation_windows
 from convcli.ops.responses import respond
@@ -35,7 +36,7 @@ MOST_FILTERS = 16
 MOST_CHANNELS = 16
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Explanation:
     """What there is to see and to say; made by `explain`.
 
@@ -55,6 +56,13 @@ class Explanation:
     shape: tuple[int, int, int]
     region: Region
     warnings: tuple[str, ...]
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the page, in a frame."""
+        return frame(page(self.document))
+
+    def __repr__(self) -> str:
+        return f"Explanation({self.document['title']}, {self.region} of the input, output {shape_text(self.shape)})"
 
 
 def matrix_image(text: str, *, as_pixels: bool = False) -> Image:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from convcli.errors import ImageError
+from convcli.errors import FileError, ImageError
 from convcli.images import Image, holds
 from convcli.ops.arguments import Array
 from convcli.ops.responses import store_pixels
@@ -94,7 +94,7 @@ class OutputPolicy:
         """Raise `ImageError` with the fix if the output's format cannot hold the result."""
         reason = self.format and holds(self.format, self.dtype, channels, has_alpha)
         if reason:
-            raise ImageError(f"{reason}; {_fix(self.format, self.dtype, has_alpha)}")
+            raise FileError(f"{reason}; {_fix(self.format, self.dtype, has_alpha)}")
 
     def clipping_warning(self, share: float, *, has_range: bool = True) -> tuple[str, ...]:
         """One sentence if a share of clipped numbers is worth saying, else none; ``has_range``: --range can help."""
@@ -117,12 +117,12 @@ def output_policy(
     if range == "raw" and dtype.kind != "f":
         raise ImageError(f"range: got raw with depth {depth}, expected depth float: raw numbers are not pixels")
     if range == "raw" and format is not None and holds(format, dtype, 3, False):
-        raise ImageError(f"range: got raw for {format}, expected a format that holds any number: write .tiff or .npy")
+        raise FileError(f"range: got raw for {format}, expected a format that holds any number: write .tiff or .npy")
     if range == "auto":
         open_ended = source.kind == dtype.kind == "f"
         range = "raw" if open_ended and not is_angle else "abs" if zero_sum and not is_angle else "clip"
     if format is not None and holds(format, dtype, 1, False) and holds(format, dtype, 3, False):
-        raise ImageError(f"{holds(format, dtype, 3, False)}; {_fix(format, dtype, False)}")
+        raise FileError(f"{holds(format, dtype, 3, False)}; {_fix(format, dtype, False)}")
     white_out = float(np.iinfo(dtype).max) if dtype.kind == "u" else 1.0
     gain = 1.0 if range == "raw" else white_out / image.white
     middle = (image.white + 1) // 2 if source.kind == "u" else 0.5

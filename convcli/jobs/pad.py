@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from convcli.errors import ConvcliError, ImageError, ShapeError
+from convcli.errors import ConvcliError, FileError, ShapeError
 from convcli.geometry import PaddingSpec, Pair, Placement
 from convcli.images import Image, holds
 from convcli.images.signal_model import Signal
@@ -85,7 +85,7 @@ def pad_image(image: Image, plan: PadPlan, format: str | None = None) -> Produce
     reason = format and holds(format, result.pixels.dtype, result.pixels.shape[2], result.has_alpha)
     if reason:
         fix = "add --background white, or write .png" if result.has_alpha else "write .png, .tiff or .npy"
-        raise ImageError(f"{reason}; {fix}")
+        raise FileError(f"{reason}; {fix}")
     details: dict[str, Any] = {"operation": plan.name}
     return Produced(result, image.warnings, details)
 

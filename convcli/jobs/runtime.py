@@ -1,9 +1,12 @@
 """The loops' surroundings: how many threads, the notice of a first compilation, the cache, and a report on them."""
 
 import os
+import shutil
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from convcli import __version__
@@ -40,10 +43,11 @@ def prepare_loops(threads: int | None, tell: "Callable[[Compiling], object] | No
     Where loops' machine code is kept, numba is imported only if some of it is missing, and often in other processes;
     otherwise now, as pictures are being decoded.
     """
+    from convcli.jobs.compiling import tell_only
     from convcli.loops.compiling import compiler, kept
 
     compiler.forgo_linear_algebra()
-    compiler.on_compiling(tell or _ignore)
+    tell_only(tell or _ignore)
     if threads is not None:
         compiler.set_threads(threads)
     if kept.stamp() is None:
@@ -73,11 +77,68 @@ def cache_report() -> CacheReport:
     return CacheReport(None if folder is None else str(folder), reason, files, size)
 
 
-def clear_cache() -> int:
-    """Delete the compiled loops; returns how many files that were."""
+@dataclass(frozen=True)
+class Cleared:
+    """What was deleted: files and bytes of compiled loops and of downloads; the folders that are empty and gone."""
+
+    loops: int
+    loops_bytes: int
+    data: int = 0
+    data_bytes: int = 0
+    folders: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()  # what else lies in the cache folder, and is not ours
+
+    @property
+    def files(self) -> int:
+        """All files."""
+        return self.loops + self.data
+
+    @property
+    def bytes(self) -> int:
+        """All bytes."""
+        return self.loops_bytes + self.data_bytes
+
+
+def clear_cache() -> Cleared:
+    """Delete the compiled loops of every version."""
     from convcli.loops.compiling import cache
 
-    return cache.clear_cache()
+    _, size = cache.cache_size()
+    return Cleared(cache.clear_cache(), size)
+
+
+def clear_everything() -> Cleared:
+    """Delete all that convcli keeps in the user's cache: loops, also where NUMBA_CACHE_DIR has them, and downloads.
+
+    Data that were put elsewhere (CONVCLI_DATA_DIR, ``--data-dir``) stay, and so does what others have put there.
+    """
+    from platformdirs import user_cache_path
+
+    from convcli.datasets.places import cache_folder
+
+    chosen, root = os.environ.get("NUMBA_CACHE_DIR"), user_cache_path("convcli")
+    loops, folders = clear_cache(), []
+    # What is kept when NUMBA_CACHE_DIR is not set, too.
+    others, others_bytes, gone = _delete(root / "loops")
+    data, data_bytes, gone_too = _delete(cache_folder())
+    folders += [*gone, *gone_too]
+    emptied = sorted(Path(chosen).glob("loops_*/**/"), reverse=True) if chosen else []
+    for folder in (*emptied, root):
+        with suppress(OSError):  # missing, or not empty
+            folder.rmdir()
+            folders.append(str(folder))
+    kept = tuple(str(each) for each in sorted(root.iterdir())) if root.is_dir() else ()
+    return Cleared(loops.loops + others, loops.loops_bytes + others_bytes, data, data_bytes, tuple(folders), kept)
+
+
+def _delete(folder: Path) -> tuple[int, int, list[str]]:
+    """Delete a folder with all in it: files and bytes that were there, and the folder if it is gone."""
+    files = [each for each in folder.rglob("*") if each.is_file() and not each.is_symlink()]
+    size = sum(each.stat().st_size for each in files)
+    existed = folder.is_dir()
+    shutil.rmtree(folder, ignore_errors=True)
+    left = sum(each.is_file() for each in folder.rglob("*"))
+    return len(files) - left, size, [str(folder)] if existed and not folder.exists() else []
 
 
 def warm_cache(commands: Sequence[str], on_made: Callable[[str, int, int], object]) -> int:

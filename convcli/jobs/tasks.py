@@ -1,20 +1,19 @@
-"""Which file becomes which: inputs as files, patterns and folders; outputs beside them, in folders, by templates."""
+"""Which file becomes which: outputs beside their inputs, in folders, by templates. What is an input says `inputs`."""
 
-import glob
 import os
 import re
 import string
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from convcli.errors import ConvcliError, ImageError, shortened
-from convcli.images import READABLE_SUFFIXES
 from convcli.images.formats import suffixes_of
 from convcli.images.model import shown
+from convcli.jobs.inputs import STREAM as STREAM
 
-STREAM = "-"
 _FIELDS = ("stem", "kernel", "ext", "index")
 
 
@@ -27,41 +26,6 @@ class Task:
     makes_folder: bool = False  # whether the target's folder is created if it is missing
 
 
-def find_inputs(inputs: Sequence[str], suffixes: Sequence[str] = READABLE_SUFFIXES) -> list[str]:
-    """Files, glob patterns and folders to file names: folders give what is directly in them, in order of name.
-
-    In folders those files are found that end in one of ``suffixes``: of pictures, if nothing else is said.
-
-    Names that do not exist stay as they are, so that each is reported like any other bad file.
-
-    Raises `ConvcliError` when a pattern or folder gives nothing.
-    """
-    found: list[str] = []
-    for name in inputs:
-        if not name:
-            raise ConvcliError("input: got an empty name, expected a file, a pattern or a folder")
-        path = Path(name)
-        if name == STREAM or path.is_file():
-            found.append(name)
-        elif path.is_dir():
-            inside = [each for each in sorted(path.iterdir()) if _ends_in(each, suffixes)]
-            if not inside:
-                what = "picture" if suffixes is READABLE_SUFFIXES else "signal"
-                raise ConvcliError(f"{name}: holds no {what}, expected files ending in {' '.join(suffixes)}")
-            found += [str(each) for each in inside]
-        elif not path.exists() and glob.has_magic(name):
-            matches = sorted(glob.iglob(name, recursive=True))  # noqa: PTH207 (patterns may be absolute)
-            if not matches:
-                raise ConvcliError(f"{name}: the pattern matches no file")
-            found += [each for each in matches if Path(each).is_file()]
-        else:
-            found.append(name)
-    first: dict[str, str] = {}
-    for name in found:
-        first.setdefault(name if name == STREAM else str(_real(name)), name)
-    return list(first.values())
-
-
 def plan_tasks(
     sources: Sequence[str],
     output: str | None,
@@ -71,6 +35,7 @@ def plan_tasks(
     format: str | None = None,
     explicit: Sequence[str] | None = None,
     suffixes: Mapping[str, str] | None = None,
+    below: Mapping[str, str] | None = None,
 ) -> list[Task]:
     """Pair each source with its target.
 
@@ -78,7 +43,8 @@ def plan_tasks(
     folder, or a template with the fields ``{stem} {kernel} {ext} {index}`` (``ext`` with its dot, ``index`` from 1).
     ``name`` is what ``{kernel}`` stands for; ``format`` decides ``ext`` if it is given. Sources that are not among the
     ``explicit`` ones, found in a folder for instance, are left out if they are another source's target: results of an
-    earlier run. ``suffixes`` says which suffix the results of sources with another one get.
+    earlier run. ``suffixes`` says which suffix the results of sources with another one get. ``below`` names
+    the folders of sources that lie deeper than others, which are kept below the output's folder.
 
     Raises `ConvcliError` when two sources would get one target, a target is a source, or a target's suffix belongs to
     another format than ``format``.
@@ -89,13 +55,20 @@ def plan_tasks(
         raise ConvcliError(f"standard input: got {len(sources) - 1} further inputs, expected it alone")
     if output == STREAM and len(sources) > 1:
         raise ConvcliError(f"standard output: got {len(sources)} inputs, expected one; name a folder with -o")
+    place = partial(_placed, output=output, below=below or {})
     if explicit is not None:
-        made = {_real(_target(source, output, name, 1, len(sources), format, suffixes)): source for source in sources}
+        made = {
+            _real(place(_target(source, output, name, 1, len(sources), format, suffixes), source)): source
+            for source in sources
+        }
         sources = [source for source in sources if source in explicit or made.get(_real(source), source) == source]
         if not sources:
             raise ConvcliError("inputs: all of them would be results of others; choose other names with -o")
     count = len(sources)
-    targets = [_target(source, output, name, index, count, format, suffixes) for index, source in enumerate(sources, 1)]
+    targets = [
+        place(_target(source, output, name, index, count, format, suffixes), source)
+        for index, source in enumerate(sources, 1)
+    ]
     for target in targets:
         if format is not None and target != STREAM and Path(target).suffix.lower() not in suffixes_of(format):
             raise ConvcliError(
@@ -120,8 +93,11 @@ def plan_tasks(
     return [Task(source, target, makes_folder) for source, target in zip(sources, targets, strict=True)]
 
 
-def _ends_in(path: Path, suffixes: Sequence[str]) -> bool:
-    return path.is_file() and path.suffix.lower() in suffixes and not path.name.startswith(".")
+def _placed(target: str, source: str, output: str | None, below: Mapping[str, str]) -> str:
+    """A target in an output's folder, as deep below it as its source lies."""
+    if source not in below or output in (None, STREAM):
+        return target
+    return str(Path(target).parent / below[source] / Path(target).name)
 
 
 def _real(name: str) -> Path:

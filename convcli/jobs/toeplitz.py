@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from convcli.kernels import kernel as read_kernel
 from convcli.kernels.matrices import read_matrix
 from convcli.ops.borders import border_table, resolve_border
 from convcli.ops.correlation import convolve2d, correlate2d, correlation_windows
+from convcli.ops.signatures import BorderWord
 from convcli.views.still import SUFFIXES, as_still
 from convcli.views.toeplitz import MatrixFigure, draw_matrix
 
@@ -127,7 +128,7 @@ def toeplitz(
     matrix = correlation_matrix(full, slid, windows, border)
     image = _values(values, full)
     act = convolve2d if convolve else correlate2d
-    correlated = act(image, weights, border=border, **words).reshape(-1)
+    correlated = act(image, weights, border=cast(BorderWord, border), **words).reshape(-1)
     result = matrix @ image.reshape(-1)
     axes = slice(2 - len(given), None)
     return Toeplitz(

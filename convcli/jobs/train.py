@@ -17,6 +17,7 @@ from convcli.atomic import check_folder, check_target
 from convcli.datasets import Dataset, Reports, Split, find_entry, hold_out, sample
 from convcli.datasets import load as load_data
 from convcli.errors import ConvcliError, DataError, ModelError, ShapeError
+from convcli.extras import install
 from convcli.jobs.documents import named
 from convcli.jobs.training_log import check_log_name, write_log
 from convcli.nn.checkpoint import Checkpoint, Source, read_checkpoint, write_checkpoint
@@ -406,7 +407,7 @@ def _check_targets(
         if other is not None:
             check_target(Path(other), overwrite=overwrite)
     if plot is not None and find_spec("matplotlib") is None:
-        raise ConvcliError("plot: matplotlib is not installed; pip install 'convcli[plot]'")
+        raise ConvcliError(f"plot: matplotlib is not installed; {install('plot')}")
     check_folder(target)
 
 

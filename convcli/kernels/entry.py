@@ -1,6 +1,6 @@
 """What a kernel is, and what an entry of the kernel library is. The entries live in the modules beside this."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from convcli.errors import KernelError
 from convcli.kernels.parameters import Parameter, Value
+from convcli.notebooks import matrices
 
 Weights: TypeAlias = npt.NDArray[np.float64]
 
@@ -101,6 +102,14 @@ class Kernel:
         fix = f"; ask for {_either(parts)}" if parts else "; here one linear kernel is needed"
         raise KernelError(f"{self.name} is the {self.combine} of {len(self.planes)} kernels{fix}")
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the weights, and what one has to know about them."""
+        entry = self.entry
+        names = entry.parts if entry and len(entry.parts) == len(self.planes) else ()
+        notes = [COMBINATIONS[self.combine]] if self.combine != "single" else []
+        notes += [f"{entry.summary}; sign: {entry.sign}; scale: {entry.scale}"] if entry else []
+        return _drawn_in_html(self.planes, self.spec if entry else self.name, names, notes)
+
     @property
     def ndim(self) -> int:
         """Axes the kernel slides over: 2 for (KH, KW), 3 for (KD, KH, KW)."""
@@ -110,6 +119,28 @@ class Kernel:
     def is_zero_sum(self) -> bool:
         """Whether a constant image gives 0: every plane's \\|sum\\| is at most 1e-6 of its sum of \\|weights\\|."""
         return all(is_zero_sum(plane) for plane in self.planes)
+
+
+class KernelArray(np.ndarray[tuple[int, ...], np.dtype[np.float64]]):
+    """Weights that a notebook draws; all else is an ndarray's, and what is computed from them is one."""
+
+    def __array_wrap__(self, array: Any, context: Any = None, return_scalar: bool = False) -> Any:
+        return array[()] if return_scalar else np.asarray(array)
+
+    def __repr__(self) -> str:
+        return repr(np.asarray(self))
+
+    def _repr_html_(self) -> str | None:
+        """The matrix, or None for what is none (a number taken out of it, a stack of many axes)."""
+        return _drawn_in_html([np.atleast_2d(self)], "", (), []) if 1 <= self.ndim <= 3 and self.size else None
+
+
+def _drawn_in_html(planes: Sequence[Weights], title: str, names: Sequence[str], notes: Sequence[str]) -> str:
+    flat = [plane for each in planes for plane in (each if each.ndim == 3 else each[None])]
+    sums = ", ".join(dict.fromkeys(f"{0.0 if is_zero_sum(each) else float(each.sum()):.6g}" for each in planes))
+    sizes = "x".join(map(str, planes[0].shape))
+    named = names if len(names) == len(flat) else [f"plane {index}" for index in range(len(flat))] * (len(flat) > 1)
+    return matrices(title, [plane.tolist() for plane in flat], named, [f"{sizes}, sum {sums}", *notes])
 
 
 def is_zero_sum(weights: npt.ArrayLike) -> bool:

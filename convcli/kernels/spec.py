@@ -31,7 +31,7 @@ from typing import Literal
 import numpy as np
 
 from convcli.errors import KernelError
-from convcli.kernels.entry import Entry, Kernel, Weights, as_planes, is_zero_sum
+from convcli.kernels.entry import Entry, Kernel, KernelArray, Weights, as_planes, is_zero_sum
 from convcli.kernels.files import SUFFIXES, file_stem, read_kernel_file
 from convcli.kernels.library import ALIASES, LIBRARY
 from convcli.kernels.matrices import check_weights, format_matrix, read_matrix
@@ -98,7 +98,7 @@ def kernel(spec: str) -> Weights:
     Returns
     -------
     ndarray
-        float64, (KH, KW), or (KD, KH, KW) for a 3-D kernel. It is yours to change.
+        float64, (KH, KW), or (KD, KH, KW) for a 3-D kernel. It is yours to change, and a notebook draws it.
 
     Raises
     ------
@@ -112,7 +112,7 @@ def kernel(spec: str) -> Weights:
            [-2.,  0.,  2.],
            [-1.,  0.,  1.]])
     """
-    return parse_kernel(spec).weights.copy()
+    return parse_kernel(spec).weights.copy().view(KernelArray)
 
 
 def flipped(kernel: Kernel) -> Kernel:

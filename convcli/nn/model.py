@@ -131,6 +131,9 @@ class Model:
         document = {"name": name, "input": list(input), "layers": _plain(layers), "data_format": data_format}
         return cls(plan_network(read_network(document, name)), **others)
 
+    def _repr_html_(self) -> str:
+        return self.plan.as_html()
+
     def walk(self) -> Iterator[Layer]:
         """All layers, those of branches and heads included."""
         for layer in self.layers:

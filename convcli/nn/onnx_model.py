@@ -15,6 +15,7 @@ from convcli import __version__
 from convcli.architectures import write_text
 from convcli.architectures.card import card_text
 from convcli.errors import ModelError
+from convcli.extras import install
 from convcli.nn.activations import SOFTMAX
 from convcli.nn.layer import Shape
 from convcli.nn.onnx_graph import Graph
@@ -92,7 +93,7 @@ def require_onnx() -> None:
     try:
         import onnx  # noqa: F401
     except ImportError:
-        raise ModelError("export: the onnx library is not installed; pip install 'convcli[onnx]'") from None
+        raise ModelError(f"export: the onnx library is not installed; {install('onnx')}") from None
 
 
 def to_channels_first(graph: Graph, values: str, size: Shape) -> str:

@@ -10,13 +10,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from convcli.architectures import LayerPlan, NetworkPlan, plan_network, read_text, write_text
 from convcli.architectures.card import ModelCard, card_of, card_text
-from convcli.architectures.files import SHIPPED_MODEL
+from convcli.architectures.files import SHIPPED_MODEL, resolved
 from convcli.architectures.header import MODEL_FORMAT, WRITTEN, read_header, require_model
 from convcli.architectures.output import find_output
 from convcli.errors import ModelError, ShapeError, shortened
@@ -65,7 +65,7 @@ class TrainedModel:
         """The shape of one image: (H, W, C), or (C, H, W) for a network whose data format is channels_first."""
         return self.model.input_shape
 
-    def predict(self, x: Any, batch_size: int = 256) -> Array:
+    def predict(self, x: npt.ArrayLike, batch_size: int = 256) -> Array:
         """The probability of each class for each image.
 
         Parameters
@@ -121,6 +121,12 @@ class TrainedModel:
     def __repr__(self) -> str:
         return f"TrainedModel({self.model.plan.spec.name} on {self.card.name}, {len(self.classes)} classes)"
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the layers, what it was trained on, and how good it is."""
+        names = f": {', '.join(map(str, self.classes[:10]))}{', ...' * (len(self.classes) > 10)}" * bool(self.classes)
+        trained = f"trained on {self.card.name}, {len(self.classes)} classes{names}"
+        return self.model.plan.as_html([trained, ", ".join(self.card.scores)])
+
 
 def save_model(path: str | Path, model: Model, card: ModelCard, *, overwrite: bool = False) -> None:
     """Write a model into a safetensors file; the same model and card give the same bytes.
@@ -158,7 +164,7 @@ def load_model(path: str | Path) -> TrainedModel:
     Parameters
     ----------
     path : str or Path
-        The file.
+        The file; ``"shipped"`` is the MNIST model that comes with convcli, unless a file here has that name.
 
     Raises
     ------
@@ -175,10 +181,12 @@ def load_model(path: str | Path) -> TrainedModel:
     >>> save_model(path, untrained, ModelCard("tiny", ("no", "yes"), None, 0, {}, {}, ()))
     >>> load_model(path).predict(np.ones((1, 4)))
     array([[0.5, 0.5]], dtype=float32)
+    >>> load_model("shipped").input_shape
+    (28, 28, 1)
     """
     if not isinstance(path, str | os.PathLike) or "\0" in str(path):
         raise ModelError(f"path: got {path!r:.80}, expected a file's name")
-    path = Path(path)
+    path = Path(resolved(os.fspath(path)))
     header = read_header(path)
     require_model(header, path)
     missing = [key for key in ("architecture", "convcli") if key not in header.metadata]

@@ -1,19 +1,19 @@
 """Canny's edge detector: outlines one pixel wide."""
 
-from typing import Any
-
 import numpy as np
+import numpy.typing as npt
 from numpy.typing import NDArray
 
 from convcli.errors import ShapeError
 from convcli.kernels import kernel
 from convcli.ops.arguments import Array, as_number, as_stack, in_type
 from convcli.ops.correlation import correlate2d
+from convcli.ops.signatures import BorderWord
 from convcli.ops.words import read_only
 
 
 def canny(
-    image: Any, sigma: float = 1.4, low: float = 30.0, high: float = 80.0, *, border: str = "reflect"
+    image: npt.ArrayLike, sigma: float = 1.4, low: float = 30.0, high: float = 80.0, *, border: BorderWord = "reflect"
 ) -> NDArray[np.bool_]:
     """Find the edges of an image: smooth, take the gradient, thin it to ridges, follow them from where they are strong.
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from convcli.errors import ShapeError
 from convcli.geometry import PaddingSpec, is_integer, transposed_windows_of, windows_of
@@ -18,9 +19,9 @@ _KERNEL = {1: "KW", 2: "KH, KW", 3: "KD, KH, KW"}
 
 
 def conv1d(
-    x: Any,
-    weight: Any,
-    bias: Any = None,
+    x: npt.ArrayLike,
+    weight: npt.ArrayLike,
+    bias: npt.ArrayLike | None = None,
     *,
     stride: Counts = 1,
     padding: PaddingSpec = "valid",
@@ -60,9 +61,9 @@ def conv1d(
 
 
 def conv2d(
-    x: Any,
-    weight: Any,
-    bias: Any = None,
+    x: npt.ArrayLike,
+    weight: npt.ArrayLike,
+    bias: npt.ArrayLike | None = None,
     *,
     stride: Counts = 1,
     padding: PaddingSpec = "valid",
@@ -113,9 +114,9 @@ def conv2d(
 
 
 def conv3d(
-    x: Any,
-    weight: Any,
-    bias: Any = None,
+    x: npt.ArrayLike,
+    weight: npt.ArrayLike,
+    bias: npt.ArrayLike | None = None,
     *,
     stride: Counts = 1,
     padding: PaddingSpec = "valid",
@@ -155,9 +156,9 @@ def conv3d(
 
 
 def conv_transpose1d(
-    x: Any,
-    weight: Any,
-    bias: Any = None,
+    x: npt.ArrayLike,
+    weight: npt.ArrayLike,
+    bias: npt.ArrayLike | None = None,
     *,
     stride: Counts = 1,
     padding: PaddingSpec = 0,
@@ -198,9 +199,9 @@ def conv_transpose1d(
 
 
 def conv_transpose2d(
-    x: Any,
-    weight: Any,
-    bias: Any = None,
+    x: npt.ArrayLike,
+    weight: npt.ArrayLike,
+    bias: npt.ArrayLike | None = None,
     *,
     stride: Counts = 1,
     padding: PaddingSpec = 0,
@@ -255,9 +256,9 @@ def conv_transpose2d(
 
 
 def conv_transpose3d(
-    x: Any,
-    weight: Any,
-    bias: Any = None,
+    x: npt.ArrayLike,
+    weight: npt.ArrayLike,
+    bias: npt.ArrayLike | None = None,
     *,
     stride: Counts = 1,
     padding: PaddingSpec = 0,

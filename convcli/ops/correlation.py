@@ -5,6 +5,7 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from convcli.errors import ShapeError
 from convcli.geometry import PaddingSpec, Window, is_integer, listed, windows_of
@@ -12,6 +13,7 @@ from convcli.kernels.parameters import shortened
 from convcli.ops.arguments import Array, as_array, as_number, as_stack, as_weights, check_fit, result_dtype
 from convcli.ops.borders import resolve_border
 from convcli.ops.plan import plan_correlation
+from convcli.ops.signatures import BorderWord
 from convcli.ops.stacks import correlate_stack
 from convcli.ops.sums import Border, Store
 
@@ -19,12 +21,12 @@ Counts = int | Sequence[int]
 
 
 def correlate2d(
-    image: Any,
-    kernel: Any,
+    image: npt.ArrayLike,
+    kernel: str | npt.ArrayLike,
     *,
     stride: Counts = 1,
     padding: PaddingSpec = "valid",
-    border: str = "constant",
+    border: BorderWord = "constant",
     value: float = 0.0,
     dilation: Counts = 1,
     anchor: Counts | None = None,
@@ -78,12 +80,12 @@ def correlate2d(
 
 
 def convolve2d(
-    image: Any,
-    kernel: Any,
+    image: npt.ArrayLike,
+    kernel: str | npt.ArrayLike,
     *,
     stride: Counts = 1,
     padding: PaddingSpec = "valid",
-    border: str = "constant",
+    border: BorderWord = "constant",
     value: float = 0.0,
     dilation: Counts = 1,
     anchor: Counts | None = None,
@@ -104,12 +106,12 @@ def convolve2d(
 
 
 def correlate3d(
-    volume: Any,
-    kernel: Any,
+    volume: npt.ArrayLike,
+    kernel: str | npt.ArrayLike,
     *,
     stride: Counts = 1,
     padding: PaddingSpec = "valid",
-    border: str = "constant",
+    border: BorderWord = "constant",
     value: float = 0.0,
     dilation: Counts = 1,
     anchor: Counts | None = None,
@@ -144,12 +146,12 @@ def correlate3d(
 
 
 def convolve3d(
-    volume: Any,
-    kernel: Any,
+    volume: npt.ArrayLike,
+    kernel: str | npt.ArrayLike,
     *,
     stride: Counts = 1,
     padding: PaddingSpec = "valid",
-    border: str = "constant",
+    border: BorderWord = "constant",
     value: float = 0.0,
     dilation: Counts = 1,
     anchor: Counts | None = None,

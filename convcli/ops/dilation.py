@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy.typing as npt
+
 from convcli.geometry import effective_kernel_size, per_axis
 from convcli.ops.arguments import Array, as_stack
 from convcli.ops.words import as_words, new_array, read_only
 
 
-def dilate2d(image: Any, rate: int | Sequence[int]) -> Array:
+def dilate2d(image: npt.ArrayLike, rate: int | Sequence[int]) -> Array:
     """Put zeros between an image's pixels: what a dilation rate does to a kernel, and a stride to a gradient.
 
     ``out[rate * y, rate * x] = image[y, x]``, zero elsewhere; an axis of n becomes ``(n - 1) * rate + 1``.
@@ -40,7 +42,7 @@ def dilate2d(image: Any, rate: int | Sequence[int]) -> Array:
     return _dilate(image, 2, rate)
 
 
-def dilate3d(image: Any, rate: int | Sequence[int]) -> Array:
+def dilate3d(image: npt.ArrayLike, rate: int | Sequence[int]) -> Array:
     """Put zeros between a volume's elements: `dilate2d` with an axis more.
 
     Parameters

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from convcli.errors import ShapeError
 from convcli.geometry import Pair
@@ -13,6 +14,7 @@ from convcli.ops.borders import border_table, resolve_border
 from convcli.ops.elements import Element, as_element, runs_of
 from convcli.ops.ordering import as_ordered, highest, lowest
 from convcli.ops.pooling_axes import Counts
+from convcli.ops.signatures import OperationWord, OutsideWord
 from convcli.ops.words import new_array, read_only, value_words
 
 if TYPE_CHECKING:
@@ -60,12 +62,12 @@ class Beyond:
 
 
 def morph2d(
-    image: Any,
-    operation: str,
+    image: npt.ArrayLike,
+    operation: OperationWord,
     *,
     size: Counts | None = None,
-    element: Any = None,
-    border: str = "none",
+    element: str | npt.ArrayLike | None = None,
+    border: OutsideWord = "none",
     value: float = 0.0,
 ) -> Array:
     """Apply a grey-value morphological operation with a flat element, each channel by itself.
@@ -123,12 +125,12 @@ def morph2d(
 
 
 def morph3d(
-    image: Any,
-    operation: str,
+    image: npt.ArrayLike,
+    operation: OperationWord,
     *,
     size: Counts | None = None,
-    element: Any = None,
-    border: str = "none",
+    element: str | npt.ArrayLike | None = None,
+    border: OutsideWord = "none",
     value: float = 0.0,
 ) -> Array:
     """Apply a grey-value morphological operation to a volume: `morph2d` with an axis more.

@@ -5,18 +5,20 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from convcli.errors import ShapeError
 from convcli.geometry import PaddingSpec, Pair, listed, resolve_padding
 from convcli.kernels.parameters import shortened
 from convcli.ops.arguments import Array, as_stack
 from convcli.ops.borders import border_table, resolve_border
+from convcli.ops.signatures import BorderWord
 from convcli.ops.words import as_words, new_array, read_only, value_words
 
 Value = float | Sequence[float]
 
 
-def pad2d(image: Any, amount: PaddingSpec, *, mode: str = "constant", value: Value = 0.0) -> Array:
+def pad2d(image: npt.ArrayLike, amount: PaddingSpec, *, mode: BorderWord = "constant", value: Value = 0.0) -> Array:
     """Add cells around an image, each channel by itself.
 
     ``out[y, x] = image[source(y - top), source(x - left)]``, where ``source`` is the mode's continuation of the image.
@@ -55,7 +57,7 @@ def pad2d(image: Any, amount: PaddingSpec, *, mode: str = "constant", value: Val
     return _pad(image, 2, amount, mode, value)
 
 
-def pad3d(image: Any, amount: PaddingSpec, *, mode: str = "constant", value: Value = 0.0) -> Array:
+def pad3d(image: npt.ArrayLike, amount: PaddingSpec, *, mode: BorderWord = "constant", value: Value = 0.0) -> Array:
     """Add cells around a volume, each channel by itself: `pad2d` with an axis more.
 
     Parameters

@@ -1,9 +1,10 @@
 """Pooling: one number for each window of an image, a volume or a signal."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from convcli.errors import ShapeError
 from convcli.geometry import PaddingSpec
@@ -11,13 +12,14 @@ from convcli.kernels.parameters import shortened
 from convcli.ops.arguments import Array, Stack, as_array, as_flag, as_stack
 from convcli.ops.pooling_axes import Counts, PoolingAxis, adaptive_axes, sliding_axes
 from convcli.ops.pooling_runs import pool_stack
+from convcli.ops.signatures import PoolMode
 
 
 def pool2d(
-    image: Any,
-    size: Counts | str,
+    image: npt.ArrayLike,
+    size: Counts | Literal["global"],
     *,
-    mode: str = "max",
+    mode: PoolMode = "max",
     stride: Counts | None = None,
     padding: PaddingSpec = "valid",
     dilation: Counts = 1,
@@ -95,10 +97,10 @@ def pool2d(
 
 
 def pool3d(
-    image: Any,
-    size: Counts | str,
+    image: npt.ArrayLike,
+    size: Counts | Literal["global"],
     *,
-    mode: str = "max",
+    mode: PoolMode = "max",
     stride: Counts | None = None,
     padding: PaddingSpec = "valid",
     dilation: Counts = 1,
@@ -137,10 +139,10 @@ def pool3d(
 
 
 def pool1d(
-    signal: Any,
-    size: Counts | str,
+    signal: npt.ArrayLike,
+    size: Counts | Literal["global"],
     *,
-    mode: str = "max",
+    mode: PoolMode = "max",
     stride: Counts | None = None,
     padding: PaddingSpec = "valid",
     dilation: Counts = 1,
@@ -178,7 +180,9 @@ def pool1d(
     return stack.restore(pool_stack(stack.array, axes, mode, count_include_pad, p, seed))[:, 0]
 
 
-def adaptive_pool2d(image: Any, output_size: Counts, *, mode: str = "max", p: float = 2.0, seed: int = 0) -> Array:
+def adaptive_pool2d(
+    image: npt.ArrayLike, output_size: Counts, *, mode: PoolMode = "max", p: float = 2.0, seed: int = 0
+) -> Array:
     """Reduce an image to so many windows, whatever its size.
 
     ``out[y] = mode of image[floor(y*H/OH) : ceil((y+1)*H/OH)]``, and the same for columns. Windows overlap by a pixel
@@ -213,7 +217,9 @@ def adaptive_pool2d(image: Any, output_size: Counts, *, mode: str = "max", p: fl
     return stack.restore(pool_stack(stack.array, axes, mode, False, p, seed))
 
 
-def adaptive_pool3d(image: Any, output_size: Counts, *, mode: str = "max", p: float = 2.0, seed: int = 0) -> Array:
+def adaptive_pool3d(
+    image: npt.ArrayLike, output_size: Counts, *, mode: PoolMode = "max", p: float = 2.0, seed: int = 0
+) -> Array:
     """Reduce a volume (D, H, W), (D, H, W, C) or (N, D, H, W, C) to so many windows: see `adaptive_pool2d`.
 
     >>> adaptive_pool3d([[[1, 2, 3, 4]]], (1, 1, 2))
@@ -224,7 +230,9 @@ def adaptive_pool3d(image: Any, output_size: Counts, *, mode: str = "max", p: fl
     return stack.restore(pool_stack(stack.array, axes, mode, False, p, seed))
 
 
-def adaptive_pool1d(signal: Any, output_size: Counts, *, mode: str = "max", p: float = 2.0, seed: int = 0) -> Array:
+def adaptive_pool1d(
+    signal: npt.ArrayLike, output_size: Counts, *, mode: PoolMode = "max", p: float = 2.0, seed: int = 0
+) -> Array:
     """Reduce signals (N, W, C) to so many windows: see `adaptive_pool2d`.
 
     >>> adaptive_pool1d([[[1], [2], [3], [4]]], 2)[0, :, 0]
@@ -252,7 +260,7 @@ def check_global(stride: Any, padding: Any, dilation: Any, ceil_mode: bool, *, w
 
 def _axes(
     sizes: Sequence[int],
-    size: Counts | str,
+    size: Counts | Literal["global"],
     stride: Counts | None,
     padding: PaddingSpec,
     dilation: Counts,

@@ -7,6 +7,7 @@ from typing import Any
 
 from convcli.atomic import write_whole
 from convcli.errors import ConvcliError
+from convcli.extras import install
 
 # Okabe and Ito's colours, which colour-blind people tell apart.
 _TRAINED, _HELD = "#0072B2", "#D55E00"
@@ -34,7 +35,7 @@ def draw_curves(history: Sequence[Any], path: Path, *, title: str = "", overwrit
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        raise ConvcliError("plot: matplotlib is not installed; pip install 'convcli[plot]'") from None
+        raise ConvcliError(f"plot: matplotlib is not installed; {install('plot')}") from None
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     left, right = figure.subplots(1, 2)
     epochs = [row.epoch for row in history]

@@ -10,6 +10,7 @@ from convcli.bench.groups import GROUPS
 from convcli.bench.model import Compared, Contest, Mean, Measurement, Share, Side, Times, Tolerance
 from convcli.bench.peers import PEERS
 from convcli.cli import bench, bench_table
+from convcli.extras import install
 
 
 def test_quick_groups_against_what_the_tests_have(convcli):
@@ -67,7 +68,7 @@ def test_no_peer_at_all(convcli, monkeypatch):
     monkeypatch.setattr(bench, "version", lambda key: None)
     result = convcli("bench", "box")
     assert result.code == 0
-    assert "not installed: OpenCV; pip install 'convcli[bench]'" in result.out.splitlines()
+    assert f"not installed: OpenCV; {install('bench')}" in result.out.splitlines()
     assert "no peer here to check it against: not shown" in result.out
 
 
@@ -78,7 +79,7 @@ def test_the_list_measures_nothing(convcli):
         assert any(line.startswith(f"{name}: ") for line in result.out.splitlines())
     document = json.loads(convcli("bench", "--list", "conv", "--json").out)
     assert list(document["groups"]) == ["conv"] and len(document["groups"]["conv"]) == 18
-    assert list(document["peers"]) == ["torch"] and "not in convcli[bench]" in document["peers"]["torch"]["install"]
+    assert list(document["peers"]) == ["torch"] and "not in the extra bench" in document["peers"]["torch"]["install"]
 
 
 @pytest.mark.parametrize(

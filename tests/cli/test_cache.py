@@ -62,3 +62,39 @@ def test_doctor_names_what_a_bug_report_needs(convcli):
     text = convcli("doctor")
     assert text.code == 0
     assert max(map(len, text.out.splitlines())) <= 160
+
+
+def test_clear_all_leaves_nothing_of_ours_and_says_how_much(tmp_path):
+    home = tmp_path / "home"
+    ours, chosen = home / "convcli", tmp_path / "chosen"
+    elsewhere = {"XDG_CACHE_HOME": str(home), "NUMBA_CACHE_DIR": ""}
+    assert python(LOOP, **elsewhere).stdout == "9.0\n"
+    assert python(LOOP, **(elsewhere | {"NUMBA_CACHE_DIR": str(chosen)})).stdout == "9.0\n"
+    (ours / "data" / "mnist").mkdir(parents=True)
+    (ours / "data" / "mnist" / "images.gz").write_bytes(bytes(1_500_000))
+    (ours / "loops" / "empty" / "deep").mkdir(parents=True)
+    (home / "others").mkdir()
+    (chosen / "foreign.nbi").touch()
+    places = (ours / "loops", chosen)
+    loops = [each for place in places for kind in ("*.code*", "*.lock") for each in place.rglob(kind)]
+    clear = "from convcli.cli import run; run(['cache', 'clear', '--all', '--json'])"
+    told = json.loads(python(clear, **(elsewhere | {"NUMBA_CACHE_DIR": str(chosen)})).stdout)
+    assert told["loops"] == len(loops) > 0
+    assert told["data"] == 1 and told["deleted"] == told["loops"] + 1
+    assert told["bytes"] > 1_500_000
+    assert not ours.exists() and (home / "others").is_dir()
+    assert str(ours) in told["folders"] and told["kept"] == []
+    assert [each.name for each in chosen.iterdir()] == ["foreign.nbi"]
+
+
+def test_clear_all_keeps_what_is_not_ours_and_says_so(tmp_path):
+    mine = tmp_path / "convcli" / "mine.txt"
+    (tmp_path / "convcli" / "data").mkdir(parents=True)
+    mine.touch()
+    where = {"XDG_CACHE_HOME": str(tmp_path), "NUMBA_CACHE_DIR": ""}
+    said = python("from convcli.cli import run; run(['cache', 'clear', '--all'])", **where).stdout.splitlines()
+    assert said[0] == "0 files deleted, 0.0 MB"
+    assert said[-1] == f"not ours {mine}"
+    assert mine.is_file() and not (tmp_path / "convcli" / "data").exists()
+    again = python("from convcli.cli import run; run(['cache', 'clear'])", **where).stdout
+    assert again == "0 files deleted, 0.0 MB\n"

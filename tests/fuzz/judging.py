@@ -89,7 +89,8 @@ class Judge:
     def _run(self, case):
         with self._captured():
             try:
-                code = run(list(case.words))
+                # What is written to the root of the machine is written to the root of the case.
+                code = run([f"{self.place}{word}" if word.startswith("/") else word for word in case.words])
             except BaseException as error:  # whatever it is, it should not have come out
                 code, escaped = 1, [f"raised {type(error).__name__}: {error}"]
             else:

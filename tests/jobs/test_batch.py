@@ -6,7 +6,8 @@ from PIL import Image as Pillow
 
 from convcli.errors import ConvcliError
 from convcli.jobs.batch import Files, Produced, run_tasks
-from convcli.jobs.tasks import Task, find_inputs, plan_tasks
+from convcli.jobs.inputs import find_inputs
+from convcli.jobs.tasks import Task, plan_tasks
 
 
 def unchanged(image, format):
