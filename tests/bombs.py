@@ -154,14 +154,15 @@ def tiff_of_pages(count, entries=0):
     return bytes(raw)
 
 
-def tiff_of_sizes(count):
+def tiff_of_sizes(count, description=None):
     """A TIFF of ``count`` pages of a few pixels, of which the second and all even ones are wider."""
     import tifffile
 
     stream = io.BytesIO()
     with tifffile.TiffWriter(stream) as file:
         for page in range(8):
-            file.write(np.zeros((4, 4 + page % 2), np.uint8), metadata=None, software="x")
+            words = {} if page else {"description": description}
+            file.write(np.zeros((4, 4 + page % 2), np.uint8), metadata=None, software="x", **words)
     data = bytearray(stream.getvalue())
     first = struct.unpack_from("<I", data, 4)[0]
     second = struct.unpack_from("<I", data, first + 2 + 12 * struct.unpack_from("<H", data, first)[0])[0]

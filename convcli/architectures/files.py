@@ -76,6 +76,7 @@ def load(source: str) -> NetworkSpec:
         return read_text(_architecture_of(path), f"{origin}: architecture")
     with path.open("rb") as stream:
         content = stream.read(LONGEST_JSON + 1)
+    _check_length(len(content), LONGEST_JSON, origin)
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -86,14 +87,17 @@ def load(source: str) -> NetworkSpec:
 def read_text(text: str, origin: str) -> NetworkSpec:
     """Read a network from TOML or JSON text; ``origin`` names it in messages."""
     language = "JSON" if text.startswith("{") or text[:1000].lstrip().startswith("{") else "TOML"
-    longest = LONGEST_JSON if language == "JSON" else LONGEST_TEXT
-    if len(text) > longest:
-        raise ModelError(f"{origin}: is longer than {longest:,} bytes, expected a network description")
+    _check_length(len(text), LONGEST_JSON if language == "JSON" else LONGEST_TEXT, origin)
     document = _parsed(text, origin, language)
     try:
         return read_network(document, origin)
     except RecursionError:
         raise GrammarError(f"{origin}: branches are nested too deep") from None
+
+
+def _check_length(length: int, longest: int, origin: str) -> None:
+    if length > longest:
+        raise ModelError(f"{origin}: is longer than {longest:,} bytes, expected a network description")
 
 
 def write_text(network: NetworkSpec) -> str:

@@ -7,6 +7,7 @@ command's module, and with it numpy, is imported when the command is named.
 import gc
 import os
 import sys
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -173,8 +174,9 @@ def _dash_hint(error: click.UsageError, words: list[str]) -> str:
     """What to write instead where a file's name was taken for an option."""
     if isinstance(error, click.NoSuchOption):
         for word in words:
-            if word.startswith(error.option_name) and Path(word).exists():
-                return f" The file of that name is ./{word}"
+            with suppress(OSError):  # longer than a name can be
+                if word.startswith(error.option_name) and Path(word).exists():
+                    return f" The file of that name is ./{word}"
     return ""
 
 

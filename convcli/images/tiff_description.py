@@ -31,7 +31,7 @@ _IMAGEJ_SHAPE = (
     "min",
     "max",
 )
-# Four for each of a hundred thousand planes, and room.
+# Of one description, whatever the file; to parse so many takes four seconds and half a gigabyte.
 MOST_PARTS = 500_000
 _KNOWN_PARTS = {"OME", "Image", "Pixels", "Channel", "TiffData", "UUID", "LightPath"}
 # Whose sizes and places they tell: tifffile's, those of slide scanners and microscopes, and any XML or JSON.

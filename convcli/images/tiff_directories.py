@@ -20,6 +20,7 @@ _SHARED = 16  # how often the bytes of a file may be named as values: pages do s
 _FREE = 1 << 26
 _TYPE_SIZES = (0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 0, 0, 8, 8, 8)
 _MOST_PROMISED = 100_000  # planes that may lie in other files
+_PARTS_OF_PAGE = 6  # of a description: where the page is and in which file, each with its end, and how it was taken
 _OME_PIXELS = re.compile(r"<(?:\w+:)?Pixels\b[^<>]*>")
 _OME_SIZE = re.compile(r"\bSize([XYZCT])\s*=\s*[\"']\s*(\d{1,20})")
 _GET_A_COPY = "get a fresh copy"
@@ -63,7 +64,7 @@ def check_promises(description: str, pages: int, max_pixels: int) -> None:
     Raises `ImageError` naming the planes, those that there are, and the limit; or the parts that it is made of.
     """
     what = "damaged TIFF: its description has {} parts"
-    check_count(parts_of(description), MOST_PARTS, what, _GET_A_COPY, ImageError)
+    check_count(parts_of(description), max(MOST_PARTS, _PARTS_OF_PAGE * pages), what, _GET_A_COPY, ImageError)
     for pixels in _OME_PIXELS.findall(description):
         sizes = {axis: int(digits) for axis, digits in _OME_SIZE.findall(pixels)}
         promised = prod(sizes.get(axis, 1) for axis in "ZCT")

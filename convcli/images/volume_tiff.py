@@ -36,6 +36,7 @@ _DESCRIPTION = 270
 _UNIT, _XMP = 296, 700
 # Tags of TIFF itself; those by which programs say how pages belong together are others, or texts.
 _SAYS_NO_MORE = frozenset(range(254, 533)) - {_DESCRIPTION, 305}
+_MOST_GROUPED = 4000  # pages of several sizes: tifffile may compare each with all others, which takes it a second
 # Above this many bytes of voxels, offsets of 32 bits may not reach the last page.
 _BIG = (1 << 32) - (1 << 25)
 _IMAGEJ_DTYPES = ("uint8", "uint16", "float32")
@@ -139,9 +140,12 @@ def _planes(file: Any, found: Sequence[Page]) -> tuple[list[Any], Any]:
 
 
 def _check_sizes(file: Any, found: Sequence[Page]) -> None:
-    """Refuse pages of other sizes by their directories: to open fifty thousand, or to group them, takes minutes."""
+    """Refuse pages of other sizes by their directories: to open fifty thousand, or to group them, takes minutes.
+
+    But a description may name the planes, and pages it does not name, such as a label, are then none.
+    """
     odd = next((at for at, each in enumerate(found) if _size(each) != _size(found[0])), 0)
-    if odd:
+    if odd and not ((file.is_ome or file.is_imagej) and len(file.pages) <= _MOST_GROUPED):
         _check_alike(opened(file, found[odd].offset), opened(file, found[0].offset), odd + 1)
         # Both say the same to tifffile, which reads numbers of types that are none of a size's.
         raise ImageError(f"page {odd + 1}: got another size than page 1; a volume's planes are all alike")

@@ -172,4 +172,4 @@ def about(name: str) -> Iterator[None]:
     try:
         yield
     except ConvcliError as error:
-        raise ImageError(f"{shown(name)}: {error}") from error
+        raise ImageError(f"{'standard input' if name == STREAM else shown(name)}: {error}") from error

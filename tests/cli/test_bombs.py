@@ -160,6 +160,7 @@ FILES = {
     "dots.toml": (lambda: b"a." * 50_000 + b"a = 1", NETWORK, "more than 200 dotted parts", ""),
     "spaced.toml": (lambda: b"a . 'a' . " * 20_000 + b"a = 1", NETWORK, "more than 200 dotted parts", ""),
     "long.json": (lambda: b'{"k": "' + b"x y" * 1_400_000 + b'"}', NETWORK, "longer than 4,000,000 bytes", ""),
+    "long_words.json": (lambda: f'{{"k": "{"é " * 1_400_000}"}}'.encode(), NETWORK, "longer than 4,000,000 bytes", ""),
     "listed.json": (
         lambda: b'{"input": [9], "layers": [' + b"1, " * 20_000 + b"1]}",
         NETWORK,

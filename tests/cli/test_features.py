@@ -45,7 +45,7 @@ def test_a_picture_from_standard_input(convcli, monkeypatch, folder):
     assert piped | {"file": "", "output": ""} == named | {"file": "", "output": ""}
 
 
-def test_what_is_no_number_is_no_picture(convcli, folder):
+def test_what_is_no_number_is_no_picture(convcli, folder, monkeypatch):
     pixels = np.zeros((8, 8), np.float32)
     pixels[3, 3] = np.nan
     np.save("n.npy", pixels)
@@ -53,6 +53,9 @@ def test_what_is_no_number_is_no_picture(convcli, folder):
     assert (result.code, result.out) == (1, "")
     assert result.err.startswith("Error: n.npy: picture: got NaN or infinite pixels")
     assert not Path("n_features.png").exists()
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(Path("n.npy").read_bytes())))
+    piped = convcli("features", "m.safetensors", "-")
+    assert piped.err.startswith("Error: standard input: picture: got NaN or infinite pixels")
 
 
 @pytest.mark.parametrize(

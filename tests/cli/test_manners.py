@@ -41,6 +41,8 @@ def test_a_file_whose_name_begins_with_a_dash(convcli, tmp_path, monkeypatch):
         answer.err == "Error: No such option '-d'. The file of that name is ./-dash.png (see: convcli filter --help)\n"
     )
     assert "./" not in convcli("filter", "-other.png", "-k", "box").err
+    long = convcli("filter", f"-{'z' * 300}", "-k", "box")
+    assert (long.code, long.err) == (2, "Error: No such option '-z'. (see: convcli filter --help)\n")
 
 
 @pytest.mark.parametrize("words", [["filter"], ["kernel", "show"], ["cache", "warm"]])

@@ -13,7 +13,7 @@ from PIL import Image as Pillow
 
 from convcli.budget import limit_memory
 from convcli.errors import ImageError
-from convcli.images import exif_tiff, photoshop, png, read, tiff_description, xmp, xmp_orientation
+from convcli.images import exif_tiff, photoshop, png, read, tiff_description, tiff_directories, xmp, xmp_orientation
 from convcli.images.bmp_runs import without_runs
 from convcli.images.pillow import without_excess
 from convcli.images.signals import read_signal
@@ -227,6 +227,32 @@ def test_plain_pages_of_other_sizes_are_told_from_planes(shapes, tmp_path):
     else:
         with open_volume(path) as volume:
             np.testing.assert_array_equal(volume.read_run(0, 5)[..., 0], planes)
+
+
+@pytest.mark.parametrize("words", [{"ome": True}, {"imagej": True}])
+def test_pages_that_a_description_does_not_name_are_no_planes(words, tmp_path):
+    planes = np.arange(3 * 8 * 9, dtype=np.uint8).reshape(3, 8, 9)
+    path = tmp_path / "labelled.tif"
+    tifffile.imwrite(path, planes, metadata={"axes": "ZYX"}, photometric="minisblack", **words)
+    with tifffile.TiffWriter(path, append="force") as file:
+        file.write(np.zeros((4, 5), np.uint8), photometric="minisblack", metadata=None)
+    with open_volume(path) as volume:
+        np.testing.assert_array_equal(volume.read_run(0, 3)[..., 0], planes)
+
+
+@pytest.mark.parametrize("images", [9, 100_000])
+def test_a_description_is_not_asked_about_pages_without_number(images, tmp_path):
+    path = tmp_path / "many.tif"
+    path.write_bytes(bombs.tiff_of_sizes(50_000, f"ImageJ=1.53t\nimages={images}\nslices={images}\n"))
+    with pytest.raises(ImageError, match=r"page 2: got 5x4 pixels.*all alike"):
+        open_volume(path)
+
+
+def test_as_many_parts_as_many_pages_need():
+    described = f"<OME>{'<TiffData><UUID></UUID></TiffData><Plane/>' * 110_000}</OME>"
+    tiff_directories.check_promises(described, 110_000, 1)
+    with pytest.raises(ImageError, match="550,002 parts, expected at most 500,000"):
+        tiff_directories.check_promises(described, 3, 1)
 
 
 def test_resources_of_photoshop_without_number():

@@ -314,6 +314,19 @@ def test_code_made_with_other_settings_is_not_found(first, setting):
     assert not there and other != stamp
 
 
+def test_places_are_checked_where_numba_is_told_to(tmp_path):
+    code = """
+import json
+import numpy as np
+from convcli.loops.filtering.pointwise import add_squares
+try:
+    add_squares(np.zeros(5000, np.float32), np.zeros(4999, np.float32))
+except IndexError as error:
+    print(json.dumps(str(error)))
+"""
+    assert python(tmp_path, code=code, NUMBA_BOUNDSCHECK="1") == "index is out of bounds"
+
+
 def test_clearing_the_cache_takes_kept_code_along(tmp_path):
     python(tmp_path)
     assert files(tmp_path)

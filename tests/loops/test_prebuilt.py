@@ -241,7 +241,9 @@ def test_a_processor_that_this_is_not_is_not_simulated(wanted, use, tmp_path, mo
         ("x86_64", LEVELS["x86-64-v4"], "x86-64-v4", "x86-64-v4"),
         ("x86_64", LEVELS["x86-64-v3"] | {"avx512f"}, None, None),  # tiles would be wider than the code's
         ("x86_64", LEVELS["x86-64-v3"], "x86-64-v3", "x86-64-v3"),
-        ("x86_64", LEVELS["x86-64-v3"] - {"fma"}, "x86-64-v2", "x86-64-v2"),
+        ("x86_64", LEVELS["x86-64-v3"] - {"fma"}, None, None),
+        ("x86_64", LEVELS["x86-64-v2"] | {"avx"}, None, None),
+        ("x86_64", LEVELS["x86-64-v2"], "x86-64-v2", "x86-64-v2"),
         ("x86_64", LEVELS["x86-64-v2"] - {"popcnt"}, None, None),
         ("aarch64", {"neon", "sve"}, "arm64", "generic"),
     ],

@@ -1,7 +1,8 @@
 """Reading and writing one number of an array in a third of the words that Numba takes, to the same effect.
 
 Numba stores the whole description of an array, for each of its numbers that is read, and LLVM takes that away again.
-Here what is needed of it is taken from where it is. All else (views, slices, arrays of other layouts) is Numba's.
+Here what is needed of it is taken from where it is. All else (views, slices, arrays of other layouts) is Numba's, and
+everything where `NUMBA_BOUNDSCHECK` is set.
 """
 
 import operator
@@ -20,7 +21,7 @@ _DATA, _SHAPE = 4, 5  # fields of Numba's description of an array
 def read(context, builder, signature, arguments):
     """``array[index]``."""
     array, index = signature.args
-    if not _is_one(array, index):
+    if context.enable_boundscheck or not _is_one(array, index):
         whole = getitem_array_tuple if isinstance(index, types.BaseTuple) else getitem_arraynd_intp
         return whole(context, builder, signature, arguments)
     place = _place(context, builder, array, index, *arguments)
@@ -31,7 +32,7 @@ def read(context, builder, signature, arguments):
 def write(context, builder, signature, arguments):
     """``array[index] = number``."""
     array, index, kind = signature.args
-    if not _is_one(array, index):
+    if context.enable_boundscheck or not _is_one(array, index):
         return setitem_array(context, builder, signature, arguments)
     value = context.cast(builder, arguments[2], kind, array.dtype)
     place = _place(context, builder, array, index, *arguments[:2])

@@ -11,6 +11,7 @@ import llvmlite.binding as llvm
 
 from convcli.loops.compiling.cache import tell
 
+_WIDER = {"avx", "avx512f"}  # vectors: arrays are laid out for those of the machine, so code must have the same
 _V2 = "cx16 popcnt sahf sse3 sse4.1 sse4.2 ssse3"
 _V3 = f"{_V2} avx avx2 bmi bmi2 f16c fma lzcnt movbe xsave"
 # What a processor of each level has, in LLVM's words. A level is the names' own: code made for x86-64-v4 may use all of
@@ -75,8 +76,7 @@ def at_level(level: str) -> Processor:
 def level_here() -> Processor | None:
     """The level whose code is used on this machine: the highest it has, if its vectors are as wide as the machine's."""
     level = next(filter(_runs, LEVELS), None)
-    wide = "avx512f" in here().features
-    return at_level(level) if level and wide == ("avx512f" in LEVELS[level]) else None
+    return at_level(level) if level and here().features & _WIDER == LEVELS[level] & _WIDER else None
 
 
 def levels() -> list[str]:
