@@ -20,7 +20,8 @@ from convcli.errors import ModelError, shortened
 MODEL_FORMAT = "convcli-1"
 CHECKPOINT_FORMAT = "convcli-checkpoint-2"
 EARLIER_CHECKPOINTS = ("convcli-checkpoint-1",)  # whose recipes say 0 for what was not given
-LONGEST_HEADER = 8_000_000  # bytes; that of a model with ten thousand epochs of history has 2,000,000
+LONGEST_HEADER = 25_000_000  # bytes; that of a model with a hundred thousand epochs of history fits
+MOST_KEYS = 200_000  # of the header itself, four for each tensor; the largest networks have some thousand tensors
 MOST_TEXTS = 1_000  # of metadata; a model has three
 WRITTEN = "a .safetensors file written by convcli train"
 
@@ -81,6 +82,8 @@ def read_header(path: Path) -> Header:
         content = stream.read(length)
     if not content.startswith(b"{"):
         raise ModelError(f"{path}: {_not_safetensors(start + content[:4096], length, size)}")
+    keys = content.count(b'":') - content.count(b'\\":')  # those within a text are escaped
+    check_count(keys, MOST_KEYS, f"{path}: got {{}} keys in its header", "split it", ModelError)
     document = parse_json(content.decode("utf-8", "replace"), str(path))
     metadata = document.pop("__metadata__", {})
     if not isinstance(metadata, dict) or not all(isinstance(text, str) for text in metadata.values()):

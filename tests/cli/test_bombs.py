@@ -179,11 +179,19 @@ FILES = {
         "100,000 texts",
         "at most 1,000",
     ),
+    "tensors.safetensors": (
+        lambda: bombs.safetensors(
+            {f"t{n}": {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]} for n in range(99_999)}
+        ),
+        NETWORK,
+        "got 399,996 keys in its header",
+        "at most 200,000",
+    ),
     "long_header.safetensors": (
-        lambda: bombs.safetensors_claiming({"convcli": "[" * 8_000_000}),
+        lambda: bombs.safetensors_claiming({"convcli": "[" * 25_000_000}),
         NETWORK,
         "bytes of metadata",
-        "at most 8,000,000",
+        "at most 25,000,000",
     ),
     "described.safetensors": (
         lambda: bombs.safetensors_claiming({"architecture": "a = 1\n" * 200_000}),
