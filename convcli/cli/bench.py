@@ -12,6 +12,7 @@ from convcli.bench.groups import GROUPS
 from convcli.bench.instructions import INSTRUCTION_SETS, unlimited
 from convcli.bench.peers import PEERS, library_threads, thread_variables, usable_cores, variables, version
 from convcli.cli import options
+from convcli.cli.options import WrongUsage
 from convcli.cli.printing import show, show_result
 from convcli.jobs.documents import json_text, named
 from convcli.jobs.runtime import examine, prepare_loops, request_threads
@@ -117,10 +118,12 @@ def command(
     with variables(thread_variables(count) | (INSTRUCTION_SETS[isa].variables if isa else {})):
         from convcli.bench.model import FULL_MEGAPIXELS, Setting
 
+        _check_isa(isa)
+
         if COLD in groups:
             from convcli.cli.bench_cold import run_cold
 
-            return run_cold(Setting(count, here), only, beside, as_json=as_json, quiet=quiet)
+            return run_cold(Setting(count, here, isa=isa), only, beside, as_json=as_json, quiet=quiet)
         from convcli.bench.report import cases_of, chosen_groups
 
         setting = Setting(count, here, size or FULL_MEGAPIXELS, repeats, quick, isa)
@@ -144,6 +147,14 @@ def _check_cold(
         raise click.UsageError(f"--{'only' if only else 'beside'}: got it without cold, which it is an option of")
     if COLD in groups and (len(set(groups)) > 1 or size is not None or quick or listing):
         raise click.UsageError("cold: got other groups, --size, --quick or --list with it, expected it alone")
+
+
+def _check_isa(isa: str | None) -> None:
+    """Refuse instructions that this processor has not; the environment has been told of them."""
+    from convcli.loops.compiling.processor import processor
+
+    if isa and processor().name != INSTRUCTION_SETS[isa].level:
+        raise WrongUsage(f"--isa: got {isa}, expected instructions that this processor has")
 
 
 def _list(cases: dict[str, "list[Case]"], versions: dict[str, str | None], as_json: bool) -> None:

@@ -10,7 +10,7 @@ import click
 from convcli.bench.cold import ColdCase, ColdRun, Seconds, cases, measure_cold
 from convcli.bench.model import Setting
 from convcli.bench.peers import PEERS
-from convcli.cli.bench_table import wrapped
+from convcli.cli.bench_table import isa_line, wrapped
 from convcli.cli.printing import show, show_live, show_result
 from convcli.jobs.documents import json_text
 
@@ -34,7 +34,9 @@ def run_cold(setting: Setting, only: Sequence[str], other: str | None, *, as_jso
             show_live(case.name)
 
     if not as_json:
-        show(*wrapped(_HEAD), heading())
+        show(
+            *wrapped(_HEAD), *(wrapped(isa_line(setting.isa, sorted(setting.peers))) if setting.isa else ()), heading()
+        )
     found = []
     for case, runs in measure_cold(chosen, setting, shlex.split(other or ""), place):
         if show_place:
@@ -43,7 +45,7 @@ def run_cold(setting: Setting, only: Sequence[str], other: str | None, *, as_jso
         if not as_json:
             show(*rows(case, runs))
     if as_json:
-        show_result(json_text({"threads": setting.threads, "other": other, "cold": found}))
+        show_result(json_text({"threads": setting.threads, "isa": setting.isa, "other": other, "cold": found}))
     return 0
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from convcli.bench.instructions import INSTRUCTION_SETS, unlimited
 from convcli.cli.bench_table import isa_line
+from convcli.loops.compiling import processor
 from convcli.loops.compiling.processor import LEVELS, here
 
 AVX2 = INSTRUCTION_SETS["avx2"]
@@ -61,3 +62,14 @@ def test_our_own_loops_are_made_for_the_level():
     document = json.loads(done.stdout)
     assert document["machine"]["machine"]["processor"] == "x86-64-v3"
     assert document["setting"]["isa"] == "avx2"
+
+
+def test_instructions_that_this_processor_has_not(convcli, monkeypatch):
+    monkeypatch.setattr(processor, "_runs", lambda level: False)
+    processor.processor.cache_clear()
+    try:
+        answer = convcli("bench", "filter", "--list", "--isa", "avx2")
+    finally:
+        processor.processor.cache_clear()
+    assert answer.code == 2
+    assert answer.err.splitlines()[-1] == "Error: --isa: got avx2, expected instructions that this processor has"
