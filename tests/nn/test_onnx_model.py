@@ -1,12 +1,14 @@
 """Networks in ONNX compute what they compute here, by onnx's own reference evaluator."""
 
 import json
+import re
 import sys
 
 import numpy as np
 import pytest
 
 from convcli.errors import ModelError
+from convcli.extras import install
 from convcli.nn.model import Model
 from convcli.nn.onnx_model import IR_VERSION, OPSET, onnx_model, require_onnx
 from convcli.nn.weights import ModelCard, TrainedModel
@@ -182,7 +184,7 @@ def test_wrong_layouts_and_a_missing_library(monkeypatch):
     with pytest.raises(ModelError, match="layout: got 'nwhc', expected nhwc or nchw"):
         onnx_model(trained(["relu"], (3, 2)), "nwhc")
     monkeypatch.setitem(sys.modules, "onnx", None)
-    with pytest.raises(ModelError, match=r"the onnx library is not installed; pip install 'convcli\[onnx\]'"):
+    with pytest.raises(ModelError, match=re.escape(f"the onnx library is not installed; {install('onnx')}")):
         require_onnx()
 
 
