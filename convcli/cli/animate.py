@@ -41,7 +41,7 @@ from convcli.views.matrix import visible
 @options.padding(help="valid, same, full, or cells added at each side; --transposed cuts them.  [default: valid]")
 @options.dilation(default=None, help="Step between taps.  [default: 1]")
 @click.option("--transposed", is_flag=True, help="The transposed convolution: it enlarges.")
-@click.option("--output-padding", type=click.IntRange(0), metavar="N", help="Transposed: cells added at the end.")
+@click.option("--output-padding", type=options.AtLeast(0), metavar="N", help="Transposed: cells added at the end.")
 @click.option("--pool", type=click.Choice(POOLS), help="Pooling instead of convolution.")
 @click.option("--values", is_flag=True, help="Show small whole numbers and the arithmetic; --matrix and -k do too.")
 @click.option("--matrix", metavar="MATRIX", help='The input\'s numbers, "1 2; 3 4", instead of --input.')

@@ -19,7 +19,7 @@ _LONGEST_LABEL = 20
 @click.argument("model", metavar="MODEL", type=MODEL)
 @click.option("--data", type=DATA, help="What to try it on.  [default: what it was trained on]")
 @click.option("--split", type=click.Choice(SPLITS), help="[default: test where there is one, else train]")
-@click.option("--limit", type=click.IntRange(1), metavar="N", help="Use N pictures, of each class its share.")
+@click.option("--limit", type=options.AtLeast(1), metavar="N", help="Use N pictures, of each class its share.")
 @click.option("--gallery", "drawing", metavar="OUT.png", help="Draw the worst mistakes.")
 @click.option("--batch-size", type=click.IntRange(1, 65536), default=256, show_default=True, metavar="N",
               help="Pictures that go through the network at a time.")  # fmt: skip

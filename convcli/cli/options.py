@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 else:
     ParamType = click.ParamType
 
+_LARGEST = 2**53  # beyond it a float holds no longer every whole number
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -105,6 +106,20 @@ def _colour(text: str) -> tuple[float, ...]:
 
 def _bytes(value: Any) -> int:
     return value if isinstance(value, int) else budget.read_size(value)
+
+
+class AtLeast(click.IntRange):
+    """Whole numbers from one on, as long as all that is computed with them is exact."""
+
+    def __init__(self, least: int) -> None:
+        super().__init__(least)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Parse, or fail with the largest that can be used."""
+        number: int = super().convert(value, param, ctx)
+        if number > _LARGEST:
+            self.fail(f"got a number of {len(str(value))} digits, expected at most {_LARGEST:,}", param, ctx)
+        return number
 
 
 class WrongUsage(click.ClickException):
@@ -250,7 +265,7 @@ max_memory = click.option(
 max_pixels = _chained(
     click.option(
         "--max-pixels",
-        type=click.IntRange(1),
+        type=AtLeast(1),
         metavar="N",
         help="Refuse larger pictures: a guard against decompression bombs.",
     ),

@@ -18,7 +18,7 @@ from convcli.jobs.predict import MOST_SHOWN, Prediction, check_shown, predict, s
 @click.command()
 @click.argument("images", metavar="IMAGE...", type=FILE, nargs=-1, required=True)
 @click.option("--model", type=MODEL, help="A model that convcli train wrote.  [default: the MNIST model of convcli]")
-@click.option("--top", type=click.IntRange(1), default=3, show_default=True, metavar="N", help="Classes to print.")
+@click.option("--top", type=options.AtLeast(1), default=3, show_default=True, metavar="N", help="Classes to print.")
 @click.option("--show", metavar="OUT.png", help="Write the picture that the network saw; of several, a sheet.")
 @click.option("--overwrite", is_flag=True, help="Let --show replace an existing file.")
 @options.max_pixels

@@ -17,7 +17,7 @@ from convcli.jobs.report import SUFFIXES, check_report, make_report, write_repor
 @click.option("-o", "--output", metavar="OUT.html", help="The page.  [default: MODEL.html beside MODEL]")
 @click.option("--data", type=DATA,
               help="What to try it on.  [default: what it was trained on, if it lies here]")  # fmt: skip
-@click.option("--limit", type=click.IntRange(1), metavar="N", help="Use N pictures, of each class its share.")
+@click.option("--limit", type=options.AtLeast(1), metavar="N", help="Use N pictures, of each class its share.")
 @downloads.data_dir
 @downloads.offline
 @options.overwrite

@@ -18,9 +18,9 @@ from convcli.jobs.saliency import METHODS, draw, saliency
 @click.option("--method", type=click.Choice((*METHODS, "all")), default="all", show_default=True)
 @click.option("--class", "class_name", metavar="NAME", help="What speaks for this class.  [default: the likeliest]")
 @click.option("--layer", metavar="NAME", help="gradcam: whose maps are weighed.  [default: the last convolution]")
-@click.option("--patch", type=click.IntRange(1), metavar="N",
+@click.option("--patch", type=options.AtLeast(1), metavar="N",
               help="occlusion: the side of what is covered.  [default: a seventh of the picture's]")  # fmt: skip
-@click.option("--step", type=click.IntRange(1), metavar="N",
+@click.option("--step", type=options.AtLeast(1), metavar="N",
               help="occlusion: pixels from place to place.  [default: half the patch]")  # fmt: skip
 @options.one_result
 def command(

@@ -73,11 +73,11 @@ class Size(options.Counts):
 @click.option("--validation", "held_out", type=options.Read("SHARE|N", _held),
               help="Training images held out to choose the best epoch by.  [default: 5% if that makes 50, else none; "
               "lecture, fast, best: none]")  # fmt: skip
-@click.option("--patience", type=click.IntRange(0), metavar="N", help="Stop after N epochs without progress.")
+@click.option("--patience", type=options.AtLeast(0), metavar="N", help="Stop after N epochs without progress.")
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), metavar="N", help="Same seed, same weights, to the bit.")
 @click.option("-o", "--output", metavar="FILE", help="The model; DATASET.safetensors without it.")
 @click.option("--resume", metavar="CHECKPOINT", help="Go on with an interrupted training.")
-@click.option("--limit", type=click.IntRange(1), metavar="N", help="Use N training images, of each class its share.")
+@click.option("--limit", type=options.AtLeast(1), metavar="N", help="Use N training images, of each class its share.")
 @click.option("--size", type=Size(), metavar="HxW", help="Bring a folder's pictures to this size.")
 @click.option("--log", metavar="FILE", help="Write the history into a .csv or .json file, after each epoch.")
 @click.option("--plot", metavar="FILE", help="Draw the curves into a .png, .svg or .pdf file (needs matplotlib).")

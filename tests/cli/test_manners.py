@@ -54,6 +54,17 @@ def test_help_alone_lists_the_commands(convcli):
     assert convcli("help").out == convcli("--help").out
 
 
+@pytest.mark.parametrize(
+    "words",
+    ["train digits --limit", "train digits --patience", "evaluate shipped --limit", "report shipped --limit",
+     "predict a.png --top", "saliency m a.png --patch", "saliency m a.png --step", "filter a.png -k box --max-pixels"],
+)  # fmt: skip
+def test_a_number_that_nothing_can_be_computed_with(convcli, words):
+    answer = convcli(*words.split(), "9" * 400)
+    assert answer.code == 2 and "got a number of 400 digits, expected at most 9,007,199,254,740,992" in answer.err
+    assert answer.err.count("\n") == 1
+
+
 def test_every_command_is_quiet_when_asked():
     for words, command in commands():
         if not isinstance(command, click.Group):
