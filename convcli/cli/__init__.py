@@ -157,6 +157,9 @@ def run(arguments: list[str] | None = None) -> int:
         if os.environ.get("CONVCLI_DEBUG") == "1":
             raise
         return _fail(_one_line(error), 1)
+    finally:
+        if telling := sys.modules.get("convcli.jobs.compiling"):
+            telling.on_compiling(None)  # what a command says while loops are compiled ends with it
 
 
 def _check_words(words: list[str]) -> None:

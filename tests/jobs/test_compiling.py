@@ -5,8 +5,10 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
+from convcli.jobs import compiling
 from convcli.loops.compiling import kept
 
 pytestmark = pytest.mark.skipif(bool(kept.why_not()), reason="loops are left to Numba here")
@@ -62,3 +64,9 @@ def test_a_terminal_shows_one_line_and_takes_it_away(tmp_path):
     lines = python(ON_A_TERMINAL, tmp_path).stderr.split("\n")  # text mode makes line ends of what goes back
     assert lines[:2] == ["", "compiling loops (kept for later): 1 of 1, 0 s"]
     assert lines[-2:] == [" " * 79, ""]
+
+
+def test_what_a_command_says_ends_with_it(convcli, tmp_path):
+    np.save(tmp_path / "a.npy", np.zeros((5, 5), np.uint8))
+    assert convcli("filter", tmp_path / "a.npy", "-k", "box", "-o", tmp_path / "b.npy").code == 0
+    assert compiling._TELL == []
