@@ -26,9 +26,11 @@ def interrupts_are_heard():
 @pytest.fixture(scope="session", autouse=True)
 def no_notice_of_compilation():
     """Which test compiles a loop first depends on the cache; the line about it is `tests/cli/test_cache.py`'s."""
+    from convcli.cli import options
     from convcli.loops.compiling.compiler import on_compiling
 
     on_compiling(lambda state: None)
+    options._SAID.append("commands have said it")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -42,7 +42,8 @@ def combined(kernel: Kernel, response: Callable[[int], Array], white: float) -> 
     total = np.ascontiguousarray(total)
     flat = total.reshape(-1)
     if kernel.combine == "magnitude":
-        flat *= flat
+        with np.errstate(over="ignore"):  # what is beyond the type is infinite, as in the loops
+            flat *= flat
     combine = {
         "magnitude": pointwise.add_squares,
         "maximum": pointwise.keep_largest,

@@ -66,3 +66,9 @@ def test_what_lies_beyond_the_border_can_be_chosen():
     assert package.sobel(image, border="constant")[0, 1] == 28
     with pytest.raises(package.ShapeError, match=r"^border: got 'nowhere'"):
         package.sobel(image, border="nowhere")
+
+
+@pytest.mark.filterwarnings("error")
+def test_slopes_beyond_the_type_are_infinite():
+    slopes = package.prewitt(np.ones((5, 4), np.float32), border="constant", value=2.0**64)
+    assert np.isinf(slopes[0]).all() and slopes[2, 1] == 0
