@@ -111,9 +111,6 @@ def _bytes(value: Any) -> int:
 class AtLeast(click.IntRange):
     """Whole numbers from one on, as long as all that is computed with them is exact."""
 
-    def __init__(self, least: int) -> None:
-        super().__init__(least)
-
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Parse, or fail with the largest that can be used."""
         number: int = super().convert(value, param, ctx)

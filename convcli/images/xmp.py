@@ -38,7 +38,7 @@ _TAG = re.compile(rb"<[^\s/>]+(?:\s+[^\s=]+\s*=\s*(?:\"[^\"]*\"|'[^']*'))*\s*/?>
 # Looked for where blanks begin: else each of a long row of them would be a start of its own.
 _ATTRIBUTE = re.compile(rb"(?<!\s)\s+([^\s=]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
 
-# More than the largest packets have, which list what a picture was made of; and deeper.
+# More than packets have but for a few that list, again and again, what a picture was made of; and deeper.
 _MOST_ELEMENTS = 200_000
 _DEEPEST = 200
 _PIECE = 1 << 20
@@ -69,7 +69,7 @@ def cleaned(packet: bytes, *, turned: bool, extended: bool) -> tuple[bytes | Non
         return None if turned and re.fullmatch(f"({_TIFF}|{_EXIF}) .*[XY]Resolution", name) else text
 
     if len(packet) > LONGEST:
-        return None, ("unreadable XMP",)
+        return None, ("XMP that is too long",)
     encoding = wide_encoding(packet)
     packet = packet.decode(encoding, "replace").lstrip("\ufeff").encode() if encoding else packet
     packet = packet.rstrip(b"\0")

@@ -189,7 +189,7 @@ def test_packets_of_more_elements_than_any(elements):
 def test_a_packet_longer_than_any():
     long = b"<x tiff:Orientation='6'>" + b" " * (1 << 24) + b"</x>"
     assert xmp_orientation.upright(long) == (long, None)
-    assert xmp.cleaned(long, turned=False, extended=False) == (None, ("unreadable XMP",))
+    assert xmp.cleaned(long, turned=False, extended=False) == (None, ("XMP that is too long",))
 
 
 # Programs' descriptions are parsed line by line and element by element, by us and by tifffile.
