@@ -10,6 +10,7 @@ from convcli.cli.files import carry_out
 from convcli.cli.options import Command, WrongUsage, usage
 from convcli.cli.progress import progress_bar
 from convcli.images import READABLE_SUFFIXES, Image, format_of
+from convcli.images.formats import written_as
 from convcli.images.signal_model import Signal
 from convcli.images.signals import SIGNAL_SUFFIXES, is_signal
 from convcli.images.volume_model import Volume
@@ -90,6 +91,7 @@ def run(
         ),
         shows_progress=settings.get("preview") is None,
         check_name=format_of,
+        suffixes=written_as(),
     )
 
 

@@ -243,7 +243,7 @@ quality = click.option(
     "--quality",
     type=click.IntRange(1, 100),
     metavar="1..100",
-    help="JPEG and WebP quality; default: the input's own, else 95.",
+    help="Of JPEG, WebP, AVIF, JP2, JXL; default: the input's own, else 95. 100 of the last three loses nothing.",
 )
 background = click.option(
     "--background",

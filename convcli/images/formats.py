@@ -9,11 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 from convcli.errors import ImageError
+from convcli.images.bmff import brands_of
 from convcli.images.model import shown
+from convcli.images.tga import recognises as is_tga
 
 _EIGHT = frozenset({"uint8"})
 _SIXTEEN = frozenset({"uint8", "uint16"})
+_SINGLE = frozenset({"uint8", "uint16", "float32"})
 _ALL = frozenset({"uint8", "uint16", "float32", "float64"})
+_HELD = {_EIGHT: "8-bit", _SIXTEEN: "8- and 16-bit", _SINGLE: "8-bit, 16-bit and float32"}
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,7 @@ class Format:
     channels: tuple[int, ...] | None = (1, 2, 3, 4)
     alpha: bool = True
     read_only_suffixes: tuple[str, ...] = ()
+    written_as: str = ""  # the suffix of what is made of files whose own cannot be written
     longest_side: int = 2**31 - 1
 
 
@@ -39,6 +44,7 @@ def _is_netpbm(*digits: bytes) -> Callable[[bytes], bool]:
     return lambda head: head[:1] == b"P" and head[1:2] in digits and (head[2:3].isspace() or head[2:3] == b"#")
 
 
+_AVIF = frozenset((b"avif", b"avis"))
 _TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 FORMATS = (
@@ -85,6 +91,36 @@ FORMATS = (
         read_only_suffixes=(".pbm",),
     ),
     Format("NPY", (".npy",), _starts(b"\x93NUMPY"), "npy", channels=None),
+    Format("QOI", (".qoi",), _starts(b"qoif"), "qoi", _EIGHT),
+    Format(
+        "JP2",
+        (".jp2",),
+        _starts(b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51"),
+        "jp2",
+        _SIXTEEN,
+        read_only_suffixes=(".j2k", ".j2c", ".jpc", ".jpx", ".jpf"),
+        written_as=".jp2",
+    ),
+    Format("JXL", (".jxl",), _starts(b"\0\0\0\x0cJXL \r\n\x87\n", b"\xff\x0a"), "jxl", _SINGLE),
+    Format(
+        "AVIF",
+        (".avif",),
+        lambda head: not _AVIF.isdisjoint(brands_of(head)),
+        "avif",
+        _SIXTEEN,
+        read_only_suffixes=(".avifs",),
+        written_as=".avif",
+        longest_side=65536,
+    ),
+    # The last, because no bytes are its own.
+    Format(
+        "TGA",
+        (".tga", ".icb", ".vda", ".vst"),
+        is_tga,
+        "tga",
+        _EIGHT,
+        longest_side=65535,
+    ),
 )
 BY_NAME = {each.name: each for each in FORMATS}
 
@@ -103,7 +139,7 @@ def format_of(path: str | Path) -> str:
     Returns
     -------
     str
-        ``"PNG"``, ``"JPEG"``, ``"TIFF"``, ``"WEBP"``, ``"BMP"``, ``"GIF"``, ``"PPM"``, ``"PGM"`` or ``"NPY"``.
+        The name of one of `FORMATS`, such as ``"PNG"``.
 
     Raises
     ------
@@ -141,6 +177,11 @@ def suffixes_of(name: str) -> tuple[str, ...]:
     return BY_NAME[format_named(name)].suffixes
 
 
+def written_as() -> dict[str, str]:
+    """The suffix of the result for each suffix of files that can be read and not written, where one is as good."""
+    return {suffix: each.written_as for each in FORMATS for suffix in each.read_only_suffixes if each.written_as}
+
+
 def holds(format: str, dtype: npt.DTypeLike, channels: int, has_alpha: bool) -> str | None:
     """Say why a format cannot hold such pixels, or None if it can.
 
@@ -172,7 +213,7 @@ def holds(format: str, dtype: npt.DTypeLike, channels: int, has_alpha: bool) -> 
     if depth.name not in _ALL:
         return f"{this.name} is written from uint8, uint16, float32 or float64, not from {depth.name}"
     if depth.name not in this.depths:
-        return f"{this.name} holds {'8-bit' if this.depths == _EIGHT else '8- and 16-bit'} pixels, not {depth.name}"
+        return f"{this.name} holds {_HELD[this.depths]} pixels, not {depth.name}"
     if has_alpha and not this.alpha:
         return f"{this.name} holds no alpha channel"
     if this.channels is not None and (channels not in this.channels or has_alpha != (channels in (2, 4))):
@@ -183,5 +224,5 @@ def holds(format: str, dtype: npt.DTypeLike, channels: int, has_alpha: bool) -> 
 
 
 def recognise(head: bytes) -> Format | None:
-    """Find the format from a file's first bytes (16 are enough)."""
+    """Find the format from a file's first bytes (`reading.HEAD` of them)."""
     return next((each for each in FORMATS if each.recognises(head)), None)

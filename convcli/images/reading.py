@@ -20,7 +20,7 @@ from convcli.images.remarks import remarks
 
 MAX_PIXELS = 500_000_000
 
-HEAD = 16
+HEAD = 64
 AT_ONCE = 1 << 26  # bytes of a file that is read without a look at its header first
 
 # What a decoder that stumbles over nonsense says is about its own code, not about the file.
