@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import click
 
 from convcli.cli.files import carry_out
+from convcli.cli.frames import run_frames
 from convcli.cli.options import Command, WrongUsage, usage
 from convcli.cli.progress import progress_bar
 from convcli.images import READABLE_SUFFIXES, Image, format_of
@@ -28,7 +29,7 @@ _KEPT = {suffix: suffix for suffix in (".tif", ".tiff", ".npy")}
 # Settings that say how files are read and written; all others are words of an operation's plan.
 _FILE_WORDS = (
     "output", "overwrite", "skip_existing", "format", "quality", "strip", "max_pixels", "threads", "as_json", "quiet",
-    "preview", "stack", "recursive",
+    "preview", "stack", "recursive", "frame_size", "pix_fmt",
 )  # fmt: skip
 
 
@@ -78,6 +79,10 @@ def run(
 
     ``settings`` are what `plan_words` left: how files are read and written.
     """
+    if settings["format"] == "rawvideo":
+        return run_frames(inputs, lambda each, format: image(each, plan, format), plan.axes, settings)
+    if settings["frame_size"] is not None:
+        raise WrongUsage("frame size: got one without --format rawvideo, expected both: files say how large they are")
     if plan.axes == "zyx":
         return _run_volumes(inputs, lambda each, format: volume(each, plan, format), plan, settings)
     if plan.axes == "x":

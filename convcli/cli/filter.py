@@ -48,6 +48,7 @@ class FilterCommand(preview.PreviewCommand, options.MatrixCommand):
 @carriers.axes("yx filters pictures, zyx volumes, x signals; see below.")
 @carriers.stack
 @preview.option
+@options.frames("--size", "--frame-size")
 @options.rest_of_files
 def command(inputs: tuple[str, ...], kernels: tuple[str, ...], **settings: Any) -> int:
     """Filter images with kernels: blur, sharpen, find edges, or your own matrix.
@@ -96,6 +97,12 @@ def command(inputs: tuple[str, ...], kernels: tuple[str, ...], **settings: Any) 
     A signal keeps its format, sample rate and header. Its kernels have one row; one of the library acts as on a picture
     whose rows are all the signal. Columns of a table are filtered each by itself; text and columns called time, date,
     index and the like are kept.
+
+    \b
+    --format rawvideo, for video: frames from standard input to standard output, one after the other
+      ffmpeg -i in.mp4 -f rawvideo -pix_fmt rgb24 - |
+        convcli filter - -k sharpen --format rawvideo --size 1280x720 |
+        ffmpeg -f rawvideo -pix_fmt rgb24 -s 1280x720 -r 25 -i - out.mp4
 
     Float pixels mean 0 black, 1 white. The anchor of a kernel of even size is the last tap before its middle. Kernels
     with negative weights act on colour and keep alpha; the others are means of what can be seen, and blur alpha too.

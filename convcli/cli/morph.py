@@ -25,6 +25,7 @@ from convcli.ops.morphology import OPERATIONS
 @carriers.axes()
 @carriers.stack
 @preview.option
+@options.frames("--frame-size")
 @options.rest_of_files
 def command(operation: str, inputs: tuple[str, ...], **settings: Any) -> int:
     """Grow, shrink, open or close bright areas of images.

@@ -30,6 +30,7 @@ MODES = ("constant", "edge", "reflect", "symmetric", "wrap")
 )  # fmt: skip
 @carriers.axes()
 @carriers.stack
+@options.frames("--size", "--frame-size")
 @options.rest_of_files
 def command(inputs: tuple[str, ...], amount: str, value: str, **settings: Any) -> int:
     """Pad images with a constant, their edge, or a mirror image.

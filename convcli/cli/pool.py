@@ -35,6 +35,7 @@ from convcli.ops.pooling_runs import MODES
 @carriers.axes()
 @carriers.stack
 @preview.option
+@options.frames("--frame-size")
 @options.rest_of_files
 def command(
     inputs: tuple[str, ...],

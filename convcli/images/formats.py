@@ -91,6 +91,7 @@ FORMATS = (
         read_only_suffixes=(".pbm",),
     ),
     Format("NPY", (".npy",), _starts(b"\x93NUMPY"), "npy", channels=None),
+    Format("NPZ", (".npz",), _starts(b"PK\x03\x04", b"PK\x05\x06"), "npz", channels=None),
     Format("QOI", (".qoi",), _starts(b"qoif"), "qoi", _EIGHT),
     Format(
         "JP2",

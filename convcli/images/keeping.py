@@ -190,7 +190,7 @@ def _own_outgoing(
             fits = before[2] >= 3 and kind[2] >= 3
         kept += [each] if fits else []
         lost += [] if fits else [each.name]
-    return tuple(kept), lost
+    return tuple(kept), [each for each in lost if each]  # what only says how a file was stored has no name
 
 
 def _is_place(own: Own) -> bool:

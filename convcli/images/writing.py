@@ -201,6 +201,7 @@ ENCODERS: dict[str, Callable[[Image, int | None, str | None], Encode]] = {
     "PPM": _plain("netpbm"),
     "PGM": _plain("netpbm"),
     "NPY": _plain("npy"),
+    "NPZ": _plain("npz"),
     "QOI": _plain("qoi"),
     "TGA": _plain("tga"),
     "JP2": _with_or_without_loss("JP2", by_itself=True),
