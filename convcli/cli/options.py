@@ -313,7 +313,8 @@ def frames(*names: str) -> Callable[[Command], Command]:
             type=click.Choice(PIXEL_FORMATS),
             default="rgb24",
             show_default=True,
-            help="With --format rawvideo: what their bytes are.",
+            metavar="NAME",
+            help=f"With --format rawvideo: what their bytes are: {', '.join(PIXEL_FORMATS)}.",
         ),
     )
 
