@@ -6,12 +6,12 @@ read by `convcli.kernels.npy`.
 
 import io
 import math
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from convcli.errors import ImageError
-from convcli.images.depth import supported
+from convcli.images.depth import own_numbers, supported
 from convcli.images.model import Decoded, Image, Metadata, check_size
 from convcli.kernels import npy
 from convcli.kernels.npy import Header
@@ -24,7 +24,8 @@ def decode(data: bytes, max_pixels: int) -> Decoded:
     shape = header.shape
     pixels, warnings = supported(header.array(data))
     pixels = pixels.reshape(*shape, 1) if len(shape) == 2 else pixels
-    return Decoded(Image(np.ascontiguousarray(pixels), False, Metadata(format="NPY"), warnings + left_out))
+    words: dict[str, Any] = {"warnings": warnings + left_out, "numbers": own_numbers(header.dtype)}
+    return Decoded(Image(np.ascontiguousarray(pixels), False, Metadata(format="NPY"), **words))
 
 
 def check_head(head: bytes, max_pixels: int) -> None:

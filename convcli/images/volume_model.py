@@ -9,7 +9,7 @@ import numpy as np
 
 from convcli.errors import ImageError
 from convcli.geometry import Placement
-from convcli.images.model import Metadata, Pixels
+from convcli.images.model import Metadata, Pixels, white_of
 from convcli.images.reading import explaining
 
 # Beyond this many channels the first axis of a 4-D array is rather time than depth, or the last one rather width.
@@ -93,6 +93,8 @@ class Volume:
         (D, H, W, C).
     dtype:
         Of the planes that `planes` gives: uint8, uint16, float32 or float64.
+    numbers:
+        As of `convcli.images.model.Image`.
     has_channels:
         Whether the file has an axis of channels; without one C is 1.
     has_alpha:
@@ -107,6 +109,7 @@ class Volume:
     has_channels: bool = False
     has_alpha: bool = False
     warnings: tuple[str, ...] = ()
+    numbers: np.dtype[Any] | None = None
     close: Callable[[], None] = lambda: None
 
     def __enter__(self) -> "Volume":
@@ -119,8 +122,8 @@ class Volume:
 
     @property
     def white(self) -> float:
-        """Full scale of the voxels: 255, 65535, or 1.0 for floats."""
-        return float(np.iinfo(self.dtype).max) if self.dtype.kind == "u" else 1.0
+        """Full scale of the voxels: see `white_of`."""
+        return white_of(self.dtype, self.numbers)
 
     def planes(self, indices: Sequence[int] | Pixels) -> Pixels:
         """Read planes by their indices, which rise: (n, H, W, C), perhaps a read-only view of the file.

@@ -22,9 +22,11 @@ from convcli.images.tiff import (
     TIFFFILE_NAMES,
     check_page,
     describe_page,
+    numbers_of,
     page_orientation,
     page_pixels,
     resolution_of,
+    takes_differences,
 )
 from convcli.images.tiff_description import more_than_notes, ome_notes
 from convcli.images.tiff_directories import check_directories, check_promises
@@ -39,7 +41,7 @@ _SAYS_NO_MORE = frozenset(range(254, 533)) - {_DESCRIPTION, 305}
 _MOST_GROUPED = 4000  # pages of several sizes: tifffile may compare each with all others, which takes it a second
 # Above this many bytes of voxels, offsets of 32 bits may not reach the last page.
 _BIG = (1 << 32) - (1 << 25)
-_IMAGEJ_DTYPES = ("uint8", "uint16", "float32")
+_IMAGEJ_DTYPES = ("uint8", "uint16", "int16", "float32")
 # What ImageJ counts anew for the stack that is written, and what is no longer true of it or cannot be written.
 _IMAGEJ_DRAWN = ("ROI", "Overlays")
 _IMAGEJ_OWN = ("ImageJ", "images", "channels", "slices", "frames", "hyperstack", "order", "mode", *_IMAGEJ_DRAWN)
@@ -102,7 +104,8 @@ def open_tiff(path: Path, name: str, max_pixels: int) -> Volume:
         notes = (*notes, "holds a single page: the volume is one plane deep")
     shape = (depth, *sample.shape)
     return Volume(
-        name, shape, sample.dtype, metadata, read_run, sample.shape[2] > 1, has_alpha, notes, file.close
+        name, shape, sample.dtype, metadata, read_run, sample.shape[2] > 1, has_alpha, notes, numbers_of(pages[0]),
+        file.close,
     )  # fmt: skip
 
 
@@ -267,7 +270,7 @@ def write_tiff(
     options: dict[str, Any] = {
         "photometric": "rgb" if channels == 3 else "minisblack",
         "compression": TIFFFILE_NAMES[chosen],
-        "predictor": chosen in ("lzw", "deflate", "zstd"),
+        "predictor": takes_differences(chosen, dtype),
         "compressionargs": {"level": 1} if chosen == "deflate" else None,
         "software": False,
         "metadata": None,

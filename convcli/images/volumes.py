@@ -7,11 +7,12 @@ Multi-page TIFF (`convcli.images.volume_tiff`), .npy (here), animations and sequ
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from convcli.errors import ImageError
-from convcli.images.depth import supported
+from convcli.images.depth import own_numbers, supported
 from convcli.images.model import Pixels, check_size, shown
 from convcli.images.reading import HEAD, MAX_PIXELS, explaining, opening, recognised
 from convcli.images.remarks import remarks
@@ -93,5 +94,5 @@ def _open_npy(path: Path, name: str, max_pixels: int) -> Volume:
             stored = np.memmap(path, dtype, "r", start + first * plane, (end - first, *shape[1:]))
         return supported(stored.view(np.ndarray))[0].reshape(end - first, *full[1:])
 
-    warnings = (*notes, *left_out)
-    return Volume(name, full, sample.dtype, VolumeMetadata("NPY"), read_run, len(shape) == 4, warnings=warnings)
+    words: dict[str, Any] = {"warnings": (*notes, *left_out), "numbers": own_numbers(dtype)}
+    return Volume(name, full, sample.dtype, VolumeMetadata("NPY"), read_run, len(shape) == 4, **words)

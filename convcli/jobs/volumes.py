@@ -55,7 +55,8 @@ class VolumeWork(ABC):
             raise ImageError(f"{volume.name}: {with_alpha(plan.alpha_fix)}")
         self.volume, self.name = volume, plan.name
         self.channels = volume.shape[3] - volume.has_alpha
-        self.policy = output_policy(Image(np.zeros((1, 1, 1), volume.dtype)), format, plan.depth, **policy)
+        sample = Image(np.zeros((1, 1, 1), volume.dtype), numbers=volume.numbers)
+        self.policy = output_policy(sample, format, plan.depth, **policy)
         self.policy.check(1, False)
         self.dtype, self.clipped = self.policy.dtype, 0
         self.shape: tuple[int, int, int, int] = (*volume.shape[:3], self.channels)

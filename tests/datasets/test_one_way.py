@@ -40,7 +40,7 @@ SOURCES = {
     "tiff": (".tif", save_tiff, COLOURS), "float.tiff": (".tif", save_tiff, (GREY / 255).astype(np.float32)),
     "npy": (".npy", save_npy, COLOURS), "float.npy": (".npy", save_npy, GREY / 255),
     "deep.npy": (".npy", save_npy, COLOURS.astype(np.uint16) * 257), "mask.npy": (".npy", save_npy, GREY > 99),
-    "zero_one.npy": (".npy", save_npy, (GREY > 99).astype(np.int64)),
+    "zero_one.npy": (".npy", save_npy, (GREY > 99).astype(np.float16)),
 }  # fmt: skip
 RULES = [
     Preprocessing("picture", 23, 31, 3), Preprocessing("picture", 9, 14, 1), Preprocessing("picture", 12, 6, 3),
@@ -106,7 +106,7 @@ def test_numbers_that_are_no_lightness_are_refused_everywhere(tmp_path, suffix, 
 
 
 def test_what_readers_say_is_told_once(tmp_path):
-    folder = folder_of(tmp_path, ".npy", save_npy, (GREY > 99).astype(np.int64))
+    folder = folder_of(tmp_path, ".npy", save_npy, (GREY > 99).astype(np.float16))
     frames = [Pillow.fromarray(GREY), Pillow.fromarray(255 - GREY)]
     frames[0].save(folder / "b" / "2.gif", save_all=True, append_images=frames[1:])
     save_npy(folder / "b" / "3.npy", GREY / 250)
