@@ -1,7 +1,8 @@
 """NPY: numpy's own file format, one array of plain numbers; pickled objects are never loaded.
 
-The numbers carry no meaning beyond themselves: no alpha, no colour, any number of channels, any scale. The header is
-read by `convcli.kernels.npy`.
+The numbers carry no meaning beyond themselves: no alpha, no colour, any scale. An array of three axes is a picture only
+where the last may be its channels; what others are the user says (`convcli.images.volume_axes`). The header is read by
+`convcli.kernels.npy`.
 """
 
 import io
@@ -13,6 +14,7 @@ import numpy as np
 from convcli.errors import ImageError
 from convcli.images.depth import own_numbers, supported
 from convcli.images.model import Decoded, Image, Metadata, check_size
+from convcli.images.volume_axes import MOST_CHANNELS
 from convcli.kernels import npy
 from convcli.kernels.npy import Header
 
@@ -36,9 +38,15 @@ def check_head(head: bytes, max_pixels: int) -> None:
 def _checked_header(stream: BinaryIO, max_pixels: int) -> Header:
     header = read_header(stream)
     shape = header.shape
+    if len(shape) == 3 and shape[2] > MOST_CHANNELS:
+        raise ImageError(
+            f"got an array of shape {shape}, which may be a volume or {shape[2]} channels, expected (H, W) or "
+            f"(H, W, C) of at most {MOST_CHANNELS}; say which with --axes zyx, --axes yxc, or yx for each plane"
+        )
     if len(shape) not in (2, 3):
-        fix = {1: "; --axes x takes signals", 4: "; --axes zyx takes volumes"}.get(len(shape), "")
-        raise ImageError(f"got an array of shape {shape}, expected (H, W) or (H, W, C){fix}")
+        fix = {1: "--axes x takes signals", 4: "--axes zyx takes volumes, tzyx several"}.get(len(shape))
+        fix = fix or "name its axes, as in --axes tzcyx"
+        raise ImageError(f"got an array of shape {shape}, expected (H, W) or (H, W, C); {fix}")
     if 0 not in shape:
         check_size(shape[1], shape[0], max_pixels, 2 * header.dtype.itemsize * math.prod(shape[2:]))
     return header

@@ -64,7 +64,8 @@ def decode(data: bytes, max_pixels: int) -> Decoded:
     if has_copies(data) and not first.is_copy:
         metadata = replace(metadata, lost=(*metadata.lost, "smaller copies of the picture"))
     if len(found) > 1:
-        notes = (f"multi-page TIFF: only the first of {len(found)} pages was read; --axes zyx takes all", *notes)
+        read = f"multi-page TIFF: only the first of {len(found)} pages was read"
+        notes = (f"{read}; --axes zyx takes all as a volume, --each-plane each by itself", *notes)
     return Decoded(Image(np.ascontiguousarray(pixels), has_alpha, metadata, notes, numbers=numbers), orientation or 1)
 
 

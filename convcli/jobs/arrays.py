@@ -22,6 +22,7 @@ from convcli.geometry import is_integer
 from convcli.images import MAX_PIXELS, Image, Metadata, convert_depth, format_of, holds
 from convcli.images.depth import in_numbers, own_numbers, supported
 from convcli.images.formats import format_named
+from convcli.images.volume_axes import MOST_CHANNELS
 from convcli.jobs.background import parse_colour
 from convcli.jobs.batch import produce, unkept
 from convcli.jobs.explain import Explanation, plan_filters
@@ -169,6 +170,11 @@ def filter(image: npt.ArrayLike, *kernels: str | npt.ArrayLike, **words: Unpack[
     """
     array = as_array("image", image, "a picture")
     picture = image_of(image)
+    if picture.pixels.shape[2] > MOST_CHANNELS:
+        raise ShapeError(
+            f"image: got shape {array.shape}, which may be a volume, expected (H, W) or (H, W, C) of at most "
+            f"{MOST_CHANNELS} channels; correlate3d filters volumes, correlate2d any channels"
+        )
     _check_words("filter", words, FilterWords)
     chain, settings = [_kernel(each) for each in kernels], dict(words)
     if isinstance(background := settings.get("background"), str):

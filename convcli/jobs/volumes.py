@@ -1,24 +1,28 @@
 """A volume through one operation: opened, worked on slab by slab, written as the planes come.
 
 A slab is a run of output planes; each operation knows which planes of the volume it needs for them. So memory stays
-flat, and the bits are those of the whole volume.
+flat, and the bits are those of the whole volume. Of a file of several volumes each goes through by itself.
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from convcli.errors import ImageError
+from convcli.errors import ImageError, kind_of, share_in
 from convcli.images import Image, format_of
 from convcli.images.formats import format_named
+from convcli.images.volume_axes import UNNAMED, Axes, count_of, depth_of, named, volumes_along
 from convcli.images.volume_model import Volume, with_alpha
 from convcli.images.volumes import open_volume
 from convcli.jobs.axes import OperationPlan
 from convcli.jobs.background import volume_on_background
-from convcli.jobs.batch import Files, Outcome, unkept
+from convcli.jobs.batch import Files, Outcome, Produced, produce, unkept
 from convcli.jobs.output_policy import output_policy, stored
 from convcli.jobs.tasks import STREAM, Task
 from convcli.ops.arguments import Array
@@ -26,22 +30,65 @@ from convcli.ops.arguments import Array
 # Called with the planes done and all planes.
 Progress = Callable[[int, int], None]
 
+# An operation on a picture: with its plan, and the format to be written.
+PictureWork = Callable[[Image, Any, str | None], Produced]
+
 # For the planes of a slab, with those it is made from; what lies between may take a few times as much.
 SLAB_BYTES = 64 << 20
 
 
-class VolumeWork(ABC):
-    """An operation on one open volume: what will come out is known, and nothing is read yet.
+@dataclass(frozen=True)
+class Reading:
+    """What is read of a file of planes: its ``axes`` as the user says them, and perhaps one channel or moment."""
+
+    axes: str = "zyx"
+    channel: int | None = None
+    time: int | None = None
+
+
+class Work(ABC):
+    """An operation on an open file of planes: what will come out is known.
 
     Attributes
     ----------
     shape : tuple of int
         (OD, OH, OW, C) of the result.
+    leading : tuple of (str, int)
+        The axes along which its planes lie.
     dtype : numpy.dtype
         Of the result.
     stride : tuple of float
         Input voxels between neighbours along z, y, x.
-    clipped : int
+    """
+
+    shape: tuple[int, int, int, int]
+    leading: Axes
+    dtype: Any
+    stride: tuple[float, ...]
+
+    @abstractmethod
+    def planes(self, progress: Progress = lambda done, total: None) -> Iterator[Array]:
+        """The result's planes (OH, OW, C) in order."""
+
+    @abstractmethod
+    def report(self) -> tuple[tuple[str, ...], dict[str, Any]]:
+        """Warnings and details, once the planes have been taken."""
+
+
+def without_alpha(volume: Volume, plan: OperationPlan) -> Volume:
+    """The volume on the plan's background; raises `ImageError` when it has alpha that is not dropped."""
+    volume = volume_on_background(volume, plan.background)
+    if volume.has_alpha and plan.alpha_fix is not None:
+        raise ImageError(f"{volume.name}: {with_alpha(plan.alpha_fix)}")
+    return volume
+
+
+class VolumeWork(Work):
+    """An operation on one open volume, of which nothing is read yet.
+
+    Attributes
+    ----------
+    clipped : float
         Numbers that lay outside the range, once the planes have been taken.
     """
 
@@ -50,21 +97,20 @@ class VolumeWork(ABC):
 
         Raises `ConvcliError` when the volume has alpha that is not dropped, or the format cannot hold the result.
         """
-        volume = volume_on_background(volume, plan.background)
-        if volume.has_alpha and plan.alpha_fix is not None:
-            raise ImageError(f"{volume.name}: {with_alpha(plan.alpha_fix)}")
+        volume = without_alpha(volume, plan)
         self.volume, self.name = volume, plan.name
         self.channels = volume.shape[3] - volume.has_alpha
         sample = Image(np.zeros((1, 1, 1), volume.dtype), numbers=volume.numbers)
         self.policy = output_policy(sample, format, plan.depth, **policy)
         self.policy.check(1, False)
-        self.dtype, self.clipped = self.policy.dtype, 0
-        self.shape: tuple[int, int, int, int] = (*volume.shape[:3], self.channels)
-        self.stride: tuple[float, ...] = (1, 1, 1)
+        self.dtype, self.clipped = self.policy.dtype, 0.0
+        self.shape = (*volume.shape[:3], self.channels)
+        self.stride = (1, 1, 1)
 
-    @abstractmethod
-    def planes(self, progress: Progress = lambda done, total: None) -> Iterator[Array]:
-        """The result's planes (OH, OW, C) in order."""
+    @property
+    def leading(self) -> Axes:  # type: ignore[override]
+        """A volume's planes lie along one axis."""
+        return ((self.volume.leading[0][0], self.shape[0]),)
 
     def report(self) -> tuple[tuple[str, ...], dict[str, Any]]:
         """Warnings and details, once the planes have been taken."""
@@ -84,7 +130,7 @@ class VolumeWork(ABC):
     def slabs(self, progress: Progress, arrays: float = 1) -> Iterator[tuple[int, int]]:
         """First and end of each slab, which takes so many ``arrays`` of its size; progress is told after each."""
         plane_bytes = int(np.prod(self.volume.shape[1:], dtype=object)) * self.volume.dtype.itemsize
-        planes_each, depth = max(SLAB_BYTES // int(plane_bytes * arrays), 1), self.shape[0]
+        planes_each, depth = max(SLAB_BYTES // int(plane_bytes * arrays) // self.volume.beside, 1), self.shape[0]
         self.clipped = 0
         for first in range(0, depth, planes_each):
             end = min(first + planes_each, depth)
@@ -98,19 +144,111 @@ class VolumeWork(ABC):
         yield from pixels
 
 
+class EachVolume(Work):
+    """The same operation on each volume of a file of several, by time or channel; their planes take turns as before.
+
+    ``begin`` makes the work on one volume of it.
+    """
+
+    def __init__(self, volume: Volume, begin: Callable[[Volume], VolumeWork]) -> None:
+        self.depth, self._volume, self._begin = depth_of(volume.leading), volume, begin
+        self.first = self._work(next(volumes_along(volume.leading, self.depth))[0], 1)
+        self.leading = tuple(
+            (letter, self.first.shape[0] if axis == self.depth else size)
+            for axis, (letter, size) in enumerate(volume.leading)
+        )
+        self.shape = (count_of(self.leading), *self.first.shape[1:])
+        self.dtype, self.stride = self.first.dtype, self.first.stride
+
+    def _work(self, planes: Array, beside: int) -> VolumeWork:
+        return self._begin(self._volume.part(planes, (self._volume.leading[self.depth],), beside=beside))
+
+    def planes(self, progress: Progress = lambda done, total: None) -> Iterator[Array]:
+        """The result's planes (OH, OW, C) in order."""
+        clipped, volumes, done = 0.0, 0, 0
+        for together in volumes_along(self._volume.leading, self.depth):
+            works = [self._work(planes, len(together)) for planes in together]
+            turns = zip(*(work.planes() for work in works), strict=True)
+            for plane in chain.from_iterable(turns):
+                yield plane
+                done += 1
+                progress(done, self.shape[0])
+            clipped, volumes = clipped + sum(work.clipped for work in works), volumes + len(works)
+        self.first.clipped = clipped / volumes
+
+    def report(self) -> tuple[tuple[str, ...], dict[str, Any]]:
+        """Warnings and details, once the planes have been taken."""
+        return self.first.report()
+
+
+def each_volume(volume: Volume, begin: Callable[[Volume], VolumeWork]) -> Work:
+    """The work on a file's volume, or on each of them."""
+    return begin(volume) if len(volume.leading) == 1 and depth_of(volume.leading) == 0 else EachVolume(volume, begin)
+
+
+class EachPlane(Work):
+    """An operation on pictures, on every plane by itself.
+
+    The first is worked on at once, since the size of the results is known from it.
+    """
+
+    def __init__(self, volume: Volume, plan: OperationPlan, format: str, operation: PictureWork) -> None:
+        self._volume, self._name = without_alpha(volume, plan), plan.name
+        self._channels = self._volume.shape[3] - self._volume.has_alpha
+        self._format, self._act = format, partial(_acted, operation, plan)
+        self._warnings: dict[str, list[tuple[int, str]]] = {}
+        self._clipped: list[float] = []
+        self._first = produce(self._act, self._image(0), format)
+        pixels = self._first.image.pixels
+        down, across = self._first.image.placement
+        self.leading, self.stride = self._volume.leading, (1, down.step, across.step)
+        self.shape, self.dtype = (self._volume.shape[0], *pixels.shape), pixels.dtype
+
+    def _image(self, index: int) -> Image:
+        plane = self._volume.planes([index])[0][..., : self._channels]
+        return Image(np.ascontiguousarray(plane), numbers=self._volume.numbers)
+
+    def planes(self, progress: Progress = lambda done, total: None) -> Iterator[Array]:
+        """The result's planes (OH, OW, C) in order."""
+        for index in range(self.shape[0]):
+            produced = self._first if index == 0 else self._act(self._image(index), self._format)
+            self._clipped.append(produced.details.get("clipped", 0.0))
+            for warning in produced.warnings:
+                self._warnings.setdefault(kind_of(warning), []).append((index, warning))
+            yield produced.image.pixels
+            progress(index + 1, self.shape[0])
+
+    def report(self) -> tuple[tuple[str, ...], dict[str, Any]]:
+        """Warnings, each kind once with a plane it is about, and details, once the planes have been taken."""
+        warnings = [self._told(said) for said in self._warnings.values()]
+        clipped = float(np.mean(self._clipped))
+        details = {name: value for name, value in self._first.details.items() if name != "seconds"}
+        return tuple(warnings), details | ({"clipped": round(clipped, 6)} if "clipped" in details else {})
+
+    def _told(self, said: list[tuple[int, str]]) -> str:
+        if len({warning for _, warning in said}) == 1 and len(said) == self.shape[0]:
+            return said[0][1]
+        index, warning = max(said, key=lambda each: share_in(each[1]))
+        return f"{warning} (plane {index}" + (f", the most; {len(said) - 1} more alike)" if len(said) > 1 else ")")
+
+
+def _acted(operation: PictureWork, plan: OperationPlan, image: Image, format: str | None) -> Produced:
+    return operation(image, plan, format)
+
+
 def work_on_volume(
     task: Task,
     files: Files,
-    begin: Callable[[Volume, str], VolumeWork],
+    begin: Callable[[Volume, str], Work],
     *,
+    reading: Reading,
     stack: Sequence[str] = (),
     alpha_fix: str | None = None,
     progress: Progress = lambda done, total: None,
 ) -> Outcome:
     """Carry out an operation on one task's volume: a file, or the pictures of a ``stack`` as its planes.
 
-    ``begin`` brings an open volume and the format to be written together with the operation; ``alpha_fix`` is the
-    plan's.
+    ``begin`` brings an open file and the format to be written together with the operation; ``alpha_fix`` is the plan's.
     """
     from convcli.images.volume_writing import check_volume_format, write_volume
 
@@ -118,7 +256,8 @@ def work_on_volume(
         raise ImageError("a volume is read and written piece by piece: expected files, not standard input or output")
     format = format_named(files.format) if files.format else format_of(task.target)
     check_volume_format(format, 1)
-    with _open(task, files, stack, alpha_fix) as volume:
+    with _open(task, files, stack, reading, alpha_fix) as opened:
+        volume = opened.chosen(channel=reading.channel, time=reading.time)
         work = begin(volume, format)
         channels = work.shape[3]
         check_volume_format(format, channels)
@@ -129,22 +268,25 @@ def work_on_volume(
             work.dtype,
             volume.metadata.strided(work.stride),
             format=format,
+            axes=work.leading,
             has_channels=volume.has_channels and (channels > 1 or volume.metadata.format == "NPY"),
             overwrite=files.overwrite,
             strip=files.strip,
             compression=files.compression,
         )
     warnings, details = work.report()
-    shape = work.shape if channels > 1 else work.shape[:3]
+    shape = (*(size for _, size in work.leading), *work.shape[1:][: 2 + (channels > 1)])
     return Outcome(task, "done", "", (*volume.warnings, *warnings, *unkept(lost)), shape, work.dtype.name, details)
 
 
-def _open(task: Task, files: Files, stack: Sequence[str], alpha_fix: str | None) -> Volume:
+def _open(task: Task, files: Files, stack: Sequence[str], reading: Reading, alpha_fix: str | None) -> Volume:
     if not stack:
-        return open_volume(task.source, max_pixels=files.max_pixels, alpha_fix=alpha_fix)
+        return open_volume(task.source, axes=reading.axes, max_pixels=files.max_pixels, alpha_fix=alpha_fix)
     from convcli.images.volume_frames import open_sequence
 
     target = Path(task.target).resolve()
     if any(Path(each).resolve() == target for each in stack):
         raise ImageError(f"{task.target}: is also an input; choose another name with -o")
-    return open_sequence(stack, max_pixels=files.max_pixels)
+    volume = open_sequence(stack, max_pixels=files.max_pixels)
+    axes, _ = named(((UNNAMED, volume.shape[0]),), reading.axes)
+    return replace(volume, axes=axes)

@@ -112,7 +112,7 @@ def test_what_readers_say_is_told_once(tmp_path):
     save_npy(folder / "b" / "3.npy", GREY / 250)
     notes = load(folder).notes
     assert len(notes) == 3 == len(set(notes))
-    assert notes[0].startswith(f"{folder / 'a' / '0.npy'}: int64") and notes[0].endswith("(so have 3 more files)")
+    assert notes[0].startswith(f"{folder / 'a' / '0.npy'}: float16") and notes[0].endswith("(so have 3 more files)")
     assert "2.gif" in notes[1] and "3.npy" in notes[2] and "of its values lie outside 0 to 1" in notes[2]
     assert any("frame" in each or "further" in each for each in notes)
     low = Image(np.full((4, 4, 1), 1.5, np.float32))
