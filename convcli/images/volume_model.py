@@ -169,6 +169,8 @@ class Volume:
             if index is None:
                 continue
             size = dict(volume.leading).get(letter, volume.shape[3] if word == "channel" and volume.has_channels else 0)
+            if not size and index == 0 and self.metadata.style in ("imagej", "ome"):
+                continue  # an axis of one is not said
             if not size:
                 raise ImageError(f"{self.name}: {word}: got {index} for axes {in_words(self.leading)}, which has none")
             if index >= size:

@@ -15,6 +15,7 @@ import numpy as np
 from convcli.errors import ImageError
 from convcli.images.depth import own_numbers, supported
 from convcli.images.model import Pixels, check_size, shown
+from convcli.images.npy import check_numbers, read_header
 from convcli.images.reading import HEAD, MAX_PIXELS, explaining, opening, recognised
 from convcli.images.remarks import remarks
 from convcli.images.volume_axes import array_axes, count_of, letters_of, named
@@ -83,18 +84,19 @@ def holds_planes(path: str | Path, max_pixels: int = MAX_PIXELS) -> bool:
     try:
         with opening(shown(path)), Path(path).open("rb") as stream:
             head = stream.read(_HEAD)
-        kind = recognised(head, shown(path)).name
-        if kind not in ("TIFF", "NPY", "GIF", "WEBP") and not (kind == "PNG" and b"acTL" in head):
+            kind = recognised(head, shown(path)).name
+            if kind == "NPY":
+                stream.seek(0)
+                return array_axes(tuple(read_header(stream).shape), "yx")[0] != ()
+        if kind not in ("TIFF", "GIF", "WEBP") and not (kind == "PNG" and b"acTL" in head):
             return False
         with open_volume(path, axes="yx", max_pixels=max_pixels) as volume:
-            return bool(volume.leading) if kind == "NPY" else volume.shape[0] > 1
+            return volume.shape[0] > 1
     except ImageError:
         return False
 
 
 def _open_npy(path: Path, name: str, axes: str, max_pixels: int) -> Volume:
-    from convcli.images.npy import check_numbers, read_header
-
     with path.open("rb") as stream:
         header = read_header(stream)
     shape, fortran, dtype, start = header
