@@ -11,14 +11,15 @@ from typing import Any, TypeVar
 
 import click
 
+from convcli.cli.completing import AXES
 from convcli.cli.files import carry_out
-from convcli.cli.options import Command, Read, WrongUsage, chained, usage
+from convcli.cli.options import Command, WrongUsage, chained, usage
 from convcli.cli.progress import progress_bar
 from convcli.errors import ImageError
 from convcli.images import READABLE_SUFFIXES, Image, format_of
 from convcli.images.signal_model import Signal
 from convcli.images.signals import SIGNAL_SUFFIXES, is_signal
-from convcli.images.volume_axes import acts_along, read_axes
+from convcli.images.volume_axes import acts_along
 from convcli.images.volume_model import Volume
 from convcli.images.volumes import holds_planes
 from convcli.jobs.axes import OperationPlan
@@ -44,7 +45,7 @@ def axes(
     text: str = "What files hold: yx, zyx, tzcyx ... or x; see below.",
 ) -> Callable[[Command], Command]:
     """The option ``--axes``."""
-    return click.option("--axes", type=Read("AXES", read_axes, "axes"), metavar="AXES", help=text)
+    return click.option("--axes", type=AXES, metavar="AXES", help=text)
 
 
 part = chained(
@@ -69,13 +70,13 @@ def plan_words(inputs: Sequence[str], settings: dict[str, Any]) -> dict[str, Any
     """
     words = {name: settings.pop(name) for name in list(settings) if name not in _FILE_WORDS}
     axes, each_plane = words.pop("axes"), words.pop("each_plane")
-    part = {name: words.pop(name) for name in ("channel", "time")}
-    has_words = bool(axes or each_plane) or part != {"channel": None, "time": None}
-    acts = acts_along(axes) if axes else "yx" if has_words else _axes_of(inputs)
-    if acts == "x" and (each_plane or part != {"channel": None, "time": None}):
+    chosen = {name: words.pop(name) for name in ("channel", "time")}
+    of_stacks = each_plane or chosen != {"channel": None, "time": None}
+    acts = acts_along(axes) if axes else "yx" if of_stacks else _axes_of(inputs)
+    if acts == "x" and of_stacks:
         raise WrongUsage("got --axes x with a word for stacks, expected --axes x alone: a signal has no planes")
     words["axes"] = acts = "yx" if each_plane else acts
-    settings["reading"] = Reading(axes or "yx", **part) if has_words and acts != "x" else None
+    settings["reading"] = Reading(axes or "yx", **chosen) if (axes or of_stacks) and acts != "x" else None
     if settings["stack"] and settings["reading"] is None:
         raise WrongUsage("got --stack without --axes zyx, expected both, or --each-plane: a stack is one volume")
     if settings.get("preview") is not None and (acts != "yx" or settings["stack"]):

@@ -172,7 +172,9 @@ class Volume:
             if not size and index == 0 and self.metadata.style in ("imagej", "ome"):
                 continue  # an axis of one is not said
             if not size:
-                raise ImageError(f"{self.name}: {word}: got {index} for axes {in_words(self.leading)}, which has none")
+                got = in_words(self.leading)
+                fix = "; name them, as in --axes tzcyx" if "?" in got else ""
+                raise ImageError(f"{self.name}: {word}: got {index} for axes {got}, expected a file that has one{fix}")
             if index >= size:
                 raise ImageError(f"{self.name}: {word}: got {index}, expected 0 to {size - 1}")
             volume = volume._along(letter, index) if letter in letters_of(volume.leading) else volume._sample(index)

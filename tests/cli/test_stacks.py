@@ -314,7 +314,12 @@ def test_warnings_of_planes_are_told_once(done, rng):
         (["t.npy", "-k", "box3d", "--axes", "zyx"], 1, "t.npy: got an array of shape (3, 5, 9, 11), expected 3 axes"),
         (["c.tif", "-k", "box3d", "--axes", "czyx"], 1, "c.tif: got a file of axes ZCYX"),
         (["c.tif", "-k", "box3d", "--axes", "zyx", "--channel", "2"], 1, "c.tif: channel: got 2, expected 0 to 1"),
-        (["c.tif", "-k", "box", "--time", "1"], 1, "time: got 1 for axes ZCYX (5x2 planes), which has none"),
+        (
+            ["c.tif", "-k", "box", "--time", "1"],
+            1,
+            "time: got 1 for axes ZCYX (5x2 planes), expected a file that has one",
+        ),
+        (["t.npy", "-k", "box", "--time", "1"], 1, "expected a file that has one; name them, as in --axes tzcyx"),
         (["c.tif", "-k", "box", "--channel", "-1"], 2, "'--channel'"),
         (["c.tif", "-k", "sobel", "--axes", "zyx"], 2, "try sobel3d, or filter each plane with --each-plane"),
         (["c.tif", "-k", "canny", "--axes", "zyx"], 2, "add --each-plane"),
