@@ -5,8 +5,10 @@ Without it, and the words that go with it, files are pictures; a signal is known
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import groupby
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -142,10 +144,18 @@ def _by_kind(
         if not is_stack:
             yield from on_pictures(list(group), files, prepare)
             continue
+        has_name = Path(settings["output"] or "").suffix or settings["format"]
+        stacks = [each if has_name else _written_as_tiff(each) for each in group]
         with progress_bar("planes", hidden=settings["quiet"]) as progress:
             words: dict[str, Any] = {"reading": Reading("yx"), "alpha_fix": plan.alpha_fix, "progress": progress}
             work = partial(_without_preview, settings, partial(work_on_volume, begin=on_planes, **words))
-            yield from run_one_by_one(list(group), work, files, prepare=prepare)
+            yield from run_one_by_one(stacks, work, files, prepare=prepare)
+
+
+def _written_as_tiff(task: Task) -> Task:
+    """The task of an animation: what becomes of its frames is no animation."""
+    target = Path(task.target)
+    return replace(task, target=str(target.with_suffix(".tiff"))) if target.suffix.lower() in _FRAMES else task
 
 
 def _is_stack(task: Task, max_pixels: int) -> bool:

@@ -87,18 +87,20 @@ def array_axes(shape: tuple[int, ...], axes: str) -> tuple[Axes, bool]:
     return tuple(zip(lead, shape, strict=False)), ends
 
 
-def named(found: Axes, axes: str) -> tuple[Axes, tuple[str, ...]]:
+def named(found: Axes, axes: str, *, wanted: str = "") -> tuple[Axes, tuple[str, ...]]:
     """A file's axes by the names that the user gives them, and a warning where the file has others.
 
-    ``yx`` stands for planes of any file, ``zyx`` for volumes in it. Raises `ImageError` where the two do not go
-    together.
+    ``yx`` stands for planes of any file, ``zyx`` for volumes in it. Files do not say axes of one: the user may, and
+    ``wanted`` are letters of which one index is asked for. Raises `ImageError` where the two do not go together.
     """
     lead, own = axes[: axes.index("yx")].upper(), letters_of(found)
+    if lead == "Z" and own and own in wanted:
+        return (("Z", 1), *found), ()
     if lead in ("", own) or (lead == "Z" and ("Z" in own or own == "T")):
         return found, ()
     is_named = set(own) <= set(_NAMED)
-    if is_named and re.search(".*".join(own), lead):  # it has more, of size 1
-        return found, ()
+    if is_named and re.search(".*".join(own), lead):
+        return tuple((letter, dict(found).get(letter, 1)) for letter in lead), ()
     if is_named and sorted(own) == sorted(lead):
         raise ImageError(f"got a file of axes {own}YX, expected them with --axes {axes}; say --axes {own.lower()}yx")
     if lead == "Z" and len(own) > 1:

@@ -64,7 +64,7 @@ _OME_UNITS = {
 }
 
 
-def open_tiff(path: Path, name: str, axes: str, max_pixels: int) -> Volume:
+def open_tiff(path: Path, name: str, axes: str, wanted: str, max_pixels: int) -> Volume:
     """Open a TIFF whose pages, all alike, are the planes of volumes; see `open_volume`."""
     import tifffile
 
@@ -87,7 +87,7 @@ def open_tiff(path: Path, name: str, axes: str, max_pixels: int) -> Volume:
             notes = (*notes, "the TIFF's transparency masks were left out: volumes have no alpha")
         with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
             metadata = _describe(file, pages[0], series, sample, data)  # type: ignore[arg-type]
-        leading, renamed = named(_leading(series, pages), axes)
+        leading, renamed = named(_leading(series, pages), axes, wanted=wanted)
         metadata = _of_axes(metadata, leading, file)
     except BaseException:
         file.close()

@@ -27,7 +27,12 @@ _HEAD = 1 << 16  # bytes in which a PNG says that it is animated
 
 
 def open_volume(
-    path: str | Path, *, axes: str = "zyx", max_pixels: int = MAX_PIXELS, alpha_fix: str | None = None
+    path: str | Path,
+    *,
+    axes: str = "zyx",
+    wanted: str = "",
+    max_pixels: int = MAX_PIXELS,
+    alpha_fix: str | None = None,
 ) -> Volume:
     """Open a file of many planes: one volume, or several by time and channel.
 
@@ -37,6 +42,8 @@ def open_volume(
         A TIFF of several pages, an array in an .npy file, or an animated GIF, WebP or PNG.
     axes:
         What the user says that the file holds: a word of `convcli.images.volume_axes.read_axes`.
+    wanted:
+        Letters of the axes of which one index is going to be chosen: C, T.
     max_pixels:
         Width times height of a plane above which the file is refused. The number of planes is free, since only a few
         are in memory at a time; those of an animation, which is decoded whole, count together.
@@ -58,7 +65,7 @@ def open_volume(
                 from convcli.images.volume_tiff import open_tiff
 
                 with remarks() as said:
-                    volume = open_tiff(Path(path), name, axes, max_pixels)
+                    volume = open_tiff(Path(path), name, axes, wanted, max_pixels)
                 return replace(volume, warnings=(*volume.warnings, *said))
             if kind.name == "NPY":
                 return _open_npy(Path(path), name, axes, max_pixels)
@@ -66,7 +73,7 @@ def open_volume(
                 from convcli.images.volume_frames import open_animation
 
                 volume = open_animation(Path(path), name, kind.name, max_pixels, alpha_fix)
-                found, notes = named(volume.leading, axes)
+                found, notes = named(volume.leading, axes, wanted=wanted)
                 return replace(volume, axes=found, warnings=(*volume.warnings, *notes))
     except ImageError as error:
         raise ImageError(f"{name}: {error}") from error.__cause__

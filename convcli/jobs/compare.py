@@ -15,7 +15,7 @@ from convcli.images import MAX_PIXELS, Image, convert_depth, read
 from convcli.images.model import shown, white_of
 from convcli.images.volume_axes import sizes_of
 from convcli.images.volume_model import Volume, VolumeMetadata
-from convcli.images.volumes import holds_planes, open_volume
+from convcli.images.volumes import holds_planes
 from convcli.jobs.volumes import Reading
 from convcli.ops.arguments import Array
 from convcli.ops.similarity import WINDOW, ssim
@@ -260,8 +260,7 @@ def _difference(first: Array, second: Array) -> Array:
 def _open(source: str | BinaryIO, reading: Reading, max_pixels: int, stack: ExitStack) -> _Opened:
     is_told = reading != Reading("yx")
     if isinstance(source, str) and (is_told or holds_planes(source, max_pixels)):
-        opened = stack.enter_context(open_volume(source, axes=reading.axes, max_pixels=max_pixels))
-        return _Opened(opened.chosen(channel=reading.channel, time=reading.time), False)
+        return _Opened(stack.enter_context(reading.open(source, max_pixels=max_pixels)), False)
     if is_told:
         raise ImageError("a stack is read plane by plane: expected a file, not standard input")
     image = read(source, max_pixels=max_pixels)

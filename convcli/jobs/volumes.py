@@ -45,6 +45,17 @@ class Reading:
     channel: int | None = None
     time: int | None = None
 
+    def open(self, path: str, **words: Any) -> Volume:
+        """What is read of a file; ``words`` are further ones of `open_volume`."""
+        chosen = {"channel": self.channel, "time": self.time}
+        wanted = "".join(name[0].upper() for name, index in chosen.items() if index is not None)
+        volume = open_volume(path, axes=self.axes, wanted=wanted, **words)
+        try:
+            return volume.chosen(**chosen)
+        except ImageError:
+            volume.close()
+            raise
+
 
 class Work(ABC):
     """An operation on an open file of planes: what will come out is known.
@@ -256,8 +267,7 @@ def work_on_volume(
         raise ImageError("a volume is read and written piece by piece: expected files, not standard input or output")
     format = format_named(files.format) if files.format else format_of(task.target)
     check_volume_format(format, 1)
-    with _open(task, files, stack, reading, alpha_fix) as opened:
-        volume = opened.chosen(channel=reading.channel, time=reading.time)
+    with _open(task, files, stack, reading, alpha_fix) as volume:
         work = begin(volume, format)
         channels = work.shape[3]
         check_volume_format(format, channels)
@@ -281,7 +291,7 @@ def work_on_volume(
 
 def _open(task: Task, files: Files, stack: Sequence[str], reading: Reading, alpha_fix: str | None) -> Volume:
     if not stack:
-        return open_volume(task.source, axes=reading.axes, max_pixels=files.max_pixels, alpha_fix=alpha_fix)
+        return reading.open(task.source, max_pixels=files.max_pixels, alpha_fix=alpha_fix)
     from convcli.images.volume_frames import open_sequence
 
     target = Path(task.target).resolve()
@@ -289,4 +299,4 @@ def _open(task: Task, files: Files, stack: Sequence[str], reading: Reading, alph
         raise ImageError(f"{task.target}: is also an input; choose another name with -o")
     volume = open_sequence(stack, max_pixels=files.max_pixels)
     axes, _ = named(((UNNAMED, volume.shape[0]),), reading.axes)
-    return replace(volume, axes=axes)
+    return replace(volume, axes=axes).chosen(channel=reading.channel, time=reading.time)

@@ -360,6 +360,26 @@ def test_python_takes_no_volume_for_a_picture(rng):
         library.filter(stack(rng, "ZYX"), "box")
 
 
+def test_a_depth_of_one_that_the_file_does_not_say(done, rng):
+    array = stack(rng, "CYX")
+    save("a.tif", array, "CYX", "ome")
+    expected = np.stack([smooth(plane[None])[0] for plane in array])
+    done("filter", "a.tif", "-k", "gaussian3d:sigma=1", "--axes", "zcyx", "-o", "b.tif")
+    np.testing.assert_array_equal(described("b.tif")[2], expected)
+    done("filter", "a.tif", "-k", "gaussian3d:sigma=1", "--axes", "zyx", "--channel", "1", "-o", "c.tif")
+    np.testing.assert_array_equal(described("c.tif")[2], expected[1])
+
+
+def test_frames_of_an_animation_plane_by_plane(done, rng):
+    frames = rng.integers(0, 255, (3, 8, 9), np.uint8)
+    first, *others = (Image.fromarray(frame) for frame in frames)
+    first.save("a.gif", save_all=True, append_images=others)
+    done("filter", "a.gif", "-k", "box", "--axes", "yx")
+    done("filter", "a.gif", "-k", "box", "--each-plane", "-o", "out/")
+    for name in ("a_box.tiff", "out/a_box.tiff"):
+        np.testing.assert_array_equal(tifffile.imread(name), [library.filter(frame, "box") for frame in frames])
+
+
 def test_names_that_the_file_does_not_have_are_told(done, rng):
     array = stack(rng, "CYX")
     save("a.tif", array, "CYX", "imagej", LUTs=[np.zeros((3, 256), np.uint8)] * 2, mode="composite")

@@ -70,7 +70,7 @@ def axes_of(letters):
 
 @pytest.mark.parametrize(
     ("found", "axes", "letters", "is_told"),
-    [("ZC", "zyx", "ZC", 0), ("TZC", "yx", "TZC", 0), ("ZC", "zcyx", "ZC", 0), ("ZC", "tzcyx", "ZC", 0),
+    [("ZC", "zyx", "ZC", 0), ("TZC", "yx", "TZC", 0), ("ZC", "zcyx", "ZC", 0),
      ("T", "zyx", "T", 0), ("C", "zyx", "Z", 1), ("Z", "tyx", "T", 1), ("Q", "zyx", "Z", 0), ("I", "tyx", "T", 0),
      ("QQ", "tzyx", "TZ", 0), ("QZ", "zyx", "QZ", 0), ("CZ", "tzyx", "TZ", 1), ("Q", "yx", "Q", 0)],
 )  # fmt: skip
@@ -114,3 +114,10 @@ def test_one_index_of_an_axis():
     axes, planes = without(axes_of("TZC"), "Z", 2)
     assert axes == (("T", 2), ("C", 4))
     np.testing.assert_array_equal(planes, np.arange(24).reshape(2, 3, 4)[:, 2].ravel())
+
+
+def test_axes_of_one_that_the_file_does_not_say():
+    assert named((("Z", 5), ("C", 2)), "tzcyx") == ((("T", 1), ("Z", 5), ("C", 2)), ())
+    assert named((("C", 2),), "zcyx") == ((("Z", 1), ("C", 2)), ())
+    assert named((("C", 2),), "zyx", wanted="C") == ((("Z", 1), ("C", 2)), ())
+    assert named((("T", 2),), "zyx", wanted="CT") == ((("Z", 1), ("T", 2)), ())
