@@ -28,8 +28,9 @@ from convcli.jobs.axes import OperationPlan
 from convcli.jobs.batch import Files, Outcome, Produced, run_one_by_one, run_tasks
 from convcli.jobs.inputs import search
 from convcli.jobs.signals import SignalResult, work_on_signal
+from convcli.jobs.stacks import EachPlane, each_volume
 from convcli.jobs.tasks import STREAM, Task
-from convcli.jobs.volumes import EachPlane, Reading, VolumeWork, Work, each_volume, work_on_volume
+from convcli.jobs.volumes import Reading, VolumeWork, Work, work_on_volume
 
 Plan = TypeVar("Plan", bound=OperationPlan)
 

@@ -101,7 +101,14 @@ def in_numbers(values: Pixels, dtype: np.dtype[Any]) -> Pixels:
     """Values within the range of a type that is one of `own_numbers`, rounded to it; truth is 128 of 255 and more."""
     if dtype.kind == "b":
         return values >= 128
-    return np.nan_to_num(np.rint(values), copy=False, nan=0.0).astype(dtype)
+    result = np.empty(values.shape, dtype)
+    source, target = np.ascontiguousarray(values).reshape(-1), result.reshape(-1)
+    for start in range(0, source.size, _BLOCK):
+        block = np.rint(source[start : start + _BLOCK])
+        if np.isnan(block).any():
+            np.nan_to_num(block, copy=False, nan=0.0)
+        target[start : start + _BLOCK] = block
+    return result
 
 
 def limits_of(dtype: npt.DTypeLike) -> tuple[float, float]:
