@@ -5,7 +5,6 @@ Without it, and the words that go with it, files are pictures; a signal is known
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 from itertools import groupby
 from pathlib import Path
@@ -157,18 +156,10 @@ def _by_kind(
         if not is_stack:
             yield from on_pictures(list(group), files, prepare)
             continue
-        has_name = Path(settings["output"] or "").suffix or settings["format"]
-        stacks = [each if has_name else _written_as_tiff(each) for each in group]
         with progress_bar("planes", hidden=settings["quiet"]) as progress:
             words: dict[str, Any] = {"reading": Reading("yx"), "alpha_fix": plan.alpha_fix, "progress": progress}
             work = partial(_without_preview, settings, partial(work_on_volume, begin=on_planes, **words))
-            yield from run_one_by_one(stacks, work, files, prepare=prepare)
-
-
-def _written_as_tiff(task: Task) -> Task:
-    """The task of an animation: what becomes of its frames is no animation."""
-    target = Path(task.target)
-    return replace(task, target=str(target.with_suffix(".tiff"))) if target.suffix.lower() in _FRAMES else task
+            yield from run_one_by_one(list(group), work, files, prepare=prepare)
 
 
 def _is_stack(task: Task, max_pixels: int) -> bool:
@@ -190,6 +181,7 @@ def _run_volumes(
     from convcli.images.volume_writing import check_volume_format
 
     stacked = settings["stack"]
+    has_frames = stacked or all(Path(each).suffix.lower() in _FRAMES for each in inputs)
     planes: list[str] = usage(lambda: search(inputs, recursive=settings["recursive"]).files) if stacked else []
     with progress_bar("planes", hidden=settings["quiet"]) as progress:
         words: dict[str, Any] = {"reading": settings["reading"], "stack": planes, "alpha_fix": plan.alpha_fix}
@@ -200,8 +192,8 @@ def _run_volumes(
             settings,
             lambda tasks, files, prepare: run_one_by_one(tasks, work, files, prepare=prepare),
             shows_progress=False,
-            check_name=lambda target: check_volume_format(format_of(target), 1),
-            suffixes=dict.fromkeys(READABLE_SUFFIXES if stacked else _FRAMES, ".tiff") | _KEPT,
+            check_name=lambda target: check_volume_format(format_of(target), 1, has_frames=has_frames),
+            suffixes=dict.fromkeys(READABLE_SUFFIXES, ".tiff") | _KEPT if stacked else _KEPT,
         )
 
 

@@ -164,16 +164,17 @@ def work_on_volume(
 
     ``begin`` brings an open file and the format to be written together with the operation; ``alpha_fix`` is the plan's.
     """
+    from convcli.images.animation_writing import ANIMATED
     from convcli.images.volume_writing import check_volume_format, write_volume
 
     if STREAM in (task.source, task.target):
         raise ImageError("a volume is read and written piece by piece: expected files, not standard input or output")
     format = format_named(files.format) if files.format else format_of(task.target)
-    check_volume_format(format, 1)
+    check_volume_format(format, 1, has_frames=True)
     with _open(task, files, stack, reading, alpha_fix) as volume:
         work = begin(volume, format)
         channels = work.shape[3]
-        check_volume_format(format, channels)
+        check_volume_format(format, channels, has_frames=bool(stack) or volume.metadata.format in ANIMATED)
         lost = write_volume(
             work.planes(progress),
             Path(task.target),
@@ -186,6 +187,7 @@ def work_on_volume(
             overwrite=files.overwrite,
             strip=files.strip,
             compression=files.compression,
+            quality=files.quality,
         )
     warnings, details = work.report()
     shape = (*(size for _, size in work.leading), *work.shape[1:][: 2 + (channels > 1)])
