@@ -92,9 +92,9 @@ def command(inputs: tuple[str, ...], kernels: tuple[str, ...], **settings: Any) 
       convcli filter slices/*.png --stack -k box3d --axes zyx -o soft.tiff
 
     All axes stay, and what OME and ImageJ say of them. A .npy of three axes is a picture only if its last has at most
-    4.
-    Stacks are written as .tiff or .npy, frames as an animation too, piece by piece, and may be larger than the memory; --max-pixels counts one
-    plane. In volumes strides and such are one number, or three: NxMxK for planes, rows and columns.
+    4. Stacks are written as .tiff or .npy, frames as an animation too, piece by piece, and may be larger than the
+    memory; --max-pixels counts one plane. In volumes strides and such are one number, or three: NxMxK for planes, rows
+    and columns.
 
     \b
     --axes x, for signals; .wav, .csv and a .npy of one axis need no --axes:

@@ -19,6 +19,7 @@ _SINGLE = frozenset({"uint8", "uint16", "float32"})
 # What loops work on, and what only files hold.
 _ALL = frozenset({"uint8", "uint16", "float32", "float64"})
 _NUMBERS = _ALL | {"bool", "int8", "int16", "int32", "uint32", "int64", "uint64"}
+_PACKED = ".nii.gz"
 _HELD = {_EIGHT: "8-bit", _SIXTEEN: "8- and 16-bit", _SINGLE: "8-bit, 16-bit and float32"}
 
 
@@ -115,6 +116,15 @@ FORMATS = (
         written_as=".avif",
         longest_side=65536,
     ),
+    Format(
+        "NIFTI",
+        (".nii", ".nii.gz"),
+        _starts(b"\x5c\1\0\0", b"\0\0\1\x5c", b"\x1c\2\0\0", b"\0\0\2\x1c", b"\x1f\x8b"),
+        "nifti",
+        _NUMBERS - {"bool"},
+        (1, 3),
+        alpha=False,
+    ),
     # The last, because no bytes are its own.
     Format(
         "TGA",
@@ -154,12 +164,22 @@ def format_of(path: str | Path) -> str:
     >>> format_of("holiday.JPG")
     'JPEG'
     """
-    suffix = Path(path).suffix.lower()
+    suffix = suffix_of(path).lower()
     for each in FORMATS:
         if suffix in each.suffixes:
             return each.name
     got = f"the suffix {suffix!r}" if suffix else "no suffix"
     raise ImageError(f"{shown(path)}: got {got}, expected one of {' '.join(WRITABLE_SUFFIXES)}")
+
+
+def suffix_of(path: str | Path) -> str:
+    """A file's suffix as it is written; of a compressed NIfTI both.
+
+    >>> suffix_of("a/b.tar.gz"), suffix_of("a/B.NII.gz")
+    ('.gz', '.NII.gz')
+    """
+    name = Path(path).name
+    return name[-len(_PACKED) :] if name.lower().endswith(_PACKED) and len(name) > len(_PACKED) else Path(path).suffix
 
 
 def format_named(name: str) -> str:

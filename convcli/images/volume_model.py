@@ -46,6 +46,12 @@ class VolumeMetadata:
         What else the first plane says, as of a picture: texts, EXIF, XMP, tags.
     placement:
         Along y and along x, how far apart the voxels lie on the planes that `picture` speaks of.
+    header:
+        A NIfTI's.
+    places:
+        Along z, y and x, where the voxels lie among those that the header speaks of.
+    lost:
+        Names of what the file held and no output can.
     """
 
     format: str
@@ -59,6 +65,9 @@ class VolumeMetadata:
     durations: tuple[int, ...] = ()
     picture: Metadata = field(default_factory=Metadata)
     placement: tuple[Placement, Placement] = (Placement(), Placement())
+    header: bytes | None = None
+    places: tuple[Placement, ...] = ()
+    lost: tuple[str, ...] = ()
 
     def chosen(self, letter: str, index: int, planes: Pixels) -> "VolumeMetadata":
         """The metadata of the ``planes`` that lie at an index of an axis, which the result has no more."""
@@ -73,8 +82,11 @@ class VolumeMetadata:
                     notes[name] = notes[name][each * index : each * (index + 1)]
         return replace(self, notes=notes)
 
-    def strided(self, stride: Sequence[float]) -> "VolumeMetadata":
-        """The metadata of a volume that keeps each ``stride``-th voxel (z, y, x): they lie that much farther apart."""
+    def strided(self, stride: Sequence[float], starts: Sequence[float] = (0, 0, 0)) -> "VolumeMetadata":
+        """The metadata of a volume that keeps each ``stride``-th voxel (z, y, x): they lie that much farther apart.
+
+        ``starts`` are those of `Placement`.
+        """
         z, y, x = stride
         notes = dict(self.notes)
         steps = {"spacing": z, "PhysicalSizeZ": z, "PhysicalSizeY": y, "PhysicalSizeX": x}
@@ -93,8 +105,15 @@ class VolumeMetadata:
         if z == int(z):
             durations = tuple(sum(self.durations[at : at + int(z)]) for at in range(0, len(self.durations), int(z)))
         placement = Placement(y), Placement(x)
+        places = tuple(Placement(step, start) for step, start in zip(stride, starts, strict=True))
         return replace(
-            self, notes=notes, resolution=resolution, durations=durations, picture=picture, placement=placement
+            self,
+            notes=notes,
+            resolution=resolution,
+            durations=durations,
+            picture=picture,
+            placement=placement,
+            places=places,
         )
 
 

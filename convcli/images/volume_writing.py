@@ -15,12 +15,13 @@ from convcli.images.animation_writing import ANIMATED, lossy_durations, write_an
 from convcli.images.geotiff import TAGS as GEOTIFF
 from convcli.images.keeping import outgoing, strange_profile
 from convcli.images.model import Image, Metadata, Pixels, shown
+from convcli.images.nifti import check_axes, write_nifti
 from convcli.images.tiff import COMPRESSIONS
 from convcli.images.volume_axes import Axes
 from convcli.images.volume_model import PLANES_LOST, VolumeMetadata
 
-VOLUME_FORMATS = ("TIFF", "NPY")
-_CHANNELS = {"TIFF": (1, 3), "GIF": (1, 3), "WEBP": (1, 3), "PNG": (1, 3)}  # without alpha
+VOLUME_FORMATS = ("TIFF", "NPY", "NIFTI")
+_CHANNELS = {"TIFF": (1, 3), "GIF": (1, 3), "WEBP": (1, 3), "PNG": (1, 3), "NIFTI": (1, 3)}  # without alpha
 _INCH = 2
 _STYLES = {"plain": "TIFF's", "shaped": "tifffile's", "imagej": "ImageJ's", "ome": "OME's"}
 
@@ -32,7 +33,9 @@ def check_volume_format(format: str, channels: int, *, has_frames: bool = False)
     """
     if format not in VOLUME_FORMATS + (ANIMATED if has_frames else ()):
         more = ", or of frames an animation: .gif, .webp, .png" if has_frames else ""
-        raise FileError(f"got {format} for a volume, expected .tiff or .npy{more}; name the output with -o volume.tiff")
+        raise FileError(
+            f"got {format} for a volume, expected .tiff, .npy or .nii{more}; name the output with -o volume.tiff"
+        )
     if format in _CHANNELS and channels not in _CHANNELS[format]:
         raise FileError(f"got {channels} channels for {format}, expected 1 or 3; write .npy")
 
@@ -91,13 +94,19 @@ def write_volume(
         kept = VolumeMetadata(
             metadata.format, compression=metadata.compression, durations=metadata.durations, picture=stored
         )
+        kept = replace(kept, header=metadata.header, places=metadata.places)  # without it voxels are nowhere
     else:
         kept, lost = _outgoing(metadata, shape, dtype, format)
     leading = ((metadata.axis, shape[0]),) if axes is None else axes
+    if format == "NIFTI":
+        check_axes(leading, shape[3])
     with replacing(Path(target), overwrite=overwrite) as stream:
         if format == "NPY":
             whole = (*(size for _, size in leading), *shape[1:])
             _write_npy(planes, stream, whole if has_channels or shape[3] > 1 else whole[:-1], dtype)
+            return lost
+        if format == "NIFTI":
+            write_nifti(planes, stream, shape, dtype, kept, leading, packed=str(target).lower().endswith(".gz"))
             return lost
         if format in ANIMATED:
             picture = replace(kept.picture, icc=kept.icc)
@@ -138,7 +147,10 @@ def _outgoing(
     lost += names
     if picture.exif and format == "TIFF" and exif_tiff.has_directories(picture.exif):
         lost.append("EXIF")
-    if format == "NPY":
+    lost += metadata.lost
+    if metadata.header is not None and format != "NIFTI":
+        lost.append("NIfTI's header")
+    if format in ("NPY", "NIFTI"):
         has_resolution = metadata.resolution and not (
             metadata.resolution_unit == 1 and resolution.is_square(metadata.resolution) and metadata.style != "imagej"
         )

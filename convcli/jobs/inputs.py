@@ -9,6 +9,7 @@ from pathlib import Path
 
 from convcli.errors import ConvcliError
 from convcli.images import READABLE_SUFFIXES
+from convcli.images.formats import suffix_of
 
 STREAM = "-"
 _MOST_KINDS = 6  # of files left out that are named; the others are counted together
@@ -122,7 +123,7 @@ def _inside(
                 files += _inside(entry, suffixes, recursive, output, left_out)
         elif not entry.is_file():
             left_out["broken link" if entry.is_symlink() else "special file"] += 1
-        elif entry.suffix.lower() in suffixes:
+        elif suffix_of(entry).lower() in suffixes:
             files.append(str(entry))
         else:
             left_out[entry.suffix.lower() or "file without a suffix"] += 1

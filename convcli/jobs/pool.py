@@ -144,7 +144,8 @@ class VolumePool(VolumeWork):
     def __init__(self, volume: Volume, plan: PoolPlan, format: str | None = None) -> None:
         super().__init__(volume, plan, format)
         self.plan, self.axes = plan, plan.axes_of(volume.shape[:3])
-        self.stride = tuple(place.step for _, place in plan.places(volume.shape[:3]))
+        places = [place for _, place in plan.places(volume.shape[:3])]
+        self.stride, self.starts = tuple(each.step for each in places), tuple(each.start for each in places)
         depth, height, width = (len(axis.table) for axis in self.axes)
         self.shape = (depth, height, width, self.channels)
 

@@ -34,7 +34,7 @@ class EachVolume(Work):
             for axis, (letter, size) in enumerate(volume.leading)
         )
         self.shape = (count_of(self.leading), *self.first.shape[1:])
-        self.dtype, self.stride = self.first.dtype, self.first.stride
+        self.dtype, self.stride, self.starts = self.first.dtype, self.first.stride, self.first.starts
 
     def _work(self, planes: Array, beside: int) -> VolumeWork:
         return self._begin(self._volume.part(planes, (self._volume.leading[self.depth],), beside=beside))
@@ -78,6 +78,7 @@ class EachPlane(Work):
         pixels = self._first.image.pixels
         down, across = self._first.image.placement
         self.leading, self.stride = self._volume.leading, (1, down.step, across.step)
+        self.starts = (0, down.start, across.start)
         self.shape, self.dtype = (self._volume.shape[0], *pixels.shape), pixels.dtype
 
     def _image(self, index: int) -> Image:

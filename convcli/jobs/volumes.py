@@ -65,12 +65,15 @@ class Work(ABC):
         Of the result.
     stride : tuple of float
         Input voxels between neighbours along z, y, x.
+    starts : tuple of float
+        Where the first of the result begins among them, as `convcli.geometry.Placement` says it.
     """
 
     shape: tuple[int, int, int, int]
     leading: Axes
     dtype: Any
     stride: tuple[float, ...]
+    starts: tuple[float, ...] = (0, 0, 0)
 
     @abstractmethod
     def planes(self, progress: Progress = lambda done, total: None) -> Iterator[Array]:
@@ -180,7 +183,7 @@ def work_on_volume(
             Path(task.target),
             work.shape,
             work.dtype,
-            volume.metadata.strided(work.stride),
+            volume.metadata.strided(work.stride, work.starts),
             format=format,
             axes=work.leading,
             has_channels=volume.has_channels and (channels > 1 or volume.metadata.format == "NPY"),

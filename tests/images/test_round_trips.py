@@ -155,7 +155,8 @@ def test_content_decides_not_the_suffix(tmp_path):
 def test_format_of():
     assert format_of("a/b.TIF") == "TIFF"
     assert {format_of("x" + suffix) for suffix in WRITABLE_SUFFIXES} == {
-        "PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF", "PPM", "PGM", "NPY", "QOI", "JP2", "JXL", "AVIF", "TGA",
+        "PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF", "PPM", "PGM", "NPY", "QOI", "JP2", "JXL", "AVIF", "TGA", "NPZ",
+        "NIFTI",
     }  # fmt: skip
     assert set(READABLE_SUFFIXES) - set(WRITABLE_SUFFIXES) == {
         ".pbm", ".pam", ".j2k", ".j2c", ".jpc", ".jpx", ".jpf", ".avifs",
