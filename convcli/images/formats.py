@@ -11,6 +11,7 @@ import numpy.typing as npt
 from convcli.errors import ImageError
 from convcli.images.bmff import brands_of
 from convcli.images.model import shown
+from convcli.images.raw import recognises as is_raw
 from convcli.images.tga import recognises as is_tga
 
 _EIGHT = frozenset({"uint8"})
@@ -47,7 +48,12 @@ def _is_netpbm(*digits: bytes) -> Callable[[bytes], bool]:
     return lambda head: head[:1] == b"P" and head[1:2] in digits and (head[2:3].isspace() or head[2:3] == b"#")
 
 
+_NEGATIVES = (
+    ".dng", ".cr2", ".cr3", ".crw", ".nef", ".nrw", ".arw", ".sr2", ".raf", ".orf", ".rw2", ".pef", ".srw", ".x3f",
+    ".3fr", ".iiq", ".rwl", ".mrw",
+)  # fmt: skip
 _AVIF = frozenset((b"avif", b"avis"))
+_HEIC = frozenset((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"))
 _TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 FORMATS = (
@@ -117,6 +123,16 @@ FORMATS = (
         longest_side=65536,
     ),
     Format(
+        "HEIC",
+        (".heic", ".heif"),
+        lambda head: not _HEIC.isdisjoint(brands_of(head)),
+        "heic",
+        _SIXTEEN,
+        read_only_suffixes=(".hif",),
+        written_as=".heic",
+        longest_side=16384,
+    ),
+    Format(
         "NIFTI",
         (".nii", ".nii.gz"),
         _starts(b"\x5c\1\0\0", b"\0\0\1\x5c", b"\x1c\2\0\0", b"\0\0\2\x1c", b"\x1f\x8b"),
@@ -124,6 +140,14 @@ FORMATS = (
         _NUMBERS - {"bool"},
         (1, 3),
         alpha=False,
+    ),
+    Format(
+        "RAW",
+        (),
+        is_raw,
+        "raw",
+        read_only_suffixes=_NEGATIVES,
+        written_as=".tiff",
     ),
     # The last, because no bytes are its own.
     Format(
@@ -189,9 +213,9 @@ def format_named(name: str) -> str:
     """
     wanted = name.lower().removeprefix(".")
     for each in FORMATS:
-        if wanted == each.name.lower() or f".{wanted}" in each.suffixes:
+        if each.suffixes and (wanted == each.name.lower() or f".{wanted}" in each.suffixes):
             return each.name
-    known = " ".join(each.name.lower() for each in FORMATS)
+    known = " ".join(each.name.lower() for each in FORMATS if each.suffixes)
     raise ImageError(f"format: got {name!r}, expected one of {known}")
 
 

@@ -17,9 +17,9 @@ from convcli.images.model import Image, Metadata, Own, Pixels
 from convcli.images.orientation import TURNED
 
 # What the formats have a place for, by the fields of `Metadata`, and what messages call it.
-_BOXED = ("JP2", "JXL", "AVIF")
+_BOXED = ("JP2", "JXL", "AVIF", "HEIC")
 _PLACES = {
-    "icc": ("colour profile", ("PNG", "JPEG", "TIFF", "WEBP", "GIF", "BMP", "JP2", "AVIF")),
+    "icc": ("colour profile", ("PNG", "JPEG", "TIFF", "WEBP", "GIF", "BMP", "JP2", "AVIF", "HEIC")),
     "exif": ("EXIF", ("PNG", "JPEG", "TIFF", "WEBP", *_BOXED)),
     "xmp": ("XMP", ("PNG", "JPEG", "TIFF", "WEBP", "GIF", *_BOXED)),
     "dpi": ("resolution", ("PNG", "JPEG", "TIFF", "WEBP", "BMP", *_BOXED)),

@@ -16,6 +16,7 @@ from convcli.images.formats import BY_NAME, FORMATS, Format, recognise
 from convcli.images.keeping import incoming
 from convcli.images.model import Decoded, Image, shown
 from convcli.images.orientation import upright
+from convcli.images.raw import is_negative
 from convcli.images.remarks import remarks
 
 MAX_PIXELS = 500_000_000
@@ -59,6 +60,8 @@ def read(source: str | Path | BinaryIO, *, max_pixels: int = MAX_PIXELS) -> Imag
         raise ImageError("picture: got an empty name, expected a file")
     data = _load(source, name, max_pixels)
     kind = recognised(data, name)
+    if kind.name == "TIFF" and is_negative(data):
+        kind = BY_NAME["RAW"]
     try:
         with remarks() as said:
             decoded = _decode(kind, data, max_pixels)

@@ -171,6 +171,12 @@ def _with_or_without_loss(name: str, *, by_itself: bool) -> Callable[[Image, int
     return encoder
 
 
+def _heic(image: Image, quality: int | None, compression: str | None) -> Encode:
+    from convcli.images import heic
+
+    return lambda: heic.encode(image, quality=quality)
+
+
 def _is_lossless(format: str, compression: str | None) -> bool | None:
     return _one_of(format, compression, {"lossless": True, "lossy": False}) if compression else None
 
@@ -204,6 +210,7 @@ ENCODERS: dict[str, Callable[[Image, int | None, str | None], Encode]] = {
     "NPZ": _plain("npz"),
     "QOI": _plain("qoi"),
     "TGA": _plain("tga"),
+    "HEIC": _heic,
     "JP2": _with_or_without_loss("JP2", by_itself=True),
     "JXL": _with_or_without_loss("JXL", by_itself=True),
     "AVIF": _with_or_without_loss("AVIF", by_itself=False),

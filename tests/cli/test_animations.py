@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 import convcli as library
 
+PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()  # which tells the time
 TIMES = [100, 200, 50, 70]
 Y, X = np.mgrid[:24, :30]
 FRAMES = [np.stack([X * 4 + 20 * index, Y * 5, X * 0 + 40 * index], -1).astype(np.uint8) for index in range(4)]
@@ -63,19 +64,13 @@ def library_volume(name):
 
 def test_pictures_in_a_row_become_an_animation(convcli, folder):
     for index, each in enumerate(FRAMES):
-        Image.fromarray(each).save(f"s{index}.png", icc_profile=profile())
+        Image.fromarray(each).save(f"s{index}.png", icc_profile=PROFILE)
     for suffix in ("png", "webp", "gif"):
         result = convcli("pad", "s?.png", "--stack", "--each-plane", "--amount", "1", "-o", f"a.{suffix}")
         assert result.code == 0 and read(f"a.{suffix}")[1] == [100] * 4, result.err
         with Image.open(f"a.{suffix}") as file:
-            assert file.n_frames == 4 and (suffix == "gif" or file.info["icc_profile"] == profile())
+            assert file.n_frames == 4 and (suffix == "gif" or file.info["icc_profile"] == PROFILE)
     np.testing.assert_array_equal(read("a.png")[0][:, 1:-1, 1:-1], FRAMES)
-
-
-def profile():
-    from PIL import ImageCms
-
-    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
 def test_grey_frames_stay_exact_in_a_gif(convcli, folder):

@@ -7,6 +7,7 @@ import pytest
 
 from convcli.errors import ImageError
 from convcli.images import READABLE_SUFFIXES, WRITABLE_SUFFIXES, Image, format_of, holds, read, write
+from convcli.images.formats import BY_NAME
 
 DTYPES = ("uint8", "uint16", "float32", "float64")
 
@@ -156,10 +157,10 @@ def test_format_of():
     assert format_of("a/b.TIF") == "TIFF"
     assert {format_of("x" + suffix) for suffix in WRITABLE_SUFFIXES} == {
         "PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF", "PPM", "PGM", "NPY", "QOI", "JP2", "JXL", "AVIF", "TGA", "NPZ",
-        "NIFTI",
+        "NIFTI", "HEIC",
     }  # fmt: skip
     assert set(READABLE_SUFFIXES) - set(WRITABLE_SUFFIXES) == {
-        ".pbm", ".pam", ".j2k", ".j2c", ".jpc", ".jpx", ".jpf", ".avifs",
+        ".pbm", ".pam", ".j2k", ".j2c", ".jpc", ".jpx", ".jpf", ".avifs", ".hif", *BY_NAME["RAW"].read_only_suffixes,
     }  # fmt: skip
     for name, got in (("a.xyz", "'.xyz'"), ("a", "no suffix"), ("a.pbm", "'.pbm'")):
         with pytest.raises(ImageError, match=rf"{name}: got .*{got}.*expected one of \.png \.jpg"):
