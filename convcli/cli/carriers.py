@@ -147,7 +147,8 @@ def _by_kind(
             continue
         has_name = Path(settings["output"] or "").suffix or settings["format"]
         stacks = [each if has_name else _written_as_tiff(each) for each in group]
-        with progress_bar("planes", hidden=settings["quiet"]) as progress:
+        # Of several files the bar of all of them is there already.
+        with progress_bar("planes", hidden=settings["quiet"] or len(tasks) > 1) as progress:
             words: dict[str, Any] = {"reading": Reading("yx"), "alpha_fix": plan.alpha_fix, "progress": progress}
             work = partial(_without_preview, settings, partial(work_on_volume, begin=on_planes, **words))
             yield from run_one_by_one(stacks, work, files, prepare=prepare)
