@@ -15,7 +15,7 @@ import click
 
 from convcli.cli.completing import AXES
 from convcli.cli.files import carry_out
-from convcli.cli.options import Command, WrongUsage, chained, usage
+from convcli.cli.options import Command, WrongUsage, usage
 from convcli.cli.progress import progress_bar
 from convcli.errors import ImageError
 from convcli.images import READABLE_SUFFIXES, Image, format_of
@@ -51,18 +51,22 @@ def axes(
     return click.option("--axes", type=AXES, metavar="AXES", help=text)
 
 
-part = chained(
-    click.option("--channel", type=click.IntRange(0), metavar="N", help="Of stacks this channel alone, from 0."),
-    click.option("--time", type=click.IntRange(0), metavar="N", help="Of stacks this moment alone, from 0."),
+_channel = click.option("--channel", type=click.IntRange(0), metavar="N", help="Of stacks this channel alone, from 0.")
+_time = click.option("--time", type=click.IntRange(0), metavar="N", help="Of stacks this moment alone, from 0.")
+_each_plane = click.option("--each-plane", is_flag=True, help="Of stacks every plane by itself, as a picture.")
+_stack = click.option(
+    "--stack", is_flag=True, help="With --axes: the inputs, pictures in this order, are the planes of one volume."
 )
-# What a command takes to work on stacks, beside `axes`.
-stacks = chained(
-    part,
-    click.option("--each-plane", is_flag=True, help="Of stacks every plane by itself, as a picture."),
-    click.option(
-        "--stack", is_flag=True, help="With --axes: the inputs, pictures in this order, are the planes of one volume."
-    ),
-)
+
+
+def part(command: Command) -> Command:
+    """``--channel`` and ``--time``: what is taken of a stack."""
+    return _channel(_time(command))
+
+
+def stacks(command: Command) -> Command:
+    """What a command takes to work on stacks, beside `axes`."""
+    return part(_each_plane(_stack(command)))
 
 
 def plan_words(inputs: Sequence[str], settings: dict[str, Any]) -> dict[str, Any]:
@@ -180,18 +184,22 @@ def _run_volumes(
 
     stacked = settings["stack"]
     planes: list[str] = usage(lambda: search(inputs, recursive=settings["recursive"]).files) if stacked else []
-    with progress_bar("planes", hidden=settings["quiet"]) as progress:
-        words: dict[str, Any] = {"reading": settings["reading"], "stack": planes, "alpha_fix": plan.alpha_fix}
-        work = partial(work_on_volume, begin=begin, progress=progress, **words)
-        return carry_out(
-            planes[:1] or inputs,
-            plan.name,
-            settings,
-            lambda tasks, files, prepare: run_one_by_one(tasks, work, files, prepare=prepare),
-            shows_progress=False,
-            check_name=lambda target: check_volume_format(format_of(target), 1),
-            suffixes=dict.fromkeys(READABLE_SUFFIXES if stacked else _FRAMES, ".tiff") | _KEPT,
-        )
+    words: dict[str, Any] = {"reading": settings["reading"], "stack": planes, "alpha_fix": plan.alpha_fix}
+    work = partial(work_on_volume, begin=begin, **words)
+
+    def run_all(tasks: list[Task], files: Files, prepare: Callable[[], None]) -> Iterator[Outcome]:
+        with progress_bar("planes", hidden=settings["quiet"]) as progress:
+            yield from run_one_by_one(tasks, partial(work, progress=progress), files, prepare=prepare)
+
+    return carry_out(
+        planes[:1] or inputs,
+        plan.name,
+        settings,
+        run_all,
+        shows_progress=False,
+        check_name=lambda target: check_volume_format(format_of(target), 1),
+        suffixes=dict.fromkeys(READABLE_SUFFIXES if stacked else _FRAMES, ".tiff") | _KEPT,
+    )
 
 
 def _run_signals(
