@@ -17,13 +17,15 @@ from convcli.jobs.axes import AXES, OperationPlan
 from convcli.jobs.batch import Produced, run_one_by_one, run_tasks
 from convcli.jobs.inputs import search
 from convcli.jobs.signals import SignalResult, work_on_signal
-from convcli.jobs.volumes import VolumeWork, work_on_volume
+from convcli.jobs.stores import work_on_stored_volume
+from convcli.jobs.volumes import VolumeWork
+from convcli.stores import is_store
 
 Plan = TypeVar("Plan", bound=OperationPlan)
 
 # Frames can be read from animations and, with --stack, from any pictures; volumes are written as TIFF then.
 _FRAMES = (".gif", ".webp", ".png")
-_KEPT = {suffix: suffix for suffix in (".tif", ".tiff", ".npy")}
+_KEPT = {suffix: suffix for suffix in (".tif", ".tiff", ".npy", ".zarr")}
 # Settings that say how files are read and written; all others are words of an operation's plan.
 _FILE_WORDS = (
     "output", "overwrite", "skip_existing", "format", "quality", "strip", "max_pixels", "threads", "as_json", "quiet",
@@ -56,7 +58,13 @@ def plan_words(inputs: Sequence[str], settings: dict[str, Any]) -> dict[str, Any
 
 
 def _axes_of(inputs: Sequence[str]) -> str:
-    """``x`` where every input can only be a signal, else ``yx``; a mixture is wrong usage."""
+    """``x`` for signals, ``zyx`` for Zarr stores, else ``yx``; a mixture is wrong usage."""
+    stores = [is_store(each) for each in inputs]
+    if any(stores):
+        if not all(stores):
+            store, other = inputs[stores.index(True)], inputs[stores.index(False)]
+            raise WrongUsage(f"got the volume {store} beside {other}, expected one kind; name it with --axes")
+        return "zyx"
     signals = [is_signal(each) for each in inputs]
     if any(signals) and not all(signals):
         signal, other = inputs[signals.index(True)], inputs[signals.index(False)]
@@ -102,14 +110,14 @@ def _run_volumes(
     stacked = settings["stack"]
     planes: list[str] = usage(lambda: search(inputs, recursive=settings["recursive"]).files) if stacked else []
     with progress_bar("planes", hidden=settings["quiet"]) as progress:
-        work = partial(work_on_volume, begin=begin, stack=planes, alpha_fix=plan.alpha_fix, progress=progress)
+        work = partial(work_on_stored_volume, begin=begin, stack=planes, alpha_fix=plan.alpha_fix, progress=progress)
         return carry_out(
             planes[:1] or inputs,
             plan.name,
             settings,
             lambda tasks, files, prepare: run_one_by_one(tasks, work, files, prepare=prepare),
             shows_progress=False,
-            check_name=lambda target: check_volume_format(format_of(target), 1),
+            check_name=lambda target: None if is_store(target) else check_volume_format(format_of(target), 1),
             suffixes=dict.fromkeys(READABLE_SUFFIXES if stacked else _FRAMES, ".tiff") | _KEPT,
         )
 

@@ -79,7 +79,8 @@ def command(inputs: tuple[str, ...], kernels: tuple[str, ...], **settings: Any) 
     \b
     --axes zyx, for volumes:
       a TIFF of several pages, a .npy array (D, H, W) or (D, H, W, C), the frames
-      of an animation, or several pictures with --stack; written as .tiff or .npy
+      of an animation, or several pictures with --stack; written as .tiff or .npy;
+      Zarr and OME-Zarr (the extra scale), which need no --axes and stay Zarr
       convcli filter scan.tif -k gaussian3d:sigma=1x2x2 --axes zyx
       convcli filter slices/*.png --stack -k box3d --axes zyx -o soft.tiff
 

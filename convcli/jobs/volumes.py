@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from convcli.errors import ImageError
+from convcli.geometry import Placement
 from convcli.images import Image, format_of
 from convcli.images.formats import format_named
 from convcli.images.volume_model import Volume, with_alpha
@@ -39,8 +40,8 @@ class VolumeWork(ABC):
         (OD, OH, OW, C) of the result.
     dtype : numpy.dtype
         Of the result.
-    stride : tuple of float
-        Input voxels between neighbours along z, y, x.
+    places : tuple of Placement
+        Where the result's voxels lie among the input's, along z, y, x.
     clipped : int
         Numbers that lay outside the range, once the planes have been taken.
     """
@@ -59,7 +60,7 @@ class VolumeWork(ABC):
         self.policy.check(1, False)
         self.dtype, self.clipped = self.policy.dtype, 0
         self.shape: tuple[int, int, int, int] = (*volume.shape[:3], self.channels)
-        self.stride: tuple[float, ...] = (1, 1, 1)
+        self.places: tuple[Placement, ...] = (Placement(),) * 3
 
     @abstractmethod
     def planes(self, progress: Progress = lambda done, total: None) -> Iterator[Array]:
@@ -111,28 +112,35 @@ def work_on_volume(
     ``begin`` brings an open volume and the format to be written together with the operation; ``alpha_fix`` is the
     plan's.
     """
-    from convcli.images.volume_writing import check_volume_format, write_volume
-
     if STREAM in (task.source, task.target):
         raise ImageError("a volume is read and written piece by piece: expected files, not standard input or output")
+    with _open(task, files, stack, alpha_fix) as volume:
+        return write_result(task, files, volume, begin, progress)
+
+
+def write_result(
+    task: Task, files: Files, volume: Volume, begin: Callable[[Volume, str], VolumeWork], progress: Progress
+) -> Outcome:
+    """Write what an operation makes of an open volume into the task's target, a file."""
+    from convcli.images.volume_writing import check_volume_format, write_volume
+
     format = format_named(files.format) if files.format else format_of(task.target)
     check_volume_format(format, 1)
-    with _open(task, files, stack, alpha_fix) as volume:
-        work = begin(volume, format)
-        channels = work.shape[3]
-        check_volume_format(format, channels)
-        lost = write_volume(
-            work.planes(progress),
-            Path(task.target),
-            work.shape,
-            work.dtype,
-            volume.metadata.strided(work.stride),
-            format=format,
-            has_channels=volume.has_channels and (channels > 1 or volume.metadata.format == "NPY"),
-            overwrite=files.overwrite,
-            strip=files.strip,
-            compression=files.compression,
-        )
+    work = begin(volume, format)
+    channels = work.shape[3]
+    check_volume_format(format, channels)
+    lost = write_volume(
+        work.planes(progress),
+        Path(task.target),
+        work.shape,
+        work.dtype,
+        volume.metadata.strided([place.step for place in work.places]),
+        format=format,
+        has_channels=volume.has_channels and (channels > 1 or volume.metadata.format == "NPY"),
+        overwrite=files.overwrite,
+        strip=files.strip,
+        compression=files.compression,
+    )
     warnings, details = work.report()
     shape = work.shape if channels > 1 else work.shape[:3]
     return Outcome(task, "done", "", (*volume.warnings, *warnings, *unkept(lost)), shape, work.dtype.name, details)
