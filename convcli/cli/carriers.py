@@ -29,14 +29,16 @@ from convcli.jobs.batch import Files, Outcome, Produced, run_one_by_one, run_tas
 from convcli.jobs.inputs import search
 from convcli.jobs.signals import SignalResult, work_on_signal
 from convcli.jobs.stacks import EachPlane, each_volume
+from convcli.jobs.stores import work_on_stack
 from convcli.jobs.tasks import STREAM, Task
-from convcli.jobs.volumes import Reading, VolumeWork, Work, work_on_volume
+from convcli.jobs.volumes import Reading, VolumeWork, Work
+from convcli.stores import is_store
 
 Plan = TypeVar("Plan", bound=OperationPlan)
 
 # Frames can be read from animations and, with --stack, from any pictures; volumes are written as TIFF then.
 _FRAMES = (".gif", ".webp", ".png")
-_KEPT = {suffix: suffix for suffix in (".tif", ".tiff", ".npy")}
+_KEPT = {suffix: suffix for suffix in (".tif", ".tiff", ".npy", ".zarr")}
 # Settings that say how files are read and written; all others are words of an operation's plan.
 _FILE_WORDS = (
     "output", "overwrite", "skip_existing", "format", "quality", "strip", "max_pixels", "threads", "as_json", "quiet",
@@ -77,6 +79,8 @@ def plan_words(inputs: Sequence[str], settings: dict[str, Any]) -> dict[str, Any
     """
     words = {name: settings.pop(name) for name in list(settings) if name not in _FILE_WORDS}
     axes, each_plane = words.pop("axes"), words.pop("each_plane")
+    if axes is None and not each_plane and _axes_of(inputs) == "zyx":
+        axes = "zyx"  # of Zarr
     chosen = {name: words.pop(name) for name in ("channel", "time")}
     of_stacks = each_plane or chosen != {"channel": None, "time": None}
     acts = acts_along(axes) if axes else "yx" if of_stacks else _axes_of(inputs)
@@ -92,7 +96,13 @@ def plan_words(inputs: Sequence[str], settings: dict[str, Any]) -> dict[str, Any
 
 
 def _axes_of(inputs: Sequence[str]) -> str:
-    """``x`` where every input can only be a signal, else ``yx``; a mixture is wrong usage."""
+    """``x`` for signals, ``zyx`` for Zarr stores, else ``yx``; a mixture is wrong usage."""
+    stores = [is_store(each) for each in inputs]
+    if any(stores):
+        if not all(stores):
+            store, other = inputs[stores.index(True)], inputs[stores.index(False)]
+            raise WrongUsage(f"got the volume {store} beside {other}, expected one kind; name it with --axes")
+        return "zyx"
     signals = [is_signal(each) for each in inputs]
     if any(signals) and not all(signals):
         signal, other = inputs[signals.index(True)], inputs[signals.index(False)]
@@ -131,7 +141,12 @@ def run(
         return _run_volumes(inputs, on_planes, plan, settings)
     work = on_pictures if reading is None else partial(_by_kind, on_pictures, on_planes, plan, settings)
     return carry_out(
-        inputs, plan.name, settings, work, shows_progress=settings.get("preview") is None, check_name=format_of
+        inputs,
+        plan.name,
+        settings,
+        work,
+        shows_progress=settings.get("preview") is None,
+        check_name=lambda target: None if is_store(target) else format_of(target),
     )
 
 
@@ -154,7 +169,7 @@ def _by_kind(
         # Of several files the bar of all of them is there already.
         with progress_bar("planes", hidden=settings["quiet"] or len(tasks) > 1) as progress:
             words: dict[str, Any] = {"reading": Reading("yx"), "alpha_fix": plan.alpha_fix, "progress": progress}
-            work = partial(_without_preview, settings, partial(work_on_volume, begin=on_planes, **words))
+            work = partial(_without_preview, settings, partial(work_on_stack, begin=on_planes, **words))
             yield from run_one_by_one(stacks, work, files, prepare=prepare)
 
 
@@ -165,7 +180,7 @@ def _written_as_tiff(task: Task) -> Task:
 
 
 def _is_stack(task: Task, max_pixels: int) -> bool:
-    return task.source != STREAM and holds_planes(task.source, max_pixels)
+    return task.source != STREAM and (is_store(task.source) or holds_planes(task.source, max_pixels))
 
 
 def _without_preview(
@@ -185,7 +200,7 @@ def _run_volumes(
     stacked = settings["stack"]
     planes: list[str] = usage(lambda: search(inputs, recursive=settings["recursive"]).files) if stacked else []
     words: dict[str, Any] = {"reading": settings["reading"], "stack": planes, "alpha_fix": plan.alpha_fix}
-    work = partial(work_on_volume, begin=begin, **words)
+    work = partial(work_on_stack, begin=begin, **words)
 
     def run_all(tasks: list[Task], files: Files, prepare: Callable[[], None]) -> Iterator[Outcome]:
         with progress_bar("planes", hidden=settings["quiet"]) as progress:
@@ -197,7 +212,7 @@ def _run_volumes(
         settings,
         run_all,
         shows_progress=False,
-        check_name=lambda target: check_volume_format(format_of(target), 1),
+        check_name=lambda target: None if is_store(target) else check_volume_format(format_of(target), 1),
         suffixes=dict.fromkeys(READABLE_SUFFIXES if stacked else _FRAMES, ".tiff") | _KEPT,
     )
 
