@@ -15,7 +15,7 @@ import click
 from convcli.cli.completing import AXES
 from convcli.cli.files import carry_out
 from convcli.cli.frames import run_frames
-from convcli.cli.options import Command, WrongUsage, chained, usage
+from convcli.cli.options import Command, WrongUsage, usage
 from convcli.cli.progress import progress_bar
 from convcli.errors import ImageError
 from convcli.images import READABLE_SUFFIXES, Image, format_of
@@ -30,14 +30,16 @@ from convcli.jobs.batch import Files, Outcome, Produced, run_one_by_one, run_tas
 from convcli.jobs.inputs import search
 from convcli.jobs.signals import SignalResult, work_on_signal
 from convcli.jobs.stacks import EachPlane, each_volume
+from convcli.jobs.stores import work_on_stack
 from convcli.jobs.tasks import STREAM, Task
-from convcli.jobs.volumes import Reading, VolumeWork, Work, work_on_volume
+from convcli.jobs.volumes import Reading, VolumeWork, Work
+from convcli.stores import is_store
 
 Plan = TypeVar("Plan", bound=OperationPlan)
 
 # Frames can be read from animations and, with --stack, from any pictures; volumes are written as TIFF then.
 _FRAMES = (".gif", ".webp", ".png")
-_KEPT = {suffix: suffix for suffix in (".tif", ".tiff", ".npy", ".nii", ".nii.gz")}
+_KEPT = {suffix: suffix for suffix in (".tif", ".tiff", ".npy", ".nii", ".nii.gz", ".zarr")}
 # Settings that say how files are read and written; all others are words of an operation's plan.
 _FILE_WORDS = (
     "output", "overwrite", "skip_existing", "format", "quality", "strip", "max_pixels", "threads", "as_json", "quiet",
@@ -52,18 +54,22 @@ def axes(
     return click.option("--axes", type=AXES, metavar="AXES", help=text)
 
 
-part = chained(
-    click.option("--channel", type=click.IntRange(0), metavar="N", help="Of stacks this channel alone, from 0."),
-    click.option("--time", type=click.IntRange(0), metavar="N", help="Of stacks this moment alone, from 0."),
+_channel = click.option("--channel", type=click.IntRange(0), metavar="N", help="Of stacks this channel alone, from 0.")
+_time = click.option("--time", type=click.IntRange(0), metavar="N", help="Of stacks this moment alone, from 0.")
+_each_plane = click.option("--each-plane", is_flag=True, help="Of stacks every plane by itself, as a picture.")
+_stack = click.option(
+    "--stack", is_flag=True, help="With --axes: the inputs, pictures in this order, are the planes of one volume."
 )
-# What a command takes to work on stacks, beside `axes`.
-stacks = chained(
-    part,
-    click.option("--each-plane", is_flag=True, help="Of stacks every plane by itself, as a picture."),
-    click.option(
-        "--stack", is_flag=True, help="With --axes: the inputs, pictures in this order, are the planes of one volume."
-    ),
-)
+
+
+def part(command: Command) -> Command:
+    """``--channel`` and ``--time``: what is taken of a stack."""
+    return _channel(_time(command))
+
+
+def stacks(command: Command) -> Command:
+    """What a command takes to work on stacks, beside `axes`."""
+    return part(_each_plane(_stack(command)))
 
 
 def plan_words(inputs: Sequence[str], settings: dict[str, Any]) -> dict[str, Any]:
@@ -74,6 +80,8 @@ def plan_words(inputs: Sequence[str], settings: dict[str, Any]) -> dict[str, Any
     """
     words = {name: settings.pop(name) for name in list(settings) if name not in _FILE_WORDS}
     axes, each_plane = words.pop("axes"), words.pop("each_plane")
+    if axes is None and not each_plane and _axes_of(inputs) == "zyx":
+        axes = "zyx"  # of Zarr
     chosen = {name: words.pop(name) for name in ("channel", "time")}
     of_stacks = each_plane or chosen != {"channel": None, "time": None}
     acts = acts_along(axes) if axes else "yx" if of_stacks else _axes_of(inputs)
@@ -89,7 +97,13 @@ def plan_words(inputs: Sequence[str], settings: dict[str, Any]) -> dict[str, Any
 
 
 def _axes_of(inputs: Sequence[str]) -> str:
-    """``x`` where every input can only be a signal, else ``yx``; a mixture is wrong usage."""
+    """``x`` for signals, ``zyx`` for Zarr stores, else ``yx``; a mixture is wrong usage."""
+    stores = [is_store(each) for each in inputs]
+    if any(stores):
+        if not all(stores):
+            store, other = inputs[stores.index(True)], inputs[stores.index(False)]
+            raise WrongUsage(f"got the volume {store} beside {other}, expected one kind; name it with --axes")
+        return "zyx"
     signals = [is_signal(each) for each in inputs]
     if any(signals) and not all(signals):
         signal, other = inputs[signals.index(True)], inputs[signals.index(False)]
@@ -137,7 +151,7 @@ def run(
         settings,
         work,
         shows_progress=settings.get("preview") is None,
-        check_name=format_of,
+        check_name=lambda target: None if is_store(target) else format_of(target),
         suffixes=written_as(),
     )
 
@@ -156,14 +170,15 @@ def _by_kind(
         if not is_stack:
             yield from on_pictures(list(group), files, prepare)
             continue
-        with progress_bar("planes", hidden=settings["quiet"]) as progress:
+        # Of several files the bar of all of them is there already.
+        with progress_bar("planes", hidden=settings["quiet"] or len(tasks) > 1) as progress:
             words: dict[str, Any] = {"reading": Reading("yx"), "alpha_fix": plan.alpha_fix, "progress": progress}
-            work = partial(_without_preview, settings, partial(work_on_volume, begin=on_planes, **words))
+            work = partial(_without_preview, settings, partial(work_on_stack, begin=on_planes, **words))
             yield from run_one_by_one(list(group), work, files, prepare=prepare)
 
 
 def _is_stack(task: Task, max_pixels: int) -> bool:
-    return task.source != STREAM and holds_planes(task.source, max_pixels)
+    return task.source != STREAM and (is_store(task.source) or holds_planes(task.source, max_pixels))
 
 
 def _without_preview(
@@ -183,18 +198,28 @@ def _run_volumes(
     stacked = settings["stack"]
     has_frames = stacked or all(Path(each).suffix.lower() in _FRAMES for each in inputs)
     planes: list[str] = usage(lambda: search(inputs, recursive=settings["recursive"]).files) if stacked else []
-    with progress_bar("planes", hidden=settings["quiet"]) as progress:
-        words: dict[str, Any] = {"reading": settings["reading"], "stack": planes, "alpha_fix": plan.alpha_fix}
-        work = partial(work_on_volume, begin=begin, progress=progress, **words)
-        return carry_out(
-            planes[:1] or inputs,
-            plan.name,
-            settings,
-            lambda tasks, files, prepare: run_one_by_one(tasks, work, files, prepare=prepare),
-            shows_progress=False,
-            check_name=lambda target: check_volume_format(format_of(target), 1, has_frames=has_frames),
-            suffixes=dict.fromkeys(READABLE_SUFFIXES, ".tiff") | _KEPT if stacked else _KEPT,
-        )
+    words: dict[str, Any] = {"reading": settings["reading"], "stack": planes, "alpha_fix": plan.alpha_fix}
+    work = partial(work_on_stack, begin=begin, **words)
+
+    def run_all(tasks: list[Task], files: Files, prepare: Callable[[], None]) -> Iterator[Outcome]:
+        with progress_bar("planes", hidden=settings["quiet"]) as progress:
+            yield from run_one_by_one(tasks, partial(work, progress=progress), files, prepare=prepare)
+
+    def check(target: str) -> None:
+        if not is_store(target):
+            check_volume_format(format_of(target), 1, has_frames=has_frames)
+
+    return carry_out(
+        planes[:1] or inputs,
+        plan.name,
+        settings,
+        run_all,
+        shows_progress=False,
+        check_name=lambda target: (
+            None if is_store(target) else check_volume_format(format_of(target), 1, has_frames=has_frames)
+        ),
+        suffixes=dict.fromkeys(READABLE_SUFFIXES, ".tiff") | _KEPT if stacked else _KEPT,
+    )
 
 
 def _run_signals(

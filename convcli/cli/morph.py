@@ -63,7 +63,7 @@ def command(operation: str, inputs: tuple[str, ...], **settings: Any) -> int:
     comes out that the picture does not have. Alpha goes through the same operation; gradient, tophat and blackhat keep
     it, and have no colour where all that can be seen has one.
 
-    --axes zyx is for volumes: a TIFF of several pages, .npy, an animation's frames, or pictures with --stack. A
+    --axes zyx is for volumes: a TIFF of several pages, .npy, Zarr, an animation's frames, or pictures with --stack. A
     disk is then a ball, and there is no line. --each-plane takes every plane of a stack by itself; --axes tzcyx and
     such name what a .npy holds, as convcli filter --help says.
     Stacks are written as .tiff or .npy, frames as an animation too, piece by piece.

@@ -160,9 +160,7 @@ class MatrixCommand(click.Command):
         return super().parse_args(ctx, joined + (["--", *loose] if loose and "--" not in joined else loose))
 
 
-def chained(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
-    """Several options as one."""
-
+def _chained(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
     def decorate(command: Command) -> Command:
         for option in reversed(options):
             command = option(command)
@@ -265,7 +263,7 @@ max_memory = click.option(
     help="Refuse what needs more memory: 4G, 500M.  [default: half of the machine's]",
 )
 # Pixels are what a picture's header announces; what they and everything else cost is bytes.
-max_pixels = chained(
+max_pixels = _chained(
     click.option(
         "--max-pixels",
         type=AtLeast(1),
@@ -302,7 +300,7 @@ def _frame_size(text: Any) -> tuple[int, int]:
 
 def frames(*names: str) -> Callable[[Command], Command]:
     """Options for raw frames; ``names`` are those of their size."""
-    return chained(
+    return _chained(
         click.option(
             *names,
             "frame_size",
@@ -336,10 +334,10 @@ def hushing() -> click.Option:
 
 
 # What commands take that make one picture or page of a picture.
-one_result = chained(overwrite, max_pixels, threads, as_json, quiet)
+one_result = _chained(overwrite, max_pixels, threads, as_json, quiet)
 # What every command that turns picture files into picture files takes.
 # The first is apart because it belongs near the top of a help page.
-rest_of_files = chained(
+rest_of_files = _chained(
     recursive, background, overwrite, skip_existing, format_, quality, strip, max_pixels, threads, as_json, quiet,
 )  # fmt: skip
 

@@ -56,7 +56,7 @@ def command(inputs: tuple[str, ...], amount: str, value: str, **settings: Any) -
     A constant is opaque; a value for each channel, alpha included, may say otherwise. The amount may be larger than
     the picture.
 
-    --axes zyx is for volumes: a TIFF of several pages, .npy, an animation's frames, or pictures with --stack. The
+    --axes zyx is for volumes: a TIFF of several pages, .npy, Zarr, an animation's frames, or pictures with --stack. The
     amount is then N, or Z,V,H with Z planes at either end. --each-plane pads every plane of a stack by itself; --axes
     tzcyx and such name what a .npy holds, as convcli filter --help says.
     Stacks are written as .tiff or .npy, frames as an animation too, piece by piece.

@@ -77,7 +77,7 @@ def command(
     seen, those whose alpha is not 0: no colour comes out that the picture does not have. Alpha is pooled in the same
     mode.
 
-    --axes zyx is for volumes: a TIFF of several pages, .npy, an animation's frames, or pictures with --stack;
+    --axes zyx is for volumes: a TIFF of several pages, .npy, Zarr, an animation's frames, or pictures with --stack;
     sizes are then one number, or three as in 2x4x4. --each-plane pools every plane of a stack by itself; --axes tzcyx
     and such name what a .npy holds, as convcli filter --help says.
     Stacks are written as .tiff or .npy, frames as an animation too, piece by piece.

@@ -23,6 +23,7 @@ from convcli.images.resolution import Pair
 from convcli.images.tiff_directories import check_directories
 from convcli.images.tiff_pages import find_pages, has_copies, opened
 from convcli.images.tiff_pieces import MOST_PIECES, check_pieces, check_tile
+from convcli.images.volume_axes import TAKES_ALL
 
 COMPRESSIONS = ("none", "lzw", "deflate", "packbits", "zstd")
 
@@ -64,8 +65,7 @@ def decode(data: bytes, max_pixels: int) -> Decoded:
     if has_copies(data) and not first.is_copy:
         metadata = replace(metadata, lost=(*metadata.lost, "smaller copies of the picture"))
     if len(found) > 1:
-        read = f"multi-page TIFF: only the first of {len(found)} pages was read"
-        notes = (f"{read}; --axes zyx takes all as a volume, --each-plane each by itself", *notes)
+        notes = (f"multi-page TIFF: only the first of {len(found)} pages was read; {TAKES_ALL}", *notes)
     return Decoded(Image(np.ascontiguousarray(pixels), has_alpha, metadata, notes, numbers=numbers), orientation or 1)
 
 

@@ -24,6 +24,7 @@ _OF_CHANNEL = (
     "ExcitationWavelength", "ExcitationWavelengthUnit", "Fluor", "IlluminationType", "NDFilter", "PinholeSize",
     "PinholeSizeUnit", "PockelCellSetting",
 )  # fmt: skip
+_PLANE = re.compile(r"<(\w+:)?Plane\b")
 _OF_PLANE = ("DeltaT", "ExposureTime", "Position")
 _OF_A_PLANE = (*_TEXTS, "Name", "Channel", "PhysicalSizeX", "PhysicalSizeXUnit", "PhysicalSizeY", "PhysicalSizeYUnit")
 # What ImageJ counts anew, or says of the look of a stack.
@@ -115,7 +116,9 @@ def ome_planes(text: str, axes: Sequence[tuple[str, int]]) -> list[dict[str, str
 
     An empty list if it says nothing of any; raises `ValueError` if it does so of some of them only.
     """
-    said = {}
+    said: dict[tuple[str, ...], dict[str, str]] = {}
+    if not _PLANE.search(text):
+        return []
     for plane in _parsed(text).findall(".//{*}Plane"):
         said[tuple(plane.get(f"The{letter}", "0") for letter, _ in axes)] = {
             name: value for name, value in plane.attrib.items() if name.startswith(_OF_PLANE)

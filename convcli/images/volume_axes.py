@@ -18,6 +18,8 @@ from convcli.errors import ImageError
 Axes = tuple[tuple[str, int], ...]
 
 UNNAMED = "Q"
+# What is said where a picture is the first of several.
+TAKES_ALL = "--axes zyx takes all, yx each"
 _NAMED = "TZC"
 # Beyond this many channels the last axis of an array is rather width.
 MOST_CHANNELS = 4

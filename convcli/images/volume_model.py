@@ -82,11 +82,8 @@ class VolumeMetadata:
                     notes[name] = notes[name][each * index : each * (index + 1)]
         return replace(self, notes=notes)
 
-    def strided(self, stride: Sequence[float], starts: Sequence[float] = (0, 0, 0)) -> "VolumeMetadata":
-        """The metadata of a volume that keeps each ``stride``-th voxel (z, y, x): they lie that much farther apart.
-
-        ``starts`` are those of `Placement`.
-        """
+    def strided(self, stride: Sequence[float]) -> "VolumeMetadata":
+        """The metadata of a volume that keeps each ``stride``-th voxel (z, y, x): they lie that much farther apart."""
         z, y, x = stride
         notes = dict(self.notes)
         steps = {"spacing": z, "PhysicalSizeZ": z, "PhysicalSizeY": y, "PhysicalSizeX": x}
@@ -105,7 +102,6 @@ class VolumeMetadata:
         if z == int(z):
             durations = tuple(sum(self.durations[at : at + int(z)]) for at in range(0, len(self.durations), int(z)))
         placement = Placement(y), Placement(x)
-        places = tuple(Placement(step, start) for step, start in zip(stride, starts, strict=True))
         return replace(
             self,
             notes=notes,
@@ -113,7 +109,6 @@ class VolumeMetadata:
             durations=durations,
             picture=picture,
             placement=placement,
-            places=places,
         )
 
 

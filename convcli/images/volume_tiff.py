@@ -177,6 +177,9 @@ def _of_axes(metadata: VolumeMetadata, leading: Axes, file: Any) -> VolumeMetada
     notes, letters = dict(metadata.notes), letters_of(leading)
     if "C" not in letters:
         notes = {name: value for name, value in notes.items() if name not in _OF_SEVERAL or isinstance(value, dict)}
+    elif "Channel" in notes:  # one for each, whatever the file says
+        said, count = notes["Channel"], dict(leading)["C"]
+        notes["Channel"] = ([*(said if isinstance(said, list) else [said]), *[{}] * count])[:count]
     picture = metadata.picture
     try:
         planes = ome_planes(file.ome_metadata, leading) if metadata.style == "ome" else []

@@ -7,6 +7,7 @@ plan does to volumes and signals is `convcli.jobs.filter_volume`'s and `convcli.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from typing import Any, Literal
 
 import numpy as np
@@ -204,7 +205,8 @@ def filter_image(image: Image, plan: FilterPlan, format: str | None = None) -> F
     if alpha is not None:
         pixels = np.concatenate([pixels, policy.converted_alpha(alpha)], axis=-1)
     has_alpha = alpha is not None or (plan.alpha == "independent" and image.has_alpha)
-    words: dict[str, Any] = {"has_alpha": has_alpha, "numbers": None, "warnings": (), "placement": _placement(links)}
+    down, across = placed(links)
+    words: dict[str, Any] = {"has_alpha": has_alpha, "numbers": None, "warnings": (), "placement": (down, across)}
     result = replace(image, pixels=pixels, **words)
     result = on_background(result, plan.background, linear=plan.linear)
     policy.check(result.pixels.shape[-1], result.has_alpha)
@@ -258,12 +260,10 @@ def _filter_weighted(
     return *_finished(response, plan, policy, cover[..., 0] > 0), cover
 
 
-def _placement(links: Sequence[Link]) -> tuple[Placement, Placement]:
-    """Where the result's pixels lie on the picture, along y and along x."""
-    down, across = Placement(), Placement()
-    for link in links:
-        down, across = down.then(Placement.of(link.windows[0])), across.then(Placement.of(link.windows[1]))
-    return down, across
+def placed(links: Sequence[Link]) -> tuple[Placement, ...]:
+    """Where the result's cells lie on what the chain was given, along each axis."""
+    axes = zip(*(link.windows for link in links), strict=True)
+    return tuple(reduce(Placement.then, map(Placement.of, windows)) for windows in axes)
 
 
 def _finished(response: Array, plan: FilterPlan, policy: OutputPolicy, seen: Array | None) -> tuple[Array, int]:

@@ -7,15 +7,14 @@ table of the *whole* volume; so borders, strides, dilations and chains cost no s
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import reduce
 from typing import Any
 
 import numpy as np
 
 from convcli.budget import machine_memory
-from convcli.geometry import Placement, Window
+from convcli.geometry import Window
 from convcli.images.volume_model import Volume
-from convcli.jobs.filter import FilterPlan, respond_in_pixels, shaped
+from convcli.jobs.filter import FilterPlan, placed, respond_in_pixels, shaped
 from convcli.jobs.output_policy import extremes, finish, stretched
 from convcli.jobs.volumes import Progress, VolumeWork
 from convcli.ops.arguments import Array
@@ -45,9 +44,7 @@ class VolumeFilter(VolumeWork):
         ]
         depth, height, width = self.links[-1].out_sizes
         self.shape = (depth, height, width, self.channels)
-        windows = zip(*(link.windows for link in self.links), strict=True)
-        places = [reduce(Placement.then, map(Placement.of, each)) for each in windows]
-        self.stride, self.starts = tuple(each.step for each in places), tuple(each.start for each in places)
+        self.places = placed(self.links)
         budget = slab_bytes or min(machine_memory() // 8, _MOST_SLAB_BYTES) // volume.beside
         # Neighbouring slabs share planes: where those are the larger part, twice the memory saves most of the work.
         self.slab = self._planes_per_slab(budget)

@@ -10,6 +10,7 @@ from pathlib import Path
 from convcli.errors import ConvcliError
 from convcli.images import READABLE_SUFFIXES
 from convcli.images.formats import suffix_of
+from convcli.stores import is_store
 
 STREAM = "-"
 _MOST_KINDS = 6  # of files left out that are named; the others are counted together
@@ -56,8 +57,8 @@ def search(
 
     Of folders those are found that end in one of ``suffixes`` (of pictures, if nothing else is said) and are not
     hidden, in order of name; with ``recursive`` those in folders below too, but for a folder that is the ``output``.
-    Links to folders are not followed. Names that do not exist stay as they are, so that each is reported like any other
-    bad file.
+    Links to folders are not followed; a Zarr store counts as a file. Names that do not exist stay as they are, so
+    that each is reported like any other bad file.
 
     Raises `ConvcliError` when a pattern or folder gives nothing.
     """
@@ -67,7 +68,7 @@ def search(
         if not name:
             raise ConvcliError("input: got an empty name, expected a file, a pattern or a folder")
         path, base = Path(name), None
-        if name == STREAM or path.is_file():
+        if name == STREAM or path.is_file() or is_store(name):
             files = [name]
         elif path.is_dir():
             files, base = _inside(path, suffixes, recursive, output, found.left_out), name
@@ -77,7 +78,7 @@ def search(
             matches = sorted(glob.iglob(name, recursive=True))  # noqa: PTH207 (patterns may be absolute)
             if not matches:
                 raise ConvcliError(f"{name}: the pattern matches no file")
-            files, base = [each for each in matches if Path(each).is_file()], _plain_part(name)
+            files, base = [each for each in matches if Path(each).is_file() or is_store(each)], _plain_part(name)
         else:
             files = [name]
         for each in files:

@@ -105,7 +105,7 @@ class VolumePad(VolumeWork):
             n + before + after for n, (before, after) in zip(volume.shape[:3], plan.amounts, strict=True)
         )
         self.shape = (depth, height, width, self.channels)
-        self.starts = tuple(-before for before, _ in plan.amounts)
+        self.places = tuple(Placement(start=-before) for before, _ in plan.amounts)
 
     def planes(self, progress: Progress = lambda done, total: None) -> Iterator[Array]:
         """The result's planes (OH, OW, C) in order."""

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from convcli.errors import kind_of, share_in
+from convcli.geometry import Placement
 from convcli.images import Image
 from convcli.images.volume_axes import count_of, depth_of, volumes_along
 from convcli.images.volume_model import Volume
@@ -34,7 +35,7 @@ class EachVolume(Work):
             for axis, (letter, size) in enumerate(volume.leading)
         )
         self.shape = (count_of(self.leading), *self.first.shape[1:])
-        self.dtype, self.stride, self.starts = self.first.dtype, self.first.stride, self.first.starts
+        self.dtype, self.places = self.first.dtype, self.first.places
 
     def _work(self, planes: Array, beside: int) -> VolumeWork:
         return self._begin(self._volume.part(planes, (self._volume.leading[self.depth],), beside=beside))
@@ -77,8 +78,7 @@ class EachPlane(Work):
         self._first = produce(self._act, self._image(0), format)
         pixels = self._first.image.pixels
         down, across = self._first.image.placement
-        self.leading, self.stride = self._volume.leading, (1, down.step, across.step)
-        self.starts = (0, down.start, across.start)
+        self.leading, self.places = self._volume.leading, (Placement(), down, across)
         self.shape, self.dtype = (self._volume.shape[0], *pixels.shape), pixels.dtype
 
     def _image(self, index: int) -> Image:

@@ -13,6 +13,7 @@ from convcli.errors import ConvcliError, ImageError, shortened
 from convcli.images.formats import suffix_of, suffixes_of
 from convcli.images.model import shown
 from convcli.jobs.inputs import STREAM as STREAM
+from convcli.stores import is_store
 
 _FIELDS = ("stem", "kernel", "ext", "index")
 
@@ -148,7 +149,7 @@ _FORM = re.compile(r"(.?[<>=^])?[+ -]?0?[0-9]{0,3}(\.[0-9]{1,3})?,?[sdxX]?")
 
 
 def _names_folder(output: str) -> bool:
-    return output.endswith(("/", "\\")) or Path(output).is_dir()
+    return output.endswith(("/", "\\")) or (Path(output).is_dir() and not is_store(output))
 
 
 def _template_parts(output: str) -> list[tuple[str, str | None, str | None, str | None]]:

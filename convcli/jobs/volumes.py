@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from convcli.errors import ImageError
+from convcli.geometry import Placement
 from convcli.images import Image, format_of
 from convcli.images.formats import format_named
 from convcli.images.volume_axes import UNNAMED, Axes, named
@@ -24,6 +25,7 @@ from convcli.jobs.batch import Files, Outcome, unkept
 from convcli.jobs.output_policy import output_policy, stored
 from convcli.jobs.tasks import STREAM, Task
 from convcli.ops.arguments import Array
+from convcli.stores import is_store
 
 # Called with the planes done and all planes.
 Progress = Callable[[int, int], None]
@@ -44,7 +46,13 @@ class Reading:
         """What is read of a file; ``words`` are further ones of `open_volume`."""
         chosen = {"channel": self.channel, "time": self.time}
         wanted = "".join(name[0].upper() for name, index in chosen.items() if index is not None)
-        volume = open_volume(path, axes=self.axes, wanted=wanted, **words)
+        if is_store(path):
+            from convcli.stores.reading import open_stored_volume
+
+            words.pop("alpha_fix", None)
+            volume = open_stored_volume(path, axes=self.axes, wanted=wanted, **words)
+        else:
+            volume = open_volume(path, axes=self.axes, wanted=wanted, **words)
         try:
             return volume.chosen(**chosen)
         except ImageError:
@@ -63,17 +71,14 @@ class Work(ABC):
         The axes along which its planes lie.
     dtype : numpy.dtype
         Of the result.
-    stride : tuple of float
-        Input voxels between neighbours along z, y, x.
-    starts : tuple of float
-        Where the first of the result begins among them, as `convcli.geometry.Placement` says it.
+    places : tuple of Placement
+        Where the result's voxels lie among the input's, along z, y, x.
     """
 
     shape: tuple[int, int, int, int]
     leading: Axes
     dtype: Any
-    stride: tuple[float, ...]
-    starts: tuple[float, ...] = (0, 0, 0)
+    places: tuple[Placement, ...]
 
     @abstractmethod
     def planes(self, progress: Progress = lambda done, total: None) -> Iterator[Array]:
@@ -114,7 +119,7 @@ class VolumeWork(Work):
         self.policy.check(1, False)
         self.dtype, self.clipped = self.policy.dtype, 0.0
         self.shape = (*volume.shape[:3], self.channels)
-        self.stride = (1, 1, 1)
+        self.places = (Placement(),) * 3
 
     @property
     def leading(self) -> Axes:  # type: ignore[override]
@@ -174,7 +179,7 @@ def work_on_volume(
         raise ImageError("a volume is read and written piece by piece: expected files, not standard input or output")
     format = format_named(files.format) if files.format else format_of(task.target)
     check_volume_format(format, 1, has_frames=True)
-    with _open(task, files, stack, reading, alpha_fix) as volume:
+    with open_task(task, files, stack, reading, alpha_fix) as volume:
         work = begin(volume, format)
         channels = work.shape[3]
         check_volume_format(format, channels, has_frames=bool(stack) or volume.metadata.format in ANIMATED)
@@ -183,7 +188,7 @@ def work_on_volume(
             Path(task.target),
             work.shape,
             work.dtype,
-            volume.metadata.strided(work.stride, work.starts),
+            replace(volume.metadata.strided([place.step for place in work.places]), places=work.places),
             format=format,
             axes=work.leading,
             has_channels=volume.has_channels and (channels > 1 or volume.metadata.format == "NPY"),
@@ -197,7 +202,8 @@ def work_on_volume(
     return Outcome(task, "done", "", (*volume.warnings, *warnings, *unkept(lost)), shape, work.dtype.name, details)
 
 
-def _open(task: Task, files: Files, stack: Sequence[str], reading: Reading, alpha_fix: str | None) -> Volume:
+def open_task(task: Task, files: Files, stack: Sequence[str], reading: Reading, alpha_fix: str | None) -> Volume:
+    """What a task is about: its file, or the pictures of a stack."""
     if not stack:
         return reading.open(task.source, max_pixels=files.max_pixels, alpha_fix=alpha_fix)
     from convcli.images.volume_frames import open_sequence

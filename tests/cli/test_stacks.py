@@ -1,6 +1,7 @@
 """Files of several volumes, times and channels, and 2-D operations plane by plane; values by scipy, slice by slice."""
 
 import json
+import re
 import warnings
 
 import numpy as np
@@ -260,6 +261,19 @@ def test_what_ome_says_of_channels_and_planes(done, rng):
         1.0,
         False,
     )
+
+
+@pytest.mark.parametrize("described_channels", [0, 1, 2, 3])
+def test_ome_that_describes_some_channels(done, rng, described_channels):
+    array = stack(rng, "CZYX")
+    save("a.ome.tif", array, "CZYX", "ome", Channel={"Name": ["DAPI", "GFP"]})
+    text = said_in("a.ome.tif", "ome_metadata")
+    first, second = re.findall("<Channel.*?</Channel>", text)
+    text = text.replace(first + second, "".join([first, second, second][:described_channels]))
+    tifffile.tiffcomment("a.ome.tif", text.encode())
+    for words in (["-k", "box3d", "--axes", "zyx"], ["-k", "box", "--each-plane"], ["-k", "box", "--channel", "1"]):
+        done("filter", "a.ome.tif", *words, "-o", "b.ome.tif", "--overwrite")
+        assert ("DAPI" in said_in("b.ome.tif", "ome_metadata")) == (described_channels > 0 and "--channel" not in words)
 
 
 def test_what_imagej_says_of_channels_and_planes(done, rng):
