@@ -24,6 +24,7 @@ DEFAULT_QUALITY = 90  # as of AVIF
 _PIXEL_BYTES = 4 * 2 + bytes_with_result(4, 2)  # of the decoder, and ours
 _CHANNELS = {"L": 1, "I": 1, "LA": 2, "RGB": 3, "RGBA": 4}
 _DEEP = 16
+_PRESET = "fast"  # half of the time of what is usual, for a tenth more bytes
 
 
 def decode(data: bytes, max_pixels: int) -> Decoded:
@@ -59,6 +60,7 @@ def encode(image: Image, *, quality: int | None = None) -> bytes:
         stream,
         quality=DEFAULT_QUALITY if quality is None else quality,
         chroma=444,
+        enc_params={"preset": _PRESET},
         **{name: content for name, content in options.items() if content},
     )
     return stream.getvalue()

@@ -93,8 +93,8 @@ def _check(stream: Stream, max_pixels: int, count: int) -> None:
         raise ImageError(f"got a JP2 of {max(stream.bits)} bits, expected at most {_MOST_BITS}; convert it first")
     if stream.is_subsampled:
         raise ImageError("got a JP2 whose channels differ in size, expected one size for all; convert it to PNG first")
-    # The decoder's own samples have four bytes each.
-    pixel_bytes = 4 * len(stream.bits) + bytes_with_result(
+    # The decoder's own samples have four bytes each; with what lies around them six were measured.
+    pixel_bytes = 6 * len(stream.bits) + bytes_with_result(
         count, 1 if max(stream.bits) <= 8 else 2, has_alpha=count in (2, 4)
     )
     check_size(stream.width, stream.height, max_pixels, pixel_bytes)

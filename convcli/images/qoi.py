@@ -17,6 +17,7 @@ _HEADER = 14
 _END = bytes(7) + b"\1"
 _RGB = 0xFE
 _LONGEST_RUN = 62  # pixels in a byte
+_DECODING = 12  # bytes of memory for each pixel, with the file once more
 _COLOUR_SPACE = 13  # where the header says whether colours are linear
 
 
@@ -25,7 +26,8 @@ def decode(data: bytes, max_pixels: int) -> Decoded:
     if len(data) < _HEADER:
         raise ImageError(f"truncated QOI: it has {len(data)} bytes, expected {_HEADER} of its header alone")
     width, height, channels, space = struct.unpack_from(">IIBB", data, 4)
-    check_size(width, height, max_pixels, bytes_with_result(channels, 1, has_alpha=channels == 4))
+    needed = bytes_with_result(channels, 1, has_alpha=channels == 4)
+    check_size(width, height, max_pixels, max(needed, _DECODING + 2 * channels))
     if channels not in (3, 4) or space > 1:
         raise ImageError(f"damaged QOI: got {channels} channels and colour space {space}, expected 3 or 4, and 0 or 1")
     end = data.rfind(_END)
