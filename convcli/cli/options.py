@@ -247,7 +247,7 @@ quality = click.option(
     "--quality",
     type=click.IntRange(1, 100),
     metavar="1..100",
-    help="Of JPEG, WebP, AVIF, HEIC, JP2, JXL; default: the input's own, else 95 (JPEG) or 90. At 100 AVIF, JP2 and JXL "
+    help="Of JPEG, WebP, AVIF, HEIC, JP2, JXL; default: the input's own, else 95 (JPEG) or 90. 100 of AVIF, JP2, JXL "
     "lose nothing.",
 )
 background = click.option(
