@@ -38,7 +38,10 @@ _ADVICE = "try a lower learning rate, or --clip-norm 1"
 class Epoch:
     """One line of the history; rates are images per second of training, validation left out.
 
-    Accuracies are None where nothing is classified.
+    ``loss`` and ``accuracy`` are of the training set while it was learned from: augmented, with dropout and the
+    recipe's label smoothing, by weights that were changing. ``val_loss`` and ``val_accuracy`` are of held-out images as
+    they are, without label smoothing, by the epoch's last (or averaged) weights. Accuracies are None where nothing is
+    classified.
     """
 
     epoch: int

@@ -13,7 +13,9 @@ from convcli.extras import install
 _TRAINED, _HELD = "#0072B2", "#D55E00"
 
 
-def draw_curves(history: Sequence[Any], path: Path, *, title: str = "", overwrite: bool = False) -> None:
+def draw_curves(
+    history: Sequence[Any], path: Path, *, title: str = "", label_smoothing: float = 0.0, overwrite: bool = False
+) -> None:
     """Draw a history of epochs into a .png, .svg or .pdf file.
 
     Parameters
@@ -24,6 +26,8 @@ def draw_curves(history: Sequence[Any], path: Path, *, title: str = "", overwrit
         The file; it appears complete or not at all.
     title : str
         Above both plots.
+    label_smoothing : float
+        Of the ``loss``.
     overwrite : bool
         Whether the file may exist.
 
@@ -39,13 +43,14 @@ def draw_curves(history: Sequence[Any], path: Path, *, title: str = "", overwrit
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     left, right = figure.subplots(1, 2)
     epochs = [row.epoch for row in history]
-    for axes, name, label in ((left, "loss", "loss"), (right, "accuracy", "accuracy")):
-        axes.plot(epochs, [getattr(row, name) for row in history], "o-", color=_TRAINED, label="training")
+    smoothed = f", label smoothing {label_smoothing:g}" if label_smoothing else ""
+    for axes, name, more in ((left, "loss", smoothed), (right, "accuracy", "")):
+        axes.plot(epochs, [getattr(row, name) for row in history], "o-", color=_TRAINED, label=f"training set{more}")
         held = [getattr(row, f"val_{name}") for row in history]
         if None not in held:
-            axes.plot(epochs, held, "s--", color=_HELD, label="validation")
+            axes.plot(epochs, held, "s--", color=_HELD, label="held-out images")
         axes.set_xlabel("epoch")
-        axes.set_ylabel(label)
+        axes.set_ylabel(name)
         axes.grid(alpha=0.3)
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.legend()

@@ -77,8 +77,12 @@ def test_the_batch_size_does_not_matter(digits, size):
 
 def test_splits_and_limits(digits):
     data = load_data(digits)
-    assert [len(choose_split(data, name)[0]) for name in ("train", "test", None)] == [1437, 360, 360]
-    part, name = choose_split(data, "train", 30)
+    assert [len(choose_split(data, digits.trained.card, name)[0]) for name in ("train", "test", None)] == [
+        1437,
+        360,
+        360,
+    ]
+    part, name = choose_split(data, digits.trained.card, "train", 30)
     assert (name, np.bincount(part.labels).tolist()) == ("train", [3] * 10)
 
 
@@ -104,7 +108,7 @@ def test_a_folder_with_fewer_classes_in_another_order_counts_by_name(tmp_path):
     # Other sizes than the model's are brought to it.
     part = coloured_folder(tmp_path / "part", ("blue", "red"), size=(40, 48))
     result = evaluate(classifier, load_data(classifier, str(part)))
-    assert result.split == "train"
+    assert (result.split, result.measured_on) == ("all", "all images of part")
     assert result.accuracy == 1
     assert [each.count for each in result.per_class] == [4, 4, 0]
     assert (result.per_class[2].precision, result.per_class[2].recall) == (None, None)
