@@ -166,7 +166,7 @@ def _numbers(value: object, where: str) -> dict[str, float]:
 def _history(value: object, where: str) -> tuple[dict[str, float], ...]:
     if not isinstance(value, list):
         _fail(where, value, "a list with a table for each epoch")
-    return tuple(_numbers(row, f"{where}, row {place}") for place, row in enumerate(value, 1))
+    return tuple(_numbers(row, f"{where}, row {place}") for place, row in enumerate(value))
 
 
 # In the order of the fields.
