@@ -19,12 +19,13 @@ from convcli.nn.scoring import loss_for
 from convcli.views.grid import labelled_grid
 
 SPLITS = ("test", "held-out", "train")
+# All of a split, some of it, and what else has to be said.
 _SPLITS_IN_WORDS = {
-    "test": ("the test set", ""),
-    "held-out": ("held-out images", ", not learned from"),
-    "train": ("the training set", ""),
-    "all": ("all images", ""),
-    "mixed": ("all images", ", some of which may have been learned from"),
+    "test": ("the test set", "images of the test set", ""),
+    "held-out": ("held-out images", "held-out images", ", not learned from"),
+    "train": ("the training set", "images of the training set", ""),
+    "all": ("all images", "images", ""),
+    "mixed": ("all images", "images", ", some of which may have been learned from"),
 }
 MOST_SHOWN = 60  # mistakes in a gallery
 _COLUMNS = 10
@@ -74,6 +75,8 @@ class Evaluation:
         Worst first: the less probable the truth seemed, the worse.
     notes:
         What the reader should know about the data.
+    whole:
+        How many pictures the split has, if it was not used whole; else 0.
     """
 
     data: str
@@ -84,6 +87,7 @@ class Evaluation:
     confusion: NDArray[np.int64]
     mistakes: tuple[Mistake, ...]
     notes: tuple[str, ...] = ()
+    whole: int = 0
 
     @property
     def count(self) -> int:
@@ -92,13 +96,14 @@ class Evaluation:
 
     @property
     def part(self) -> str:
-        """The split in words: ``the test set``."""
-        return _SPLITS_IN_WORDS[self.split][0]
+        """The split in words: ``the test set``, ``50 of 360 images of the test set``."""
+        every, some, _ = _SPLITS_IN_WORDS[self.split]
+        return f"{self.count:,} of {self.whole:,} {some}" if self.whole else every
 
     @property
     def measured_on(self) -> str:
         """What all the numbers are of, in words: ``the test set of digits``."""
-        return f"{self.part} of {self.data}{_SPLITS_IN_WORDS[self.split][1]}"
+        return f"{self.part} of {self.data}{_SPLITS_IN_WORDS[self.split][2]}"
 
     @property
     def accuracy(self) -> float:
@@ -169,13 +174,11 @@ def load_data(
     return replace(found, train=parts[0], test=parts[1], classes=classifier.classes)
 
 
-def choose_split(
-    dataset: Dataset, card: ModelCard, split: str | None = None, limit: int | None = None
-) -> tuple[Split, str]:
+def choose_split(dataset: Dataset, card: ModelCard, split: str | None = None) -> tuple[Split, str]:
     """The pictures to try a model on, and which these are: of the test set where there is one.
 
     Else they are those that the model's training held out of these very pictures; or all, if it was not trained on
-    them, or held none out. ``limit`` takes so many of them, of each class its share.
+    them, or held none out.
 
     Raises `DataError` for a split that is not there.
     """
@@ -190,7 +193,7 @@ def choose_split(
         if split == "held-out" and held is None:
             raise DataError(f"split: got held-out, but the model's training held out no image of {dataset.name}")
         chosen, name = (learned, name) if split == "train" or held is None else (held, "held-out")
-    return (chosen if limit is None else sample(chosen, limit)), name
+    return chosen, name
 
 
 def _parts(dataset: Dataset, card: ModelCard) -> tuple[Split, Split | None, str]:
@@ -223,7 +226,9 @@ def evaluate(
     dataset : Dataset
         From `load_data`.
     split : {"test", "held-out", "train"}, optional
-        See `choose_split`; so for ``limit``.
+        See `choose_split`.
+    limit : int, optional
+        Use so many of its pictures, of each class its share.
     batch_size : int
         Pictures that go through the network at a time.
     on_progress : callable, optional
@@ -234,7 +239,8 @@ def evaluate(
     DataError
         If there is no such split.
     """
-    pictures, name = choose_split(dataset, classifier.trained.card, split, limit)
+    every, name = choose_split(dataset, classifier.trained.card, split)
+    pictures = every if limit is None else sample(every, limit)
     model = classifier.trained.model
     loss, total, done = loss_for(model), 0.0, 0
     count, classes = len(pictures), len(classifier.classes)
@@ -252,7 +258,7 @@ def evaluate(
     confusion = np.bincount(pictures.labels * classes + taken, minlength=classes**2).reshape(classes, classes)
     return Evaluation(
         dataset.name, name, classifier.classes, pictures.images, total / count, confusion,
-        _mistakes(pictures.labels, taken, shares), dataset.notes,
+        _mistakes(pictures.labels, taken, shares), dataset.notes, len(every) if len(pictures) < len(every) else 0,
     )  # fmt: skip
 
 
@@ -266,7 +272,7 @@ def gallery(evaluation: Evaluation) -> Image:
     shown = evaluation.mistakes[:MOST_SHOWN]
     names, wrong = evaluation.classes, len(evaluation.mistakes)
     captions = [(f"is {names[one.true]}", f"said {names[one.predicted]}", percent(one.probability)) for one in shown]
-    title = f"{wrong:,} wrong of {evaluation.count:,} in {evaluation.measured_on}; the worst first"
+    title = f"{wrong:,} wrong of {evaluation.count:,}: {evaluation.measured_on}; the worst first"
     pictures = [evaluation.images[each.place] for each in shown]
     return Image(labelled_grid(pictures, captions, columns=_COLUMNS, title=title))
 

@@ -131,7 +131,7 @@ def page_of(report: Report) -> ReportPage:
         scores=[] if found is None else _scores(found),
         mistakes=[] if found is None else _mistakes(found),
         mistakes_in_all=0 if found is None else len(found.mistakes),
-        measured="" if found is None else f"{found.measured_on} ({found.count:,})",
+        measured="" if found is None else found.measured_on + f" ({found.count:,})" * (not found.whole),
         missing=report.missing,
         filters=_filters(report.trained),
         header=header,

@@ -295,7 +295,7 @@ def _card(plan: TrainingPlan, report: TrainReport) -> ModelCard:
     scores = named(report.kept, "val_loss", "val_accuracy")
     if report.test is not None:
         scores |= {"test_loss": report.test.loss, "test_accuracy": report.test.accuracy}
-    metrics = {"seconds": report.seconds} | {name: score for name, score in scores.items() if score is not None}
+    metrics = {name: score for name, score in scores.items() if score is not None} | {"seconds": report.seconds}
     # The digest lets evaluate find the images again that were held out.
     recipe = plan.recipe.told() | named(plan.source, "preset", "held_out", "limit", "digest", "command")
     return ModelCard(

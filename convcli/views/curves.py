@@ -48,7 +48,7 @@ def draw_curves(
         axes.plot(epochs, [getattr(row, name) for row in history], "o-", color=_TRAINED, label=f"training set{more}")
         held = [getattr(row, f"val_{name}") for row in history]
         if None not in held:
-            axes.plot(epochs, held, "s--", color=_HELD, label="held-out images")
+            axes.plot(epochs, held, "s--", color=_HELD, label="held out")
         axes.set_xlabel("epoch")
         axes.set_ylabel(name)
         axes.grid(alpha=0.3)

@@ -114,7 +114,7 @@ def _curves(shown: ReportPage) -> str:
     for name, title in (("loss", "Loss"), ("accuracy", "Accuracy")):
         series = []
         smoothed = f", label smoothing {shown.label_smoothing:g}" if name == "loss" and shown.label_smoothing else ""
-        for key, label in ((name, f"training set{smoothed}"), (f"val_{name}", "held-out images")):
+        for key, label in ((name, f"training set{smoothed}"), (f"val_{name}", "held out")):
             points = [(row["epoch"], row[key]) for row in shown.history if key in row and "epoch" in row]
             series += [(label, points)] if points else []
         written = (lambda share: f"{100 * share:.4g}%") if name == "accuracy" else "{:.3g}".format

@@ -172,7 +172,7 @@ def test_a_shipped_network_and_data_of_one_size(convcli):
     assert load_model("set.safetensors").model.plan.input == (32, 32, 1)
     Path("net.toml").write_text(NET.format("[32, 32, 3]", 10))
     _, err = trained(convcli, "digits", "--limit", "50", "--model", "net.toml")
-    assert "net is fitted to 8x8x1 (its own input is 32x32x3)" in err and "--size" not in err
+    assert "net.toml is fitted to 8x8x1 (its own input is 32x32x3)" in err and "--size" not in err
     Path("net.toml").write_text(NET.format("[5000, 32, 3]", 2))
     result = convcli("train", "set", "--model", "net.toml", "--overwrite")
     assert result.code == 1 and "its input is 5000x32x3, expected pictures of at most 4096x4096" in result.err
