@@ -23,11 +23,12 @@ if TYPE_CHECKING:
     from convcli.nn.training import Epoch, Training
 
 _PRESETS = ("default", "lecture", "fast", "best")
+KEPT = ("best", "last")
 _SCHEDULES = ("constant", "step", "cosine", "one_cycle")
 # Options that change the recipe, by the recipe's own words.
 _RECIPE = (
     "epochs", "batch_size", "optimizer", "learning_rate", "schedule", "warm_up", "weight_decay", "label_smoothing",
-    "clip_norm", "average", "augment", "patience", "seed",
+    "clip_norm", "average", "augment", "keep", "patience", "seed",
 )  # fmt: skip
 _WIDTH = 79
 _HEAD = (
@@ -77,8 +78,11 @@ class Size(options.Counts):
 @click.option("--average", type=float, metavar="DECAY", help="Moving average of the weights; 0 for none.")
 @click.option("--augment", metavar="WORDS", help="As in shift=2,rotation=10,scale=0.1,elastic=1; or none.")
 @click.option("--validation", "held_out", type=options.Read("SHARE|N", _held),
-              help="Training images held out to choose the best epoch by.  [default: 5% if that makes 50, else none; "
-              "lecture, fast, best: none; without a test set up to a fifth]")  # fmt: skip
+              help="Training images held out to measure by.  [default: 5% if that makes 50, else none; lecture, fast, "
+              "best: none; without a test set up to a fifth]")  # fmt: skip
+@click.option("--keep", type=click.Choice(KEPT),
+              help="The epoch to keep: the best by its held-out loss, or the last.  [default: best; last if fewer than "
+              "50 images were held out unasked]")  # fmt: skip
 @click.option("--patience", type=options.AtLeast(0), metavar="N", help="Stop after N epochs without progress.")
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), metavar="N", help="Same seed, same weights, to the bit.")
 @click.option("-o", "--output", metavar="FILE", help="The model; DATASET.safetensors without it.")
@@ -121,7 +125,7 @@ def command(
     A small data set comes in smaller batches, and more often.
 
     A checkpoint beside the model is written after each epoch and on Ctrl-C, and removed at the end; --resume continues
-    the very same curve, to the bit. If images are held out, the epoch with their lowest loss is kept.
+    the very same curve, to the bit. If images are held out, the epoch with their lowest loss is kept; see --keep.
 
     \b
     Examples:

@@ -24,7 +24,7 @@ from convcli.jobs.training_notes import notes, warnings
 from convcli.jobs.training_plan import TrainingPlan
 from convcli.nn.checkpoint import Source, read_checkpoint, write_checkpoint
 from convcli.nn.model import Model
-from convcli.nn.presets import Preset, held_out_instead_of_a_test, preset
+from convcli.nn.presets import FEWEST_HELD, Preset, held_out_instead_of_a_test, preset
 from convcli.nn.scoring import Examples, Score, learns_squares, score_of
 from convcli.nn.training import DivergedError, Epoch, Listener, Training
 from convcli.nn.weights import ModelCard, save_model
@@ -138,13 +138,17 @@ def plan_training(
     target = _target(output, data)
     checkpoint = checkpoint_of(target)
     _check_targets(target, checkpoint, log, plot, overwrite=overwrite)
-    asked = [word for word, value in (("size", size), ("held_out", held_out)) if value is not None]
+    asked = [word for word, value in (("size", size), ("held_out", held_out)) if value is not None] + ["keep"] * (
+        given.get("keep") == "best"
+    )
     size, channels = (None, None) if find_entry(data) is not None else _form(network, size)
     dataset = load_data(data, data_dir=data_dir, offline=offline, size=size, channels=channels, reports=reports)
     images = min(limit or len(dataset.train), len(dataset.train))
     recipe = replace(chosen.recipe_for(limit or images, min(dataset.shape[:2])), **given)
     if held_out is None:
         held_out = _held_out_by_default(chosen, dataset, limit)
+        if dataset.test is None and held_out < FEWEST_HELD and not {"keep", "patience"} & set(given):
+            recipe = replace(recipe, keep="last")
     network = network or _fitting(load(chosen.network or _usual_network(dataset)), dataset)
     source = Source(data, preset_name, held_out, limit, size, dataset.digest, command)
     plan = _fitted(network, dataset)

@@ -12,7 +12,7 @@ from convcli.nn.scoring import learns_squares
 def notes(plan: TrainingPlan, network: NetworkSpec, asked: tuple[str, ...]) -> Iterator[str]:
     """Of the data, the network as it was before it was fitted, and words that do less than they seem to.
 
-    ``asked`` are those of ``size`` and ``held_out`` that the user decided.
+    ``asked`` are those of ``size``, ``held_out`` and ``keep`` that the user decided.
     """
     data, recipe, count = plan.dataset, plan.recipe, len(plan.learned)
     yield from data.notes
@@ -25,6 +25,8 @@ def notes(plan: TrainingPlan, network: NetworkSpec, asked: tuple[str, ...]) -> I
         yield f"limit: there are but {len(data.train):,} training images; all are used"
     if recipe.batch_size > count:
         yield f"batch size: there are but {count:,} images to learn from; each step sees all"
+    if plan.held is None and "keep" in asked:
+        yield "keep: no image is held out that could tell the best epoch; the last is kept"
     if recipe.patience >= max(recipe.epochs - 1, 1):
         yield f"patience: {recipe.patience} epochs never pass within {recipe.epochs}; all are trained"
     if plan.held is not None and (unseen := set(plan.learned.labels) - set(plan.held.labels)):
@@ -47,9 +49,10 @@ def warnings(plan: TrainingPlan) -> Iterator[str]:
             "pictures that it has not learned; --validation 0.2 holds out a fifth"
         )
     elif data.test is None and plan.held is not None and len(plan.held) < FEWEST_HELD:
+        choosing = ", and do not choose the epoch" * (plan.recipe.keep == "last")
         yield (
-            f"{data.name} has no test set: {_held_of(plan)} are held out; each is {1 / len(plan.held):.1%} of the "
-            "held-out accuracy, which is a rough guess for so few"
+            f"{data.name} has no test set: {_held_of(plan)} are held out to measure by{choosing}; each is "
+            f"{1 / len(plan.held):.1%} of the held-out accuracy, which is a rough guess for so few"
         )
     elif data.test is not None and len(data.test) < FEWEST_HELD:
         yield (

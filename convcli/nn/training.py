@@ -102,7 +102,8 @@ class Training:
     train : Examples
         What is learned from.
     validation : Examples, optional
-        What is never learned from: the epoch with its lowest loss is the one whose weights `finish` leaves.
+        What is never learned from: the epoch with its lowest loss is the one whose weights `finish` leaves, if the
+        recipe keeps the best.
 
     Raises
     ------
@@ -319,7 +320,7 @@ class Training:
         assert self.validation is not None
         score = score_of(self.model, self.validation)
         self._require(score, "held-out")
-        if score.loss < self.best.loss:
+        if self.recipe.keep == "best" and score.loss < self.best.loss:
             self.best = _Best(score.loss, epoch, self.model.state())
         return score
 

@@ -47,8 +47,11 @@ def test_a_folder_without_a_test_set_holds_out_some_by_default(convcli, counts, 
     count = sum(counts)
     assert (told["train_images"], told["val_images"], told["test_images"]) == (count - held, held, 0)
     assert told["test_accuracy"] is None and 0 <= told["val_accuracy"] <= 1 and told["val_loss"] > 0
-    best = told["history"][told["best_epoch"] - 1]
-    assert (best["val_accuracy"], best["val_loss"]) == (told["val_accuracy"], told["val_loss"])
+    # A handful of images measures, and does not choose the epoch.
+    assert told["recipe"]["keep"] == ("last" if held < 50 else "best")
+    kept = told["history"][(told["best_epoch"] or 0) - 1]
+    assert bool(told["best_epoch"]) == (held == 50)
+    assert (kept["val_accuracy"], kept["val_loss"]) == (told["val_accuracy"], told["val_loss"])
     says = f"set has no test set: {held} of {count} images are held out"
     assert says in err and ("Warning: " in err) == (held < 50)
     assert [says in each for each in told["warnings"]] == ([True] if held < 50 else [])
@@ -59,6 +62,17 @@ def test_every_preset_does(convcli, preset):
     make_folder("set", (10, 10), (28, 28))
     told, _ = trained(convcli, "set", "--preset", preset, "--batch-size", "20")
     assert told["val_images"] == 4
+
+
+def test_which_epoch_is_kept_can_be_said(convcli):
+    make_folder("set")
+    for words, keep in ((("--keep", "best"), "best"), (("--patience", "1"), "best"), (("--keep", "last"), "last")):
+        told, _ = trained(convcli, "set", *words, "--overwrite")
+        assert told["recipe"]["keep"] == keep and bool(told["best_epoch"]) == (keep == "best")
+    refused = convcli("train", "set", "--keep", "last", "--patience", "1", "--overwrite")
+    assert refused.code == 2 and "patience: got 1 with keep last" in refused.err
+    _, err = trained(convcli, "set", "--keep", "best", "--validation", "0", "--overwrite")
+    assert "note: keep: no image is held out that could tell the best epoch" in err
 
 
 def test_nothing_held_out_is_a_warning(convcli):
@@ -87,7 +101,10 @@ def test_the_terminal_says_of_what(convcli):
     lines = result.out.splitlines()
     assert max(map(len, lines)) <= 80 and lines[1] == "set: 2 classes; 32 images, 8 held out"
     assert any(re.match(r"held-out accuracy [\d.]+%, loss [\d.]+ \(8 images\), after", line) for line in lines)
-    assert any(re.match(r"kept the weights of epoch \d, with the lowest held-out loss", line) for line in lines)
+    assert "kept the weights" not in result.out and "do not choose the epoch; each is 12.5%" in result.err
+    asked = convcli("train", "set", *BRIEF, "--validation", "8", "--overwrite")
+    assert re.search(r"^kept the weights of epoch \d, with the lowest held-out loss$", asked.out, re.M)
+    assert "do not choose the epoch" not in asked.err
     assert "held-out accuracy" in convcli("summary", "set.safetensors").out
     assert "val_" not in convcli("summary", "set.safetensors").out
 
