@@ -123,9 +123,10 @@ def _curves(shown: ReportPage) -> str:
     keys = [key for key in ("epoch", "loss", "accuracy", "val_loss", "val_accuracy") if key in shown.history[0]]
     rows = [[number_in_words(key, row.get(key)) for key in keys] for row in shown.history]
     numbers = _table([measure_in_words(key) for key in keys], rows, first="right")
-    return _section(
-        "Curves", f'<div class="charts">{figures}</div><details><summary>The numbers</summary>{numbers}</details>'
-    )
+    smoothed = f", its loss with label smoothing {shown.label_smoothing:g}" if shown.label_smoothing else ""
+    lead = f"<p>The training set as it was learned{smoothed}; held-out images, where there are any, as they are.</p>"
+    details = f"<details><summary>The numbers</summary>{numbers}</details>"
+    return _section("Curves", f'{lead}<div class="charts">{figures}</div>{details}')
 
 
 def _measured(shown: ReportPage) -> str:
