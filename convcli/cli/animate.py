@@ -144,7 +144,7 @@ def _report(plan: AnimationPlan, film: Film, output: str | None) -> dict[str, An
     return {
         "output": output,
         "kind": plan.kind,
-        "input": list(plan.sizes[-plan.axes :]),
+        "input_shape": list(plan.sizes[-plan.axes :]),
         "shape": list(plan.output[-plan.axes :]),
         "formula": list(plan.formulas),
         "frames": len(film.frames),

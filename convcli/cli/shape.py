@@ -8,7 +8,8 @@ import click
 from convcli.architectures import GrammarError, LayerSpec, files, grammar, shape_text
 from convcli.architectures import values as read
 from convcli.architectures.values import Reader
-from convcli.cli.printing import show, show_result
+from convcli.cli.library_warnings import TELLER
+from convcli.cli.printing import say, show, show_result
 from convcli.errors import shortened
 from convcli.jobs.documents import json_text
 from convcli.jobs.shape import ShapeResult, shape
@@ -50,8 +51,8 @@ SIZES = Value("N or NxM", read.sizes())
 @click.option("--dimensions", type=click.IntRange(1, 3), help="The number of spatial axes, if --input leaves it open.")
 @click.option("--filters", "-f", type=Value("N", read.count()), metavar="N",
               help="A convolution with N filters. Without it, only window positions are asked for.")  # fmt: skip
-@click.option("--kernel-size", "-k", type=SIZES, metavar="N|NxM",
-              help="Cells of the kernel along each axis.  [default: 3]")  # fmt: skip
+@click.option("--kernel-size", type=SIZES, metavar="N|NxM", help="Cells of the kernel along each axis.  [default: 3]")
+@click.option("-k", "earlier_kernel_size", type=SIZES, hidden=True, help="As --kernel-size, for now.")
 @click.option("--stride", type=SIZES, metavar="N|NxM", help="Cells between windows.  [default: 1; the size for --pool]")
 @click.option("--padding", type=Value("PADDING", read.padding), metavar="PADDING",
               help="valid, same, full, N, NxM (or N,M), or before:after as in 0:1.  [default: valid]")  # fmt: skip
@@ -98,7 +99,7 @@ def command(
       convcli shape --input 28x28x1 conv:32,kernel=3,relu pool:2 flatten dense:10
       convcli shape --input 28x28x192 "[ conv:64,kernel=1 | conv:32,same ]"
     """
-    given = {name: value for name, value in options.items() if value not in (None, False)}
+    given = _as_said_now({name: value for name, value in options.items() if value not in (None, False)})
     if layers and given:
         raise click.UsageError(f"{_option(next(iter(given)))} describes a single layer; in a chain, say it in the word")
     target = check_target(drawing, overwrite=overwrite) if drawing else None
@@ -118,6 +119,18 @@ def command(
         show(f"                 for a series of {size[1]} channels add --dimensions 1")
     if target:
         show(f"drawing          {target}")
+
+
+def _as_said_now(given: dict[str, Any]) -> dict[str, Any]:
+    """The options with --kernel-size for -k, as earlier versions called it."""
+    if "earlier_kernel_size" not in given:
+        return given
+    if "kernel_size" in given:
+        raise click.UsageError("got both -k and --kernel-size, expected one of them")
+    size = given.pop("earlier_kernel_size")
+    if not TELLER.is_quiet:
+        say(f"Warning: -k will be gone here, since it is a kernel elsewhere; write --kernel-size {_word(size)}")
+    return given | {"kernel_size": size}
 
 
 def _single_layer(given: dict[str, Any]) -> LayerSpec:

@@ -14,6 +14,8 @@ from convcli.images import Image
 
 Floats = npt.NDArray[np.float32]
 
+LARGEST_SIDE = 4096  # pixels of a picture that a network takes
+
 
 class Prepared(NamedTuple):
     """A picture as (height, width, channels) bytes, and what there is to say about it."""
@@ -98,7 +100,7 @@ class Preprocessing:
 
 
 def _is_size(value: object) -> bool:
-    return type(value) is int and 1 <= value <= 4096
+    return type(value) is int and 1 <= value <= LARGEST_SIDE
 
 
 _EXPECTED: dict[str, Callable[[Any], bool]] = {
@@ -106,16 +108,16 @@ _EXPECTED: dict[str, Callable[[Any], bool]] = {
     "height": _is_size,
     "width": _is_size,
     "channels": lambda value: type(value) is int and value in (1, 3),
-    "box": lambda value: type(value) is int and 0 <= value <= 4096,
+    "box": lambda value: type(value) is int and 0 <= value <= LARGEST_SIDE,
     "centre": lambda value: value in ("mass", "box"),
     "light_on_dark": lambda value: isinstance(value, bool),
 }
 _MEANING = {
     "kind": "digit or picture",
-    "height": "1 to 4096",
-    "width": "1 to 4096",
+    "height": f"1 to {LARGEST_SIDE}",
+    "width": f"1 to {LARGEST_SIDE}",
     "channels": "1 or 3",
-    "box": "0 to 4096",
+    "box": f"0 to {LARGEST_SIDE}",
     "centre": "mass or box",
     "light_on_dark": "true or false",
 }

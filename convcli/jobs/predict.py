@@ -8,7 +8,6 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -111,12 +110,6 @@ def predict(
         finally:
             turns.end()
             workers.shutdown(cancel_futures=True)
-
-
-def check_shown(target: str, sources: Sequence[str]) -> None:
-    """Refuse to show what was seen in a file that is looked at; raises `ImageError`."""
-    if any(source != STREAM and Path(source).resolve() == Path(target).resolve() for source in sources):
-        raise ImageError(f"{target}: is one of the pictures itself, expected another file to show what was seen")
 
 
 def seen_picture(predictions: Sequence[Prediction]) -> Image:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from convcli.architectures import shape_text
+from convcli.architectures.card import measure_in_words, number_in_words
 from convcli.atomic import check_target, write_whole
 from convcli.datasets import Dataset, Reports, find_entry
 from convcli.errors import ConvcliError, DataError, ModelError
@@ -123,13 +124,14 @@ def page_of(report: Report) -> ReportPage:
         title=f"{spec.name}, trained on {card.name}",
         numbers=_numbers(report),
         history=[row for row in card.history if "epoch" in row],
+        label_smoothing=card.label_smoothing,
         classes=card.classes,
         confusion=found.confusion.tolist() if found is not None and few else None,
         confused=[] if found is None or few else most_confused(found, 25),
         scores=[] if found is None else _scores(found),
         mistakes=[] if found is None else _mistakes(found),
         mistakes_in_all=0 if found is None else len(found.mistakes),
-        measured="" if found is None else f"{found.count:,} pictures of {found.data}, {found.split}",
+        measured="" if found is None else found.measured_on + f" ({found.count:,})" * (not found.whole),
         missing=report.missing,
         filters=_filters(report.trained),
         header=header,
@@ -144,13 +146,14 @@ def _numbers(report: Report) -> list[tuple[str, str]]:
     card, found = report.trained.card, report.evaluation
     metrics: Mapping[str, float] = card.metrics
     if found is not None:
-        numbers = [("accuracy", f"{found.accuracy:.2%}"), ("loss", f"{found.loss:.4g}")]
+        accuracy, loss = number_in_words("accuracy", found.accuracy), number_in_words("loss", found.loss)
+        numbers = [(f"accuracy on {found.part}", accuracy), (f"loss on {found.part}", loss)]
         numbers += [("wrong", f"{len(found.mistakes):,} of {found.count:,}")]
     else:
-        named = (("test_accuracy", "accuracy when trained"), ("test_loss", "loss when trained"))
+        start = "test" if "test_accuracy" in metrics else "val"
         numbers = [
-            (name, f"{metrics[key]:.2%}" if key.endswith("accuracy") else f"{metrics[key]:.4g}")
-            for key, name in named
+            (f"{measure_in_words(key)} when trained", number_in_words(key, metrics[key]))
+            for key in (f"{start}_accuracy", f"{start}_loss")
             if key in metrics
         ]
     numbers.append(("parameters", f"{report.trained.model.parameter_count:,}"))
@@ -205,11 +208,11 @@ def _recipe(trained: TrainedModel) -> list[tuple[str, str]]:
     facts += [("classes", ", ".join(card.classes[:50]) + (", ..." if len(card.classes) > 50 else ""))]
     recipe = dict(card.recipe)
     command = recipe.pop("command", "")
+    recipe.pop("digest", None)  # for evaluate
     facts += [(name.replace("_", " "), _text(value)) for name, value in recipe.items() if value not in ("", None)]
     if "seed" not in recipe:
         facts.append(("seed", str(card.seed)))
-    for name, value in card.metrics.items():
-        facts.append((name.replace("_", " "), f"{value:.2%}" if name.endswith("accuracy") else f"{value:.4g}"))
+    facts += card.scores
     if card.preprocessing:
         facts.append(("pictures", ", ".join(f"{name} {_text(value)}" for name, value in card.preprocessing.items())))
     facts.append(("convcli", card.version))

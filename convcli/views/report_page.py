@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
 
+from convcli.architectures.card import measure_in_words, number_in_words
 from convcli.views.charts import chart
 from convcli.views.signed import css_scale
 
@@ -45,6 +46,8 @@ class ReportPage:
         The figures at the top: name and number.
     history:
         For each epoch ``epoch``, ``loss``, ``accuracy``, ``val_loss``, ``val_accuracy``.
+    label_smoothing:
+        Of the ``loss`` in it.
     classes:
         Names.
     confusion:
@@ -64,6 +67,7 @@ class ReportPage:
     title: str
     numbers: Sequence[tuple[str, str]]
     history: Sequence[Mapping[str, float]]
+    label_smoothing: float
     classes: Sequence[str]
     confusion: Sequence[Sequence[int]] | None
     confused: Sequence[tuple[str, str, int]]
@@ -109,24 +113,20 @@ def _curves(shown: ReportPage) -> str:
     charts = []
     for name, title in (("loss", "Loss"), ("accuracy", "Accuracy")):
         series = []
-        for key, label in ((name, "training"), (f"val_{name}", "validation")):
+        smoothed = f", label smoothing {shown.label_smoothing:g}" if name == "loss" and shown.label_smoothing else ""
+        for key, label in ((name, f"training set{smoothed}"), (f"val_{name}", "held out")):
             points = [(row["epoch"], row[key]) for row in shown.history if key in row and "epoch" in row]
             series += [(label, points)] if points else []
         written = (lambda share: f"{100 * share:.4g}%") if name == "accuracy" else "{:.3g}".format
         charts += [chart(title, series, across="epoch", shown=written)] if series else []
     figures = "".join(f'<figure class="chart">{each}</figure>' for each in charts)
     keys = [key for key in ("epoch", "loss", "accuracy", "val_loss", "val_accuracy") if key in shown.history[0]]
-    rows = [[_cell(row.get(key), key) for key in keys] for row in shown.history]
-    numbers = _table([key.replace("_", " ") for key in keys], rows, first="right")
-    return _section(
-        "Curves", f'<div class="charts">{figures}</div><details><summary>The numbers</summary>{numbers}</details>'
-    )
-
-
-def _cell(value: float | None, key: str) -> str:
-    if value is None:
-        return "-"
-    return f"{value:.2%}" if key.endswith("accuracy") else f"{value:.4g}"
+    rows = [[number_in_words(key, row.get(key)) for key in keys] for row in shown.history]
+    numbers = _table([measure_in_words(key) for key in keys], rows, first="right")
+    smoothed = f", its loss with label smoothing {shown.label_smoothing:g}" if shown.label_smoothing else ""
+    lead = f"<p>The training set as it was learned{smoothed}; held-out images, where there are any, as they are.</p>"
+    details = f"<details><summary>The numbers</summary>{numbers}</details>"
+    return _section("Curves", f'{lead}<div class="charts">{figures}</div>{details}')
 
 
 def _measured(shown: ReportPage) -> str:

@@ -5,6 +5,7 @@ white paper can be read on dark. Viewers without style sheets show the drawing a
 """
 
 import re
+from collections.abc import Mapping
 
 DARK_PAPER = "#14161a"
 _COLOUR = re.compile(r'\b(fill|stroke)(="|: ?)(#[0-9a-fA-F]{6})\b')
@@ -49,9 +50,12 @@ def darkened(colour: str) -> str:
     return "#" + "".join(f"{_as_byte(wanted * (1 + strength * each)):02x}" for each in hue)
 
 
-def with_dark_scheme(svg: str) -> str:
-    """An SVG that follows whoever looks at it: a style sheet turns each of its colours where dark is preferred."""
-    rules = {}
+def with_dark_scheme(svg: str, unsaid: Mapping[str, tuple[str, str]] | None = None) -> str:
+    """An SVG that follows whoever looks at it: a style sheet turns each of its colours where dark is preferred.
+
+    ``unsaid`` are colours that the text of the file does not say: a selector, the property and its colour.
+    """
+    rules = {where: f"{name}: {darkened(colour)}" for where, (name, colour) in (unsaid or {}).items()}
     for name, joint, colour in _COLOUR.findall(svg):
         where = f'{name}="{colour}"' if joint == '="' else f'style*="{name}{joint}{colour}"'
         rules[f"[{where}]"] = f"{name}: {darkened(colour)} !important"

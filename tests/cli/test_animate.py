@@ -41,7 +41,7 @@ def test_json_has_the_shape_and_the_values(convcli, tmp_path):
     assert json.loads(result.out) == {
         "output": str(out),
         "kind": "transposed",
-        "input": [2, 2],
+        "input_shape": [2, 2],
         "shape": [4, 4],
         "formula": ["(2 - 1)*2 + 2 - 0 + 0 = 4", "(2 - 1)*2 + 2 - 0 + 0 = 4"],
         "frames": 16,

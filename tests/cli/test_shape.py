@@ -169,3 +169,15 @@ def test_neither_numpy_nor_numba_nor_rich_is_loaded_nor_much_else(arguments):
     done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert int(done.stderr) < 300  # modules: what takes the time of a short command
+
+
+def test_k_is_a_kernel_elsewhere_and_says_so(convcli):
+    words = ("--input", "9x9x1", "--filters", "2")
+    code, now, err = convcli(*words, "--kernel-size", "5x3")
+    assert (code, err, now.splitlines()[0]) == (0, "", "5x7x2")
+    notice = "Warning: -k will be gone here, since it is a kernel elsewhere; write --kernel-size 5x3\n"
+    assert convcli(*words, "-k", "5x3") == (0, now, notice)
+    assert convcli(*words, "-k", "5x3", "-q") == (0, now, "")
+    code, _, err = convcli(*words, "-k", "5", "--kernel-size", "5")
+    assert code == 2 and "got both -k and --kernel-size" in err
+    assert "-k" not in convcli("--help")[1].split()
