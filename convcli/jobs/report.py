@@ -17,6 +17,7 @@ from convcli.images import Image, write
 from convcli.jobs.classifier import Classifier, classifier_of, model_file, percent
 from convcli.jobs.evaluate import Evaluation, evaluate, load_data, most_confused
 from convcli.jobs.filters import filter_panel, filters_of
+from convcli.jobs.recipe_words import preparation_in_words, recipe_in_words
 from convcli.nn.weights import TrainedModel, load_model
 from convcli.views.figure import number
 from convcli.views.networks import cells, totals
@@ -25,6 +26,7 @@ from convcli.views.report_page import Filters, Picture, ReportPage, page
 MOST_MISTAKES = 36
 _LARGEST_MATRIX = 40  # classes
 SUFFIXES = (".html", ".htm")
+_HEADS = {"field": "receptive field"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,7 +136,7 @@ def page_of(report: Report) -> ReportPage:
         measured="" if found is None else found.measured_on + f" ({found.count:,})" * (not found.whole),
         missing=report.missing,
         filters=_filters(report.trained),
-        header=header,
+        header=[_HEADS.get(each, each) for each in header],
         layers=layers,
         facts=[*_named(totals(model.plan)), *([("source", spec.source)] if spec.source else [])],
         recipe=_recipe(report.trained),
@@ -172,11 +174,8 @@ def _duration(seconds: float) -> str:
     return f"{whole // 60} min {whole % 60} s" if whole < 3600 else f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
-def _scores(found: Evaluation) -> list[tuple[str, str, str, float]]:
-    return [
-        (f"{each.count:,}", "-" if each.precision is None else f"{each.precision:.2%}", each.label, each.recall or 0.0)
-        for each in found.per_class
-    ]
+def _scores(found: Evaluation) -> list[tuple[str, float | None, str, float | None]]:
+    return [(f"{each.count:,}", each.precision, each.label, each.recall) for each in found.per_class]
 
 
 def _mistakes(found: Evaluation) -> list[tuple[Picture, tuple[str, str], tuple[str, str]]]:
@@ -206,21 +205,15 @@ def _recipe(trained: TrainedModel) -> list[tuple[str, str]]:
     card, plan = trained.card, trained.model.plan
     facts = [("data", card.name), ("input", shape_text(plan.input))]
     facts += [("classes", ", ".join(card.classes[:50]) + (", ..." if len(card.classes) > 50 else ""))]
-    recipe = dict(card.recipe)
-    command = recipe.pop("command", "")
-    recipe.pop("digest", None)  # for evaluate
-    facts += [(name.replace("_", " "), _text(value)) for name, value in recipe.items() if value not in ("", None)]
-    if "seed" not in recipe:
+    command = card.recipe.get("command", "")
+    facts += recipe_in_words(card.recipe)
+    if "seed" not in card.recipe:
         facts.append(("seed", str(card.seed)))
-    facts += card.scores
+    facts += [(name, value) for name, value in card.scores if name != "seconds"]  # which stand at the top
     if card.preprocessing:
-        facts.append(("pictures", ", ".join(f"{name} {_text(value)}" for name, value in card.preprocessing.items())))
+        facts.append(("pictures", preparation_in_words(card.preprocessing)))
     facts.append(("convcli", card.version))
     return [(name, value) for name, value in facts if value] + ([("command", str(command))] if command else [])
-
-
-def _text(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _named(lines: list[str]) -> list[tuple[str, str]]:
