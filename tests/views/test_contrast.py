@@ -12,7 +12,6 @@ from browser import Browser, reason_to_skip
 from PIL import Image
 from readable import contrast, luminance
 
-from convcli import notebooks
 from convcli.architectures import load, plan_network
 from convcli.jobs.animate import make_film, plan_animation, seeded_values
 from convcli.jobs.toeplitz import toeplitz
@@ -118,13 +117,6 @@ def test_terminals():
         red, rest = divmod(ground - 16, 36)
         colour = [(0, 95, 135, 175, 215, 255)[each] for each in (red, *divmod(rest, 6))]
         assert contrast({97: "#ffffff", 30: "#000000"}[ink], colour) >= READABLE, (ink, ground)
-
-
-def test_matrices_in_notebooks():
-    html = notebooks.matrices("", [[[n / 50 for n in range(-50, 51)]]])
-    pairs = re.findall(r"background:rgb\((\d+),(\d+),(\d+)\);color:#000", html)
-    assert len(pairs) == 101
-    assert min(contrast("#000000", tuple(map(int, each))) for each in pairs) >= READABLE
 
 
 def test_the_dark_scheme_keeps_contrasts():
