@@ -41,7 +41,7 @@ def no_complaints(request):
 @pytest.fixture
 def cat_page(tmp_path):
     plans = plan_filters(["sobel-x"], [3.0])
-    explained = explain(read(CAT), plans, title="cat.jpg", region=Region(0, 100, 40, 30))
+    explained = explain(read(CAT), plans, title="cat.jpg", region=Region(100, 0, 30, 40))
     write_page(explained, str(tmp_path / "cat.html"))
     return tmp_path / "cat.html"
 
@@ -137,19 +137,22 @@ def test_play_walks_to_the_end_and_pauses(browser, tmp_path):
 
 
 @needs_browser
-def test_every_focus_stop_is_seen_and_named(browser, tmp_path):
-    browser.open(matrix_page(tmp_path / "m.html", "1 2 3; 4 5 6", ["1 1", "1 2"]))
+@pytest.mark.parametrize("what", ["small", "scrolling"])
+def test_every_focus_stop_is_seen_and_named(browser, tmp_path, cat_page, what):
+    small = matrix_page(tmp_path / "m.html", "1 2 3; 4 5 6", ["1 1", "1 2"])
+    browser.open(small if what == "small" else cat_page)
     seen = []
     for _ in range(14):
         browser.press("Tab")
         seen.append(browser.evaluate(
-            "(e => [e.id || e.name, getComputedStyle(e.type === 'radio' ? e.nextSibling : e).outlineStyle,"
+            "(e => [e.id || e.name || e.tagName, getComputedStyle(e.type === 'radio' ? e.nextSibling : e).outlineStyle,"
             " e.getAttribute('aria-label') || e.textContent || (e.labels?.[0]?.textContent ?? '')])"
             "(document.activeElement)"))  # fmt: skip
-    stops = {name for name, _, _ in seen}
-    assert {"filters", "output", "play", "slider", "speed", "zoom-in", "zoom-out"} <= stops
+    choices = "filters" if what == "small" else "channels"
+    stops = {choices, "output", "first", "previous", "play", "next", "last", "slider", "speed", "zoom-in", "zoom-out"}
+    assert {name for name, _, _ in seen} - {"BODY"} == stops
     for name, style, label in seen:
-        if name:
+        if name != "BODY":
             assert style == "solid", name
             assert label.strip(), name
 

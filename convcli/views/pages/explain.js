@@ -420,6 +420,7 @@ function newGrid(place, title, rows, columns, options, isFirst) {
 function scrolling() {
   const box = document.createElement("div");
   box.className = "scroll";
+  box.tabIndex = -1; // keys move the window, and boxes follow it: none of them is a stop of its own
   return box;
 }
 
