@@ -210,7 +210,7 @@ const isGrey = (filter) => page.input.pixels && filter.clips;
 
 const GUTTER = { left: 23, top: 17, right: 7 };
 // All in CSS pixels: a canvas' longest side, as browsers allow it; the smallest letters; the largest cell.
-const [LONGEST, LEAST, LARGEST_CELL] = [5600, 8, 60];
+const [LONGEST, LEAST, LARGEST_CELL] = [5600, 9, 60];
 // The least height of a grid or of the products; what lies between and around panels, products and controls.
 const [SHORTEST, SPACES] = [110, 44];
 
@@ -238,6 +238,8 @@ class Grid {
   // With `numbers` every cell has its number, without them none has.
   resize(cell, numbers) {
     this.numbers = numbers;
+    this.painted = null;
+    this.fitted = new Map();
     // Small cells in quarters of a pixel: whole ones would waste half of the room.
     const whole = cell >= 8 ? Math.floor(cell) : Math.floor(cell * 4) / 4;
     this.cell = Math.max(whole, 2);
@@ -284,23 +286,31 @@ class Grid {
     if (this.numbers) this.drawNumber(context, text, x, y, size - gap, colour, padding);
   }
 
-  // As many digits as fit, and the size of letters that lets them.
   drawNumber(context, text, x, y, size, ground, padding) {
-    for (const digits of [5, 4, 3, 2, 1]) {
+    const { shown, points, width } = this.fit(context, text, size, padding);
+    // No hatching behind a number.
+    context.fillStyle = css(ground);
+    if (padding) context.fillRect(x + (size - width) / 2 - 1, y + (size - points) / 2 - 1, width + 2, points + 2);
+    context.fillStyle = inkOn(ground);
+    context.font = letters(points, padding);
+    context.textAlign = "center";
+    context.textBaseline = "middle";
+    context.fillText(shown, x + size / 2, y + size / 2 + 0.5);
+  }
+
+  // As many digits as fit, and the size of letters that lets them; the same numbers come again and again.
+  fit(context, text, size, padding) {
+    const key = `${text(5)}${padding}`;
+    for (const digits of this.fitted.has(key) ? [] : [5, 4, 3, 2, 1]) {
       const shown = text(digits);
       const points = Math.max(Math.min(size * 0.38, (size * 1.55) / Math.max(shown.length, 1), 20), LEAST);
       context.font = letters(points, padding);
       const { width } = context.measureText(shown);
       if (width > size - 2 && digits > 1) continue;
-      // No hatching behind a number.
-      context.fillStyle = css(ground);
-      if (padding) context.fillRect(x + (size - width) / 2 - 1, y + (size - points) / 2 - 1, width + 2, points + 2);
-      context.fillStyle = inkOn(ground);
-      context.textAlign = "center";
-      context.textBaseline = "middle";
-      context.fillText(shown, x + size / 2, y + size / 2 + 0.5);
-      return;
+      this.fitted.set(key, { shown, points, width });
+      break;
     }
+    return this.fitted.get(key);
   }
 
   drawLabels(context) {
@@ -322,13 +332,22 @@ class Grid {
     }
   }
 
-  paint(highlight = () => {}) {
-    const { context, canvas, base } = this;
+  // Draw a highlight in a rectangle of cells; only what the last one covered is drawn anew.
+  paint(highlight = () => {}, cells = null) {
+    const { context, base, ratio } = this;
+    const [x, y, width, height] = this.painted || [0, 0, base.width, base.height];
     context.setTransform(1, 0, 0, 1, 0, 0);
-    context.clearRect(0, 0, canvas.width, canvas.height);
-    context.drawImage(base, 0, 0);
-    context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
+    context.clearRect(x, y, width, height);
+    context.drawImage(base, x, y, width, height, x, y, width, height);
+    context.setTransform(ratio, 0, 0, ratio, 0, 0);
     highlight(context, this);
+    this.painted = [0, 0, 0, 0];
+    if (!cells) return;
+    const [left, top, across, down] = this.rectangle(...cells);
+    const edges = [left - 8, top - 8, left + across + 8, top + down + 8].map((each) => each * ratio);
+    const [first, upper] = edges.slice(0, 2).map((each) => Math.max(Math.floor(each), 0));
+    const [last, lower] = [Math.min(Math.ceil(edges[2]), base.width), Math.min(Math.ceil(edges[3]), base.height)];
+    this.painted = [first, upper, Math.max(last - first, 0), Math.max(lower - upper, 0)];
   }
 
   cellAt(event) {
@@ -526,10 +545,10 @@ function paint() {
           frame(context, grid.rectangle(top + i * shape.dilation[0], left + j * shape.dilation[1]), grid.cell < 30 ? 1 : 1.5);
         }
       }
-    });
+    }, [top, left, ...spans]);
   }
   for (const grid of kernelGrids) grid.paint();
-  outputGrid.paint((context) => frame(context, outputGrid.rectangle(state.y, state.x)));
+  outputGrid.paint((context) => frame(context, outputGrid.rectangle(state.y, state.x)), [state.y, state.x]);
 }
 
 // Keep a rectangle of a zoomed grid in sight.
