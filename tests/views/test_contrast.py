@@ -132,23 +132,37 @@ def test_the_dark_scheme_keeps_contrasts():
     assert hue[0] < hue[1] < hue[2]
 
 
-def drawings():
-    """Every kind of SVG that convcli writes, but for the curves of a training."""
+def drawn_animation():
     plan = plan_animation((4, 4), 3, padding=1)
-    yield "animation", as_svg(make_film(plan, *seeded_values(plan)), 1.0)
-    for side in (4, 16):
-        found = toeplitz((side, side), "1 -2; 3 4")
-        drawn = MatrixFigure(found.matrix, found.vector, found.result, found.input, found.output, ("from -1", "b"))
-        yield f"matrix {side}", as_still(draw_matrix(drawn), ".svg").decode()
-    for name, pixels in (("fields", None), ("fields on a picture", np.ones((9, 9, 1)))):
-        outlines = [Outline("layer", 0, 0, 3, 3)]
-        yield name, as_still(receptive.draw_fields("a title", ["a line"], (9, 9), outlines, pixels), ".svg").decode()
-    for name in ("lenet5", "googlenet"):
-        yield name, volumes.draw(plan_network(load(name)))
+    return as_svg(make_film(plan, *seeded_values(plan)), 1.0)
 
 
-@pytest.mark.parametrize(("name", "text"), [pytest.param(*each, id=each[0]) for each in drawings()])
-def test_every_svg_has_a_dark_scheme_for_each_of_its_colours(name, text):
+def drawn_matrix(side):
+    found = toeplitz((side, side), "1 -2; 3 4")
+    drawn = MatrixFigure(found.matrix, found.vector, found.result, found.input, found.output, ("from -1", "b"))
+    return as_still(draw_matrix(drawn), ".svg").decode()
+
+
+def drawn_fields(pixels):
+    drawn = receptive.draw_fields("a title", ["a line"], (9, 9), [Outline("layer", 0, 0, 3, 3)], pixels)
+    return as_still(drawn, ".svg").decode()
+
+
+# Every kind of SVG that convcli writes, but for the curves of a training.
+DRAWINGS = {
+    "animation": drawn_animation,
+    "matrix": lambda: drawn_matrix(4),
+    "large matrix": lambda: drawn_matrix(16),
+    "fields": lambda: drawn_fields(None),
+    "fields on a picture": lambda: drawn_fields(np.ones((9, 9, 1))),
+    "lenet5": lambda: volumes.draw(plan_network(load("lenet5"))),
+    "googlenet": lambda: volumes.draw(plan_network(load("googlenet"))),
+}
+
+
+@pytest.mark.parametrize("name", DRAWINGS)
+def test_every_svg_has_a_dark_scheme_for_each_of_its_colours(name):
+    text = DRAWINGS[name]()
     root = ElementTree.fromstring(text)
     styles = "".join(each.text for each in root.iter("{http://www.w3.org/2000/svg}style"))
     assert "prefers-color-scheme: dark" in styles
@@ -158,7 +172,7 @@ def test_every_svg_has_a_dark_scheme_for_each_of_its_colours(name, text):
             if colour not in (None, "none"):
                 assert f'[{word}="{colour}"] {{ {word}: {darkened(colour)} !important }}' in styles
     pictures = list(root.iter("{http://www.w3.org/2000/svg}image"))
-    if name == "matrix 16":
+    if name == "large matrix":
         # Too small for numbers: one picture of each scheme.
         light, dark = (
             np.asarray(Image.open(io.BytesIO(b64decode(each.get("href").split(",")[1])))) for each in pictures
@@ -172,8 +186,8 @@ def test_every_svg_has_a_dark_scheme_for_each_of_its_colours(name, text):
 @pytest.mark.skipif(bool(reason_to_skip()), reason=reason_to_skip())
 def test_a_browser_shows_the_dark_scheme(tmp_path):
     with Browser() as browser:
-        for name, text in drawings():
-            (tmp_path / "a.svg").write_text(text, encoding="utf-8")
+        for name, draw in DRAWINGS.items():
+            (tmp_path / "a.svg").write_text(draw(), encoding="utf-8")
             for dark in (False, True):
                 browser.open(tmp_path / "a.svg", dark=dark)
                 browser.screenshot(tmp_path / "a.png", whole=False)

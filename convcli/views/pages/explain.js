@@ -211,8 +211,9 @@ const isGrey = (filter) => page.input.pixels && filter.clips;
 const GUTTER = { left: 23, top: 17, right: 7 };
 // All in CSS pixels: a canvas' longest side, as browsers allow it; the smallest letters; the largest cell.
 const [LONGEST, LEAST, LARGEST_CELL] = [5600, 9, 60];
-// The least height of a grid or of the products; what lies between and around panels, products and controls.
-const [SHORTEST, SPACES] = [110, 44];
+// The least height of a grid or of the products; what lies between and around panels, products and controls; what one
+// line of a sum takes at most.
+const [SHORTEST, SPACES, ONE_LINE] = [110, 44, 50];
 
 // A grid of cells on a canvas: its cells are drawn once, the highlights at every move.
 class Grid {
@@ -483,9 +484,9 @@ function roomForGrids() {
   // Too many products to be seen at once get half of it.
   const all = products.scrollHeight;
   const shown = all <= free - around - SHORTEST ? all : Math.max(Math.min(free / 2, all), SHORTEST);
-  // The sum in one line too, where a window is wide enough for grids beside each other.
-  const equation = isNarrow() || !byId("equation").textContent ? 0 : heightOf(byId("equation")) + 10;
-  return { around, shown, tall: free - shown - equation };
+  // A sum of one line too, where a window is wide enough for grids beside each other.
+  const equation = isNarrow() ? 0 : heightOf(byId("equation")) + 10;
+  return { around, shown, tall: free - shown - (equation > 10 && equation < ONE_LINE ? equation : 0) };
 }
 
 // How large cells are if input and output stand beside each other, or one above the other where the window is narrow.
