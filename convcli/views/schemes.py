@@ -22,16 +22,6 @@ def luminance(colour: str) -> float:
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
-def contrast(one: str, other: str) -> float:
-    """The contrast ratio of two colours, from 1 to 21; the source's definition of it.
-
-    >>> contrast("#000000", "#ffffff")
-    21.0
-    """
-    low, high = sorted((luminance(one), luminance(other)))
-    return (high + _FLARE) / (low + _FLARE)
-
-
 def darkened(colour: str) -> str:
     """The colour that a drawing's colour becomes in the dark scheme.
 
