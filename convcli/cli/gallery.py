@@ -74,7 +74,7 @@ def command(
         told = {
             "output": output if good else None,
             "shape": list(sheet.pixels.shape) if good else None,
-            "files": [row.file for row in good],
+            "files": [{"input": row.file, "warnings": row.warnings} for row in good],
             "errors": [{"input": row.file, "error": row.error} for row in bad],
             "left_out": dict(found.left_out),
         }
