@@ -218,4 +218,6 @@ def test_a_resumed_training_keeps_the_form_of_its_pictures(convcli, monkeypatch)
 def test_the_plot_says_of_what(convcli):
     pytest.importorskip("matplotlib")
     assert convcli("train", "digits", "--limit", "60", *BRIEF, "--validation", "20", "--plot", "c.svg").code == 0
-    assert "<svg" in Path("c.svg").read_text()
+    text = Path("c.svg").read_text()  # in which texts are outlines, each below a comment with its words
+    for words in ("training set, label smoothing 0.1", "training set", "held out"):
+        assert f"<!-- {words} -->" in text
