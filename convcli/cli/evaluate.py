@@ -55,6 +55,9 @@ def command(
     it. Recall: of the pictures that show it, those taken for it. In the confusion matrix rows are the truth, columns
     what the model said. Pictures in a folder of classes are prepared as convcli predict does.
 
+    In --json, split is test, held-out, train, all (of a folder not learned) or mixed (of one that has changed since);
+    classes are names, per_class the table, and confusion[i][j] pictures of class i that were taken for j.
+
     \b
     Examples:
       convcli evaluate mnist.safetensors
