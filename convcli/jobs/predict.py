@@ -181,5 +181,5 @@ def _classify(classifier: Classifier, batch: Sequence[Prediction], top: int) -> 
 def _names(files: Sequence[str]) -> list[str]:
     """Names below the folder that all files are in, so that pictures of one name in two folders differ."""
     whole = [None if each == STREAM else Path(each).absolute() for each in files]
-    base = os.path.commonpath([each.parent for each in whole if each] or ["."])
+    base = os.path.commonpath([each.parent for each in whole if each] or [Path()])
     return ["stdin" if each is None else os.path.relpath(each, base).replace(os.sep, "/") for each in whole]
