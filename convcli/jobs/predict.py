@@ -15,7 +15,6 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.architectures import shape_text
 from convcli.errors import ConvcliError, ImageError
 from convcli.images import MAX_PIXELS, Image, read
 from convcli.images.turns import Turn, Turns
@@ -145,10 +144,7 @@ def _see(
         if source == STREAM and stdin is None:
             raise ImageError("is not open")
         image = turn.run(read, stdin if source == STREAM and stdin is not None else source, max_pixels=max_pixels)
-        pixels, warnings = classifier.rule.prepare(image)
-        if cut := classifier.rule.cut_off(*image.pixels.shape[:2]):
-            size = shape_text((classifier.rule.height, classifier.rule.width))
-            warnings += (f"{cut:.1%} of it are cut off, since it is scaled to fill the network's {size}",)
+        pixels, warnings = classifier.prepare(image)
     finally:
         turn.close()
     return classifier.rule.scaled(pixels), warnings
