@@ -55,7 +55,7 @@ class Classifier:
         pixels, warnings = self.rule.prepare(image)
         if cut := self.rule.cut_off(*image.pixels.shape[:2]):
             size = f"{self.rule.height}x{self.rule.width}"
-            warnings += (f"{cut:.1%} of it are cut off, since it is scaled to fill the network's {size}",)
+            warnings += (f"{cut:.1%} of it is cut off, since it is scaled to fill the network's {size}",)
         return Prepared(pixels, warnings)
 
     def logits(self, images: Array, batch_size: int) -> Iterator[Array]:

@@ -181,7 +181,7 @@ def test_what_is_cut_off_is_told(convcli):
     _, err = trained(convcli, "set", "--model", "net.toml")
     assert "12 of 12 pictures have another shape than 16x16: what stands over is cut off, the most, 25%, of set" in err
     said = convcli("predict", "set/class 0", "--model", "set.safetensors").err
-    assert "25.0% of it are cut off, since it is scaled to fill the network's 16x16" in said
+    assert "25.0% of it is cut off, since it is scaled to fill the network's 16x16" in said
     assert said.count("cut off") == 1
     assert convcli("predict", "set/class 0", "--model", "set.safetensors", "-q").err == ""
     assert "cut off" not in trained(convcli, "set", "--overwrite")[1]
