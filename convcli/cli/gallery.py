@@ -18,7 +18,7 @@ from convcli.jobs.inputs import STREAM, check_apart
 @click.option("-k", "--kernel", "kernels", multiple=True, type=KERNEL, help=f"A column; default: {', '.join(USUAL)}.")
 @click.option("-o", "--output", metavar="OUT", default="gallery.png", show_default=True, help="The sheet.")
 @click.option("--cell", type=click.IntRange(32, 2000), default=200, show_default=True, help="A cell's side in pixels.")
-@options.recursive()
+@options.looking_below
 @options.quality
 @options.overwrite
 @options.max_pixels
