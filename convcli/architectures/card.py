@@ -71,7 +71,13 @@ class ModelCard:
         return float(share) if isinstance(share, int | float) and 0 < share < 1 else 0.0
 
 
-_OF_WHAT = {"val_": "held-out ", "test_": "test ", "loss": "training loss", "accuracy": "training accuracy"}
+_OF_WHAT = {
+    "val_": "held-out ",
+    "test_": "test ",
+    "loss": "training loss",
+    "accuracy": "training accuracy",
+    "seconds": "training time",
+}
 
 
 def measure_in_words(name: str) -> str:
@@ -91,7 +97,7 @@ def number_in_words(name: str, value: float | None) -> str:
     """A measure's value: accuracies in percent, a dash for none."""
     if value is None:
         return "-"
-    return f"{value:.2%}" if name.endswith("accuracy") else f"{value:.4g}"
+    return f"{value:.2%}" if name.endswith("accuracy") else f"{value:.4g}{' s' * (name == 'seconds')}"
 
 
 def card_text(card: ModelCard) -> str:

@@ -49,9 +49,14 @@ def command(
 ) -> None:
     """Measure a trained model: accuracy, loss, every class, what is taken for what.
 
-    MODEL is a .safetensors file that convcli train wrote. Precision: of the pictures taken for a class, those that show
+    MODEL is a .safetensors file that convcli train wrote. It is tried on the test set; of a folder without one, on the
+    images that its training held out of that very folder, or on all of a folder that it has not learned. The first line
+    says on what. Precision: of the pictures taken for a class, those that show
     it. Recall: of the pictures that show it, those taken for it. In the confusion matrix rows are the truth, columns
     what the model said. Pictures in a folder of classes are prepared as convcli predict does.
+
+    In --json, split is test, held-out, train, all (of a folder not learned) or mixed (of one that has changed since);
+    classes are names, per_class the table, and confusion[i][j] pictures of class i that were taken for j.
 
     \b
     Examples:

@@ -1,5 +1,7 @@
 """`convcli gallery`: what kernels do to pictures, on one sheet."""
 
+from typing import Any
+
 import click
 
 from convcli.cli import options
@@ -7,7 +9,7 @@ from convcli.cli.completing import FILE, KERNEL
 from convcli.cli.files import look_for, say_left_out
 from convcli.cli.printing import Warnings, say, show_result
 from convcli.cli.progress import progress_bar
-from convcli.images import MAX_PIXELS, write
+from convcli.images import MAX_PIXELS, Image, write
 from convcli.jobs.documents import json_text
 from convcli.jobs.gallery import USUAL, Row, check_cells, make_rows, plan_gallery, sheet_of
 from convcli.jobs.inputs import STREAM, check_apart
@@ -18,7 +20,7 @@ from convcli.jobs.inputs import STREAM, check_apart
 @click.option("-k", "--kernel", "kernels", multiple=True, type=KERNEL, help=f"A column; default: {', '.join(USUAL)}.")
 @click.option("-o", "--output", metavar="OUT", default="gallery.png", show_default=True, help="The sheet.")
 @click.option("--cell", type=click.IntRange(32, 2000), default=200, show_default=True, help="A cell's side in pixels.")
-@options.recursive()
+@options.looking_below
 @options.quality
 @options.overwrite
 @options.max_pixels
@@ -66,25 +68,28 @@ def command(
             for warning in row.warnings:
                 warnings.add(row.file, warning)
             advance(len(rows), len(found.files))
-    good, bad = [row for row in rows if not row.error], [row for row in rows if row.error]
-    if good:
-        sheet = sheet_of(good, plans, cell=cell)
+    good = [row for row in rows if not row.error]
+    sheet = sheet_of(good, plans, cell=cell) if good else None
+    if sheet is not None:
         write(sheet, output, overwrite=overwrite, quality=quality)
     if as_json:
-        told = {
-            "output": output if good else None,
-            "shape": list(sheet.pixels.shape) if good else None,
-            "files": [row.file for row in good],
-            "errors": [{"input": row.file, "error": row.error} for row in bad],
-            "left_out": dict(found.left_out),
-        }
-        show_result(json_text(told))
-    elif good:
+        show_result(json_text(_document(rows, output, sheet) | {"left_out": dict(found.left_out)}))
+    elif sheet is not None:
         show_result(output)
     if not quiet:
         warnings.say()
+    bad = [row for row in rows if row.error]
     for row in bad:
         say(f"Error: {row.error}")
     if not quiet:
         say_left_out(found)
     return 1 if bad else 0
+
+
+def _document(rows: list[Row], output: str, sheet: Image | None) -> dict[str, Any]:
+    return {
+        "output": None if sheet is None else output,
+        "shape": None if sheet is None else list(sheet.pixels.shape),
+        "files": [{"input": row.file, "warnings": row.warnings} for row in rows if not row.error],
+        "errors": [{"input": row.file, "error": row.error} for row in rows if row.error],
+    }

@@ -232,13 +232,11 @@ def normalize(command: Command) -> Command:
 output = click.option(
     "-o", "--output", metavar="OUT", help="A file, a folder/, a template with {stem} {kernel} {ext} {index}, or -."
 )
-
-
-def recursive(help: str = "Of folders take the folders below too.") -> Callable[[Command], Command]:
-    """``--recursive``: what is below a folder that is named."""
-    return click.option("-r", "--recursive", is_flag=True, help=help)
-
-
+recursive = click.option(
+    "-r", "--recursive", is_flag=True, help="Of folders take the folders below too; -o FOLDER gets the same tree."
+)
+# Where what is written is one file.
+looking_below = click.option("-r", "--recursive", is_flag=True, help="Of folders take the folders below too.")
 overwrite = click.option("--overwrite", is_flag=True, help="Replace existing outputs.")
 skip_existing = click.option("--skip-existing", is_flag=True, help="Leave out inputs whose output exists.")
 strip = click.option("--strip", is_flag=True, help="Drop all metadata: profile, EXIF, comments ...")
@@ -297,8 +295,7 @@ one_result = _chained(overwrite, max_pixels, threads, as_json, quiet)
 # What every command that turns picture files into picture files takes.
 # The first is apart because it belongs near the top of a help page.
 rest_of_files = _chained(
-    recursive("Of folders take the folders below too; -o FOLDER gets the same tree."),
-    background, overwrite, skip_existing, format_, quality, strip, max_pixels, threads, as_json, quiet,
+    recursive, background, overwrite, skip_existing, format_, quality, strip, max_pixels, threads, as_json, quiet,
 )  # fmt: skip
 
 

@@ -22,7 +22,7 @@ from convcli.jobs.predict import MOST_SHOWN, Prediction, predict, seen_picture
 @click.option("--top", type=options.AtLeast(1), default=3, show_default=True, metavar="N", help="Classes to print.")
 @click.option("--show", metavar="OUT.png", help="Write the picture that the network saw; of several, a sheet.")
 @click.option("--overwrite", is_flag=True, help="Let --show replace an existing file.")
-@options.recursive()
+@options.looking_below
 @options.max_pixels
 @options.threads
 @options.as_json

@@ -128,6 +128,15 @@ def command(
     the very same curve, to the bit. If images are held out, the epoch with their lowest loss is kept; see --keep.
 
     \b
+    Words of --json, and of --log for its rows:
+      history        for each epoch: loss and accuracy of the training set,
+                     val_loss and val_accuracy of held-out images, seconds,
+                     images_per_second, learning_rate
+      val_loss ...   those of the kept epoch; best_epoch if it was chosen
+      test_loss ...  of the test set; null where there is none
+      train_images, val_images, test_images  how many each is of
+
+    \b
     Examples:
       convcli train digits
       convcli train mnist

@@ -31,7 +31,6 @@ LONGEST_SIDE = 256
 LARGEST = 8_000_000_000  # bytes of all pictures together; they are held in memory
 _KEPT = 1_000_000_000  # bytes of decoded pictures kept between the two passes, so that few are decoded twice
 _WORKERS = 4
-_HARDLY = 0.01  # of a picture: cut off without a word, since sizes are whole pixels
 _LISTED = 5  # unreadable files that an error names
 
 Labelled = tuple[Path, int]
@@ -179,8 +178,7 @@ class _Pictures:
             f"{min(said)[0]}: {min(said)[1]}" + (f" (so have {len(said) - 1} more files)" if len(said) > 1 else "")
             for said in kinds.values()
         ]
-        cut = {path: _cut_off(self.sizes[path], rule) for path in self.paths} if rule.kind == "picture" else {}
-        cut = {path: share for path, share in cut.items() if share > _HARDLY}
+        cut = {path: share for path in self.paths if (share := rule.cut_off(*self.sizes[path]))}
         if cut:
             worst = max(cut, key=lambda path: cut[path])
             told.append(
@@ -241,17 +239,6 @@ class _Pictures:
             return prepare(image)
         except ConvcliError as error:
             raise DataError(f"{path}: {error}") from error
-
-
-def _cut_off(size: tuple[int, int], rule: Preprocessing) -> float:
-    """The share of a picture that stands over once it fills height x width.
-
-    >>> _cut_off((32, 24), Preprocessing("picture", 16, 16, 3))
-    0.25
-    """
-    height, width = size
-    scale = min(height / rule.height, width / rule.width)
-    return 1 - scale * rule.height * scale * rule.width / (height * width)
 
 
 def _flat(image: Image) -> Prepared:

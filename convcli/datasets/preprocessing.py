@@ -14,6 +14,7 @@ from convcli.images import Image
 
 Floats = npt.NDArray[np.float32]
 
+_HARDLY = 0.01  # of a picture: sizes are whole pixels
 LARGEST_SIDE = 4096  # pixels of a picture that a network takes
 
 
@@ -72,6 +73,16 @@ class Preprocessing:
         """A picture on white paper brought to channels and size, dark at the border if the network wants that."""
         made = fill(to_channels(pixels, self.channels), self.height, self.width)
         return 255 - made if self.light_on_dark and _border_median(made) > 127 else made
+
+    def cut_off(self, height: int, width: int) -> float:
+        """The share of a picture of this size that stands over once it fills the network's; 0 if it is hardly any.
+
+        >>> Preprocessing("picture", 16, 16, 3).cut_off(32, 24)
+        0.25
+        """
+        scale = min(height / self.height, width / self.width)
+        share = 1 - scale * self.height * scale * self.width / (height * width)
+        return share if self.kind == "picture" and share > _HARDLY else 0.0
 
     def scaled(self, images: npt.NDArray[np.uint8]) -> Floats:
         """Bytes of a data set as the float32 numbers of 0..1 that the network takes."""

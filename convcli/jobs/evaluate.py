@@ -130,7 +130,8 @@ class Evaluation:
             "accuracy": self.accuracy,
             "loss": self.loss,
             "wrong": len(self.mistakes),
-            "classes": [vars(each) for each in self.per_class],
+            "classes": self.classes,
+            "per_class": [vars(each) for each in self.per_class],
             "confusion": self.confusion.tolist(),
         }
 

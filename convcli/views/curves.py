@@ -1,4 +1,4 @@
-"""The curves of a training, drawn with matplotlib: loss and accuracy by epoch, of training and of validation."""
+"""The curves of a training, drawn with matplotlib: loss and accuracy by epoch, of training set and held-out images."""
 
 import io
 from collections.abc import Sequence

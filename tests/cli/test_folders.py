@@ -125,7 +125,8 @@ def test_predict_and_gallery_look_below_and_count_what_they_leave_out(convcli, s
     assert told.err.endswith(counts)
     sheet = convcli("gallery", "shots", "-r", "-k", "box", "-o", "sheet.png", "--json")
     report = json.loads(sheet.out)
-    assert report["files"] == ["shots/a.png", "shots/2024/b.png", "shots/2024/june/c.jpg"]
+    names = ["shots/a.png", "shots/2024/b.png", "shots/2024/june/c.jpg"]
+    assert report["files"] == [{"input": name, "warnings": []} for name in names]
     assert report["left_out"] == {".txt": 1, "hidden file": 1} and sheet.err.endswith(counts)
     flat = convcli("gallery", "shots", "-k", "box", "-o", "flat.png")
     assert "left out: 1 hidden file, 1 folder (--recursive looks into folders)\n" in flat.err

@@ -85,6 +85,8 @@ def test_documents(convcli, place, monkeypatch, command):
             assert not re.fullmatch(r"[-+]?[\d.]+(e-?\d+)?%?|nan|inf|\d+x\d+|\d+,\d+.*", value), (keys, value)
         if keys and keys[-1] in ("params", "macs", "images", "best_epoch", "row", "column", "height", "width"):
             assert isinstance(value, int | None), (keys, value)
+        if keys and keys[-1] == "classes":
+            assert isinstance(value, str), (keys, value)
         if keys and keys[-1] in ("accuracy", "loss", "probability", "seconds", "test_accuracy", "val_loss"):
             assert isinstance(value, float | int | None), (keys, value)
     first = document[0] if isinstance(document, list) else document

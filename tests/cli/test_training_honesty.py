@@ -11,6 +11,7 @@ from PIL import Image
 
 from convcli import load_model
 from convcli.datasets import load, parted
+from convcli.nn.tensors import read_tensors
 
 BRIEF = ("--epochs", "2", "--threads", "1")
 
@@ -180,7 +181,12 @@ def test_what_is_cut_off_is_told(convcli):
     Path("net.toml").write_text(NET.format("[16, 16, 3]", 2))
     _, err = trained(convcli, "set", "--model", "net.toml")
     assert "12 of 12 pictures have another shape than 16x16: what stands over is cut off, the most, 25%, of set" in err
+    said = convcli("predict", "set/class 0", "--model", "set.safetensors").err
+    assert "25.0% of it is cut off, since it is scaled to fill the network's 16x16" in said
+    assert said.count("cut off") == 1
+    assert convcli("predict", "set/class 0", "--model", "set.safetensors", "-q").err == ""
     assert "cut off" not in trained(convcli, "set", "--overwrite")[1]
+    assert "cut off" not in convcli("predict", "set/class 0", "--model", "set.safetensors").err
 
 
 def test_a_shipped_network_and_data_of_one_size(convcli):
@@ -200,6 +206,7 @@ def test_a_resumed_training_keeps_the_form_of_its_pictures(convcli, monkeypatch)
 
     make_folder("set", (6, 6), (12, 12), "L")
     Path("net.toml").write_text(NET.format("[16, 20, 3]", 2))
+    assert convcli("train", "set", *BRIEF, "--model", "net.toml", "-o", "whole.safetensors").code == 0
     write = job.write_checkpoint
 
     def and_stop(*words):
@@ -211,11 +218,15 @@ def test_a_resumed_training_keeps_the_form_of_its_pictures(convcli, monkeypatch)
     monkeypatch.setattr(job, "write_checkpoint", write)
     resumed = convcli("train", "--resume", "set.checkpoint.safetensors", "--json")
     assert resumed.code == 0, resumed.err
-    assert "images are held out" in resumed.err
+    assert "images are held out to measure by, and do not choose the epoch" in resumed.err
     assert load_model("set.safetensors").model.plan.input == (16, 20, 3)
+    whole, again = (read_tensors(Path(f"{name}.safetensors"))[0] for name in ("whole", "set"))
+    assert all(np.array_equal(whole[name], again[name]) for name in whole | again)
 
 
 def test_the_plot_says_of_what(convcli):
     pytest.importorskip("matplotlib")
     assert convcli("train", "digits", "--limit", "60", *BRIEF, "--validation", "20", "--plot", "c.svg").code == 0
-    assert "<svg" in Path("c.svg").read_text()
+    text = Path("c.svg").read_text()  # in which texts are outlines, each below a comment with its words
+    for words in ("training set, label smoothing 0.1", "training set", "held out"):
+        assert f"<!-- {words} -->" in text
