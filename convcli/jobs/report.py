@@ -209,7 +209,7 @@ def _recipe(trained: TrainedModel) -> list[tuple[str, str]]:
     facts += recipe_in_words(card.recipe)
     if "seed" not in card.recipe:
         facts.append(("seed", str(card.seed)))
-    facts += [(name, value) for name, value in card.scores if name != "seconds"]  # which stand at the top
+    facts += [each for each in card.scores if each[0] != measure_in_words("seconds")]  # which stand at the top
     if card.preprocessing:
         facts.append(("pictures", preparation_in_words(card.preprocessing)))
     facts.append(("convcli", card.version))
