@@ -113,6 +113,8 @@ def group() -> None:
     Examples:
       convcli filter photo.jpg --kernel sharpen
       convcli kernel show sobel-x
+
+    Rows come before columns, and both count from 0: sizes are HxW, places Y,X. -k is a kernel, -o what is written.
     """
 
 

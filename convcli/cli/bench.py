@@ -225,7 +225,7 @@ class _Run:
         limits = None
         with self._working("measuring the machine's limits"):
             limits = find_limits(self.setting) if needs_limits(list(self.cases)) else None
-        self._say(self._head(machine.machine["processor"], machine.versions["convcli"]))
+        self._say(self._head(str(machine.machine["processor"]), machine.versions["convcli"]))
         self.unlimited = self._unlimited()
         if self.setting.isa:
             self._say(table.wrapped(table.isa_line(self.setting.isa, self.unlimited)))

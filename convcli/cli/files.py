@@ -42,9 +42,7 @@ def carry_out(
     asked about names whose suffix the user wrote. ``suffixes`` is for `convcli.jobs.tasks.plan_tasks`, ``looked_for``
     are those of files in folders.
     """
-    found = usage(
-        lambda: search(inputs, looked_for, recursive=settings["recursive"], output=settings["output"] or None)
-    )
+    found = look_for(inputs, settings["recursive"], looked_for, output=settings["output"] or None)
     files, tasks = usage(lambda: _plan(inputs, found, name, settings, suffixes))
     preview = settings.get("preview")
     if preview is not None:
@@ -73,9 +71,23 @@ def carry_out(
         say(f"Error: {outcome.error}")
     if len(tasks) > 1 and not quiet:
         say(_summary(outcomes, time.perf_counter() - started))
-    if found.left_out and not quiet:
-        say(f"left out: {left_out_text(found.left_out)}")
+    if not quiet:
+        say_left_out(found)
     return 1 if failed else 0
+
+
+def look_for(
+    inputs: Sequence[str], recursive: bool, suffixes: Sequence[str] = READABLE_SUFFIXES, output: str | None = None
+) -> Inputs:
+    """The files that names, patterns and folders mean; what means none is wrong usage."""
+    found: Inputs = usage(lambda: search(inputs, suffixes, recursive=recursive, output=output))
+    return found
+
+
+def say_left_out(found: Inputs) -> None:
+    """What folders held besides, counted by kind."""
+    if found.left_out:
+        say(f"left out: {left_out_text(found.left_out)}")
 
 
 def _plan(

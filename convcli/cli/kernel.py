@@ -143,7 +143,7 @@ def _drawing(described: KernelDescription, width: int) -> str:
         slices = plane if plane.ndim == 3 else [plane]
         for depth, each in enumerate(slices):
             matrices.append(each)
-            titles.append(f"{name} plane {depth + 1}".strip() if plane.ndim == 3 else name)
+            titles.append(f"{name} plane {depth}".strip() if plane.ndim == 3 else name)
     colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     return draw_matrices(matrices, titles, width=width, colour=colour)
 

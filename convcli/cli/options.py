@@ -235,6 +235,8 @@ output = click.option(
 recursive = click.option(
     "-r", "--recursive", is_flag=True, help="Of folders take the folders below too; -o FOLDER gets the same tree."
 )
+# Where what is written is one file.
+looking_below = click.option("-r", "--recursive", is_flag=True, help="Of folders take the folders below too.")
 overwrite = click.option("--overwrite", is_flag=True, help="Replace existing outputs.")
 skip_existing = click.option("--skip-existing", is_flag=True, help="Leave out inputs whose output exists.")
 strip = click.option("--strip", is_flag=True, help="Drop all metadata: profile, EXIF, comments ...")

@@ -83,7 +83,8 @@ def load_folder(
     count = len(parts[0])
     train = Split(images[:count], labels[:count])
     test = Split(images[count:], labels[count:]) if len(parts) == 2 else None
-    return Dataset(folder.resolve().name, train, test, classes, rule or plain, str(folder), pictures.notes())
+    rule = rule or plain
+    return Dataset(folder.resolve().name, train, test, classes, rule, str(folder), pictures.notes(rule))
 
 
 def usual_size(sizes: Iterable[tuple[int, int]]) -> tuple[int, int]:
@@ -145,6 +146,7 @@ class _Pictures:
     def __init__(self, paths: list[Path]) -> None:
         self.paths = paths
         self.kept: dict[Path, Bytes] = {}
+        self.sizes: dict[Path, tuple[int, int]] = {}
         self.warnings: dict[str, list[Path]] = {}
 
     def survey(self) -> tuple[list[tuple[int, int]], bool]:
@@ -167,15 +169,23 @@ class _Pictures:
             images[place] = pixels
         return images
 
-    def notes(self) -> tuple[str, ...]:
-        """What the readers said, each kind of sentence once."""
+    def notes(self, rule: Preprocessing) -> tuple[str, ...]:
+        """What the readers said, each kind of sentence once, and how much was cut off."""
         kinds: dict[str, list[tuple[Path, str]]] = {}
         for text, paths in self.warnings.items():
             kinds.setdefault(kind_of(text), []).extend((path, text) for path in set(paths))
-        return tuple(
+        told = [
             f"{min(said)[0]}: {min(said)[1]}" + (f" (so have {len(said) - 1} more files)" if len(said) > 1 else "")
             for said in kinds.values()
-        )
+        ]
+        cut = {path: share for path in self.paths if (share := rule.cut_off(*self.sizes[path]))}
+        if cut:
+            worst = max(cut, key=lambda path: cut[path])
+            told.append(
+                f"{len(cut):,} of {len(self.paths):,} pictures have another shape than {rule.height}x{rule.width}: "
+                f"what stands over is cut off, the most, {cut[worst]:.0%}, of {worst}"
+            )
+        return tuple(told)
 
     def _each(
         self, prepare: Callable[[Image], Prepared], finish: Callable[[Bytes], Bytes] | None = None
@@ -224,6 +234,7 @@ class _Pictures:
         if pixels is not None and finish is not None:
             return Prepared(finish(pixels), ())
         image = read(path)
+        self.sizes[path] = image.pixels.shape[0], image.pixels.shape[1]
         try:
             return prepare(image)
         except ConvcliError as error:

@@ -89,6 +89,12 @@ def search(
     return found
 
 
+def check_apart(target: str, sources: Sequence[str]) -> None:
+    """Refuse to write a sheet of pictures over one of them; raises `ConvcliError`."""
+    if any(source != STREAM and os.path.realpath(source) == os.path.realpath(target) for source in sources):
+        raise ConvcliError(f"{target}: is one of the pictures itself, expected another file to write")
+
+
 def left_out_text(kinds: Counter[str]) -> str:
     """What was left out as a list for people: ``3 .txt, 2 folders``; nothing if nothing was.
 

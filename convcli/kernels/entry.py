@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from convcli.errors import KernelError
 from convcli.kernels.parameters import Parameter, Value
-from convcli.notebooks import matrices
+from convcli.notebooks import matrices, signed
 
 Weights: TypeAlias = npt.NDArray[np.float64]
 
@@ -140,7 +140,7 @@ def _drawn_in_html(planes: Sequence[Weights], title: str, names: Sequence[str], 
     sums = ", ".join(dict.fromkeys(f"{0.0 if is_zero_sum(each) else float(each.sum()):.6g}" for each in planes))
     sizes = "x".join(map(str, planes[0].shape))
     named = names if len(names) == len(flat) else [f"plane {index}" for index in range(len(flat))] * (len(flat) > 1)
-    return matrices(title, [plane.tolist() for plane in flat], named, [f"{sizes}, sum {sums}", *notes])
+    return matrices(title, [plane.tolist() for plane in flat], named, [f"{sizes}, sum {signed(sums)}", *notes])
 
 
 def is_zero_sum(weights: npt.ArrayLike) -> bool:

@@ -158,7 +158,7 @@ def test_a_matrix_that_starts_with_a_minus_sign_is_no_option(convcli, matrix):
     ("arguments", "message"),
     [
         (["show", "soble-x"], "did you mean sobel-x?"),
-        (["show", "1 2; 3"], "kernel row 2 has 1 number, expected 2 as in row 1"),
+        (["show", "1 2; 3"], "kernel row 1 has 1 number, expected 2 as in row 0"),
         (["show", "nowhere.txt"], "kernel file nowhere.txt: no such file"),
         (["show"], "Missing argument 'SPEC'"),
         (["show", "--jsn", "box"], "No such option '--jsn'"),
