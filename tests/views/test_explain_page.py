@@ -39,7 +39,7 @@ def no_complaints(request):
 @pytest.fixture
 def cat_page(tmp_path):
     plans = plan_filters(["sobel-x"], [3.0])
-    explained = explain(read(CAT), plans, title="cat.jpg", region=Region(0, 100, 40, 30))
+    explained = explain(read(CAT), plans, title="cat.jpg", region=Region(100, 0, 30, 40))
     write_page(explained, str(tmp_path / "cat.html"))
     return tmp_path / "cat.html"
 
