@@ -13,9 +13,10 @@ from convcli.cli.printing import Warnings, say, show_result
 from convcli.cli.progress import progress_bar
 from convcli.errors import printable
 from convcli.images import MAX_PIXELS, READABLE_SUFFIXES
+from convcli.images.folders import left_out_text
 from convcli.jobs.batch import Files, Outcome
 from convcli.jobs.documents import json_text
-from convcli.jobs.inputs import STREAM, Inputs, left_out_text, search
+from convcli.jobs.inputs import STREAM, Inputs, search
 from convcli.jobs.runtime import prepare_loops, request_threads
 from convcli.jobs.tasks import Task, plan_tasks
 

@@ -85,7 +85,7 @@ def command(inputs: tuple[str, ...], kernels: tuple[str, ...], **settings: Any) 
       yx     planes, for 2-D kernels, each by itself; so does --each-plane,
              whatever --axes says
       yxc    a .npy of many channels, which come last
-      Zarr and OME-Zarr (the extra scale) name their axes themselves, and stay Zarr
+      Zarr and OME-Zarr, with the extra scale, name their axes and stay Zarr
       convcli filter scan.tif -k gaussian3d:sigma=1x2x2 --axes zyx
       convcli filter cells.ome.tif -k sobel --each-plane --channel 1
       convcli filter cells.npy -k gaussian3d --axes tzcyx --time 0

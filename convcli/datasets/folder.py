@@ -2,9 +2,9 @@
 
 The rules, all of which the documentation states:
 
-- Classes are the sub-folders, sorted by name; hidden files and folders are ignored, and so are files whose suffix is
-  not a picture's. Pictures lie directly in their class's folder. If the folder holds exactly ``train`` and ``test``,
-  each with the same sub-folders, these are the two splits.
+- Classes are the sub-folders, sorted by name; hidden files and folders are left out, and so are files whose suffix is
+  not a picture's; a note counts them by kind. Pictures lie directly in their class's folder. If the folder holds
+  exactly ``train`` and ``test``, each with the same sub-folders, these are the two splits.
 - The size is the most common (height, width), of equally common ones the larger; if its longer side exceeds 256 it is
   scaled down to that. Other pictures are scaled until they fill it, and what stands over is cut off at both sides.
 - Everything is grey if no picture shows a colour, else RGB. What is transparent shows white paper.
@@ -25,6 +25,7 @@ from convcli.datasets.pictures import check_values, is_grey, on_white
 from convcli.datasets.preprocessing import Prepared, Preprocessing
 from convcli.errors import ConvcliError, DataError, kind_of
 from convcli.images import READABLE_SUFFIXES, Image, read
+from convcli.images.folders import files_in, left_out_text
 from convcli.images.turns import Turn, Turns
 
 LONGEST_SIDE = 256
@@ -61,7 +62,7 @@ def load_folder(
     DataError
         One line: no or one class, a class without pictures, pictures that cannot be read, more than memory holds.
     """
-    parts, classes = _find_parts(folder)
+    parts, classes, left_out = _find_parts(folder)
     files = [labelled for part in parts for labelled in part]
     pictures = _Pictures([path for path, _ in files])
     if rule is not None:
@@ -84,7 +85,8 @@ def load_folder(
     train = Split(images[:count], labels[:count])
     test = Split(images[count:], labels[count:]) if len(parts) == 2 else None
     rule = rule or plain
-    return Dataset(folder.resolve().name, train, test, classes, rule, str(folder), pictures.notes(rule))
+    notes = (f"{folder}: left out: {left_out_text(left_out, '')}",) if left_out else ()
+    return Dataset(folder.resolve().name, train, test, classes, rule, str(folder), (*pictures.notes(rule), *notes))
 
 
 def usual_size(sizes: Iterable[tuple[int, int]]) -> tuple[int, int]:
@@ -99,8 +101,8 @@ def usual_size(sizes: Iterable[tuple[int, int]]) -> tuple[int, int]:
     return max(1, round(height * scale)), max(1, round(width * scale))
 
 
-def _find_parts(folder: Path) -> tuple[list[list[Labelled]], tuple[str, ...]]:
-    """The files of each split with their labels, and the classes."""
+def _find_parts(folder: Path) -> tuple[list[list[Labelled]], tuple[str, ...], Counter[str]]:
+    """The files of each split with their labels, the classes, and what is left out."""
     inside = _sub_folders(folder)
     if {each.name for each in inside} == {"train", "test"}:
         names = [tuple(each.name for each in _sub_folders(folder / part)) for part in ("train", "test")]
@@ -116,22 +118,23 @@ def _find_parts(folder: Path) -> tuple[list[list[Labelled]], tuple[str, ...]]:
     if len(classes) < 2:
         got = f"one class, {classes[0]}" if classes else "no sub-folder"
         raise DataError(f"{folder}: got {got}, expected a sub-folder of pictures for each of two or more classes")
+    left_out: Counter[str] = Counter()
+    for place in dict.fromkeys((folder, *roots)):
+        files_in(place, (), left_out)
+    del left_out["folder"]  # the classes, and the splits
     parts = [
-        [(path, label) for label, name in enumerate(classes) for path in _pictures_in(root / name)] for root in roots
+        [(path, label) for label, name in enumerate(classes) for path in _pictures_in(root / name, left_out)]
+        for root in roots
     ]
-    return parts, classes
+    return parts, classes, left_out
 
 
 def _sub_folders(folder: Path) -> list[Path]:
     return sorted(each for each in folder.iterdir() if each.is_dir() and not each.name.startswith("."))
 
 
-def _pictures_in(folder: Path) -> list[Path]:
-    found = sorted(
-        each
-        for each in folder.iterdir()
-        if each.suffix.lower() in READABLE_SUFFIXES and not each.name.startswith(".") and each.is_file()
-    )
+def _pictures_in(folder: Path, left_out: Counter[str]) -> list[Path]:
+    found = [Path(each) for each in files_in(folder, READABLE_SUFFIXES, left_out)]
     if not found:
         raise DataError(f"{folder}: holds no picture, expected files ending in {' '.join(READABLE_SUFFIXES)}")
     return found
