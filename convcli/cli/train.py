@@ -106,8 +106,9 @@ def command(
 ) -> int:  # fmt: skip
     """Train a network on images, and write the model.
 
-    DATASET is mnist, fashion-mnist, kmnist, cifar10, digits (comes with convcli), or a folder with one sub-folder of
-    pictures per class. Prints a line per epoch, the test accuracy, and what to type next.
+    DATASET is mnist, fashion-mnist, kmnist, cifar10, digits (comes with convcli), a folder with one sub-folder of
+    pictures per class, or a file of arrays: .npz (x_train and y_train; images and labels; X and y) or .csv (rows of a
+    label and pixels). Prints a line per epoch, the test accuracy, and what to type next.
 
     A loss or accuracy of the training set is taken while it is learned: of images moved by --augment, and with
     --label-smoothing in the loss. Those of held-out images and of the test set have neither. Where a folder has no test
