@@ -25,33 +25,22 @@ from convcli.jobs.axes import (
 )
 from convcli.jobs.background import on_background
 from convcli.jobs.batch import Produced
-from convcli.jobs.canny import check_outlines, is_preparation, unfolded
-from convcli.jobs.filter_alpha import at_anchors, filter_visible
+from convcli.jobs.canny import check_words, is_preparation, unfolded
+from convcli.jobs.filter_alpha import filter_visible
+from convcli.jobs.links import Link, link
 from convcli.jobs.output_policy import OutputPolicy, choose_colour, finish, output_policy, split_alpha
 from convcli.kernels import Kernel, flipped, normalized, parse_kernel
+from convcli.kernels.entry import RESHAPING
 from convcli.ops.arguments import Array
 from convcli.ops.borders import resolve_border
-from convcli.ops.correlation import Counts, correlation_windows
+from convcli.ops.correlation import Counts
 from convcli.ops.plan import plan_correlation
-from convcli.ops.responses import ACTIVATIONS, respond, to_linear, to_srgb
+from convcli.ops.responses import ACTIVATIONS, to_linear, to_srgb
 from convcli.ops.stacks import correlate_stack
 from convcli.ops.sums import Border
 
+_SIZED = {"resize": "resize:width=800, height=, longest= or scale=1/2", "crop": "crop:width=400,height=300,x=0,y=0"}
 NORMALIZE = ("none", "sum", "abs")
-
-
-@dataclass(frozen=True, eq=False)
-class Link:
-    """One kernel of a chain, on an input of known sizes along each axis of its kernel."""
-
-    kernel: Kernel
-    windows: tuple[Window, ...]
-    sizes: tuple[int, ...]
-
-    @property
-    def out_sizes(self) -> tuple[int, ...]:
-        """The sizes of its result."""
-        return tuple(window.output(n) for window, n in zip(self.windows, self.sizes, strict=True))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,8 +75,7 @@ class FilterPlan(OperationPlan):
         links: list[Link] = []
         for kernel in self.kernels:
             stride = self.stride if len(links) == len(self.kernels) - 1 else 1
-            windows = correlation_windows(sizes, kernel.planes[0].shape, stride, self.padding, self.dilation)
-            links.append(Link(kernel, windows, sizes))
+            links.append(link(kernel, sizes, stride=stride, padding=self.padding, dilation=self.dilation))
             sizes = links[-1].out_sizes
         return tuple(links)
 
@@ -101,6 +89,12 @@ class FilterPlan(OperationPlan):
             and policy.gain == 1
             and policy.range != "minmax"
         )
+
+    def leaves(self, response: Array, policy: OutputPolicy) -> bool:
+        """Whether a response is pixels, chosen or copied from those of the input, that are written as they are."""
+        is_whole = response.dtype.kind == "u" and response.dtype == policy.dtype
+        shapes = (self.scale, self.bias, self.activation in ("none", "linear"), self.linear) != (1, 0, True, False)
+        return is_whole and not shapes and policy.gain == 1 and policy.range in ("clip", "abs")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,7 +152,7 @@ def plan_filter(
         carrier = "a volume" if axes == "zyx" else "a signal"
         raise ConvcliError(f"linear: {carrier} is filtered in the numbers it holds; leave --linear out")
     chain = _read_chain(specs, axes)
-    check_outlines(chain, vars(plan) | {"convolve": convolve, "normalize": normalize})
+    check_words(chain, vars(plan) | {"convolve": convolve, "normalize": normalize})
     kernels = [flipped(kernel) if convolve else kernel for kernel in chain]
     return replace(
         plan,
@@ -180,6 +174,9 @@ def _read_chain(specs: Sequence[str | Kernel], axes: str) -> list[Kernel]:
     for kernel in kernels[:-1]:
         if kernel.combine == "angle":
             raise KernelError(f"{kernel.name}: its result is a direction, so it must be the last kernel of the chain")
+    for kernel in kernels:
+        if kernel.combine in RESHAPING and not kernel.parameters:
+            raise KernelError(f"{kernel.name}: got no size, expected one: {_SIZED[kernel.name]}")
     return kernels
 
 
@@ -197,8 +194,8 @@ def filter_image(image: Image, plan: FilterPlan, format: str | None = None) -> F
         pixels, clipped, alpha = _filter_weighted(colour, alpha, plan, policy, links)
     else:
         if alpha is not None:
-            for link in links:
-                alpha = at_anchors(alpha, link.windows)
+            for each in links:
+                alpha = each.keep_alpha(alpha)
         pixels, clipped = _filter_opaque(colour, plan, policy, links, None if alpha is None else alpha[..., 0] > 0)
     clippable = pixels.size
     if alpha is not None:
@@ -222,9 +219,8 @@ def _filter_opaque(
     if plan.goes_straight(policy):
         pixels, clipped = respond_in_pixels(source[None, None], links[0].windows, plan.border, plan, policy)
         return pixels[0, 0], clipped
-    for link in links:
-        stack = source[None, None]
-        source = respond(stack, link.kernel, link.windows, plan.border, policy.working, policy.white_in)[0, 0]
+    for each in links:
+        source = each.respond(source[None, None], plan.border, policy.working, policy.white_in)[0, 0]
     return _finished(source, plan, policy, seen)
 
 
@@ -251,22 +247,24 @@ def _filter_weighted(
     working = np.float64 if colour.dtype == np.uint16 else policy.working
     source = to_linear(colour, policy.white_in, working) if plan.linear else colour
     prepared = choose_colour(source, plan.channels, linear=plan.linear).astype(working)
-    chain = [(link.kernel, link.windows) for link in links]
-    response, cover = filter_visible(prepared, alpha.astype(working), chain, plan.border, policy.white_in)
+    response, cover = filter_visible(prepared, alpha.astype(working), links, plan.border, policy.white_in)
     return *_finished(response, plan, policy, cover[..., 0] > 0), cover
 
 
 def _placement(links: Sequence[Link]) -> tuple[Placement, Placement]:
     """Where the result's pixels lie on the picture, along y and along x."""
     down, across = Placement(), Placement()
-    for link in links:
-        down, across = down.then(Placement.of(link.windows[0])), across.then(Placement.of(link.windows[1]))
+    for each in links:
+        rows, columns = each.placements
+        down, across = down.then(rows), across.then(columns)
     return down, across
 
 
 def _finished(response: Array, plan: FilterPlan, policy: OutputPolicy, seen: Array | None) -> tuple[Array, int]:
     """Scale, bias, activation, then the range policy; ``seen`` as in `finish`."""
-    response = shaped(response, plan)
+    if plan.leaves(response, policy):
+        return response, 0
+    response = shaped(response.astype(policy.working, copy=False), plan)
     if plan.linear and not policy.is_angle:
         if policy.range == "abs":
             np.abs(response, out=response)

@@ -29,6 +29,30 @@ def as_ordered(array: Array) -> tuple[Array, Callable[[Array], Array]]:
     return array, lambda result: result
 
 
+def as_keys(array: Array) -> tuple[Array, Callable[[Array], Array]]:
+    """Bring an array to unsigned integers of its own width with the same order, NaN last; and the way back.
+
+    A float's bits are those of a number's size with its sign in front: larger sizes are larger numbers above zero,
+    smaller ones below.
+    """
+    ordered, restore = as_ordered(array)
+    if ordered.dtype.kind != "f":
+        return ordered, restore
+    dtype = ordered.dtype
+    unsigned = np.dtype(f"u{dtype.itemsize}")
+    sign = unsigned.type(1 << (8 * dtype.itemsize - 1))
+    bits = ordered.view(unsigned)
+    negative = bits >= sign
+    keys = bits ^ np.where(negative, ~unsigned.type(0), sign)
+    keys[np.isnan(ordered)] = ~unsigned.type(0)
+
+    def back(result: Array) -> Array:
+        bits = result ^ np.where(result >= sign, sign, ~unsigned.type(0))
+        return restore(bits.view(dtype))
+
+    return keys, back
+
+
 def lowest(dtype: Any) -> Any:
     """The value of an ordered dtype that never wins as the largest."""
     return dtype.type(-np.inf) if dtype.kind == "f" else dtype.type(0)
