@@ -1,6 +1,6 @@
 """One operation on three carriers: whether a command's files are pictures, volumes or signals, and its work on each."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -14,9 +14,10 @@ from convcli.images.signal_model import Signal
 from convcli.images.signals import SIGNAL_SUFFIXES, is_signal
 from convcli.images.volume_model import Volume
 from convcli.jobs.axes import AXES, OperationPlan
-from convcli.jobs.batch import Produced, run_one_by_one, run_tasks
+from convcli.jobs.batch import Files, Outcome, Produced, run_one_by_one, run_tasks
 from convcli.jobs.inputs import search
 from convcli.jobs.signals import SignalResult, work_on_signal
+from convcli.jobs.tasks import Task
 from convcli.jobs.volumes import VolumeWork, work_on_volume
 
 Plan = TypeVar("Plan", bound=OperationPlan)
@@ -27,7 +28,7 @@ _KEPT = {suffix: suffix for suffix in (".tif", ".tiff", ".npy")}
 # Settings that say how files are read and written; all others are words of an operation's plan.
 _FILE_WORDS = (
     "output", "overwrite", "skip_existing", "format", "quality", "strip", "max_pixels", "threads", "as_json", "quiet",
-    "preview", "stack", "recursive",
+    "preview", "stack", "recursive", "watch",
 )  # fmt: skip
 
 
@@ -101,17 +102,21 @@ def _run_volumes(
 
     stacked = settings["stack"]
     planes: list[str] = usage(lambda: search(inputs, recursive=settings["recursive"]).files) if stacked else []
-    with progress_bar("planes", hidden=settings["quiet"]) as progress:
-        work = partial(work_on_volume, begin=begin, stack=planes, alpha_fix=plan.alpha_fix, progress=progress)
-        return carry_out(
-            planes[:1] or inputs,
-            plan.name,
-            settings,
-            lambda tasks, files, prepare: run_one_by_one(tasks, work, files, prepare=prepare),
-            shows_progress=False,
-            check_name=lambda target: check_volume_format(format_of(target), 1),
-            suffixes=dict.fromkeys(READABLE_SUFFIXES if stacked else _FRAMES, ".tiff") | _KEPT,
-        )
+    work = partial(work_on_volume, begin=begin, stack=planes, alpha_fix=plan.alpha_fix)
+
+    def run_all(tasks: list[Task], files: Files, prepare: Callable[[], None]) -> Iterator[Outcome]:
+        with progress_bar("planes", hidden=settings["quiet"]) as progress:
+            yield from run_one_by_one(tasks, partial(work, progress=progress), files, prepare=prepare)
+
+    return carry_out(
+        planes[:1] or inputs,
+        plan.name,
+        settings,
+        run_all,
+        shows_progress=False,
+        check_name=lambda target: check_volume_format(format_of(target), 1),
+        suffixes=dict.fromkeys(READABLE_SUFFIXES if stacked else _FRAMES, ".tiff") | _KEPT,
+    )
 
 
 def _run_signals(

@@ -31,6 +31,12 @@ def _kernels() -> Iterable[str]:
     return LIBRARY
 
 
+def _elements() -> Iterable[str]:
+    from convcli.ops.elements import ELEMENTS
+
+    return ELEMENTS
+
+
 def _networks() -> Iterable[str]:
     from convcli.architectures.files import shipped
 
@@ -45,6 +51,7 @@ def _data() -> Iterable[str]:
 
 FILE = Completed("FILE")
 KERNEL = Completed("SPEC", _kernels)
+ELEMENT = Completed("SPEC", _elements)
 MODEL = Completed("MODEL", lambda: ("shipped",))
 NETWORK = Completed("NETWORK", _networks)
 DATA = Completed("DATASET|FOLDER", _data)

@@ -45,7 +45,7 @@ NORMALIZE = ("none", "sum", "abs")
 
 @dataclass(frozen=True, kw_only=True)
 class FilterPlan(OperationPlan):
-    """Everything a filter needs to know, checked: see `plan_filter` for the words."""
+    """All that a filter needs to know, checked: see `plan_filter` for the words. ``title`` is the chain's own name."""
 
     kernels: tuple[Kernel, ...]
     border: Border = field(default_factory=lambda: Border("reflect"))
@@ -58,11 +58,12 @@ class FilterPlan(OperationPlan):
     channels: str = "each"
     range: str = "auto"
     linear: bool = False
+    title: str = ""
 
     @property
     def name(self) -> str:
-        """The chain's name, for file names: ``gaussian_sobel-x``."""
-        return "_".join(kernel.name for kernel in self.kernels if not is_preparation(kernel))
+        """The chain's name, for file names: its title, or ``gaussian_sobel-x``."""
+        return self.title or "_".join(kernel.name for kernel in self.kernels if not is_preparation(kernel))
 
     @property
     def signs(self) -> dict[str, bool]:
