@@ -4,10 +4,11 @@ from typing import Any
 
 import click
 
-from convcli.cli.completing import Completed
+from convcli.cli.completing import KERNEL, Completed
 from convcli.cli.options import usage
-from convcli.errors import ConvcliError, suggestion
+from convcli.errors import ConvcliError, KernelError, suggestion
 from convcli.jobs.recipes import Recipe, find_recipe, names
+from convcli.kernels import parse_kernel
 
 # What a recipe does not say: which files, where to, and how a run goes.
 _OF_A_RUN = {
@@ -58,7 +59,11 @@ def words_of(recipe: Recipe, ctx: click.Context) -> dict[str, Any]:
             value = ",".join(value)
         try:
             parameter.type_cast_value(ctx, value)
+            for spec in value if parameter.type is KERNEL else ():
+                parse_kernel(spec)
         except click.BadParameter as error:
             raise ConvcliError(f"{where}: {error.message}") from error
+        except KernelError as error:
+            raise ConvcliError(f"recipe {recipe.name}: {error}") from error
         values[str(parameter.name)] = value
     return values

@@ -75,8 +75,9 @@ def _compare(colour: Array, alpha: Array, link: Link, border: Border, white: flo
 
 def _resize(colour: Array, alpha: Array, link: Link, border: Border, white: float) -> tuple[Array, Array]:
     weighted = _respond(premultiplied(colour, alpha), link, border)
-    coverage = np.clip(_respond(alpha, link, border), 0, alpha.dtype.type(white))
-    return unpremultiplied(weighted, coverage, white), coverage
+    coverage = _respond(alpha, link, border)
+    # Colour and cover swing beyond an edge alike, so they are divided before one is clipped.
+    return unpremultiplied(weighted, coverage, white), np.clip(coverage, 0, alpha.dtype.type(white))
 
 
 def _crop(colour: Array, alpha: Array, link: Link, border: Border, white: float) -> tuple[Array, Array]:
