@@ -32,7 +32,8 @@ def test_a_recipe_is_its_words(convcli, kitchen):
     )
     result = convcli("filter", "photo.png", "--recipe", "mine")
     assert (result.code, result.out) == (0, "photo_mine.png\n")
-    typed = [
+    typed = ["-k", "median:size=5", "-k", "sharpen", "--border", "edge", "--stride", "2", "--scale", "0.5", "--linear"]
+    typed += ["-o", "typed.png"]
         "-k",
         "median:size=5",
         "-k",

@@ -1,6 +1,7 @@
 """`--watch`: what is done again, what is left alone, and how it ends. Nobody sleeps here."""
 
 import os
+from functools import partial
 
 import numpy as np
 import pytest
@@ -63,7 +64,7 @@ def test_a_changed_input_is_done_again_and_a_new_one_once(convcli, folder, betwe
 
 
 def test_what_is_still_being_written_is_waited_for(convcli, folder, between):
-    between += [lambda: paint("shots/a.png", n, 10**18 + n) for n in (1, 2, 3)]
+    between += [partial(paint, "shots/a.png", n, 10**18 + n) for n in (1, 2, 3)]
     between += [nothing]
     result = convcli("filter", "shots/a.png", "-k", "box", "-o", "out.png", "--watch", "-q")
     assert (result.out, result.err) == ("out.png\nout.png\n", "watching ended; nothing half-written was left\n")

@@ -60,5 +60,5 @@ def test_parts(sizes):
     [{"width": 31}, {"x": 30}, {"width": 2, "x": 29}, {"height": 21}, {"y": 20, "height": 1}],
 )
 def test_parts_that_are_not_there(words):
-    with pytest.raises(ShapeError, match="crop: got .*, expected a part of the"):
+    with pytest.raises(ShapeError, match=r"crop: got .*, expected a part of the"):
         cropped((20, 30), **(dict.fromkeys(("width", "height", "x", "y")) | words))
