@@ -34,20 +34,6 @@ def test_a_recipe_is_its_words(convcli, kitchen):
     assert (result.code, result.out) == (0, "photo_mine.png\n")
     typed = ["-k", "median:size=5", "-k", "sharpen", "--border", "edge", "--stride", "2", "--scale", "0.5", "--linear"]
     typed += ["-o", "typed.png"]
-        "-k",
-        "median:size=5",
-        "-k",
-        "sharpen",
-        "--border",
-        "edge",
-        "--stride",
-        "2",
-        "--scale",
-        "0.5",
-        "--linear",
-        "-o",
-        "typed.png",
-    ]
     assert convcli("filter", "photo.png", *typed).code == 0
     assert np.array_equal(read("photo_mine.png").pixels, read("typed.png").pixels)
 
