@@ -13,8 +13,8 @@ import numpy as np
 
 from convcli.geometry import Window
 from convcli.kernels import Kernel
+from convcli.loops.filtering.networks import rank_network
 from convcli.ops.arguments import Array, in_type
-from convcli.ops.networks import rank_network
 from convcli.ops.ordering import as_keys
 from convcli.ops.sums import Border
 from convcli.ops.words import new_array, read_only
@@ -125,9 +125,9 @@ def _ranks(look: _Look, rank: int, hidden: Array) -> Array:
     out = look.new_out(keys.dtype)
     _run_ranks(look, keys, rank, fill, hidden, out)
     result = restore(look.strided(out))
-    nothing = np.isnan(look.source) if look.source.dtype.kind == "f" else None
-    if nothing is None or not (nothing.any() or np.isnan(border.constant)):
+    if look.source.dtype.kind != "f" or not np.isnan(look.source.min() + border.constant):
         return result
+    nothing = np.isnan(look.source)
     missing = _Look(
         nothing.astype(np.uint8), look.windows, Border(border.name, np.isnan(border.constant), border.planes)
     )
@@ -157,7 +157,9 @@ def _run_ranks(look: _Look, keys: Array, rank: int, fill: Any, hidden: Array, ou
         numbers = max(_NETWORK_BYTES // (cells * size) // loops.ROW, 1) * loops.ROW
         frame = look.frame(min(max(numbers // look.channels, 1), width), 64)
         first, across, wanted = rank_network(lines, columns, rank)
-        loops.by_network(rows, tables, frame, fill, first, across, wanted, out)
+        is_median = look.sizes[0] == 1 and lines == columns and rank == cells // 2
+        usual = columns if is_median and columns in (3, 5) else 0
+        loops.by_network(rows, tables, frame, fill, first, across, wanted, usual, out)
     elif not hidden.size and size == 1 and look.sizes[0] == 1:
         # A block begins with the rows of a whole window.
         frame = look.frame(min(max(512, 2 * columns), width), max(128, 3 * lines))
@@ -182,7 +184,8 @@ def _bilateral(look: _Look, kernel: Kernel, dtype: Any, unit: float) -> Array:
     places = np.ascontiguousarray(np.argwhere(weights > 0), np.int64)
     deviation = _number(kernel, "sigma_color") * unit
     out, frame = look.new_out(dtype), look.frame(_TILE, _BAND)
-    space = weights[weights > 0].astype(dtype)
+    # exp(-distance^2/a) * exp(-difference^2/b) is exp(-(distance^2*b/a + difference^2)/b).
+    space = (-np.log(weights[weights > 0]) * 2 * deviation**2).astype(dtype)
     decay = _decay(1 / (2 * deviation**2), dtype)
     bilateral(_rows(look), look.tables, frame, places, space, decay, look.covered, _fill(look, dtype), out)
     return look.strided(out)

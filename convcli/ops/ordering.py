@@ -33,24 +33,27 @@ def as_keys(array: Array) -> tuple[Array, Callable[[Array], Array]]:
     """Bring an array to unsigned integers of its own width with the same order, NaN last; and the way back.
 
     A float's bits are those of a number's size with its sign in front: larger sizes are larger numbers above zero,
-    smaller ones below.
+    smaller ones below. So all bits of negative numbers are turned, and the sign of the others.
     """
     ordered, restore = as_ordered(array)
     if ordered.dtype.kind != "f":
         return ordered, restore
-    dtype = ordered.dtype
-    unsigned = np.dtype(f"u{dtype.itemsize}")
-    sign = unsigned.type(1 << (8 * dtype.itemsize - 1))
-    bits = ordered.view(unsigned)
-    negative = bits >= sign
-    keys = bits ^ np.where(negative, ~unsigned.type(0), sign)
-    keys[np.isnan(ordered)] = ~unsigned.type(0)
+    dtype, bits = ordered.dtype, 8 * ordered.dtype.itemsize
+    signed, unsigned = np.dtype(f"i{dtype.itemsize}"), np.dtype(f"u{dtype.itemsize}")
+    sign = np.iinfo(signed).min
+    keys = ordered.view(signed) >> (bits - 1)  # all bits of negative numbers, none of the others
+    keys |= sign
+    keys ^= ordered.view(signed)
+    if ordered.size and np.isnan(ordered.min()):
+        keys[np.isnan(ordered)] = -1
 
     def back(result: Array) -> Array:
-        bits = result ^ np.where(result >= sign, sign, ~unsigned.type(0))
-        return restore(bits.view(dtype))
+        turned = ~(result.view(signed) >> (bits - 1))
+        turned |= sign
+        turned ^= result.view(signed)
+        return restore(turned.view(dtype))
 
-    return keys, back
+    return keys.view(unsigned), back
 
 
 def lowest(dtype: Any) -> Any:

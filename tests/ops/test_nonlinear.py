@@ -8,9 +8,9 @@ from scipy import ndimage
 from convcli.geometry import Window
 from convcli.kernels import parse_kernel
 from convcli.loops.compiling.compiler import set_threads, thread_count
+from convcli.loops.filtering.networks import rank_network
 from convcli.ops import nonlinear
 from convcli.ops.correlation import correlation_windows
-from convcli.ops.networks import rank_network
 from convcli.ops.nonlinear import respond_otherwise
 from convcli.ops.ordering import as_keys
 from convcli.ops.sums import Border

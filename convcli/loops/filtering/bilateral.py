@@ -12,9 +12,9 @@ def bilateral(source, tables, frame, places, space, decay, covered, fill, out):
     """Bilateral means of ``source`` (N, D, H, W*S) into floats ``out`` (N, OD, OH, OW*C); checked arguments.
 
     ``tables`` (planes, rows, columns) map padded places to source places, -1 to ``fill``. ``places`` (T, 3) are the
-    neighbours' planes, rows and columns in the window, ``space`` (T) their weights; ``decay`` is for `decayed`. With
-    ``covered`` the last of S = C + 1 channels says how far a pixel can be seen, 0 to 1. Each index of the parallel loop
-    owns one block of ``out``.
+    neighbours' planes, rows and columns in the window; ``space`` (T) is what their distance counts for among squared
+    differences, which ``decay`` takes. With ``covered`` the last of S = C + 1 channels says how far a pixel can be
+    seen, 0 to 1. Each index of the parallel loop owns one block of ``out``.
     """
     planes, rows, columns = tables
     channels = frame.channels
@@ -64,7 +64,7 @@ def _weigh(held, own, base, starts, space, decay, step, covered, total, sums, co
                 weight[i] += abs(there[i] - here[i])
         cover = held[at + channels * step :]
         for i in range(count):
-            weight[i] = space[t] * decayed(weight[i] * weight[i], decay)
+            weight[i] = decayed(space[t] + weight[i] * weight[i], decay)
             if covered:
                 weight[i] *= cover[i]
             total[i] += weight[i]

@@ -105,6 +105,9 @@ def load_line(source, row, columns, left, x, channels, fill, target):
 @loop(parallel=False)
 def load_planar(source, row, columns, left, x, channels, fill, line, target):
     """`load_line` into (C, >= n), through ``line`` (n * C); arguments are already checked."""
+    if channels == 1:
+        load_line(source, row, columns, left, x, channels, fill, target[0, : line.shape[0]])
+        return
     load_line(source, row, columns, left, x, channels, fill, line)
     for channel in range(channels):
         numbers = target[channel]
@@ -116,6 +119,11 @@ def load_planar(source, row, columns, left, x, channels, fill, line, target):
 def divide(sums, total, out):
     """Sums (C, n) over their weights (n) as pixels (n*C), 0 where there is no weight; arguments are already checked."""
     channels = sums.shape[0]
+    if channels == 1:
+        grey = sums[0]
+        for i in range(out.shape[0]):
+            out[i] = grey[i] / total[i] if total[i] != 0 else sums.dtype.type(0)
+        return
     for channel in range(channels):
         for i in range(out.shape[0] // channels):
             out[i * channels + channel] = sums[channel, i] / total[i] if total[i] != 0 else sums.dtype.type(0)

@@ -27,9 +27,9 @@ def _weigh_naive(channels):
     def weigh(held, own, base, starts, space, slope, step, total, sums, count):
         places = step * np.arange(channels)[:, None] + np.arange(count)
         total[:count], sums[:, :count] = 0, 0
-        for start, share in zip(starts, space, strict=True):
+        for start, far in zip(starts, space, strict=True):
             values = held[base + start + places]
-            weight = share * decay_twin(abs(values - held[own + places]).sum(0) ** 2, slope)
+            weight = decay_twin(far + abs(values - held[own + places]).sum(0) ** 2, slope)
             total[:count] += weight
             sums[:, :count] += weight * values
 
@@ -73,10 +73,11 @@ class _Likeness(Vectors):
             others = self._pixels(held, build.add(base, build.load(build.gep(starts, [place]))), step, column)
             far = None
             for pixel, other in zip(pixels, others, strict=True):
-                apart = build.call(self.size, [build.fsub(other, pixel)])
+                apart = build.fsub(other, pixel)
+                apart = apart if self.channels == 1 else build.call(self.size, [apart])
                 far = apart if far is None else build.fadd(far, apart)
-            share = self.splat(build.load(build.gep(space, [place])))
-            weight = build.fmul(share, self._decayed(build.fmul(far, far), slope))
+            squared = self.splat(build.load(build.gep(space, [place])))
+            weight = self._decayed(build.call(self.multiply_add, [far, far, squared]), slope)
             products = (
                 build.call(self.multiply_add, [weight, *pair]) for pair in zip(others, running[1:], strict=True)
             )
@@ -242,8 +243,8 @@ else:
     def weigh_one(held, own, base, starts, space, slope, step, total, sums, count):
         """Sums of the weights (n) of neighbours, and of their values times weights (1, n), from flat ``held``.
 
-        Pixels begin at ``own``, those of neighbour t at ``base + starts[t]``, with the weight ``space[t]`` times
-        ``exp(-32 * slope * difference**2)``. Channels lie ``step`` numbers apart.
+        Pixels begin at ``own``, those of neighbour t at ``base + starts[t]``, with the weight
+        ``exp(-32 * slope * (space[t] + difference**2))``. Channels lie ``step`` numbers apart.
         """
         _weigh_one(held, own, base, starts, space, slope, step, total, sums, starts.shape[0], sums.shape[1], count)
 

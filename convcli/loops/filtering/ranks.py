@@ -18,6 +18,7 @@ import numpy as np
 from convcli.loops.compiling.compiler import loop, prange
 from convcli.loops.filtering.blocks import block_of, blocks_of, load_line
 from convcli.loops.filtering.counts import RUN, locate, shift_counts
+from convcli.loops.filtering.medians import choose_five, choose_three, sort_five, sort_three
 
 ROW = 256  # numbers in a row of a network are a multiple of this, so that vectors leave no rest
 _BINS = 256  # of a histogram of 8-bit values; of a coarse one each counts 16 of these together
@@ -63,11 +64,12 @@ def _keep_larger(lower, upper):
 
 
 @loop
-def by_network(source, tables, frame, fill, columns_first, across, wanted, out):
+def by_network(source, tables, frame, fill, columns_first, across, wanted, usual, out):
     """Ranks by a network of comparisons; arguments are already checked. Each index owns one block of ``out``.
 
     ``columns_first`` sorts the cells of a window's column, for all columns at once; ``across`` goes on with all cells,
-    column by column, until the wanted one lies in row ``wanted``.
+    column by column, until the wanted one lies in row ``wanted``. ``usual`` is 3 or 5 for the median of a square of
+    that side, else 0.
     """
     planes, rows, columns = tables
     channels, lines = frame.channels, frame.planes * frame.rows
@@ -83,12 +85,22 @@ def by_network(source, tables, frame, fill, columns_first, across, wanted, out):
                 row = rows[y + line % frame.rows] if plane >= 0 else -1
                 target = tall[line, : count + (frame.columns - 1) * channels]
                 load_line(source[block.image, max(plane, 0)], row, columns, frame.left, block.x, channels, fill, target)
+            target = out[block.image, block.z, y, block.x * channels : block.x_end * channels]
+            if usual == 3:
+                sort_three(tall, tall.shape[1])
+                choose_three(tall, tall.shape[1], channels, cells[0], whole)
+                _copy(cells[0, :count], target)
+                continue
+            if usual == 5:
+                sort_five(tall, tall.shape[1])
+                choose_five(tall, tall.shape[1], channels, cells[0], whole)
+                _copy(cells[0, :count], target)
+                continue
             _exchange(tall, columns_first)
             for cell in range(cells.shape[0]):
                 begin = cell // lines * channels
                 _copy(tall[cell % lines, begin : begin + whole], cells[cell])
             _exchange(cells, across)
-            target = out[block.image, block.z, y, block.x * channels : block.x_end * channels]
             _copy(cells[wanted, :count], target)
 
 
