@@ -47,6 +47,7 @@ def shell_examples(text):
 def make_readme_files():
     """The files that the README's examples only name: a volume, a recording, a series."""
     tifffile.imwrite("scan.tif", np.zeros((6, 12, 14), np.uint16), photometric="minisblack")
+    tifffile.imwrite("cells.ome.tif", np.zeros((6, 2, 12, 14), np.uint16), metadata={"axes": "ZCYX"})
     with wave.open("speech.wav", "wb") as recording:
         recording.setparams((1, 2, 8000, 0, "NONE", ""))
         recording.writeframes(bytes(400))

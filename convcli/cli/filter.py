@@ -46,8 +46,8 @@ class FilterCommand(preview.PreviewCommand, options.MatrixCommand):
 @options.alpha("Weigh colour by alpha, filter alpha like a colour, keep it, or drop it.")
 @options.depth
 @click.option("--linear", is_flag=True, help="Filter in linear light instead of sRGB's curve.")
-@carriers.axes("yx filters pictures, zyx volumes, x signals; see below.")
-@carriers.stack
+@carriers.axes()
+@carriers.stacks
 @preview.option
 @options.rest_of_files
 def command(inputs: tuple[str, ...], kernels: tuple[str, ...], recipe: str | None, **settings: Any) -> int:
@@ -80,14 +80,22 @@ def command(inputs: tuple[str, ...], kernels: tuple[str, ...], recipe: str | Non
       raw     the numbers themselves, as float TIFF or NPY
 
     \b
-    --axes zyx, for volumes:
-      a TIFF of several pages, a .npy array (D, H, W) or (D, H, W, C), the frames
-      of an animation, or several pictures with --stack; written as .tiff or .npy
+    --axes, for stacks: a TIFF of several pages, a .npy, an animation's frames, or
+    pictures with --stack. What a file holds, from its slowest axis on:
+      zyx    a volume, for 3-D kernels; of OME and ImageJ TIFFs, which say what
+             they hold, every volume, by time and channel
+      tzcyx  or tzyx, zcyx, czyx ...: the same of a .npy, whose axes have no names
+      yx     planes, for 2-D kernels, each by itself; so does --each-plane,
+             whatever --axes says
+      yxc    a .npy of many channels, which come last
       convcli filter scan.tif -k gaussian3d:sigma=1x2x2 --axes zyx
+      convcli filter cells.ome.tif -k sobel --each-plane --channel 1
+      convcli filter cells.npy -k gaussian3d --axes tzcyx --time 0
       convcli filter slices/*.png --stack -k box3d --axes zyx -o soft.tiff
 
-    Volumes are filtered piece by piece and may be larger than the memory; --max-pixels counts one plane. Strides and
-    such are one number, or three: NxMxK for planes, rows and columns.
+    All axes stay, and what OME and ImageJ say of them. A .npy of three axes is a picture only if its last has at most
+    4. Stacks are written as .tiff or .npy, piece by piece, and may be larger than the memory; --max-pixels counts one
+    plane. In volumes strides and such are one number, or three: NxMxK for planes, rows and columns.
 
     \b
     --axes x, for signals; .wav, .csv and a .npy of one axis need no --axes:
@@ -100,8 +108,10 @@ def command(inputs: tuple[str, ...], kernels: tuple[str, ...], recipe: str | Non
     whose rows are all the signal. Columns of a table are filtered each by itself; text and columns called time, date,
     index and the like are kept.
 
-    Float pixels mean 0 black, 1 white. The anchor of a kernel of even size is the last tap before its middle. Kernels
-    with negative weights act on colour and keep alpha; the others are means of what can be seen, and blur alpha too.
+    Float pixels mean 0 black, 1 white. Integers of .npy and TIFF keep their type, those with a sign without abs; truth
+    values stay such, the nearer one (--depth 8 gives grey). The anchor of a kernel of even size is the last tap before
+    its middle. Kernels with negative weights act on colour and keep alpha; the others are means of what can be seen,
+    and blur alpha too.
     In a chain the stride is the last kernel's; padding, border and dilation are each kernel's.
     """
     words = carriers.plan_words(inputs, settings)

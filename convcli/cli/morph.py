@@ -26,7 +26,7 @@ from convcli.ops.morphology import OPERATIONS
 @options.alpha("Go by what can be seen (see below), treat alpha like a colour, keep it, or drop it.")
 @options.depth
 @carriers.axes()
-@carriers.stack
+@carriers.stacks
 @preview.option
 @options.rest_of_files
 def command(operation: str, inputs: tuple[str, ...], **settings: Any) -> int:
@@ -66,8 +66,9 @@ def command(operation: str, inputs: tuple[str, ...], **settings: Any) -> int:
     it, and have no colour where all that can be seen has one.
 
     --axes zyx is for volumes: a TIFF of several pages, .npy, an animation's frames, or pictures with --stack. A
-    disk is then a ball, and there is no line. They are written as .tiff or .npy, piece by piece. Signals, .wav, .csv
-    and a .npy of one axis, need no --axes; their element has one row.
+    disk is then a ball, and there is no line. --each-plane takes every plane of a stack by itself; --axes tzcyx and
+    such name what a .npy holds, as convcli filter --help says. Stacks are written as .tiff or .npy, piece by piece.
+    Signals, .wav, .csv and a .npy of one axis, need no --axes; their element has one row.
     """
     words = carriers.plan_words(inputs, settings)
     plan: MorphPlan = options.usage(lambda: plan_morph(operation, **words))

@@ -43,13 +43,13 @@ class Watch:
     def batches(self, tasks: Sequence[Task]) -> Iterator[tuple[list[Task], bool]]:
         """Tasks whose outputs are ours, and may be replaced, and those whose are not."""
         for is_ours in (True, False):
-            batch = [task for task in tasks if (task.target in self.ours) == is_ours]
+            batch = [task for task in tasks if (_without_suffix(task) in self.ours) == is_ours]
             if batch:
                 yield batch, is_ours
 
     def made(self, task: Task) -> None:
         """Take note of an output; where it is an input too, it has been seen."""
-        self.ours.add(task.target)
+        self.ours.add(_without_suffix(task))
         if task.target in self.seen:
             self.seen[task.target] = _stamp(task.target)
 
@@ -89,6 +89,11 @@ def watched(run: Callable[[Watch], int], *, quiet: bool) -> int:
     except KeyboardInterrupt:
         say("watching ended; nothing half-written was left")
         return 130
+
+
+def _without_suffix(task: Task) -> str:
+    """Where a task's output goes; stacks get another suffix than pictures as they turn out to be some."""
+    return str(Path(task.target).with_suffix(""))
 
 
 def _stamp(name: str) -> Stamp:

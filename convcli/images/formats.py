@@ -13,7 +13,9 @@ from convcli.images.model import shown
 
 _EIGHT = frozenset({"uint8"})
 _SIXTEEN = frozenset({"uint8", "uint16"})
+# What loops work on, and what only files hold.
 _ALL = frozenset({"uint8", "uint16", "float32", "float64"})
+_NUMBERS = _ALL | {"bool", "int8", "int16", "int32", "uint32", "int64", "uint64"}
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ FORMATS = (
         alpha=False,
         longest_side=65500,
     ),
-    Format("TIFF", (".tif", ".tiff"), _starts(*_TIFF_SIGNATURES), "tiff"),
+    Format("TIFF", (".tif", ".tiff"), _starts(*_TIFF_SIGNATURES), "tiff", _NUMBERS),
     Format(
         "WEBP",
         (".webp",),
@@ -84,7 +86,7 @@ FORMATS = (
         alpha=False,
         read_only_suffixes=(".pbm",),
     ),
-    Format("NPY", (".npy",), _starts(b"\x93NUMPY"), "npy", channels=None),
+    Format("NPY", (".npy",), _starts(b"\x93NUMPY"), "npy", _NUMBERS, channels=None),
 )
 BY_NAME = {each.name: each for each in FORMATS}
 
@@ -149,7 +151,7 @@ def holds(format: str, dtype: npt.DTypeLike, channels: int, has_alpha: bool) -> 
     format:
         A name that `format_of` returns.
     dtype:
-        The pixels' type: uint8, uint16, float32 or float64.
+        The pixels' type: an integer, float32, float64 or bool.
     channels:
         How many channels, alpha included.
     has_alpha:
@@ -169,10 +171,12 @@ def holds(format: str, dtype: npt.DTypeLike, channels: int, has_alpha: bool) -> 
     """
     this = BY_NAME[format_named(format)]
     depth: np.dtype[Any] = np.dtype(dtype)
-    if depth.name not in _ALL:
-        return f"{this.name} is written from uint8, uint16, float32 or float64, not from {depth.name}"
+    if depth.name not in _NUMBERS:
+        return f"{this.name} is written from integers, truth values, float32 or float64, not from {depth.name}"
     if depth.name not in this.depths:
         return f"{this.name} holds {'8-bit' if this.depths == _EIGHT else '8- and 16-bit'} pixels, not {depth.name}"
+    if depth.kind == "b" and this.channels is not None and channels > 1:
+        return f"{this.name} holds truth values of one channel, not of {channels}"
     if has_alpha and not this.alpha:
         return f"{this.name} holds no alpha channel"
     if this.channels is not None and (channels not in this.channels or has_alpha != (channels in (2, 4))):

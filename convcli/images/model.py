@@ -152,6 +152,9 @@ class Image:
         One sentence each about what the file held and the pixels do not, such as further frames.
     placement:
         Along y and along x, where the pixels lie on the picture that the metadata speak of.
+    numbers:
+        The type of the file's numbers where pixels hold them in another: `convcli.images.depth.own_numbers`. What is
+        made to be written is in that type itself, and has none here.
     """
 
     pixels: Pixels
@@ -159,11 +162,18 @@ class Image:
     metadata: Metadata = field(default_factory=Metadata)
     warnings: tuple[str, ...] = ()
     placement: tuple[Placement, Placement] = (Placement(), Placement())
+    numbers: np.dtype[Any] | None = None
 
     @property
     def white(self) -> float:
-        """Full scale of the pixels: 255, 65535, or 1.0 for floats."""
-        return float(np.iinfo(self.pixels.dtype).max) if self.pixels.dtype.kind == "u" else 1.0
+        """Full scale of the pixels: see `white_of`."""
+        return white_of(self.pixels.dtype, self.numbers)
+
+
+def white_of(dtype: np.dtype[Any], numbers: np.dtype[Any] | None = None) -> float:
+    """Full scale of pixels: 255, 65535, the largest of other integers, or 1.0 for floats."""
+    scale = numbers if numbers is not None and numbers.kind in "iu" else dtype
+    return float(np.iinfo(scale).max) if scale.kind in "iu" else 1.0
 
 
 @dataclass(frozen=True, eq=False)

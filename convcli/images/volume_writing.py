@@ -15,10 +15,11 @@ from convcli.images.geotiff import TAGS as GEOTIFF
 from convcli.images.keeping import outgoing, strange_profile
 from convcli.images.model import Image, Pixels, shown
 from convcli.images.tiff import COMPRESSIONS
-from convcli.images.volume_model import LABELS, VolumeMetadata
+from convcli.images.volume_axes import Axes
+from convcli.images.volume_model import PLANES_LOST, VolumeMetadata
 
 VOLUME_FORMATS = ("TIFF", "NPY")
-_STYLES = {"plain": "TIFF's", "imagej": "ImageJ's", "ome": "OME's"}
+_STYLES = {"plain": "TIFF's", "shaped": "tifffile's", "imagej": "ImageJ's", "ome": "OME's"}
 
 
 def check_volume_format(format: str, channels: int) -> None:
@@ -37,6 +38,7 @@ def write_volume(
     metadata: VolumeMetadata,
     *,
     format: str,
+    axes: Axes | None = None,
     has_channels: bool = False,
     overwrite: bool = False,
     strip: bool = False,
@@ -54,6 +56,8 @@ def write_volume(
         What the volume keeps of the one it was made from.
     format:
         ``TIFF`` or ``NPY``, checked by `check_volume_format`.
+    axes:
+        Those that the D planes lie along; without them, the metadata's one.
     has_channels:
         Whether an .npy gets an axis of channels even for one channel.
     strip:
@@ -76,14 +80,16 @@ def write_volume(
         kept = VolumeMetadata(metadata.format, compression=metadata.compression)
     else:
         kept, lost = _outgoing(metadata, shape, dtype, format)
+    leading = ((metadata.axis, shape[0]),) if axes is None else axes
     with replacing(Path(target), overwrite=overwrite) as stream:
         if format == "NPY":
-            _write_npy(planes, stream, shape, dtype, has_channels=has_channels)
+            whole = (*(size for _, size in leading), *shape[1:])
+            _write_npy(planes, stream, whole if has_channels or shape[3] > 1 else whole[:-1], dtype)
             return lost
         from convcli.images.volume_tiff import write_tiff
 
         try:
-            write_tiff(planes, stream, shape, dtype, kept, compression and compression.lower())
+            write_tiff(planes, stream, shape, dtype, kept, compression and compression.lower(), leading)
         except (ValueError, TypeError, RuntimeError) as error:
             if isinstance(error, ConvcliError):
                 raise
@@ -121,17 +127,15 @@ def _outgoing(
         lost += [f"{_STYLES[metadata.style]} notes"] if metadata.notes else []
     lost += ["durations of frames"] if any(metadata.durations) else []
     notes = dict(metadata.notes)
-    if len(notes.get(LABELS, ())) not in (0, shape[0]):  # planes were put before them, or left out
-        del notes[LABELS]
-        lost.append(f"ImageJ's {LABELS}")
+    for name, word in PLANES_LOST.items():
+        if len(notes.get(name, ())) not in (0, shape[0]):  # planes were put before them, or left out
+            del notes[name]
+            lost.append(word)
     kept = replace(metadata, icc=picture.icc, notes=notes, picture=replace(picture, icc=None))
     return kept, tuple(dict.fromkeys(lost))
 
 
-def _write_npy(
-    planes: Iterator[Pixels], stream: IO[bytes], shape: tuple[int, ...], dtype: np.dtype[Any], *, has_channels: bool
-) -> None:
-    whole = shape if has_channels or shape[3] > 1 else shape[:3]
+def _write_npy(planes: Iterator[Pixels], stream: IO[bytes], whole: tuple[int, ...], dtype: np.dtype[Any]) -> None:
     header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": whole}
     np.lib.format.write_array_header_1_0(stream, header)
     for plane in planes:

@@ -14,6 +14,7 @@ from convcli.budget import Allowance
 from convcli.errors import ImageError
 from convcli.images import exif, xmp_orientation
 from convcli.images.model import Decoded, Image, Metadata, bytes_with_result, check_canvas, check_size
+from convcli.images.volume_axes import TAKES_ALL
 
 if TYPE_CHECKING:
     from PIL.WebPImagePlugin import WebPImageFile as Picture
@@ -47,9 +48,7 @@ def decode(data: bytes, max_pixels: int) -> Decoded:
     if frames and has_alpha and not data[_FLAGS] & _HAS_ALPHA and (pixels[..., 3] == _OPAQUE).all():
         pixels, has_alpha = np.ascontiguousarray(pixels[..., :3]), False
     metadata, orientation = describe(chunks)
-    warnings = (
-        (f"animated WebP: only the first of {frames} frames was read; --axes zyx takes all",) if frames > 1 else ()
-    )
+    warnings = (f"animated WebP: only the first of {frames} frames was read; {TAKES_ALL}",) if frames > 1 else ()
     return Decoded(Image(pixels, has_alpha, metadata, warnings), orientation)
 
 

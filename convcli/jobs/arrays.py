@@ -20,8 +20,9 @@ from convcli import images
 from convcli.errors import ConvcliError, ImageError, ShapeError, suggestion
 from convcli.geometry import is_integer
 from convcli.images import MAX_PIXELS, Image, Metadata, convert_depth, format_of, holds
-from convcli.images.depth import supported
+from convcli.images.depth import in_numbers, own_numbers, supported
 from convcli.images.formats import format_named
+from convcli.images.volume_axes import MOST_CHANNELS
 from convcli.jobs.background import parse_colour
 from convcli.jobs.batch import produce, unkept
 from convcli.jobs.explain import Explanation, plan_filters
@@ -54,7 +55,7 @@ def read(path: Source | BinaryIO, *, max_pixels: int = MAX_PIXELS) -> NDArray[An
     -------
     ndarray
         (H, W) for grey, else (H, W, C): 2 for grey with alpha, 3 for RGB, 4 for RGB with alpha. uint8 and uint16 are
-        black at 0 and white at 255 or 65535; floats are as the file has them.
+        black at 0 and white at 255 or 65535; other integers, truth values and floats are as the file has them.
 
     Raises
     ------
@@ -73,7 +74,8 @@ def read(path: Source | BinaryIO, *, max_pixels: int = MAX_PIXELS) -> NDArray[An
     with _words_of_python():
         image = images.read(_named(path), max_pixels=max_pixels)
     _tell(image.warnings)
-    return np.array(image.pixels[..., 0] if image.pixels.shape[2] == 1 else image.pixels)
+    pixels = image.pixels if image.numbers is None else in_numbers(image.pixels, image.numbers)
+    return np.array(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
 
 
 def write(
@@ -124,7 +126,7 @@ def write(
     chosen = format_of(target) if format is None else format_named(format)  # type: ignore[arg-type]
     array = as_array("image", image, "a picture")
     picture = image_of(array)
-    picture = replace(picture, pixels=_in_depth(picture.pixels, array.dtype, chosen), metadata=metadata)
+    picture = replace(picture, pixels=_in_depth(picture, chosen), numbers=None, metadata=metadata)
     with _words_of_python():
         lost = images.write(picture, target, format=chosen, overwrite=overwrite, quality=quality)
     _tell(unkept(lost))
@@ -139,7 +141,7 @@ def filter(image: npt.ArrayLike, *kernels: str | npt.ArrayLike, **words: Unpack[
     Parameters
     ----------
     image : array_like
-        (H, W), (H, W, 1), (H, W, 2) of grey and alpha, (H, W, 3) of RGB or (H, W, 4) of RGB and alpha: uint8, uint16,
+        (H, W), (H, W, 1), (H, W, 2) of grey and alpha, (H, W, 3) of RGB or (H, W, 4) of RGB and alpha: integers,
         booleans (white and black) or floats.
     kernels : str or array_like
         One, or several for a chain: a SPEC as on the command line (``"gaussian:sigma=2"``, ``"canny"``), or weights.
@@ -152,7 +154,8 @@ def filter(image: npt.ArrayLike, *kernels: str | npt.ArrayLike, **words: Unpack[
     Returns
     -------
     ndarray
-        (H, W), or (H, W, C) if the image has channels and more than one is left.
+        (H, W), or (H, W, C) if the image has channels and more than one is left; in the image's type, unless ``depth``
+        or ``range`` says otherwise. Integers with a sign hold both sides of an edge.
 
     Raises
     ------
@@ -166,7 +169,12 @@ def filter(image: npt.ArrayLike, *kernels: str | npt.ArrayLike, **words: Unpack[
            [  0, 125, 125]], dtype=uint8)
     """
     array = as_array("image", image, "a picture")
-    picture = image_of(array)
+    picture = image_of(image)
+    if picture.pixels.shape[2] > MOST_CHANNELS:
+        raise ShapeError(
+            f"image: got shape {array.shape}, which may be a volume, expected (H, W) or (H, W, C) of at most "
+            f"{MOST_CHANNELS} channels; correlate3d filters volumes, correlate2d any channels"
+        )
     _check_words("filter", words, FilterWords)
     chain, settings = [_kernel(each) for each in kernels], dict(words)
     if isinstance(background := settings.get("background"), str):
@@ -262,16 +270,20 @@ def image_of(image: npt.ArrayLike) -> Image:
         raise ImageError(f"image: {error}") from None
     except MemoryError:
         raise ShapeError(f"image: got shape {array.shape}, more numbers than fit into memory") from None
-    return Image(pixels, has_alpha=pixels.shape[2] in (2, 4))
+    numbers = own_numbers(array.dtype) if hasattr(image, "dtype") else None  # lists have no type to be kept
+    return Image(pixels, has_alpha=pixels.shape[2] in (2, 4), numbers=numbers)
 
 
-def _in_depth(pixels: NDArray[Any], given: np.dtype[Any], format: str) -> NDArray[Any]:
-    """Floats as 8-bit pixels, where the format holds none; raises `ImageError` for what would be clipped."""
+def _in_depth(picture: Image, format: str) -> NDArray[Any]:
+    """Pixels as the format holds them, floats perhaps with 8 bits; raises `ImageError` for what would be clipped."""
+    pixels, numbers = picture.pixels, picture.numbers
+    if numbers is not None and holds(format, numbers, pixels.shape[2], False) is None:
+        return in_numbers(pixels, numbers)
     if pixels.dtype.kind != "f" or holds(format, np.float32, 1, False) is None:
         return pixels
-    if given.kind != "f":
+    if numbers is not None:
         raise ImageError(
-            f"image: got {given} for {format}, whose white nobody knows, expected uint8 (0 to 255), uint16 or floats "
+            f"image: got {numbers} for {format}, whose white nobody knows, expected uint8 (0 to 255), uint16 or floats "
             "from 0 to 1; image.astype('uint8') makes it so"
         )
     low, high = float(pixels.min()), float(pixels.max())

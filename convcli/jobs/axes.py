@@ -99,17 +99,19 @@ def kernel_for(axes: str, kernel: Kernel) -> Kernel:
     A kernel of the library acts on a signal as on a picture whose rows are all the signal: its columns are summed.
     """
     if kernel.combine in RESHAPING and axes != "yx":
-        raise KernelError(f"{kernel.name}: is for pictures, got {_NAMES[axes]}; leave it out, or --axes {axes}")
+        fix = "add --each-plane" if axes == "zyx" else "leave it out"
+        raise KernelError(f"{kernel.name}: is for pictures, got {_NAMES[axes]}; {fix}")
     if kernel.combine == "edges" and axes != "yx":
-        fix = "leave --axes zyx out" if axes == "zyx" else "sobel-x marks steps of a signal"
+        fix = "add --each-plane" if axes == "zyx" else "sobel-x marks steps of a signal"
         raise KernelError(f"{kernel.name}: finds the outlines of pictures, expected a kernel for {_NAMES[axes]}; {fix}")
     if axes == "zyx":
         if kernel.ndim == 3:
             return kernel
         sibling = f"{kernel.entry.name}3d" if kernel.entry else ""
-        fix = "" if kernel.entry else "end it with | to filter each plane, or "
-        fix = f"try {sibling}, or " if sibling in LIBRARY else fix
-        raise KernelError(f"{kernel.name}: is a 2-D kernel, expected a 3-D one for a volume; {fix}leave --axes zyx out")
+        fix = f"try {sibling}, or " if sibling in LIBRARY else ""
+        raise KernelError(
+            f"{kernel.name}: is a 2-D kernel, expected a 3-D one for a volume; {fix}filter each plane with --each-plane"
+        )
     if kernel.ndim == 3:
         fix = "; --axes zyx filters volumes" if axes == "yx" else ""
         raise KernelError(f"{kernel.name}: is a 3-D kernel, expected a {len(axes)}-D one for {_NAMES[axes]}{fix}")

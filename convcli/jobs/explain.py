@@ -183,7 +183,7 @@ def explain(image: Image, plans: Sequence[FilterPlan], *, title: str, region: Re
     warnings = list(image.warnings)
     if image.has_alpha and bool((image.pixels[..., -1] != image.white).any()):
         warnings.append("alpha is left out: explained as convcli filter --alpha drop computes it")
-    opaque = replace(image, pixels=np.ascontiguousarray(colour), has_alpha=False, warnings=())
+    opaque = replace(image, pixels=np.ascontiguousarray(colour), has_alpha=False, numbers=None, warnings=())
     height, width, channels = opaque.pixels.shape
     kernel_size = plans[0].kernels[0].planes[0].shape[-2:]
     _check_counts(plans, channels)

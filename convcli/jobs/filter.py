@@ -202,7 +202,8 @@ def filter_image(image: Image, plan: FilterPlan, format: str | None = None) -> F
     if alpha is not None:
         pixels = np.concatenate([pixels, policy.converted_alpha(alpha)], axis=-1)
     has_alpha = alpha is not None or (plan.alpha == "independent" and image.has_alpha)
-    result = replace(image, pixels=pixels, has_alpha=has_alpha, warnings=(), placement=_placement(links))
+    words: dict[str, Any] = {"has_alpha": has_alpha, "numbers": None, "warnings": (), "placement": _placement(links)}
+    result = replace(image, pixels=pixels, **words)
     result = on_background(result, plan.background, linear=plan.linear)
     policy.check(result.pixels.shape[-1], result.has_alpha)
     share = clipped / clippable
@@ -229,7 +230,7 @@ def respond_in_pixels(
     stack: Array, windows: tuple[Window, ...], border: Border, plan: FilterPlan, policy: OutputPolicy
 ) -> tuple[Array, int]:
     """A stack (N, D, H, W, C) through the kernel of a plan that goes straight, and how many numbers were clipped."""
-    return correlate_stack(
+    pixels, clipped = correlate_stack(
         stack,
         plan_correlation(plan.kernels[0].weights, stack.dtype),
         windows,
@@ -238,6 +239,7 @@ def respond_in_pixels(
         scale=plan.scale,
         bias=plan.bias + policy.offset,
     )
+    return policy.as_written(pixels), clipped
 
 
 def _filter_weighted(

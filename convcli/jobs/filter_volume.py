@@ -45,7 +45,7 @@ class VolumeFilter(VolumeWork):
         depth, height, width = self.links[-1].out_sizes
         self.shape = (depth, height, width, self.channels)
         self.stride = tuple(window.stride for window in self.links[-1].windows)
-        budget = slab_bytes or min(machine_memory() // 8, _MOST_SLAB_BYTES)
+        budget = slab_bytes or min(machine_memory() // 8, _MOST_SLAB_BYTES) // volume.beside
         # Neighbouring slabs share planes: where those are the larger part, twice the memory saves most of the work.
         self.slab = self._planes_per_slab(budget)
         if self.slab < self.links[0].windows[0].effective:

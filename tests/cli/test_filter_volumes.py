@@ -145,7 +145,7 @@ def test_a_stack_of_pictures_becomes_a_tiff_beside_the_first(convcli, folder):
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
-        (["scan.tif", "-k", "gaussian", "--axes", "zyx"], 2, "try gaussian3d, or leave --axes zyx out"),
+        (["scan.tif", "-k", "gaussian", "--axes", "zyx"], 2, "try gaussian3d, or filter each plane with --each-plane"),
         (["scan.tif", "-k", "gaussian3d"], 2, "--axes zyx filters volumes"),
         (["scan.tif", "-k", "box3d", "--axes", "zyx", "--linear"], 2, "leave --linear out"),
         (["scan.tif", "-k", "box3d", "--axes", "zyx", "--channels", "sum"], 2, "expected each"),

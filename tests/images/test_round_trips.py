@@ -175,7 +175,9 @@ def test_format_of():
         (("PGM", "uint8", 3, False), "PGM holds grey, not 3 channels"),
         (("PPM", "uint8", 4, True), "PPM holds no alpha"),
         (("GIF", "uint16", 1, False), "GIF holds 8-bit"),
-        (("TIFF", "int32", 1, False), "TIFF is written from uint8, uint16, float32 or float64, not from int32"),
+        (("TIFF", "complex64", 1, False), "TIFF is written from integers, truth values, float32 or float64, not from"),
+        (("PNG", "int16", 1, False), "PNG holds 8- and 16-bit pixels, not int16"),
+        (("TIFF", "bool", 3, False), "TIFF holds truth values of one channel, not of 3"),
     ],
 )
 def test_holds_says_why_not(asked, reason):

@@ -115,7 +115,7 @@ def test_of_smaller_copies_alone_the_largest_is_read_with_a_word():
 def test_pages_below_a_full_one_are_not_counted():
     got = load(written((LARGE, {"subifds": 1}), (SMALL, {"subfiletype": 1}), (SMALL, {})))
     np.testing.assert_array_equal(got.pixels, LARGE)
-    assert got.warnings == ("multi-page TIFF: only the first of 2 pages was read; --axes zyx takes all",)
+    assert got.warnings == ("multi-page TIFF: only the first of 2 pages was read; --axes zyx takes all, yx each",)
 
 
 def test_what_the_thumbnail_says_is_true_of_its_sub_page():
@@ -295,3 +295,14 @@ def test_a_compression_that_nobody_knows_is_named(capfd):
     with pytest.raises(ImageError, match="THUNDERSCAN"):  # 16-bit colour would come back with 8 bits
         load(described(layout(2, 32809, bits=(16, 16, 16), rows=1, shape=(1, 4)), [bytes(24)]))
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize(("tag", "name"), [(257, "ImageLength"), (278, "RowsPerStrip"), (32997, "ImageDepth")])
+@pytest.mark.parametrize(
+    ("kind", "values", "got"), [(5, (1, 1), "1 value of type 5"), (3, (2, 2), "2 values of type 3")]
+)
+def test_a_size_that_is_not_one_whole_number(tag, name, kind, values, got):
+    """A number times such a value would be a list of as many values."""
+    said = [each for each in layout(2, 1, rows=1, shape=SMALL.shape[:2]) if each[0] != tag]
+    with pytest.raises(ImageError, match=rf"{name} is {got}, expected one whole number"):
+        load(described([*said, (tag, kind, values)], [SMALL.tobytes()]))
