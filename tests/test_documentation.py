@@ -153,7 +153,7 @@ def test_types_name_every_word_that_is_understood():
     tables = {"activation": ACTIVATIONS, "normalize": NORMALIZE, "channels": CHANNELS, "range": RANGES,
               "alpha": ALPHA, "depth": DEPTHS, "border": get_args(signatures.BorderWord)}  # fmt: skip
     assert {word: set(get_args(hints[word])) for word in tables} == {word: set(table) for word, table in tables.items()}
-    plan = {field.name for field in fields(FilterPlan)} - {"kernels", "axes"}
+    plan = {field.name for field in fields(FilterPlan)} - {"kernels", "axes", "title"}
     assert set(hints) == plan | {"border_value", "convolve", "normalize"}
 
 

@@ -42,7 +42,7 @@ _KEPT = {suffix: suffix for suffix in (".tif", ".tiff", ".npy", ".zarr")}
 # Settings that say how files are read and written; all others are words of an operation's plan.
 _FILE_WORDS = (
     "output", "overwrite", "skip_existing", "format", "quality", "strip", "max_pixels", "threads", "as_json", "quiet",
-    "preview", "stack", "recursive", "reading",
+    "preview", "stack", "recursive", "reading", "watch",
 )  # fmt: skip
 
 

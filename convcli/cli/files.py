@@ -2,8 +2,10 @@
 
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from convcli.cli.options import WrongUsage, binary_stdout, say_compiling, usage
 from convcli.cli.preview import watcher
 from convcli.cli.printing import Warnings, say, show_result
 from convcli.cli.progress import progress_bar
+from convcli.cli.watching import Watch, check_watch, watched
 from convcli.errors import printable
 from convcli.images import MAX_PIXELS, READABLE_SUFFIXES
 from convcli.images.folders import left_out_text
@@ -35,7 +38,7 @@ def carry_out(
     suffixes: Mapping[str, str] | None = None,
     looked_for: Sequence[str] = READABLE_SUFFIXES,
 ) -> int:
-    """Plan the tasks of one command, have the work done, report, and return the exit code.
+    """Plan the tasks of one command, have the work done, report, and return the exit code; with ``--watch`` for ever.
 
     ``settings`` are the values of `options.output`, `options.rest_of_files` and, if the command has one, of
     `convcli.cli.preview.option`; ``name`` stands for ``{kernel}`` in file names. ``shows_progress`` is off for work
@@ -43,14 +46,41 @@ def carry_out(
     asked about names whose suffix the user wrote. ``suffixes`` is for `convcli.jobs.tasks.plan_tasks`, ``looked_for``
     are those of files in folders.
     """
-    found = look_for(inputs, settings["recursive"], looked_for, output=settings["output"] or None)
-    files, tasks = usage(lambda: _plan(inputs, found, name, settings, suffixes))
+
+    def run(watch: Watch | None) -> int:
+        found = look_for(inputs, settings["recursive"], looked_for, output=settings["output"] or None)
+        files, tasks = usage(lambda: _plan(inputs, found, name, settings, suffixes))
+        usage(lambda: _check_names(tasks, settings, check_name))
+        once = partial(_run, name=name, settings=settings, work=work, shows_progress=shows_progress)
+        if watch is None:
+            return once(tasks, files, found)
+        check_watch(settings, tasks)
+        code = 0
+        for batch, is_ours in watch.batches(watch.due(tasks)):
+            allowed = replace(files, overwrite=True, skip_existing=False) if is_ours else files
+            code = max(code, once(batch, allowed, replace(found, left_out=Counter()), made=watch.made))
+        return code
+
+    return watched(run, quiet=settings["quiet"]) if settings["watch"] else run(None)
+
+
+def _run(
+    tasks: list[Task],
+    files: Files,
+    found: Inputs,
+    *,
+    name: str,
+    settings: dict[str, Any],
+    work: Work,
+    shows_progress: bool,
+    made: Callable[[Task], None] = lambda task: None,
+) -> int:
+    """Have the work of some tasks done, report, and return the exit code; ``made`` hears of each output."""
     preview = settings.get("preview")
     if preview is not None:
         files = replace(
             files, watch=watcher(preview, tasks, name, overwrite=settings["overwrite"], quiet=settings["quiet"])
         )
-    usage(lambda: _check_names(tasks, settings, check_name))
     as_json, quiet = settings["as_json"], settings["quiet"]
     request_threads(settings["threads"])
     announce = None if quiet else say_compiling
@@ -61,6 +91,8 @@ def carry_out(
         advance(0, len(tasks))
         for outcome in work(tasks, files, lambda: prepare_loops(settings["threads"], announce)):
             outcomes.append(outcome)
+            if outcome.status == "done":
+                made(outcome.task)
             advance(len(outcomes), len(tasks), printable(outcome.task.source)[-40:])
             _report(outcome, warnings if len(tasks) > 1 else None, as_json=as_json, quiet=quiet)
     if not quiet:

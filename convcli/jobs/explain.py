@@ -138,6 +138,8 @@ def plan_filters(specs: Sequence[str], biases: Sequence[float] = (), **words: An
 
 
 def _plan(kernel: Kernel, bias: float, words: dict[str, Any]) -> FilterPlan:
+    if not kernel.has_matrix:
+        raise KernelError(f"{kernel.name}: has no weights to show, expected a kernel with a matrix, such as gaussian")
     if kernel.combine not in _COMBINATIONS:
         raise KernelError(
             f"{kernel.name}: looks further than one window, expected a kernel whose output is made from one; "

@@ -10,6 +10,7 @@ import pytest
 
 from convcli.cli import run
 from convcli.kernels import ALIASES, LIBRARY, kernel
+from convcli.kernels.entry import MATRIXLESS
 
 
 @pytest.fixture
@@ -119,6 +120,10 @@ def test_json_holds_the_weights(convcli, name):
     assert code == 0 and not err
     entry = LIBRARY[name]
     assert (found["name"], found["combine"], found["source"]) == (name, entry.combine, entry.source)
+    assert found["linear"] == (entry.combine == "single")
+    if entry.combine in MATRIXLESS:
+        assert [found[word] for word in ("weights", "sum", "sum_abs", "factors", "plan")] == [None] * 5
+        return
     weights = np.array(found["weights"])
     assert list(weights.shape[-entry.dim :]) == found["size"]
     assert weights.ndim == entry.dim + (entry.combine != "single")

@@ -218,7 +218,6 @@ def test_elements():
     ("message", "words"),
     [
         ("operation: got 'grow'", {"operation": "grow", "size": 3}),
-        ("size, element: got neither", {}),
         ("size, element: got both", {"size": 3, "element": "cross"}),
         ("size: got 0", {"size": 0}),
         ("size: got 3 values", {"size": (3, 3, 3)}),
