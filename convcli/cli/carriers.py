@@ -5,7 +5,6 @@ Without it, and the words that go with it, files are pictures; a signal is known
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 from itertools import groupby
 from pathlib import Path
@@ -15,10 +14,12 @@ import click
 
 from convcli.cli.completing import AXES
 from convcli.cli.files import carry_out
+from convcli.cli.frames import run_frames
 from convcli.cli.options import Command, WrongUsage, usage
 from convcli.cli.progress import progress_bar
 from convcli.errors import ImageError
 from convcli.images import READABLE_SUFFIXES, Image, format_of
+from convcli.images.formats import written_as
 from convcli.images.signal_model import Signal
 from convcli.images.signals import SIGNAL_SUFFIXES, is_signal
 from convcli.images.volume_axes import acts_along
@@ -38,11 +39,11 @@ Plan = TypeVar("Plan", bound=OperationPlan)
 
 # Frames can be read from animations and, with --stack, from any pictures; volumes are written as TIFF then.
 _FRAMES = (".gif", ".webp", ".png")
-_KEPT = {suffix: suffix for suffix in (".tif", ".tiff", ".npy", ".zarr")}
+_KEPT = {suffix: suffix for suffix in (".tif", ".tiff", ".npy", ".nii", ".nii.gz", ".zarr")}
 # Settings that say how files are read and written; all others are words of an operation's plan.
 _FILE_WORDS = (
     "output", "overwrite", "skip_existing", "format", "quality", "strip", "max_pixels", "threads", "as_json", "quiet",
-    "preview", "stack", "recursive", "reading", "watch",
+    "preview", "stack", "recursive", "reading", "watch", "frame_size", "pix_fmt",
 )  # fmt: skip
 
 
@@ -123,6 +124,10 @@ def run(
 
     ``settings`` are what `plan_words` left: how files are read and written.
     """
+    if settings["format"] == "rawvideo":
+        return run_frames(inputs, lambda each, format: image(each, plan, format), plan.axes, settings)
+    if settings["frame_size"] is not None:
+        raise WrongUsage("frame size: got one without --format rawvideo, expected both: files say how large they are")
     reading = settings["reading"]
     if plan.axes == "x":
         return _run_signals(inputs, lambda each: signal(each, plan), plan.name, settings)
@@ -147,6 +152,7 @@ def run(
         work,
         shows_progress=settings.get("preview") is None,
         check_name=lambda target: None if is_store(target) else format_of(target),
+        suffixes=written_as(),
     )
 
 
@@ -164,19 +170,11 @@ def _by_kind(
         if not is_stack:
             yield from on_pictures(list(group), files, prepare)
             continue
-        has_name = Path(settings["output"] or "").suffix or settings["format"]
-        stacks = [each if has_name else _written_as_tiff(each) for each in group]
         # Of several files the bar of all of them is there already.
         with progress_bar("planes", hidden=settings["quiet"] or len(tasks) > 1) as progress:
             words: dict[str, Any] = {"reading": Reading("yx"), "alpha_fix": plan.alpha_fix, "progress": progress}
             work = partial(_without_preview, settings, partial(work_on_stack, begin=on_planes, **words))
-            yield from run_one_by_one(stacks, work, files, prepare=prepare)
-
-
-def _written_as_tiff(task: Task) -> Task:
-    """The task of an animation: what becomes of its frames is no animation."""
-    target = Path(task.target)
-    return replace(task, target=str(target.with_suffix(".tiff"))) if target.suffix.lower() in _FRAMES else task
+            yield from run_one_by_one(list(group), work, files, prepare=prepare)
 
 
 def _is_stack(task: Task, max_pixels: int) -> bool:
@@ -198,6 +196,7 @@ def _run_volumes(
     from convcli.images.volume_writing import check_volume_format
 
     stacked = settings["stack"]
+    has_frames = stacked or all(Path(each).suffix.lower() in _FRAMES for each in inputs)
     planes: list[str] = usage(lambda: search(inputs, recursive=settings["recursive"]).files) if stacked else []
     words: dict[str, Any] = {"reading": settings["reading"], "stack": planes, "alpha_fix": plan.alpha_fix}
     work = partial(work_on_stack, begin=begin, **words)
@@ -206,14 +205,20 @@ def _run_volumes(
         with progress_bar("planes", hidden=settings["quiet"]) as progress:
             yield from run_one_by_one(tasks, partial(work, progress=progress), files, prepare=prepare)
 
+    def check(target: str) -> None:
+        if not is_store(target):
+            check_volume_format(format_of(target), 1, has_frames=has_frames)
+
     return carry_out(
         planes[:1] or inputs,
         plan.name,
         settings,
         run_all,
         shows_progress=False,
-        check_name=lambda target: None if is_store(target) else check_volume_format(format_of(target), 1),
-        suffixes=dict.fromkeys(READABLE_SUFFIXES if stacked else _FRAMES, ".tiff") | _KEPT,
+        check_name=lambda target: (
+            None if is_store(target) else check_volume_format(format_of(target), 1, has_frames=has_frames)
+        ),
+        suffixes=dict.fromkeys(READABLE_SUFFIXES, ".tiff") | _KEPT if stacked else _KEPT,
     )
 
 

@@ -49,6 +49,7 @@ class FilterCommand(preview.PreviewCommand, options.MatrixCommand):
 @carriers.axes()
 @carriers.stacks
 @preview.option
+@options.frames("--size", "--frame-size")
 @options.rest_of_files
 def command(inputs: tuple[str, ...], kernels: tuple[str, ...], recipe: str | None, **settings: Any) -> int:
     """Filter images with kernels: blur, sharpen, find edges, or your own matrix.
@@ -95,8 +96,9 @@ def command(inputs: tuple[str, ...], kernels: tuple[str, ...], recipe: str | Non
       convcli filter slices/*.png --stack -k box3d --axes zyx -o soft.tiff
 
     All axes stay, and what OME and ImageJ say of them. A .npy of three axes is a picture only if its last has at most
-    4. Stacks are written as .tiff or .npy, piece by piece, and may be larger than the memory; --max-pixels counts one
-    plane. In volumes strides and such are one number, or three: NxMxK for planes, rows and columns.
+    4. Stacks are written as .tiff or .npy, frames as an animation too, piece by piece, and may be larger than the
+    memory; --max-pixels counts one plane. In volumes strides and such are one number, or three: NxMxK for planes, rows
+    and columns.
 
     \b
     --axes x, for signals; .wav, .csv and a .npy of one axis need no --axes:
@@ -108,6 +110,12 @@ def command(inputs: tuple[str, ...], kernels: tuple[str, ...], recipe: str | Non
     A signal keeps its format, sample rate and header. Its kernels have one row; one of the library acts as on a picture
     whose rows are all the signal. Columns of a table are filtered each by itself; text and columns called time, date,
     index and the like are kept.
+
+    \b
+    --format rawvideo, for video: frames in and out by pipe, one after the other
+      ffmpeg -i in.mp4 -f rawvideo -pix_fmt rgb24 - |
+        convcli filter - -k sharpen --format rawvideo --size 1280x720 |
+        ffmpeg -f rawvideo -pix_fmt rgb24 -s 1280x720 -r 25 -i - out.mp4
 
     Float pixels mean 0 black, 1 white. Integers of .npy and TIFF keep their type, those with a sign without abs; truth
     values stay such, the nearer one (--depth 8 gives grey). The anchor of a kernel of even size is the last tap before

@@ -28,6 +28,7 @@ from convcli.ops.morphology import OPERATIONS
 @carriers.axes()
 @carriers.stacks
 @preview.option
+@options.frames("--frame-size")
 @options.rest_of_files
 def command(operation: str, inputs: tuple[str, ...], **settings: Any) -> int:
     """Grow, shrink, open or close bright areas of images.
@@ -67,7 +68,8 @@ def command(operation: str, inputs: tuple[str, ...], **settings: Any) -> int:
 
     --axes zyx is for volumes: a TIFF of several pages, .npy, Zarr, an animation's frames, or pictures with --stack. A
     disk is then a ball, and there is no line. --each-plane takes every plane of a stack by itself; --axes tzcyx and
-    such name what a .npy holds, as convcli filter --help says. Stacks are written as .tiff or .npy, piece by piece.
+    such name what a .npy holds, as convcli filter --help says.
+    Stacks are written as .tiff or .npy, frames as an animation too, piece by piece.
     Signals, .wav, .csv and a .npy of one axis, need no --axes; their element has one row.
     """
     words = carriers.plan_words(inputs, settings)

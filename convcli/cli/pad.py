@@ -30,6 +30,7 @@ MODES = ("constant", "edge", "reflect", "symmetric", "wrap")
 )  # fmt: skip
 @carriers.axes()
 @carriers.stacks
+@options.frames("--size", "--frame-size")
 @options.rest_of_files
 def command(inputs: tuple[str, ...], amount: str, value: str, **settings: Any) -> int:
     """Pad images with a constant, their edge, or a mirror image.
@@ -57,8 +58,9 @@ def command(inputs: tuple[str, ...], amount: str, value: str, **settings: Any) -
 
     --axes zyx is for volumes: a TIFF of several pages, .npy, Zarr, an animation's frames, or pictures with --stack. The
     amount is then N, or Z,V,H with Z planes at either end. --each-plane pads every plane of a stack by itself; --axes
-    tzcyx and such name what a .npy holds, as convcli filter --help says. Stacks are written as .tiff or .npy, piece by
-    piece. Signals, .wav, .csv and a .npy of one axis, need no --axes; the amount is N, or samples before and after as
+    tzcyx and such name what a .npy holds, as convcli filter --help says.
+    Stacks are written as .tiff or .npy, frames as an animation too, piece by piece.
+    Signals, .wav, .csv and a .npy of one axis, need no --axes; the amount is N, or samples before and after as
     in 100,0.
     """
     words = carriers.plan_words(inputs, settings) | {"value": _values(value)}

@@ -35,6 +35,7 @@ from convcli.ops.pooling_runs import MODES
 @carriers.axes()
 @carriers.stacks
 @preview.option
+@options.frames("--frame-size")
 @options.rest_of_files
 def command(
     inputs: tuple[str, ...],
@@ -78,7 +79,8 @@ def command(
 
     --axes zyx is for volumes: a TIFF of several pages, .npy, Zarr, an animation's frames, or pictures with --stack;
     sizes are then one number, or three as in 2x4x4. --each-plane pools every plane of a stack by itself; --axes tzcyx
-    and such name what a .npy holds, as convcli filter --help says. Stacks are written as .tiff or .npy, piece by piece.
+    and such name what a .npy holds, as convcli filter --help says.
+    Stacks are written as .tiff or .npy, frames as an animation too, piece by piece.
     Signals, .wav, .csv and a .npy of one axis, need no --axes: they keep their format, and their sample rate is divided
     by the stride.
     """

@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from convcli.images.formats import suffix_of
+
 _MOST_KINDS = 6  # of files left out that are named; the others are counted together
 _PLURALS = {
     "file without a suffix": "files without a suffix",
@@ -43,7 +45,7 @@ def files_in(
                 files += files_in(entry, suffixes, left_out, recursive=recursive, output=output)
         elif not entry.is_file():
             left_out["broken link" if entry.is_symlink() else "special file"] += 1
-        elif entry.suffix.lower() in suffixes:
+        elif suffix_of(entry).lower() in suffixes:
             files.append(str(entry))
         else:
             left_out[entry.suffix.lower() or "file without a suffix"] += 1

@@ -103,8 +103,10 @@ class Metadata:
         What a TIFF says in OME's or ImageJ's language.
     jpeg:
         How the input JPEG was compressed.
-    webp_lossless:
-        Whether the input WebP was lossless.
+    lossless:
+        Whether the input was compressed without loss, of a format that knows both: WebP, JPEG 2000, JPEG XL.
+    bits:
+        How many bits of a sample the input had, of a format whose deep pixels have 10 or 12: AVIF, HEIC.
     tiff_compression:
         The input TIFF's compression if convcli can write it: ``none, lzw, deflate, packbits, zstd``.
     png_colour:
@@ -127,7 +129,8 @@ class Metadata:
     photoshop: bytes | None = None
     description: Description | None = None
     jpeg: JpegSettings | None = None
-    webp_lossless: bool | None = None
+    lossless: bool | None = None
+    bits: int | None = None
     tiff_compression: str | None = None
     png_colour: tuple[tuple[bytes, bytes], ...] = ()
     own: tuple[Own, ...] = ()

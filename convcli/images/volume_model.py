@@ -46,6 +46,12 @@ class VolumeMetadata:
         What else the first plane says, as of a picture: texts, EXIF, XMP, tags.
     placement:
         Along y and along x, how far apart the voxels lie on the planes that `picture` speaks of.
+    header:
+        A NIfTI's.
+    places:
+        Along z, y and x, where the voxels lie among those that the header speaks of.
+    lost:
+        Names of what the file held and no output can.
     """
 
     format: str
@@ -59,6 +65,9 @@ class VolumeMetadata:
     durations: tuple[int, ...] = ()
     picture: Metadata = field(default_factory=Metadata)
     placement: tuple[Placement, Placement] = (Placement(), Placement())
+    header: bytes | None = None
+    places: tuple[Placement, ...] = ()
+    lost: tuple[str, ...] = ()
 
     def chosen(self, letter: str, index: int, planes: Pixels) -> "VolumeMetadata":
         """The metadata of the ``planes`` that lie at an index of an axis, which the result has no more."""
@@ -94,7 +103,12 @@ class VolumeMetadata:
             durations = tuple(sum(self.durations[at : at + int(z)]) for at in range(0, len(self.durations), int(z)))
         placement = Placement(y), Placement(x)
         return replace(
-            self, notes=notes, resolution=resolution, durations=durations, picture=picture, placement=placement
+            self,
+            notes=notes,
+            resolution=resolution,
+            durations=durations,
+            picture=picture,
+            placement=placement,
         )
 
 

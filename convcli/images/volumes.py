@@ -69,6 +69,12 @@ def open_volume(
                 return replace(volume, warnings=(*volume.warnings, *said))
             if kind.name == "NPY":
                 return _open_npy(Path(path), name, axes, max_pixels)
+            if kind.name == "NIFTI":
+                from convcli.images.nifti import open_nifti
+
+                volume = open_nifti(Path(path), name, max_pixels)
+                found, notes = named(volume.leading, axes, wanted=wanted)
+                return replace(volume, axes=found, warnings=(*volume.warnings, *notes))
             if kind.name in ("GIF", "WEBP", "PNG"):
                 from convcli.images.volume_frames import open_animation
 
@@ -78,7 +84,7 @@ def open_volume(
     except ImageError as error:
         raise ImageError(f"{name}: {error}") from error.__cause__
     raise ImageError(
-        f"{name}: is a {kind.name}, a flat picture; expected a volume: a multi-page TIFF, .npy, an animation, "
+        f"{name}: is a {kind.name}, a flat picture; expected a volume: a multi-page TIFF, .npy, NIfTI, an animation, "
         "or several pictures with --stack"
     )
 
@@ -95,7 +101,7 @@ def holds_planes(path: str | Path, max_pixels: int = MAX_PIXELS) -> bool:
             if kind == "NPY":
                 stream.seek(0)
                 return array_axes(tuple(read_header(stream).shape), "yx")[0] != ()
-        if kind not in ("TIFF", "GIF", "WEBP") and not (kind == "PNG" and b"acTL" in head):
+        if kind not in ("TIFF", "GIF", "WEBP", "NIFTI") and not (kind == "PNG" and b"acTL" in head):
             return False
         with open_volume(path, axes="yx", max_pixels=max_pixels) as volume:
             return volume.shape[0] > 1

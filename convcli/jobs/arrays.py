@@ -105,7 +105,7 @@ def write(
     overwrite : bool
         Whether the file may exist.
     quality : int, optional
-        1 to 100 for JPEG and WebP.
+        1 to 100 for JPEG, WebP, AVIF, HEIC, JPEG 2000 and JPEG XL.
 
     Raises
     ------

@@ -172,28 +172,30 @@ def work_on_volume(
 
     ``begin`` brings an open file and the format to be written together with the operation; ``alpha_fix`` is the plan's.
     """
+    from convcli.images.animation_writing import ANIMATED
     from convcli.images.volume_writing import check_volume_format, write_volume
 
     if STREAM in (task.source, task.target):
         raise ImageError("a volume is read and written piece by piece: expected files, not standard input or output")
     format = format_named(files.format) if files.format else format_of(task.target)
-    check_volume_format(format, 1)
+    check_volume_format(format, 1, has_frames=True)
     with open_task(task, files, stack, reading, alpha_fix) as volume:
         work = begin(volume, format)
         channels = work.shape[3]
-        check_volume_format(format, channels)
+        check_volume_format(format, channels, has_frames=bool(stack) or volume.metadata.format in ANIMATED)
         lost = write_volume(
             work.planes(progress),
             Path(task.target),
             work.shape,
             work.dtype,
-            volume.metadata.strided([place.step for place in work.places]),
+            replace(volume.metadata.strided([place.step for place in work.places]), places=work.places),
             format=format,
             axes=work.leading,
             has_channels=volume.has_channels and (channels > 1 or volume.metadata.format == "NPY"),
             overwrite=files.overwrite,
             strip=files.strip,
             compression=files.compression,
+            quality=files.quality,
         )
     warnings, details = work.report()
     shape = (*(size for _, size in work.leading), *work.shape[1:][: 2 + (channels > 1)])

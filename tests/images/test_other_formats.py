@@ -46,7 +46,7 @@ def test_webp_metadata(tmp_path):
         assert other.info["icc_profile"] == profile
         assert other.info["xmp"] == b"<x/>"
     write(got, tmp_path / "b.webp", strip=True)
-    assert read(tmp_path / "b.webp").metadata == Metadata("WEBP", webp_lossless=True)
+    assert read(tmp_path / "b.webp").metadata == Metadata("WEBP", lossless=True)
 
 
 def test_webp_animation():
