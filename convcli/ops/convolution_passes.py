@@ -11,7 +11,7 @@ Every result has the same bits at any number of threads.
 
 from collections.abc import Sequence
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 # Runs of pixels that are summed by themselves for the gradient of a bias: never the number of threads.
 _BIAS_CHUNKS = 16
+# Moving fewer numbers than this takes less time than waking a second thread.
+_ALONE = 1 << 16
 
 
 def conv_forward(
@@ -37,13 +39,15 @@ def conv_forward(
     *,
     relu: bool = False,
     winograd: bool = False,
+    checked: bool = False,
     sizes: Sequence[int] | None = None,
     out: Array | None = None,
 ) -> Array:
     """Cross-correlate, add the bias and, if wanted, cut off at zero, in one pass over the output (N, *out spatial, O).
 
     ``winograd`` allows `convcli.loops.networks.winograd` for 3x3 float32 layers it makes faster: twice the rounding
-    error, and a NaN spreads over all outputs of its 4x4 squares.
+    error, and a NaN spreads over all outputs of its 4x4 squares. With ``checked``, and without ReLU, a result that is
+    not finite is computed anew by plain sums.
 
     ``sizes`` are the output's, where there are not as many windows as fit: the gradient of a transposed convolution.
     """
@@ -53,7 +57,8 @@ def conv_forward(
     if out is None:
         counts = (axis.outputs for axis in planned.axes[3 - len(windows) :])
         out = new_array((x.shape[0], *counts, weight.shape[-1]), x.dtype)
-    _run(planned, x, _volume_kernel(weight), bias, groups, out, transposed=False, relu=relu, winograd=winograd)
+    how = _How(transposed=False, relu=relu, winograd=winograd, checked=checked)
+    _run(planned, x, _volume_kernel(weight), bias, groups, out, how)
     return out
 
 
@@ -67,20 +72,22 @@ def conv_input_gradient(
     bias: Array | None = None,
     relu: bool = False,
     winograd: bool = False,
+    checked: bool = False,
     out: Array | None = None,
 ) -> Array:
     """The gradient of a layer's input (N, *sizes, C), given that of its output: the transposed convolution.
 
-    ``bias`` (C) and ``relu`` are for the transposed convolution as a layer of its own.
+    ``bias`` (C) and ``relu`` are for the transposed convolution as a layer of its own; ``winograd`` and ``checked`` are
+    as in `conv_forward`.
     """
     channels = weight.shape[-2] * groups
     if out is None:
         out = new_array((gradient.shape[0], *sizes, channels), gradient.dtype)
-    kernel = _volume_kernel(weight)
+    kernel, how = _volume_kernel(weight), _How(transposed=True, relu=relu, winograd=winograd, checked=checked)
     numbers = Sizes(gradient.shape[0], gradient.shape[-1], channels, groups, gradient.dtype, _threads())
     for planned in gradient_passes(_three(windows), _three_sizes(out), _three_sizes(gradient), numbers):
         if planned.plan is not None:
-            _run(planned, gradient, kernel, bias, groups, out, transposed=True, relu=relu, winograd=winograd)
+            _run(planned, gradient, kernel, bias, groups, out, how)
             continue
         volume = _flat_out(out).reshape(out.shape[0], *_three_sizes(out), channels)
         z, y, x = (slice(axis.out_start, None, axis.out_step) for axis in planned.axes)
@@ -122,7 +129,7 @@ def conv_weight_gradient(
         _flat(x), _flat(gradient), plan.axes, plan.job, _numbers(x.dtype, relu=False), parts,
         *_workspaces(plan, min(_threads(), prod(parts)), x.dtype), partial,
     )  # fmt: skip
-    unpack(partial, plan.job, plan.steps, _flat_out(out).reshape(plan.steps, filters))
+    unpack(partial, plan.job, plan.steps, _runs(partial.size), _flat_out(out).reshape(plan.steps, filters))
     return out
 
 
@@ -138,34 +145,48 @@ def conv_bias_gradient(gradient: Array) -> Array:
     return total
 
 
-def _run(
-    planned: Pass, source: Array, kernel: Array, bias: Array | None, groups: int, out: Array, *,
-    transposed: bool, relu: bool, winograd: bool,
-) -> None:  # fmt: skip
+class _How(NamedTuple):
+    """What a pass is to do beside its sums."""
+
+    transposed: bool
+    relu: bool
+    winograd: bool
+    checked: bool
+
+
+def _run(planned: Pass, source: Array, kernel: Array, bias: Array | None, groups: int, out: Array, how: _How) -> None:
     from convcli.loops.networks.convolution import convolve
     from convcli.loops.networks.packing import pack
 
     dtype, plan = source.dtype, planned.plan
     assert plan is not None
-    numbers = _numbers(dtype, relu=relu)
+    numbers = _numbers(dtype, relu=how.relu)
     kernel = planned.taps_of(kernel)
     added = np.zeros(plan.job.filters, dtype) if bias is None else bias
-    if winograd and planned.squares is not None:
-        prepared = np.ascontiguousarray(kernel.swapaxes(3, 4)) if transposed else kernel
+    if how.winograd and planned.squares is not None:
+        prepared = np.ascontiguousarray(kernel.swapaxes(3, 4)) if how.transposed else kernel
         _run_squares(_flat(source), _flat(prepared), _flat(added), planned.squares, numbers, _flat_out(out))
-        return
+        if not how.checked or _is_finite(out):
+            return
     channels, all_filters = kernel.shape[3:]
     filters = all_filters // groups
-    if transposed:
+    if how.transposed:
         strides, read = (filters, channels * all_filters, 1, all_filters), filters
     else:
         strides, read = (filters, channels * all_filters, all_filters, 1), channels
     packed, packed_bias = scratch("weights", plan.steps * plan.columns, dtype), scratch("bias", plan.columns, dtype)
-    pack(_flat(kernel), strides, _flat(added), plan.job, prod(kernel.shape[:3]), read, packed, packed_bias)
+    runs = _runs(packed.size, plan.job.units)
+    pack(_flat(kernel), strides, _flat(added), plan.job, prod(kernel.shape[:3]), read, runs, packed, packed_bias)
     convolve(
         _flat(source), packed, packed_bias, plan.axes, plan.job, numbers,
         *_workspaces(plan, min(_threads(), plan.job.boxes), dtype), _flat_out(out),
     )  # fmt: skip
+
+
+def _is_finite(array: Array) -> bool:
+    """Whether all numbers are finite; False, too, where their sum is not."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(array.sum()))
 
 
 def _run_squares(source: Array, kernel: Array, bias: Array, squares: "Squares", numbers: Any, out: Array) -> None:
@@ -174,7 +195,7 @@ def _run_squares(source: Array, kernel: Array, bias: Array, squares: "Squares", 
 
     points, width = POINTS**2, 2 * squares.lanes
     transformed = scratch("weights", kernel.size // KERNEL**2 * points, kernel.dtype)
-    transform_kernel(kernel, squares, transformed)
+    transform_kernel(kernel, squares, _runs(kernel.size, squares.channels), transformed)
     room = points * (apart.py_func(squares, squares.channels) + apart.py_func(squares, width))
     workspaces = scratch("inputs", (min(_threads(), -(-squares.total // squares.group)), room), kernel.dtype)
     convolve_squares(source, transformed, bias, squares, numbers, workspaces, out)
@@ -201,6 +222,11 @@ def _weight_gradient_squares(x: Array, gradient: Array, squares: "Squares", out:
             blocks, sums,
         )  # fmt: skip
     finish_kernel(_flat(sums), squares, out)
+
+
+def _runs(numbers: int, most: int = _ALONE) -> int:
+    """Into how many runs it pays to cut what moves so many numbers."""
+    return min(_threads(), most) if numbers > _ALONE else 1
 
 
 def _threads() -> int:
