@@ -157,6 +157,7 @@ class _How(NamedTuple):
 def _run(planned: Pass, source: Array, kernel: Array, bias: Array | None, groups: int, out: Array, how: _How) -> None:
     from convcli.loops.networks.convolution import convolve
     from convcli.loops.networks.packing import pack
+    from convcli.loops.networks.product import LANES
 
     dtype, plan = source.dtype, planned.plan
     assert plan is not None
@@ -177,6 +178,13 @@ def _run(planned: Pass, source: Array, kernel: Array, bias: Array | None, groups
     packed, packed_bias = scratch("weights", plan.steps * plan.columns, dtype), scratch("bias", plan.columns, dtype)
     runs = _runs(packed.size, plan.job.units)
     pack(_flat(kernel), strides, _flat(added), plan.job, prod(kernel.shape[:3]), read, runs, packed, packed_bias)
+    if plan.job.kind == LANES:
+        from convcli.loops.networks.depthwise import convolve_channels
+
+        lines = prod((plan.job.images, planned.axes[0].outputs, planned.axes[1].outputs))
+        runs = min(_threads(), lines)
+        convolve_channels(_flat(source), packed, packed_bias, plan.axes, plan.job, numbers, runs, _flat_out(out))
+        return
     convolve(
         _flat(source), packed, packed_bias, plan.axes, plan.job, numbers,
         *_workspaces(plan, min(_threads(), plan.job.boxes), dtype), _flat_out(out),
