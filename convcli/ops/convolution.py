@@ -350,9 +350,8 @@ def _transposed(
 
 
 def _arrays(x: Any, weight: Any, axes: int, last: str) -> tuple[Array, Array, bool]:
-    """Both arrays, C-contiguous and of the result's dtype, once their ranks, sizes and dtypes are right.
-
-    Then whether ``x`` has floats: of integers users expect sums without any error.
+    """Both arrays, C-contiguous and of the result's dtype, once ranks, sizes and dtypes are right; then whether ``x``
+    has floats: of integers users expect sums without any error.
     """
     layouts = {"x": f"(N, {_SPATIAL[axes]}, C)", "weight": f"({_KERNEL[axes]}, {last})"}
     arrays = []

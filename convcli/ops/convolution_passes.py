@@ -28,6 +28,11 @@ if TYPE_CHECKING:
 _BIAS_CHUNKS = 16
 # Moving fewer numbers than this takes less time than waking a second thread.
 _ALONE = 1 << 16
+# Weights of more numbers are not kept from call to call: they would double the memory of large networks.
+_KEPT_NUMBERS = 1 << 20
+
+# Weights and bias as the loops read them, by the pass that reads them.
+Kept = dict[Pass, tuple[Array, Array]]
 
 
 def conv_forward(
@@ -40,6 +45,7 @@ def conv_forward(
     relu: bool = False,
     winograd: bool = False,
     checked: bool = False,
+    kept: Kept | None = None,
     sizes: Sequence[int] | None = None,
     out: Array | None = None,
 ) -> Array:
@@ -49,6 +55,8 @@ def conv_forward(
     error, and a NaN spreads over all outputs of its 4x4 squares. With ``checked``, and without ReLU, a result that is
     not finite is computed anew by plain sums.
 
+    In ``kept`` the weights stay as the loops read them, for the next call with the same weights and bias.
+
     ``sizes`` are the output's, where there are not as many windows as fit: the gradient of a transposed convolution.
     """
     given = None if sizes is None else (1,) * (3 - len(sizes)) + tuple(sizes)
@@ -57,7 +65,7 @@ def conv_forward(
     if out is None:
         counts = (axis.outputs for axis in planned.axes[3 - len(windows) :])
         out = new_array((x.shape[0], *counts, weight.shape[-1]), x.dtype)
-    how = _How(transposed=False, relu=relu, winograd=winograd, checked=checked)
+    how = _How(transposed=False, relu=relu, winograd=winograd, checked=checked, kept=kept)
     _run(planned, x, _volume_kernel(weight), bias, groups, out, how)
     return out
 
@@ -152,61 +160,87 @@ class _How(NamedTuple):
     relu: bool
     winograd: bool
     checked: bool
+    kept: Kept | None = None
 
 
 def _run(planned: Pass, source: Array, kernel: Array, bias: Array | None, groups: int, out: Array, how: _How) -> None:
-    from convcli.loops.networks.convolution import convolve
-    from convcli.loops.networks.packing import pack
-    from convcli.loops.networks.product import LANES
-
-    dtype, plan = source.dtype, planned.plan
+    plan = planned.plan
     assert plan is not None
-    numbers = _numbers(dtype, relu=how.relu)
-    kernel = planned.taps_of(kernel)
-    added = np.zeros(plan.job.filters, dtype) if bias is None else bias
+    numbers = _numbers(source.dtype, relu=how.relu)
+    added = np.zeros(plan.job.filters, source.dtype) if bias is None else bias
     if how.winograd and planned.squares is not None:
-        prepared = np.ascontiguousarray(kernel.swapaxes(3, 4)) if how.transposed else kernel
-        _run_squares(_flat(source), _flat(prepared), _flat(added), planned.squares, numbers, _flat_out(out))
+        _run_squares(planned, planned.squares, source, kernel, added, numbers, out, how)
         if not how.checked or _is_finite(out):
             return
-    channels, all_filters = kernel.shape[3:]
+    packed = _from_kept(planned, how) or _packed(planned, plan, kernel, added, groups, how)
+    workers = _threads()
+    if plan.depthwise:
+        from convcli.loops.networks.depthwise import convolve_channels
+
+        runs = min(workers, prod((plan.job.images, planned.axes[0].outputs, planned.axes[1].outputs)))
+        convolve_channels(_flat(source), *packed, plan.axes, plan.job, numbers, runs, _flat_out(out))
+        return
+    from convcli.loops.networks.convolution import convolve
+
+    rooms = _workspaces(plan, min(workers, plan.job.boxes), source.dtype)
+    convolve(_flat(source), *packed, plan.axes, plan.job, numbers, *rooms, _flat_out(out))
+
+
+def _packed(planned: Pass, plan: Plan, kernel: Array, bias: Array, groups: int, how: _How) -> tuple[Array, Array]:
+    """Weights and bias as the register tiles read them."""
+    from convcli.loops.networks.packing import pack
+
+    seen = planned.taps_of(kernel)
+    channels, all_filters = seen.shape[3:]
     filters = all_filters // groups
     if how.transposed:
         strides, read = (filters, channels * all_filters, 1, all_filters), filters
     else:
         strides, read = (filters, channels * all_filters, all_filters, 1), channels
-    packed, packed_bias = scratch("weights", plan.steps * plan.columns, dtype), scratch("bias", plan.columns, dtype)
+    packed = _room(how, "weights", plan.steps * plan.columns, bias.dtype)
+    packed_bias = _room(how, "bias", plan.columns, bias.dtype)
     runs = _runs(packed.size, plan.job.units)
-    pack(_flat(kernel), strides, _flat(added), plan.job, prod(kernel.shape[:3]), read, runs, packed, packed_bias)
-    if plan.job.kind == LANES:
-        from convcli.loops.networks.depthwise import convolve_channels
+    pack(_flat(seen), strides, _flat(bias), plan.job, prod(seen.shape[:3]), read, runs, packed, packed_bias)
+    return _to_kept(planned, how, packed, packed_bias)
 
-        lines = prod((plan.job.images, planned.axes[0].outputs, planned.axes[1].outputs))
-        runs = min(_threads(), lines)
-        convolve_channels(_flat(source), packed, packed_bias, plan.axes, plan.job, numbers, runs, _flat_out(out))
-        return
-    convolve(
-        _flat(source), packed, packed_bias, plan.axes, plan.job, numbers,
-        *_workspaces(plan, min(_threads(), plan.job.boxes), dtype), _flat_out(out),
-    )  # fmt: skip
+
+def _run_squares(
+    planned: Pass, squares: "Squares", source: Array, kernel: Array, bias: Array, numbers: Any, out: Array, how: _How
+) -> None:
+    from convcli.loops.networks.winograd import apart, convolve_squares, transform_kernel
+    from convcli.loops.networks.winograd_vectors import KERNEL, POINTS
+
+    points, width = POINTS**2, 2 * squares.lanes
+    ready = _from_kept(planned, how)
+    if ready is None:
+        seen = planned.taps_of(kernel)
+        seen = np.ascontiguousarray(seen.swapaxes(3, 4)) if how.transposed else seen
+        transformed = _room(how, "weights", seen.size // KERNEL**2 * points, seen.dtype)
+        transform_kernel(_flat(seen), squares, _runs(seen.size, squares.channels), transformed)
+        ready = _to_kept(planned, how, transformed, bias)
+    room = points * (apart.py_func(squares, squares.channels) + apart.py_func(squares, width))
+    workspaces = scratch("inputs", (min(_threads(), -(-squares.total // squares.group)), room), kernel.dtype)
+    convolve_squares(_flat(source), ready[0], _flat(bias), squares, numbers, workspaces, _flat_out(out))
+
+
+def _room(how: _How, what: str, size: int, dtype: np.dtype[Any]) -> Array:
+    return scratch(what, size, dtype) if how.kept is None else np.empty(size, dtype)
+
+
+def _from_kept(planned: Pass, how: _How) -> tuple[Array, Array] | None:
+    return None if how.kept is None else how.kept.get(planned)
+
+
+def _to_kept(planned: Pass, how: _How, weights: Array, bias: Array) -> tuple[Array, Array]:
+    if how.kept is not None and weights.size <= _KEPT_NUMBERS:
+        how.kept[planned] = weights, bias
+    return weights, bias
 
 
 def _is_finite(array: Array) -> bool:
     """Whether all numbers are finite; False, too, where their sum is not."""
     with np.errstate(over="ignore", invalid="ignore"):
         return bool(np.isfinite(array.sum()))
-
-
-def _run_squares(source: Array, kernel: Array, bias: Array, squares: "Squares", numbers: Any, out: Array) -> None:
-    from convcli.loops.networks.winograd import apart, convolve_squares, transform_kernel
-    from convcli.loops.networks.winograd_vectors import KERNEL, POINTS
-
-    points, width = POINTS**2, 2 * squares.lanes
-    transformed = scratch("weights", kernel.size // KERNEL**2 * points, kernel.dtype)
-    transform_kernel(kernel, squares, _runs(kernel.size, squares.channels), transformed)
-    room = points * (apart.py_func(squares, squares.channels) + apart.py_func(squares, width))
-    workspaces = scratch("inputs", (min(_threads(), -(-squares.total // squares.group)), room), kernel.dtype)
-    convolve_squares(source, transformed, bias, squares, numbers, workspaces, out)
 
 
 def _weight_gradient_squares(x: Array, gradient: Array, squares: "Squares", out: Array) -> None:
