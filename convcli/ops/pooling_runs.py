@@ -8,6 +8,7 @@ import numpy as np
 from convcli.errors import ShapeError
 from convcli.geometry import effective_kernel_size, is_integer
 from convcli.kernels.parameters import shortened
+from convcli.loops import costs
 from convcli.ops.arguments import Array, as_contiguous, as_flag, as_number, loop_dtype, result_dtype
 from convcli.ops.ordering import as_ordered, highest, lowest
 from convcli.ops.pooling_axes import PoolingAxis, adaptive_axes
@@ -28,10 +29,6 @@ MODES = {
 }
 CHOOSING = ("max", "min", "median", "stochastic")  # these give values of the window; the others compute
 _ALIASES = {"avg": "average", "mean": "average", "maximum": "max", "minimum": "min"}
-# Bytes of a row that a thread works on at a time, so that it stays in the first-level cache.
-_TILE_BYTES = 16 * 1024
-# From this stride on, summing each window by itself beats summing, in vectors, at all the positions between.
-_FAR = 8
 _LARGE = 4  # times the image
 # Sums of integers below this are exact in float32, and their means are the same there as if rounded from float64.
 _EXACT = 2**24
@@ -117,7 +114,7 @@ def _sums(source: Array, axes: Axes, mode: str, count_padding: bool, p: float) -
     numbers = as_contiguous("image", source, loop_dtype(source.dtype))
     out = _result(source, axes, result_dtype(numbers.dtype))
     weighted = mode == "weighted"
-    walk = _walk(source, axes, 8, by_table=axes[2].stride >= _FAR)
+    walk = _walk(source, axes, 8, by_table=axes[2].stride >= costs.POOL_FAR)
     weights = tuple(axis.weights(weighted) for axis in axes)
     divisors = tuple(axis.divisors(weighted, count_padding) for axis in axes)
     pool_sums(_rows(numbers), _tables(axes), weights, divisors, walk, p if mode == "lp" else 0.0, _flat(out))
@@ -178,7 +175,7 @@ def _tile(width: PoolingAxis, kernel: int, pixel_bytes: int) -> int:
     """Output columns under which the pixels of a row buffer fit the cache, for windows of ``kernel`` taps or 0."""
     beyond = effective_kernel_size(kernel, width.dilation) - 1 if kernel else 0
     # A tile should not be less than what hangs over it.
-    return max((_TILE_BYTES // pixel_bytes - beyond) // width.stride, beyond // width.stride, 1)
+    return max((costs.POOL_TILE_BYTES // pixel_bytes - beyond) // width.stride, beyond // width.stride, 1)
 
 
 def _result(source: Array, axes: Axes, dtype: np.dtype[Any]) -> Array:

@@ -1,4 +1,4 @@
-"""The register tile of correlation, and its naive twin.
+"""The register tile of correlation; its naive twin is in `tile_naive`.
 
 A correlation of R neighbouring output rows is a *program*: a list of entries, one for each run of input numbers that a
 tap reads. Entry ``t`` starts at ``ring[starts[t]]`` and is added to the output rows in its run's bit mask with
@@ -10,67 +10,22 @@ Every output number is a chain of fused multiply-adds in the order of the entrie
 vector width and wherever the row was cut: the bits never depend on them.
 """
 
-import numpy as np
-
 from convcli.loops.compiling.compiler import inner_loop, intrinsic, runs_python
-from convcli.loops.vectors import REGISTERS, VECTOR_BYTES, Vectors, ir, types
+from convcli.loops.costs import STRETCH_VECTORS, costs
+from convcli.loops.costs import TILE_ROWS as ROWS
+from convcli.loops.filtering.tile_naive import (
+    accumulate_pixels_twin,
+    accumulate_stretches_twin,
+    accumulate_twin,
+)
+from convcli.loops.vectors import VECTOR_BYTES, Vectors, ir, types
 
-ROWS = 4  # output rows computed together
-_VECTORS = 4 if REGISTERS == 32 else 3  # of a row in registers: 16 sums and 4 loads, or 8 and 2
-# Of a row that is computed alone: as many sums as a processor works on at the same time, two for each of four cycles.
-_ROW_VECTORS = 8
+COSTS = costs()
+STRETCHES = COSTS.stretches
 # Numbers by which a row of the ring and of the sums must be longer than what is wanted: the tile works in whole blocks.
-SLACK = VECTOR_BYTES // 4 * _VECTORS
-ROW_SLACK = VECTOR_BYTES // 4 * _ROW_VECTORS
-# Along a row, taps read vectors that begin anywhere, and one of 64 bytes then always lies in two cache lines, which
-# takes twice as long. Where there are registers for it, the tile's rows may be stretches of one row: see
-# `accumulate_stretches`. With shorter vectors there is little to gain.
-STRETCHES = VECTOR_BYTES == 64
-STRETCH_VECTORS = 3
+SLACK = VECTOR_BYTES // 4 * COSTS.tile_vectors
+ROW_SLACK = VECTOR_BYTES // 4 * COSTS.row_vectors
 STRETCH_SLACK = VECTOR_BYTES // 4 * STRETCH_VECTORS * ROWS
-
-
-def _accumulate_naive(ring, starts, weights, masks, lengths, bias, sums, count):
-    """Sums (R, >= count) of a program over a flat ring; the arithmetic of the tile, readable and slow."""
-    sums[:, :count] = bias
-    entry = 0
-    for mask, length in zip(masks, lengths, strict=True):
-        for t in range(entry, entry + length):
-            numbers = ring[starts[t] : starts[t] + count]
-            for row in range(sums.shape[0]):
-                if mask >> row & 1:
-                    sums[row, :count] += weights[t, row] * numbers
-        entry += length
-
-
-def _accumulate_pixels_naive(ring, starts, weights, masks, lengths, bias, numbers, out, first, count):
-    """The same sums as pixels: ``out[:, first : first + count]``; returns how many were clipped."""
-    sums = np.empty((weights.shape[1], count), weights.dtype)
-    _accumulate_naive(ring, starts, weights, masks, lengths, bias, sums, count)
-    return _store_naive(sums, numbers, out[:, first : first + count])
-
-
-def _accumulate_stretches_naive(row, starts, weights, masks, lengths, bias, numbers, out, count, stretch, spacing):
-    """The sums of one row as pixels ``out[:count]``: a program's row r adds to every number of stretch r."""
-    inside = np.add.outer(spacing * np.arange(STRETCH_VECTORS), np.arange(VECTOR_BYTES // weights.itemsize)).reshape(-1)
-    clipped = 0
-    for column in range(0, count, ROWS * inside.size):
-        read = row[starts[:, None] + column + inside]
-        sums, pixels = np.empty((ROWS, inside.size), weights.dtype), np.empty((ROWS, inside.size), out.dtype)
-        at = np.arange(len(starts)) * inside.size
-        _accumulate_naive(read.reshape(-1), at, weights, masks, lengths, bias, sums, inside.size)
-        clipped += _store_naive(sums, numbers, pixels)
-        for r in range(ROWS):
-            out[column + r * stretch + inside] = pixels[r]
-    return clipped
-
-
-def _store_naive(sums, numbers, out):
-    """Sums as pixels of the same shape; returns how many were clipped."""
-    rounded = np.rint(np.abs(sums) if numbers.fold else sums)
-    clipped = np.where(rounded >= numbers.low, np.minimum(rounded, numbers.high), numbers.low)
-    out[...] = clipped
-    return int((rounded != clipped).sum())
 
 
 class _Tile(Vectors):
@@ -368,12 +323,12 @@ def _program(builder, arrays):
 
 
 if runs_python():
-    accumulate, accumulate_pixels = _accumulate_naive, _accumulate_pixels_naive
-    accumulate_row, accumulate_row_pixels = _accumulate_naive, _accumulate_pixels_naive
-    accumulate_stretches = _accumulate_stretches_naive
+    accumulate, accumulate_pixels = accumulate_twin, accumulate_pixels_twin
+    accumulate_row, accumulate_row_pixels = accumulate_twin, accumulate_pixels_twin
+    accumulate_stretches = accumulate_stretches_twin
 else:
-    _group_sums, _row_sums = _tile_of_sums(ROWS, _VECTORS), _tile_of_sums(1, _ROW_VECTORS)
-    _group_pixels, _row_pixels = _tile_of_pixels(ROWS, _VECTORS), _tile_of_pixels(1, _ROW_VECTORS)
+    _group_sums, _row_sums = _tile_of_sums(ROWS, COSTS.tile_vectors), _tile_of_sums(1, COSTS.row_vectors)
+    _group_pixels, _row_pixels = _tile_of_pixels(ROWS, COSTS.tile_vectors), _tile_of_pixels(1, COSTS.row_vectors)
     _stretch_pixels = _tile_of_pixels(ROWS, STRETCH_VECTORS, stretched=True)
 
     @inner_loop
@@ -420,19 +375,3 @@ else:
             row, starts, weights, masks, lengths, bias, numbers.low, numbers.high, numbers.fold, numbers.inside,
             out, 0, count, stretch, spacing,
         )  # fmt: skip
-
-
-def accumulate_twin(ring, starts, weights, masks, lengths, bias, sums, count):
-    """The naive twin under its public name, for tests: multiply, then add, each rounded, in the entries' order."""
-    _accumulate_naive(ring, starts, np.asarray(weights), masks, lengths, bias, sums, count)
-
-
-def accumulate_pixels_twin(ring, starts, weights, masks, lengths, bias, numbers, out, first, count):
-    """The naive twin of `accumulate_pixels`, for tests."""
-    return _accumulate_pixels_naive(ring, starts, np.asarray(weights), masks, lengths, bias, numbers, out, first, count)
-
-
-def accumulate_stretches_twin(row, starts, weights, masks, lengths, bias, numbers, out, count, stretch, spacing):
-    """The naive twin of `accumulate_stretches`, for tests."""
-    program = (starts, np.asarray(weights), masks, lengths, bias)
-    return _accumulate_stretches_naive(row, *program, numbers, out, count, stretch, spacing)
