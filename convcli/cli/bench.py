@@ -4,6 +4,7 @@ import dataclasses
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from convcli.bench.model import Case, Limits, Measurement, Setting
 
 
-COLD = "cold"
+COLD, SCALING = "cold", "scaling"  # each alone, and with options of its own
 
 
 def _peers(text: str) -> tuple[str, ...]:
@@ -34,7 +35,7 @@ def _peers(text: str) -> tuple[str, ...]:
 
 
 @click.command()
-@click.argument("groups", nargs=-1, metavar="[GROUP]...", type=click.Choice([*GROUPS, COLD]))
+@click.argument("groups", nargs=-1, metavar="[GROUP]...", type=click.Choice([*GROUPS, COLD, SCALING]))
 @click.option("--against", type=options.Read("NAME,...", _peers), help=f"Only beside these: {', '.join(PEERS)}.")
 @click.option("--size", type=click.FloatRange(0.01, 1000), metavar="MEGAPIXELS",
               help="Size of pictures; volumes shrink in proportion.  [default: 24]")  # fmt: skip
@@ -42,8 +43,12 @@ def _peers(text: str) -> tuple[str, ...]:
               help="Times per side.  [default: 9, more for short cases, 3 for slow peers and files]")  # fmt: skip
 @click.option("--quick", is_flag=True, help="Everything tiny, twice: to see that it works. The numbers say little.")
 @click.option("--list", "listing", is_flag=True, help="Print the groups, their cases and the peers; measure nothing.")
-@click.option("--only", multiple=True, metavar="WORD", help="Of cold: cases whose name has this word.  [repeatable]")
+@click.option(
+    "--only", multiple=True, metavar="WORD", help="Of cold and scaling: what has this word in its name.  [repeatable]"
+)
 @click.option("--beside", metavar="COMMAND", help="Of cold: what starts another convcli, as /old/.venv/bin/convcli.")
+@click.option("--plot", metavar="FILE", help="Of scaling: draw it into a .png, .svg or .pdf file (needs matplotlib).")
+@click.option("--overwrite", is_flag=True, help="Let --plot replace an existing file.")
 @click.option("--threads", type=click.IntRange(1, 1024), metavar="N", help="For every side.  [default: all cores]")
 @click.option("--isa", type=click.Choice([*INSTRUCTION_SETS]), help="No side uses more than these instructions.")
 @options.as_json
@@ -57,6 +62,8 @@ def command(
     listing: bool,
     only: tuple[str, ...],
     beside: str | None,
+    plot: str | None,
+    overwrite: bool,
     threads: int | None,
     isa: str | None,
     as_json: bool,
@@ -78,7 +85,8 @@ def command(
       start     whole short commands, and what each import costs
       files     pictures from file to file; minutes, so only if named
       cold      first runs with an empty cache, which compile; alone, minutes
-    Without GROUP all but files and cold are measured, which takes some minutes.
+      scaling   time and memory against the size of the work; alone, minutes
+    Without GROUP all but the last three are measured, which takes some minutes.
 
     Peers are OpenCV, SciPy, scikit-image (the extra bench, or pip install opencv-python-headless scipy scikit-image),
     Pillow, PyTorch (large, so not among them: pip install torch), and the programs ImageMagick, gm and vips.
@@ -105,9 +113,11 @@ def command(
       convcli bench conv train --threads 1 --json
       convcli bench filter conv --isa avx2
       convcli bench --list
+      convcli bench scaling --plot scaling.png
       convcli bench cold --only sharpen --beside /old/.venv/bin/convcli
     """
-    _check_cold(groups, only, beside, size=size, quick=quick, listing=listing)
+    _check_alone(groups, size=size, quick=quick, listing=listing)
+    _check_owned(groups, {"--only": only, "--beside": beside, "--plot": plot, "--overwrite": overwrite})
     if quick and size is not None:
         raise click.UsageError("--size: got it with --quick, expected one of them: --quick chooses its own sizes")
     wanted = frozenset(PEERS if against is None else against)
@@ -124,6 +134,14 @@ def command(
             from convcli.cli.bench_cold import run_cold
 
             return run_cold(Setting(count, here, isa=isa), only, beside, as_json=as_json, quiet=quiet)
+        if SCALING in groups:
+            from convcli.cli.bench_scaling import run_scaling
+
+            prepare_loops(count, None if quiet else options.say_compiling)
+            return run_scaling(
+                Setting(count, quick=quick, isa=isa), only, Path(plot) if plot else None, overwrite=overwrite,
+                as_json=as_json, quiet=quiet,
+            )  # fmt: skip
         from convcli.bench.report import cases_of, chosen_groups
 
         setting = Setting(count, here, size or FULL_MEGAPIXELS, repeats, quick, isa)
@@ -139,14 +157,23 @@ def command(
             return _Run(setting, cases, versions, as_json=as_json, quiet=quiet).measure()
 
 
-def _check_cold(
-    groups: tuple[str, ...], only: tuple[str, ...], beside: str | None, *, size: float | None, quick: bool,
-    listing: bool,
-) -> None:  # fmt: skip
-    if COLD not in groups and (only or beside):
-        raise click.UsageError(f"--{'only' if only else 'beside'}: got it without cold, which it is an option of")
-    if COLD in groups and (len(set(groups)) > 1 or size is not None or quick or listing):
-        raise click.UsageError("cold: got other groups, --size, --quick or --list with it, expected it alone")
+def _check_alone(groups: tuple[str, ...], *, size: float | None, quick: bool, listing: bool) -> None:
+    for name in (COLD, SCALING):
+        if name in groups and (len(set(groups)) > 1 or size is not None or listing or (quick and name == COLD)):
+            also = ", --size, --quick or --list" if name == COLD else ", --size or --list"
+            raise click.UsageError(f"{name}: got other groups{also} with it, expected it alone")
+
+
+# Options that only these groups have.
+_OWNED = {"--only": (COLD, SCALING), "--beside": (COLD,), "--plot": (SCALING,), "--overwrite": (SCALING,)}
+
+
+def _check_owned(groups: tuple[str, ...], given: dict[str, Any]) -> None:
+    for name, owners in _OWNED.items():
+        if given[name] and not set(owners) & set(groups):
+            raise click.UsageError(f"{name}: got it without {' or '.join(owners)}, which it is an option of")
+    if given["--overwrite"] and not given["--plot"]:
+        raise click.UsageError("--overwrite: got it without --plot, which it is an option of")
 
 
 def _check_isa(isa: str | None) -> None:

@@ -19,6 +19,12 @@ MOST_ENTRIES = 1_000  # of a page; tifffile's time grows with the square of entr
 _SHARED = 16  # how often the bytes of a file may be named as values: pages do share palettes and texts
 _FREE = 1 << 26
 _TYPE_SIZES = (0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 0, 0, 8, 8, 8)
+# tifffile multiplies these, and a number times several values is a list of that length.
+_SIZES = {
+    256: "ImageWidth", 257: "ImageLength", 277: "SamplesPerPixel", 278: "RowsPerStrip", 322: "TileWidth",
+    323: "TileLength", 32997: "ImageDepth", 32998: "TileDepth",
+}  # fmt: skip
+_WHOLE = frozenset({1, 3, 4, 6, 8, 9, 16, 17})  # types of whole numbers, with and without sign
 _MOST_PROMISED = 100_000  # planes that may lie in other files
 _PARTS_OF_PAGE = 6  # of a description: where the page is and in which file, each with its end, and how it was taken
 _OME_PIXELS = re.compile(r"<(?:\w+:)?Pixels\b[^<>]*>")
@@ -51,11 +57,19 @@ def check_directories(data: bytes | mmap.mmap) -> None:
         check_count(len(seen), MOST_PAGES, "got a TIFF of {} pages and more", "split it", ImageError)
         check_count(count, MOST_ENTRIES, "damaged TIFF: a page has {} entries", _GET_A_COPY, ImageError)
         entries.spend(count)
-        for _, kind, number in entry.iter_unpack(data[start:end]):
+        for tag, kind, number in entry.iter_unpack(data[start:end]):
+            check_entry(tag, kind, number)
             size = _TYPE_SIZES[kind] * number if kind < len(_TYPE_SIZES) else 0
             if inline < size <= len(data):
                 values.spend(size)
         offset = struct.unpack_from(order + pointer_code, data, end)[0]
+
+
+def check_entry(tag: int, kind: int, number: int) -> None:
+    """Refuse a size, by its tag, that is not one whole number. Raises `ImageError` with what it is."""
+    if tag in _SIZES and (kind not in _WHOLE or number != 1):
+        got = f"{number:,} value{'s' if number != 1 else ''} of type {kind}"
+        raise ImageError(f"damaged TIFF: its {_SIZES[tag]} is {got}, expected one whole number; {_GET_A_COPY}")
 
 
 def check_promises(description: str, pages: int, max_pixels: int) -> None:

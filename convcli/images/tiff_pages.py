@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from convcli.errors import ImageError
+from convcli.images.tiff_directories import check_entry
 
 _SUBFILE_TYPE, _OLD_SUBFILE_TYPE, _WIDTH, _HEIGHT, _PHOTOMETRIC, _SUB_PAGES = 254, 255, 256, 257, 262, 330
 _WANTED = frozenset({_SUBFILE_TYPE, _OLD_SUBFILE_TYPE, _WIDTH, _HEIGHT, _PHOTOMETRIC, _SUB_PAGES})
@@ -132,7 +133,8 @@ class _Layout:
         first, end = self._bounds(offset)
         said: dict[int, tuple[int, ...]] = {}
         for position in range(first, end, self.entry_size):
-            tag, kind = struct.unpack_from(self.order + "HH", self.data, position)
+            tag, kind, number = struct.unpack_from(f"{self.order}HH{self.pointer_code}", self.data, position)
+            check_entry(tag, kind, number)
             if tag in _WANTED and kind in _CODES:
                 said[tag] = self._values(position, _CODES[kind])
         subfile, old, width, height, shows = (

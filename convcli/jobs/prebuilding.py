@@ -3,15 +3,11 @@
 For each processor a new process, since the width of tiles is decided when a loop's module is imported.
 """
 
-import gc
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterator
 from functools import partial
-from importlib import import_module
-from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,7 +44,7 @@ def prebuild(folder: str, which: str, level: str = "") -> int:
         If this machine, or its Numba, makes no code that can be kept, or not for such a processor; or if not all
         loops could be compiled.
     """
-    from convcli.loops.compiling import kept, prebuilt, processor
+    from convcli.loops.compiling import kept, making, prebuilt, processor
 
     if level and level not in processor.levels():
         expected = " or ".join(processor.levels()) or "none"
@@ -57,11 +53,14 @@ def prebuild(folder: str, which: str, level: str = "") -> int:
         raise ConvcliError(kept.why_not())
     if level:
         processor.make_for(level)
-    prebuilt.PLACE = place = Path(folder)
+    place = Path(folder)
     with tempfile.TemporaryDirectory() as cache:
         os.environ["NUMBA_CACHE_DIR"] = cache
         wanted = _wanted(which)
-        _make(wanted)
+        processes = max(1, min(making.cores(), memory_limit() // _MEMORY))
+        making.make_all(wanted, processes, on_made=lambda _: None, level=level)
+        for each in wanted:
+            each.make()  # it is there, or what keeps it from being there is raised
         made = sorted(Path(cache).rglob("*.code"))
         for file in made:
             (place / file.name).write_bytes(file.read_bytes())
@@ -101,21 +100,3 @@ def _common() -> "Iterator[Piece]":
             for act, plan in work:
                 yield Piece("", kind, "", partial(act, image, plan))
     yield from pieces(["predict"])
-
-
-def _make(wanted: "Sequence[Wanted]") -> None:
-    """Compile these loops on all cores and keep them."""
-    from convcli.loops.compiling import compiler
-
-    compiler.load_numba()  # once, for all processes
-    import_module("convcli.loops.compiling.native").get_ready()
-    gc.freeze()  # what all have in common is not looked through again
-    most = max(1, min(len(os.sched_getaffinity(0)), memory_limit() // _MEMORY))
-    # Loops of one kind of pixels share functions, which a process compiles once: neighbours go to one process.
-    alike = sorted(wanted, key=lambda each: each.arguments.partition(",")[0])
-    with ProcessPoolExecutor(most, get_context("fork")) as processes:
-        list(processes.map(_make_one, alike, chunksize=max(1, len(alike) // (3 * most))))
-
-
-def _make_one(each: "Wanted") -> None:
-    each.make()

@@ -27,10 +27,10 @@ from convcli.nn.recipe import Recipe
 from convcli.nn.scoring import Examples, Score, learns_squares, score_of
 from convcli.nn.training import DivergedError, Epoch, Listener, Training
 from convcli.nn.weights import ModelCard, save_model
+from convcli.views.curves import check_plot
 
 SUFFIX = ".safetensors"
 _CHECKPOINT = ".checkpoint"
-_PLOTS = (".png", ".svg", ".pdf")
 
 # The network that suits a data set; of other pictures their size decides.
 _NETWORKS = {"cifar10": "cifar10", "digits": "digits"}
@@ -332,14 +332,13 @@ def check_recipe(preset_name: str, changes: Mapping[str, Any]) -> None:
 
 
 def check_names(output: str | None, log: str | None = None, plot: str | None = None) -> None:
-    """Refuse outputs whose names do not end as they should; raises `ModelError`."""
+    """Refuse outputs whose names do not end as they should; raises `ConvcliError`."""
     if output is not None:
         _target(output, "")
     if log is not None:
         check_log_name(Path(log))
-    if plot is not None and Path(plot).suffix.lower() not in _PLOTS:
-        got = Path(plot).suffix or "no suffix"
-        raise ModelError(f"{plot}: got {got}, expected a name that ends in .png, .svg or .pdf")
+    if plot is not None:
+        check_plot(Path(plot))
 
 
 def _fitting(network: NetworkSpec, dataset: Dataset) -> NetworkSpec:

@@ -295,3 +295,14 @@ def test_a_compression_that_nobody_knows_is_named(capfd):
     with pytest.raises(ImageError, match="THUNDERSCAN"):  # 16-bit colour would come back with 8 bits
         load(described(layout(2, 32809, bits=(16, 16, 16), rows=1, shape=(1, 4)), [bytes(24)]))
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize(("tag", "name"), [(257, "ImageLength"), (278, "RowsPerStrip"), (32997, "ImageDepth")])
+@pytest.mark.parametrize(
+    ("kind", "values", "got"), [(5, (1, 1), "1 value of type 5"), (3, (2, 2), "2 values of type 3")]
+)
+def test_a_size_that_is_not_one_whole_number(tag, name, kind, values, got):
+    """A number times such a value would be a list of as many values."""
+    said = [each for each in layout(2, 1, rows=1, shape=SMALL.shape[:2]) if each[0] != tag]
+    with pytest.raises(ImageError, match=rf"{name} is {got}, expected one whole number"):
+        load(described([*said, (tag, kind, values)], [SMALL.tobytes()]))

@@ -30,7 +30,15 @@ _SECONDS = {
 _FEW_SECONDS = 0.25  # all others
 _STARTING = 1.2  # seconds until several processes have begun, and as many of a processor for nothing
 _WORTH_IT = 0.78  # of the time that one process takes
-_PROGRAM = f"import sys; sys.path.append(sys.argv[1]); from {__name__} import serve; serve(int(sys.argv[2]))"
+# This package, even where another convcli is installed; all else from where it is anyway.
+_PROGRAM = f"""
+import sys
+sys.path.insert(0, sys.argv[1])
+import convcli
+sys.path.append(sys.path.pop(0))
+from {__name__} import serve
+serve(int(sys.argv[2]), sys.argv[3])
+"""
 _INDEX_BYTES = 4
 
 
@@ -40,8 +48,9 @@ def make_all(
     on_made: Callable[[Wanted], object],
     on_pulse: Callable[[], object] = lambda: None,
     pulse: float = 1.0,
+    level: str = "",
 ) -> None:
-    """Compile and keep loops in so many processes.
+    """Compile and keep loops in so many processes, for a level of processors if one is named.
 
     ``on_made`` is called in this thread after each, and ``on_pulse`` meanwhile, whenever ``pulse`` seconds have passed.
     What cannot be compiled there is left: whoever needs it does that, or Numba.
@@ -51,8 +60,9 @@ def make_all(
         return
     debugging = os.environ.get("CONVCLI_DEBUG") == "1"
     # In a session of their own: Ctrl-C is heard by us, and then all of them are stopped.
+    words = str(Path(__file__).parents[3]), str(min(processes, len(ordered))), level
     with subprocess.Popen(
-        [sys.executable, "-P", "-c", _PROGRAM, str(Path(__file__).parents[3]), str(min(processes, len(ordered)))],
+        [sys.executable, "-P", "-c", _PROGRAM, *words],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=None if debugging else subprocess.DEVNULL,
         start_new_session=True,
     ) as process:  # fmt: skip
@@ -111,12 +121,14 @@ def _wait(
         on_made(loop)
 
 
-def serve(processes: int) -> None:
+def serve(processes: int, level: str) -> None:
     """What that process does: compile the loops that standard input names, and answer with the number of each."""
     import gc
 
-    from convcli.loops.compiling import compiler
+    from convcli.loops.compiling import compiler, processor
 
+    if level:
+        processor.make_for(level)
     loops = [Wanted(*each) for each in json.load(sys.stdin.buffer)]
     compiler.load_numba()
     import_module(f"{__package__}.native").get_ready()
