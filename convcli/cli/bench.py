@@ -338,6 +338,7 @@ def measurement_document(measured: "Measurement") -> dict[str, Any]:
         "limit": dataclasses.asdict(measured.share) if measured.share else None,
         "peers": peers,
         "note": measured.note,
+        "plan": measured.plan,
     }
 
 

@@ -261,7 +261,8 @@ quality = click.option(
     "--quality",
     type=click.IntRange(1, 100),
     metavar="1..100",
-    help="Of JPEG, WebP, AVIF, HEIC, JP2, JXL; default: the input's own, else 95. AVIF, JP2 and JXL of 100 lose nothing.",
+    help="Of JPEG, WebP, AVIF, HEIC, JP2, JXL; default: the input's own, else 95. "
+    "AVIF, JP2 and JXL of 100 lose nothing.",
 )
 background = click.option(
     "--background",

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from convcli.errors import ShapeError, suggestion
 from convcli.geometry import Pair
 from convcli.kernels.parameters import shortened
+from convcli.loops import costs
 from convcli.ops.arguments import Array, as_stack
 from convcli.ops.borders import border_table, resolve_border
 from convcli.ops.elements import Element, as_element, runs_of
@@ -42,11 +43,6 @@ OPERATIONS = {
     "tophat": Operation((), _OPEN),
     "blackhat": Operation(_CLOSE, ()),
 }
-
-# A block's rows in bytes, and all of them together: they should stay in the second-level cache.
-_ROW_BYTES = 16 * 1024
-_BLOCK_BYTES = 512 * 1024
-_PARTS = 64  # enough for an even load on many cores
 
 
 @dataclass(frozen=True)
@@ -303,9 +299,9 @@ def _block(channels: int, sizes: tuple[int, ...], left: int, flat: Array, planes
 
     kernel_z, kernel_y, kernel_x = sizes
     height, width = flat.shape[-2], flat.shape[-1] // channels
-    row_bytes = min(_ROW_BYTES, max(_BLOCK_BYTES // kernel_y, 1024))
+    row_bytes = min(costs.MORPH_ROW_BYTES, max(costs.MORPH_BLOCK_BYTES // kernel_y, 1024))
     # A block should not be less than what hangs over it.
     tile = max(row_bytes // (channels * flat.dtype.itemsize), min(kernel_x, width // 2), 1)
     tiles = -(-width // tile)
-    band = max(-(-height * planes * tiles // _PARTS), min(kernel_y, -(-height // 8)))
+    band = max(-(-height * planes * tiles // costs.PARTS), min(kernel_y, -(-height // 8)))
     return Block(channels, kernel_z, kernel_y, kernel_x, left, -(-width // tiles), band)

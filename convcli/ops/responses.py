@@ -66,12 +66,13 @@ def _plane(stack: Array, kernel: Kernel, plane: int, windows: tuple[Window, ...]
 
 def store_pixels(values: Array, store: Store) -> tuple[Array, int]:
     """Write floats of any shape as pixels: folded, clipped, rounded half to even; and how many lay outside."""
+    from convcli.loops.costs import CHUNK
     from convcli.loops.filtering import pointwise
 
     out = np.empty(values.shape, store.dtype)
     of = values.dtype.type
     numbers = store.numbers(of, of(0))
-    outside = np.zeros(-(-values.size // pointwise.CHUNK), np.int64)
+    outside = np.zeros(-(-values.size // CHUNK), np.int64)
     pointwise.store(values.reshape(-1), numbers, outside, out.reshape(-1))
     return out, int(outside.sum())
 

@@ -164,6 +164,22 @@ def test_choosing_modes_keep_every_dtype(mode, dtype):
         assert np.array_equal(result, blocks[..., {"max": 3, "min": 0, "median": 1}[mode]])
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32", "float64"])
+@pytest.mark.parametrize("channels", [1, 3, 6])
+@pytest.mark.parametrize(
+    ("size", "stride", "dilation"), [(2, 2, 1), (3, 3, 1), (3, 2, 1), ((2, 5), 1, 1), ((1, 2), 3, 2)]
+)
+def test_an_average_is_a_sum_of_float64_divided_and_rounded_once(dtype, channels, size, stride, dilation):
+    image = (np.random.default_rng(1).random((21, 2083, channels)) * 250).astype(dtype)
+    ky, kx = (size, size) if isinstance(size, int) else size
+    spread = np.lib.stride_tricks.sliding_window_view(image, ((ky - 1) * dilation + 1, (kx - 1) * dilation + 1), (0, 1))
+    windows = spread[::stride, ::stride, :, ::dilation, ::dilation].astype(np.float64)
+    sums = sum(sum(windows[..., y, x] for y in range(ky)) for x in range(kx))
+    ours = convcli.pool2d(image, size, stride=stride, dilation=dilation, mode="average")
+    assert ours.dtype == (np.float64 if dtype == "float64" else np.float32)
+    np.testing.assert_array_equal(ours, (sums / (ky * kx)).astype(ours.dtype))
+
+
 @pytest.mark.parametrize("dtype", ["bool", "int8", "int64", "uint32", "float16"])
 @pytest.mark.parametrize("mode", ["average", "weighted", "lp"])
 def test_computing_modes_give_float32(dtype, mode):
