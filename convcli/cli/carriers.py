@@ -43,7 +43,7 @@ _KEPT = {suffix: suffix for suffix in (".tif", ".tiff", ".npy", ".nii", ".nii.gz
 # Settings that say how files are read and written; all others are words of an operation's plan.
 _FILE_WORDS = (
     "output", "overwrite", "skip_existing", "format", "quality", "strip", "max_pixels", "threads", "as_json", "quiet",
-    "preview", "stack", "recursive", "reading", "frame_size", "pix_fmt",
+    "preview", "stack", "recursive", "reading", "watch", "frame_size", "pix_fmt",
 )  # fmt: skip
 
 

@@ -32,6 +32,12 @@ def _kernels() -> Iterable[str]:
     return LIBRARY
 
 
+def _elements() -> Iterable[str]:
+    from convcli.ops.elements import ELEMENTS
+
+    return ELEMENTS
+
+
 def _networks() -> Iterable[str]:
     from convcli.architectures.files import shipped
 
@@ -60,6 +66,7 @@ class _Axes(Completed):
 AXES = _Axes("AXES", lambda: ("yx", "zyx", "tzyx", "zcyx", "czyx", "tzcyx", "yxc", "x"))
 FILE = Completed("FILE")
 KERNEL = Completed("SPEC", _kernels)
+ELEMENT = Completed("SPEC", _elements)
 MODEL = Completed("MODEL", lambda: ("shipped",))
 NETWORK = Completed("NETWORK", _networks)
 DATA = Completed("DATASET|FOLDER", _data)

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from convcli.cli import carriers, options, preview
+from convcli.cli import carriers, options, preview, recipes
 from convcli.cli.completing import FILE, KERNEL
 from convcli.jobs.filter import FilterPlan, filter_image, plan_filter
 from convcli.jobs.filter_signal import filter_signal
@@ -23,6 +23,7 @@ class FilterCommand(preview.PreviewCommand, options.MatrixCommand):
     "-k", "--kernel", "kernels", multiple=True, required=True, type=KERNEL,
     help="A kernel; several make a chain, kept in float until one rounding at the end.",
 )  # fmt: skip
+@recipes.option
 @options.output
 @options.border("Beyond the border: reflect, symmetric, edge, wrap, constant, or scipy's, OpenCV's or torch's name.")
 @options.border_value()
@@ -50,7 +51,7 @@ class FilterCommand(preview.PreviewCommand, options.MatrixCommand):
 @preview.option
 @options.frames("--size", "--frame-size")
 @options.rest_of_files
-def command(inputs: tuple[str, ...], kernels: tuple[str, ...], **settings: Any) -> int:
+def command(inputs: tuple[str, ...], kernels: tuple[str, ...], recipe: str | None, **settings: Any) -> int:
     """Filter images with kernels: blur, sharpen, find edges, or your own matrix.
 
     INPUT is a file, a pattern, a folder, or - for standard input. Without -o the result is written beside the input
@@ -62,6 +63,8 @@ def command(inputs: tuple[str, ...], kernels: tuple[str, ...], **settings: Any) 
       convcli filter photo.jpg -k gaussian:sigma=2 -o soft.png
       convcli filter photo.jpg -k "0 -1 0; -1 5 -1; 0 -1 0"
       convcli filter photo.jpg -k gaussian:sigma=1 -k sobel
+      convcli filter photo.jpg -k median -k resize:width=800 -k unsharp
+      convcli filter photo.jpg --recipe soft-portrait
       convcli filter photo.jpg -k sobel-x --range offset
       convcli filter photo.jpg -k canny:sigma=2,low=20,high=50
       convcli filter shots/*.jpg -k unsharp -o sharp/
@@ -86,7 +89,7 @@ def command(inputs: tuple[str, ...], kernels: tuple[str, ...], **settings: Any) 
       yx     planes, for 2-D kernels, each by itself; so does --each-plane,
              whatever --axes says
       yxc    a .npy of many channels, which come last
-    Zarr and OME-Zarr (extra scale) name their axes, need no --axes and stay Zarr.
+      Zarr and OME-Zarr, with the extra scale, name their axes and stay Zarr
       convcli filter scan.tif -k gaussian3d:sigma=1x2x2 --axes zyx
       convcli filter cells.ome.tif -k sobel --each-plane --channel 1
       convcli filter cells.npy -k gaussian3d --axes tzcyx --time 0
@@ -121,5 +124,5 @@ def command(inputs: tuple[str, ...], kernels: tuple[str, ...], **settings: Any) 
     In a chain the stride is the last kernel's; padding, border and dilation are each kernel's.
     """
     words = carriers.plan_words(inputs, settings)
-    plan: FilterPlan = options.usage(lambda: plan_filter(kernels, **words))
+    plan: FilterPlan = options.usage(lambda: plan_filter(kernels, title=recipe or "", **words))
     return carriers.run(inputs, plan, settings, image=filter_image, volume=VolumeFilter, signal=filter_signal)

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from convcli.cli import carriers, options, preview
-from convcli.cli.completing import FILE, KERNEL
+from convcli.cli.completing import ELEMENT, FILE
 from convcli.jobs.morph import MorphPlan, VolumeMorph, morph_image, morph_signal, plan_morph
 from convcli.ops.morphology import OPERATIONS
 
@@ -13,8 +13,11 @@ from convcli.ops.morphology import OPERATIONS
 @click.command(cls=preview.PreviewCommand)
 @click.argument("operation", metavar="OPERATION", type=click.Choice(tuple(OPERATIONS)))
 @click.argument("inputs", metavar="INPUT...", type=FILE, nargs=-1, required=True)
-@click.option("--size", type=options.Counts(None), metavar="N|NxM", help="A box of this many pixels (rows x columns).")
-@click.option("--element", type=KERNEL, help="Another element: see below.")
+@click.option(
+    "--size", type=options.Counts(None), metavar="N|NxM",
+    help="A box of this many pixels (rows x columns).  [default: 3]",
+)  # fmt: skip
+@click.option("--element", type=ELEMENT, help="Another element than a box: see below.")
 @options.output
 @options.border(
     "Beyond the border: none (nothing there ever wins), reflect, symmetric, edge, wrap, constant.", "none", type=str
@@ -35,7 +38,7 @@ def command(operation: str, inputs: tuple[str, ...], **settings: Any) -> int:
 
     \b
     Examples:
-      convcli morph dilate scan.png --size 3
+      convcli morph dilate scan.png
       convcli morph open scan.png --element disk:radius=3 -o clean.png
       convcli morph gradient photo.jpg --element cross
       convcli morph close shots/*.png --size 1x9 -o closed/

@@ -11,7 +11,7 @@ import click
 from convcli import budget
 from convcli.cli.library_warnings import TELLER
 from convcli.cli.printing import say, show_live
-from convcli.errors import ConvcliError, printable
+from convcli.errors import ConvcliError, printable, suggestion
 
 # Generic in click's annotations since 8.3, but older releases run too.
 if TYPE_CHECKING:
@@ -76,6 +76,17 @@ class Padding(ParamType):
         if len(amounts) > self.axes:
             self.fail(f"got {len(amounts)} numbers in {value!r}, expected N or N,M (rows, columns)", param, ctx)
         return amounts[0] if len(amounts) == 1 else amounts
+
+
+class NearChoice(click.Choice):  # type: ignore[type-arg]
+    """One of some words; what is none of them is told which may be meant."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The word, or fail with those that are known and the nearest."""
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter as error:
+            self.fail(f"{error.message.rstrip('.')}{suggestion(str(value), map(str, self.choices)) or '.'}", param, ctx)
 
 
 class Read(ParamType):
@@ -237,6 +248,9 @@ output = click.option(
 recursive = click.option(
     "-r", "--recursive", is_flag=True, help="Of folders take the folders below too; -o FOLDER gets the same tree."
 )
+# Where what is written is one file.
+looking_below = click.option("-r", "--recursive", is_flag=True, help="Of folders take the folders below too.")
+watch = click.option("--watch", is_flag=True, help="Run again whenever an input changes or is new, until Ctrl-C.")
 overwrite = click.option("--overwrite", is_flag=True, help="Replace existing outputs.")
 skip_existing = click.option("--skip-existing", is_flag=True, help="Leave out inputs whose output exists.")
 strip = click.option("--strip", is_flag=True, help="Drop all metadata: profile, EXIF, comments ...")
@@ -339,7 +353,8 @@ one_result = _chained(overwrite, max_pixels, threads, as_json, quiet)
 # What every command that turns picture files into picture files takes.
 # The first is apart because it belongs near the top of a help page.
 rest_of_files = _chained(
-    recursive, background, overwrite, skip_existing, format_, quality, strip, max_pixels, threads, as_json, quiet,
+    recursive, watch, background, overwrite, skip_existing, format_, quality, strip, max_pixels, threads, as_json,
+    quiet,
 )  # fmt: skip
 
 

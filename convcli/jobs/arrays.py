@@ -7,6 +7,7 @@ import contextlib
 import logging
 import os
 import re
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -27,7 +28,7 @@ from convcli.jobs.background import parse_colour
 from convcli.jobs.batch import produce, unkept
 from convcli.jobs.explain import Explanation, plan_filters
 from convcli.jobs.explain import explain as explain_image
-from convcli.jobs.explain_region import Region
+from convcli.jobs.explain_region import Region, region_of
 from convcli.jobs.filter import filter_image, plan_filter
 from convcli.kernels import Kernel, parse_kernel
 from convcli.kernels.matrices import format_matrix
@@ -189,7 +190,7 @@ def filter(image: npt.ArrayLike, *kernels: str | npt.ArrayLike, **words: Unpack[
 def explain(
     image: npt.ArrayLike,
     *kernels: str,
-    region: tuple[int, int, int, int] | None = None,
+    region: tuple[slice, slice] | tuple[int, int, int, int] | None = None,
     title: str = "image",
     bias: float | Sequence[float] = 0.0,
     **words: Unpack[ExplainWords],
@@ -202,8 +203,9 @@ def explain(
         As `filter` takes it; alpha is left out. Lists of numbers are taken as they are, not as pixels.
     kernels : str
         A SPEC, or one for each filter of a layer: all of one size, with a plane for each channel or one for all.
-    region : (x, y, width, height), optional
-        The part of a large picture that is shown; without it, its middle.
+    region : (slice, slice), optional
+        The rows and columns of a large picture that are shown, ``np.s_[80:110, 120:160]``; without it, its middle. The
+        four numbers (x, y, width, height) of earlier versions are still taken, with a warning.
     title : str
         What the input is called.
     bias : float or sequence of float
@@ -226,19 +228,30 @@ def explain(
     Examples
     --------
     >>> explain([[1, 2, 3], [4, 5, 6], [7, 8, 9]], "1 0; 0 -1", padding="valid")
-    Explanation(image, 0,0,3x3 of the input, output 2x2x1)
+    Explanation(image, 0:3,0:3 of the input, output 2x2x1)
     """
     picture = image_of(image)
     several = isinstance(bias, Sequence | np.ndarray) and not isinstance(bias, str | bytes)
     biases = [as_number("bias", each) for each in (bias if several else [bias])]  # type: ignore[union-attr]
     _check_words("explain", words, ExplainWords)
     plans = plan_filters(kernels, biases, **words)
-    if region is not None and not (isinstance(region, tuple | list) and [*map(is_integer, region)] == [True] * 4):
-        raise ShapeError(f"region: got {shortened(repr(region))}, expected (x, y, width, height) in pixels")
-    part = None if region is None else Region(*map(int, region))
+    part = None if region is None else _region(region)
     explanation = explain_image(picture, plans, title=str(title), region=part)
     _tell(explanation.warnings)
     return explanation
+
+
+def _region(region: tuple[slice, slice] | tuple[int, int, int, int]) -> Region:
+    if not (isinstance(region, tuple | list) and [*map(is_integer, region)] == [True] * 4):
+        return region_of(region)
+    column, row, width, height = map(int, region)  # type: ignore[arg-type]
+    found = Region(row, column, height, width)
+    warnings.warn(
+        f"region: the numbers (x, y, width, height) will be gone: rows come first everywhere; write np.s_[{found}]",
+        FutureWarning,
+        stacklevel=3,
+    )
+    return found
 
 
 def _check_words(command: str, words: Any, known: Any) -> None:
