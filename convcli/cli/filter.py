@@ -6,6 +6,7 @@ import click
 
 from convcli.cli import carriers, options, preview, recipes
 from convcli.cli.completing import FILE, KERNEL
+from convcli.cli.frames import frames
 from convcli.jobs.filter import FilterPlan, filter_image, plan_filter
 from convcli.jobs.filter_signal import filter_signal
 from convcli.jobs.filter_volume import VolumeFilter
@@ -49,7 +50,7 @@ class FilterCommand(preview.PreviewCommand, options.MatrixCommand):
 @carriers.axes()
 @carriers.stacks
 @preview.option
-@options.frames("--size", "--frame-size")
+@frames("--size", "--frame-size")
 @options.rest_of_files
 def command(inputs: tuple[str, ...], kernels: tuple[str, ...], recipe: str | None, **settings: Any) -> int:
     """Filter images with kernels: blur, sharpen, find edges, or your own matrix.

@@ -6,6 +6,7 @@ import click
 
 from convcli.cli import carriers, options, preview
 from convcli.cli.completing import ELEMENT, FILE
+from convcli.cli.frames import frames
 from convcli.jobs.morph import MorphPlan, VolumeMorph, morph_image, morph_signal, plan_morph
 from convcli.ops.morphology import OPERATIONS
 
@@ -28,7 +29,7 @@ from convcli.ops.morphology import OPERATIONS
 @carriers.axes()
 @carriers.stacks
 @preview.option
-@options.frames("--frame-size")
+@frames("--frame-size")
 @options.rest_of_files
 def command(operation: str, inputs: tuple[str, ...], **settings: Any) -> int:
     """Grow, shrink, open or close bright areas of images.

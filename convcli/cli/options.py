@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 else:
     ParamType = click.ParamType
 
-# Those of `convcli.jobs.film`, which is not imported to print a help.
-PIXEL_FORMATS = ("gray", "ya8", "rgb24", "rgba", "gray16le", "ya16le", "rgb48le", "rgba64le")
 _LARGEST = 2**53  # beyond it a float holds no longer every whole number
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -305,33 +303,6 @@ def _choose_array(key: str | None) -> None:
         from convcli.images.npz import choose
 
         choose(key)
-
-
-def _frame_size(text: Any) -> tuple[int, int]:
-    from convcli.jobs.film import parse_size
-
-    return text if isinstance(text, tuple) else parse_size(text)
-
-
-def frames(*names: str) -> Callable[[Command], Command]:
-    """Options for raw frames; ``names`` are those of their size."""
-    return _chained(
-        click.option(
-            *names,
-            "frame_size",
-            type=Read("WxH", _frame_size, "frame size"),
-            metavar="WxH",
-            help="With --format rawvideo: width and height of the frames that standard input brings.",
-        ),
-        click.option(
-            "--pix-fmt",
-            type=click.Choice(PIXEL_FORMATS),
-            default="rgb24",
-            show_default=True,
-            metavar="NAME",
-            help=f"With --format rawvideo: what their bytes are: {', '.join(PIXEL_FORMATS)}.",
-        ),
-    )
 
 
 def _hush(ctx: click.Context, param: click.Parameter, value: bool) -> bool:

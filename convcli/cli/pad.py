@@ -7,6 +7,7 @@ import click
 
 from convcli.cli import carriers, options
 from convcli.cli.completing import FILE
+from convcli.cli.frames import frames
 from convcli.jobs.pad import PadPlan, VolumePad, pad_image, pad_signal, plan_pad
 
 # How many numbers an amount may have.
@@ -30,7 +31,7 @@ MODES = ("constant", "edge", "reflect", "symmetric", "wrap")
 )  # fmt: skip
 @carriers.axes()
 @carriers.stacks
-@options.frames("--size", "--frame-size")
+@frames("--size", "--frame-size")
 @options.rest_of_files
 def command(inputs: tuple[str, ...], amount: str, value: str, **settings: Any) -> int:
     """Pad images with a constant, their edge, or a mirror image.

@@ -6,6 +6,7 @@ import click
 
 from convcli.cli import carriers, options, preview
 from convcli.cli.completing import FILE
+from convcli.cli.frames import frames
 from convcli.jobs.pool import PoolPlan, VolumePool, plan_pool, pool_image, pool_signal
 from convcli.ops.pooling_runs import MODES
 
@@ -35,7 +36,7 @@ from convcli.ops.pooling_runs import MODES
 @carriers.axes()
 @carriers.stacks
 @preview.option
-@options.frames("--frame-size")
+@frames("--frame-size")
 @options.rest_of_files
 def command(
     inputs: tuple[str, ...],

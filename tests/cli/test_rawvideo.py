@@ -7,8 +7,6 @@ import numpy as np
 import pytest
 
 import convcli
-from convcli.cli.options import PIXEL_FORMATS
-from convcli.jobs.film import PIXELS
 
 FRAMES = np.random.default_rng(2).integers(0, 256, (4, 12, 17, 3), dtype=np.uint8)
 
@@ -76,7 +74,3 @@ def test_words_that_do_not_go_together(words, message):
 def test_a_size_without_frames():
     done = run(b"", "filter", "-", "-k", "box", "--size", "4x4")
     assert done.returncode == 2 and "without --format rawvideo" in done.stderr.decode()
-
-
-def test_the_names_in_the_help_are_all():
-    assert set(PIXEL_FORMATS) == set(PIXELS)
