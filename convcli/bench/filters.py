@@ -11,6 +11,7 @@ from convcli.bench.model import Array, Case, Contest, Setting, Side, Tolerance, 
 from convcli.bench.pictures import noise
 from convcli.images import Image
 from convcli.jobs.filter import filter_image, plan_filter
+from convcli.jobs.kernel import describe
 from convcli.kernels import kernel
 from convcli.ops.plan import plan_correlation
 
@@ -60,7 +61,7 @@ def _general(setting: Setting, size: int, channels: int, peers: tuple[str, ...])
         makers = {"opencv": _with_filter2d, "scipy": _with_scipy, "pillow": _with_pillow}
         sides = tuple(makers[each](pixels, weights) for each in peers if each in setting.peers)
         spec = "; ".join(" ".join(map(repr, row)) for row in weights.tolist())
-        return Contest(_ours(pixels, spec), sides, _ONE_APART, _work(pixels, weights))
+        return Contest(_ours(pixels, spec), sides, _ONE_APART, _work(pixels, weights), plan=_plan(spec))
 
     return Case("filter", column, f"{size}x{size}", peers, build)
 
@@ -117,7 +118,7 @@ def _library(
     pixels, weights = noise(*setting.picture_size, 3), kernel(spec)
     makers = {"opencv": opencv, **others}
     sides = tuple(make(pixels, weights) for each, make in makers.items() if each in setting.peers)
-    return Contest(_ours(pixels, spec), sides, _ONE_APART, _work(pixels, weights))
+    return Contest(_ours(pixels, spec), sides, _ONE_APART, _work(pixels, weights), plan=_plan(spec))
 
 
 def _ours(pixels: Array, spec: str) -> Side:
@@ -128,6 +129,11 @@ def _ours(pixels: Array, spec: str) -> Side:
 def _work(pixels: Array, weights: Array) -> Work:
     """The multiply-adds are those of our own plan: two passes of a Gaussian, running sums of a box."""
     return Work(2 * pixels.nbytes, plan_correlation(weights, pixels.dtype).multiply_adds * pixels.size)
+
+
+def _plan(spec: str) -> Any:
+    """The way that ours goes, and why, of pictures as large as those measured."""
+    return vars(describe(spec).choices[0])
 
 
 def _reflect() -> Any:

@@ -53,6 +53,7 @@ def measure(
         limits.share(contest.work, ours.median) if limits and contest.work and ours else None,
         case.images,
         contest.note(),
+        contest.plan,
     )
 
 

@@ -96,7 +96,8 @@ class Contest:
     """A case with its arrays made: our side, the peers', and when their results are equal.
 
     ``alone`` checks our result by itself where there may be no peer; it raises `ConvcliError` if that is wrong.
-    ``note`` is asked after the check; ``close`` gives back what was made.
+    ``note`` is asked after the check; ``plan`` is how ours goes about it, and why; ``close`` gives back
+    what was made.
     """
 
     ours: Side
@@ -105,6 +106,7 @@ class Contest:
     work: Work | None = None
     alone: Callable[[], None] | None = None
     note: Callable[[], str] = field(default=lambda: "")
+    plan: Any = None
     close: Callable[[], None] = field(default=lambda: None)
 
 
@@ -197,6 +199,7 @@ class Measurement:
     share: Share | None = None
     images: int = 0
     note: str = ""
+    plan: Any = None
 
     def ratio(self, peer: Compared) -> float | None:
         """The peer's median time divided by ours: above 1 we are faster. None without two equal results."""

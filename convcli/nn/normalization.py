@@ -101,13 +101,14 @@ class BatchNorm(Layer):
 
     def _run(self, each: Array) -> Array:
         """What there is for each channel, for a run of pixels."""
-        from convcli.loops.networks.channels import RUN
+        from convcli.loops.costs import RUN
 
         return np.tile(each.astype(self.dtype), max(RUN // len(each), 1))
 
     def _sums(self, x: Array, gradient: Array | None = None) -> tuple[Array, Array]:
         """Float64 sums of each channel of ``x`` and its squares, or of the output's gradient and that times ``x``."""
-        from convcli.loops.networks.channels import RUN, channel_sums, gradient_sums
+        from convcli.loops.costs import RUN
+        from convcli.loops.networks.channels import channel_sums, gradient_sums
 
         channels = x.shape[-1]
         run = max(RUN // channels, 1) * channels

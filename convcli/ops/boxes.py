@@ -8,12 +8,9 @@ from typing import Any
 import numpy as np
 
 from convcli.geometry import Window
+from convcli.loops import costs
 from convcli.ops.arguments import Array
 from convcli.ops.sums import Correlation
-
-_BANDS = 64  # enough for an even load on many cores
-# Numbers in a row of a part: below this a row of 6000 RGB pixels is best left whole (3x3: 19.9 ms, in quarters 22.1).
-_MOST_NUMBERS = 32 * 1024
 
 
 def gives_means(asked: Correlation) -> bool:
@@ -47,7 +44,7 @@ def run_means(asked: Correlation) -> tuple[Array, int]:
 
     (result, out), tables, (_, down, across) = asked.new_out(), asked.tables, asked.moves
     height, width, channels = down.kernel_size, across.kernel_size, asked.source.shape[4]
-    tiles = -(-out.shape[3] // _MOST_NUMBERS)
+    tiles = -(-out.shape[3] // costs.BOX_ROW_NUMBERS)
     constant = np.uint8(asked.border.value if _meets_constant(tables) else 0)
     box_means(
         asked.rows[:, 0], tables, (height, width), channels, across.before, -(-result.shape[3] // tiles),
@@ -82,4 +79,4 @@ def _meets_constant(tables: tuple[Array, ...]) -> bool:
 
 def _band(out_height: int, height: int) -> int:
     """Output rows in a band: its first row sums a whole window, so a low band would spend its time on that."""
-    return max(-(-out_height // _BANDS), min(2 * height, -(-out_height // 8)))
+    return max(-(-out_height // costs.PARTS), min(2 * height, -(-out_height // 8)))

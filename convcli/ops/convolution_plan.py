@@ -14,25 +14,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from convcli.geometry import Window
+from convcli.loops import costs
 from convcli.ops.arguments import Array
 
 if TYPE_CHECKING:
     from convcli.loops.networks.packing import Job
     from convcli.loops.networks.winograd import Squares
 
-# Input of a box that should stay in the second-level cache beside the weights (1 MB on the machine it was measured on).
-_BOX_BYTES = 256 * 1024
-# Weights of one tile's filters that should stay there while a box's pixels pass by.
-_SLAB_BYTES = 256 * 1024
-# Sums of one block of weight gradients, which are read and written once for every box.
-_BLOCK_BYTES = 256 * 1024
-# Transformed input and products of one group of squares: what stays in the second-level cache beside the weights.
-_SQUARES_BYTES = 384 * 1024
-# Transformed input and gradients of one round of squares: what stays in the third-level cache; and the fewest squares
-# for which it pays to read and write all sums.
-_ROUND_BYTES, _ROUND_SQUARES = 2 * 1024 * 1024, 128
-# Above so many zones their tiles would be mostly empty, and planning slow: such boxes are copied.
-_ZONES = 128
 # The column of a pass's axes that its phases differ in.
 _OUT_START = 7
 # The most partial sums of a weight gradient, and the least parts it is cut into. Never the number of threads: the bits
@@ -196,7 +184,7 @@ def _plan(axes: tuple[PassAxis, ...], sizes: Sizes) -> Plan:
     pixels = prod(box)
     boxes = prod(-(-n // b) for n, b in zip((images, *(axis.outputs for axis in axes)), box, strict=True))
     room = pixels * 2 * lanes if gradient else 0
-    slab = max(_SLAB_BYTES // (2 * lanes * dtype.itemsize), 1)
+    slab = max(costs.LAYER_SLAB_BYTES // (2 * lanes * dtype.itemsize), 1)
     table = [
         (axis.outputs, b, axis.start, axis.step, len(axis.taps), axis.tap_step, axis.size,
          axis.out_start, axis.out_step, axis.out_size)
@@ -239,21 +227,22 @@ def _cost(
     places = [_places(axis, b, copies) for axis, b in zip(axes, box[1:], strict=True)]
     cycles = 0.0
     for place in product(*places):
-        if prod(len(runs) for _, runs in place) > _ZONES:
+        if prod(len(runs) for _, runs in place) > costs.MOST_ZONES:
             return inf
         each = 0.0
         for zone in product(*(runs for _, runs in place)):
             pixels = box[0] * prod(outputs for outputs, _ in zone)
             weights = steps * prod(seen for _, seen in zone) // taps
             rows, length = (weights, pixels) if gradient else (pixels, weights)
-            each += -(-rows // ROWS) * vectors * (ROWS * length + 40) + 200
-            each += (8 * pixels + 4 * weights) * (weights < steps)  # the largest zone's tables are kept
+            each += -(-rows // ROWS) * vectors * (ROWS * length + costs.TILE_CYCLES) + costs.ZONE_CYCLES
+            if weights < steps:  # the largest zone's tables are kept
+                each += costs.PIXEL_CYCLES * pixels + costs.WEIGHT_CYCLES * weights
         cycles += each * prod(often for often, _ in place)
     read = _positions(axes, box) * channels * itemsize
     boxes = prod(-(-n // b) for n, b in zip((images, *(axis.outputs for axis in axes)), box, strict=True))
-    # Copying moves 16 bytes a cycle; input that does not stay in the cache is fetched again for each unit.
+    # Input that does not stay in the cache is fetched again for each unit.
     cycles *= -(-images // box[0])
-    cycles += boxes * read / 16 * (copies + vectors * (read > _BOX_BYTES))
+    cycles += boxes * read / costs.COPIED_BYTES * (copies + vectors * (read > costs.LAYER_BOX_BYTES))
     return cycles * -(-boxes // workers) / boxes
 
 
@@ -293,7 +282,7 @@ def parts_of(plan: Plan, data_bytes: int, itemsize: int) -> tuple[int, int]:
     size = plan.steps * plan.columns * itemsize
     tiles = -(-plan.steps // ROWS)
     chunks = max(min(data_bytes // (4 * size), _CHUNKS, plan.job.boxes), 1)
-    blocks = max(-(-size // _BLOCK_BYTES), -(-_PARTS // chunks))
+    blocks = max(-(-size // costs.LAYER_BLOCK_BYTES), -(-_PARTS // chunks))
     return chunks, max(min(blocks, tiles // 4), 1)
 
 
@@ -315,18 +304,20 @@ def squares_of(axes: Sequence[PassAxis], plan: Plan, sizes: Sizes, *, always: bo
     total = images * -(-height.outputs // OUTPUTS) * -(-width.outputs // OUTPUTS)
     points = POINTS**2
     # The choice must not depend on the threads, or the bits would.
-    transforms = total * 250 * (job.channels // job.lanes + vectors) + points * job.channels * vectors * 24
-    cycles = -(-total // ROWS) * ROWS * points * vectors * (job.channels + 10) + transforms
+    transforms = total * costs.SQUARE_CYCLES * (job.channels // job.lanes + vectors)
+    transforms += points * job.channels * vectors * costs.SQUARE_WEIGHT_CYCLES
+    steps = job.channels + costs.SQUARE_TILE_CYCLES
+    cycles = -(-total // ROWS) * ROWS * points * vectors * steps + transforms
     if not always and cycles > plan.cycles:
         return None
     from convcli.loops.networks.winograd import Squares
 
     if workers:
         bytes_each = points * (job.channels + 2 * job.lanes) * dtype.itemsize
-        group = min(max(_SQUARES_BYTES // bytes_each // ROWS * ROWS, ROWS), -(-total // (workers * ROWS)) * ROWS)
+        group = min(max(costs.SQUARES_BYTES // bytes_each // ROWS * ROWS, ROWS), -(-total // (workers * ROWS)) * ROWS)
     else:
         bytes_each = points * (job.channels + job.filters) * dtype.itemsize
-        group = min(max(_ROUND_BYTES // bytes_each, _ROUND_SQUARES), total)
+        group = min(max(costs.ROUND_BYTES // bytes_each, costs.ROUND_SQUARES), total)
     return Squares(
         images, height.size, width.size, height.start, width.start, job.channels, height.outputs, width.outputs,
         job.filters, job.lanes, group, total,

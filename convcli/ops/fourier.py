@@ -14,16 +14,11 @@ from math import prod
 import numpy as np
 
 from convcli.geometry import Window
+from convcli.loops import costs
 from convcli.ops.arguments import Array
 from convcli.ops.plan import CorrelationPlan, has_exact_sums
 from convcli.ops.sums import Correlation
 
-_PARTS = 64  # enough for an even load on many cores
-# Sizes of blocks, and what a number of a block costs, in taps of a general kernel: 24 MP RGB, one thread, 31x31: 404 ms
-# with blocks of 256 x 256, of which 226 x 226 are results, and 1300 ms tap by tap. The largest do not fit the
-# second-level cache.
-_TAPS = {64: 200, 256: 205, 1024: 440}
-_LARGE = (4000, 6000)  # a picture's rows and columns
 _MOST_ERROR = 0.05  # of a pixel's step
 _ERROR = 32 * 2.0**-24 * 255  # of a sum whose weights' magnitudes add up to 1, at most
 _OFFSET = 128.0  # the middle of 8-bit pixels: what is transformed is half as large, and so are its rounding errors
@@ -51,35 +46,26 @@ def run_fourier(asked: Correlation) -> tuple[Array, int]:
     step = _step_of(asked.plan, float(numbers.border_value), asked.scale)
     bias = numbers.bias.dtype.type(numbers.bias + _OFFSET * asked.plan.weights.sum() * asked.scale)
     pairs = -(-prod(-(-n // size) for n, size in zip(sizes, valid, strict=True)) * channels // 2)
-    outside = np.zeros(min(images * planes * pairs, _PARTS), np.int64)
+    outside = np.zeros(min(images * planes * pairs, costs.PARTS), np.int64)
     given = numbers._replace(bias=bias), np.float32(_OFFSET), np.float32(step)
     correlate_blocks(asked.rows, asked.tables, blocks, spectrum, *given, outside, out)
     return result, int(outside.sum())
 
 
-def pays(asked: Correlation) -> bool:
-    """Whether transforms are faster than what the plan says, and as exact."""
+def cost(asked: Correlation) -> float:
+    """What transforms cost for each number of the result, in taps of a general kernel.
+
+    Infinite where they cannot do it, or not as exactly as what the plan says.
+    """
     plan, border, windows = asked.plan, asked.border.constant, asked.moves
     eight_bits = asked.source.dtype == asked.store.dtype == np.uint8
     if plan.method not in ("taps", "sum") or not eight_bits or windows[0].kernel_size > 1:
-        return False
+        return np.inf
     if any(window.stride > 1 for window in windows[1:]) or has_exact_sums(plan.weights):
-        return False
+        return np.inf
     if not _error_of(plan, border, asked.scale) <= _MOST_ERROR:  # of a border of NaN neither is true
-        return False
-    return _is_cheaper(plan, windows[1:], asked.out_shape[2:4])
-
-
-def pays_on_large(plan: CorrelationPlan) -> bool:
-    """Whether `pays` would say so of a large picture of 8 bits, kernel as it is, for people who ask how it is done."""
-    (depth, *sizes), may = plan.weights.shape, plan.method in ("taps", "sum") and not has_exact_sums(plan.weights)
-    windows = tuple(Window(n) for n in sizes)
-    return may and depth == 1 and _error_of(plan, 0, 1) <= _MOST_ERROR and _is_cheaper(plan, windows, _LARGE)
-
-
-def _is_cheaper(plan: CorrelationPlan, windows: tuple[Window, ...], out_sizes: tuple[int, ...]) -> bool:
-    _, cost = _block_of(windows, out_sizes)
-    return cost < plan.cost
+        return np.inf
+    return _block_of(windows[1:], asked.out_shape[2:4])[1]
 
 
 def _error_of(plan: CorrelationPlan, border: float, scale: float) -> float:
@@ -98,13 +84,13 @@ def _step_of(plan: CorrelationPlan, border: float, scale: float) -> float:
 
 def _block_of(windows: tuple[Window, ...], out_sizes: tuple[int, ...]) -> tuple[tuple[int, int], float]:
     """Rows and columns of the blocks that cost least, and their cost for each number of an output (H, W), in taps."""
-    height, width = windows
+    (height, width), taps = windows, costs.costs().fourier_taps
     best, least = (0, 0), np.inf
-    for rows, columns in product(_TAPS, repeat=2):
+    for rows, columns in product(taps, repeat=2):
         valid = rows - height.effective + 1, columns - width.effective + 1
         if min(valid) > 0:
             blocks = prod(-(-n // step) for n, step in zip(out_sizes, valid, strict=True))
-            cost = blocks * rows * columns * _TAPS[max(rows, columns)] / prod(out_sizes)
+            cost = blocks * rows * columns * taps[max(rows, columns)] / prod(out_sizes)
             if cost < least:
                 best, least = (rows, columns), cost
     return best, least

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from convcli.errors import ShapeError
+from convcli.errors import ShapeError, suggestion
 from convcli.geometry import Pair
 from convcli.kernels.parameters import shortened
+from convcli.loops import costs
 from convcli.ops.arguments import Array, as_stack
 from convcli.ops.borders import border_table, resolve_border
 from convcli.ops.elements import Element, as_element, runs_of
@@ -42,11 +43,6 @@ OPERATIONS = {
     "tophat": Operation((), _OPEN),
     "blackhat": Operation(_CLOSE, ()),
 }
-
-# A block's rows in bytes, and all of them together: they should stay in the second-level cache.
-_ROW_BYTES = 16 * 1024
-_BLOCK_BYTES = 512 * 1024
-_PARTS = 64  # enough for an even load on many cores
 
 
 @dataclass(frozen=True)
@@ -90,7 +86,8 @@ def morph2d(
     operation : str
         One of the operations above. (`dilate2d` is something else: zeros between pixels.)
     size : int or (int, int)
-        The sides of a box, of any size. Its cost grows with the logarithm of the size.
+        The sides of a box, of any size; 3 where neither it nor ``element`` is given. Its cost grows with the logarithm
+        of the size.
     element : str or array_like
         Instead of ``size``: ``"disk:radius=3"``, ``"cross:radius=1"``, ``"diamond:radius=2"``,
         ``"line:length=9,angle=45"``, ``"box:size=3"``, a matrix ``"0 1 0; 1 1 1; 0 1 0"``, or a (KH, KW) array of truth
@@ -142,7 +139,7 @@ def morph3d(
     operation, border, value
         As in `morph2d`.
     size : int or (int, int, int)
-        The sides of a box.
+        The sides of a box; 3 where neither it nor ``element`` is given.
     element : str or array_like
         As in `morph2d`; ``disk`` is a ball, ``diamond`` an octahedron, and there is no ``line``.
 
@@ -170,7 +167,8 @@ def resolve_operation(operation: str) -> str:
     """One of `OPERATIONS`, in any case; raises `ShapeError` for others."""
     word = str(operation).lower()
     if word not in OPERATIONS:
-        raise ShapeError(f"operation: got {shortened(repr(operation))}, expected {', '.join(OPERATIONS)}")
+        near = suggestion(word, OPERATIONS) or f", expected {', '.join(OPERATIONS)}"
+        raise ShapeError(f"operation: got {shortened(repr(operation))}{near}")
     return word
 
 
@@ -301,9 +299,9 @@ def _block(channels: int, sizes: tuple[int, ...], left: int, flat: Array, planes
 
     kernel_z, kernel_y, kernel_x = sizes
     height, width = flat.shape[-2], flat.shape[-1] // channels
-    row_bytes = min(_ROW_BYTES, max(_BLOCK_BYTES // kernel_y, 1024))
+    row_bytes = min(costs.MORPH_ROW_BYTES, max(costs.MORPH_BLOCK_BYTES // kernel_y, 1024))
     # A block should not be less than what hangs over it.
     tile = max(row_bytes // (channels * flat.dtype.itemsize), min(kernel_x, width // 2), 1)
     tiles = -(-width // tile)
-    band = max(-(-height * planes * tiles // _PARTS), min(kernel_y, -(-height // 8)))
+    band = max(-(-height * planes * tiles // costs.PARTS), min(kernel_y, -(-height // 8)))
     return Block(channels, kernel_z, kernel_y, kernel_x, left, -(-width // tiles), band)

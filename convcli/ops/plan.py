@@ -10,18 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.kernels.analysis import is_uniform, separable_factors, separable_terms
+from convcli.loops import costs
 
 Weights = NDArray[np.float64]
 Method = Literal["taps", "separable", "sum", "box"]
 
-# Two passes write and read one more row buffer, which costs as much as a few taps: measured on 24 MP, 3x3 is faster
-# in one pass and 5x5 in two. Of three passes the first serves several planes at once: they win wherever they are fewer
-# multiply-adds (256 x 256 x 256 float32, one thread: 2x2x2 22 ms and 34 in one pass, 3x3x3 22 and 46).
-_PASS_COST = 6
-# A running sum costs about as much as this many taps of two passes. Means of 8-bit pixels are another matter: there it
-# won from three taps on (24 MP RGB, 3x3: 20 ms against 41).
-_BOX_COST = 14
-_FEWEST_SUMMED = 25  # taps of a kernel that may be cheaper as a sum of separable ones
 _EXACT = 2.0**16  # weights are multiples of one part in so many, and float32 holds their sums
 
 
@@ -62,7 +55,7 @@ class CorrelationPlan:
     @property
     def cost(self) -> int:
         """Of a plan by taps or a sum, in taps of a general kernel."""
-        return self.multiply_adds + _PASS_COST * len(self.terms)
+        return self.multiply_adds + costs.PASS_TAPS * len(self.terms)
 
     @property
     def magnitude(self) -> float:
@@ -92,10 +85,10 @@ def plan_correlation(weights: Weights, dtype: Any = np.uint8) -> CorrelationPlan
         return CorrelationPlan("taps", volume, (), taps, f"{taps} taps that are not zero ({found})")
     passes = sum(int(np.count_nonzero(factor)) for factor in factors if factor.size > 1)
     size = "x".join(str(n) for n in weights.shape)
-    runs = np.dtype(dtype) == np.uint8 or (np.dtype(dtype).kind == "u" and passes > _BOX_COST)
+    runs = np.dtype(dtype) == np.uint8 or (np.dtype(dtype).kind == "u" and passes > costs.BOX_TAPS)
     if runs and volume.shape[0] == 1 and is_uniform(volume) and volume.flat[0] != 0:
         return CorrelationPlan("box", volume, factors, 1, f"equal weights: running sums, the same cost for any {size}")
-    if passes + (_PASS_COST if volume.shape[0] == 1 else 0) < taps:
+    if passes + (costs.PASS_TAPS if volume.shape[0] == 1 else 0) < taps:
         why = f"separable: {passes} multiply-adds in one pass per axis instead of {taps}"
         return CorrelationPlan("separable", volume, factors, passes, why)
     return CorrelationPlan("taps", volume, factors, taps, f"{taps} taps that are not zero: too few for separate passes")
@@ -114,14 +107,14 @@ def has_exact_sums(weights: Weights) -> bool:
 
 def _terms(volume: Weights, taps: int) -> tuple[tuple[Weights, Weights], ...]:
     """The terms of a 2-D kernel that is not small; sums that are exact in float32 tap by tap are to stay so."""
-    if volume.shape[0] > 1 or taps < _FEWEST_SUMMED or has_exact_sums(volume):
+    if volume.shape[0] > 1 or taps < costs.FEWEST_SUMMED or has_exact_sums(volume):
         return ()
     return separable_terms(volume[0])
 
 
 def is_small(plan: CorrelationPlan) -> bool:
     """Whether a box is so small that running its sums pays only where they become 8-bit means."""
-    return sum(factor.size for factor in plan.factors if factor.size > 1) <= _BOX_COST
+    return sum(factor.size for factor in plan.factors if factor.size > 1) <= costs.BOX_TAPS
 
 
 def sums_dtype(

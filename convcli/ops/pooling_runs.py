@@ -1,5 +1,6 @@
 """Pooling carried out: from a stack, its windows and a mode to a loop."""
 
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -7,6 +8,7 @@ import numpy as np
 from convcli.errors import ShapeError
 from convcli.geometry import effective_kernel_size, is_integer
 from convcli.kernels.parameters import shortened
+from convcli.loops import costs
 from convcli.ops.arguments import Array, as_contiguous, as_flag, as_number, loop_dtype, result_dtype
 from convcli.ops.ordering import as_ordered, highest, lowest
 from convcli.ops.pooling_axes import PoolingAxis, adaptive_axes
@@ -27,11 +29,9 @@ MODES = {
 }
 CHOOSING = ("max", "min", "median", "stochastic")  # these give values of the window; the others compute
 _ALIASES = {"avg": "average", "mean": "average", "maximum": "max", "minimum": "min"}
-# Bytes of a row that a thread works on at a time, so that it stays in the first-level cache.
-_TILE_BYTES = 8 * 1024
-# From this stride on, summing each window by itself beats summing, in vectors, at all the positions between.
-_FAR = 8
 _LARGE = 4  # times the image
+# Sums of integers below this are exact in float32, and their means are the same there as if rounded from float64.
+_EXACT = 2**24
 
 Axes = tuple[PoolingAxis, ...]
 
@@ -72,6 +72,8 @@ def pool_stack(
         return _medians(source, axes)
     if mode == "stochastic":
         return _drawn(source, axes, seed, drawn)
+    if mode == "average" and _all_inside(source, axes):
+        return _means(source, axes)
     return _sums(source, axes, mode, count_include_pad, float(p))
 
 
@@ -112,12 +114,46 @@ def _sums(source: Array, axes: Axes, mode: str, count_padding: bool, p: float) -
     numbers = as_contiguous("image", source, loop_dtype(source.dtype))
     out = _result(source, axes, result_dtype(numbers.dtype))
     weighted = mode == "weighted"
-    walk = _walk(source, axes, 8, by_table=axes[2].stride >= _FAR)
+    walk = _walk(source, axes, 8, by_table=axes[2].stride >= costs.POOL_FAR)
     weights = tuple(axis.weights(weighted) for axis in axes)
     divisors = tuple(axis.divisors(weighted, count_padding) for axis in axes)
     pool_sums(_rows(numbers), _tables(axes), weights, divisors, walk, p if mode == "lp" else 0.0, _flat(out))
     if mode == "lp":
         repair_norms(numbers, axes, p, out)
+    return out.astype(result_dtype(source.dtype), copy=False)
+
+
+def _all_inside(source: Array, axes: Axes) -> bool:
+    """Whether `_means` can do it: all windows have all their taps in the image, and sums of integers are exact."""
+    if not axes[2].kernel_size or any((axis.table[:, 1] != _taps_of(axis)).any() for axis in axes):
+        return False
+    dtype = loop_dtype(source.dtype)
+    return dtype.kind == "f" or np.iinfo(dtype).max * prod(map(_taps_of, axes)) < _EXACT
+
+
+def _taps_of(axis: PoolingAxis) -> int:
+    """Of a window along an axis; where they differ, of the first."""
+    return axis.kernel_size or int(axis.table[0, 1])
+
+
+def _means(source: Array, axes: Axes) -> Array:
+    from convcli.loops.pooling.means import Windows, pool_means
+
+    numbers = as_contiguous("image", source, loop_dtype(source.dtype))
+    out = _result(source, axes, result_dtype(numbers.dtype))
+    depth, height, width = axes
+    channels, (planes, rows, columns) = source.shape[4], map(_taps_of, axes)
+    taps, whole = planes * rows * columns, numbers.dtype.kind == "u"
+    short = whole and np.iinfo(numbers.dtype).max * taps < 2**16
+    sums = np.empty(0, np.uint16 if short else np.int32 if whole else np.float64)
+    multiplies = taps.bit_count() == 1
+    divisor = np.array([1 / taps if multiplies else taps], np.float32 if whole else np.float64)
+    two_by_two = (planes, rows, columns, width.stride, width.dilation, channels) == (1, 2, 2, 2, 1, 1)
+    windows = Windows(
+        channels, planes, rows, columns, depth.dilation, height.dilation, width.dilation, width.stride,
+        _tile(width, columns, channels * sums.itemsize), divisor, multiplies, two_by_two,
+    )  # fmt: skip
+    pool_means(_rows(numbers), _tables(axes), windows, sums, _flat(out))
     return out.astype(result_dtype(source.dtype), copy=False)
 
 
@@ -131,11 +167,15 @@ def _walk(source: Array, axes: Axes, itemsize: int, *, by_table: bool = False) -
     # A buffer holds a window whole, and most of one that is far larger than the image would be padding.
     if by_table or beyond > _LARGE * source.shape[3]:
         kernel = 0
-    cells = _TILE_BYTES // (channels * itemsize)
-    # A tile should not be less than what hangs over it.
-    tile = max((cells - beyond) // width.stride, beyond // width.stride, 1)
     z, y, x = (axis.dilation for axis in axes)
-    return Walk(channels, z, y, x, width.stride, width.before, kernel, tile)
+    return Walk(channels, z, y, x, width.stride, width.before, kernel, _tile(width, kernel, channels * itemsize))
+
+
+def _tile(width: PoolingAxis, kernel: int, pixel_bytes: int) -> int:
+    """Output columns under which the pixels of a row buffer fit the cache, for windows of ``kernel`` taps or 0."""
+    beyond = effective_kernel_size(kernel, width.dilation) - 1 if kernel else 0
+    # A tile should not be less than what hangs over it.
+    return max((costs.POOL_TILE_BYTES // pixel_bytes - beyond) // width.stride, beyond // width.stride, 1)
 
 
 def _result(source: Array, axes: Axes, dtype: np.dtype[Any]) -> Array:

@@ -8,18 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.geometry import Window
+from convcli.loops import costs
+from convcli.loops.costs import STRETCH_VECTORS
+from convcli.loops.costs import TILE_ROWS as ROWS
 from convcli.loops.filtering.correlation import Layout, Program
-from convcli.loops.filtering.tile import ROWS, STRETCH_VECTORS, STRETCHES
 from convcli.loops.vectors import VECTOR_BYTES
 from convcli.ops.arguments import as_contiguous
 from convcli.ops.plan import Weights
-
-# A part's ring should stay in the second-level cache beside what else is there (1 MB on the machine it was measured on,
-# 24 MP RGB, sigma 10: 20% slower with rings of 4 MB).
-_RING_BYTES = 512 * 1024
-_MOST_NUMBERS = 32 * 1024  # in a row of a part: 24 MP RGB, 3x3, 36 ms; 38 with 16 * 1024, 44 with 2 * 1024
-_STRETCHES_PAY = 0.75  # of the reads without them: 24 MP RGB, sigma 5: 160 ms of one thread, 186 without
-_PARTS = 64  # enough for an even load on many cores
 
 
 def window_program(weights: Weights, windows: tuple[Window, ...], rows: int, dtype: Any) -> Program:
@@ -137,12 +132,12 @@ def layout_of(
     span = (width.effective - 1) // width.stride
     per_column = depth.kernel_size * ring_rows * phases * channels * np.dtype(ring_dtype).itemsize
     per_column += max(terms - 1, 0) * ROWS * phases * channels * np.dtype(dtype).itemsize
-    most = min(_RING_BYTES // per_column - span, _MOST_NUMBERS // channels)
+    most = min(costs.RING_BYTES // per_column - span, costs.ROW_NUMBERS // channels)
     # A tile narrower than its halo would load more than it computes.
     most = max(most, span, 64)
     tiles = -(-out_width // most)
     tile = -(-out_width // tiles)
-    band = -(-out_height * images * out_depth * tiles // _PARTS)
+    band = -(-out_height * images * out_depth * tiles // costs.PARTS)
     # Rows above a band's first are loaded for it alone: a band should be at least as high as its window.
     band = max(band, min(height.effective, -(-out_height // 8)))
     band = -(-band // ROWS) * ROWS
@@ -173,7 +168,7 @@ def _stretches(window: Window, channels: int, dtype: Any) -> tuple[int, int]:
     lanes = VECTOR_BYTES // np.dtype(dtype).itemsize
     apart = math.lcm(lanes, channels * window.dilation)
     reads = window.kernel_size + (ROWS - 1) * apart // (channels * window.dilation)
-    if not STRETCHES or window.stride > 1 or reads > _STRETCHES_PAY * ROWS * window.kernel_size:
+    if not costs.costs().stretches or window.stride > 1 or reads > costs.STRETCHES_PAY * ROWS * window.kernel_size:
         return 0, 0
     if apart == STRETCH_VECTORS * lanes:
         return apart, lanes

@@ -10,10 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from convcli.loops import costs
 from convcli.ops.arguments import Array
-
-# Larger buffers are not kept: then the arithmetic is what takes long.
-_KEPT_BYTES = 16 * 1024 * 1024
 
 
 class _Kept(threading.local):
@@ -33,7 +31,7 @@ def scratch(what: str, shape: int | tuple[int, ...], dtype: Any) -> Array:
     kind = np.dtype(dtype)
     shape = (shape,) if isinstance(shape, int) else shape
     size = prod(shape)
-    if size * kind.itemsize > _KEPT_BYTES:
+    if size * kind.itemsize > costs.KEPT_BYTES:
         return np.empty(shape, kind)
     key = what, kind.char
     kept = _KEPT.buffers.get(key)

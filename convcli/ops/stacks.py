@@ -4,13 +4,14 @@
 """
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from convcli.errors import ShapeError
 from convcli.geometry import Window
+from convcli.loops import costs
 from convcli.ops import boxes, fourier, volumes
 from convcli.ops.arguments import Array
 from convcli.ops.plan import CorrelationPlan, Weights, as_taps, is_small, plan_correlation
@@ -62,7 +63,45 @@ def choose_way(asked: Correlation) -> tuple[Correlation, str]:
         if not (asked.is_one_plane and len(asked.source) == 1):
             return asked, "plane by plane"
         asked = replace(asked, plan=as_taps(plan))
-    return asked, "fourier" if fourier.pays(asked) else asked.plan.method
+    return asked, "fourier" if fourier.cost(asked) < asked.plan.cost else asked.plan.method
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The way that `choose_way` takes, and why.
+
+    Attributes
+    ----------
+    way : str
+        One of `WAYS`.
+    why : str
+        The plan's sentence.
+    costs : dict
+        Way -> what it costs for each number of a result, in taps of a general kernel, of the ways that are compared.
+    rows : str
+        The type in which rows of the picture are held while taps read them; empty where no rows are.
+    """
+
+    way: str
+    why: str
+    costs: dict[str, float]
+    rows: str
+
+
+def choice_of(asked: Correlation) -> Choice:
+    """Which way a correlation goes, and why; nothing is computed.
+
+    The picture need not exist: an array of `numpy.broadcast_to` is source enough.
+    """
+    (chosen, way), plan = choose_way(asked), asked.plan
+    compared = {
+        "taps": float(np.count_nonzero(plan.weights)),
+        "separable": float(plan.multiply_adds + costs.PASS_TAPS) if chosen.plan.method == "separable" else np.inf,
+        "sum": float(plan.cost) if plan.terms else np.inf,
+        "fourier": round(fourier.cost(asked), 1),
+    }
+    rows = chosen.ring_dtype.name if WAYS[way] is _run_programs else ""
+    return Choice(way, chosen.plan.why, {name: taps for name, taps in compared.items() if np.isfinite(taps)}, rows)
 
 
 def _plane_by_plane(asked: Correlation) -> tuple[Array, int]:
@@ -94,8 +133,8 @@ def _through_depth_first(asked: Correlation) -> tuple[Array, int]:
 
 def _run_programs(asked: Correlation) -> tuple[Array, int]:
     """Tap by tap, or in two passes for each term."""
+    from convcli.loops.costs import TILE_ROWS as ROWS
     from convcli.loops.filtering.correlation import correlate, correlate_twice, parts_of
-    from convcli.loops.filtering.tile import ROWS
     from convcli.ops.programs import column_programs, layout_of, row_program, stretch_program, window_program
 
     (result, out), windows = asked.new_out(), asked.moves

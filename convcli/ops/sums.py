@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convcli.geometry import Window
+from convcli.loops.costs import costs
 from convcli.ops.arguments import Array, in_type
 from convcli.ops.borders import border_table
 from convcli.ops.plan import CorrelationPlan, sums_dtype
@@ -15,9 +16,6 @@ from convcli.ops.words import new_array, read_only
 if TYPE_CHECKING:
     from convcli.loops.filtering.correlation import Numbers
 
-# With more taps a ring of floats, converted once, wins: 24 MP RGB, one thread, 3x3: 30 ms with bytes, 35 with floats;
-# 5x5: 56 and 53. Two passes look at each number of the ring in one column only.
-_FEW_TAPS = 16
 _SURE_TO_ROUND = 0.25  # of a pixel's step: what the sums' own rounding cannot lead away from the range's end
 
 
@@ -145,7 +143,7 @@ class Correlation:
         That pays for few loads; else they are converted to the type of the sums once.
         """
         source = self.source.dtype
-        few = self.plan.method in ("separable", "sum") or self.plan.multiply_adds <= _FEW_TAPS
+        few = self.plan.method in ("separable", "sum") or self.plan.multiply_adds <= costs().few_taps
         if source.kind != "u" or source.itemsize > 2 or not few:
             return self.dtype
         value = float(self.border.constant)

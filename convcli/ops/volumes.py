@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convcli.geometry import Window
+from convcli.loops import costs
 from convcli.ops.arguments import Array
 from convcli.ops.sums import Correlation
 
@@ -16,23 +17,12 @@ if TYPE_CHECKING:
     from convcli.loops.filtering.correlation import Layout
     from convcli.loops.filtering.volumes import Depth
 
-# The rows that a part holds, of the source and of the sums along depth, stay in the third-level cache. High bands are
-# worth more than the second level: 256 x 256 x 256 float32, 7x7x7, one thread, 16 rows: 38 ms; 64 rows 32, 128 rows 28.
-_HELD_BYTES = 3 * 1024 * 1024
-# Where a row of a tile ends, memory is slow to find the next one, which takes as long as so many numbers: 32 x 1024 x
-# 1024 float32, 7x7x7, one thread: whole rows 44 ms, tiles of 512 columns 68, of 256 columns 86.
-_ROW_COST = 256
-_LEAST_COLUMNS = 64  # in a tile
 _MOST_BYTES = 256 * 1024 * 1024  # that a thread holds
-# Sums along depth for each one that there is. 128 x 192 x 192 float32, one thread: 5 (sigma 7): 0.12 s, and 0.24 with a
-# volume between the passes; 30 (sigma 10): 0.64 and 0.41; 137 (sigma 1, dilation 30): 3.0 and 0.06.
-_MOST_REPEATED = 6
-_PARTS = 64  # enough for an even load on many cores
 
 
 def run_volume(asked: Correlation) -> tuple[Array, int]:
     """Correlate by the three factors of a plan, one axis after the other: the result, and how much is out of range."""
-    from convcli.loops.filtering.tile import ROWS
+    from convcli.loops.costs import TILE_ROWS as ROWS
     from convcli.loops.filtering.volumes import correlate_volume
     from convcli.ops.programs import layout_of, window_program
 
@@ -63,11 +53,11 @@ def fits(asked: Correlation) -> bool:
     Dilation spreads a kernel as far as one likes. The volume's depth does not count, nor its windows' stride and
     dilation (the rows' stand for them), so that a slab is filtered as the whole volume is.
     """
-    from convcli.loops.filtering.tile import ROWS
+    from convcli.loops.costs import TILE_ROWS as ROWS
 
     (depth, height, width), channels = asked.windows, asked.source.shape[4]
     phases, span = min(width.stride, width.effective), (width.effective - 1) // width.stride
-    row = phases * (max(span, _LEAST_COLUMNS) + span) * channels * 8
+    row = phases * (max(span, costs.VOLUME_LEAST_COLUMNS) + span) * channels * 8
     rows = (ROWS - 1) * height.stride + height.effective
     if ROWS * (depth.kernel_size + 1) * rows * row > _MOST_BYTES:
         return False
@@ -76,14 +66,14 @@ def fits(asked: Correlation) -> bool:
     column = (slots * asked.ring_dtype.itemsize + ROWS * asked.dtype.itemsize) * phases * channels
     out_height, out_width = asked.out_shape[2:4]
     tile, band = _part(out_height, out_width, height, span, channels, column)
-    return _repeated(height, span, tile, band) <= _MOST_REPEATED
+    return _repeated(height, span, tile, band) <= costs.VOLUME_MOST_REPEATED
 
 
 def _depth(
     tables: tuple[Array, ...], windows: tuple[Window, ...], factor: Array, out_shape: tuple[int, ...], dtype: Any
 ) -> "Depth":
     """The pass along depth, not yet cut, for the tables of the three axes."""
-    from convcli.loops.filtering.tile import ROWS
+    from convcli.loops.costs import TILE_ROWS as ROWS
     from convcli.loops.filtering.volumes import Depth
 
     depth, height, _ = windows
@@ -104,7 +94,7 @@ def _cut(
 
     ``per_number`` is how many bytes a part holds for each number of a padded plane.
     """
-    from convcli.loops.filtering.tile import ROWS
+    from convcli.loops.costs import TILE_ROWS as ROWS
 
     images, out_depth, out_height, out_width = out_shape[:4]
     depth, height, _ = windows
@@ -113,25 +103,25 @@ def _cut(
     band = -(-band // ROWS) * ROWS
     parts = images * -(-out_height // band) * -(-out_width // tile)
     # Planes before a run's first are loaded for it alone.
-    run = max(-(-out_depth * parts // _PARTS), min(4 * depth.kernel_size, -(-out_depth // 8)))
+    run = max(-(-out_depth * parts // costs.PARTS), min(4 * depth.kernel_size, -(-out_depth // 8)))
     run = min(-(-run // ROWS) * ROWS, out_depth)
     return layout._replace(tile=tile, band=band), run
 
 
 def _part(out_height: int, out_width: int, height: Window, span: int, channels: int, column: int) -> tuple[int, int]:
     """The columns and rows of the parts that cost least; ``column``: how many bytes one holds of a column of a row."""
-    from convcli.loops.filtering.tile import ROWS
+    from convcli.loops.costs import TILE_ROWS as ROWS
 
     best = (np.inf, out_width, ROWS)
     tile = out_width
     while True:
-        band = max((_HELD_BYTES // (column * (tile + span)) - height.effective) // height.stride + 1, ROWS)
+        band = max((costs.VOLUME_BYTES // (column * (tile + span)) - height.effective) // height.stride + 1, ROWS)
         band = -(-out_height // -(-out_height // band))
         cost = _repeated(height, span, tile, band)
         if tile < out_width:
-            cost *= 1 + _ROW_COST / (tile * channels)
+            cost *= 1 + costs.VOLUME_ROW_NUMBERS / (tile * channels)
         best = min(best, (cost, tile, band))
-        if tile <= max(span, _LEAST_COLUMNS):
+        if tile <= max(span, costs.VOLUME_LEAST_COLUMNS):
             return best[1:]
         tile = -(-tile // 2)
 

@@ -4,6 +4,7 @@ import pytest
 from convcli.loops.compiling.compiler import loop
 from convcli.loops.filtering.correlation import Numbers
 from convcli.loops.filtering.tile import (
+    ROW_SLACK,
     ROWS,
     SLACK,
     STRETCH_SLACK,
@@ -86,11 +87,11 @@ def test_a_ring_of_integers_gives_the_bits_of_its_numbers_in_the_type_of_the_sum
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_the_tile_of_one_row_and_its_naive_twin_agree(rng, dtype):
-    count = 3 * SLACK
-    ring = rng.uniform(-300, 300, count + 40 + SLACK).astype(dtype)
+    count = 3 * ROW_SLACK
+    ring = rng.uniform(-300, 300, count + 40 + ROW_SLACK).astype(dtype)
     one, starts, weights = np.ones(1, np.int64), rng.integers(0, 40, 6), rng.standard_normal((6, 1)).astype(dtype)
     program = (ring, starts, weights, one, 6 * one, dtype(20))
-    tile, twin = np.zeros((2, 1, count + SLACK), dtype)
+    tile, twin = np.zeros((2, 1, count + ROW_SLACK), dtype)
     run_row(*program, tile, count - 5)
     accumulate_twin(*program, twin, count - 5)
     assert_as_near_as_rounding(tile[:, : count - 5], twin[:, : count - 5])
@@ -143,7 +144,7 @@ def test_a_program_without_entries_gives_the_bias():
 @pytest.mark.parametrize(("pixels", "high"), [(np.uint8, 255), (np.uint8, 200), (np.uint16, 65535)])
 @pytest.mark.parametrize("fold", [False, True])
 def test_pixels_are_rounded_clipped_and_counted_as_by_the_twin(rng, dtype, pixels, high, fold):
-    count, first = max(3 * SLACK, 96), 5
+    count, first = -(-105 // SLACK) * SLACK, 5
     ring = rng.integers(-high, 2 * high, count).astype(dtype) + dtype(0.5)
     ring[[3, 40, 77]] = np.nan, np.inf, -np.inf
     ring[100:104] = -0.5, 0.5, high + 0.5, 1e30

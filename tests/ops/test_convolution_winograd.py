@@ -173,6 +173,7 @@ print(hashlib.sha256(out.tobytes() + back.tobytes() + gradient.tobytes()).hexdig
 """
 
 
+@pytest.mark.every_processor
 def test_the_same_bits_at_any_number_of_threads():
     environment = {**os.environ, "NUMBA_NUM_THREADS": "5"}
     digests = {

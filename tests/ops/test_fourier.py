@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 import convcli
 from convcli.geometry import Window, windows_of
 from convcli.jobs.kernel import describe
-from convcli.ops import fourier
 from convcli.ops.borders import BORDERS
 from convcli.ops.plan import CorrelationPlan, plan_correlation
 from convcli.ops.stacks import choose_way, correlate_stack
@@ -133,8 +132,9 @@ def test_a_border_of_nan_is_left_to_the_taps():
 
 def test_kernel_show_speaks_of_transforms_where_they_are_made(rng):
     def speaks(spec):
-        (way,) = describe(spec).plans
-        return "Fourier" in way
+        (choice,), (sentence,) = describe(spec).choices, describe(spec).plans
+        assert ("faster, by Fourier" in sentence) == (choice.way == "fourier")
+        return choice.way == "fourier"
 
     def made(weights):
         return way_of(np.empty((1, 1, 4000, 6000, 1), np.uint8), weights) == "fourier"
@@ -143,5 +143,5 @@ def test_kernel_show_speaks_of_transforms_where_they_are_made(rng):
     assert [speaks(spec) for spec in specs] == [True, True, False, False, False, False]
     assert [made(convcli.kernel(spec)) for spec in specs[:4]] == [True, True, False, False]
     heavy = rng.random((21, 21))
-    assert not fourier.pays_on_large(plan_correlation(heavy)), "rounding errors would be seen"
-    assert fourier.pays_on_large(plan_correlation(heavy / heavy.sum()))
+    assert not made(heavy), "rounding errors would be seen"
+    assert made(heavy / heavy.sum())

@@ -119,6 +119,7 @@ def test_adaptive_pooling_equals_the_naive_one(axes, sizes, outputs, mode_and_dt
     check(ADAPTIVE[axes](image, outputs, mode=mode), naive(image, axes, along, mode), image.dtype, mode)
 
 
+@pytest.mark.every_processor
 @pytest.mark.parametrize("shape", [(9,), (5, 6), (3, 4, 5)])
 @pytest.mark.parametrize("mode", COMPUTED)
 def test_global_is_one_window(shape, mode):
@@ -162,6 +163,22 @@ def test_choosing_modes_keep_every_dtype(mode, dtype):
         assert (result[..., None] == blocks).any(axis=-1).all()
     else:
         assert np.array_equal(result, blocks[..., {"max": 3, "min": 0, "median": 1}[mode]])
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32", "float64"])
+@pytest.mark.parametrize("channels", [1, 3, 6])
+@pytest.mark.parametrize(
+    ("size", "stride", "dilation"), [(2, 2, 1), (3, 3, 1), (3, 2, 1), ((2, 5), 1, 1), ((1, 2), 3, 2)]
+)
+def test_an_average_is_a_sum_of_float64_divided_and_rounded_once(dtype, channels, size, stride, dilation):
+    image = (np.random.default_rng(1).random((21, 2083, channels)) * 250).astype(dtype)
+    ky, kx = (size, size) if isinstance(size, int) else size
+    spread = np.lib.stride_tricks.sliding_window_view(image, ((ky - 1) * dilation + 1, (kx - 1) * dilation + 1), (0, 1))
+    windows = spread[::stride, ::stride, :, ::dilation, ::dilation].astype(np.float64)
+    sums = sum(sum(windows[..., y, x] for y in range(ky)) for x in range(kx))
+    ours = convcli.pool2d(image, size, stride=stride, dilation=dilation, mode="average")
+    assert ours.dtype == (np.float64 if dtype == "float64" else np.float32)
+    np.testing.assert_array_equal(ours, (sums / (ky * kx)).astype(ours.dtype))
 
 
 @pytest.mark.parametrize("dtype", ["bool", "int8", "int64", "uint32", "float16"])
@@ -210,6 +227,7 @@ def test_stochastic_draws_in_proportion():
     assert abs((flat == -1).mean() - 0.5) < 0.02
 
 
+@pytest.mark.every_processor
 @pytest.mark.parametrize("mode", [*COMPUTED, "stochastic"])
 def test_the_bits_do_not_depend_on_the_threads(mode):
     import numba

@@ -16,9 +16,11 @@ import numpy as np
 
 from convcli.loops.compiling.compiler import loop, prange
 from convcli.loops.filtering.tile import (
+    ROW_SLACK,
     ROWS,
     SLACK,
     STRETCH_SLACK,
+    STRETCHES,
     accumulate,
     accumulate_pixels,
     accumulate_row,
@@ -235,8 +237,8 @@ def _correlate_part_twice(
     held = np.full(layout.planes * layout.ring_rows, -1, np.int64)
     starts = np.empty(max(len(program.rows), len(program_end.rows)), np.int64)
     dtype = program.weights.dtype
-    sums = np.empty((ROWS, ends.shape[0] * row_stride + SLACK), dtype)
-    folded = np.empty((1, count + SLACK), dtype)
+    sums = np.empty((ROWS, ends.shape[0] * row_stride + ROW_SLACK), dtype)
+    folded = np.empty((1, count + ROW_SLACK), dtype)
     along, across = np.empty(len(row.rows), np.int64), np.empty(len(stretches.rows), np.int64)
     _find_places(row, row_stride, length, layout.channels, along)
     _find_places(stretches, row_stride, 0, 1, across)
@@ -263,14 +265,14 @@ def _correlate_row(sums, starts, across, row, stretches, layout, numbers, folded
     """The pass along one row of sums into ``out`` (1, n); returns how many were clipped; checked arguments."""
     count = out.shape[1]
     bias, outside, done = numbers.bias, 0, 0
-    if numbers.whole and layout.stretch > 0:
+    if STRETCHES and numbers.whole and layout.stretch > 0:
         done = count // STRETCH_SLACK * STRETCH_SLACK
         outside += accumulate_stretches(
             sums, across, stretches.weights, stretches.masks, stretches.lengths, bias, numbers, out[0], done,
             layout.stretch, layout.spacing,
         )  # fmt: skip
     rest = sums[done:]
-    whole = (count - done) // SLACK * SLACK if numbers.whole else 0
+    whole = (count - done) // ROW_SLACK * ROW_SLACK if numbers.whole else 0
     outside += accumulate_row_pixels(rest, starts, row.weights, row.masks, row.lengths, bias, numbers, out, done, whole)
     done += whole
     if count > done:

@@ -5,9 +5,8 @@ import math
 import numpy as np
 
 from convcli.loops.compiling.compiler import loop, prange
+from convcli.loops.costs import CHUNK
 from convcli.loops.filtering.correlation import store_row
-
-CHUNK = 16 * 1024  # numbers a thread owns at a time
 
 
 @loop

@@ -1,4 +1,4 @@
-"""The register tile of correlation, and its naive twin.
+"""The register tile of correlation; its naive twin is in `tile_naive`.
 
 A correlation of R neighbouring output rows is a *program*: a list of entries, one for each run of input numbers that a
 tap reads. Entry ``t`` starts at ``ring[starts[t]]`` and is added to the output rows in its run's bit mask with
@@ -10,64 +10,22 @@ Every output number is a chain of fused multiply-adds in the order of the entrie
 vector width and wherever the row was cut: the bits never depend on them.
 """
 
-import numpy as np
-
 from convcli.loops.compiling.compiler import inner_loop, intrinsic, runs_python
-from convcli.loops.vectors import REGISTERS, VECTOR_BYTES, Vectors, ir, types
+from convcli.loops.costs import STRETCH_VECTORS, costs
+from convcli.loops.costs import TILE_ROWS as ROWS
+from convcli.loops.filtering.tile_naive import (
+    accumulate_pixels_twin,
+    accumulate_stretches_twin,
+    accumulate_twin,
+)
+from convcli.loops.vectors import VECTOR_BYTES, Vectors, ir, types
 
-ROWS = 4  # output rows computed together
-_VECTORS = 4 if REGISTERS == 32 else 2  # of a row in registers: 16 sums and 4 loads, or 8 and 2
+COSTS = costs()
+STRETCHES = COSTS.stretches
 # Numbers by which a row of the ring and of the sums must be longer than what is wanted: the tile works in whole blocks.
-SLACK = VECTOR_BYTES // 4 * _VECTORS
-# Along a row, taps read vectors that begin anywhere, and one of 64 bytes then always lies in two cache lines, which
-# takes twice as long. Where there are registers for it, the tile's rows may be stretches of one row: see
-# `accumulate_stretches`. With shorter vectors there is little to gain.
-STRETCHES = VECTOR_BYTES == 64
-STRETCH_VECTORS = 3
+SLACK = VECTOR_BYTES // 4 * COSTS.tile_vectors
+ROW_SLACK = VECTOR_BYTES // 4 * COSTS.row_vectors
 STRETCH_SLACK = VECTOR_BYTES // 4 * STRETCH_VECTORS * ROWS
-
-
-def _accumulate_naive(ring, starts, weights, masks, lengths, bias, sums, count):
-    """Sums (R, >= count) of a program over a flat ring; the arithmetic of the tile, readable and slow."""
-    sums[:, :count] = bias
-    entry = 0
-    for mask, length in zip(masks, lengths, strict=True):
-        for t in range(entry, entry + length):
-            numbers = ring[starts[t] : starts[t] + count]
-            for row in range(sums.shape[0]):
-                if mask >> row & 1:
-                    sums[row, :count] += weights[t, row] * numbers
-        entry += length
-
-
-def _accumulate_pixels_naive(ring, starts, weights, masks, lengths, bias, numbers, out, first, count):
-    """The same sums as pixels: ``out[:, first : first + count]``; returns how many were clipped."""
-    sums = np.empty((weights.shape[1], count), weights.dtype)
-    _accumulate_naive(ring, starts, weights, masks, lengths, bias, sums, count)
-    return _store_naive(sums, numbers, out[:, first : first + count])
-
-
-def _accumulate_stretches_naive(row, starts, weights, masks, lengths, bias, numbers, out, count, stretch, spacing):
-    """The sums of one row as pixels ``out[:count]``: a program's row r adds to every number of stretch r."""
-    inside = np.add.outer(spacing * np.arange(STRETCH_VECTORS), np.arange(VECTOR_BYTES // weights.itemsize)).reshape(-1)
-    clipped = 0
-    for column in range(0, count, ROWS * inside.size):
-        read = row[starts[:, None] + column + inside]
-        sums, pixels = np.empty((ROWS, inside.size), weights.dtype), np.empty((ROWS, inside.size), out.dtype)
-        at = np.arange(len(starts)) * inside.size
-        _accumulate_naive(read.reshape(-1), at, weights, masks, lengths, bias, sums, inside.size)
-        clipped += _store_naive(sums, numbers, pixels)
-        for r in range(ROWS):
-            out[column + r * stretch + inside] = pixels[r]
-    return clipped
-
-
-def _store_naive(sums, numbers, out):
-    """Sums as pixels of the same shape; returns how many were clipped."""
-    rounded = np.rint(np.abs(sums) if numbers.fold else sums)
-    clipped = np.where(rounded >= numbers.low, np.minimum(rounded, numbers.high), numbers.low)
-    out[...] = clipped
-    return int((rounded != clipped).sum())
 
 
 class _Tile(Vectors):
@@ -80,13 +38,15 @@ class _Tile(Vectors):
         super().__init__(builder, sums.bitwidth)
         self.ring_bits = ring.bitwidth if isinstance(ring, types.Integer) else 0
         self.rows, self.vectors = rows, vectors
+        self.side_by_side = spacing is None
         beside = self.number(self.lanes) if spacing is None else spacing
         self.offsets = [builder.mul(beside, self.number(vector)) for vector in range(vectors)]
 
     def tile(self, ring, starts, weights, masks, lengths, runs, bias, blocks, step, store):
         """For each block, ``step`` columns on: sums from the bias on, over all runs, given to ``store``.
 
-        ``store(sums, column, total)`` gets vectors by (row, vector) and returns the total; so does this.
+        ``store(sums, column, total)`` gets vectors by (row, vector) and returns the total, a vector of integers; this
+        returns it too.
         """
         build = self.ir
         start_value = self.splat(bias)
@@ -99,8 +59,9 @@ class _Tile(Vectors):
         build.position_at_end(block_head)
         block = build.phi(self.int64)
         block.add_incoming(self.number(0), before)
-        total = build.phi(self.int64)
-        total.add_incoming(self.number(0), before)
+        none = ir.Constant(self.integers(self.bytes * 8), None)
+        total = build.phi(none.type)
+        total.add_incoming(none, before)
         build.cbranch(build.icmp_signed("<", block, blocks), block_body, done)
 
         build.position_at_end(block_body)
@@ -161,43 +122,82 @@ class _Tile(Vectors):
         integers = self.integers(self.bytes * 8)
         mask = build.select(fold, *(ir.Constant(integers, [value] * self.lanes) for value in (sign - 1, -1)))
         low, high = self.splat(low), self.splat(high)
-        lanes = ir.IntType(self.lanes)
-        count = self.function(f"ctpop.i{self.lanes}", lanes, [lanes])
         rint = self.function(f"rint.{self.name}", self.vector, [self.vector])
-        narrow = self.integers(bits)
+        whole = self.integers(32)
+        to_whole = self.function(f"lrint.v{self.lanes}i32.{self.name}", whole, [self.vector])
 
-        def write(row, vector, column, value):
-            target = self.place(pixels, self._at(row, vector, column, row_step), narrow)
-            build.store(build.trunc(build.fptosi(value, self.integers(32)), narrow), target, align=bits // 8)
+        def write(column, values):
+            for row, vector, joined in self._joined(
+                {key: build.call(to_whole, [each]) for key, each in values.items()}
+            ):
+                narrow = ir.VectorType(ir.IntType(bits), joined.type.count)
+                target = self.place(pixels, self._at(row, vector, column, row_step), narrow)
+                build.store(self._narrowed(joined, narrow), target, align=bits // 8)
 
         def store(final, column, total):
             plain, compared, stored = (build.append_basic_block(name) for name in ("plain", "compared", "stored"))
             build.cbranch(inside, plain, compared)
             build.position_at_end(plain)
-            for (row, vector), value in final.items():
-                write(row, vector, column, build.call(rint, [value]))
+            write(column, final)
             build.branch(stored)
 
             build.position_at_end(compared)
-            counted = total
-            for (row, vector), value in final.items():
+            counted, written = total, {}
+            for key, value in final.items():
                 folded = build.bitcast(build.and_(build.bitcast(value, integers), mask), self.vector)
                 rounded = build.call(rint, [folded])
                 # Comparisons with NaN are false: NaN becomes the low end and counts.
                 clipped = build.select(build.fcmp_ordered(">", rounded, low), rounded, low)
                 clipped = build.select(build.fcmp_ordered("<", clipped, high), clipped, high)
-                differs = build.bitcast(build.fcmp_unordered("!=", rounded, clipped), lanes)
-                write(row, vector, column, clipped)
-                counted = build.add(counted, build.zext(build.call(count, [differs]), self.int64))
+                differs = build.fcmp_unordered("!=", rounded, clipped)
+                counted = build.sub(counted, build.sext(differs, integers))
+                written[key] = clipped
+            write(column, written)
             build.branch(stored)
 
             build.position_at_end(stored)
-            result = build.phi(self.int64)
+            result = build.phi(integers)
             result.add_incoming(total, plain)
             result.add_incoming(counted, compared)
             return result
 
         return store
+
+    def count(self, total):
+        """The sum of a total's lanes."""
+        lanes = (self.ir.extract_element(total, ir.Constant(ir.IntType(32), lane)) for lane in range(self.lanes))
+        result = self.number(0)
+        for lane in lanes:
+            result = self.ir.add(result, self.ir.zext(lane, self.int64) if lane.type != self.int64 else lane)
+        return result
+
+    def _joined(self, values):
+        """Rows, first vectors and vectors that lie side by side as one, as far as that saves instructions."""
+        at_once = 4 if VECTOR_BYTES < 64 and self.side_by_side else 1
+        for row in range(self.rows):
+            first = 0
+            while first < self.vectors:
+                count = min(at_once, 1 << (self.vectors - first).bit_length() - 1)
+                parts = [values[row, vector] for vector in range(first, first + count)]
+                while len(parts) > 1:
+                    pairs = zip(parts[::2], parts[1::2], strict=True)
+                    parts = [self.shuffle(*self._in_order(one, other)) for one, other in pairs]
+                yield row, first, parts[0]
+                first += count
+
+    @staticmethod
+    def _in_order(one, other):
+        return one, list(range(2 * one.type.count)), other
+
+    def _narrowed(self, whole, narrow):
+        """Integers from 0 to the largest of a narrower type as that; said so that vectors narrow are packed."""
+        build = self.ir
+        if VECTOR_BYTES < 64:
+            name = f"v{whole.type.count}i32"
+            for word, limit in (("smin", (1 << narrow.element.width) - 1), ("smax", 0)):
+                function = self.function(f"{word}.{name}", whole.type, [whole.type] * 2)
+                whole = build.call(function, [whole, ir.Constant(whole.type, [limit] * whole.type.count)])
+        return build.trunc(whole, narrow)
 
     def _at(self, row, vector, column, row_step):
         start = self.ir.add(column, self.ir.mul(row_step, self.number(row)))
@@ -251,8 +251,8 @@ class _Tile(Vectors):
             phi.add_incoming(updated.get(key, held[key]), head)
 
 
-def _tile_of_sums(rows):
-    """An intrinsic: sums in registers, stored as they are; writes up to `SLACK` numbers beyond ``count``."""
+def _tile_of_sums(rows, vectors):
+    """An intrinsic: sums in registers, stored as they are; writes up to a block of numbers beyond ``count``."""
 
     @intrinsic
     def tile(typing_context, ring, starts, weights, masks, lengths, bias, sums, count):
@@ -260,8 +260,8 @@ def _tile_of_sums(rows):
 
         def generate(context, builder, signature, arguments):
             arrays = _arrays(context, builder, signature, arguments)
-            maker = _Tile(builder, signature.args[0].dtype, signature.args[2].dtype, rows, _VECTORS)
-            step = maker.lanes * _VECTORS
+            maker = _Tile(builder, signature.args[0].dtype, signature.args[2].dtype, rows, vectors)
+            step = maker.lanes * vectors
             blocks = builder.sdiv(builder.add(arguments[7], maker.number(step - 1)), maker.number(step))
             row_step = builder.sdiv(builder.extract_value(arrays[6].strides, 0), maker.number(maker.bytes))
             store = maker.store_sums(arrays[6].data, row_step)
@@ -301,7 +301,7 @@ def _tile_of_pixels(rows, vectors, *, stretched=False):
             pixels = builder.gep(arrays[10].data, [arguments[11]])
             flags = (context.cast(builder, arguments[place], flag, flag) for place in (8, 9))
             store = maker.store_pixels(pixels, arguments[13], out.bitwidth, *arguments[6:8], *flags)
-            return maker.tile(*_program(builder, arrays), arguments[5], blocks, step, store)
+            return maker.count(maker.tile(*_program(builder, arrays), arguments[5], blocks, step, store))
 
         return signature, generate
 
@@ -323,12 +323,12 @@ def _program(builder, arrays):
 
 
 if runs_python():
-    accumulate, accumulate_pixels = _accumulate_naive, _accumulate_pixels_naive
-    accumulate_row, accumulate_row_pixels = _accumulate_naive, _accumulate_pixels_naive
-    accumulate_stretches = _accumulate_stretches_naive
+    accumulate, accumulate_pixels = accumulate_twin, accumulate_pixels_twin
+    accumulate_row, accumulate_row_pixels = accumulate_twin, accumulate_pixels_twin
+    accumulate_stretches = accumulate_stretches_twin
 else:
-    _group_sums, _row_sums = _tile_of_sums(ROWS), _tile_of_sums(1)
-    _group_pixels, _row_pixels = _tile_of_pixels(ROWS, _VECTORS), _tile_of_pixels(1, _VECTORS)
+    _group_sums, _row_sums = _tile_of_sums(ROWS, COSTS.tile_vectors), _tile_of_sums(1, COSTS.row_vectors)
+    _group_pixels, _row_pixels = _tile_of_pixels(ROWS, COSTS.tile_vectors), _tile_of_pixels(1, COSTS.row_vectors)
     _stretch_pixels = _tile_of_pixels(ROWS, STRETCH_VECTORS, stretched=True)
 
     @inner_loop
@@ -341,7 +341,7 @@ else:
 
     @inner_loop
     def accumulate_row(ring, starts, weights, masks, lengths, bias, sums, count):
-        """`accumulate` for one row: sums (1, >= count + SLACK), weights (T, 1)."""
+        """`accumulate` for one row: sums (1, >= count + ROW_SLACK), weights (T, 1)."""
         _row_sums(ring, starts, weights, masks, lengths, bias, sums, count)
 
     @inner_loop
@@ -358,7 +358,7 @@ else:
 
     @inner_loop
     def accumulate_row_pixels(ring, starts, weights, masks, lengths, bias, numbers, out, first, count):
-        """`accumulate_pixels` for one row: ``out`` (1, n), weights (T, 1)."""
+        """`accumulate_pixels` for one row: ``out`` (1, n), weights (T, 1), ``count`` a multiple of `ROW_SLACK`."""
         return _row_pixels(
             ring, starts, weights, masks, lengths, bias, numbers.low, numbers.high, numbers.fold, numbers.inside,
             out, first, count, 0, 0,
@@ -375,19 +375,3 @@ else:
             row, starts, weights, masks, lengths, bias, numbers.low, numbers.high, numbers.fold, numbers.inside,
             out, 0, count, stretch, spacing,
         )  # fmt: skip
-
-
-def accumulate_twin(ring, starts, weights, masks, lengths, bias, sums, count):
-    """The naive twin under its public name, for tests: multiply, then add, each rounded, in the entries' order."""
-    _accumulate_naive(ring, starts, np.asarray(weights), masks, lengths, bias, sums, count)
-
-
-def accumulate_pixels_twin(ring, starts, weights, masks, lengths, bias, numbers, out, first, count):
-    """The naive twin of `accumulate_pixels`, for tests."""
-    return _accumulate_pixels_naive(ring, starts, np.asarray(weights), masks, lengths, bias, numbers, out, first, count)
-
-
-def accumulate_stretches_twin(row, starts, weights, masks, lengths, bias, numbers, out, count, stretch, spacing):
-    """The naive twin of `accumulate_stretches`, for tests."""
-    program = (starts, np.asarray(weights), masks, lengths, bias)
-    return _accumulate_stretches_naive(row, *program, numbers, out, count, stretch, spacing)

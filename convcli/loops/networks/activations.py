@@ -3,8 +3,7 @@
 import math
 
 from convcli.loops.compiling.compiler import loop, prange
-
-CHUNK = 16 * 1024  # numbers a thread owns at a time
+from convcli.loops.costs import CHUNK
 
 
 @loop(parallel=False)

@@ -7,9 +7,7 @@ hundred numbers, pixel after pixel: vectors of a whole run are several times as 
 import numpy as np
 
 from convcli.loops.compiling.compiler import loop, prange
-
-RUN = 512  # numbers of a run, or the channels of one pixel if those are more
-RUNS = 32  # runs a thread owns at a time in loops over lines
+from convcli.loops.costs import RUNS
 
 
 @loop

@@ -25,12 +25,13 @@ vector width; nothing depends on how rows were cut into tiles.
 import numpy as np
 
 from convcli.loops.compiling.compiler import inner_loop, intrinsic, runs_python
-from convcli.loops.vectors import REGISTERS, VECTOR_BYTES, Vectors, ir, pointers, types
+from convcli.loops.costs import costs
+from convcli.loops.vectors import VECTOR_BYTES, Vectors, ir, pointers, types
 
 ONE, TWO, LANES, FOLDED = 1, 2, 3, 4
 
 # Rows whose sums stay in registers: 16 sums of 32, or 12 of 16. A table of rows is this many pairs longer than wanted.
-ROWS = 8 if REGISTERS == 32 else 6
+ROWS = costs().product_rows
 FEW_ROWS = ROWS // 2 + 1  # a second height of tiles, so that the last ones are not mostly empty: 9 = 5 + 4
 
 

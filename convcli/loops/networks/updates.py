@@ -8,8 +8,7 @@ indices that cannot be negative become vectors. So does `np.divide`, which does 
 import numpy as np
 
 from convcli.loops.compiling.compiler import loop, prange
-
-CHUNK = 16 * 1024  # numbers a thread owns at a time
+from convcli.loops.costs import CHUNK
 
 
 @loop(parallel=False)

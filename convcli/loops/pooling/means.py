@@ -1,0 +1,188 @@
+"""Averages of pooling windows that all lie inside the image, as they nearly always do.
+
+Down, the rows under one row of windows are added up; across, so are the sums under each window, for windows at all
+positions; then every ``stride``-th is taken and divided. All of it goes along rows of numbers in vectors, whatever the
+channels. Sums of integers are integers, others float64: as exact as those of `sums`, and added up in the same order.
+24 MP, one thread, AVX2, milliseconds (in `sums`): uint8 RGB 2x2 25 (73), 3x3 15 (44); one plane of float32 10 (34), 14
+(23).
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from convcli.loops.compiling.compiler import Late, inner_loop, intrinsic, loop, prange, runs_python
+from convcli.loops.vectors import ir, pointers, types
+
+cgutils = Late("numba.core.cgutils")
+
+_AT_ONCE = 4  # numbers of a pixel that are moved at a time
+
+
+class Windows(NamedTuple):
+    """Windows of one size; integers but for the last three."""
+
+    channels: int
+    planes: int  # taps along each axis
+    rows: int
+    columns: int
+    dilation_z: int
+    dilation_y: int
+    dilation_x: int
+    stride_x: int
+    tile: int  # output columns a thread does at a time
+    divisor: Any  # an array of one number, of the type in which is divided
+    multiplies: bool  # that one number is the divisor's reciprocal, of a power of two
+    two_by_two: bool  # side by side in one plane of one channel
+
+
+def _move_naive(row, step, target, unit, pixels):
+    """Copy `_AT_ONCE` numbers of each pixel; pixels begin ``step`` numbers apart here and ``unit`` there."""
+    for x in range(pixels):
+        target[x * unit : x * unit + _AT_ONCE] = row[x * step : x * step + _AT_ONCE]
+
+
+@intrinsic
+def _move(typing_context, row, step, target, unit, pixels):
+    signature = types.void(row, types.intp, target, types.intp, types.intp)
+
+    def generate(context, builder, signature, arguments):
+        row, step, target, unit, pixels = pointers(context, builder, signature, arguments)
+        several = ir.VectorType(row.type.pointee, _AT_ONCE).as_pointer()
+        size = signature.args[0].dtype.bitwidth // 8
+        with cgutils.for_range(builder, pixels) as each:
+            at, to = builder.mul(each.index, step), builder.mul(each.index, unit)
+            value = builder.load(builder.bitcast(builder.gep(row, [at]), several), align=size)
+            builder.store(value, builder.bitcast(builder.gep(target, [to]), several), align=size)
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+if runs_python():
+    _move_pixels = _move_naive
+else:
+
+    @inner_loop
+    def _move_pixels(row, step, target, unit, pixels):
+        """`_move_naive` as instructions."""
+        _move(row, step, target, unit, pixels)
+
+
+@loop(parallel=False)
+def _add(first, second, third, count, target):
+    """The sums of ``count`` rows, up to three, in ``target``; arguments are already checked."""
+    kind = target.dtype.type
+    if count == 2:
+        for i in range(target.shape[0]):
+            target[i] = kind(first[i]) + kind(second[i])
+    elif count == 3:
+        for i in range(target.shape[0]):
+            target[i] = kind(kind(first[i]) + kind(second[i])) + kind(third[i])
+    else:
+        target[:] = 0
+        _add_one(first, target)
+
+
+@loop(parallel=False)
+def _add_one(row, target):
+    """Add a row to what is there; arguments are already checked."""
+    kind = target.dtype.type
+    for i in range(target.shape[0]):
+        target[i] += kind(row[i])
+
+
+@loop(parallel=False)
+def _down(planes, z, y, begin, windows, target):
+    """Add the rows under one row of windows up, from number ``begin`` on, in ``target``; arguments are checked."""
+    end, rows = begin + target.shape[0], windows.rows
+    taps = windows.planes * rows
+    first = planes[z, y, begin:end]
+    second = first
+    for tap in range(1, taps):
+        row = planes[z + tap // rows * windows.dilation_z, y + tap % rows * windows.dilation_y, begin:end]
+        if tap == 1:
+            second = row
+        elif tap == 2:
+            _add(first, second, row, 3, target)
+        else:
+            _add_one(row, target)
+    if taps < 3:
+        _add(first, second, first, taps, target)
+
+
+@loop(parallel=False)
+def _across(row, unit, columns, target):
+    """Add ``columns`` numbers of ``row``, ``unit`` apart, up in ``target``; arguments are already checked."""
+    some = min(columns, 3)
+    _add(row, row[(min(some, 2) - 1) * unit :], row[(some - 1) * unit :], some, target)
+    for tap in range(3, columns):
+        _add_one(row[tap * unit :], target)
+
+
+@loop(parallel=False)
+def _pick(row, stride, channels, target):
+    """Every ``stride``-th pixel of ``row``; a few numbers more are read and written; arguments are already checked."""
+    pixels = (target.shape[0] - _AT_ONCE) // channels
+    # What the last channels' numbers write over, the first ones' put right.
+    for channel in range((channels - 1) // _AT_ONCE * _AT_ONCE, -1, -_AT_ONCE):
+        _move_pixels(row[channel:], stride * channels, target[channel:], channels, pixels)
+
+
+@loop(parallel=False)
+def _divide(sums, divisor, multiplies, target):
+    """Sums as means (n); arguments are already checked."""
+    kind, by = divisor.dtype.type, divisor[0]
+    if multiplies:
+        for i in range(target.shape[0]):
+            target[i] = kind(sums[i]) * by
+    else:
+        for i in range(target.shape[0]):
+            target[i] = kind(sums[i]) / by
+
+
+@loop(parallel=False)
+def _fourths(above, below, kind, by, target):
+    """Means (n) of two by two numbers of two rows, the sums of the type ``kind``; arguments are already checked."""
+    total, mean = kind.type, by.dtype.type
+    factor = by[0]
+    for x in range(target.shape[0]):
+        left = total(total(above[2 * x]) + total(below[2 * x]))
+        right = total(total(above[2 * x + 1]) + total(below[2 * x + 1]))
+        target[x] = mean(total(left + right)) * factor
+
+
+@loop
+def pool_means(source, tables, windows, sums, out):
+    """Means of the windows of ``source`` (N, D, H, W*C) into ``out`` (N, OD, OH, OW*C); arguments are already checked.
+
+    ``tables`` as in `pool_sums`, ``sums`` an empty array of the sums' type. Each index of the parallel loop owns one
+    tile of one row of ``out``.
+    """
+    planes, rows, columns = tables
+    channels, kind = windows.channels, sums.dtype
+    depth, height, width = planes.shape[0], rows.shape[0], columns.shape[0]
+    tiles = (width + windows.tile - 1) // windows.tile
+    beyond = (windows.columns - 1) * windows.dilation_x + 1
+    for task in prange(out.shape[0] * depth * height * tiles):
+        x = task % tiles * windows.tile
+        y = task // tiles % height
+        z = task // (tiles * height) % depth
+        image = task // (tiles * height * depth)
+        count = min(windows.tile, width - x)
+        target = out[image, z, y, x * channels : (x + count) * channels]
+        if windows.two_by_two:
+            above = source[image, planes[z, 0], rows[y, 0], columns[x, 0] :]
+            below = source[image, planes[z, 0], rows[y, 0] + windows.dilation_y, columns[x, 0] :]
+            _fourths(above, below, kind, windows.divisor, target)
+            continue
+        starts = ((count - 1) * windows.stride_x + 1) * channels
+        row = np.empty(starts + (beyond - 1) * channels, kind)
+        total, means = np.empty(starts + _AT_ONCE, kind), np.empty(count * channels + _AT_ONCE, kind)
+        _down(source[image], planes[z, 0], rows[y, 0], columns[x, 0] * channels, windows, row)
+        _across(row, windows.dilation_x * channels, windows.columns, total[:starts])
+        if windows.stride_x > 1:
+            _pick(total, windows.stride_x, channels, means)
+            _divide(means, windows.divisor, windows.multiplies, target)
+        else:
+            _divide(total, windows.divisor, windows.multiplies, target)
