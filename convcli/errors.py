@@ -68,6 +68,16 @@ def kind_of(message: str) -> str:
     return _NUMBER.sub("0", message)
 
 
+def share_in(message: str) -> float:
+    """The percentage that a message begins with, 0 without one.
+
+    >>> share_in("3.1% of the values")
+    3.1
+    """
+    found = re.match(r"(\d+(?:\.\d+)?)% ", message)
+    return float(found[1]) if found else 0.0
+
+
 def suggestion(word: str, known: Iterable[str]) -> str:
     """``; did you mean 'pool'?`` if a known word is close, else nothing."""
     from difflib import get_close_matches

@@ -10,13 +10,14 @@ _MOST_NUMBERS = 400  # in a matrix: more are shown as colours alone
 _MOST_CELLS = 10_000  # of colours: more are only counted
 # From white: blue below zero, orange above it, and black text is still read on the strongest.
 _BELOW, _ABOVE = (110, 178, 222), (250, 163, 88)
+_BOX = '<div style="overflow-x:auto">'  # what is wider than the notebook scrolls
 
 
 def table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]], notes: Sequence[str] = ()) -> str:
     """A table under a title, and lines beneath it; the first column is text, the others numbers."""
     cells = [f"<tr>{''.join(_cell('th', each, column) for column, each in enumerate(head))}</tr>"]
     cells += [f"<tr>{''.join(_cell('td', each, column) for column, each in enumerate(row))}</tr>" for row in rows]
-    return f"<div>{_title(title)}<table>{''.join(cells)}</table>{''.join(map(_note, notes))}</div>"
+    return f"{_BOX}{_title(title)}<table>{''.join(cells)}</table>{''.join(map(_note, notes))}</div>"
 
 
 def matrices(
@@ -30,14 +31,19 @@ def matrices(
     count = sum(len(row) for plane in planes for row in plane)
     if count > _MOST_CELLS:
         size = "x".join(map(str, (len(planes), len(planes[0]), len(planes[0][0]))))
-        return f"<div>{_title(title)}{_note(f'{size} numbers: too many to draw')}{''.join(map(_note, notes))}</div>"
+        return f"{_BOX}{_title(title)}{_note(f'{size} numbers: too many to draw')}{''.join(map(_note, notes))}</div>"
     largest = max((abs(each) for plane in planes for row in plane for each in row), default=0.0) or 1.0
     style = "display:inline-table;margin:0 1em .5em 0"
     drawn = [
         f'<table style="{style}">{_caption(name)}{_rows(plane, largest, count)}</table>'
         for plane, name in zip(planes, [*names, *[""] * len(planes)], strict=False)
     ]
-    return f"<div>{_title(title)}{''.join(drawn)}{''.join(map(_note, notes))}</div>"
+    return f"{_BOX}{_title(title)}{''.join(drawn)}{''.join(map(_note, notes))}</div>"
+
+
+def signed(number: str) -> str:
+    """A number as text with real minus signs."""
+    return number.replace("-", "−")
 
 
 def frame(page: str, height: int = 820) -> str:
@@ -55,9 +61,10 @@ def _number(number: float, largest: float, *, shows: bool) -> str:
     share = min(abs(number) / largest, 1.0) if number == number else 0.0
     end = _BELOW if number < 0 else _ABOVE
     colour = ",".join(str(round(255 + (each - 255) * share)) for each in end)
-    text = f"{number:.4g}".replace("-", "−") if shows else ""
+    text = f"{number:.4g}" if shows else ""
     size = "padding:.2em .6em;text-align:right" if shows else "padding:0;width:5px;height:5px"
-    return f'<td title="{number:g}" style="background:rgb({colour});color:#000;{size}">{text}</td>'
+    style = f"background:rgb({colour});color:#000;{size}"
+    return f'<td title="{signed(f"{number:g}")}" style="{style}">{signed(text)}</td>'
 
 
 def _cell(tag: str, text: str, column: int) -> str:

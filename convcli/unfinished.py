@@ -11,6 +11,7 @@ import hashlib
 import os
 import re
 import secrets
+import shutil
 import socket
 from pathlib import Path
 
@@ -25,7 +26,7 @@ def unfinished_name() -> str:
 
 
 def sweep(folder: Path) -> None:
-    """Remove the unfinished files of this machine's processes that are gone; what cannot be read or removed stays."""
+    """Remove what processes of this machine that are gone left unfinished; what cannot be read or removed stays."""
     if os.name != "posix":  # elsewhere asking for a process may end it
         return
     with contextlib.suppress(OSError, ValueError), os.scandir(folder) as entries:
@@ -35,6 +36,8 @@ def sweep(folder: Path) -> None:
                 with contextlib.suppress(OSError):
                     if entry.is_file(follow_symlinks=False):
                         os.unlink(entry.path)  # noqa: PTH108 (an entry's path is text)
+                    elif entry.is_dir(follow_symlinks=False):
+                        shutil.rmtree(entry.path)
 
 
 def _is_gone(process: int, start: int) -> bool:

@@ -14,6 +14,7 @@ import click
 import numpy as np
 import pytest
 import tifffile
+import zarr
 
 import convcli as convcli_package
 from convcli.cli import COMMANDS
@@ -47,6 +48,8 @@ def shell_examples(text):
 def make_readme_files():
     """The files that the README's examples only name: a volume, a recording, a series."""
     tifffile.imwrite("scan.tif", np.zeros((6, 12, 14), np.uint16), photometric="minisblack")
+    tifffile.imwrite("cells.ome.tif", np.zeros((6, 2, 12, 14), np.uint16), metadata={"axes": "ZCYX"})
+    zarr.create_array("embryo.zarr", shape=(6, 12, 14), chunks=(3, 6, 7), dtype="u2")[:] = 1
     with wave.open("speech.wav", "wb") as recording:
         recording.setparams((1, 2, 8000, 0, "NONE", ""))
         recording.writeframes(bytes(400))
@@ -150,7 +153,7 @@ def test_types_name_every_word_that_is_understood():
     tables = {"activation": ACTIVATIONS, "normalize": NORMALIZE, "channels": CHANNELS, "range": RANGES,
               "alpha": ALPHA, "depth": DEPTHS, "border": get_args(signatures.BorderWord)}  # fmt: skip
     assert {word: set(get_args(hints[word])) for word in tables} == {word: set(table) for word, table in tables.items()}
-    plan = {field.name for field in fields(FilterPlan)} - {"kernels", "axes"}
+    plan = {field.name for field in fields(FilterPlan)} - {"kernels", "axes", "title"}
     assert set(hints) == plan | {"border_value", "convolve", "normalize"}
 
 

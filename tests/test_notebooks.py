@@ -55,6 +55,14 @@ def test_large_kernels_are_colours_and_huge_ones_a_line():
     assert "too many to draw" in package.kernel("box:size=201")._repr_html_()
 
 
+def test_minus_signs_are_no_hyphens_anywhere():
+    shown = package.kernel("-1 0.00001; 0 -2.5")._repr_html_()
+    assert "sum −3.49999" in shown
+    assert 'title="−1"' in shown
+    assert ">1e−05<" in shown
+    assert not re.search(r'[">(\s]-[\d.]', shown)
+
+
 def test_text_on_every_colour_can_be_read():
     shown = matrices("", [[list(np.linspace(-3, 3, 41))]])
     for colour in re.findall(r"background:rgb\((\d+,\d+,\d+)\);color:#000", shown):

@@ -60,12 +60,44 @@ class ModelCard:
     version: str = __version__
 
     @property
-    def scores(self) -> list[str]:
-        """What was measured, in words: accuracies in percent."""
-        return [
-            f"{name} {value:.2%}" if name.endswith("accuracy") else f"{name} {value:.4g}"
-            for name, value in self.metrics.items()
-        ]
+    def scores(self) -> list[tuple[str, str]]:
+        """What was measured, in words and of what: ``("test accuracy", "99.35%")``."""
+        return [(measure_in_words(name), number_in_words(name, value)) for name, value in self.metrics.items()]
+
+    @property
+    def label_smoothing(self) -> float:
+        """The share of each target that training losses (no others) have spread over all classes."""
+        share = self.recipe.get("label_smoothing")
+        return float(share) if isinstance(share, int | float) and 0 < share < 1 else 0.0
+
+
+_OF_WHAT = {
+    "val_": "held-out ",
+    "test_": "test ",
+    "loss": "training loss",
+    "accuracy": "training accuracy",
+    "seconds": "training time",
+}
+
+
+def measure_in_words(name: str) -> str:
+    """A measure's name in words that say of what: ``val_loss`` is that of held-out images.
+
+    >>> measure_in_words("val_accuracy"), measure_in_words("loss"), measure_in_words("learning_rate")
+    ('held-out accuracy', 'training loss', 'learning rate')
+    """
+    for start, words in _OF_WHAT.items():
+        if name.startswith(start):
+            name = words + name.removeprefix(start)
+            break
+    return name.replace("_", " ")
+
+
+def number_in_words(name: str, value: float | None) -> str:
+    """A measure's value: accuracies in percent, a dash for none."""
+    if value is None:
+        return "-"
+    return f"{value:.2%}" if name.endswith("accuracy") else f"{value:.4g}{' s' * (name == 'seconds')}"
 
 
 def card_text(card: ModelCard) -> str:
@@ -140,7 +172,7 @@ def _numbers(value: object, where: str) -> dict[str, float]:
 def _history(value: object, where: str) -> tuple[dict[str, float], ...]:
     if not isinstance(value, list):
         _fail(where, value, "a list with a table for each epoch")
-    return tuple(_numbers(row, f"{where}, row {place}") for place, row in enumerate(value, 1))
+    return tuple(_numbers(row, f"{where}, row {place}") for place, row in enumerate(value))
 
 
 # In the order of the fields.

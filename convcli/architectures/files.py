@@ -117,12 +117,22 @@ def _architecture_of(path: Path) -> str:
 
 
 def _parsed(text: str, origin: str, language: str) -> dict[str, Any]:
+    if language == "TOML":
+        return parse_toml(text, origin)
+    _check_words(text, origin)
+    return parse_json(text, origin)
+
+
+def _check_words(text: str, origin: str) -> None:
     longest = max((found.end() - found.start() for found in _WORD.finditer(text)), default=0)
     check_count(longest, LONGEST_WORD, f"{origin}: got a word or number of {{}} characters", "shorten it", ModelError)
-    if language == "JSON":
-        return parse_json(text, origin)
+
+
+def parse_toml(text: str, origin: str, expected: str = "a network description") -> dict[str, Any]:
+    """TOML of somebody's as a document, in time and memory that go with its length; raises `ModelError`."""
+    _check_words(text, origin)
     if "x." * MOST_DOTS in _BETWEEN_DOTS.sub("x", text):
-        raise ModelError(f"{origin}: got a key of more than {MOST_DOTS} dotted parts, expected a network description")
+        raise ModelError(f"{origin}: got a key of more than {MOST_DOTS} dotted parts, expected {expected}")
     try:
         return tomllib.loads(text)
     except (ValueError, RecursionError) as error:

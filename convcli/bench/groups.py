@@ -18,6 +18,7 @@ GROUPS = {
     "filter": Group("filters", "general kernels 3x3 to 31x31, sharpen, unsharp, on 8-bit pictures"),
     "gaussian": Group("filters", "Gaussians of sigma 1 to 10 on the same picture"),
     "box": Group("filters", "equal weights 3x3 to 101x101 on the same picture"),
+    "nonlinear": Group("nonlinear", "medians, bilateral and non-local means of 8-bit pictures"),
     "volume": Group("volumes", "general and Gaussian kernels 3^3 to 7^3 on a float volume"),
     "pool": Group("windows", "largest and mean of 2x2 of a float plane"),
     "morph": Group("windows", "dilation 3x3 and 15x15, and opening, of an 8-bit plane"),

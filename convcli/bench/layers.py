@@ -8,12 +8,13 @@ import numpy as np
 
 from convcli.bench.model import Case, Contest, Setting, Side, Tolerance, Work
 from convcli.geometry import windows_of
+from convcli.ops.convolution import conv2d
 from convcli.ops.convolution_passes import conv_forward, conv_input_gradient, conv_weight_gradient
 
 # Winograd's transforms may be used by both; the error of ours is some 4e-6 of the largest number.
 _TOLERANCE = Tolerance(5e-5, "relative")
 
-PASSES = ("forward", "input gradient", "weight gradient")
+PASSES = ("forward", "input gradient", "weight gradient", "conv2d")
 
 
 class Layer(NamedTuple):
@@ -46,7 +47,8 @@ def head(setting: Setting) -> str:
     batches = "batch 2" if setting.quick else "batch 64 for the MNIST network's three, 16 for the others"
     return (
         f"3x3, float32, {batches}. convcli: ops.convolution_passes as Model calls it (NHWC, Winograd allowed: the "
-        "count of multiply-adds is that of plain sums). torch: conv2d and aten.convolution_backward"
+        "count of multiply-adds is that of plain sums); the rows conv2d: the public function. "
+        "torch: conv2d and aten.convolution_backward"
     )
 
 
@@ -73,6 +75,7 @@ def _contest(setting: Setting, layer: Layer, which: str) -> Contest:
         "forward": lambda: conv_forward(x, weight, bias, windows, winograd=True),
         "input gradient": lambda: conv_input_gradient(gradient, weight, size, windows, winograd=True),
         "weight gradient": lambda: conv_weight_gradient(x, gradient, windows, winograd=True),
+        "conv2d": lambda: conv2d(x, weight, bias, padding=layer.padding),
     }
     sides = []
     if "torch" in setting.peers:
@@ -96,8 +99,12 @@ def _torch(arrays: tuple[Any, ...], padding: int, which: str, channels_last: boo
             gradient, x, weight, [len(bias)], steps, [padding] * 2, steps, False, [0, 0], 1, wanted
         )
 
+    def forward() -> Any:
+        return torch.nn.functional.conv2d(x, weight, bias, padding=padding)
+
     runs: dict[str, Callable[[], Any]] = {
-        "forward": lambda: torch.nn.functional.conv2d(x, weight, bias, padding=padding),
+        "forward": forward,
+        "conv2d": forward,
         "input gradient": lambda: backward([True, False, False])[0],
         "weight gradient": lambda: backward([False, True, False])[1],
     }

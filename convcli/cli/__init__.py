@@ -31,6 +31,7 @@ COMMANDS = {
     "animate": ("animate", "Animate convolution, transposed convolution and pooling."),
     "toeplitz": ("toeplitz", "Write a correlation as a matrix, and multiply with it."),
     "equivariance": ("equivariance", "Measure whether a shift of the input shifts the output."),
+    "recipe": ("recipe", "List recipes: kernels and options of convcli filter under a name."),
     "kernel": ("kernel", "List the kernel library; show one kernel as a matrix."),
     "shape": ("shape", "Print what comes out of a layer, or of a chain of layers."),
     "summary": ("summary", "Print the layers of a network: shapes, parameters, multiply-adds, memory."),
@@ -59,11 +60,14 @@ class Commands(click.Group):
     """A group whose commands all know -q, and which tells what may be meant by a word that names none."""
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of that name; where nothing else hears of -q, warnings do."""
+        """The command of that name, whose choices know near words; where nothing else hears of -q, warnings do."""
         command = super().get_command(ctx, cmd_name)
         if command is not None and not isinstance(command, click.Group):
-            from convcli.cli.options import hushing
+            from convcli.cli.options import NearChoice, hushing
 
+            for parameter in command.params:
+                if type(parameter.type) is click.Choice:
+                    parameter.type = NearChoice(parameter.type.choices, parameter.type.case_sensitive)
             if not any("-q" in parameter.opts for parameter in command.params):
                 command.params.append(hushing())
         return command
@@ -113,6 +117,8 @@ def group() -> None:
     Examples:
       convcli filter photo.jpg --kernel sharpen
       convcli kernel show sobel-x
+
+    Rows come before columns, and both count from 0: sizes are HxW, places Y,X. -k is a kernel, -o what is written.
     """
 
 

@@ -13,6 +13,8 @@ from convcli.cli.completing import KERNEL
 from convcli.cli.printing import show, show_result
 from convcli.errors import ShapeError
 from convcli.jobs.animate import (
+    DELAY,
+    DELAY_TO_READ,
     POOLS,
     SUFFIXES,
     AnimationPlan,
@@ -21,6 +23,7 @@ from convcli.jobs.animate import (
     read_numbers,
     read_weights,
     seeded_values,
+    usual_delay,
     write_animation,
 )
 from convcli.jobs.documents import json_text
@@ -48,12 +51,17 @@ from convcli.views.matrix import visible
 @click.option("-k", "--kernel", type=KERNEL, help="The kernel's numbers, instead of --kernel-size.")
 @click.option("--convolve", is_flag=True, help="Turn the kernel of -k; without it, cross-correlation as given.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Other numbers for --values.")
-@click.option("--delay", type=click.FloatRange(0.02, 60), default=0.6, show_default=True, help="Seconds a frame lasts.")
+@click.option(
+    "--delay", type=click.FloatRange(0.02, 60),
+    help=f"Seconds a frame lasts.  [default: {DELAY:g}; {DELAY_TO_READ:g} with values, which have to be read]",
+)  # fmt: skip
 @click.option("-o", "--output", metavar="FILE", help="FILE.gif, .webp or .svg moves; .png is a sheet of the frames.")
 @click.option("--play", is_flag=True, help="Play it in the terminal.")
 @options.overwrite
 @options.as_json
-def command(output: str | None, play: bool, overwrite: bool, as_json: bool, delay: float, **settings: Any) -> None:
+def command(
+    output: str | None, play: bool, overwrite: bool, as_json: bool, delay: float | None, **settings: Any
+) -> None:
     """Animate convolution, transposed convolution and pooling.
 
     A window slides over the input and makes the output, cell by cell, with its numbers in labels. The frames are what
@@ -90,7 +98,7 @@ def command(output: str | None, play: bool, overwrite: bool, as_json: bool, dela
     if as_json:
         show_result(json_text(_report(plan, film, output)))
     if play:
-        _play(film, delay)
+        _play(film, delay or usual_delay(film))
 
 
 def _film(settings: dict[str, Any]) -> tuple[AnimationPlan, Film]:
@@ -136,7 +144,7 @@ def _report(plan: AnimationPlan, film: Film, output: str | None) -> dict[str, An
     return {
         "output": output,
         "kind": plan.kind,
-        "input": list(plan.sizes[-plan.axes :]),
+        "input_shape": list(plan.sizes[-plan.axes :]),
         "shape": list(plan.output[-plan.axes :]),
         "formula": list(plan.formulas),
         "frames": len(film.frames),

@@ -76,6 +76,7 @@ def command(
       filter    general kernels 3x3 to 31x31, sharpen, unsharp, on 8-bit pictures
       gaussian  Gaussians of sigma 1 to 10 on the same picture
       box       equal weights 3x3 to 101x101 on the same picture
+      nonlinear medians, bilateral and non-local means of 8-bit pictures
       volume    general and Gaussian kernels 3^3 to 7^3 on a float volume
       pool      largest and mean of 2x2 of a float plane
       morph     dilation 3x3 and 15x15, and opening, of an 8-bit plane
@@ -225,7 +226,7 @@ class _Run:
         limits = None
         with self._working("measuring the machine's limits"):
             limits = find_limits(self.setting) if needs_limits(list(self.cases)) else None
-        self._say(self._head(machine.machine["processor"], machine.versions["convcli"]))
+        self._say(self._head(str(machine.machine["processor"]), machine.versions["convcli"]))
         self.unlimited = self._unlimited()
         if self.setting.isa:
             self._say(table.wrapped(table.isa_line(self.setting.isa, self.unlimited)))

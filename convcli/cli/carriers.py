@@ -1,62 +1,109 @@
-"""One operation on three carriers: whether a command's files are pictures, volumes or signals, and its work on each."""
+"""One operation on three carriers: whether a command's files are pictures, volumes or signals, and its work on each.
 
-from collections.abc import Callable, Sequence
+``--axes`` says both what files hold and what the operation acts along: z, y and x where there is a z, else the planes.
+Without it, and the words that go with it, files are pictures; a signal is known by its file.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from itertools import groupby
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from convcli.cli.completing import AXES
 from convcli.cli.files import carry_out
+from convcli.cli.frames import run_frames
 from convcli.cli.options import Command, WrongUsage, usage
 from convcli.cli.progress import progress_bar
+from convcli.errors import ImageError
 from convcli.images import READABLE_SUFFIXES, Image, format_of
+from convcli.images.formats import written_as
 from convcli.images.signal_model import Signal
 from convcli.images.signals import SIGNAL_SUFFIXES, is_signal
+from convcli.images.volume_axes import acts_along
 from convcli.images.volume_model import Volume
-from convcli.jobs.axes import AXES, OperationPlan
-from convcli.jobs.batch import Produced, run_one_by_one, run_tasks
+from convcli.images.volumes import holds_planes
+from convcli.jobs.axes import OperationPlan
+from convcli.jobs.batch import Files, Outcome, Produced, run_one_by_one, run_tasks
 from convcli.jobs.inputs import search
 from convcli.jobs.signals import SignalResult, work_on_signal
-from convcli.jobs.volumes import VolumeWork, work_on_volume
+from convcli.jobs.stacks import EachPlane, each_volume
+from convcli.jobs.stores import work_on_stack
+from convcli.jobs.tasks import STREAM, Task
+from convcli.jobs.volumes import Reading, VolumeWork, Work
+from convcli.stores import is_store
 
 Plan = TypeVar("Plan", bound=OperationPlan)
 
 # Frames can be read from animations and, with --stack, from any pictures; volumes are written as TIFF then.
 _FRAMES = (".gif", ".webp", ".png")
-_KEPT = {suffix: suffix for suffix in (".tif", ".tiff", ".npy")}
+_KEPT = {suffix: suffix for suffix in (".tif", ".tiff", ".npy", ".nii", ".nii.gz", ".zarr")}
 # Settings that say how files are read and written; all others are words of an operation's plan.
 _FILE_WORDS = (
     "output", "overwrite", "skip_existing", "format", "quality", "strip", "max_pixels", "threads", "as_json", "quiet",
-    "preview", "stack", "recursive",
+    "preview", "stack", "recursive", "reading", "watch", "frame_size", "pix_fmt",
 )  # fmt: skip
 
 
-def axes(text: str = "yx for pictures, zyx for volumes, x for signals; see below.") -> Callable[[Command], Command]:
+def axes(
+    text: str = "What files hold: yx, zyx, tzcyx ... or x; see below.",
+) -> Callable[[Command], Command]:
     """The option ``--axes``."""
-    return click.option("--axes", type=click.Choice(AXES), help=text)
+    return click.option("--axes", type=AXES, metavar="AXES", help=text)
 
 
-stack = click.option(
-    "--stack", is_flag=True, help="With zyx: the inputs, pictures in this order, are the planes of one volume."
+_channel = click.option("--channel", type=click.IntRange(0), metavar="N", help="Of stacks this channel alone, from 0.")
+_time = click.option("--time", type=click.IntRange(0), metavar="N", help="Of stacks this moment alone, from 0.")
+_each_plane = click.option("--each-plane", is_flag=True, help="Of stacks every plane by itself, as a picture.")
+_stack = click.option(
+    "--stack", is_flag=True, help="With --axes: the inputs, pictures in this order, are the planes of one volume."
 )
 
 
-def plan_words(inputs: Sequence[str], settings: dict[str, Any]) -> dict[str, Any]:
-    """Take the words of an operation's plan out of a command's settings, with the axes that the inputs have.
+def part(command: Command) -> Command:
+    """``--channel`` and ``--time``: what is taken of a stack."""
+    return _channel(_time(command))
 
-    What stays says how files are read and written; what of it does not go with the axes is wrong usage.
+
+def stacks(command: Command) -> Command:
+    """What a command takes to work on stacks, beside `axes`."""
+    return part(_each_plane(_stack(command)))
+
+
+def plan_words(inputs: Sequence[str], settings: dict[str, Any]) -> dict[str, Any]:
+    """Take the words of an operation's plan out of a command's settings, with the axes that it acts along.
+
+    What stays says how files are read and written, ``reading`` what is read of stacks; what does not go together is
+    wrong usage.
     """
     words = {name: settings.pop(name) for name in list(settings) if name not in _FILE_WORDS}
-    found = words["axes"] = words["axes"] or _axes_of(inputs)
-    if settings["stack"] and found != "zyx":
-        raise WrongUsage("got --stack without --axes zyx, expected both: a stack is one volume")
-    if settings.get("preview") is not None and found != "yx":
-        raise WrongUsage(f"--preview: got a {'volume' if found == 'zyx' else 'signal'}, expected pictures")
+    axes, each_plane = words.pop("axes"), words.pop("each_plane")
+    if axes is None and not each_plane and _axes_of(inputs) == "zyx":
+        axes = "zyx"  # of Zarr
+    chosen = {name: words.pop(name) for name in ("channel", "time")}
+    of_stacks = each_plane or chosen != {"channel": None, "time": None}
+    acts = acts_along(axes) if axes else "yx" if of_stacks else _axes_of(inputs)
+    if acts == "x" and of_stacks:
+        raise WrongUsage("got --axes x with a word for stacks, expected --axes x alone: a signal has no planes")
+    words["axes"] = acts = "yx" if each_plane else acts
+    settings["reading"] = Reading(axes or "yx", **chosen) if (axes or of_stacks) and acts != "x" else None
+    if settings["stack"] and settings["reading"] is None:
+        raise WrongUsage("got --stack without --axes zyx, expected both, or --each-plane: a stack is one volume")
+    if settings.get("preview") is not None and (acts != "yx" or settings["stack"]):
+        raise WrongUsage(f"--preview: got a {'signal' if acts == 'x' else 'volume'}, expected pictures")
     return words
 
 
 def _axes_of(inputs: Sequence[str]) -> str:
-    """``x`` where every input can only be a signal, else ``yx``; a mixture is wrong usage."""
+    """``x`` for signals, ``zyx`` for Zarr stores, else ``yx``; a mixture is wrong usage."""
+    stores = [is_store(each) for each in inputs]
+    if any(stores):
+        if not all(stores):
+            store, other = inputs[stores.index(True)], inputs[stores.index(False)]
+            raise WrongUsage(f"got the volume {store} beside {other}, expected one kind; name it with --axes")
+        return "zyx"
     signals = [is_signal(each) for each in inputs]
     if any(signals) and not all(signals):
         signal, other = inputs[signals.index(True)], inputs[signals.index(False)]
@@ -77,41 +124,102 @@ def run(
 
     ``settings`` are what `plan_words` left: how files are read and written.
     """
-    if plan.axes == "zyx":
-        return _run_volumes(inputs, lambda each, format: volume(each, plan, format), plan, settings)
+    if settings["format"] == "rawvideo":
+        return run_frames(inputs, lambda each, format: image(each, plan, format), plan.axes, settings)
+    if settings["frame_size"] is not None:
+        raise WrongUsage("frame size: got one without --format rawvideo, expected both: files say how large they are")
+    reading = settings["reading"]
     if plan.axes == "x":
         return _run_signals(inputs, lambda each: signal(each, plan), plan.name, settings)
+    if plan.axes == "zyx":
+        return _run_volumes(
+            inputs, lambda each, format: each_volume(each, lambda one: volume(one, plan, format)), plan, settings
+        )
+
+    def on_planes(opened: Volume, format: str) -> Work:
+        return EachPlane(opened, plan, format, image)
+
+    def on_pictures(tasks: Sequence[Task], files: Files, prepare: Callable[[], None]) -> Iterator[Outcome]:
+        return run_tasks(tasks, lambda each, format: image(each, plan, format), files, prepare=prepare)
+
+    if settings["stack"] or (reading is not None and reading != Reading("yx")):
+        return _run_volumes(inputs, on_planes, plan, settings)
+    work = on_pictures if reading is None else partial(_by_kind, on_pictures, on_planes, plan, settings)
     return carry_out(
         inputs,
         plan.name,
         settings,
-        lambda tasks, files, prepare: run_tasks(
-            tasks, lambda each, format: image(each, plan, format), files, prepare=prepare
-        ),
+        work,
         shows_progress=settings.get("preview") is None,
-        check_name=format_of,
+        check_name=lambda target: None if is_store(target) else format_of(target),
+        suffixes=written_as(),
     )
 
 
+def _by_kind(
+    on_pictures: Callable[[Sequence[Task], Files, Callable[[], None]], Iterator[Outcome]],
+    on_planes: Callable[[Volume, str], Work],
+    plan: OperationPlan,
+    settings: dict[str, Any],
+    tasks: Sequence[Task],
+    files: Files,
+    prepare: Callable[[], None],
+) -> Iterator[Outcome]:
+    """Work on pictures as such and on stacks plane by plane, in the order of the tasks."""
+    for is_stack, group in groupby(tasks, lambda task: _is_stack(task, files.max_pixels)):
+        if not is_stack:
+            yield from on_pictures(list(group), files, prepare)
+            continue
+        # Of several files the bar of all of them is there already.
+        with progress_bar("planes", hidden=settings["quiet"] or len(tasks) > 1) as progress:
+            words: dict[str, Any] = {"reading": Reading("yx"), "alpha_fix": plan.alpha_fix, "progress": progress}
+            work = partial(_without_preview, settings, partial(work_on_stack, begin=on_planes, **words))
+            yield from run_one_by_one(list(group), work, files, prepare=prepare)
+
+
+def _is_stack(task: Task, max_pixels: int) -> bool:
+    return task.source != STREAM and (is_store(task.source) or holds_planes(task.source, max_pixels))
+
+
+def _without_preview(
+    settings: dict[str, Any], work: Callable[[Task, Files], Outcome], task: Task, files: Files
+) -> Outcome:
+    if settings.get("preview") is not None:
+        raise ImageError("is a stack, expected a picture for --preview")
+    return work(task, files)
+
+
 def _run_volumes(
-    inputs: Sequence[str], begin: Callable[[Volume, str], VolumeWork], plan: OperationPlan, settings: dict[str, Any]
+    inputs: Sequence[str], begin: Callable[[Volume, str], Work], plan: OperationPlan, settings: dict[str, Any]
 ) -> int:
-    """Work on each input as one volume, or with ``--stack`` on all of them as the planes of one."""
+    """Work on each input as a stack, or with ``--stack`` on all of them as the planes of one."""
     from convcli.images.volume_writing import check_volume_format
 
     stacked = settings["stack"]
+    has_frames = stacked or all(Path(each).suffix.lower() in _FRAMES for each in inputs)
     planes: list[str] = usage(lambda: search(inputs, recursive=settings["recursive"]).files) if stacked else []
-    with progress_bar("planes", hidden=settings["quiet"]) as progress:
-        work = partial(work_on_volume, begin=begin, stack=planes, alpha_fix=plan.alpha_fix, progress=progress)
-        return carry_out(
-            planes[:1] or inputs,
-            plan.name,
-            settings,
-            lambda tasks, files, prepare: run_one_by_one(tasks, work, files, prepare=prepare),
-            shows_progress=False,
-            check_name=lambda target: check_volume_format(format_of(target), 1),
-            suffixes=dict.fromkeys(READABLE_SUFFIXES if stacked else _FRAMES, ".tiff") | _KEPT,
-        )
+    words: dict[str, Any] = {"reading": settings["reading"], "stack": planes, "alpha_fix": plan.alpha_fix}
+    work = partial(work_on_stack, begin=begin, **words)
+
+    def run_all(tasks: list[Task], files: Files, prepare: Callable[[], None]) -> Iterator[Outcome]:
+        with progress_bar("planes", hidden=settings["quiet"]) as progress:
+            yield from run_one_by_one(tasks, partial(work, progress=progress), files, prepare=prepare)
+
+    def check(target: str) -> None:
+        if not is_store(target):
+            check_volume_format(format_of(target), 1, has_frames=has_frames)
+
+    return carry_out(
+        planes[:1] or inputs,
+        plan.name,
+        settings,
+        run_all,
+        shows_progress=False,
+        check_name=lambda target: (
+            None if is_store(target) else check_volume_format(format_of(target), 1, has_frames=has_frames)
+        ),
+        suffixes=dict.fromkeys(READABLE_SUFFIXES, ".tiff") | _KEPT if stacked else _KEPT,
+    )
 
 
 def _run_signals(

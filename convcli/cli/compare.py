@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from convcli.cli import options
+from convcli.cli import carriers, options
 from convcli.cli.completing import FILE
 from convcli.cli.printing import say, show, show_result
 from convcli.images import MAX_PIXELS, write
@@ -34,7 +34,8 @@ def _tolerance(text: str) -> tuple[float, bool]:
 )  # fmt: skip
 @click.option("--white", type=click.FloatRange(0, min_open=True), metavar="N",
               help="Full scale.  [default: 255, 65535, or 1 for floats]")  # fmt: skip
-@click.option("--axes", type=click.Choice(("yx", "zyx")), help="Read pictures (yx) or volumes (zyx); see below.")
+@carriers.axes("What A and B hold, as in zyx, tzcyx, yxc; see below.")
+@carriers.part
 @options.one_result
 def command(
     first: str,
@@ -43,6 +44,8 @@ def command(
     tolerance: tuple[float, bool] | None,
     white: float | None,
     axes: str | None,
+    channel: int | None,
+    time: int | None,
     **files: Any,
 ) -> int:
     """Compare two pictures: how far apart, how alike, and where they differ.
@@ -67,9 +70,9 @@ def command(
           pixels and sigma 1.5, constants 0.01 and 0.03, mean over the windows
           inside the picture and over channels; 1 is equal
 
-    Files of several planes (TIFF, GIF, WebP, and .npy of more than 4 channels) are compared as volumes, SSIM plane by
-    plane; --axes says otherwise. In --json null stands for infinity, as the PSNR of equal pictures, and for an SSIM of
-    pictures smaller than its window.
+    Files of several planes (TIFF, GIF, WebP, and .npy that is no picture) are compared as stacks, SSIM plane by plane;
+    --axes names what a .npy holds. In --json null stands for infinity, as the PSNR of equal pictures, and for an SSIM
+    of pictures smaller than its window.
     """
     if first == second == STREAM:
         raise options.WrongUsage("standard input: got it as A and as B, expected it once")
@@ -80,6 +83,8 @@ def command(
     found = compare(
         *(sys.stdin.buffer if each == STREAM else each for each in (first, second)),
         axes=axes,
+        channel=channel,
+        time=time,
         white=white,
         tolerance=limit,
         relative=relative,

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from convcli.cli.options import ParamType
+from convcli.errors import ConvcliError
 
 # Command line completion is click's; it runs convcli with this variable set.
 VARIABLE = "_CONVCLI_COMPLETE"
@@ -31,6 +32,12 @@ def _kernels() -> Iterable[str]:
     return LIBRARY
 
 
+def _elements() -> Iterable[str]:
+    from convcli.ops.elements import ELEMENTS
+
+    return ELEMENTS
+
+
 def _networks() -> Iterable[str]:
     from convcli.architectures.files import shipped
 
@@ -43,8 +50,23 @@ def _data() -> Iterable[str]:
     return ENTRIES
 
 
+class _Axes(Completed):
+    """A word for axes, of which the usual ones are completed."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The word as files' axes are read, or fail with what was expected."""
+        from convcli.images.volume_axes import read_axes
+
+        try:
+            return read_axes(value)
+        except ConvcliError as error:
+            self.fail(str(error).removeprefix("axes: "), param, ctx)
+
+
+AXES = _Axes("AXES", lambda: ("yx", "zyx", "tzyx", "zcyx", "czyx", "tzcyx", "yxc", "x"))
 FILE = Completed("FILE")
 KERNEL = Completed("SPEC", _kernels)
+ELEMENT = Completed("SPEC", _elements)
 MODEL = Completed("MODEL", lambda: ("shipped",))
 NETWORK = Completed("NETWORK", _networks)
 DATA = Completed("DATASET|FOLDER", _data)

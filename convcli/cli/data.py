@@ -21,6 +21,9 @@ def command() -> None:
     most common size counts, at most 256, and other pictures are scaled to fill it and cropped at the centre; all are
     grey unless one shows a colour; what is transparent shows white. Sub-folders train and test are two splits.
 
+    So is an .npz with images and labels (x_train, y_train, perhaps x_test, y_test; images, labels; X, y), and a .csv
+    with a label and the pixels of a square in each row, the label first or in a column called label, class or target.
+
     \b
     Examples:
       convcli data list

@@ -28,6 +28,6 @@ def command(as_json: bool) -> None:
     for title in ("versions", "machine", "threads", "loops"):
         show(title)
         for name, value in getattr(found, title).items():
-            show(f"  {name:13}{value}")
+            show(f"  {name.replace('_', ' '):13}{value}")
     show("cache")
     show(*(f"  {line}" for line in cache_lines(found.cache)))

@@ -17,7 +17,7 @@ from convcli.jobs.equivariance import Equivariance, Step, of_filter, of_model, p
 def _shift(text: str) -> tuple[int, int]:
     found = re.fullmatch(r"\s*(-?\d{1,6})\s*,\s*(-?\d{1,6})\s*", text)
     if not found:
-        raise ValueError(f"got {text!r}, expected N,M: rows down, columns right, as in 3,5")
+        raise ValueError(f"got {text!r}, expected Y,X: rows down, columns right, as in 3,5")
     return int(found[1]), int(found[2])
 
 
@@ -25,7 +25,7 @@ def _shift(text: str) -> tuple[int, int]:
 @click.argument("source", metavar="IMAGE", type=FILE)
 @click.option("-k", "--kernel", "kernels", multiple=True, type=KERNEL, help="A kernel; several make a chain.")
 @click.option("--model", type=MODEL, help="A model that convcli train wrote, layer by layer.")
-@click.option("--shift", type=options.Read("N,M", _shift), default="3,5", show_default=True, metavar="N,M",
+@click.option("--shift", type=options.Read("Y,X", _shift), default="3,5", show_default=True, metavar="Y,X",
               help="Rows down and columns right, in input pixels; negative: up and left.")  # fmt: skip
 @click.option("--stride", type=click.IntRange(1, 64), default=2, show_default=True, help="Of the second row.")
 @click.option("--pool", type=click.IntRange(1, 64), default=2, show_default=True, help="Max pooling of the third row.")

@@ -1,5 +1,7 @@
 """`convcli evaluate`: how good a model is, class by class."""
 
+from textwrap import wrap
+
 import click
 
 from convcli.cli import downloads, options
@@ -18,7 +20,8 @@ _LONGEST_LABEL = 20
 @click.command()
 @click.argument("model", metavar="MODEL", type=MODEL)
 @click.option("--data", type=DATA, help="What to try it on.  [default: what it was trained on]")
-@click.option("--split", type=click.Choice(SPLITS), help="[default: test where there is one, else train]")
+@click.option("--split", type=click.Choice(SPLITS),
+              help="[default: test where there is one, else what training held out, else all]")  # fmt: skip
 @click.option("--limit", type=options.AtLeast(1), metavar="N", help="Use N pictures, of each class its share.")
 @click.option("--gallery", "drawing", metavar="OUT.png", help="Draw the worst mistakes.")
 @click.option("--batch-size", type=click.IntRange(1, 65536), default=256, show_default=True, metavar="N",
@@ -46,9 +49,14 @@ def command(
 ) -> None:
     """Measure a trained model: accuracy, loss, every class, what is taken for what.
 
-    MODEL is a .safetensors file that convcli train wrote. Precision: of the pictures taken for a class, those that show
+    MODEL is a .safetensors file that convcli train wrote. It is tried on the test set; of a folder without one, on the
+    images that its training held out of that very folder, or on all of a folder that it has not learned. The first line
+    says on what. Precision: of the pictures taken for a class, those that show
     it. Recall: of the pictures that show it, those taken for it. In the confusion matrix rows are the truth, columns
     what the model said. Pictures in a folder of classes are prepared as convcli predict does.
+
+    In --json, split is test, held-out, train, all (of a folder not learned) or mixed (of one that has changed since);
+    classes are names, per_class the table, and confusion[i][j] pictures of class i that were taken for j.
 
     \b
     Examples:
@@ -82,8 +90,8 @@ def command(
 def _lines(result: Evaluation) -> list[str]:
     wrong = len(result.mistakes)
     return [
-        f"accuracy {result.accuracy:.2%}   loss {result.loss:.4f}   {wrong:,} wrong of {result.count:,} "
-        f"({result.data}, {result.split})",
+        *wrap(f"accuracy {result.accuracy:.2%} on {result.measured_on}", _WIDTH),
+        f"{wrong:,} wrong of {result.count:,}, loss {result.loss:.4f}",
         "",
         *_table(result),
         "",

@@ -1,6 +1,5 @@
 """`convcli explain`: a page on which a filter can be followed cell by cell."""
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +8,11 @@ import click
 from convcli.cli import options
 from convcli.cli.completing import FILE, KERNEL
 from convcli.cli.printing import say, show_result
-from convcli.errors import ImageError
+from convcli.errors import ImageError, ShapeError
 from convcli.images import Image, check_target
 from convcli.jobs.documents import json_text
 from convcli.jobs.explain import ACTIVATIONS, explain, matrix_image, plan_filters, write_page
-from convcli.jobs.explain_region import Region
+from convcli.jobs.explain_region import Region, read_region
 from convcli.jobs.output_policy import CHANNELS, RANGES
 
 _PLAN_WORDS = (
@@ -31,8 +30,8 @@ _PLAN_WORDS = (
 @click.option("--matrix", metavar="MATRIX", help='Numbers instead of IMAGE: "1 2; 3 4", with | between channels.')
 @click.option("-o", "--output", default="explain.html", show_default=True, metavar="FILE.html", help="The page.")
 @click.option(
-    "--region", metavar="X,Y,WxH",
-    help="The part of the picture to show, at most 128x128: left column, top row, size.",
+    "--region", metavar="ROWS,COLUMNS",
+    help="The part of the picture to show, at most 128x128: FIRST:END,FIRST:END from 0, each without its END.",
 )  # fmt: skip
 @options.border("As in filter.  [default: reflect; constant for a matrix]", None)
 @options.border_value()
@@ -64,7 +63,7 @@ def command(picture: str | None, matrix: str | None, kernels: tuple[str, ...], o
     \b
     Examples:
       convcli explain photo.jpg -k sobel-x -o page.html
-      convcli explain photo.jpg -k gaussian:sigma=1 --region 120,80,40x30
+      convcli explain photo.jpg -k gaussian:sigma=1 --region 80:110,120:160
       convcli explain --matrix "1 2 3 0; 4 5 6 0; 7 8 9 0" -k "1 0; 0 -1"
       convcli explain --matrix "2 3 1 9; 4 7 3 5; 8 2 2 2; 1 3 4 5" \\
         -k "1 0 -1; 1 0 -1; 1 0 -1" --padding 1 --stride 2
@@ -86,7 +85,7 @@ def command(picture: str | None, matrix: str | None, kernels: tuple[str, ...], o
     words["border"] = words["border"] or ("reflect" if picture else "constant")
     words["padding"] = "valid" if words["padding"] is None and not picture else words["padding"]
     words["padding"] = "same" if words["padding"] is None else words["padding"]
-    region = _region(settings["region"])
+    region, notice = _region(settings["region"])
     biases = _biases(settings["bias"])
     plans = options.usage(lambda: plan_filters(kernels, biases, **words))
     options.require_suffix(output, (".html", ".htm"))
@@ -100,9 +99,9 @@ def command(picture: str | None, matrix: str | None, kernels: tuple[str, ...], o
     explained = explain(image, plans, title=title, region=region)
     write_page(explained, output, overwrite=settings["overwrite"])
     if not settings["quiet"]:
-        for warning in explained.warnings:
+        for warning in [f"--region: {notice}"] * bool(notice) + [*explained.warnings]:
             say(f"Warning: {warning}")
-    show_result(json_text(_report(output, explained)) if settings["as_json"] else output)
+    show_result(json_text(_report(picture, output, explained)) if settings["as_json"] else output)
 
 
 def _input(picture: str | None, matrix: str | None, settings: dict[str, Any]) -> Image:
@@ -116,13 +115,13 @@ def _input(picture: str | None, matrix: str | None, settings: dict[str, Any]) ->
     return options.read_picture(str(picture), settings["max_pixels"])
 
 
-def _region(text: str | None) -> Region | None:
+def _region(text: str | None) -> tuple[Region | None, str]:
     if text is None:
-        return None
-    found = re.fullmatch(r"\s*(\d{1,9})\s*,\s*(\d{1,9})\s*,\s*(\d{1,9})\s*[xX×]\s*(\d{1,9})\s*", text)
-    if not found:
-        raise options.WrongUsage(f"--region: got {text!r}, expected X,Y,WxH as in 120,80,40x30")
-    return Region(*(int(each) for each in found.groups()))
+        return None, ""
+    try:
+        return read_region(text)
+    except ShapeError as error:
+        raise options.WrongUsage(f"--{error}") from None
 
 
 def _biases(text: str | None) -> tuple[float, ...]:
@@ -134,13 +133,14 @@ def _biases(text: str | None) -> tuple[float, ...]:
         raise options.WrongUsage(f"--bias: got {text!r}, expected N, or N,N,... with one for each filter") from None
 
 
-def _report(output: str, explained: Any) -> dict[str, Any]:
+def _report(picture: str | None, output: str, explained: Any) -> dict[str, Any]:
     document = explained.document
     return {
+        "input": picture,
         "output": output,
-        "input": document["input"]["size"],
+        "input_shape": document["input"]["size"],
         "shape": explained.shape,
-        "region": str(explained.region),
+        "region": explained.region.as_dict(),
         "formula": document["window"]["formula"],
         "filters": [
             {"name": each["name"] or "matrix", "range": each["range"], "bias": each["bias"]}

@@ -2,8 +2,10 @@
 
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +13,13 @@ from convcli.cli.options import WrongUsage, binary_stdout, say_compiling, usage
 from convcli.cli.preview import watcher
 from convcli.cli.printing import Warnings, say, show_result
 from convcli.cli.progress import progress_bar
+from convcli.cli.watching import Watch, check_watch, watched
 from convcli.errors import printable
 from convcli.images import MAX_PIXELS, READABLE_SUFFIXES
+from convcli.images.folders import left_out_text
 from convcli.jobs.batch import Files, Outcome
 from convcli.jobs.documents import json_text
-from convcli.jobs.inputs import STREAM, Inputs, left_out_text, search
+from convcli.jobs.inputs import STREAM, Inputs, search
 from convcli.jobs.runtime import prepare_loops, request_threads
 from convcli.jobs.tasks import Task, plan_tasks
 
@@ -34,7 +38,7 @@ def carry_out(
     suffixes: Mapping[str, str] | None = None,
     looked_for: Sequence[str] = READABLE_SUFFIXES,
 ) -> int:
-    """Plan the tasks of one command, have the work done, report, and return the exit code.
+    """Plan the tasks of one command, have the work done, report, and return the exit code; with ``--watch`` for ever.
 
     ``settings`` are the values of `options.output`, `options.rest_of_files` and, if the command has one, of
     `convcli.cli.preview.option`; ``name`` stands for ``{kernel}`` in file names. ``shows_progress`` is off for work
@@ -42,16 +46,41 @@ def carry_out(
     asked about names whose suffix the user wrote. ``suffixes`` is for `convcli.jobs.tasks.plan_tasks`, ``looked_for``
     are those of files in folders.
     """
-    found = usage(
-        lambda: search(inputs, looked_for, recursive=settings["recursive"], output=settings["output"] or None)
-    )
-    files, tasks = usage(lambda: _plan(inputs, found, name, settings, suffixes))
+
+    def run(watch: Watch | None) -> int:
+        found = look_for(inputs, settings["recursive"], looked_for, output=settings["output"] or None)
+        files, tasks = usage(lambda: _plan(inputs, found, name, settings, suffixes))
+        usage(lambda: _check_names(tasks, settings, check_name))
+        once = partial(_run, name=name, settings=settings, work=work, shows_progress=shows_progress)
+        if watch is None:
+            return once(tasks, files, found)
+        check_watch(settings, tasks)
+        code = 0
+        for batch, is_ours in watch.batches(watch.due(tasks)):
+            allowed = replace(files, overwrite=True, skip_existing=False) if is_ours else files
+            code = max(code, once(batch, allowed, replace(found, left_out=Counter()), made=watch.made))
+        return code
+
+    return watched(run, quiet=settings["quiet"]) if settings["watch"] else run(None)
+
+
+def _run(
+    tasks: list[Task],
+    files: Files,
+    found: Inputs,
+    *,
+    name: str,
+    settings: dict[str, Any],
+    work: Work,
+    shows_progress: bool,
+    made: Callable[[Task], None] = lambda task: None,
+) -> int:
+    """Have the work of some tasks done, report, and return the exit code; ``made`` hears of each output."""
     preview = settings.get("preview")
     if preview is not None:
         files = replace(
             files, watch=watcher(preview, tasks, name, overwrite=settings["overwrite"], quiet=settings["quiet"])
         )
-    usage(lambda: _check_names(tasks, settings, check_name))
     as_json, quiet = settings["as_json"], settings["quiet"]
     request_threads(settings["threads"])
     announce = None if quiet else say_compiling
@@ -62,6 +91,8 @@ def carry_out(
         advance(0, len(tasks))
         for outcome in work(tasks, files, lambda: prepare_loops(settings["threads"], announce)):
             outcomes.append(outcome)
+            if outcome.status == "done":
+                made(outcome.task)
             advance(len(outcomes), len(tasks), printable(outcome.task.source)[-40:])
             _report(outcome, warnings if len(tasks) > 1 else None, as_json=as_json, quiet=quiet)
     if not quiet:
@@ -73,9 +104,23 @@ def carry_out(
         say(f"Error: {outcome.error}")
     if len(tasks) > 1 and not quiet:
         say(_summary(outcomes, time.perf_counter() - started))
-    if found.left_out and not quiet:
-        say(f"left out: {left_out_text(found.left_out)}")
+    if not quiet:
+        say_left_out(found)
     return 1 if failed else 0
+
+
+def look_for(
+    inputs: Sequence[str], recursive: bool, suffixes: Sequence[str] = READABLE_SUFFIXES, output: str | None = None
+) -> Inputs:
+    """The files that names, patterns and folders mean; what means none is wrong usage."""
+    found: Inputs = usage(lambda: search(inputs, suffixes, recursive=recursive, output=output))
+    return found
+
+
+def say_left_out(found: Inputs) -> None:
+    """What folders held besides, counted by kind."""
+    if found.left_out:
+        say(f"left out: {left_out_text(found.left_out)}")
 
 
 def _plan(

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from convcli.cli import carriers, options, preview
+from convcli.cli import carriers, options, preview, recipes
 from convcli.cli.completing import FILE, KERNEL
 from convcli.jobs.filter import FilterPlan, filter_image, plan_filter
 from convcli.jobs.filter_signal import filter_signal
@@ -23,6 +23,7 @@ class FilterCommand(preview.PreviewCommand, options.MatrixCommand):
     "-k", "--kernel", "kernels", multiple=True, required=True, type=KERNEL,
     help="A kernel; several make a chain, kept in float until one rounding at the end.",
 )  # fmt: skip
+@recipes.option
 @options.output
 @options.border("Beyond the border: reflect, symmetric, edge, wrap, constant, or scipy's, OpenCV's or torch's name.")
 @options.border_value()
@@ -45,11 +46,12 @@ class FilterCommand(preview.PreviewCommand, options.MatrixCommand):
 @options.alpha("Weigh colour by alpha, filter alpha like a colour, keep it, or drop it.")
 @options.depth
 @click.option("--linear", is_flag=True, help="Filter in linear light instead of sRGB's curve.")
-@carriers.axes("yx filters pictures, zyx volumes, x signals; see below.")
-@carriers.stack
+@carriers.axes()
+@carriers.stacks
 @preview.option
+@options.frames("--size", "--frame-size")
 @options.rest_of_files
-def command(inputs: tuple[str, ...], kernels: tuple[str, ...], **settings: Any) -> int:
+def command(inputs: tuple[str, ...], kernels: tuple[str, ...], recipe: str | None, **settings: Any) -> int:
     """Filter images with kernels: blur, sharpen, find edges, or your own matrix.
 
     INPUT is a file, a pattern, a folder, or - for standard input. Without -o the result is written beside the input
@@ -61,6 +63,8 @@ def command(inputs: tuple[str, ...], kernels: tuple[str, ...], **settings: Any) 
       convcli filter photo.jpg -k gaussian:sigma=2 -o soft.png
       convcli filter photo.jpg -k "0 -1 0; -1 5 -1; 0 -1 0"
       convcli filter photo.jpg -k gaussian:sigma=1 -k sobel
+      convcli filter photo.jpg -k median -k resize:width=800 -k unsharp
+      convcli filter photo.jpg --recipe soft-portrait
       convcli filter photo.jpg -k sobel-x --range offset
       convcli filter photo.jpg -k canny:sigma=2,low=20,high=50
       convcli filter shots/*.jpg -k unsharp -o sharp/
@@ -77,14 +81,24 @@ def command(inputs: tuple[str, ...], kernels: tuple[str, ...], **settings: Any) 
       raw     the numbers themselves, as float TIFF or NPY
 
     \b
-    --axes zyx, for volumes:
-      a TIFF of several pages, a .npy array (D, H, W) or (D, H, W, C), the frames
-      of an animation, or several pictures with --stack; written as .tiff or .npy
+    --axes, for stacks: a TIFF of several pages, a .npy, an animation's frames, or
+    pictures with --stack. What a file holds, from its slowest axis on:
+      zyx    a volume, for 3-D kernels; of OME and ImageJ TIFFs, which say what
+             they hold, every volume, by time and channel
+      tzcyx  or tzyx, zcyx, czyx ...: the same of a .npy, whose axes have no names
+      yx     planes, for 2-D kernels, each by itself; so does --each-plane,
+             whatever --axes says
+      yxc    a .npy of many channels, which come last
+      Zarr and OME-Zarr, with the extra scale, name their axes and stay Zarr
       convcli filter scan.tif -k gaussian3d:sigma=1x2x2 --axes zyx
+      convcli filter cells.ome.tif -k sobel --each-plane --channel 1
+      convcli filter cells.npy -k gaussian3d --axes tzcyx --time 0
       convcli filter slices/*.png --stack -k box3d --axes zyx -o soft.tiff
 
-    Volumes are filtered piece by piece and may be larger than the memory; --max-pixels counts one plane. Strides and
-    such are one number, or three: NxMxK for planes, rows and columns.
+    All axes stay, and what OME and ImageJ say of them. A .npy of three axes is a picture only if its last has at most
+    4. Stacks are written as .tiff or .npy, frames as an animation too, piece by piece, and may be larger than the
+    memory; --max-pixels counts one plane. In volumes strides and such are one number, or three: NxMxK for planes, rows
+    and columns.
 
     \b
     --axes x, for signals; .wav, .csv and a .npy of one axis need no --axes:
@@ -97,10 +111,18 @@ def command(inputs: tuple[str, ...], kernels: tuple[str, ...], **settings: Any) 
     whose rows are all the signal. Columns of a table are filtered each by itself; text and columns called time, date,
     index and the like are kept.
 
-    Float pixels mean 0 black, 1 white. The anchor of a kernel of even size is the last tap before its middle. Kernels
-    with negative weights act on colour and keep alpha; the others are means of what can be seen, and blur alpha too.
+    \b
+    --format rawvideo, for video: frames in and out by pipe, one after the other
+      ffmpeg -i in.mp4 -f rawvideo -pix_fmt rgb24 - |
+        convcli filter - -k sharpen --format rawvideo --size 1280x720 |
+        ffmpeg -f rawvideo -pix_fmt rgb24 -s 1280x720 -r 25 -i - out.mp4
+
+    Float pixels mean 0 black, 1 white. Integers of .npy and TIFF keep their type, those with a sign without abs; truth
+    values stay such, the nearer one (--depth 8 gives grey). The anchor of a kernel of even size is the last tap before
+    its middle. Kernels with negative weights act on colour and keep alpha; the others are means of what can be seen,
+    and blur alpha too.
     In a chain the stride is the last kernel's; padding, border and dilation are each kernel's.
     """
     words = carriers.plan_words(inputs, settings)
-    plan: FilterPlan = options.usage(lambda: plan_filter(kernels, **words))
+    plan: FilterPlan = options.usage(lambda: plan_filter(kernels, title=recipe or "", **words))
     return carriers.run(inputs, plan, settings, image=filter_image, volume=VolumeFilter, signal=filter_signal)

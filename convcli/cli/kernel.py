@@ -16,7 +16,7 @@ from convcli.errors import KernelError
 from convcli.jobs.documents import json_text
 from convcli.jobs.kernel import KernelDescription, aliases_of, describe, entry_as_dict, library
 from convcli.kernels import LIBRARY, Entry
-from convcli.kernels.entry import COMBINATIONS
+from convcli.kernels.entry import COMBINATIONS, MATRIXLESS
 from convcli.kernels.parameters import format_value
 from convcli.views.matrix import draw_matrices
 
@@ -39,6 +39,9 @@ def command() -> None:
       "1/9,1/9,1/9"                  fractions, commas; one row
       "0 1; 1 0 | 1 0; 0 1"          two planes of a 3-D kernel
       mine.csv                       a file: .txt .csv .json .npy
+
+    Some are not linear and have no matrix: median, max, min, rank, bilateral, guided, nlmeans, canny. They filter
+    pictures as the others do; kernel show says what they do.
 
     \b
     Examples:
@@ -143,7 +146,7 @@ def _drawing(described: KernelDescription, width: int) -> str:
         slices = plane if plane.ndim == 3 else [plane]
         for depth, each in enumerate(slices):
             matrices.append(each)
-            titles.append(f"{name} plane {depth + 1}".strip() if plane.ndim == 3 else name)
+            titles.append(f"{name} plane {depth}".strip() if plane.ndim == 3 else name)
     colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     return draw_matrices(matrices, titles, width=width, colour=colour)
 
@@ -162,7 +165,8 @@ def _facts(described: KernelDescription, width: int) -> Iterator[tuple[str, str]
             yield "parameter", f"{value}: {parameter.meaning}"
         else:  # its work was done when it chose the size
             allowed = f"{parameter.range_text}, default {parameter.default_text}"
-            yield "parameter", f"{parameter.name} ({allowed}): {parameter.meaning}; chooses the size"
+            chose = "" if kernel.combine in MATRIXLESS else "; chooses the size"
+            yield "parameter", f"{parameter.name} ({allowed}): {parameter.meaning}{chose}"
     yield "formula", entry.formula
     yield "sign", entry.sign
     yield "scale", entry.scale

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from convcli.cli import carriers, options, preview
-from convcli.cli.completing import FILE, KERNEL
+from convcli.cli.completing import ELEMENT, FILE
 from convcli.jobs.morph import MorphPlan, VolumeMorph, morph_image, morph_signal, plan_morph
 from convcli.ops.morphology import OPERATIONS
 
@@ -13,8 +13,11 @@ from convcli.ops.morphology import OPERATIONS
 @click.command(cls=preview.PreviewCommand)
 @click.argument("operation", metavar="OPERATION", type=click.Choice(tuple(OPERATIONS)))
 @click.argument("inputs", metavar="INPUT...", type=FILE, nargs=-1, required=True)
-@click.option("--size", type=options.Counts(None), metavar="N|NxM", help="A box of this many pixels (rows x columns).")
-@click.option("--element", type=KERNEL, help="Another element: see below.")
+@click.option(
+    "--size", type=options.Counts(None), metavar="N|NxM",
+    help="A box of this many pixels (rows x columns).  [default: 3]",
+)  # fmt: skip
+@click.option("--element", type=ELEMENT, help="Another element than a box: see below.")
 @options.output
 @options.border(
     "Beyond the border: none (nothing there ever wins), reflect, symmetric, edge, wrap, constant.", "none", type=str
@@ -23,8 +26,9 @@ from convcli.ops.morphology import OPERATIONS
 @options.alpha("Go by what can be seen (see below), treat alpha like a colour, keep it, or drop it.")
 @options.depth
 @carriers.axes()
-@carriers.stack
+@carriers.stacks
 @preview.option
+@options.frames("--frame-size")
 @options.rest_of_files
 def command(operation: str, inputs: tuple[str, ...], **settings: Any) -> int:
     """Grow, shrink, open or close bright areas of images.
@@ -34,7 +38,7 @@ def command(operation: str, inputs: tuple[str, ...], **settings: Any) -> int:
 
     \b
     Examples:
-      convcli morph dilate scan.png --size 3
+      convcli morph dilate scan.png
       convcli morph open scan.png --element disk:radius=3 -o clean.png
       convcli morph gradient photo.jpg --element cross
       convcli morph close shots/*.png --size 1x9 -o closed/
@@ -62,9 +66,11 @@ def command(operation: str, inputs: tuple[str, ...], **settings: Any) -> int:
     comes out that the picture does not have. Alpha goes through the same operation; gradient, tophat and blackhat keep
     it, and have no colour where all that can be seen has one.
 
-    --axes zyx is for volumes: a TIFF of several pages, .npy, an animation's frames, or pictures with --stack. A
-    disk is then a ball, and there is no line. They are written as .tiff or .npy, piece by piece. Signals, .wav, .csv
-    and a .npy of one axis, need no --axes; their element has one row.
+    --axes zyx is for volumes: a TIFF of several pages, .npy, Zarr, an animation's frames, or pictures with --stack. A
+    disk is then a ball, and there is no line. --each-plane takes every plane of a stack by itself; --axes tzcyx and
+    such name what a .npy holds, as convcli filter --help says.
+    Stacks are written as .tiff or .npy, frames as an animation too, piece by piece.
+    Signals, .wav, .csv and a .npy of one axis, need no --axes; their element has one row.
     """
     words = carriers.plan_words(inputs, settings)
     plan: MorphPlan = options.usage(lambda: plan_morph(operation, **words))

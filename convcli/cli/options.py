@@ -11,7 +11,7 @@ import click
 from convcli import budget
 from convcli.cli.library_warnings import TELLER
 from convcli.cli.printing import say, show_live
-from convcli.errors import ConvcliError, printable
+from convcli.errors import ConvcliError, printable, suggestion
 
 # Generic in click's annotations since 8.3, but older releases run too.
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 else:
     ParamType = click.ParamType
 
+# Those of `convcli.jobs.film`, which is not imported to print a help.
+PIXEL_FORMATS = ("gray", "ya8", "rgb24", "rgba", "gray16le", "ya16le", "rgb48le", "rgba64le")
 _LARGEST = 2**53  # beyond it a float holds no longer every whole number
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -74,6 +76,17 @@ class Padding(ParamType):
         if len(amounts) > self.axes:
             self.fail(f"got {len(amounts)} numbers in {value!r}, expected N or N,M (rows, columns)", param, ctx)
         return amounts[0] if len(amounts) == 1 else amounts
+
+
+class NearChoice(click.Choice):  # type: ignore[type-arg]
+    """One of some words; what is none of them is told which may be meant."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The word, or fail with those that are known and the nearest."""
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter as error:
+            self.fail(f"{error.message.rstrip('.')}{suggestion(str(value), map(str, self.choices)) or '.'}", param, ctx)
 
 
 class Read(ParamType):
@@ -235,15 +248,21 @@ output = click.option(
 recursive = click.option(
     "-r", "--recursive", is_flag=True, help="Of folders take the folders below too; -o FOLDER gets the same tree."
 )
+# Where what is written is one file.
+looking_below = click.option("-r", "--recursive", is_flag=True, help="Of folders take the folders below too.")
+watch = click.option("--watch", is_flag=True, help="Run again whenever an input changes or is new, until Ctrl-C.")
 overwrite = click.option("--overwrite", is_flag=True, help="Replace existing outputs.")
 skip_existing = click.option("--skip-existing", is_flag=True, help="Leave out inputs whose output exists.")
 strip = click.option("--strip", is_flag=True, help="Drop all metadata: profile, EXIF, comments ...")
-format_ = click.option("--format", metavar="NAME", help="Output format where no file name tells: png, jpeg, tiff ...")
+format_ = click.option(
+    "--format", metavar="NAME", help="Output format where no file name tells: png, jpeg ...; or rawvideo."
+)
 quality = click.option(
     "--quality",
     type=click.IntRange(1, 100),
     metavar="1..100",
-    help="JPEG and WebP quality; default: the input's own, else 95.",
+    help="Of JPEG, WebP, AVIF, HEIC, JP2, JXL; default: the input's own, else 95. "
+    "AVIF, JP2 and JXL of 100 lose nothing.",
 )
 background = click.option(
     "--background",
@@ -267,11 +286,52 @@ max_pixels = _chained(
         help="Refuse larger pictures: a guard against decompression bombs.",
     ),
     max_memory,
+    click.option(
+        "--key",
+        metavar="NAME",
+        callback=lambda context, parameter, value: _choose_array(value),
+        expose_value=False,
+        help="The array to read of an .npz that holds several.",
+    ),
 )
 threads = click.option(
     "--threads", type=click.IntRange(1, 1024), metavar="N", help="Threads for the loops; results never depend on it."
 )
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else on stdout.")
+
+
+def _choose_array(key: str | None) -> None:
+    if key is not None or "convcli.images.npz" in sys.modules:  # else nothing was chosen before
+        from convcli.images.npz import choose
+
+        choose(key)
+
+
+def _frame_size(text: Any) -> tuple[int, int]:
+    from convcli.jobs.film import parse_size
+
+    return text if isinstance(text, tuple) else parse_size(text)
+
+
+def frames(*names: str) -> Callable[[Command], Command]:
+    """Options for raw frames; ``names`` are those of their size."""
+    return _chained(
+        click.option(
+            *names,
+            "frame_size",
+            type=Read("WxH", _frame_size, "frame size"),
+            metavar="WxH",
+            help="With --format rawvideo: width and height of the frames that standard input brings.",
+        ),
+        click.option(
+            "--pix-fmt",
+            type=click.Choice(PIXEL_FORMATS),
+            default="rgb24",
+            show_default=True,
+            metavar="NAME",
+            help=f"With --format rawvideo: what their bytes are: {', '.join(PIXEL_FORMATS)}.",
+        ),
+    )
 
 
 def _hush(ctx: click.Context, param: click.Parameter, value: bool) -> bool:
@@ -293,7 +353,8 @@ one_result = _chained(overwrite, max_pixels, threads, as_json, quiet)
 # What every command that turns picture files into picture files takes.
 # The first is apart because it belongs near the top of a help page.
 rest_of_files = _chained(
-    recursive, background, overwrite, skip_existing, format_, quality, strip, max_pixels, threads, as_json, quiet,
+    recursive, watch, background, overwrite, skip_existing, format_, quality, strip, max_pixels, threads, as_json,
+    quiet,
 )  # fmt: skip
 
 

@@ -29,7 +29,8 @@ MODES = ("constant", "edge", "reflect", "symmetric", "wrap")
     help="constant: the pixel's value, in its own units, or one for each channel.",
 )  # fmt: skip
 @carriers.axes()
-@carriers.stack
+@carriers.stacks
+@options.frames("--size", "--frame-size")
 @options.rest_of_files
 def command(inputs: tuple[str, ...], amount: str, value: str, **settings: Any) -> int:
     """Pad images with a constant, their edge, or a mirror image.
@@ -55,9 +56,12 @@ def command(inputs: tuple[str, ...], amount: str, value: str, **settings: Any) -
     A constant is opaque; a value for each channel, alpha included, may say otherwise. The amount may be larger than
     the picture.
 
-    --axes zyx is for volumes: a TIFF of several pages, .npy, an animation's frames, or pictures with --stack. The
-    amount is then N, or Z,V,H with Z planes at either end. They are written as .tiff or .npy, piece by piece. Signals,
-    .wav, .csv and a .npy of one axis, need no --axes; the amount is N, or samples before and after as in 100,0.
+    --axes zyx is for volumes: a TIFF of several pages, .npy, Zarr, an animation's frames, or pictures with --stack. The
+    amount is then N, or Z,V,H with Z planes at either end. --each-plane pads every plane of a stack by itself; --axes
+    tzcyx and such name what a .npy holds, as convcli filter --help says.
+    Stacks are written as .tiff or .npy, frames as an animation too, piece by piece.
+    Signals, .wav, .csv and a .npy of one axis, need no --axes; the amount is N, or samples before and after as
+    in 100,0.
     """
     words = carriers.plan_words(inputs, settings) | {"value": _values(value)}
     plan: PadPlan = options.usage(lambda: plan_pad(_amounts(amount, words["axes"]), **words))

@@ -33,8 +33,9 @@ from convcli.ops.pooling_runs import MODES
 @options.alpha("Go by what can be seen (see below), pool alpha like a colour, keep it, or drop it.")
 @options.depth
 @carriers.axes()
-@carriers.stack
+@carriers.stacks
 @preview.option
+@options.frames("--frame-size")
 @options.rest_of_files
 def command(
     inputs: tuple[str, ...],
@@ -76,9 +77,12 @@ def command(
     seen, those whose alpha is not 0: no colour comes out that the picture does not have. Alpha is pooled in the same
     mode.
 
-    --axes zyx is for volumes: a TIFF of several pages, .npy, an animation's frames, or pictures with --stack;
-    sizes are then one number, or three as in 2x4x4. They are written as .tiff or .npy, piece by piece. Signals, .wav,
-    .csv and a .npy of one axis, need no --axes: they keep their format, and their sample rate is divided by the stride.
+    --axes zyx is for volumes: a TIFF of several pages, .npy, Zarr, an animation's frames, or pictures with --stack;
+    sizes are then one number, or three as in 2x4x4. --each-plane pools every plane of a stack by itself; --axes tzcyx
+    and such name what a .npy holds, as convcli filter --help says.
+    Stacks are written as .tiff or .npy, frames as an animation too, piece by piece.
+    Signals, .wav, .csv and a .npy of one axis, need no --axes: they keep their format, and their sample rate is divided
+    by the stride.
     """
     given = {"--size": size is not None, "--global": everything, "--adaptive": adaptive is not None}
     if sum(given.values()) != 1:

@@ -6,13 +6,14 @@ import click
 
 from convcli.cli import options
 from convcli.cli.completing import FILE, MODEL
+from convcli.cli.files import look_for, say_left_out
 from convcli.cli.printing import Warnings, say, show, show_result
 from convcli.cli.progress import progress_bar
 from convcli.images import MAX_PIXELS, write
 from convcli.jobs.classifier import load_classifier, percent
 from convcli.jobs.documents import json_text
-from convcli.jobs.inputs import STREAM, find_inputs
-from convcli.jobs.predict import MOST_SHOWN, Prediction, check_shown, predict, seen_picture
+from convcli.jobs.inputs import STREAM, check_apart
+from convcli.jobs.predict import MOST_SHOWN, Prediction, predict, seen_picture
 
 
 @click.command()
@@ -21,12 +22,14 @@ from convcli.jobs.predict import MOST_SHOWN, Prediction, check_shown, predict, s
 @click.option("--top", type=options.AtLeast(1), default=3, show_default=True, metavar="N", help="Classes to print.")
 @click.option("--show", metavar="OUT.png", help="Write the picture that the network saw; of several, a sheet.")
 @click.option("--overwrite", is_flag=True, help="Let --show replace an existing file.")
+@options.looking_below
 @options.max_pixels
 @options.threads
 @options.as_json
 @options.quiet
 def command(
     images: tuple[str, ...],
+    recursive: bool,
     model: str | None,
     top: int,
     show: str | None,
@@ -43,19 +46,21 @@ def command(
     and brought to MNIST's form; other pictures are scaled to fill the network's input and cropped at the centre.
 
     A line has the file, the likeliest class with its probability, and the next ones. Pictures that cannot be used are
-    named at the end, and the exit code is then 1.
+    named at the end, and the exit code is then 1; what else a folder held is counted by kind.
 
     \b
     Examples:
       convcli predict digit.jpg
       convcli predict scans/ --top 1
+      convcli predict scans/ --recursive --show sheet.png
       convcli predict digit.png --show seen.png
       convcli predict photo.jpg --model pets.safetensors --json
     """
-    sources = options.usage(lambda: find_inputs(images))
+    found = look_for(images, recursive)
+    sources = found.files
     if show is not None:
         options.check_picture(show, overwrite=overwrite)
-        options.usage(lambda: check_shown(str(show), sources))
+        options.usage(lambda: check_apart(str(show), sources))
     options.start_loops(threads, quiet=quiet)
     classifier = load_classifier(model)
     stdin = getattr(sys.stdin, "buffer", None) if STREAM in sources else None
@@ -80,6 +85,8 @@ def command(
         say(f"Error: {each.error}")
     if bad and len(predictions) > 1 and not quiet:
         say(f"{len(good)} of {len(predictions)} pictures told, {len(bad)} failed")
+    if not quiet:
+        say_left_out(found)
     return 1 if bad else 0
 
 

@@ -6,13 +6,12 @@ cursor on purpose (bars, previews, animations) are their modules' own.
 """
 
 import os
-import re
 import sys
 from dataclasses import dataclass, field
 
 import click
 
-from convcli.errors import kind_of, printable
+from convcli.errors import kind_of, printable, share_in
 
 
 def say(*lines: object) -> None:
@@ -54,7 +53,7 @@ class Warnings:
         """Remember a warning."""
         kind = kind_of(warning)
         told, sentence, count = self.files.get(kind, (file, warning, 0))
-        if _share(warning) > _share(sentence):
+        if share_in(warning) > share_in(sentence):
             told, sentence = file, warning
         self.files[kind] = told, sentence, count + 1
 
@@ -62,11 +61,6 @@ class Warnings:
         """Print them, a line each."""
         for file, warning, count in self.files.values():
             more = f" (alike in {count - 1} more file{'s' * (count > 2)})" if count > 1 else ""
-            if count > 1 and _share(warning):
+            if count > 1 and share_in(warning):
                 more = f" (the largest share; less in {count - 1} more file{'s' * (count > 2)})"
             say(f"Warning: {file}: {warning}{more}")
-
-
-def _share(sentence: str) -> float:
-    found = re.match(r"(\d+(?:\.\d+)?)% ", sentence)
-    return float(found[1]) if found else 0.0

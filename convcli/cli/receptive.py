@@ -135,5 +135,5 @@ def _document(found: Any, output: str | None) -> dict[str, Any]:
         "field": found.chosen.sizes,
         "field_note": field_bound([each.layer for each in found.rows]) or "what every unit sees",
         "layers": layers,
-        "output": output,
+        "drawing": output,
     }

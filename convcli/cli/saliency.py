@@ -17,7 +17,8 @@ from convcli.jobs.saliency import METHODS, draw, saliency
 @click.option("-o", "--output", metavar="OUT.png", help="The picture.  [default: IMAGE_saliency.png beside IMAGE]")
 @click.option("--method", type=click.Choice((*METHODS, "all")), default="all", show_default=True)
 @click.option("--class", "class_name", metavar="NAME", help="What speaks for this class.  [default: the likeliest]")
-@click.option("--layer", metavar="NAME", help="gradcam: whose maps are weighed.  [default: the last convolution]")
+@click.option("--layer", metavar="NAME",
+              help="gradcam: whose maps are weighed.  [default: the last convolution with fine maps]")  # fmt: skip
 @click.option("--patch", type=options.AtLeast(1), metavar="N",
               help="occlusion: the side of what is covered.  [default: a seventh of the picture's]")  # fmt: skip
 @click.option("--step", type=options.AtLeast(1), metavar="N",
@@ -44,9 +45,11 @@ def command(
     --method:
       gradient   how the score changes with each pixel; of colours the channel
                  with the largest change (Simonyan, Vedaldi, Zisserman 2014)
-      gradcam    the last convolution's maps, each weighed with the mean gradient
-                 of the score by it, and rectified (Selvaraju et al. 2017); a cell
-                 lies over the middle of its receptive field
+      gradcam    a convolution's maps, each weighed with the mean gradient of the
+                 score by it, and rectified (Selvaraju et al. 2017); a cell lies
+                 over the middle of its receptive field. Without --layer it is the
+                 last convolution with maps of 10x10 cells, or of 4x4 before a
+                 mean over all places, and one whose map is not empty
       occlusion  how far the class's log odds fall when a patch is covered with
                  the picture's median colour (Zeiler, Fergus 2014)
       all        one beside the other

@@ -8,7 +8,10 @@ import click
 from convcli.architectures import GrammarError, LayerSpec, files, grammar, shape_text
 from convcli.architectures import values as read
 from convcli.architectures.values import Reader
-from convcli.cli.printing import show, show_result
+from convcli.cli.completing import KERNEL
+from convcli.cli.library_warnings import TELLER
+from convcli.cli.options import MatrixCommand, usage
+from convcli.cli.printing import say, show, show_result
 from convcli.errors import shortened
 from convcli.jobs.documents import json_text
 from convcli.jobs.shape import ShapeResult, shape
@@ -42,7 +45,7 @@ def network_named(name: str) -> str:
 SIZES = Value("N or NxM", read.sizes())
 
 
-@click.command(epilog="\b\n" + grammar().replace("\n\n", "\n\n\b\n"))
+@click.command(cls=MatrixCommand, epilog="\b\n" + grammar().replace("\n\n", "\n\n\b\n"))
 @click.argument("layers", nargs=-1, metavar="[LAYER]...")
 @click.option("--input", "-i", "size", metavar="HxWxC", type=Value("HxWxC", read.shape), required=True,
               help="Sizes, then channels: 7x7x3, 16x32x32x1. Two numbers are height x width with one channel, one is a "
@@ -50,8 +53,8 @@ SIZES = Value("N or NxM", read.sizes())
 @click.option("--dimensions", type=click.IntRange(1, 3), help="The number of spatial axes, if --input leaves it open.")
 @click.option("--filters", "-f", type=Value("N", read.count()), metavar="N",
               help="A convolution with N filters. Without it, only window positions are asked for.")  # fmt: skip
-@click.option("--kernel-size", "-k", type=SIZES, metavar="N|NxM",
-              help="Cells of the kernel along each axis.  [default: 3]")  # fmt: skip
+@click.option("--kernel-size", type=SIZES, metavar="N|NxM", help="Cells of the kernel along each axis.  [default: 3]")
+@click.option("-k", "kernel", type=KERNEL, metavar="SPEC", help="A kernel, whose size is taken for --kernel-size.")
 @click.option("--stride", type=SIZES, metavar="N|NxM", help="Cells between windows.  [default: 1; the size for --pool]")
 @click.option("--padding", type=Value("PADDING", read.padding), metavar="PADDING",
               help="valid, same, full, N, NxM (or N,M), or before:after as in 0:1.  [default: valid]")  # fmt: skip
@@ -99,6 +102,7 @@ def command(
       convcli shape --input 28x28x192 "[ conv:64,kernel=1 | conv:32,same ]"
     """
     given = {name: value for name, value in options.items() if value not in (None, False)}
+    given = _with_size_of_kernel(given, is_series=1 in (dimensions, len(size)))
     if layers and given:
         raise click.UsageError(f"{_option(next(iter(given)))} describes a single layer; in a chain, say it in the word")
     target = check_target(drawing, overwrite=overwrite) if drawing else None
@@ -118,6 +122,25 @@ def command(
         show(f"                 for a series of {size[1]} channels add --dimensions 1")
     if target:
         show(f"drawing          {target}")
+
+
+def _with_size_of_kernel(given: dict[str, Any], *, is_series: bool) -> dict[str, Any]:
+    """The options with --kernel-size for -k: the size of a kernel, or, as earlier versions had it, the size itself."""
+    if "kernel" not in given:
+        return given
+    if "kernel_size" in given:
+        raise click.UsageError("got both -k and --kernel-size, expected one of them")
+    text = given.pop("kernel")
+    try:
+        size = SIZES.reader(text.replace(",", "x"))
+    except ValueError:
+        from convcli.kernels import parse_kernel
+
+        shape = usage(lambda: parse_kernel(text)).planes[0].shape
+        return given | {"kernel_size": shape[-1:] if is_series and shape[0] == 1 else shape}
+    if not TELLER.is_quiet:
+        say(f"Warning: -k will be a kernel here too, and no size; write --kernel-size {_word(size)}")
+    return given | {"kernel_size": size}
 
 
 def _single_layer(given: dict[str, Any]) -> LayerSpec:

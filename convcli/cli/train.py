@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,17 +18,23 @@ from convcli.jobs.documents import json_text
 from convcli.jobs.runtime import prepare_loops, request_threads
 
 if TYPE_CHECKING:
-    from convcli.jobs.train import TrainingPlan, TrainReport
+    from convcli.jobs.train import TrainReport
+    from convcli.jobs.training_plan import TrainingPlan
     from convcli.nn.training import Epoch, Training
 
 _PRESETS = ("default", "lecture", "fast", "best")
+KEPT = ("best", "last")
 _SCHEDULES = ("constant", "step", "cosine", "one_cycle")
 # Options that change the recipe, by the recipe's own words.
 _RECIPE = (
     "epochs", "batch_size", "optimizer", "learning_rate", "schedule", "warm_up", "weight_decay", "label_smoothing",
-    "clip_norm", "average", "augment", "patience", "seed",
+    "clip_norm", "average", "augment", "keep", "patience", "seed",
 )  # fmt: skip
-_HEAD = f"{'epoch':>9} {'loss':>8} {'accuracy':>9} {'val loss':>9} {'val acc.':>9} {'images/s':>9} {'seconds':>8}"
+_WIDTH = 79
+_HEAD = (
+    f"{'training set':>28} {'held-out images':>19}",
+    f"{'epoch':>9} {'loss':>8} {'accuracy':>9} {'loss':>9} {'accuracy':>9} {'images/s':>9} {'seconds':>8}",
+)
 
 
 def _held(text: Any) -> float | int:
@@ -66,19 +73,23 @@ class Size(options.Counts):
 @click.option("--warm-up", type=float, metavar="EPOCHS",
               help="Epochs of the way up: before the schedule, or the first part of one_cycle.")  # fmt: skip
 @click.option("--weight-decay", type=float, metavar="SHARE", help="Of kernels only, decoupled.")
-@click.option("--label-smoothing", type=float, metavar="SHARE", help="Spread over all classes.")
+@click.option("--label-smoothing", type=float, metavar="SHARE", help="Spread over all classes; in no other loss.")
 @click.option("--clip-norm", type=float, metavar="NORM", help="The longest gradient; 0 for any.")
 @click.option("--average", type=float, metavar="DECAY", help="Moving average of the weights; 0 for none.")
 @click.option("--augment", metavar="WORDS", help="As in shift=2,rotation=10,scale=0.1,elastic=1; or none.")
 @click.option("--validation", "held_out", type=options.Read("SHARE|N", _held),
-              help="Training images held out to choose the best epoch by.  [default: 5% if that makes 50, else none; "
-              "lecture, fast, best: none]")  # fmt: skip
+              help="Training images held out to measure by.  [default: 5% if that makes 50, else none; lecture, fast, "
+              "best: none; without a test set up to a fifth]")  # fmt: skip
+@click.option("--keep", type=click.Choice(KEPT),
+              help="The epoch to keep: the best by its held-out loss, or the last.  [default: best; last if fewer than "
+              "50 images were held out unasked]")  # fmt: skip
 @click.option("--patience", type=options.AtLeast(0), metavar="N", help="Stop after N epochs without progress.")
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), metavar="N", help="Same seed, same weights, to the bit.")
 @click.option("-o", "--output", metavar="FILE", help="The model; DATASET.safetensors without it.")
 @click.option("--resume", metavar="CHECKPOINT", help="Go on with an interrupted training.")
 @click.option("--limit", type=options.AtLeast(1), metavar="N", help="Use N training images, of each class its share.")
-@click.option("--size", type=Size(), metavar="HxW", help="Bring a folder's pictures to this size.")
+@click.option("--size", type=Size(), metavar="HxW",
+              help="Bring a folder's pictures to this size.  [default: the input of --model, else theirs]")  # fmt: skip
 @click.option("--log", metavar="FILE", help="Write the history into a .csv or .json file, after each epoch.")
 @click.option("--plot", metavar="FILE", help="Draw the curves into a .png, .svg or .pdf file (needs matplotlib).")
 @click.option("--report", "page", metavar="FILE.html", help="Write the page of convcli report at the end.")
@@ -95,8 +106,16 @@ def command(
 ) -> int:  # fmt: skip
     """Train a network on images, and write the model.
 
-    DATASET is mnist, fashion-mnist, kmnist, cifar10, digits (comes with convcli), or a folder with one sub-folder of
-    pictures per class. Prints a line per epoch, the test accuracy, and what to type next.
+    DATASET is mnist, fashion-mnist, kmnist, cifar10, digits (comes with convcli), a folder with one sub-folder of
+    pictures per class, or a file of arrays: .npz (x_train and y_train; images and labels; X and y) or .csv (rows of a
+    label and pixels). Prints a line per epoch, the test accuracy, and what to type next.
+
+    A loss or accuracy of the training set is taken while it is learned: of images moved by --augment, and with
+    --label-smoothing in the loss. Those of held-out images and of the test set have neither. Where a folder has no test
+    set, up to a fifth of it is held out, and its accuracy is told instead; --validation 0 holds out none.
+
+    A network of --model keeps its own input, to which a folder's pictures are brought (scaled to fill it, then cut at
+    the sides); --size is another. Without --model the size is the pictures' most common one.
 
     \b
     Presets, each a network and a recipe that the other options change:
@@ -107,7 +126,16 @@ def command(
     A small data set comes in smaller batches, and more often.
 
     A checkpoint beside the model is written after each epoch and on Ctrl-C, and removed at the end; --resume continues
-    the very same curve, to the bit. Of a training with validation, the epoch with the lowest validation loss is kept.
+    the very same curve, to the bit. If images are held out, the epoch with their lowest loss is kept; see --keep.
+
+    \b
+    Words of --json, and of --log for its rows:
+      history        for each epoch: loss and accuracy of the training set,
+                     val_loss and val_accuracy of held-out images, seconds,
+                     images_per_second, learning_rate
+      val_loss ...   those of the kept epoch; best_epoch if it was chosen
+      test_loss ...  of the test set; null where there is none
+      train_images, val_images, test_images  how many each is of
 
     \b
     Examples:
@@ -125,6 +153,8 @@ def command(
     if not quiet:
         for note in plan.notes:
             say(f"note: {note}")
+        for warning in plan.warnings:
+            say(f"Warning: {warning}")
     from convcli.jobs.train import train
     from convcli.nn.training import Listener
 
@@ -158,7 +188,8 @@ def _draw(report: "TrainReport", page: str | None) -> None:
         from convcli.views.curves import draw_curves
 
         title = f"{plan.network.spec.name} on {plan.dataset.name}"
-        draw_curves(report.history, plan.plot, title=title, overwrite=plan.overwrite)
+        smoothing = plan.recipe.label_smoothing
+        draw_curves(report.history, plan.plot, title=title, label_smoothing=smoothing, overwrite=plan.overwrite)
     if page is not None:
         from convcli.jobs.classifier import load_classifier
         from convcli.jobs.report import report_on, write_report
@@ -245,16 +276,40 @@ def _command_to_go_on(plan: "TrainingPlan") -> str:
 
 def _closing(report: "TrainReport") -> list[str]:
     plan, lines = report.plan, []
-    if report.best_epoch and report.best_epoch != len(report.history):
-        lines.append(f"kept the weights of epoch {report.best_epoch}, with the lowest validation loss")
-    if report.test is not None:
-        lines.append(
-            f"test accuracy {_share(report.test.accuracy)}, loss {report.test.loss:.4f}, after {report.seconds:.0f} s"
-        )
+    if report.best_epoch and (report.best_epoch != len(report.history) or report.test is None):
+        lines.append(f"kept the weights of epoch {report.best_epoch}, with the lowest held-out loss")
+    lines.append(f"{_measured(report)}, after {report.seconds:.0f} s")
     model = shlex.quote(str(plan.target))
     data = f" --data {shlex.quote(plan.source.data)}" if plan.dataset.name != plan.source.data else ""
     next_ones = (f"  convcli predict PICTURE --model {model}", f"  convcli evaluate {model}{data}")
     return [*lines, str(plan.target), "next:", *next_ones]
+
+
+def _measured(report: "TrainReport") -> str:
+    """The model's accuracy and loss, of the images that say most of how good it is on others."""
+    kept, held = report.kept, report.plan.held
+    if report.test is not None:
+        return f"test accuracy {_share(report.test.accuracy)}, loss {report.test.loss:.4f}"
+    if held is not None and kept.val_loss is not None:
+        count = f"{len(held):,} image{'s' * (len(held) != 1)}"
+        return f"held-out accuracy {_share(kept.val_accuracy)}, loss {kept.val_loss:.4f} ({count})"
+    return f"training accuracy {_share(kept.accuracy)}, loss {kept.loss:.4f}: nothing was held out"
+
+
+def _opening(plan: "TrainingPlan") -> list[str]:
+    """What is trained on what, and what the training set's numbers are of."""
+    recipe, data, test = plan.recipe, plan.dataset, plan.dataset.test
+    held = [(plan.held, "held out"), (test, "to test by")]
+    counts = [f"{len(plan.learned):,} images", *(f"{len(part):,} {word}" for part, word in held if part is not None)]
+    told = ["as it is learned"]
+    told += [] if recipe.augmentation().is_nothing else ["images moved"]
+    told += [f"label smoothing {recipe.label_smoothing:g} in its loss"] if recipe.label_smoothing else []
+    lines = (
+        f"{plan.network.spec.name}: {plan.network.params:,} parameters; batch {recipe.batch_size}, {recipe.optimizer}",
+        f"{data.name}: {len(data.classes)} classes; {', '.join(counts)}",
+        f"training set: {', '.join(told)}",
+    )
+    return [each for line in lines for each in wrap(line, _WIDTH)]
 
 
 class _Display:
@@ -267,19 +322,13 @@ class _Display:
         self.shown = shown and sys.stderr.isatty()
 
     def __enter__(self) -> "_Display":
-        recipe = self.plan.recipe
         if self.lines:
-            spec, data = self.plan.network.spec, self.plan.dataset
-            show(
-                f"{spec.name}: {self.plan.network.params:,} parameters; {data.name}: {len(self.plan.learned):,} "
-                f"images, {len(data.classes)} classes; batch {recipe.batch_size}, {recipe.optimizer}"
-            )
-            show(_HEAD)
+            show(*_opening(self.plan), *_HEAD)
         if self.shown:
             from rich.console import Console
             from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-            columns = (TextColumn("{task.description}"), BarColumn(bar_width=18), TimeRemainingColumn(compact=True))
+            columns = (TextColumn("{task.description}"), BarColumn(bar_width=10), TimeRemainingColumn(compact=True))
             self.bar = Progress(*columns, console=Console(stderr=True), transient=True)
             self.bar.start()
             self.task = self.bar.add_task("", total=None)
@@ -295,7 +344,7 @@ class _Display:
             return
         at, steps = training.progress, training.steps_per_epoch
         text = (
-            f"epoch {at.epoch + 1}/{training.recipe.epochs} loss {at.loss / at.seen:.4f} "
+            f"epoch {at.epoch + 1}/{training.recipe.epochs} training loss {at.loss / at.seen:.4f} "
             f"accuracy {at.right / at.seen:.2%} {at.seen / max(at.seconds, 1e-9):,.0f}/s"
         )
         total = steps * training.recipe.epochs

@@ -3,7 +3,7 @@
 from convcli.datasets.digit import prepare_digit
 from convcli.datasets.downloading import Reports, download
 from convcli.datasets.loading import fetch, load, named
-from convcli.datasets.model import Dataset, Split, hold_out, sample
+from convcli.datasets.model import Dataset, Split, hold_out, parted, sample
 from convcli.datasets.places import cache_folder, glance, search_places
 from convcli.datasets.preprocessing import Preprocessing
 from convcli.datasets.registry import ENTRIES, Entry, find_entry
@@ -23,6 +23,7 @@ __all__ = [
     "hold_out",
     "load",
     "named",
+    "parted",
     "prepare_digit",
     "sample",
     "search_places",

@@ -2,9 +2,9 @@
 
 The rules, all of which the documentation states:
 
-- Classes are the sub-folders, sorted by name; hidden files and folders are ignored, and so are files whose suffix is
-  not a picture's. Pictures lie directly in their class's folder. If the folder holds exactly ``train`` and ``test``,
-  each with the same sub-folders, these are the two splits.
+- Classes are the sub-folders, sorted by name; hidden files and folders are left out, and so are files whose suffix is
+  not a picture's; a note counts them by kind. Pictures lie directly in their class's folder. If the folder holds
+  exactly ``train`` and ``test``, each with the same sub-folders, these are the two splits.
 - The size is the most common (height, width), of equally common ones the larger; if its longer side exceeds 256 it is
   scaled down to that. Other pictures are scaled until they fill it, and what stands over is cut off at both sides.
 - Everything is grey if no picture shows a colour, else RGB. What is transparent shows white paper.
@@ -25,6 +25,7 @@ from convcli.datasets.pictures import check_values, is_grey, on_white
 from convcli.datasets.preprocessing import Prepared, Preprocessing
 from convcli.errors import ConvcliError, DataError, kind_of
 from convcli.images import READABLE_SUFFIXES, Image, read
+from convcli.images.folders import files_in, left_out_text
 from convcli.images.turns import Turn, Turns
 
 LONGEST_SIDE = 256
@@ -61,7 +62,7 @@ def load_folder(
     DataError
         One line: no or one class, a class without pictures, pictures that cannot be read, more than memory holds.
     """
-    parts, classes = _find_parts(folder)
+    parts, classes, left_out = _find_parts(folder)
     files = [labelled for part in parts for labelled in part]
     pictures = _Pictures([path for path, _ in files])
     if rule is not None:
@@ -83,7 +84,9 @@ def load_folder(
     count = len(parts[0])
     train = Split(images[:count], labels[:count])
     test = Split(images[count:], labels[count:]) if len(parts) == 2 else None
-    return Dataset(folder.resolve().name, train, test, classes, rule or plain, str(folder), pictures.notes())
+    rule = rule or plain
+    notes = (f"{folder}: left out: {left_out_text(left_out, '')}",) if left_out else ()
+    return Dataset(folder.resolve().name, train, test, classes, rule, str(folder), (*pictures.notes(rule), *notes))
 
 
 def usual_size(sizes: Iterable[tuple[int, int]]) -> tuple[int, int]:
@@ -98,8 +101,8 @@ def usual_size(sizes: Iterable[tuple[int, int]]) -> tuple[int, int]:
     return max(1, round(height * scale)), max(1, round(width * scale))
 
 
-def _find_parts(folder: Path) -> tuple[list[list[Labelled]], tuple[str, ...]]:
-    """The files of each split with their labels, and the classes."""
+def _find_parts(folder: Path) -> tuple[list[list[Labelled]], tuple[str, ...], Counter[str]]:
+    """The files of each split with their labels, the classes, and what is left out."""
     inside = _sub_folders(folder)
     if {each.name for each in inside} == {"train", "test"}:
         names = [tuple(each.name for each in _sub_folders(folder / part)) for part in ("train", "test")]
@@ -115,22 +118,23 @@ def _find_parts(folder: Path) -> tuple[list[list[Labelled]], tuple[str, ...]]:
     if len(classes) < 2:
         got = f"one class, {classes[0]}" if classes else "no sub-folder"
         raise DataError(f"{folder}: got {got}, expected a sub-folder of pictures for each of two or more classes")
+    left_out: Counter[str] = Counter()
+    for place in dict.fromkeys((folder, *roots)):
+        files_in(place, (), left_out)
+    del left_out["folder"]  # the classes, and the splits
     parts = [
-        [(path, label) for label, name in enumerate(classes) for path in _pictures_in(root / name)] for root in roots
+        [(path, label) for label, name in enumerate(classes) for path in _pictures_in(root / name, left_out)]
+        for root in roots
     ]
-    return parts, classes
+    return parts, classes, left_out
 
 
 def _sub_folders(folder: Path) -> list[Path]:
     return sorted(each for each in folder.iterdir() if each.is_dir() and not each.name.startswith("."))
 
 
-def _pictures_in(folder: Path) -> list[Path]:
-    found = sorted(
-        each
-        for each in folder.iterdir()
-        if each.suffix.lower() in READABLE_SUFFIXES and not each.name.startswith(".") and each.is_file()
-    )
+def _pictures_in(folder: Path, left_out: Counter[str]) -> list[Path]:
+    found = [Path(each) for each in files_in(folder, READABLE_SUFFIXES, left_out)]
     if not found:
         raise DataError(f"{folder}: holds no picture, expected files ending in {' '.join(READABLE_SUFFIXES)}")
     return found
@@ -145,6 +149,7 @@ class _Pictures:
     def __init__(self, paths: list[Path]) -> None:
         self.paths = paths
         self.kept: dict[Path, Bytes] = {}
+        self.sizes: dict[Path, tuple[int, int]] = {}
         self.warnings: dict[str, list[Path]] = {}
 
     def survey(self) -> tuple[list[tuple[int, int]], bool]:
@@ -167,15 +172,23 @@ class _Pictures:
             images[place] = pixels
         return images
 
-    def notes(self) -> tuple[str, ...]:
-        """What the readers said, each kind of sentence once."""
+    def notes(self, rule: Preprocessing) -> tuple[str, ...]:
+        """What the readers said, each kind of sentence once, and how much was cut off."""
         kinds: dict[str, list[tuple[Path, str]]] = {}
         for text, paths in self.warnings.items():
             kinds.setdefault(kind_of(text), []).extend((path, text) for path in set(paths))
-        return tuple(
+        told = [
             f"{min(said)[0]}: {min(said)[1]}" + (f" (so have {len(said) - 1} more files)" if len(said) > 1 else "")
             for said in kinds.values()
-        )
+        ]
+        cut = {path: share for path in self.paths if (share := rule.cut_off(*self.sizes[path]))}
+        if cut:
+            worst = max(cut, key=lambda path: cut[path])
+            told.append(
+                f"{len(cut):,} of {len(self.paths):,} pictures have another shape than {rule.height}x{rule.width}: "
+                f"what stands over is cut off, the most, {cut[worst]:.0%}, of {worst}"
+            )
+        return tuple(told)
 
     def _each(
         self, prepare: Callable[[Image], Prepared], finish: Callable[[Bytes], Bytes] | None = None
@@ -224,6 +237,7 @@ class _Pictures:
         if pixels is not None and finish is not None:
             return Prepared(finish(pixels), ())
         image = read(path)
+        self.sizes[path] = image.pixels.shape[0], image.pixels.shape[1]
         try:
             return prepare(image)
         except ConvcliError as error:

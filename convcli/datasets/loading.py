@@ -1,8 +1,9 @@
-"""`load`: a data set by its name, or a folder of pictures; found, fetched if need be, checked, in memory."""
+"""`load`: a data set by its name, a folder of pictures, or a file of arrays; found, fetched, checked, in memory."""
 
 import os
 from pathlib import Path
 
+from convcli.datasets.arrays import SUFFIXES, load_arrays
 from convcli.datasets.downloading import Reports, download
 from convcli.datasets.folder import load_folder
 from convcli.datasets.model import Dataset
@@ -27,8 +28,8 @@ def load(
     Parameters
     ----------
     source : str or Path
-        ``mnist fashion-mnist kmnist cifar10 digits``, or a folder with one sub-folder of pictures per class. A folder
-        that has one of these names is meant by ``./mnist``.
+        ``mnist fashion-mnist kmnist cifar10 digits``, a folder with one sub-folder of pictures per class, or an .npz or
+        .csv file of images and labels. A folder that has one of these names is meant by ``./mnist``.
     data_dir : str or Path, optional
         Where to look for data files first; then in CONVCLI_DATA_DIR and in the user's cache.
     offline : bool
@@ -59,12 +60,16 @@ def load(
     if entry is not None:
         return _load_entry(entry, data_dir, offline, reports)
     folder = Path(source)
+    if folder.suffix.lower() in SUFFIXES and folder.is_file():
+        return load_arrays(folder, rule)
     if not folder.is_dir():
         if str(source).endswith(("/", os.sep)):
             raise DataError(missing(source))
         known = ", ".join(ENTRIES)
         near = suggestion(str(source), tuple(ENTRIES))
-        raise DataError(f"data set: got {source}, expected one of {known}, or a folder of classes{near}")
+        raise DataError(
+            f"data set: got {source}, expected one of {known}, a folder of classes, or an .npz or .csv{near}"
+        )
     return load_folder(folder, size=size, channels=channels, rule=rule)
 
 

@@ -1,5 +1,6 @@
 """What a data set is in memory: images, labels, class names; and how some of its images are held out, by seed."""
 
+import hashlib
 import heapq
 import math
 from dataclasses import dataclass
@@ -71,6 +72,38 @@ class Dataset:
         """Height, width and channels of one image."""
         height, width, channels = self.train.images.shape[1:]
         return height, width, channels
+
+    @property
+    def digest(self) -> str:
+        """A fingerprint of the training images and labels."""
+        digest = hashlib.blake2b(digest_size=16)
+        for array in (self.train.images, self.train.labels):
+            digest.update(repr(array.shape).encode())
+            digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()
+
+
+def parted(train: Split, held_out: int | float, limit: int = 0) -> tuple[Split, Split]:
+    """What a training learns from and what it holds out, which may be none; the seed of a training has no say in it.
+
+    Parameters
+    ----------
+    train : Split
+        N images.
+    held_out : int or float
+        As for `hold_out`.
+    limit : int
+        Use so many images, of each class its share; 0 for all.
+
+    Raises
+    ------
+    DataError
+        As `hold_out` does, and for a limit that leaves a class out.
+    """
+    present = np.count_nonzero(np.bincount(train.labels))
+    if 0 < limit < present:
+        raise DataError(f"limit: got {limit}, expected at least {present}, an image of each class")
+    return hold_out(sample(train, limit) if limit else train, held_out)
 
 
 def hold_out(split: Split, amount: int | float, seed: int = 0) -> tuple[Split, Split]:

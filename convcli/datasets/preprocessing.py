@@ -14,6 +14,9 @@ from convcli.images import Image
 
 Floats = npt.NDArray[np.float32]
 
+_HARDLY = 0.01  # of a picture: sizes are whole pixels
+LARGEST_SIDE = 4096  # pixels of a picture that a network takes
+
 
 class Prepared(NamedTuple):
     """A picture as (height, width, channels) bytes, and what there is to say about it."""
@@ -71,6 +74,16 @@ class Preprocessing:
         made = fill(to_channels(pixels, self.channels), self.height, self.width)
         return 255 - made if self.light_on_dark and _border_median(made) > 127 else made
 
+    def cut_off(self, height: int, width: int) -> float:
+        """The share of a picture of this size that stands over once it fills the network's; 0 if it is hardly any.
+
+        >>> Preprocessing("picture", 16, 16, 3).cut_off(32, 24)
+        0.25
+        """
+        scale = min(height / self.height, width / self.width)
+        share = 1 - scale * self.height * scale * self.width / (height * width)
+        return share if self.kind == "picture" and share > _HARDLY else 0.0
+
     def scaled(self, images: npt.NDArray[np.uint8]) -> Floats:
         """Bytes of a data set as the float32 numbers of 0..1 that the network takes."""
         return np.divide(images, np.float32(255), dtype=np.float32)
@@ -98,7 +111,7 @@ class Preprocessing:
 
 
 def _is_size(value: object) -> bool:
-    return type(value) is int and 1 <= value <= 4096
+    return type(value) is int and 1 <= value <= LARGEST_SIDE
 
 
 _EXPECTED: dict[str, Callable[[Any], bool]] = {
@@ -106,16 +119,16 @@ _EXPECTED: dict[str, Callable[[Any], bool]] = {
     "height": _is_size,
     "width": _is_size,
     "channels": lambda value: type(value) is int and value in (1, 3),
-    "box": lambda value: type(value) is int and 0 <= value <= 4096,
+    "box": lambda value: type(value) is int and 0 <= value <= LARGEST_SIDE,
     "centre": lambda value: value in ("mass", "box"),
     "light_on_dark": lambda value: isinstance(value, bool),
 }
 _MEANING = {
     "kind": "digit or picture",
-    "height": "1 to 4096",
-    "width": "1 to 4096",
+    "height": f"1 to {LARGEST_SIDE}",
+    "width": f"1 to {LARGEST_SIDE}",
     "channels": "1 or 3",
-    "box": "0 to 4096",
+    "box": f"0 to {LARGEST_SIDE}",
     "centre": "mass or box",
     "light_on_dark": "true or false",
 }

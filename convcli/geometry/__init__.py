@@ -8,6 +8,7 @@ multiply-adds.
 from convcli.geometry.adaptive import AdaptiveWindow
 from convcli.geometry.counts import convolution_macs, convolution_parameters, dense_parameters, transposed_macs
 from convcli.geometry.placement import Placement
+from convcli.geometry.resizing import LOBES, Resized, cropped, resized
 from convcli.geometry.sizes import (
     PaddingSpec,
     Pair,
@@ -24,15 +25,18 @@ from convcli.geometry.sizes import (
 from convcli.geometry.windows import ReceptiveField, TransposedWindow, Window, transposed_windows_of, windows_of
 
 __all__ = [
+    "LOBES",
     "AdaptiveWindow",
     "PaddingSpec",
     "Pair",
     "Placement",
     "ReceptiveField",
+    "Resized",
     "TransposedWindow",
     "Window",
     "convolution_macs",
     "convolution_parameters",
+    "cropped",
     "dense_parameters",
     "effective_kernel_size",
     "is_integer",
@@ -41,6 +45,7 @@ __all__ = [
     "per_axis",
     "pooled_size",
     "reached_cells",
+    "resized",
     "resolve_padding",
     "transposed_macs",
     "transposed_size",

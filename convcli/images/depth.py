@@ -87,11 +87,45 @@ def look_up(table: Pixels, indices: Pixels) -> Pixels:
     return result
 
 
+def own_numbers(dtype: npt.DTypeLike) -> np.dtype[Any] | None:
+    """A file's type of numbers where pixels hold them in another and results get it back: integers, truth values.
+
+    >>> own_numbers(">i2"), own_numbers("uint8")
+    (dtype('int16'), None)
+    """
+    native = np.dtype(dtype).newbyteorder("=")
+    return native if native.kind in "biu" and native.name not in DEPTHS else None
+
+
+def in_numbers(values: Pixels, dtype: np.dtype[Any]) -> Pixels:
+    """Values within the range of a type that is one of `own_numbers`, rounded to it; truth is 128 of 255 and more."""
+    if dtype.kind == "b":
+        return values >= 128
+    result = np.empty(values.shape, dtype)
+    source, target = np.ascontiguousarray(values).reshape(-1), result.reshape(-1)
+    for start in range(0, source.size, _BLOCK):
+        block = np.rint(source[start : start + _BLOCK])
+        if np.isnan(block).any():
+            np.nan_to_num(block, copy=False, nan=0.0)
+        target[start : start + _BLOCK] = block
+    return result
+
+
+def limits_of(dtype: npt.DTypeLike) -> tuple[float, float]:
+    """The least and the largest number of an integer type, as far as floats hold them; 0 and 255 of truth values."""
+    numbers = np.dtype(dtype)
+    if numbers.kind == "b":
+        return 0.0, 255.0
+    low, high = (int(getattr(np.iinfo(numbers), name)) for name in ("min", "max"))
+    return float(low), float(high) if float(high) <= high else float(np.nextafter(float(high), 0.0))
+
+
 def supported(array: Pixels) -> tuple[Pixels, tuple[str, ...]]:
     """Bring an array of any numbers to one of the four pixel types, exactly or not at all; aligned as machines expect.
 
     Truth values become 0 and 255 (uint8); int8, int16 and float16 become float32; int32, uint32 and 64-bit integers up
-    to 2**53 become float64. The numbers stay as they are, whatever their scale, and the warning says so.
+    to 2**53 become float64. The numbers stay as they are, whatever their scale. Of floats, which do not get their type
+    back (see `own_numbers`), a warning says so.
 
     Raises `ImageError` for numbers that no pixel type holds exactly: larger integers, longer floats, complex numbers.
     """
@@ -106,7 +140,8 @@ def supported(array: Pixels) -> tuple[Pixels, tuple[str, ...]]:
         wanted = "float64" if fits else None
     if wanted is None:
         raise ImageError(f"got {native.name} values, expected {', '.join(DEPTHS)} or integers of at most 53 bits")
-    return array.astype(wanted), (f"{native.name} values were read as {wanted}, their numbers unchanged",)
+    notes = (f"{native.name} values were read as {wanted}, their numbers unchanged",) if native.kind == "f" else ()
+    return array.astype(wanted), notes
 
 
 _WIDER = {

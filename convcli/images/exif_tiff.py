@@ -242,7 +242,8 @@ def _parse(
     for tag, kind, size, place in _listed(data, layout, offset):
         if (wanted is not None and tag not in wanted) or not size or (not nested and tag in _STORAGE):
             continue
-        if place + size > len(data):
+        # Of two descriptions, as tifffile writes them, people's own stands first.
+        if place + size > len(data) or tag in directory:
             continue
         length = size // _TYPE_SIZES[kind]
         if tag in _NESTED and nested and size in (4, 8) and length == 1:

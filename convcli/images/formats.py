@@ -9,11 +9,19 @@ import numpy as np
 import numpy.typing as npt
 
 from convcli.errors import ImageError
+from convcli.images.bmff import brands_of
 from convcli.images.model import shown
+from convcli.images.raw import recognises as is_raw
+from convcli.images.tga import recognises as is_tga
 
 _EIGHT = frozenset({"uint8"})
 _SIXTEEN = frozenset({"uint8", "uint16"})
+_SINGLE = frozenset({"uint8", "uint16", "float32"})
+# What loops work on, and what only files hold.
 _ALL = frozenset({"uint8", "uint16", "float32", "float64"})
+_NUMBERS = _ALL | {"bool", "int8", "int16", "int32", "uint32", "int64", "uint64"}
+_PACKED = ".nii.gz"
+_HELD = {_EIGHT: "8-bit", _SIXTEEN: "8- and 16-bit", _SINGLE: "8-bit, 16-bit and float32"}
 
 
 @dataclass(frozen=True)
@@ -28,6 +36,7 @@ class Format:
     channels: tuple[int, ...] | None = (1, 2, 3, 4)
     alpha: bool = True
     read_only_suffixes: tuple[str, ...] = ()
+    written_as: str = ""  # the suffix of what is made of files whose own cannot be written
     longest_side: int = 2**31 - 1
 
 
@@ -39,6 +48,12 @@ def _is_netpbm(*digits: bytes) -> Callable[[bytes], bool]:
     return lambda head: head[:1] == b"P" and head[1:2] in digits and (head[2:3].isspace() or head[2:3] == b"#")
 
 
+_NEGATIVES = (
+    ".dng", ".cr2", ".cr3", ".crw", ".nef", ".nrw", ".arw", ".sr2", ".raf", ".orf", ".rw2", ".pef", ".srw", ".x3f",
+    ".3fr", ".iiq", ".rwl", ".mrw",
+)  # fmt: skip
+_AVIF = frozenset((b"avif", b"avis"))
+_HEIC = frozenset((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"))
 _TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 FORMATS = (
@@ -53,7 +68,7 @@ FORMATS = (
         alpha=False,
         longest_side=65500,
     ),
-    Format("TIFF", (".tif", ".tiff"), _starts(*_TIFF_SIGNATURES), "tiff"),
+    Format("TIFF", (".tif", ".tiff"), _starts(*_TIFF_SIGNATURES), "tiff", _NUMBERS),
     Format(
         "WEBP",
         (".webp",),
@@ -84,7 +99,65 @@ FORMATS = (
         alpha=False,
         read_only_suffixes=(".pbm",),
     ),
-    Format("NPY", (".npy",), _starts(b"\x93NUMPY"), "npy", channels=None),
+    Format("NPY", (".npy",), _starts(b"\x93NUMPY"), "npy", _NUMBERS, channels=None),
+    Format("NPZ", (".npz",), _starts(b"PK\x03\x04", b"PK\x05\x06"), "npz", _NUMBERS, channels=None),
+    Format("QOI", (".qoi",), _starts(b"qoif"), "qoi", _EIGHT),
+    Format(
+        "JP2",
+        (".jp2",),
+        _starts(b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51"),
+        "jp2",
+        _SIXTEEN,
+        read_only_suffixes=(".j2k", ".j2c", ".jpc", ".jpx", ".jpf"),
+        written_as=".jp2",
+    ),
+    Format("JXL", (".jxl",), _starts(b"\0\0\0\x0cJXL \r\n\x87\n", b"\xff\x0a"), "jxl", _SINGLE),
+    Format(
+        "AVIF",
+        (".avif",),
+        lambda head: not _AVIF.isdisjoint(brands_of(head)),
+        "avif",
+        _SIXTEEN,
+        read_only_suffixes=(".avifs",),
+        written_as=".avif",
+        longest_side=65536,
+    ),
+    Format(
+        "HEIC",
+        (".heic", ".heif"),
+        lambda head: not _HEIC.isdisjoint(brands_of(head)),
+        "heic",
+        _SIXTEEN,
+        read_only_suffixes=(".hif",),
+        written_as=".heic",
+        longest_side=16384,
+    ),
+    Format(
+        "NIFTI",
+        (".nii", ".nii.gz"),
+        _starts(b"\x5c\1\0\0", b"\0\0\1\x5c", b"\x1c\2\0\0", b"\0\0\2\x1c", b"\x1f\x8b"),
+        "nifti",
+        _NUMBERS - {"bool"},
+        (1, 3),
+        alpha=False,
+    ),
+    Format(
+        "RAW",
+        (),
+        is_raw,
+        "raw",
+        read_only_suffixes=_NEGATIVES,
+        written_as=".tiff",
+    ),
+    # The last, because no bytes are its own.
+    Format(
+        "TGA",
+        (".tga", ".icb", ".vda", ".vst"),
+        is_tga,
+        "tga",
+        _EIGHT,
+        longest_side=65535,
+    ),
 )
 BY_NAME = {each.name: each for each in FORMATS}
 
@@ -103,7 +176,7 @@ def format_of(path: str | Path) -> str:
     Returns
     -------
     str
-        ``"PNG"``, ``"JPEG"``, ``"TIFF"``, ``"WEBP"``, ``"BMP"``, ``"GIF"``, ``"PPM"``, ``"PGM"`` or ``"NPY"``.
+        The name of one of `FORMATS`, such as ``"PNG"``.
 
     Raises
     ------
@@ -115,12 +188,22 @@ def format_of(path: str | Path) -> str:
     >>> format_of("holiday.JPG")
     'JPEG'
     """
-    suffix = Path(path).suffix.lower()
+    suffix = suffix_of(path).lower()
     for each in FORMATS:
         if suffix in each.suffixes:
             return each.name
     got = f"the suffix {suffix!r}" if suffix else "no suffix"
     raise ImageError(f"{shown(path)}: got {got}, expected one of {' '.join(WRITABLE_SUFFIXES)}")
+
+
+def suffix_of(path: str | Path) -> str:
+    """A file's suffix as it is written; of a compressed NIfTI both.
+
+    >>> suffix_of("a/b.tar.gz"), suffix_of("a/B.NII.gz")
+    ('.gz', '.NII.gz')
+    """
+    name = Path(path).name
+    return name[-len(_PACKED) :] if name.lower().endswith(_PACKED) and len(name) > len(_PACKED) else Path(path).suffix
 
 
 def format_named(name: str) -> str:
@@ -130,15 +213,20 @@ def format_named(name: str) -> str:
     """
     wanted = name.lower().removeprefix(".")
     for each in FORMATS:
-        if wanted == each.name.lower() or f".{wanted}" in each.suffixes:
+        if each.suffixes and (wanted == each.name.lower() or f".{wanted}" in each.suffixes):
             return each.name
-    known = " ".join(each.name.lower() for each in FORMATS)
+    known = " ".join(each.name.lower() for each in FORMATS if each.suffixes)
     raise ImageError(f"format: got {name!r}, expected one of {known}")
 
 
 def suffixes_of(name: str) -> tuple[str, ...]:
     """The suffixes of a format by its name as people type it, the usual one first; raises `ImageError` if unknown."""
     return BY_NAME[format_named(name)].suffixes
+
+
+def written_as() -> dict[str, str]:
+    """The suffix of the result for each suffix of files that can be read and not written, where one is as good."""
+    return {suffix: each.written_as for each in FORMATS for suffix in each.read_only_suffixes if each.written_as}
 
 
 def holds(format: str, dtype: npt.DTypeLike, channels: int, has_alpha: bool) -> str | None:
@@ -149,7 +237,7 @@ def holds(format: str, dtype: npt.DTypeLike, channels: int, has_alpha: bool) -> 
     format:
         A name that `format_of` returns.
     dtype:
-        The pixels' type: uint8, uint16, float32 or float64.
+        The pixels' type: an integer, float32, float64 or bool.
     channels:
         How many channels, alpha included.
     has_alpha:
@@ -169,10 +257,12 @@ def holds(format: str, dtype: npt.DTypeLike, channels: int, has_alpha: bool) -> 
     """
     this = BY_NAME[format_named(format)]
     depth: np.dtype[Any] = np.dtype(dtype)
-    if depth.name not in _ALL:
-        return f"{this.name} is written from uint8, uint16, float32 or float64, not from {depth.name}"
+    if depth.name not in _NUMBERS:
+        return f"{this.name} is written from integers, truth values, float32 or float64, not from {depth.name}"
     if depth.name not in this.depths:
-        return f"{this.name} holds {'8-bit' if this.depths == _EIGHT else '8- and 16-bit'} pixels, not {depth.name}"
+        return f"{this.name} holds {_HELD[this.depths]} pixels, not {depth.name}"
+    if depth.kind == "b" and this.channels is not None and channels > 1:
+        return f"{this.name} holds truth values of one channel, not of {channels}"
     if has_alpha and not this.alpha:
         return f"{this.name} holds no alpha channel"
     if this.channels is not None and (channels not in this.channels or has_alpha != (channels in (2, 4))):
@@ -183,5 +273,5 @@ def holds(format: str, dtype: npt.DTypeLike, channels: int, has_alpha: bool) -> 
 
 
 def recognise(head: bytes) -> Format | None:
-    """Find the format from a file's first bytes (16 are enough)."""
+    """Find the format from a file's first bytes (`reading.HEAD` of them)."""
     return next((each for each in FORMATS if each.recognises(head)), None)

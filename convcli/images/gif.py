@@ -19,6 +19,7 @@ from convcli.budget import Allowance
 from convcli.errors import ImageError
 from convcli.images import gif_blocks
 from convcli.images.model import MOST_FRAMES, Decoded, Image, Pixels, check_canvas, check_size
+from convcli.images.volume_axes import TAKES_ALL
 
 _OPAQUE = 128
 _EXTENSION, _FRAME, _END = 0x21, 0x2C, 0x3B
@@ -54,9 +55,7 @@ def decode(data: bytes, max_pixels: int) -> Decoded:
     check_canvas("GIF", width, height, frames[0].width * frames[0].height)
     pixels, has_alpha = without_excess(next(composed(frames, width, height)))
     warnings = (
-        (f"animated GIF: only the first of {len(frames)} frames was read; --axes zyx takes all",)
-        if len(frames) > 1
-        else ()
+        (f"animated GIF: only the first of {len(frames)} frames was read; {TAKES_ALL}",) if len(frames) > 1 else ()
     )
     return Decoded(Image(pixels, has_alpha, gif_blocks.describe(data), warnings))
 

@@ -59,6 +59,15 @@ def with_metadata(encoded: bytes, metadata: Metadata) -> bytes:
     return bytes(head) + encoded[13:start] + blocks + encoded[start:]
 
 
+def parts_of(encoded: bytes) -> tuple[bytes, bytes, bytes, bytes, bytes]:
+    """A file of one frame: its head, its shared palette, what stands before the frame, its descriptor, its pixels."""
+    start = 13 + _table_size(encoded[10])
+    frame = start
+    for label, _, end in _extensions(encoded):
+        frame = end if label else frame
+    return encoded[:13], encoded[13:start], encoded[start:frame], encoded[frame : frame + 10], encoded[frame + 10 : -1]
+
+
 def _extensions(data: bytes) -> Iterator[tuple[int, int, int]]:
     """(label, start of its sub-blocks, end) of every extension."""
     position = 13 + _table_size(data[10])

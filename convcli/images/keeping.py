@@ -5,27 +5,29 @@ Twice: `incoming` when a picture has been read, which takes out what speaks of o
 no place for. What goes at either place has a name, and `outgoing` returns these names.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from convcli.geometry import Placement
-from convcli.images import exif, exif_tiff, icc, photoshop, png_colour, resolution, tiff_description, xmp
+from convcli.images import exif, exif_tiff, icc, jxl, photoshop, png_colour, resolution, tga, tiff_description, xmp
 from convcli.images.geotiff import TAGS as GEOTIFF
 from convcli.images.geotiff import placed as placed_geotiff
 from convcli.images.model import Image, Metadata, Own, Pixels
 from convcli.images.orientation import TURNED
 
 # What the formats have a place for, by the fields of `Metadata`, and what messages call it.
+_BOXED = ("JP2", "JXL", "AVIF", "HEIC")
 _PLACES = {
-    "icc": ("colour profile", ("PNG", "JPEG", "TIFF", "WEBP", "GIF", "BMP")),
-    "exif": ("EXIF", ("PNG", "JPEG", "TIFF", "WEBP")),
-    "xmp": ("XMP", ("PNG", "JPEG", "TIFF", "WEBP", "GIF")),
-    "dpi": ("resolution", ("PNG", "JPEG", "TIFF", "WEBP", "BMP")),
-    "aspect": ("pixel aspect ratio", ("PNG", "JPEG", "TIFF", "GIF")),
-    "texts": ("", ("PNG", "JPEG", "TIFF", "GIF", "PPM", "PGM")),
+    "icc": ("colour profile", ("PNG", "JPEG", "TIFF", "WEBP", "GIF", "BMP", "JP2", "AVIF", "HEIC")),
+    "exif": ("EXIF", ("PNG", "JPEG", "TIFF", "WEBP", *_BOXED)),
+    "xmp": ("XMP", ("PNG", "JPEG", "TIFF", "WEBP", "GIF", *_BOXED)),
+    "dpi": ("resolution", ("PNG", "JPEG", "TIFF", "WEBP", "BMP", *_BOXED)),
+    "aspect": ("pixel aspect ratio", ("PNG", "JPEG", "TIFF", "GIF", "TGA")),
+    "texts": ("", ("PNG", "JPEG", "TIFF", "GIF", "PPM", "PGM", "TGA")),
     "photoshop": ("", ("PNG", "JPEG", "TIFF")),
     "description": ("pixel size", ("TIFF",)),
-    "png_colour": ("", ("PNG",)),
+    "png_colour": ("", ("PNG", "AVIF", "JXL")),
     "own": ("", ()),
 }
 _LONGEST_DENSITY = 65535  # of a JPEG
@@ -133,9 +135,27 @@ def _with_places(metadata: Metadata, format: str) -> tuple[Metadata, list[str]]:
     if format == "TIFF" and metadata.texts and not _description_is_free(metadata):
         fields["texts"] = ()
         lost.append(_texts_name(metadata))
+    if format == "TGA":
+        fields["texts"] = tga.fitting(metadata.texts)
+        lost += (
+            [_texts_name(replace(metadata, texts=rest))] if (rest := _without(metadata.texts, fields["texts"])) else []
+        )
+    if format in ("AVIF", "JXL"):
+        fields["png_colour"] = tuple(each for each in metadata.png_colour if _is_code(each, format, metadata.kind))
+        lost += png_colour.names_of_what_matters(_without(metadata.png_colour, fields["png_colour"]))
     if format == "JPEG" and metadata.dpi and not 0.5 < min(metadata.dpi) <= max(metadata.dpi) < _LONGEST_DENSITY:
         lost.append("resolution")
     return replace(metadata, **fields), lost
+
+
+def _without(all_of: Sequence[tuple[Any, Any]], kept: Sequence[tuple[Any, Any]]) -> tuple[tuple[Any, Any], ...]:
+    return tuple(each for each in all_of if each not in kept)
+
+
+def _is_code(chunk: tuple[bytes, bytes], format: str, kind: tuple[int, int, int, str] | None) -> bool:
+    """Whether a PNG's chunk is a code for colours that the format can tell: of deep JPEG XL that light is linear."""
+    name, content = chunk
+    return name == b"cICP" and (format == "AVIF" or (content == jxl.LINEAR and kind is not None and kind[3] != "uint8"))
 
 
 def _texts_name(metadata: Metadata) -> str:
@@ -170,7 +190,7 @@ def _own_outgoing(
             fits = before[2] >= 3 and kind[2] >= 3
         kept += [each] if fits else []
         lost += [] if fits else [each.name]
-    return tuple(kept), lost
+    return tuple(kept), [each for each in lost if each]  # what only says how a file was stored has no name
 
 
 def _is_place(own: Own) -> bool:

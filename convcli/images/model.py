@@ -103,8 +103,10 @@ class Metadata:
         What a TIFF says in OME's or ImageJ's language.
     jpeg:
         How the input JPEG was compressed.
-    webp_lossless:
-        Whether the input WebP was lossless.
+    lossless:
+        Whether the input was compressed without loss, of a format that knows both: WebP, JPEG 2000, JPEG XL.
+    bits:
+        How many bits of a sample the input had, of a format whose deep pixels have 10 or 12: AVIF, HEIC.
     tiff_compression:
         The input TIFF's compression if convcli can write it: ``none, lzw, deflate, packbits, zstd``.
     png_colour:
@@ -127,7 +129,8 @@ class Metadata:
     photoshop: bytes | None = None
     description: Description | None = None
     jpeg: JpegSettings | None = None
-    webp_lossless: bool | None = None
+    lossless: bool | None = None
+    bits: int | None = None
     tiff_compression: str | None = None
     png_colour: tuple[tuple[bytes, bytes], ...] = ()
     own: tuple[Own, ...] = ()
@@ -152,6 +155,9 @@ class Image:
         One sentence each about what the file held and the pixels do not, such as further frames.
     placement:
         Along y and along x, where the pixels lie on the picture that the metadata speak of.
+    numbers:
+        The type of the file's numbers where pixels hold them in another: `convcli.images.depth.own_numbers`. What is
+        made to be written is in that type itself, and has none here.
     """
 
     pixels: Pixels
@@ -159,11 +165,18 @@ class Image:
     metadata: Metadata = field(default_factory=Metadata)
     warnings: tuple[str, ...] = ()
     placement: tuple[Placement, Placement] = (Placement(), Placement())
+    numbers: np.dtype[Any] | None = None
 
     @property
     def white(self) -> float:
-        """Full scale of the pixels: 255, 65535, or 1.0 for floats."""
-        return float(np.iinfo(self.pixels.dtype).max) if self.pixels.dtype.kind == "u" else 1.0
+        """Full scale of the pixels: see `white_of`."""
+        return white_of(self.pixels.dtype, self.numbers)
+
+
+def white_of(dtype: np.dtype[Any], numbers: np.dtype[Any] | None = None) -> float:
+    """Full scale of pixels: 255, 65535, the largest of other integers, or 1.0 for floats."""
+    scale = numbers if numbers is not None and numbers.kind in "iu" else dtype
+    return float(np.iinfo(scale).max) if scale.kind in "iu" else 1.0
 
 
 @dataclass(frozen=True, eq=False)

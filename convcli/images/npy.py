@@ -1,18 +1,20 @@
 """NPY: numpy's own file format, one array of plain numbers; pickled objects are never loaded.
 
-The numbers carry no meaning beyond themselves: no alpha, no colour, any number of channels, any scale. The header is
-read by `convcli.kernels.npy`.
+The numbers carry no meaning beyond themselves: no alpha, no colour, any scale. An array of three axes is a picture only
+where the last may be its channels; what others are the user says (`convcli.images.volume_axes`). The header is read by
+`convcli.kernels.npy`.
 """
 
 import io
 import math
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from convcli.errors import ImageError
-from convcli.images.depth import supported
+from convcli.images.depth import own_numbers, supported
 from convcli.images.model import Decoded, Image, Metadata, check_size
+from convcli.images.volume_axes import MOST_CHANNELS
 from convcli.kernels import npy
 from convcli.kernels.npy import Header
 
@@ -24,7 +26,8 @@ def decode(data: bytes, max_pixels: int) -> Decoded:
     shape = header.shape
     pixels, warnings = supported(header.array(data))
     pixels = pixels.reshape(*shape, 1) if len(shape) == 2 else pixels
-    return Decoded(Image(np.ascontiguousarray(pixels), False, Metadata(format="NPY"), warnings + left_out))
+    words: dict[str, Any] = {"warnings": warnings + left_out, "numbers": own_numbers(header.dtype)}
+    return Decoded(Image(np.ascontiguousarray(pixels), False, Metadata(format="NPY"), **words))
 
 
 def check_head(head: bytes, max_pixels: int) -> None:
@@ -35,9 +38,15 @@ def check_head(head: bytes, max_pixels: int) -> None:
 def _checked_header(stream: BinaryIO, max_pixels: int) -> Header:
     header = read_header(stream)
     shape = header.shape
+    if len(shape) == 3 and shape[2] > MOST_CHANNELS:
+        raise ImageError(
+            f"got an array of shape {shape}, which may be a volume or {shape[2]} channels, expected (H, W) or "
+            f"(H, W, C) of at most {MOST_CHANNELS}; say which with --axes zyx, --axes yxc, or yx for each plane"
+        )
     if len(shape) not in (2, 3):
-        fix = {1: "; --axes x takes signals", 4: "; --axes zyx takes volumes"}.get(len(shape), "")
-        raise ImageError(f"got an array of shape {shape}, expected (H, W) or (H, W, C){fix}")
+        fix = {1: "--axes x takes signals", 4: "--axes zyx takes volumes, tzyx several"}.get(len(shape))
+        fix = fix or "name its axes, as in --axes tzcyx"
+        raise ImageError(f"got an array of shape {shape}, expected (H, W) or (H, W, C); {fix}")
     if 0 not in shape:
         check_size(shape[1], shape[0], max_pixels, 2 * header.dtype.itemsize * math.prod(shape[2:]))
     return header

@@ -42,6 +42,20 @@ def is_seen_through(colours: Pixels) -> bool:
     return bool(colours[..., 3].min() < np.iinfo(colours.dtype).max)
 
 
+def divided(colours: Pixels, alpha: Pixels) -> Pixels:
+    """Colours (H, W, C) that were multiplied by alpha (H, W, 1), as they are without it; none where nothing is seen."""
+    result = np.zeros_like(colours)
+    for row, colour, shade in zip(result, colours, alpha, strict=True):
+        if colours.dtype.kind == "f":
+            np.divide(colour, shade, out=row, where=shade > 0)
+            continue
+        white, wide = np.iinfo(colours.dtype).max, shade.astype(np.uint64)
+        np.minimum(
+            (colour.astype(np.uint64) * white + wide // 2) // np.maximum(wide, 1), white, out=row, casting="unsafe"
+        )
+    return result
+
+
 def from_pixels(pixels: Bytes) -> "Picture":
     """Make a picture of (H, W, C) uint8 pixels of 1 to 4 channels."""
     from PIL import Image

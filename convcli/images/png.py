@@ -19,6 +19,7 @@ from convcli.images import png_chunks, png_rows
 from convcli.images.bands import spread
 from convcli.images.model import Decoded, Image, Pixels, bytes_with_result, check_size
 from convcli.images.png_rows import Settings
+from convcli.images.volume_axes import TAKES_ALL
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # by channels
@@ -151,7 +152,7 @@ def chunks_in(data: bytes) -> Iterator[tuple[bytes, bytes | memoryview]]:
 def _frames(chunks: list[tuple[bytes, bytes | memoryview]]) -> tuple[str, ...]:
     for kind, content in chunks:
         if kind == b"acTL" and len(content) == 8 and (frames := struct.unpack_from(">I", content)[0]) > 1:
-            return (f"animated PNG: only its default picture was read, not its {frames} frames; --axes zyx takes all",)
+            return (f"animated PNG: only its default picture was read, not its {frames} frames; {TAKES_ALL}",)
     return ()
 
 

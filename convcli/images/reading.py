@@ -16,11 +16,12 @@ from convcli.images.formats import BY_NAME, FORMATS, Format, recognise
 from convcli.images.keeping import incoming
 from convcli.images.model import Decoded, Image, shown
 from convcli.images.orientation import upright
+from convcli.images.raw import is_negative
 from convcli.images.remarks import remarks
 
 MAX_PIXELS = 500_000_000
 
-HEAD = 16
+HEAD = 64
 AT_ONCE = 1 << 26  # bytes of a file that is read without a look at its header first
 
 # What a decoder that stumbles over nonsense says is about its own code, not about the file.
@@ -59,6 +60,8 @@ def read(source: str | Path | BinaryIO, *, max_pixels: int = MAX_PIXELS) -> Imag
         raise ImageError("picture: got an empty name, expected a file")
     data = _load(source, name, max_pixels)
     kind = recognised(data, name)
+    if kind.name == "TIFF" and is_negative(data):
+        kind = BY_NAME["RAW"]
     try:
         with remarks() as said:
             decoded = _decode(kind, data, max_pixels)

@@ -63,7 +63,7 @@ class _Table:
     def name(self, index: int) -> str:
         """What a message calls a column."""
         name = next((row[index].strip() for row in self.header if row[index].strip()), "")
-        return shortened(name) if name else f"column {index + 1}"
+        return shortened(name) if name else f"column {index}"
 
     def reason(self, index: int) -> str | None:
         """Why a column is left alone; an empty reason needs no word, None: it is not."""
@@ -109,7 +109,7 @@ def decode(data: bytes) -> Signal:
     samples = _samples(table, filtered)
     warnings = _warnings(table, reasons, filtered)
     if not table.header and width > 1 and filtered[0] == 0 and _rises_evenly(samples[:, 0]):
-        warnings += ("column 1 rises evenly and was filtered too; a header row that calls it time keeps it",)
+        warnings += ("column 0 rises evenly and was filtered too; a header row that calls it time keeps it",)
 
     def encode(samples: Pixels, positions: Pixels, stride: float, strip: bool) -> bytes:
         return _encode(table, filtered, samples, positions, strip)

@@ -7,6 +7,8 @@ Source: Open Microscopy Environment, "OME-TIFF specification"; ImageJ, `ij.io.Ti
 """
 
 import re
+from collections.abc import Sequence
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from convcli.geometry import Placement
@@ -16,7 +18,15 @@ if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
 _STEPS = ("PhysicalSizeX", "PhysicalSizeY", "PhysicalSizeZ", "TimeIncrement")
-_OF_A_PLANE = ("Name", "Channel", "PhysicalSizeX", "PhysicalSizeXUnit", "PhysicalSizeY", "PhysicalSizeYUnit")
+_TEXTS = ("AcquisitionDate", "Description")
+_OF_CHANNEL = (
+    "Name", "AcquisitionMode", "Color", "ContrastMethod", "EmissionWavelength", "EmissionWavelengthUnit",
+    "ExcitationWavelength", "ExcitationWavelengthUnit", "Fluor", "IlluminationType", "NDFilter", "PinholeSize",
+    "PinholeSizeUnit", "PockelCellSetting",
+)  # fmt: skip
+_PLANE = re.compile(r"<(\w+:)?Plane\b")
+_OF_PLANE = ("DeltaT", "ExposureTime", "Position")
+_OF_A_PLANE = (*_TEXTS, "Name", "Channel", "PhysicalSizeX", "PhysicalSizeXUnit", "PhysicalSizeY", "PhysicalSizeYUnit")
 # What ImageJ counts anew, or says of the look of a stack.
 _IMAGEJ_SHAPE = (
     "ImageJ",
@@ -33,7 +43,7 @@ _IMAGEJ_SHAPE = (
 )
 # Of one description, whatever the file; to parse so many takes four seconds and half a gigabyte.
 MOST_PARTS = 500_000
-_KNOWN_PARTS = {"OME", "Image", "Pixels", "Channel", "TiffData", "UUID", "LightPath"}
+_KNOWN_PARTS = {"OME", "Image", "Pixels", "Channel", "TiffData", "UUID", "LightPath", "Plane", *_TEXTS}
 # Whose sizes and places they tell: tifffile's, those of slide scanners and microscopes, and any XML or JSON.
 _OTHERS = re.compile(
     r"shape=|\s*[{<]|Aperio |state\.|SI\.|scanimage\.|\[Image Parameters\]|\[(Acquisition|Version) Info", re.IGNORECASE
@@ -88,10 +98,36 @@ def ome_notes(text: str) -> dict[str, Any]:
             notes[name] = float(pixels.get(name, ""))
         if pixels.get(f"{name}Unit"):
             notes[f"{name}Unit"] = pixels.get(f"{name}Unit")
-    names = [channel.get("Name") for channel in pixels.findall("{*}Channel")]
-    if len(names) == 1 and names[0]:
-        notes["Channel"] = {"Name": names[0]}
+    for name in _TEXTS:
+        element = image.find(f"{{*}}{name}")
+        if element is not None and element.text:
+            notes[name] = element.text
+    channels = [
+        {name: channel.get(name) for name in _OF_CHANNEL if channel.get(name)}
+        for channel in pixels.findall("{*}Channel")
+    ]
+    if any(channels):
+        notes["Channel"] = channels if len(channels) > 1 else channels[0]
     return notes
+
+
+def ome_planes(text: str, axes: Sequence[tuple[str, int]]) -> list[dict[str, str]]:
+    """What OME-XML says of single planes, in their order along these axes.
+
+    An empty list if it says nothing of any; raises `ValueError` if it does so of some of them only.
+    """
+    said: dict[tuple[str, ...], dict[str, str]] = {}
+    if not _PLANE.search(text):
+        return []
+    for plane in _parsed(text).findall(".//{*}Plane"):
+        said[tuple(plane.get(f"The{letter}", "0") for letter, _ in axes)] = {
+            name: value for name, value in plane.attrib.items() if name.startswith(_OF_PLANE)
+        }
+    places = product(*(range(size) for _, size in axes))
+    found = [said.get(tuple(map(str, place)), {}) for place in places] if any(said.values()) else []
+    if not all(found):
+        raise ValueError("OME-XML that speaks of some planes only")
+    return found
 
 
 def more_than_notes(text: str) -> bool:
@@ -113,7 +149,7 @@ def _parsed(text: str) -> "Element":
 def _says_more(text: str) -> bool:
     root = _parsed(text)
     sizes = [each.get(f"Size{axis}", "1") for each in root.iter() if _local(each.tag) == "Pixels" for axis in "ZT"]
-    return more_than_notes(text) or set(sizes) != {"1"}
+    return more_than_notes(text) or set(sizes) != {"1"} or root.find(".//{*}Plane") is not None
 
 
 def _local(tag: str) -> str:

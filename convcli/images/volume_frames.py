@@ -143,14 +143,15 @@ def open_sequence(paths: Sequence[str], *, max_pixels: int = MAX_PIXELS) -> Volu
     warnings = first.warnings + _order(paths)
     read_run = one_by_one(decode)
     return Volume(
-        shown(paths[0]), shape, first.pixels.dtype, metadata, read_run, channels > 1, first.has_alpha, warnings
+        shown(paths[0]), shape, first.pixels.dtype, metadata, read_run, channels > 1, first.has_alpha, warnings,
+        first.numbers,
     )  # fmt: skip
 
 
 def _kind(image: Image) -> str:
     height, width, channels = image.pixels.shape
     colour = {1: "grey", 2: "grey with alpha", 3: "RGB", 4: "RGB with alpha"}.get(channels, f"{channels} channels")
-    return f"{width}x{height} pixels, {image.pixels.dtype.name}, {colour}"
+    return f"{width}x{height} pixels, {(image.numbers or image.pixels.dtype).name}, {colour}"
 
 
 def _order(paths: Sequence[str]) -> tuple[str, ...]:

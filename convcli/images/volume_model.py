@@ -9,12 +9,15 @@ import numpy as np
 
 from convcli.errors import ImageError
 from convcli.geometry import Placement
-from convcli.images.model import Metadata, Pixels
+from convcli.images.model import Metadata, Pixels, white_of
 from convcli.images.reading import explaining
+from convcli.images.volume_axes import Axes, in_words, letters_of, without
 
-# Beyond this many channels the first axis of a 4-D array is rather time than depth, or the last one rather width.
-MOST_CHANNELS = 4
-LABELS = "Labels"  # in ImageJ's notes, one for each plane
+# In notes of ImageJ and OME: one for each plane, and one, or a pair, for each channel.
+LABELS, PLANES = "Labels", "Plane"
+PLANES_LOST = {LABELS: f"ImageJ's {LABELS}", PLANES: "OME-XML of single planes"}
+_OF_CHANNELS = {"Channel": 1, "LUTs": 1, "Ranges": 2}
+_OF_TIME = ("finterval", "fps", "loop", "TimeIncrement", "TimeIncrementUnit")
 
 
 @dataclass(frozen=True)
@@ -26,9 +29,9 @@ class VolumeMetadata:
     format:
         ``TIFF``, ``NPY``, ``GIF``, ``WEBP`` or ``PNG``; of a sequence of pictures, the first one's.
     style:
-        How a TIFF speaks about itself: ``plain`` (tags only), ``imagej`` or ``ome``.
+        How a TIFF speaks about itself: ``plain`` (tags only), ``shaped`` (as tifffile does), ``imagej`` or ``ome``.
     axis:
-        The axis from plane to plane: ``Z`` for depth, ``T`` for time.
+        The axis through a volume: ``Z`` for depth, ``T`` for time.
     resolution, resolution_unit:
         Pixels per unit along x and y, and TIFF's number of the unit: 1 none, 2 inch, 3 centimetre.
     compression:
@@ -43,6 +46,12 @@ class VolumeMetadata:
         What else the first plane says, as of a picture: texts, EXIF, XMP, tags.
     placement:
         Along y and along x, how far apart the voxels lie on the planes that `picture` speaks of.
+    header:
+        A NIfTI's.
+    places:
+        Along z, y and x, where the voxels lie among those that the header speaks of.
+    lost:
+        Names of what the file held and no output can.
     """
 
     format: str
@@ -56,6 +65,22 @@ class VolumeMetadata:
     durations: tuple[int, ...] = ()
     picture: Metadata = field(default_factory=Metadata)
     placement: tuple[Placement, Placement] = (Placement(), Placement())
+    header: bytes | None = None
+    places: tuple[Placement, ...] = ()
+    lost: tuple[str, ...] = ()
+
+    def chosen(self, letter: str, index: int, planes: Pixels) -> "VolumeMetadata":
+        """The metadata of the ``planes`` that lie at an index of an axis, which the result has no more."""
+        notes = {name: value for name, value in self.notes.items() if letter != "T" or name not in _OF_TIME}
+        for name in (LABELS, PLANES):
+            if name in notes:
+                notes[name] = [notes[name][plane] for plane in planes if plane < len(notes[name])]
+        if letter == "C":
+            notes.pop("mode", None)
+            for name, each in _OF_CHANNELS.items():
+                if isinstance(notes.get(name), list | tuple):
+                    notes[name] = notes[name][each * index : each * (index + 1)]
+        return replace(self, notes=notes)
 
     def strided(self, stride: Sequence[float]) -> "VolumeMetadata":
         """The metadata of a volume that keeps each ``stride``-th voxel (z, y, x): they lie that much farther apart."""
@@ -69,15 +94,21 @@ class VolumeMetadata:
         if self.axis == "T" and "fps" in notes:
             notes["fps"] = notes["fps"] / z
         picture = self.picture
-        if z != 1 and notes.pop(LABELS, None):
-            picture = replace(picture, lost=(*picture.lost, f"ImageJ's {LABELS}"))
+        if z != 1:
+            of_planes = [word for name, word in PLANES_LOST.items() if notes.pop(name, None)]
+            picture = replace(picture, lost=(*picture.lost, *of_planes))
         resolution = (self.resolution[0] / x, self.resolution[1] / y) if self.resolution else None
         durations: tuple[int, ...] = ()  # a step between two frames has none
         if z == int(z):
             durations = tuple(sum(self.durations[at : at + int(z)]) for at in range(0, len(self.durations), int(z)))
         placement = Placement(y), Placement(x)
         return replace(
-            self, notes=notes, resolution=resolution, durations=durations, picture=picture, placement=placement
+            self,
+            notes=notes,
+            resolution=resolution,
+            durations=durations,
+            picture=picture,
+            placement=placement,
         )
 
 
@@ -93,10 +124,16 @@ class Volume:
         (D, H, W, C).
     dtype:
         Of the planes that `planes` gives: uint8, uint16, float32 or float64.
+    numbers:
+        As of `convcli.images.model.Image`.
     has_channels:
-        Whether the file has an axis of channels; without one C is 1.
+        Whether the file has an axis of channels behind its planes; without one C is 1.
     has_alpha:
         Whether the last channel is alpha.
+    axes:
+        The axes along which the D planes lie; without them, the metadata's one.
+    beside:
+        How many volumes are worked on at the same time, and share the memory for it.
     """
 
     name: str
@@ -107,7 +144,10 @@ class Volume:
     has_channels: bool = False
     has_alpha: bool = False
     warnings: tuple[str, ...] = ()
+    numbers: np.dtype[Any] | None = None
     close: Callable[[], None] = lambda: None
+    axes: Axes | None = None
+    beside: int = 1
 
     def __enter__(self) -> "Volume":
         return self
@@ -119,8 +159,53 @@ class Volume:
 
     @property
     def white(self) -> float:
-        """Full scale of the voxels: 255, 65535, or 1.0 for floats."""
-        return float(np.iinfo(self.dtype).max) if self.dtype.kind == "u" else 1.0
+        """Full scale of the voxels: see `white_of`."""
+        return white_of(self.dtype, self.numbers)
+
+    @property
+    def leading(self) -> Axes:
+        """The axes along which the planes lie."""
+        return ((self.metadata.axis, self.shape[0]),) if self.axes is None else self.axes
+
+    def part(self, planes: Pixels, axes: Axes, *, beside: int = 1) -> "Volume":
+        """A volume of some of the planes, which lie along other axes."""
+        read, first = self.read_run, int(planes[0])
+        read_run = one_by_one(lambda index: read(int(planes[index]), int(planes[index]) + 1)[0])
+        if (np.diff(planes) == 1).all():
+            read_run = lambda begin, end: read(first + begin, first + end)  # noqa: E731
+        words: dict[str, Any] = {"axes": axes, "beside": beside, "read_run": read_run}
+        return replace(self, shape=(len(planes), *self.shape[1:]), **words)
+
+    def chosen(self, *, channel: int | None = None, time: int | None = None) -> "Volume":
+        """One channel or moment of the volume, counted from 0; raises `ImageError` for one that it does not have."""
+        volume = self
+        for word, letter, index in (("channel", "C", channel), ("time", "T", time)):
+            if index is None:
+                continue
+            size = dict(volume.leading).get(letter, volume.shape[3] if word == "channel" and volume.has_channels else 0)
+            if not size and index == 0 and self.metadata.style in ("imagej", "ome"):
+                continue  # an axis of one is not said
+            if not size:
+                got = in_words(self.leading)
+                fix = "; name them, as in --axes tzcyx" if "?" in got else ""
+                raise ImageError(f"{self.name}: {word}: got {index} for axes {got}, expected a file that has one{fix}")
+            if index >= size:
+                raise ImageError(f"{self.name}: {word}: got {index}, expected 0 to {size - 1}")
+            volume = volume._along(letter, index) if letter in letters_of(volume.leading) else volume._sample(index)
+        return volume
+
+    def _along(self, letter: str, index: int) -> "Volume":
+        axes, planes = without(self.leading, letter, index)
+        return replace(self.part(planes, axes), metadata=self.metadata.chosen(letter, index, planes))
+
+    def _sample(self, index: int) -> "Volume":
+        read, words = self.read_run, {"has_channels": False, "has_alpha": False}
+        return replace(
+            self,
+            shape=(*self.shape[:3], 1),
+            read_run=lambda first, end: read(first, end)[..., index : index + 1],
+            **words,  # type: ignore[arg-type]
+        )
 
     def planes(self, indices: Sequence[int] | Pixels) -> Pixels:
         """Read planes by their indices, which rise: (n, H, W, C), perhaps a read-only view of the file.

@@ -4,6 +4,7 @@ Uncompressed planes that lie one behind the other are read through a memory map,
 """
 
 import mmap
+import re
 import struct
 import warnings
 from collections.abc import Iterator, Sequence
@@ -22,27 +23,35 @@ from convcli.images.tiff import (
     TIFFFILE_NAMES,
     check_page,
     describe_page,
+    numbers_of,
     page_orientation,
     page_pixels,
     resolution_of,
+    takes_differences,
 )
-from convcli.images.tiff_description import more_than_notes, ome_notes
+from convcli.images.tiff_description import more_than_notes, ome_notes, ome_planes
 from convcli.images.tiff_directories import check_directories, check_promises
 from convcli.images.tiff_pages import Page, find_pages, opened
-from convcli.images.volume_model import Volume, VolumeMetadata, one_by_one
+from convcli.images.volume_axes import UNNAMED, Axes, count_of, letters_of, named
+from convcli.images.volume_model import PLANES, PLANES_LOST, Volume, VolumeMetadata, one_by_one
 
 _BLACK_IS_ZERO, _RGB = 1, 2
-_DESCRIPTION = 270
+_DESCRIPTION, _SOFTWARE = 270, 305
 _UNIT, _XMP = 296, 700
 # Tags of TIFF itself; those by which programs say how pages belong together are others, or texts.
-_SAYS_NO_MORE = frozenset(range(254, 533)) - {_DESCRIPTION, 305}
+_SAYS_NO_MORE = frozenset(range(254, 533)) - {_DESCRIPTION, _SOFTWARE}
 _MOST_GROUPED = 4000  # pages of several sizes: tifffile may compare each with all others, which takes it a second
 # Above this many bytes of voxels, offsets of 32 bits may not reach the last page.
 _BIG = (1 << 32) - (1 << 25)
-_IMAGEJ_DTYPES = ("uint8", "uint16", "float32")
+_IMAGEJ_DTYPES = ("uint8", "uint16", "int16", "float32")
 # What ImageJ counts anew for the stack that is written, and what is no longer true of it or cannot be written.
 _IMAGEJ_DRAWN = ("ROI", "Overlays")
-_IMAGEJ_OWN = ("ImageJ", "images", "channels", "slices", "frames", "hyperstack", "order", "mode", *_IMAGEJ_DRAWN)
+_IMAGEJ_OWN = ("ImageJ", "images", "channels", "slices", "frames", "hyperstack", "order", *_IMAGEJ_DRAWN)
+_IMAGEJ_AXES = re.compile("T?Z?C?")
+_OME_AXES = re.compile("[TZC]*")
+_OME_DTYPES = ("uint8", "uint16", "uint32", "int8", "int16", "int32", "float32", "float64", "bool")
+_SHAPED_OWN = ("shape", "axes", "truncate")
+_OF_SEVERAL = ("Channel", "LUTs", "Ranges", "mode")  # channels
 _OME_UNITS = {
     "micron": "µm",
     "um": "µm",
@@ -55,8 +64,8 @@ _OME_UNITS = {
 }
 
 
-def open_tiff(path: Path, name: str, max_pixels: int) -> Volume:
-    """Open a TIFF whose pages, all alike, are the planes of one volume; see `open_volume`."""
+def open_tiff(path: Path, name: str, axes: str, wanted: str, max_pixels: int) -> Volume:
+    """Open a TIFF whose pages, all alike, are the planes of volumes; see `open_volume`."""
     import tifffile
 
     size = path.stat().st_size
@@ -78,11 +87,13 @@ def open_tiff(path: Path, name: str, max_pixels: int) -> Volume:
             notes = (*notes, "the TIFF's transparency masks were left out: volumes have no alpha")
         with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
             metadata = _describe(file, pages[0], series, sample, data)  # type: ignore[arg-type]
+        leading, renamed = named(_leading(series, pages), axes, wanted=wanted)
+        metadata = _of_axes(metadata, leading, file)
     except BaseException:
         file.close()
         raise
     offset = _contiguous(series, pages, sample)
-    depth = len(pages) if len(pages) > 1 or series is None else int(np.prod(series.shape[: _plane_axes(series)]))
+    depth = count_of(leading)
     if depth > len(pages) and offset is None:
         file.close()
         raise ImageError("got an ImageJ stack whose planes are not plain numbers; save it again as a multi-page TIFF")
@@ -98,11 +109,13 @@ def open_tiff(path: Path, name: str, max_pixels: int) -> Volume:
         return stored.view(np.ndarray).astype(sample.dtype, copy=False)
 
     read_run = one_by_one(lambda index: _decode(pages[index], index + 1, sample)) if offset is None else read_map
+    notes = (*notes, *renamed)
     if depth == 1:
         notes = (*notes, "holds a single page: the volume is one plane deep")
     shape = (depth, *sample.shape)
     return Volume(
-        name, shape, sample.dtype, metadata, read_run, sample.shape[2] > 1, has_alpha, notes, file.close
+        name, shape, sample.dtype, metadata, read_run, sample.shape[2] > 1, has_alpha, notes, numbers_of(pages[0]),
+        file.close, leading,
     )  # fmt: skip
 
 
@@ -130,10 +143,6 @@ def _planes(file: Any, found: Sequence[Page]) -> tuple[list[Any], Any]:
     if len(file.series) > 1:
         raise ImageError(f"got a TIFF of {len(file.series)} images, expected one volume; save one of them")
     series = described[0]
-    along = series.axes[: _plane_axes(series)]
-    if len(along) > 1 or "C" in along:
-        sizes = "x".join(str(n) for n in series.shape)
-        raise ImageError(f"got a TIFF of axes {series.axes} ({sizes}), expected one stack; save one channel and time")
     if series.is_multifile or any(page is None for page in series.pages):
         raise ImageError("incomplete TIFF: some of its planes lie in other files; save it as one file")
     return [page.aspage() for page in series.pages], series
@@ -153,6 +162,31 @@ def _check_sizes(file: Any, found: Sequence[Page]) -> None:
 
 def _size(page: Page) -> tuple[int, int]:
     return page.width, page.height
+
+
+def _leading(series: Any, pages: list[Any]) -> Axes:
+    """The axes along which the planes lie, as far as anything is said about them."""
+    if series is None:
+        return ((UNNAMED, len(pages)),)
+    count = _plane_axes(series)
+    return tuple(zip(series.axes[:count], map(int, series.shape[:count]), strict=True)) or (("Z", 1),)
+
+
+def _of_axes(metadata: VolumeMetadata, leading: Axes, file: Any) -> VolumeMetadata:
+    """The metadata of planes along these axes: without what is said of channels that are none, with that of planes."""
+    notes, letters = dict(metadata.notes), letters_of(leading)
+    if "C" not in letters:
+        notes = {name: value for name, value in notes.items() if name not in _OF_SEVERAL or isinstance(value, dict)}
+    elif "Channel" in notes:  # one for each, whatever the file says
+        said, count = notes["Channel"], dict(leading)["C"]
+        notes["Channel"] = ([*(said if isinstance(said, list) else [said]), *[{}] * count])[:count]
+    picture = metadata.picture
+    try:
+        planes = ome_planes(file.ome_metadata, leading) if metadata.style == "ome" else []
+    except ValueError:
+        planes, picture = [], replace(picture, lost=(*picture.lost, PLANES_LOST[PLANES]))
+    notes |= {PLANES: planes} if planes else {}
+    return replace(metadata, notes=notes, picture=picture, axis="T" if "T" in letters and "Z" not in letters else "Z")
 
 
 def _plane_axes(series: Any) -> int:
@@ -208,13 +242,15 @@ def _describe(file: Any, page: Any, series: Any, sample: Pixels, data: bytes) ->
     dpi, aspect = resolution_of(page.tags)
     unit = int(page.tags.valueof(_UNIT, 2)) if dpi or aspect else 1
     inches = dpi and (dpi[0] / (exif.UNITS[unit] or 1), dpi[1] / (exif.UNITS[unit] or 1))
-    style = series.kind if series is not None and series.kind in ("ome", "imagej") else "plain"
+    style = series.kind if series is not None and series.kind in ("ome", "imagej", "shaped") else "plain"
     notes: dict[str, Any] = {}
     lost: tuple[str, ...] = ()
     if style == "imagej":
         found = file.imagej_metadata or {}
         notes = {name: value for name, value in found.items() if name not in _IMAGEJ_OWN}
         lost = tuple(f"ImageJ's {name}" for name in _IMAGEJ_DRAWN if name in found)
+    elif style == "shaped":
+        notes = {name: value for name, value in (file.shaped_metadata or [{}])[0].items() if name not in _SHAPED_OWN}
     elif style == "ome":
         notes = ome_notes(file.ome_metadata)
         lost = ("OME-XML other than names and pixel sizes",) if more_than_notes(file.ome_metadata) else ()
@@ -224,7 +260,7 @@ def _describe(file: Any, page: Any, series: Any, sample: Pixels, data: bytes) ->
     return VolumeMetadata(
         "TIFF",
         style,
-        "T" if series is not None and series.axes.startswith("T") else "Z",
+        "Z",
         inches or aspect,
         unit,
         COMPRESSION_NAMES.get(int(page.compression)),
@@ -243,7 +279,7 @@ def _picture(page: Any, data: bytes) -> Metadata:
 
 def _unsaid(lost: tuple[str, ...], style: str) -> list[str]:
     """Names of what went, without a description that is written anew."""
-    return [name for name in lost if style == "plain" or not name.startswith(("OME-XML", "ImageJ's"))]
+    return [name for name in lost if style == "plain" or not name.startswith(("OME-XML", "ImageJ's", "a program's"))]
 
 
 def write_tiff(
@@ -253,47 +289,67 @@ def write_tiff(
     dtype: np.dtype[Any],
     metadata: VolumeMetadata,
     compression: str | None,
+    axes: Axes,
 ) -> None:
     """Write planes (H, W, C), one after the other, as the pages of a TIFF; shape (D, H, W, C), C being 1 or 3."""
     import tifffile
 
     depth, height, width, channels = shape
-    style = metadata.style
-    if style == "imagej" and (dtype.name not in _IMAGEJ_DTYPES or (channels == 3 and dtype != np.uint8)):
-        style, metadata = "ome", _imagej_as_ome(metadata)
+    style, letters, metadata = _style(metadata, letters_of(axes), dtype, channels)
     chosen = compression or metadata.compression or "none"
     if style == "imagej":
         chosen = "none"  # ImageJ reads its own stacks uncompressed only
     options: dict[str, Any] = {
         "photometric": "rgb" if channels == 3 else "minisblack",
         "compression": TIFFFILE_NAMES[chosen],
-        "predictor": chosen in ("lzw", "deflate", "zstd"),
+        "predictor": takes_differences(chosen, dtype),
         "compressionargs": {"level": 1} if chosen == "deflate" else None,
         "software": False,
         "metadata": None,
     }
     if style != "plain":
-        options["metadata"] = {"axes": f"{metadata.axis}YX" + "S" * (channels == 3), **metadata.notes}
+        named_axes = {"axes": f"{letters}YX" + "S" * (channels == 3)} if UNNAMED not in letters else {}
+        options["metadata"] = named_axes | metadata.notes
     if metadata.resolution:
         options |= {"resolution": metadata.resolution, "resolutionunit": metadata.resolution_unit}
     if metadata.icc:
         options["iccprofile"] = metadata.icc
-    options |= _further_tags(metadata.picture, is_plain=style == "plain")
+    options |= _further_tags(metadata.picture, is_plain=style in ("plain", "shaped"))
+    if dtype.kind == "b" and all(code != _SOFTWARE for code, *_ in options["extratags"]):
+        del options["software"]  # see `numbers_of`
     large = depth * height * width * channels * dtype.itemsize > _BIG
     # An ImageJ stack of more than 4 GB has one page, its planes follow it: so ImageJ itself writes them.
     words = {
         "bigtiff": large and style != "imagej",
         "imagej": style == "imagej",
         "ome": style == "ome",
-        "shaped": False,
+        "shaped": style == "shaped",
     }
-    whole = (depth, height, width, 3) if channels == 3 else (depth, height, width)
+    sizes = tuple(size for _, size in axes)
+    whole = (*sizes, height, width, 3) if channels == 3 else (*sizes, height, width)
     flat = (plane if channels == 3 else plane[:, :, 0] for plane in planes)
     handle = tifffile.FileHandle(stream, name="volume.tiff")  # a stream opened by number has none that tifffile takes
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with tifffile.TiffWriter(handle, byteorder="<", **words) as writer:
             writer.write(flat, shape=whole, dtype=dtype, **options)
+
+
+def _style(
+    metadata: VolumeMetadata, letters: str, dtype: np.dtype[Any], channels: int
+) -> tuple[str, str, VolumeMetadata]:
+    """How the file speaks about itself: as the input did, if that holds such numbers and axes; and in those words."""
+    style = metadata.style
+    holds_imagej = dtype.name in _IMAGEJ_DTYPES and (channels < 3 or dtype == np.uint8)
+    if style in ("imagej", "ome") and len(letters) == 1 and not _OME_AXES.fullmatch(letters):
+        letters = metadata.axis
+    if style == "imagej" and not (holds_imagej and _IMAGEJ_AXES.fullmatch(letters)):
+        style, metadata = "ome", _imagej_as_ome(metadata)
+    if style == "plain" and (len(letters) > 1 or (metadata.format == "NPY" and letters in "TC")):
+        style = "ome"
+    if style == "ome" and not (dtype.name in _OME_DTYPES and _OME_AXES.fullmatch(letters)):
+        style = "shaped"
+    return style, letters, metadata
 
 
 def _further_tags(picture: Metadata, *, is_plain: bool) -> dict[str, Any]:

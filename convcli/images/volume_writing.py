@@ -11,22 +11,33 @@ from convcli.atomic import replacing
 from convcli.errors import ConvcliError, FileError, ImageError
 from convcli.geometry import Placement
 from convcli.images import exif_tiff, resolution
+from convcli.images.animation_writing import ANIMATED, lossy_durations, write_animation
 from convcli.images.geotiff import TAGS as GEOTIFF
 from convcli.images.keeping import outgoing, strange_profile
-from convcli.images.model import Image, Pixels, shown
+from convcli.images.model import Image, Metadata, Pixels, shown
+from convcli.images.nifti import check_axes, write_nifti
 from convcli.images.tiff import COMPRESSIONS
-from convcli.images.volume_model import LABELS, VolumeMetadata
+from convcli.images.volume_axes import Axes
+from convcli.images.volume_model import PLANES_LOST, VolumeMetadata
 
-VOLUME_FORMATS = ("TIFF", "NPY")
-_STYLES = {"plain": "TIFF's", "imagej": "ImageJ's", "ome": "OME's"}
+VOLUME_FORMATS = ("TIFF", "NPY", "NIFTI")
+_CHANNELS = {"TIFF": (1, 3), "GIF": (1, 3), "WEBP": (1, 3), "PNG": (1, 3), "NIFTI": (1, 3)}  # without alpha
+_INCH = 2
+_STYLES = {"plain": "TIFF's", "shaped": "tifffile's", "imagej": "ImageJ's", "ome": "OME's"}
 
 
-def check_volume_format(format: str, channels: int) -> None:
-    """Raise `ImageError` with the fix if a volume of so many channels, none of them alpha, cannot be written so."""
-    if format not in VOLUME_FORMATS:
-        raise FileError(f"got {format} for a volume, expected .tiff or .npy; name the output with -o volume.tiff")
-    if format == "TIFF" and channels not in (1, 3):
-        raise FileError(f"got {channels} channels for TIFF, expected 1 or 3; write .npy")
+def check_volume_format(format: str, channels: int, *, has_frames: bool = False) -> None:
+    """Raise `ImageError` with the fix if a volume of so many channels, none of them alpha, cannot be written so.
+
+    ``has_frames``: it is an animation or pictures in a row, which may become an animation.
+    """
+    if format not in VOLUME_FORMATS + (ANIMATED if has_frames else ()):
+        more = ", or of frames an animation: .gif, .webp, .png" if has_frames else ""
+        raise FileError(
+            f"got {format} for a volume, expected .tiff, .npy or .nii{more}; name the output with -o volume.tiff"
+        )
+    if format in _CHANNELS and channels not in _CHANNELS[format]:
+        raise FileError(f"got {channels} channels for {format}, expected 1 or 3; write .npy")
 
 
 def write_volume(
@@ -37,10 +48,12 @@ def write_volume(
     metadata: VolumeMetadata,
     *,
     format: str,
+    axes: Axes | None = None,
     has_channels: bool = False,
     overwrite: bool = False,
     strip: bool = False,
     compression: str | None = None,
+    quality: int | None = None,
 ) -> tuple[str, ...]:
     """Write planes (H, W, C) as they come.
 
@@ -53,11 +66,15 @@ def write_volume(
     metadata:
         What the volume keeps of the one it was made from.
     format:
-        ``TIFF`` or ``NPY``, checked by `check_volume_format`.
+        ``TIFF``, ``NPY`` or, of frames, ``GIF``, ``WEBP`` or ``PNG``: checked by `check_volume_format`.
+    axes:
+        Those that the D planes lie along; without them, the metadata's one.
     has_channels:
         Whether an .npy gets an axis of channels even for one channel.
     strip:
         Whether to drop resolution, profile and what ImageJ or OME say.
+    quality:
+        1 to 100 for WebP that loses something; without it, the input's.
 
     Returns
     -------
@@ -73,17 +90,32 @@ def write_volume(
         raise ImageError(f"compression of TIFF: got {compression!r}, expected one of {' '.join(COMPRESSIONS)}")
     lost: tuple[str, ...] = ()
     if strip:
-        kept = VolumeMetadata(metadata.format, compression=metadata.compression)
+        stored = Metadata(lossless=metadata.picture.lossless)
+        kept = VolumeMetadata(
+            metadata.format, compression=metadata.compression, durations=metadata.durations, picture=stored
+        )
+        kept = replace(kept, header=metadata.header, places=metadata.places)  # without it voxels are nowhere
     else:
         kept, lost = _outgoing(metadata, shape, dtype, format)
+    leading = ((metadata.axis, shape[0]),) if axes is None else axes
+    if format == "NIFTI":
+        check_axes(leading, shape[3])
     with replacing(Path(target), overwrite=overwrite) as stream:
         if format == "NPY":
-            _write_npy(planes, stream, shape, dtype, has_channels=has_channels)
+            whole = (*(size for _, size in leading), *shape[1:])
+            _write_npy(planes, stream, whole if has_channels or shape[3] > 1 else whole[:-1], dtype)
+            return lost
+        if format == "NIFTI":
+            write_nifti(planes, stream, shape, dtype, kept, leading, packed=str(target).lower().endswith(".gz"))
+            return lost
+        if format in ANIMATED:
+            picture = replace(kept.picture, icc=kept.icc)
+            write_animation(planes, stream, format, shape[0], kept.durations, picture, quality)
             return lost
         from convcli.images.volume_tiff import write_tiff
 
         try:
-            write_tiff(planes, stream, shape, dtype, kept, compression and compression.lower())
+            write_tiff(planes, stream, shape, dtype, kept, compression and compression.lower(), leading)
         except (ValueError, TypeError, RuntimeError) as error:
             if isinstance(error, ConvcliError):
                 raise
@@ -99,6 +131,8 @@ def _outgoing(
     plane = np.broadcast_to(np.zeros(1, dtype), shape[1:])
     before = metadata.picture
     picture = replace(before, icc=metadata.icc, description=None, texts=() if format == "TIFF" else before.texts)
+    if format in ANIMATED and metadata.resolution and metadata.resolution_unit == _INCH:
+        picture = replace(picture, dpi=metadata.resolution)
     lost: list[str] = []
     if format == "TIFF" and before.texts:
         lost.append("texts")
@@ -113,25 +147,27 @@ def _outgoing(
     lost += names
     if picture.exif and format == "TIFF" and exif_tiff.has_directories(picture.exif):
         lost.append("EXIF")
-    if format == "NPY":
+    lost += metadata.lost
+    if metadata.header is not None and format != "NIFTI":
+        lost.append("NIfTI's header")
+    if format in ("NPY", "NIFTI"):
         has_resolution = metadata.resolution and not (
             metadata.resolution_unit == 1 and resolution.is_square(metadata.resolution) and metadata.style != "imagej"
         )
         lost += ["resolution"] if has_resolution else []
         lost += [f"{_STYLES[metadata.style]} notes"] if metadata.notes else []
-    lost += ["durations of frames"] if any(metadata.durations) else []
+    if any(metadata.durations) and (format not in ANIMATED or lossy_durations(metadata.durations, shape[0], format)):
+        lost.append("durations of frames")
     notes = dict(metadata.notes)
-    if len(notes.get(LABELS, ())) not in (0, shape[0]):  # planes were put before them, or left out
-        del notes[LABELS]
-        lost.append(f"ImageJ's {LABELS}")
+    for name, word in PLANES_LOST.items():
+        if len(notes.get(name, ())) not in (0, shape[0]):  # planes were put before them, or left out
+            del notes[name]
+            lost.append(word)
     kept = replace(metadata, icc=picture.icc, notes=notes, picture=replace(picture, icc=None))
     return kept, tuple(dict.fromkeys(lost))
 
 
-def _write_npy(
-    planes: Iterator[Pixels], stream: IO[bytes], shape: tuple[int, ...], dtype: np.dtype[Any], *, has_channels: bool
-) -> None:
-    whole = shape if has_channels or shape[3] > 1 else shape[:3]
+def _write_npy(planes: Iterator[Pixels], stream: IO[bytes], whole: tuple[int, ...], dtype: np.dtype[Any]) -> None:
     header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": whole}
     np.lib.format.write_array_header_1_0(stream, header)
     for plane in planes:

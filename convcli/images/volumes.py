@@ -1,33 +1,49 @@
 """Volumes: files of many planes, opened and then read a few planes at a time, so that they need not fit into memory.
 
 Multi-page TIFF (`convcli.images.volume_tiff`), .npy (here), animations and sequences of pictures
-(`convcli.images.volume_frames`). That a file *is* a volume is the caller's word; it is never guessed.
+(`convcli.images.volume_frames`). That a file *is* a volume is the caller's word; it is never guessed. What axes mean is
+decided by `convcli.images.volume_axes`.
 """
 
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from convcli.errors import ImageError
-from convcli.images.depth import supported
+from convcli.images.depth import own_numbers, supported
 from convcli.images.model import Pixels, check_size, shown
+from convcli.images.npy import check_numbers, read_header
 from convcli.images.reading import HEAD, MAX_PIXELS, explaining, opening, recognised
 from convcli.images.remarks import remarks
-from convcli.images.volume_model import MOST_CHANNELS, Volume, VolumeMetadata
+from convcli.images.volume_axes import array_axes, count_of, letters_of, named
+from convcli.images.volume_model import Volume, VolumeMetadata
 
 # An array in Fortran's order has its planes scattered over the file: it is read whole, up to this size.
 _MOST_SCATTERED = 1 << 30
+_HEAD = 1 << 16  # bytes in which a PNG says that it is animated
 
 
-def open_volume(path: str | Path, *, max_pixels: int = MAX_PIXELS, alpha_fix: str | None = None) -> Volume:
-    """Open a file as one volume.
+def open_volume(
+    path: str | Path,
+    *,
+    axes: str = "zyx",
+    wanted: str = "",
+    max_pixels: int = MAX_PIXELS,
+    alpha_fix: str | None = None,
+) -> Volume:
+    """Open a file of many planes: one volume, or several by time and channel.
 
     Parameters
     ----------
     path:
-        A TIFF of several pages, an array (D, H, W) or (D, H, W, C) in an .npy file, or an animated GIF, WebP or PNG.
+        A TIFF of several pages, an array in an .npy file, or an animated GIF, WebP or PNG.
+    axes:
+        What the user says that the file holds: a word of `convcli.images.volume_axes.read_axes`.
+    wanted:
+        Letters of the axes of which one index is going to be chosen: C, T.
     max_pixels:
         Width times height of a plane above which the file is refused. The number of planes is free, since only a few
         are in memory at a time; those of an animation, which is decoded whole, count together.
@@ -49,37 +65,63 @@ def open_volume(path: str | Path, *, max_pixels: int = MAX_PIXELS, alpha_fix: st
                 from convcli.images.volume_tiff import open_tiff
 
                 with remarks() as said:
-                    volume = open_tiff(Path(path), name, max_pixels)
+                    volume = open_tiff(Path(path), name, axes, wanted, max_pixels)
                 return replace(volume, warnings=(*volume.warnings, *said))
             if kind.name == "NPY":
-                return _open_npy(Path(path), name, max_pixels)
+                return _open_npy(Path(path), name, axes, max_pixels)
+            if kind.name == "NIFTI":
+                from convcli.images.nifti import open_nifti
+
+                volume = open_nifti(Path(path), name, max_pixels)
+                found, notes = named(volume.leading, axes, wanted=wanted)
+                return replace(volume, axes=found, warnings=(*volume.warnings, *notes))
             if kind.name in ("GIF", "WEBP", "PNG"):
                 from convcli.images.volume_frames import open_animation
 
-                return open_animation(Path(path), name, kind.name, max_pixels, alpha_fix)
+                volume = open_animation(Path(path), name, kind.name, max_pixels, alpha_fix)
+                found, notes = named(volume.leading, axes, wanted=wanted)
+                return replace(volume, axes=found, warnings=(*volume.warnings, *notes))
     except ImageError as error:
         raise ImageError(f"{name}: {error}") from error.__cause__
     raise ImageError(
-        f"{name}: is a {kind.name}, a flat picture; expected a volume: a multi-page TIFF, .npy, an animation, "
+        f"{name}: is a {kind.name}, a flat picture; expected a volume: a multi-page TIFF, .npy, NIfTI, an animation, "
         "or several pictures with --stack"
     )
 
 
-def _open_npy(path: Path, name: str, max_pixels: int) -> Volume:
-    from convcli.images.npy import check_numbers, read_header
+def holds_planes(path: str | Path, max_pixels: int = MAX_PIXELS) -> bool:
+    """Whether a file is a stack of planes, not a picture; of an array (A, B, C) that is so unless C may be channels.
 
+    False for a file that cannot be read, or holds pages that do not go together.
+    """
+    try:
+        with opening(shown(path)), Path(path).open("rb") as stream:
+            head = stream.read(_HEAD)
+            kind = recognised(head, shown(path)).name
+            if kind == "NPY":
+                stream.seek(0)
+                return array_axes(tuple(read_header(stream).shape), "yx")[0] != ()
+        if kind not in ("TIFF", "GIF", "WEBP", "NIFTI") and not (kind == "PNG" and b"acTL" in head):
+            return False
+        with open_volume(path, axes="yx", max_pixels=max_pixels) as volume:
+            return volume.shape[0] > 1
+    except ImageError:
+        return False
+
+
+def _open_npy(path: Path, name: str, axes: str, max_pixels: int) -> Volume:
     with path.open("rb") as stream:
         header = read_header(stream)
     shape, fortran, dtype, start = header
-    if len(shape) not in (3, 4) or (len(shape) == 4 and not 0 <= shape[3] <= MOST_CHANNELS):
-        raise ImageError(f"got an array of shape {shape}, expected (D, H, W), or (D, H, W, C) with at most 4 channels")
+    leading, has_channels = array_axes(tuple(shape), axes)
+    height, width, channels = (*shape[len(leading) :], 1)[:3]
     if 0 not in shape:
-        check_size(shape[2], shape[1], max_pixels, 2 * max(dtype.itemsize, 1) * math.prod(shape[3:]))
+        check_size(width, height, max_pixels, 2 * max(dtype.itemsize, 1) * channels)
     left_out = check_numbers(header, path.stat().st_size)
-    plane = math.prod((dtype.itemsize, *shape[1:]))
+    depth, flat = count_of(leading), (height, width, channels)
+    plane = math.prod((dtype.itemsize, *flat))
     sample, notes = supported(np.zeros(1, dtype))
-    full: tuple[int, int, int, int] = (*shape[:3], shape[3] if len(shape) == 4 else 1)  # type: ignore[assignment]
-    if fortran and plane * shape[0] > _MOST_SCATTERED:
+    if fortran and plane * depth > _MOST_SCATTERED:
         raise ImageError(
             "got an array in Fortran order, too large to be turned here; save numpy.ascontiguousarray of it"
         )
@@ -87,11 +129,15 @@ def _open_npy(path: Path, name: str, max_pixels: int) -> Volume:
     def read_run(first: int, end: int) -> Pixels:
         if fortran:
             scattered = np.memmap(path, dtype, "r", start, tuple(shape), "F")
-            stored = np.ascontiguousarray(scattered[first:end])
+            places = np.unravel_index(np.arange(first, end), shape[: len(leading)] or (1,))
+            stored = scattered[places] if leading else scattered[None]
         else:
             # A map of this run alone: what one map of the whole file has touched would count as resident memory.
-            stored = np.memmap(path, dtype, "r", start + first * plane, (end - first, *shape[1:]))
-        return supported(stored.view(np.ndarray))[0].reshape(end - first, *full[1:])
+            stored = np.memmap(path, dtype, "r", start + first * plane, (end - first, *flat))
+        return supported(np.ascontiguousarray(stored.view(np.ndarray)))[0].reshape(end - first, *flat)
 
-    warnings = (*notes, *left_out)
-    return Volume(name, full, sample.dtype, VolumeMetadata("NPY"), read_run, len(shape) == 4, warnings=warnings)
+    words: dict[str, Any] = {"warnings": (*notes, *left_out), "numbers": own_numbers(dtype), "axes": leading}
+    axis = "T" if letters_of(leading) == "T" else "Z"
+    return Volume(
+        name, (depth, *flat), sample.dtype, VolumeMetadata("NPY", axis=axis), read_run, has_channels, **words
+    )  # fmt: skip

@@ -14,6 +14,7 @@ from convcli.budget import Allowance
 from convcli.errors import ImageError
 from convcli.images import exif, xmp_orientation
 from convcli.images.model import Decoded, Image, Metadata, bytes_with_result, check_canvas, check_size
+from convcli.images.volume_axes import TAKES_ALL
 
 if TYPE_CHECKING:
     from PIL.WebPImagePlugin import WebPImageFile as Picture
@@ -47,9 +48,7 @@ def decode(data: bytes, max_pixels: int) -> Decoded:
     if frames and has_alpha and not data[_FLAGS] & _HAS_ALPHA and (pixels[..., 3] == _OPAQUE).all():
         pixels, has_alpha = np.ascontiguousarray(pixels[..., :3]), False
     metadata, orientation = describe(chunks)
-    warnings = (
-        (f"animated WebP: only the first of {frames} frames was read; --axes zyx takes all",) if frames > 1 else ()
-    )
+    warnings = (f"animated WebP: only the first of {frames} frames was read; {TAKES_ALL}",) if frames > 1 else ()
     return Decoded(Image(pixels, has_alpha, metadata, warnings), orientation)
 
 
@@ -74,7 +73,7 @@ def encode(image: Image, *, quality: int | None = None, lossless: bool | None = 
 
     metadata = image.metadata
     if lossless is None:
-        lossless = bool(metadata.webp_lossless) and quality is None
+        lossless = bool(metadata.lossless) and quality is None
     options: dict[str, Any] = {"lossless": lossless, "method": 4}
     if lossless:
         # Effort, not loss: 50 takes half the time of Pillow's 80 for 1% more bytes. Invisible colours stay as they are.
@@ -161,8 +160,7 @@ def describe(chunks: Chunks) -> tuple[Metadata, int]:
         xmp=packet,
         dpi=dpi,
         aspect=aspect,
-        webp_lossless=b"VP8L" in kinds
-        or any(kind == b"ANMF" and b"VP8L" in bytes(body[16:64]) for kind, body in chunks),
+        lossless=b"VP8L" in kinds or any(kind == b"ANMF" and b"VP8L" in bytes(body[16:64]) for kind, body in chunks),
         lost=tuple(
             f"chunk {kind.decode('latin-1').strip()}"
             for kind in dict.fromkeys(kind for kind, _ in reversed(chunks))

@@ -13,6 +13,7 @@ from convcli.images.keeping import outgoing
 from convcli.images.model import Image, Metadata, shown
 
 Value = TypeVar("Value")
+_BEST = 100  # quality
 
 # What makes a file's bytes, when it is called: at once, or piece by piece.
 Encode = Callable[[], bytes | Iterator[bytes]]
@@ -43,9 +44,11 @@ def write(
     strip:
         Whether to drop all metadata. JPEG tables are kept: they are quality, not metadata.
     quality:
-        1 to 100 for JPEG and lossy WebP; without it, the input's.
+        1 to 100 for JPEG, WebP, AVIF, JPEG 2000 and JPEG XL, of which the last three lose nothing at 100; without it,
+        the input's.
     compression:
-        PNG: a zlib level, ``"0"`` to ``"9"``. TIFF: ``none, lzw, deflate, packbits, zstd``. WebP: ``lossless, lossy``.
+        PNG: a zlib level, ``"0"`` to ``"9"``. TIFF: ``none, lzw, deflate, packbits, zstd``. WebP, AVIF, JPEG 2000 and
+        JPEG XL: ``lossless, lossy``.
 
     Returns
     -------
@@ -118,7 +121,8 @@ def _stripped(metadata: Metadata) -> Metadata:
     return Metadata(
         format=metadata.format,
         jpeg=metadata.jpeg,
-        webp_lossless=metadata.webp_lossless,
+        lossless=metadata.lossless,
+        bits=metadata.bits,
         tiff_compression=metadata.tiff_compression,
     )
 
@@ -146,8 +150,35 @@ def _tiff(image: Image, quality: int | None, compression: str | None) -> Encode:
 def _webp(image: Image, quality: int | None, compression: str | None) -> Encode:
     from convcli.images import webp
 
-    lossless = _one_of("WEBP", compression, {"lossless": True, "lossy": False}) if compression else None
+    lossless = _is_lossless("WEBP", compression)
     return lambda: webp.encode(image, quality=quality, lossless=lossless)
+
+
+def _with_or_without_loss(name: str, *, by_itself: bool) -> Callable[[Image, int | None, str | None], Encode]:
+    """A format that loses nothing at a quality of 100; ``by_itself``: whether it does so if nothing is said.
+
+    What was compressed with loss is so again.
+    """
+
+    def encoder(image: Image, quality: int | None, compression: str | None) -> Encode:
+        codec = import_module(f"convcli.images.{BY_NAME[name].module}")
+        lossless = _is_lossless(name, compression)
+        if lossless is None:
+            before = False if image.metadata.jpeg else image.metadata.lossless
+            lossless = quality == _BEST if quality else by_itself if before is None else before
+        return lambda: cast(bytes, codec.encode(image, quality=quality, lossless=lossless))
+
+    return encoder
+
+
+def _heic(image: Image, quality: int | None, compression: str | None) -> Encode:
+    from convcli.images import heic
+
+    return lambda: heic.encode(image, quality=quality)
+
+
+def _is_lossless(format: str, compression: str | None) -> bool | None:
+    return _one_of(format, compression, {"lossless": True, "lossy": False}) if compression else None
 
 
 def _plain(module: str) -> Callable[[Image, int | None, str | None], Encode]:
@@ -176,4 +207,11 @@ ENCODERS: dict[str, Callable[[Image, int | None, str | None], Encode]] = {
     "PPM": _plain("netpbm"),
     "PGM": _plain("netpbm"),
     "NPY": _plain("npy"),
+    "NPZ": _plain("npz"),
+    "QOI": _plain("qoi"),
+    "TGA": _plain("tga"),
+    "HEIC": _heic,
+    "JP2": _with_or_without_loss("JP2", by_itself=True),
+    "JXL": _with_or_without_loss("JXL", by_itself=True),
+    "AVIF": _with_or_without_loss("AVIF", by_itself=False),
 }

@@ -19,6 +19,7 @@ MOST_FRAMES = 256
 MOST_CELLS = 40  # a side, padding and inserted zeros included
 SUFFIXES = (".gif", ".webp", ".svg", ".png")
 POOLS = ("max", "average")
+DELAY, DELAY_TO_READ = 0.6, 1.8  # seconds
 
 AnyWindow = Window | TransposedWindow
 
@@ -354,8 +355,15 @@ def read_weights(spec: str, *, convolve: bool = False) -> Numbers:
     return tuple(tuple(row) for row in weights.tolist())
 
 
-def write_animation(film: Film, target: str, *, delay: float = 0.6, overwrite: bool = False) -> None:
+def usual_delay(film: Film) -> float:
+    """Seconds a frame lasts if nothing else is said: one with a sum to read lasts longer."""
+    return DELAY_TO_READ if film.has_values else DELAY
+
+
+def write_animation(film: Film, target: str, *, delay: float | None = None, overwrite: bool = False) -> None:
     """Write a film as the target's suffix says: .gif, .webp and .svg move, .png is a sheet of its frames.
+
+    A frame lasts ``delay`` seconds, or `usual_delay`.
 
     Raises
     ------
@@ -367,6 +375,7 @@ def write_animation(film: Film, target: str, *, delay: float = 0.6, overwrite: b
     suffix = Path(target).suffix.lower()
     if suffix not in SUFFIXES:
         raise ConvcliError(f"{target}: got {suffix or 'no suffix'}, expected one of {' '.join(SUFFIXES)}")
+    delay = usual_delay(film) if delay is None else delay
     if not 0.02 <= delay <= 60:
         raise ConvcliError(f"delay: got {delay:g}, expected 0.02 to 60 seconds")
     check_target(Path(target), overwrite=overwrite)

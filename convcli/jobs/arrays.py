@@ -7,6 +7,7 @@ import contextlib
 import logging
 import os
 import re
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,13 +21,14 @@ from convcli import images
 from convcli.errors import ConvcliError, ImageError, ShapeError, suggestion
 from convcli.geometry import is_integer
 from convcli.images import MAX_PIXELS, Image, Metadata, convert_depth, format_of, holds
-from convcli.images.depth import supported
+from convcli.images.depth import in_numbers, own_numbers, supported
 from convcli.images.formats import format_named
+from convcli.images.volume_axes import MOST_CHANNELS
 from convcli.jobs.background import parse_colour
 from convcli.jobs.batch import produce, unkept
 from convcli.jobs.explain import Explanation, plan_filters
 from convcli.jobs.explain import explain as explain_image
-from convcli.jobs.explain_region import Region
+from convcli.jobs.explain_region import Region, region_of
 from convcli.jobs.filter import filter_image, plan_filter
 from convcli.kernels import Kernel, parse_kernel
 from convcli.kernels.matrices import format_matrix
@@ -54,7 +56,7 @@ def read(path: Source | BinaryIO, *, max_pixels: int = MAX_PIXELS) -> NDArray[An
     -------
     ndarray
         (H, W) for grey, else (H, W, C): 2 for grey with alpha, 3 for RGB, 4 for RGB with alpha. uint8 and uint16 are
-        black at 0 and white at 255 or 65535; floats are as the file has them.
+        black at 0 and white at 255 or 65535; other integers, truth values and floats are as the file has them.
 
     Raises
     ------
@@ -73,7 +75,8 @@ def read(path: Source | BinaryIO, *, max_pixels: int = MAX_PIXELS) -> NDArray[An
     with _words_of_python():
         image = images.read(_named(path), max_pixels=max_pixels)
     _tell(image.warnings)
-    return np.array(image.pixels[..., 0] if image.pixels.shape[2] == 1 else image.pixels)
+    pixels = image.pixels if image.numbers is None else in_numbers(image.pixels, image.numbers)
+    return np.array(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
 
 
 def write(
@@ -102,7 +105,7 @@ def write(
     overwrite : bool
         Whether the file may exist.
     quality : int, optional
-        1 to 100 for JPEG and WebP.
+        1 to 100 for JPEG, WebP, AVIF, HEIC, JPEG 2000 and JPEG XL.
 
     Raises
     ------
@@ -124,7 +127,7 @@ def write(
     chosen = format_of(target) if format is None else format_named(format)  # type: ignore[arg-type]
     array = as_array("image", image, "a picture")
     picture = image_of(array)
-    picture = replace(picture, pixels=_in_depth(picture.pixels, array.dtype, chosen), metadata=metadata)
+    picture = replace(picture, pixels=_in_depth(picture, chosen), numbers=None, metadata=metadata)
     with _words_of_python():
         lost = images.write(picture, target, format=chosen, overwrite=overwrite, quality=quality)
     _tell(unkept(lost))
@@ -139,7 +142,7 @@ def filter(image: npt.ArrayLike, *kernels: str | npt.ArrayLike, **words: Unpack[
     Parameters
     ----------
     image : array_like
-        (H, W), (H, W, 1), (H, W, 2) of grey and alpha, (H, W, 3) of RGB or (H, W, 4) of RGB and alpha: uint8, uint16,
+        (H, W), (H, W, 1), (H, W, 2) of grey and alpha, (H, W, 3) of RGB or (H, W, 4) of RGB and alpha: integers,
         booleans (white and black) or floats.
     kernels : str or array_like
         One, or several for a chain: a SPEC as on the command line (``"gaussian:sigma=2"``, ``"canny"``), or weights.
@@ -152,7 +155,8 @@ def filter(image: npt.ArrayLike, *kernels: str | npt.ArrayLike, **words: Unpack[
     Returns
     -------
     ndarray
-        (H, W), or (H, W, C) if the image has channels and more than one is left.
+        (H, W), or (H, W, C) if the image has channels and more than one is left; in the image's type, unless ``depth``
+        or ``range`` says otherwise. Integers with a sign hold both sides of an edge.
 
     Raises
     ------
@@ -166,7 +170,12 @@ def filter(image: npt.ArrayLike, *kernels: str | npt.ArrayLike, **words: Unpack[
            [  0, 125, 125]], dtype=uint8)
     """
     array = as_array("image", image, "a picture")
-    picture = image_of(array)
+    picture = image_of(image)
+    if picture.pixels.shape[2] > MOST_CHANNELS:
+        raise ShapeError(
+            f"image: got shape {array.shape}, which may be a volume, expected (H, W) or (H, W, C) of at most "
+            f"{MOST_CHANNELS} channels; correlate3d filters volumes, correlate2d any channels"
+        )
     _check_words("filter", words, FilterWords)
     chain, settings = [_kernel(each) for each in kernels], dict(words)
     if isinstance(background := settings.get("background"), str):
@@ -181,7 +190,7 @@ def filter(image: npt.ArrayLike, *kernels: str | npt.ArrayLike, **words: Unpack[
 def explain(
     image: npt.ArrayLike,
     *kernels: str,
-    region: tuple[int, int, int, int] | None = None,
+    region: tuple[slice, slice] | tuple[int, int, int, int] | None = None,
     title: str = "image",
     bias: float | Sequence[float] = 0.0,
     **words: Unpack[ExplainWords],
@@ -194,8 +203,9 @@ def explain(
         As `filter` takes it; alpha is left out. Lists of numbers are taken as they are, not as pixels.
     kernels : str
         A SPEC, or one for each filter of a layer: all of one size, with a plane for each channel or one for all.
-    region : (x, y, width, height), optional
-        The part of a large picture that is shown; without it, its middle.
+    region : (slice, slice), optional
+        The rows and columns of a large picture that are shown, ``np.s_[80:110, 120:160]``; without it, its middle. The
+        four numbers (x, y, width, height) of earlier versions are still taken, with a warning.
     title : str
         What the input is called.
     bias : float or sequence of float
@@ -218,19 +228,30 @@ def explain(
     Examples
     --------
     >>> explain([[1, 2, 3], [4, 5, 6], [7, 8, 9]], "1 0; 0 -1", padding="valid")
-    Explanation(image, 0,0,3x3 of the input, output 2x2x1)
+    Explanation(image, 0:3,0:3 of the input, output 2x2x1)
     """
     picture = image_of(image)
     several = isinstance(bias, Sequence | np.ndarray) and not isinstance(bias, str | bytes)
     biases = [as_number("bias", each) for each in (bias if several else [bias])]  # type: ignore[union-attr]
     _check_words("explain", words, ExplainWords)
     plans = plan_filters(kernels, biases, **words)
-    if region is not None and not (isinstance(region, tuple | list) and [*map(is_integer, region)] == [True] * 4):
-        raise ShapeError(f"region: got {shortened(repr(region))}, expected (x, y, width, height) in pixels")
-    part = None if region is None else Region(*map(int, region))
+    part = None if region is None else _region(region)
     explanation = explain_image(picture, plans, title=str(title), region=part)
     _tell(explanation.warnings)
     return explanation
+
+
+def _region(region: tuple[slice, slice] | tuple[int, int, int, int]) -> Region:
+    if not (isinstance(region, tuple | list) and [*map(is_integer, region)] == [True] * 4):
+        return region_of(region)
+    column, row, width, height = map(int, region)  # type: ignore[arg-type]
+    found = Region(row, column, height, width)
+    warnings.warn(
+        f"region: the numbers (x, y, width, height) will be gone: rows come first everywhere; write np.s_[{found}]",
+        FutureWarning,
+        stacklevel=3,
+    )
+    return found
 
 
 def _check_words(command: str, words: Any, known: Any) -> None:
@@ -262,16 +283,20 @@ def image_of(image: npt.ArrayLike) -> Image:
         raise ImageError(f"image: {error}") from None
     except MemoryError:
         raise ShapeError(f"image: got shape {array.shape}, more numbers than fit into memory") from None
-    return Image(pixels, has_alpha=pixels.shape[2] in (2, 4))
+    numbers = own_numbers(array.dtype) if hasattr(image, "dtype") else None  # lists have no type to be kept
+    return Image(pixels, has_alpha=pixels.shape[2] in (2, 4), numbers=numbers)
 
 
-def _in_depth(pixels: NDArray[Any], given: np.dtype[Any], format: str) -> NDArray[Any]:
-    """Floats as 8-bit pixels, where the format holds none; raises `ImageError` for what would be clipped."""
+def _in_depth(picture: Image, format: str) -> NDArray[Any]:
+    """Pixels as the format holds them, floats perhaps with 8 bits; raises `ImageError` for what would be clipped."""
+    pixels, numbers = picture.pixels, picture.numbers
+    if numbers is not None and holds(format, numbers, pixels.shape[2], False) is None:
+        return in_numbers(pixels, numbers)
     if pixels.dtype.kind != "f" or holds(format, np.float32, 1, False) is None:
         return pixels
-    if given.kind != "f":
+    if numbers is not None:
         raise ImageError(
-            f"image: got {given} for {format}, whose white nobody knows, expected uint8 (0 to 255), uint16 or floats "
+            f"image: got {numbers} for {format}, whose white nobody knows, expected uint8 (0 to 255), uint16 or floats "
             "from 0 to 1; image.astype('uint8') makes it so"
         )
     low, high = float(pixels.min()), float(pixels.max())

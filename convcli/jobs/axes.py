@@ -13,6 +13,7 @@ from convcli.geometry import PaddingSpec, is_integer, per_axis
 from convcli.jobs.background import Colour, check_background
 from convcli.jobs.output_policy import ALPHA, CHANNELS, DEPTHS, RANGES
 from convcli.kernels import LIBRARY, Kernel
+from convcli.kernels.entry import RESHAPING
 
 AXES = ("yx", "zyx", "x")
 _NAMES = {"yx": "a picture", "zyx": "a volume", "x": "a signal"}
@@ -97,26 +98,39 @@ def kernel_for(axes: str, kernel: Kernel) -> Kernel:
 
     A kernel of the library acts on a signal as on a picture whose rows are all the signal: its columns are summed.
     """
+    if kernel.combine in RESHAPING and axes != "yx":
+        fix = "add --each-plane" if axes == "zyx" else "leave it out"
+        raise KernelError(f"{kernel.name}: is for pictures, got {_NAMES[axes]}; {fix}")
     if kernel.combine == "edges" and axes != "yx":
-        fix = "leave --axes zyx out" if axes == "zyx" else "sobel-x marks steps of a signal"
+        fix = "add --each-plane" if axes == "zyx" else "sobel-x marks steps of a signal"
         raise KernelError(f"{kernel.name}: finds the outlines of pictures, expected a kernel for {_NAMES[axes]}; {fix}")
     if axes == "zyx":
         if kernel.ndim == 3:
             return kernel
         sibling = f"{kernel.entry.name}3d" if kernel.entry else ""
-        fix = "" if kernel.entry else "end it with | to filter each plane, or "
-        fix = f"try {sibling}, or " if sibling in LIBRARY else fix
-        raise KernelError(f"{kernel.name}: is a 2-D kernel, expected a 3-D one for a volume; {fix}leave --axes zyx out")
+        fix = f"try {sibling}, or " if sibling in LIBRARY else ""
+        raise KernelError(
+            f"{kernel.name}: is a 2-D kernel, expected a 3-D one for a volume; {fix}filter each plane with --each-plane"
+        )
     if kernel.ndim == 3:
         fix = "; --axes zyx filters volumes" if axes == "yx" else ""
         raise KernelError(f"{kernel.name}: is a 3-D kernel, expected a {len(axes)}-D one for {_NAMES[axes]}{fix}")
     return kernel if axes == "yx" else _along_time(kernel)
 
 
+def _window_in_time(kernel: Kernel) -> Kernel:
+    """A window on a picture whose rows are all the signal: each value is there once for each row."""
+    height, width = kernel.planes[0].shape
+    rank = {"rank": int(kernel.parameters["rank"]) // height} if "rank" in kernel.parameters else {}  # type: ignore[arg-type]
+    return replace(kernel, planes=(np.ones((1, width)),), parameters=kernel.parameters | rank)
+
+
 def _along_time(kernel: Kernel) -> Kernel:
     height, width = kernel.planes[0].shape
     if height == 1:
         return kernel
+    if not kernel.has_matrix and kernel.combine != "bilateral":
+        return _window_in_time(kernel)
     if kernel.entry is None:
         if width > 1:
             raise KernelError(

@@ -94,5 +94,5 @@ def _blended(pixels: Array, background: Colour, white: float, *, linear: bool = 
         mixed = mixed + behind * white * (1 - alpha)
         if linear:
             to_srgb(mixed, white)
-        result[start : start + _ROWS] = np.rint(mixed) if pixels.dtype.kind == "u" else mixed
+        result[start : start + _ROWS] = np.rint(mixed) if pixels.dtype.kind in "iu" else mixed
     return result

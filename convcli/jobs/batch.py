@@ -20,6 +20,7 @@ from convcli.images.formats import format_named
 from convcli.images.model import pictures_of, shown
 from convcli.images.turns import Turn, Turns
 from convcli.jobs.tasks import STREAM, Task
+from convcli.stores import is_store
 
 _PART = 512  # pixels: the side of what is walked through to learn which loops are missing
 _WORKERS = 4  # decoding and encoding threads each; pictures in memory are limited to about twice as many
@@ -153,11 +154,16 @@ def is_due(task: Task, files: Files, *, pictures: bool = True) -> bool:
     target = Path(task.target)
     if files.skip_existing and target.exists():
         return False
-    if pictures and files.format is None:
+    if pictures and files.format is None and not is_store(task.target):
         format_of(target)
     if task.makes_folder:
         make_folder(target)
-    check_target(target, overwrite=files.overwrite)
+    if is_store(task.target):
+        from convcli.stores.writing import check_store_target
+
+        check_store_target(target, overwrite=files.overwrite)
+    else:
+        check_target(target, overwrite=files.overwrite)
     return True
 
 

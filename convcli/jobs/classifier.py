@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from convcli.architectures import shape_text
 from convcli.architectures.files import resolved
 from convcli.datasets import Preprocessing
+from convcli.datasets.preprocessing import Prepared
 from convcli.errors import DataError, ModelError, shortened
-from convcli.images import MAX_PIXELS, read
+from convcli.images import MAX_PIXELS, Image, read
 from convcli.jobs.tasks import STREAM, about
 from convcli.nn.model import Model
 from convcli.nn.weights import TrainedModel, load_model, shipped_model
@@ -48,6 +49,14 @@ class Classifier:
     def classes(self) -> tuple[str, ...]:
         """The names of the network's outputs."""
         return self.trained.classes
+
+    def prepare(self, image: Image) -> Prepared:
+        """A picture as its rule prepares it, and what there is to say of that."""
+        pixels, warnings = self.rule.prepare(image)
+        if cut := self.rule.cut_off(*image.pixels.shape[:2]):
+            size = f"{self.rule.height}x{self.rule.width}"
+            warnings += (f"{cut:.1%} of it is cut off, since it is scaled to fill the network's {size}",)
+        return Prepared(pixels, warnings)
 
     def logits(self, images: Array, batch_size: int) -> Iterator[Array]:
         """What (N, H, W, C) images, bytes or floats of 0..1, give before the output activation, batch by batch.
@@ -202,7 +211,7 @@ def see(classifier: Classifier, source: str | BinaryIO, *, max_pixels: int = MAX
     """
     image = read(source, max_pixels=max_pixels)
     with about(source if isinstance(source, str) else STREAM):
-        prepared, warnings = classifier.rule.prepare(image)
+        prepared, warnings = classifier.prepare(image)
     pixels = classifier.rule.scaled(prepared)
     (logits,) = classifier.logits(pixels[None], 1)
     shares = classifier.probabilities(logits)[0]

@@ -6,22 +6,21 @@ Volumes are read plane by plane, and pictures looked at in bands of rows, so tha
 import math
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
 from convcli.errors import ConvcliError, ImageError
 from convcli.images import MAX_PIXELS, Image, convert_depth, read
-from convcli.images.model import shown
-from convcli.images.reading import opening, recognised
-from convcli.images.volume_model import MOST_CHANNELS, Volume, VolumeMetadata
-from convcli.images.volumes import open_volume
+from convcli.images.model import shown, white_of
+from convcli.images.volume_axes import sizes_of
+from convcli.images.volume_model import Volume, VolumeMetadata
+from convcli.images.volumes import holds_planes
+from convcli.jobs.volumes import Reading
 from convcli.ops.arguments import Array
 from convcli.ops.similarity import WINDOW, ssim
 from convcli.views.thinning import strongest
 
-_HEAD = 1 << 16  # bytes in which a PNG says that it is animated
 _BAND_NUMBERS = 1 << 22  # of a picture looked at at a time
 MAP_SIDE = 480  # cells of the picture of where, along its longer side at most
 
@@ -48,7 +47,7 @@ class Comparison:
     Attributes
     ----------
     shape : tuple of int
-        (H, W, C), or (D, H, W, C) of volumes.
+        (H, W, C), or (D, H, W, C) of volumes; of stacks of several axes with the size along each.
     white : float
         Full scale in the unit of the differences: 255, 65535, or 1.
     largest, mean : float
@@ -99,6 +98,11 @@ class _Opened(NamedTuple):
     is_flat: bool
 
     @property
+    def sizes(self) -> tuple[int, ...]:
+        """Along all axes of the planes, and of each."""
+        return (*(size for _, size in self.volume.leading), *self.shape[1:3])
+
+    @property
     def shape(self) -> tuple[int, int, int, int]:
         """(D, H, W, C)."""
         return self.volume.shape
@@ -109,6 +113,8 @@ def compare(
     second: str | BinaryIO,
     *,
     axes: str | None = None,
+    channel: int | None = None,
+    time: int | None = None,
     white: float | None = None,
     tolerance: float | None = None,
     relative: bool = False,
@@ -121,7 +127,9 @@ def compare(
     first, second : str or binary stream
         A and B.
     axes : str, optional
-        ``yx`` for pictures, ``zyx`` for volumes; without it files of several planes are volumes.
+        A word of `convcli.images.volume_axes.read_axes`; without it files of several planes are stacks.
+    channel, time : int, optional
+        Of stacks, one channel or moment, counted from 0.
     white : float, optional
         Full scale, for PSNR and SSIM: 255 for 8 bits, 65535 for 16 bits and 1 for floats unless given.
     tolerance : float, optional
@@ -136,24 +144,28 @@ def compare(
     for word, value in (("white", white), ("tolerance", tolerance)):
         if value is not None and (not math.isfinite(value) or value < 0 or (word == "white" and not value)):
             raise ConvcliError(f"{word}: got {value}, expected a number {'above' if word == 'white' else 'from'} 0")
+    if axes == "x":
+        raise ConvcliError("axes: got x, expected pictures or stacks; signals are not compared")
     with ExitStack() as stack:
-        pair = tuple(_open(source, axes, max_pixels, stack) for source in (first, second))
+        reading = Reading(axes or "yx", channel, time)
+        pair = tuple(_open(source, reading, max_pixels, stack) for source in (first, second))
         _check_sizes(*pair)
-        common, warnings = _common(*(each.volume for each in pair))
-        full = white or (float(np.iinfo(common).max) if common.kind == "u" else 1.0)
+        volumes = [each.volume for each in pair]
+        common, by_numbers, warnings = _common(*volumes)
+        full = white or white_of(common, volumes[0].numbers if volumes[0].numbers == volumes[1].numbers else None)
         limit = None if tolerance is None else tolerance * full if relative else tolerance
         tally = _Tally(pair[0].shape, limit)
         alike: list[float] = []
         previews: list[Array] = []
         for index in range(pair[0].shape[0]):
-            planes = [_brought(each.volume.planes([index])[0], common, each.volume.dtype) for each in pair]
+            planes = [_brought(each.planes([index])[0], common, by_numbers) for each in volumes]
             tally.add(index, *planes)
             if min(planes[0].shape[:2]) >= WINDOW:
                 alike.append(ssim(planes[0], planes[1], full))
             if index == pair[0].shape[0] // 2:
                 previews = [_preview(plane, full) for plane in planes]
     warnings += tuple(warning for each in pair if each.is_flat for warning in each.volume.warnings)
-    if common.kind == "f" and white is None and tally.outside:
+    if common.kind == "f" and white is None and full == 1 and tally.outside:
         warnings += ("numbers lie outside 0..1; PSNR and SSIM take 1 for full scale unless --white says another",)
     return tally.result(full, float(np.mean(alike)) if alike else None, (previews[0], previews[1]), warnings, pair)
 
@@ -216,7 +228,7 @@ class _Tally:
             plane, row, column, channel = self.place
             place = Place(row, column, channel if self.channels > 1 else None, plane if is_volume else None)
         return Comparison(
-            shape=(*self.shape[:3], self.channels) if is_volume else (*self.shape[1:3], self.channels),
+            shape=(*(pair[0].sizes if is_volume else self.shape[1:3]), self.channels),
             white=white,
             largest=self.largest,
             mean=self.sizes / (pixels * self.channels),
@@ -245,36 +257,17 @@ def _difference(first: Array, second: Array) -> Array:
     return difference
 
 
-def _open(source: str | BinaryIO, axes: str | None, max_pixels: int, stack: ExitStack) -> _Opened:
-    if isinstance(source, str) and axes != "yx" and (axes == "zyx" or _is_volume(source, max_pixels)):
-        return _Opened(stack.enter_context(open_volume(source, max_pixels=max_pixels)), False)
-    if axes == "zyx":
-        raise ImageError("a volume is read plane by plane: expected a file, not standard input")
+def _open(source: str | BinaryIO, reading: Reading, max_pixels: int, stack: ExitStack) -> _Opened:
+    is_told = reading != Reading("yx")
+    if isinstance(source, str) and (is_told or holds_planes(source, max_pixels)):
+        return _Opened(stack.enter_context(reading.open(source, max_pixels=max_pixels)), False)
+    if is_told:
+        raise ImageError("a stack is read plane by plane: expected a file, not standard input")
     image = read(source, max_pixels=max_pixels)
     pixels, name = image.pixels[None], shown(source) if isinstance(source, str) else "standard input"
-    words: dict[str, Any] = {"has_alpha": image.has_alpha, "warnings": image.warnings}
+    words: dict[str, Any] = {"has_alpha": image.has_alpha, "warnings": image.warnings, "numbers": image.numbers}
     plane = Volume(name, pixels.shape, pixels.dtype, VolumeMetadata(""), lambda first, end: pixels, **words)
     return _Opened(plane, True)
-
-
-def _is_volume(source: str, max_pixels: int) -> bool:
-    """Whether a file has several planes; of an array (A, B, C) that is so unless C may be channels."""
-    with opening(shown(source)), Path(source).open("rb") as stream:
-        head = stream.read(_HEAD)
-        kind = recognised(head, shown(source)).name
-    if kind not in ("TIFF", "NPY", "GIF", "WEBP") and not (kind == "PNG" and b"acTL" in head):
-        return False
-    try:
-        if kind == "NPY":
-            from convcli.images.npy import read_header
-
-            with Path(source).open("rb") as stream:
-                shape = read_header(stream).shape
-            return len(shape) == 4 or (len(shape) == 3 and shape[2] > MOST_CHANNELS)
-        with open_volume(source, max_pixels=max_pixels) as volume:
-            return volume.shape[0] > 1
-    except ImageError:
-        return False  # no stack of planes; as a picture it may be fine, and if not, that error is the clearer one
 
 
 def _check_sizes(first: _Opened, second: _Opened) -> None:
@@ -284,7 +277,7 @@ def _check_sizes(first: _Opened, second: _Opened) -> None:
         raise ImageError(
             f"{names}: {flat.name} is a picture, {deep.name} has {deep.shape[0]} planes; expected two alike"
         )
-    if first.shape[:3] != second.shape[:3]:
+    if first.sizes != second.sizes:
         sizes = [_size(each) for each in (first, second)]
         raise ImageError(f"{names}: got {sizes[0]} and {sizes[1]} pixels, expected one size")
     if (first.shape[3], first.volume.has_alpha) != (second.shape[3], second.volume.has_alpha):
@@ -293,7 +286,7 @@ def _check_sizes(first: _Opened, second: _Opened) -> None:
 
 
 def _size(opened: _Opened) -> str:
-    planes = f"{opened.shape[0]} planes of " if not opened.is_flat else ""
+    planes = f"{sizes_of(opened.volume.leading) or 1} planes of " if not opened.is_flat else ""
     return f"{planes}{opened.shape[2]}x{opened.shape[1]}"
 
 
@@ -302,17 +295,22 @@ def _channels(opened: _Opened) -> str:
     return names.get((opened.shape[3], opened.volume.has_alpha), f"{opened.shape[3]} channels")
 
 
-def _common(first: Volume, second: Volume) -> tuple[np.dtype[Any], tuple[str, ...]]:
-    """The type in which both are compared, and what there is to say about it."""
+def _common(first: Volume, second: Volume) -> tuple[np.dtype[Any], bool, tuple[str, ...]]:
+    """The type in which both are compared, whether by their numbers whatever their depths, and what to say about it."""
+    types = [each.numbers or each.dtype for each in (first, second)]
+    if types[0] != types[1] and any(each.numbers is not None for each in (first, second)):
+        return np.dtype(np.float64), True, (f"{types[0]} and {types[1]} are compared by their numbers",)
     if first.dtype == second.dtype:
-        return first.dtype, ()
+        return first.dtype, False, ()
     if first.dtype.kind == second.dtype.kind == "f":
-        return np.dtype(np.float64), ()
-    return np.dtype(np.float64), (f"{first.dtype} and {second.dtype} are compared as numbers of 0..1",)
+        return np.dtype(np.float64), False, ()
+    return np.dtype(np.float64), False, (f"{first.dtype} and {second.dtype} are compared as numbers of 0..1",)
 
 
-def _brought(plane: Array, common: np.dtype[Any], own: np.dtype[Any]) -> Array:
-    return plane if own == common else convert_depth(plane, common)
+def _brought(plane: Array, common: np.dtype[Any], by_numbers: bool) -> Array:
+    if plane.dtype == common:
+        return plane
+    return plane.astype(common) if by_numbers else convert_depth(plane, common)
 
 
 def _preview(plane: Array, white: float) -> Array:
@@ -328,7 +326,7 @@ def where_picture(found: Comparison, names: tuple[str, str]) -> Image:
     from convcli.views.comparison import draw_comparison
 
     place = None if found.place is None else (found.place.row // found.block, found.place.column // found.block)
-    planes = found.shape[0] if len(found.shape) == 4 else 1
+    planes = math.prod(found.shape[:-3])
     told = [
         f"largest {figures(found.largest)} of {figures(found.white)}" + (f" at {found.place}" if found.place else ""),
         f"{found.differing} of {found.pixels} pixels differ; PSNR {decibels(found.psnr)}"

@@ -19,6 +19,7 @@ from convcli.images import Image, convert_depth
 from convcli.jobs.classifier import Classifier
 from convcli.jobs.filter import FilterPlan, filter_image, plan_filter
 from convcli.jobs.output_policy import choose_colour, split_alpha
+from convcli.kernels.entry import RESHAPING
 from convcli.ops.correlation import correlation_windows
 from convcli.ops.pooling import pool2d
 
@@ -78,6 +79,8 @@ def plan_steps(specs: Sequence[str], border: str) -> FilterPlan:
     for kernel in plan.kernels:
         if kernel.combine == "edges":
             raise KernelError("kernel: canny follows edges through the whole picture, expected kernels with windows")
+        if kernel.combine in RESHAPING:
+            raise KernelError(f"kernel: {kernel.name} makes pictures of another size, expected kernels with windows")
     return plan
 
 

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.architectures import shape_text
-from convcli.datasets import Dataset, Reports, Split, find_entry, load, sample
+from convcli.architectures.card import ModelCard
+from convcli.datasets import Dataset, Reports, Split, find_entry, load, parted, sample
 from convcli.errors import DataError, shortened
 from convcli.images import Image
 from convcli.jobs.classifier import Classifier, percent
@@ -17,7 +18,15 @@ from convcli.nn.losses import class_targets, loss_of_logits
 from convcli.nn.scoring import loss_for
 from convcli.views.grid import labelled_grid
 
-SPLITS = ("test", "train")
+SPLITS = ("test", "held-out", "train")
+# All of a split, some of it, and what else has to be said.
+_SPLITS_IN_WORDS = {
+    "test": ("the test set", "images of the test set", ""),
+    "held-out": ("held-out images", "held-out images", ", not learned from"),
+    "train": ("the training set", "images of the training set", ""),
+    "all": ("all images", "images", ""),
+    "mixed": ("all images", "images", ", some of which may have been learned from"),
+}
 MOST_SHOWN = 60  # mistakes in a gallery
 _COLUMNS = 10
 
@@ -54,7 +63,8 @@ class Evaluation:
     Parameters
     ----------
     data, split:
-        What the model was tried on.
+        What the model was tried on. Beside `SPLITS` there is ``all``, of a folder without a test set that the model was
+        not trained on, and ``mixed``, of one that has changed since the model was.
     images:
         (N, H, W, C) uint8, as the network saw them.
     loss:
@@ -65,6 +75,8 @@ class Evaluation:
         Worst first: the less probable the truth seemed, the worse.
     notes:
         What the reader should know about the data.
+    whole:
+        How many pictures the split has, if it was not used whole; else 0.
     """
 
     data: str
@@ -75,11 +87,23 @@ class Evaluation:
     confusion: NDArray[np.int64]
     mistakes: tuple[Mistake, ...]
     notes: tuple[str, ...] = ()
+    whole: int = 0
 
     @property
     def count(self) -> int:
         """How many pictures there were."""
         return len(self.images)
+
+    @property
+    def part(self) -> str:
+        """The split in words: ``the test set``, ``50 of 360 images of the test set``."""
+        every, some, _ = _SPLITS_IN_WORDS[self.split]
+        return f"{self.count:,} of {self.whole:,} {some}" if self.whole else every
+
+    @property
+    def measured_on(self) -> str:
+        """What all the numbers are of, in words: ``the test set of digits``."""
+        return f"{self.part} of {self.data}{_SPLITS_IN_WORDS[self.split][2]}"
 
     @property
     def accuracy(self) -> float:
@@ -106,7 +130,8 @@ class Evaluation:
             "accuracy": self.accuracy,
             "loss": self.loss,
             "wrong": len(self.mistakes),
-            "classes": [vars(each) for each in self.per_class],
+            "classes": self.classes,
+            "per_class": [vars(each) for each in self.per_class],
             "confusion": self.confusion.tolist(),
         }
 
@@ -150,20 +175,38 @@ def load_data(
     return replace(found, train=parts[0], test=parts[1], classes=classifier.classes)
 
 
-def choose_split(dataset: Dataset, split: str | None = None, limit: int | None = None) -> tuple[Split, str]:
-    """The pictures to try a model on and what they are called: the test split where there is one, else all.
+def choose_split(dataset: Dataset, card: ModelCard, split: str | None = None) -> tuple[Split, str]:
+    """The pictures to try a model on, and which these are: of the test set where there is one.
 
-    ``limit`` takes so many of them, of each class its share.
+    Else they are those that the model's training held out of these very pictures; or all, if it was not trained on
+    them, or held none out.
 
-    Raises `DataError` for a test split that is not there.
+    Raises `DataError` for a split that is not there.
     """
     if split == "test" and dataset.test is None:
         raise DataError(
-            f"split: got test, but {dataset.name} has no test split; leave --split away to use all pictures"
+            f"split: got test, but {dataset.name} has no test split; leave --split away to use what there is"
         )
-    chosen = dataset.train if split == "train" or dataset.test is None else dataset.test
-    name = split or ("test" if dataset.test is not None else "train")
-    return (chosen if limit is None else sample(chosen, limit)), name
+    if dataset.test is not None and split != "held-out":
+        chosen, name = (dataset.train, "train") if split == "train" else (dataset.test, "test")
+    else:
+        learned, held, name = _parts(dataset, card)
+        if split == "held-out" and held is None:
+            raise DataError(f"split: got held-out, but the model's training held out no image of {dataset.name}")
+        chosen, name = (learned, name) if split == "train" or held is None else (held, "held-out")
+    return chosen, name
+
+
+def _parts(dataset: Dataset, card: ModelCard) -> tuple[Split, Split | None, str]:
+    """Training images: those that a model has learned from, and those that were held out; or all, and what they are."""
+    amount, limit, digest = (card.recipe.get(key) for key in ("held_out", "limit", "digest"))
+    is_older = digest is None and dataset.name == card.name  # a card that does not tell the images
+    if not is_older and digest != dataset.digest:
+        return dataset.train, None, "mixed" if dataset.name == card.name else "all"
+    if is_older or not isinstance(amount, int | float) or type(limit) is not int:
+        return dataset.train, None, "train"
+    learned, held = parted(dataset.train, amount, limit)
+    return learned, held if len(held) else None, "train"
 
 
 def evaluate(
@@ -183,8 +226,10 @@ def evaluate(
         From `load_classifier`.
     dataset : Dataset
         From `load_data`.
-    split : {"test", "train"}, optional
-        See `choose_split`; so for ``limit``.
+    split : {"test", "held-out", "train"}, optional
+        See `choose_split`.
+    limit : int, optional
+        Use so many of its pictures, of each class its share.
     batch_size : int
         Pictures that go through the network at a time.
     on_progress : callable, optional
@@ -195,7 +240,8 @@ def evaluate(
     DataError
         If there is no such split.
     """
-    pictures, name = choose_split(dataset, split, limit)
+    every, name = choose_split(dataset, classifier.trained.card, split)
+    pictures = every if limit is None else sample(every, limit)
     model = classifier.trained.model
     loss, total, done = loss_for(model), 0.0, 0
     count, classes = len(pictures), len(classifier.classes)
@@ -213,7 +259,7 @@ def evaluate(
     confusion = np.bincount(pictures.labels * classes + taken, minlength=classes**2).reshape(classes, classes)
     return Evaluation(
         dataset.name, name, classifier.classes, pictures.images, total / count, confusion,
-        _mistakes(pictures.labels, taken, shares), dataset.notes,
+        _mistakes(pictures.labels, taken, shares), dataset.notes, len(every) if len(pictures) < len(every) else 0,
     )  # fmt: skip
 
 
@@ -227,7 +273,7 @@ def gallery(evaluation: Evaluation) -> Image:
     shown = evaluation.mistakes[:MOST_SHOWN]
     names, wrong = evaluation.classes, len(evaluation.mistakes)
     captions = [(f"is {names[one.true]}", f"said {names[one.predicted]}", percent(one.probability)) for one in shown]
-    title = f"{evaluation.data}, {evaluation.split}: {wrong:,} wrong of {evaluation.count:,}, the worst first"
+    title = f"{wrong:,} wrong of {evaluation.count:,}: {evaluation.measured_on}; the worst first"
     pictures = [evaluation.images[each.place] for each in shown]
     return Image(labelled_grid(pictures, captions, columns=_COLUMNS, title=title))
 

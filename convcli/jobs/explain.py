@@ -138,6 +138,8 @@ def plan_filters(specs: Sequence[str], biases: Sequence[float] = (), **words: An
 
 
 def _plan(kernel: Kernel, bias: float, words: dict[str, Any]) -> FilterPlan:
+    if not kernel.has_matrix:
+        raise KernelError(f"{kernel.name}: has no weights to show, expected a kernel with a matrix, such as gaussian")
     if kernel.combine not in _COMBINATIONS:
         raise KernelError(
             f"{kernel.name}: looks further than one window, expected a kernel whose output is made from one; "
@@ -181,14 +183,14 @@ def explain(image: Image, plans: Sequence[FilterPlan], *, title: str, region: Re
     warnings = list(image.warnings)
     if image.has_alpha and bool((image.pixels[..., -1] != image.white).any()):
         warnings.append("alpha is left out: explained as convcli filter --alpha drop computes it")
-    opaque = replace(image, pixels=np.ascontiguousarray(colour), has_alpha=False, warnings=())
+    opaque = replace(image, pixels=np.ascontiguousarray(colour), has_alpha=False, numbers=None, warnings=())
     height, width, channels = opaque.pixels.shape
     kernel_size = plans[0].kernels[0].planes[0].shape[-2:]
     _check_counts(plans, channels)
     windows = correlation_windows((height, width), kernel_size, plans[0].stride, plans[0].padding, plans[0].dilation)
     region, is_cut = choose_region(height, width, region)
     if is_cut:
-        warnings.append(f"the picture is {width}x{height}: the page shows its middle, --region {region}")
+        warnings.append(f"of {height} rows and {width} columns the page shows the middle, --region {region}")
     spans = spans_of((height, width), windows, region)
     shown = choose_colour(opaque.pixels, plans[0].channels) if plans[0].channels == "gray" else opaque.pixels
     filtered = [_filtered(opaque, plan, windows) for plan in plans]
@@ -197,7 +199,7 @@ def explain(image: Image, plans: Sequence[FilterPlan], *, title: str, region: Re
     document = {
         "title": title,
         "input": _describe_input(opaque, shown, title),
-        "region": [region.x, region.y, region.width, region.height],
+        "region": [region.column, region.row, region.width, region.height],
         "border": {"name": plans[0].border.name, "value": plans[0].border.value},
         "window": _describe_windows(windows, (height, width)),
         "stage": _stage(shown, windows, spans, plans[0]),

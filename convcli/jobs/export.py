@@ -22,7 +22,7 @@ class ExportReport:
         ``nhwc`` or ``nchw``.
     input, output : tuple of int
         The shapes of one input and one output, without N, as the file has them.
-    operators, parameters : int
+    operators, params : int
         How many nodes and how many numbers it holds.
     opset : int
         The version of the operators.
@@ -33,7 +33,7 @@ class ExportReport:
     input: tuple[int, ...]
     output: tuple[int, ...]
     operators: int
-    parameters: int
+    params: int
     opset: int = OPSET
 
 

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from convcli.errors import ConvcliError, KernelError
-from convcli.geometry import PaddingSpec, Placement, Window
+from convcli.geometry import PaddingSpec, Window
 from convcli.images import Image
 from convcli.jobs.axes import (
     OperationPlan,
@@ -25,38 +25,27 @@ from convcli.jobs.axes import (
 )
 from convcli.jobs.background import on_background
 from convcli.jobs.batch import Produced
-from convcli.jobs.canny import check_outlines, is_preparation, unfolded
-from convcli.jobs.filter_alpha import at_anchors, filter_visible
+from convcli.jobs.canny import check_words, is_preparation, unfolded
+from convcli.jobs.filter_alpha import filter_visible
+from convcli.jobs.links import Link, link, placed
 from convcli.jobs.output_policy import OutputPolicy, choose_colour, finish, output_policy, split_alpha
 from convcli.kernels import Kernel, flipped, normalized, parse_kernel
+from convcli.kernels.entry import RESHAPING
 from convcli.ops.arguments import Array
 from convcli.ops.borders import resolve_border
-from convcli.ops.correlation import Counts, correlation_windows
+from convcli.ops.correlation import Counts
 from convcli.ops.plan import plan_correlation
-from convcli.ops.responses import ACTIVATIONS, respond, to_linear, to_srgb
+from convcli.ops.responses import ACTIVATIONS, to_linear, to_srgb
 from convcli.ops.stacks import correlate_stack
 from convcli.ops.sums import Border
 
+_SIZED = {"resize": "resize:width=800, height=, longest= or scale=1/2", "crop": "crop:width=400,height=300,x=0,y=0"}
 NORMALIZE = ("none", "sum", "abs")
-
-
-@dataclass(frozen=True, eq=False)
-class Link:
-    """One kernel of a chain, on an input of known sizes along each axis of its kernel."""
-
-    kernel: Kernel
-    windows: tuple[Window, ...]
-    sizes: tuple[int, ...]
-
-    @property
-    def out_sizes(self) -> tuple[int, ...]:
-        """The sizes of its result."""
-        return tuple(window.output(n) for window, n in zip(self.windows, self.sizes, strict=True))
 
 
 @dataclass(frozen=True, kw_only=True)
 class FilterPlan(OperationPlan):
-    """Everything a filter needs to know, checked: see `plan_filter` for the words."""
+    """All that a filter needs to know, checked: see `plan_filter` for the words. ``title`` is the chain's own name."""
 
     kernels: tuple[Kernel, ...]
     border: Border = field(default_factory=lambda: Border("reflect"))
@@ -69,11 +58,12 @@ class FilterPlan(OperationPlan):
     channels: str = "each"
     range: str = "auto"
     linear: bool = False
+    title: str = ""
 
     @property
     def name(self) -> str:
-        """The chain's name, for file names: ``gaussian_sobel-x``."""
-        return "_".join(kernel.name for kernel in self.kernels if not is_preparation(kernel))
+        """The chain's name, for file names: its title, or ``gaussian_sobel-x``."""
+        return self.title or "_".join(kernel.name for kernel in self.kernels if not is_preparation(kernel))
 
     @property
     def signs(self) -> dict[str, bool]:
@@ -86,8 +76,7 @@ class FilterPlan(OperationPlan):
         links: list[Link] = []
         for kernel in self.kernels:
             stride = self.stride if len(links) == len(self.kernels) - 1 else 1
-            windows = correlation_windows(sizes, kernel.planes[0].shape, stride, self.padding, self.dilation)
-            links.append(Link(kernel, windows, sizes))
+            links.append(link(kernel, sizes, stride=stride, padding=self.padding, dilation=self.dilation))
             sizes = links[-1].out_sizes
         return tuple(links)
 
@@ -101,6 +90,12 @@ class FilterPlan(OperationPlan):
             and policy.gain == 1
             and policy.range != "minmax"
         )
+
+    def leaves(self, response: Array, policy: OutputPolicy) -> bool:
+        """Whether a response is pixels, chosen or copied from those of the input, that are written as they are."""
+        is_whole = response.dtype.kind == "u" and response.dtype == policy.dtype
+        shapes = (self.scale, self.bias, self.activation in ("none", "linear"), self.linear) != (1, 0, True, False)
+        return is_whole and not shapes and policy.gain == 1 and policy.range in ("clip", "abs")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,7 +153,7 @@ def plan_filter(
         carrier = "a volume" if axes == "zyx" else "a signal"
         raise ConvcliError(f"linear: {carrier} is filtered in the numbers it holds; leave --linear out")
     chain = _read_chain(specs, axes)
-    check_outlines(chain, vars(plan) | {"convolve": convolve, "normalize": normalize})
+    check_words(chain, vars(plan) | {"convolve": convolve, "normalize": normalize})
     kernels = [flipped(kernel) if convolve else kernel for kernel in chain]
     return replace(
         plan,
@@ -180,6 +175,9 @@ def _read_chain(specs: Sequence[str | Kernel], axes: str) -> list[Kernel]:
     for kernel in kernels[:-1]:
         if kernel.combine == "angle":
             raise KernelError(f"{kernel.name}: its result is a direction, so it must be the last kernel of the chain")
+    for kernel in kernels:
+        if kernel.combine in RESHAPING and not kernel.parameters:
+            raise KernelError(f"{kernel.name}: got no size, expected one: {_SIZED[kernel.name]}")
     return kernels
 
 
@@ -197,14 +195,16 @@ def filter_image(image: Image, plan: FilterPlan, format: str | None = None) -> F
         pixels, clipped, alpha = _filter_weighted(colour, alpha, plan, policy, links)
     else:
         if alpha is not None:
-            for link in links:
-                alpha = at_anchors(alpha, link.windows)
+            for each in links:
+                alpha = each.keep_alpha(alpha)
         pixels, clipped = _filter_opaque(colour, plan, policy, links, None if alpha is None else alpha[..., 0] > 0)
     clippable = pixels.size
     if alpha is not None:
         pixels = np.concatenate([pixels, policy.converted_alpha(alpha)], axis=-1)
     has_alpha = alpha is not None or (plan.alpha == "independent" and image.has_alpha)
-    result = replace(image, pixels=pixels, has_alpha=has_alpha, warnings=(), placement=_placement(links))
+    down, across = placed(links)
+    words: dict[str, Any] = {"has_alpha": has_alpha, "numbers": None, "warnings": (), "placement": (down, across)}
+    result = replace(image, pixels=pixels, **words)
     result = on_background(result, plan.background, linear=plan.linear)
     policy.check(result.pixels.shape[-1], result.has_alpha)
     share = clipped / clippable
@@ -222,9 +222,8 @@ def _filter_opaque(
     if plan.goes_straight(policy):
         pixels, clipped = respond_in_pixels(source[None, None], links[0].windows, plan.border, plan, policy)
         return pixels[0, 0], clipped
-    for link in links:
-        stack = source[None, None]
-        source = respond(stack, link.kernel, link.windows, plan.border, policy.working, policy.white_in)[0, 0]
+    for each in links:
+        source = each.respond(source[None, None], plan.border, policy.working, policy.white_in)[0, 0]
     return _finished(source, plan, policy, seen)
 
 
@@ -232,7 +231,7 @@ def respond_in_pixels(
     stack: Array, windows: tuple[Window, ...], border: Border, plan: FilterPlan, policy: OutputPolicy
 ) -> tuple[Array, int]:
     """A stack (N, D, H, W, C) through the kernel of a plan that goes straight, and how many numbers were clipped."""
-    return correlate_stack(
+    pixels, clipped = correlate_stack(
         stack,
         plan_correlation(plan.kernels[0].weights, stack.dtype),
         windows,
@@ -241,6 +240,7 @@ def respond_in_pixels(
         scale=plan.scale,
         bias=plan.bias + policy.offset,
     )
+    return policy.as_written(pixels), clipped
 
 
 def _filter_weighted(
@@ -251,22 +251,15 @@ def _filter_weighted(
     working = np.float64 if colour.dtype == np.uint16 else policy.working
     source = to_linear(colour, policy.white_in, working) if plan.linear else colour
     prepared = choose_colour(source, plan.channels, linear=plan.linear).astype(working)
-    chain = [(link.kernel, link.windows) for link in links]
-    response, cover = filter_visible(prepared, alpha.astype(working), chain, plan.border, policy.white_in)
+    response, cover = filter_visible(prepared, alpha.astype(working), links, plan.border, policy.white_in)
     return *_finished(response, plan, policy, cover[..., 0] > 0), cover
-
-
-def _placement(links: Sequence[Link]) -> tuple[Placement, Placement]:
-    """Where the result's pixels lie on the picture, along y and along x."""
-    down, across = Placement(), Placement()
-    for link in links:
-        down, across = down.then(Placement.of(link.windows[0])), across.then(Placement.of(link.windows[1]))
-    return down, across
 
 
 def _finished(response: Array, plan: FilterPlan, policy: OutputPolicy, seen: Array | None) -> tuple[Array, int]:
     """Scale, bias, activation, then the range policy; ``seen`` as in `finish`."""
-    response = shaped(response, plan)
+    if plan.leaves(response, policy):
+        return response, 0
+    response = shaped(response.astype(policy.working, copy=False), plan)
     if plan.linear and not policy.is_angle:
         if policy.range == "abs":
             np.abs(response, out=response)

@@ -12,71 +12,111 @@ so a neighbour counts by how much of it is seen, one that is not seen counts as 
 colour has no edges inside its outline, and where alpha is the same everywhere this is the plain response.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from convcli.geometry import Window
 from convcli.jobs.canny import is_preparation
-from convcli.jobs.output_policy import premultiplied, unpremultiplied
+from convcli.jobs.links import Link
+from convcli.jobs.output_policy import INVISIBLE, premultiplied, unpremultiplied
 from convcli.kernels import Kernel, normalized
 from convcli.ops.arguments import Array
-from convcli.ops.responses import combined, respond
+from convcli.ops.nonlinear import ranks_of_seen, respond_otherwise
+from convcli.ops.responses import combined
 from convcli.ops.sums import Border
 
 
 def filter_visible(
     colour: Array,
     alpha: Array,
-    chain: Sequence[tuple[Kernel, tuple[Window, ...]]],
+    links: Sequence[Link],
     border: Border,
     white: float,
 ) -> tuple[Array, Array]:
-    """Colour (H, W, C) and alpha (H, W, 1), floats in pixel units, through a chain of kernels with their windows.
+    """Colour (H, W, C) and alpha (H, W, 1), floats in pixel units, through the links of a chain.
 
     Beyond a constant border lies an opaque colour.
     """
-    for kernel, windows in chain:
-        if is_preparation(kernel):
-            colour, _ = _average(colour, alpha, kernel, windows, border, white)
-            alpha = at_anchors(alpha, windows)
-            continue
-        act = _compare if any((plane < 0).any() for plane in kernel.planes) else _average
-        colour, alpha = act(colour, alpha, kernel, windows, border, white)
+    for link in links:
+        if is_preparation(link.kernel):
+            colour, alpha = _average(colour, alpha, link, border, white)[0], link.keep_alpha(alpha)
+        else:
+            colour, alpha = _way(link.kernel)(colour, alpha, link, border, white)
     return colour, alpha
 
 
-def at_anchors(array: Array, windows: tuple[Window, ...]) -> Array:
-    """An array (H, W, C) at the anchors of the windows: (OH, OW, C); beyond the border its nearest pixel."""
-    rows, columns = (np.clip(each.anchors(n), 0, n - 1) for each, n in zip(windows, array.shape[:2], strict=True))
-    return np.asarray(array[np.ix_(rows, columns)])
+def _way(kernel: Kernel) -> Callable[[Array, Array, Link, Border, float], tuple[Array, Array]]:
+    if kernel.combine in _WAYS:
+        return _WAYS[kernel.combine]
+    return _compare if any((plane < 0).any() for plane in kernel.planes) else _average
 
 
-def _average(
-    colour: Array, alpha: Array, kernel: Kernel, windows: tuple[Window, ...], border: Border, white: float
-) -> tuple[Array, Array]:
-    weighted = _respond(premultiplied(colour, alpha), kernel, windows, replace(border, value=border.value * white))
-    coverage = _respond(alpha, normalized(kernel, "sum"), windows, replace(border, value=white))
+def _average(colour: Array, alpha: Array, link: Link, border: Border, white: float) -> tuple[Array, Array]:
+    weighted = _respond(premultiplied(colour, alpha), link, replace(border, value=border.value * white))
+    coverage = _respond(alpha, replace(link, kernel=normalized(link.kernel, "sum")), replace(border, value=white))
     return unpremultiplied(weighted, coverage, white), coverage
 
 
-def _compare(
-    colour: Array, alpha: Array, kernel: Kernel, windows: tuple[Window, ...], border: Border, white: float
-) -> tuple[Array, Array]:
-    own = at_anchors(colour, windows)
+def _compare(colour: Array, alpha: Array, link: Link, border: Border, white: float) -> tuple[Array, Array]:
+    own, kernel = link.at_anchors(colour), link.kernel
     weighted, opaque = replace(border, value=border.value * white), replace(border, value=white)
 
     def response(plane: int) -> Array:
         single = replace(kernel, planes=(kernel.planes[plane],), combine="single")
-        sizes = replace(single, planes=(np.abs(single.weights),))
-        seen = _respond(premultiplied(colour, alpha), single, windows, weighted)
-        seen -= own * _respond(alpha, single, windows, opaque)
-        mean_alpha = _respond(alpha, normalized(sizes, "sum"), windows, opaque)
+        sizes = normalized(replace(single, planes=(np.abs(single.weights),)), "sum")
+        seen = _respond(premultiplied(colour, alpha), replace(link, kernel=single), weighted)
+        seen -= own * _respond(alpha, replace(link, kernel=single), opaque)
+        mean_alpha = _respond(alpha, replace(link, kernel=sizes), opaque)
         return np.asarray(unpremultiplied(seen, mean_alpha, white) + own * own.dtype.type(single.weights.sum()))
 
-    return combined(kernel, response, white), at_anchors(alpha, windows)
+    return combined(kernel, response, white), link.at_anchors(alpha)
 
 
-def _respond(array: Array, kernel: Kernel, windows: tuple[Window, ...], border: Border) -> Array:
-    return np.asarray(respond(array[None, None], kernel, windows, border, array.dtype)[0, 0])
+def _resize(colour: Array, alpha: Array, link: Link, border: Border, white: float) -> tuple[Array, Array]:
+    weighted = _respond(premultiplied(colour, alpha), link, border)
+    coverage = _respond(alpha, link, border)
+    # Colour and cover swing beyond an edge alike, so they are divided before one is clipped.
+    return unpremultiplied(weighted, coverage, white), np.clip(coverage, 0, alpha.dtype.type(white))
+
+
+def _crop(colour: Array, alpha: Array, link: Link, border: Border, white: float) -> tuple[Array, Array]:
+    return _respond(colour, link, border), _respond(alpha, link, border)
+
+
+def _choose(colour: Array, alpha: Array, link: Link, border: Border, white: float) -> tuple[Array, Array]:
+    """What only chooses does so among the pixels that can be seen: no colour comes out that the picture has not."""
+    hidden = alpha <= INVISIBLE * white
+    chosen = ranks_of_seen(colour[None, None], hidden[None, None, ..., 0], link.kernel, link.windows, border)[0, 0]
+    coverage = _respond(alpha, link, replace(border, value=white))
+    chosen[np.broadcast_to(coverage <= INVISIBLE * white, chosen.shape)] = 0
+    return chosen, coverage
+
+
+def _liken(colour: Array, alpha: Array, link: Link, border: Border, white: float) -> tuple[Array, Array]:
+    """A mean of what looks alike counts neighbours by how much of them is seen, and keeps the outline: alpha."""
+    hidden, one = alpha <= INVISIBLE * white, colour.dtype.type(1)
+    # These filters go along with a shift of all values: with this one the border's constant is 1, as its cover is.
+    shift = colour.dtype.type(1 - border.constant) if border.name == "constant" else colour.dtype.type(0)
+    given = np.concatenate([np.where(hidden, 0, colour + shift), alpha * (one / alpha.dtype.type(white))], axis=-1)
+    beyond = replace(border, value=1.0)
+    response = (
+        respond_otherwise(given[None, None], link.kernel, link.windows, beyond, colour.dtype, white, covered=True)[0, 0]
+        - shift
+    )
+    kept = link.at_anchors(alpha)
+    return np.where(kept <= INVISIBLE * white, 0, response).astype(colour.dtype), kept
+
+
+_WAYS: dict[str, Callable[[Array, Array, Link, Border, float], tuple[Array, Array]]] = {
+    "rank": _choose,
+    "bilateral": _liken,
+    "guided": _liken,
+    "nlmeans": _liken,
+    "resize": _resize,
+    "crop": _crop,
+}
+
+
+def _respond(array: Array, link: Link, border: Border) -> Array:
+    return np.asarray(link.respond(array[None, None], border, array.dtype)[0, 0])

@@ -6,11 +6,11 @@ import numpy as np
 
 from convcli.errors import ConvcliError
 from convcli.images.signal_model import Signal
-from convcli.jobs.filter import FilterPlan, Link, shaped
+from convcli.jobs.filter import FilterPlan, shaped
+from convcli.jobs.links import Link
 from convcli.jobs.output_policy import choose_colour
 from convcli.jobs.signals import SignalResult, fitted, inexact
 from convcli.ops.arguments import Array
-from convcli.ops.responses import respond
 from convcli.ops.sums import Border
 
 
@@ -21,6 +21,10 @@ def filter_signal(signal: Signal, plan: FilterPlan) -> SignalResult:
     """
     if signal.samples.dtype.kind in "iu":
         return _chosen(signal, plan)
+    return _filtered(signal, plan)
+
+
+def _filtered(signal: Signal, plan: FilterPlan) -> SignalResult:
     range, limits = _range(signal, plan)
     source = choose_colour(signal.samples[None], plan.channels)
     links, first = plan.links(source.shape[:2]), 0
@@ -36,12 +40,18 @@ def filter_signal(signal: Signal, plan: FilterPlan) -> SignalResult:
 
 
 def _chosen(signal: Signal, plan: FilterPlan) -> SignalResult:
-    """A filter that moves samples only, on integers that floats do not hold: on their halves, which floats do."""
+    """A filter that moves or chooses samples only, on integers that floats do not hold.
+
+    Those that move go by halves, which floats do hold.
+    """
+    ranked = all(kernel.combine == "rank" for kernel in plan.kernels)
     taps = [kernel.planes[0][kernel.planes[0] != 0].tolist() for kernel in plan.kernels]
     moves = all(kernel.combine == "single" for kernel in plan.kernels) and all(each == [1] for each in taps)
-    shapes = (plan.scale, plan.bias, plan.activation in ("none", "linear")) != (1, 0, True)
-    if not moves or shapes or plan.channels == "sum" or plan.range not in ("auto", "raw") or plan.border.value % 1:
+    keeps = (plan.scale, plan.bias, plan.activation in ("none", "linear"), plan.channels) == (1, 0, True, "each")
+    if not ((moves or ranked) and keeps and plan.range in ("auto", "raw") and plan.border.value % 1 == 0):
         raise inexact(signal, plan.name)
+    if ranked:
+        return _filtered(signal, plan)
     dtype, halves = signal.samples.dtype, []
     for shift, value in ((32, 0.0), (0, plan.border.value)):
         half = (signal.samples >> shift if shift else signal.samples & 0xFFFFFFFF).astype(np.float64)
@@ -60,7 +70,7 @@ def _respond(source: Array, link: Link, border: Border) -> Array:
     is_mean = kernel.combine == "single" and np.allclose(kernel.planes[0] * count, 1, rtol=1e-12, atol=0)
     if is_mean:
         kernel = replace(kernel, planes=(np.ones_like(kernel.planes[0]),))
-    response: Array = respond(source[None, None], kernel, link.windows, border, source.dtype)[0, 0]
+    response: Array = replace(link, kernel=kernel).respond(source[None, None], border, source.dtype)[0, 0]
     return response / source.dtype.type(count) if is_mean else response
 
 

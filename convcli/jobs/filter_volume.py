@@ -15,6 +15,7 @@ from convcli.budget import machine_memory
 from convcli.geometry import Window
 from convcli.images.volume_model import Volume
 from convcli.jobs.filter import FilterPlan, respond_in_pixels, shaped
+from convcli.jobs.links import placed
 from convcli.jobs.output_policy import extremes, finish, stretched
 from convcli.jobs.volumes import Progress, VolumeWork
 from convcli.ops.arguments import Array
@@ -44,8 +45,8 @@ class VolumeFilter(VolumeWork):
         ]
         depth, height, width = self.links[-1].out_sizes
         self.shape = (depth, height, width, self.channels)
-        self.stride = tuple(window.stride for window in self.links[-1].windows)
-        budget = slab_bytes or min(machine_memory() // 8, _MOST_SLAB_BYTES)
+        self.places = placed(self.links)
+        budget = slab_bytes or min(machine_memory() // 8, _MOST_SLAB_BYTES) // volume.beside
         # Neighbouring slabs share planes: where those are the larger part, twice the memory saves most of the work.
         self.slab = self._planes_per_slab(budget)
         if self.slab < self.links[0].windows[0].effective:
@@ -59,7 +60,8 @@ class VolumeFilter(VolumeWork):
         if passes == 2:
             low, high = np.inf, -np.inf
             for wanted in self._wanted():
-                slab_low, slab_high = extremes(shaped(self._response(len(self.links) - 1, wanted), self.plan))
+                response = self._response(len(self.links) - 1, wanted).astype(self.policy.working, copy=False)
+                slab_low, slab_high = extremes(shaped(response, self.plan))
                 low, high = min(low, slab_low), max(high, slab_high)
                 progress(int(wanted[-1]) + 1, 2 * depth)
             between = low, high
@@ -87,7 +89,10 @@ class VolumeFilter(VolumeWork):
         if plan.goes_straight(policy):
             slab, clipped = respond_in_pixels(*self._under(0, wanted), plan, policy)
             return slab[0], clipped
-        response = shaped(self._response(len(self.links) - 1, wanted), plan)
+        response = self._response(len(self.links) - 1, wanted)
+        if plan.leaves(response, policy):
+            return response, 0
+        response = shaped(response.astype(policy.working, copy=False), plan)
         if between is not None:
             return finish(stretched(response, between, policy.white_in), replace(policy, range="clip"))
         return finish(response, policy)

@@ -130,7 +130,7 @@ def filter_panel(filters: Filters) -> Panel:
         colours = np.rint((0.5 + np.nan_to_num(weights) / (2 * largest)) * 255).astype(np.uint8)
         maps = [colours[..., each] for each in range(shown)]
         pixels = numbered(maps, [str(each) for each in range(shown)], columns=_COLUMNS)
-        note = f"middle grey is 0; red, green and blue from -{number(largest)} to {number(largest)}"
+        note = f"middle grey is 0; red, green and blue from −{number(largest)} to {number(largest)}"
         return Panel(title, pixels, (note,))
     colours = signed_colours(weights, largest)
     if inputs == 1:

@@ -1,16 +1,27 @@
 """A gallery: pictures down, kernels across, so that one sees what kernels do to one's own pictures."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from convcli.errors import ConvcliError
 from convcli.images import MAX_PIXELS, Image, read
+from convcli.jobs.batch import failed
 from convcli.jobs.filter import FilterPlan, filter_image, plan_filter
-from convcli.jobs.tasks import about
+from convcli.jobs.tasks import Task, about
 
 # Few enough to be large, different enough to show what kernels are for.
 USUAL = ("gaussian:sigma=3", "unsharp:sigma=2,amount=1.5", "emboss", "sobel", "laplacian-8", "canny")
 _MOST_CELLS = 400
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """A picture file's row: the picture itself, then each kernel's result; or an error of one line about the file."""
+
+    file: str
+    pictures: tuple[Image, ...] = ()
+    warnings: tuple[str, ...] = ()
+    error: str = ""
 
 
 def plan_gallery(specs: Sequence[str]) -> tuple[FilterPlan, ...]:
@@ -18,37 +29,32 @@ def plan_gallery(specs: Sequence[str]) -> tuple[FilterPlan, ...]:
     return tuple(plan_filter([spec]) for spec in specs or USUAL)
 
 
-def make_gallery(
-    sources: Sequence[str], plans: Sequence[FilterPlan], *, cell: int = 200, max_pixels: int = MAX_PIXELS
-) -> Image:
-    """A contact sheet with one row for each picture file: the picture itself, then each kernel's result.
+def check_cells(pictures: int, kernels: int) -> None:
+    """Refuse a sheet of more than 400 cells; raises `ConvcliError`."""
+    if pictures * (kernels + 1) > _MOST_CELLS:
+        raise ConvcliError(
+            f"gallery: got {pictures} pictures and {kernels} kernels, {pictures * (kernels + 1)} cells with the "
+            f"originals, expected at most {_MOST_CELLS}"
+        )
 
-    Parameters
-    ----------
-    sources : sequence of str
-        Picture files.
-    plans : sequence of FilterPlan
-        See `plan_gallery`.
-    cell : int
-        Width and height of a cell in pixels.
 
-    Raises
-    ------
-    ConvcliError
-        If a file cannot be read, or the sheet would have more than 400 cells.
-    """
+def make_rows(sources: Sequence[str], plans: Sequence[FilterPlan], *, max_pixels: int = MAX_PIXELS) -> Iterator[Row]:
+    """A row for each picture file, in order; one bad file does not stop the rest."""
+    for source in sources:
+        try:
+            picture = read(source, max_pixels=max_pixels)
+            with about(source):
+                yield Row(source, tuple(_row(picture, plans)), picture.warnings)
+        except (ConvcliError, OSError, MemoryError) as error:
+            yield Row(source, error=failed(Task(source, source), error).error)
+
+
+def sheet_of(rows: Sequence[Row], plans: Sequence[FilterPlan], *, cell: int = 200) -> Image:
+    """The contact sheet of rows that have pictures."""
     from convcli.views.sheet import contact_sheet
 
-    cells = len(sources) * (len(plans) + 1)
-    if cells > _MOST_CELLS:
-        raise ConvcliError(f"gallery: got {len(sources)} pictures x {len(plans)} kernels, expected {_MOST_CELLS} cells")
-    rows = []
-    for source in sources:
-        picture = read(source, max_pixels=max_pixels)
-        with about(source):
-            rows.append(_row(picture, plans))
     labels = ["original", *(plan.name for plan in plans)]
-    return Image(contact_sheet(rows, labels, (cell, cell)))
+    return Image(contact_sheet([row.pictures for row in rows if row.pictures], labels, (cell, cell)))
 
 
 def _row(picture: Image, plans: Sequence[FilterPlan]) -> list[Image]:

@@ -1,6 +1,7 @@
 """What `convcli kernel` answers: a description of one kernel, and the list of the library."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +20,10 @@ from convcli.ops.sums import Border, Correlation, Store
 
 @dataclass(frozen=True, eq=False)
 class KernelDescription:
-    """A kernel and what can be said about it; sums, sums of magnitudes, factors and plans have an item per plane."""
+    """A kernel and what can be said about it; sums, sums of magnitudes, factors and plans have an item per plane.
+
+    What has no matrix has none of these.
+    """
 
     kernel: Kernel
     sums: tuple[float, ...]
@@ -45,14 +49,21 @@ class KernelDescription:
     @property
     def is_separable(self) -> bool:
         """Whether every plane is an outer product of 1-D factors."""
-        return all(each is not None for each in self.factors)
+        return bool(self.factors) and all(each is not None for each in self.factors)
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values for JSON. For a compound kernel weights, sums and factors are lists with one item per plane."""
+        """Plain values for JSON. For a compound kernel weights, sums and factors are lists with one item per plane.
+
+        What has no matrix has null there.
+        """
         kernel, entry = self.kernel, self.kernel.entry
         is_single = kernel.combine == "single"
         weights = [plane.tolist() for plane in kernel.planes]
         factors = [None if each is None else [factor.tolist() for factor in each] for each in self.factors]
+
+        def each_plane(values: Sequence[Any]) -> Any:
+            return (values[0] if is_single else list(values)) if kernel.has_matrix else None
+
         choices = [vars(choice) for choice in self.choices]
         return {
             "name": kernel.name,
@@ -60,14 +71,15 @@ class KernelDescription:
             "size": list(self.size),
             "anchor": list(self.anchor),
             "combine": kernel.combine,
-            "weights": weights[0] if is_single else weights,
-            "sum": self.sums[0] if is_single else list(self.sums),
-            "sum_abs": self.sums_of_magnitudes[0] if is_single else list(self.sums_of_magnitudes),
+            "linear": is_single,
+            "weights": each_plane(weights),
+            "sum": each_plane(self.sums),
+            "sum_abs": each_plane(self.sums_of_magnitudes),
             "zero_sum": kernel.is_zero_sum,
             "separable": self.is_separable,
-            "factors": factors[0] if is_single else factors,
-            "plan": self.plans[0] if is_single else list(self.plans),
-            "choice": choices[0] if is_single else choices,
+            "factors": each_plane(factors),
+            "plan": each_plane(self.plans),
+            "choice": each_plane(choices),
             "parts": list(entry.parts) if entry else [],
             "steps": list(entry.steps) if entry else [],
             "parameters": dict(kernel.parameters),
@@ -84,6 +96,8 @@ def describe(spec: str) -> KernelDescription:
     True
     """
     kernel = parse_kernel(spec)
+    if not kernel.has_matrix:
+        return KernelDescription(kernel, (), (), (), ())
     planes = [plane.ravel().tolist() for plane in kernel.planes]
     return KernelDescription(
         kernel,
@@ -154,6 +168,7 @@ def entry_as_dict(entry: Entry) -> dict[str, Any]:
         "group": entry.group,
         "axes": entry.dim,
         "combine": entry.combine,
+        "linear": entry.combine == "single",
         "parts": list(entry.parts),
         "steps": list(entry.steps),
         "summary": entry.summary,

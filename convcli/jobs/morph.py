@@ -17,7 +17,7 @@ from convcli.jobs.signals import SignalResult, fitted
 from convcli.jobs.volumes import Progress, VolumeWork
 from convcli.ops.arguments import Array
 from convcli.ops.borders import border_table
-from convcli.ops.elements import Element, as_element
+from convcli.ops.elements import USUAL_SIZE, Element, as_element
 from convcli.ops.morphology import (
     OPERATIONS,
     beyond_border,
@@ -67,6 +67,8 @@ def plan_morph(
     axes = plan.axes
     check_policies(plan)
     check_finite(value=plan.value)
+    if element is None and size is None:
+        size = USUAL_SIZE
     found = as_element(None if size is None else counts_for(axes, size, "size"), element, max(len(axes), 2))
     height = found[0] if isinstance(found, tuple) else len(found)
     if axes == "x" and height > 1:

@@ -1,12 +1,14 @@
 """What becomes of pixels around an operation: alpha, grey, and how signed responses become pixels again."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from convcli.errors import FileError, ImageError
 from convcli.images import Image, holds
+from convcli.images.depth import in_numbers, limits_of
+from convcli.images.model import white_of
 from convcli.ops.arguments import Array
 from convcli.ops.responses import store_pixels
 from convcli.ops.sums import Store
@@ -79,16 +81,27 @@ class OutputPolicy:
     @property
     def store(self) -> Store:
         """The store in input units; to be used where gain is 1."""
-        if self.range == "raw":
-            return Store(self.dtype)
-        return Store(self.dtype, 0.0, self.white_in * self.gain, self.range == "abs")
+        low, high = self.limits
+        dtype = self.dtype
+        if dtype.kind in "biu" and dtype not in (np.uint8, np.uint16):  # which loops do not write: see `as_written`
+            dtype = np.dtype(np.uint8 if dtype.kind == "b" else np.float64)
+        return Store(dtype) if self.range == "raw" else Store(dtype, low, high, self.range == "abs")
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """The least and the largest number of the output, unless the range is raw; of floats black and white."""
+        return limits_of(self.dtype) if self.dtype.kind != "f" else (0.0, self.white_in * self.gain)
+
+    def as_written(self, pixels: Array) -> Array:
+        """What was brought into the limits, in the output's own numbers."""
+        return pixels if pixels.dtype == self.dtype else in_numbers(pixels, self.dtype)
 
     def converted_alpha(self, alpha: Array) -> Array:
         """Alpha in input units (any dtype) in the output's depth."""
         if alpha.dtype == self.dtype:
             return alpha
         scaled = np.multiply(alpha, self.gain, dtype=self.working)
-        return store_pixels(scaled, Store(self.dtype, 0.0, self.white_in * self.gain))[0]
+        return self.as_written(store_pixels(scaled, replace(self.store, low=0.0, high=self.limits[1], fold=False))[0])
 
     def check(self, channels: int, has_alpha: bool) -> None:
         """Raise `ImageError` with the fix if the output's format cannot hold the result."""
@@ -98,11 +111,11 @@ class OutputPolicy:
 
     def clipping_warning(self, share: float, *, has_range: bool = True) -> tuple[str, ...]:
         """One sentence if a share of clipped numbers is worth saying, else none; ``has_range``: --range can help."""
-        if share < WORTH_SAYING or self.range in ("raw", "minmax"):
+        if share < WORTH_SAYING or self.range in ("raw", "minmax") or self.dtype.kind == "b":
             return ()
-        high = self.white_in * self.gain
+        low, high = self.limits
         fix = " (--range minmax shows them all; --range raw writes the numbers, as .tiff or .npy)" if has_range else ""
-        return (f"{share:.1%} of the values lay outside 0..{high:g} and were clipped{fix}",)
+        return (f"{share:.1%} of the values lay outside {low:g}..{high:g} and were clipped{fix}",)
 
 
 def output_policy(
@@ -112,24 +125,26 @@ def output_policy(
 
     ``zero_sum`` tells that responses are signed, ``is_angle`` that they are directions in radians.
     """
-    source = image.pixels.dtype
+    source = image.pixels.dtype if image.numbers is None else image.numbers
     dtype, warnings = _depth(source, format, "float" if range == "raw" and depth == "same" else depth)
     if range == "raw" and dtype.kind != "f":
         raise ImageError(f"range: got raw with depth {depth}, expected depth float: raw numbers are not pixels")
     if range == "raw" and format is not None and holds(format, dtype, 3, False):
         raise FileError(f"range: got raw for {format}, expected a format that holds any number: write .tiff or .npy")
     if range == "auto":
-        open_ended = source.kind == dtype.kind == "f"
-        range = "raw" if open_ended and not is_angle else "abs" if zero_sum and not is_angle else "clip"
+        open_ended = dtype.kind == "f" and (source.kind == "f" or (image.numbers is not None and source.kind in "iu"))
+        folds = zero_sum and dtype.kind != "i"  # integers with a sign hold both sides of an edge
+        range = "clip" if is_angle else "raw" if open_ended else "abs" if folds else "clip"
     if format is not None and holds(format, dtype, 1, False) and holds(format, dtype, 3, False):
         raise FileError(f"{holds(format, dtype, 3, False)}; {_fix(format, dtype, False)}")
-    white_out = float(np.iinfo(dtype).max) if dtype.kind == "u" else 1.0
-    gain = 1.0 if range == "raw" else white_out / image.white
-    middle = (image.white + 1) // 2 if source.kind == "u" else 0.5
+    gain = 1.0 if range == "raw" or dtype == source else white_of(dtype) / image.white
+    middle = 0.5 if source.kind == "f" else 0 if dtype.kind == "i" else (image.white + 1) // 2
     return OutputPolicy(
         range=range,
         dtype=dtype,
-        working=np.float64 if source == np.float64 else np.float32,
+        working=np.float64
+        if source == np.float64 or (image.numbers is not None and source.kind != "b")
+        else np.float32,
         white_in=image.white,
         gain=gain,
         offset=float(middle) if range == "offset" else 0.0,
@@ -140,12 +155,14 @@ def output_policy(
 
 
 def _depth(source: np.dtype[Any], format: str | None, depth: str) -> tuple[np.dtype[Any], tuple[str, ...]]:
+    if depth == "same" and source.kind == "b" and format and holds(format, source, 1, False):
+        return np.dtype(np.uint8), ()
     if depth == "same":
         if source == np.uint16 and format and holds(format, source, 3, False) and not holds(format, np.uint8, 3, False):
             return np.dtype(np.uint8), (f"{format} holds 8-bit pixels: the 16-bit input was written with 8 bits",)
         return source, ()
     if depth == "float":
-        return np.dtype(source if source.kind == "f" else np.float32), ()
+        return np.dtype(source if source.kind == "f" else np.float32 if source.itemsize <= 2 else np.float64), ()
     return np.dtype(np.uint8 if depth == "8" else np.uint16), ()
 
 
@@ -154,6 +171,8 @@ def _fix(format: str | None, dtype: np.dtype[Any], has_alpha: bool) -> str:
         return "add --background white or --alpha drop, or write .png"
     if dtype.kind == "f":
         return "add --depth 8 or 16, or write .tiff or .npy"
+    if dtype.kind in "biu" and dtype not in (np.uint8, np.uint16):
+        return "add --depth 8" if dtype.kind == "b" else "add --range minmax --depth 8 (or 16), or write .tiff or .npy"
     return "add --depth 8, or write .png or .tiff" if dtype == np.uint16 else "write .png, .tiff or .npy"
 
 
@@ -173,13 +192,14 @@ def finish(response: Array, policy: OutputPolicy, seen: Array | None = None) -> 
         response = response + number(policy.offset)
     if policy.gain != 1:
         response = response * number(policy.gain)
-    return store_pixels(response, policy.store)
+    pixels, clipped = store_pixels(response, policy.store)
+    return policy.as_written(pixels), clipped
 
 
 def stored(response: Array, policy: OutputPolicy) -> tuple[Array, int]:
     """A response in input units as output pixels, and how many numbers were clipped; pixels stay as they are."""
-    if response.dtype == policy.dtype and policy.gain == 1:
-        return response, 0
+    if policy.gain == 1 and response.dtype == (np.uint8 if policy.dtype.kind == "b" else policy.dtype):
+        return policy.as_written(response), 0
     return finish(response.astype(policy.working, copy=False), policy)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from convcli.errors import ConvcliError, FileError, ShapeError
 from convcli.geometry import PaddingSpec, Pair, Placement
 from convcli.images import Image, holds
+from convcli.images.depth import in_numbers
 from convcli.images.signal_model import Signal
 from convcli.images.volume_model import Volume
 from convcli.jobs.axes import OperationPlan
@@ -78,9 +79,12 @@ def pad_image(image: Image, plan: PadPlan, format: str | None = None) -> Produce
     channels = image.pixels.shape[2]
     value = plan.values(channels, "picture", has_alpha=image.has_alpha)
     value = (*value, image.white) if len(value) < channels else value
-    pixels = pad_stack(image.pixels[None, None], ((0, 0), *plan.amounts), plan.mode, value)[0, 0]
+    source, numbers = image.pixels, image.numbers
+    if numbers is not None and not (numbers.kind == "b" and format and holds(format, numbers, channels, False)):
+        source = in_numbers(source, numbers)
+    pixels = pad_stack(source[None, None], ((0, 0), *plan.amounts), plan.mode, value)[0, 0]
     down, across = (Placement(start=-before) for before, _ in plan.amounts)
-    padded = replace(image, pixels=pixels, warnings=(), placement=(down, across))
+    padded = replace(image, pixels=pixels, numbers=None, warnings=(), placement=(down, across))
     result = on_background(padded, plan.background)
     reason = format and holds(format, result.pixels.dtype, result.pixels.shape[2], result.has_alpha)
     if reason:
@@ -101,6 +105,7 @@ class VolumePad(VolumeWork):
             n + before + after for n, (before, after) in zip(volume.shape[:3], plan.amounts, strict=True)
         )
         self.shape = (depth, height, width, self.channels)
+        self.places = tuple(Placement(start=-before) for before, _ in plan.amounts)
 
     def planes(self, progress: Progress = lambda done, total: None) -> Iterator[Array]:
         """The result's planes (OH, OW, C) in order."""
@@ -115,7 +120,8 @@ class VolumePad(VolumeWork):
             under = sources[first:end]
             needed = np.unique(under[under >= 0])
             if needed.size:
-                held = pad_stack(self.read(needed)[None], ((0, 0), *plan.amounts[1:]), plan.mode, plan.value)[0]
+                source = self.policy.as_written(self.read(needed))
+                held = pad_stack(source[None], ((0, 0), *plan.amounts[1:]), plan.mode, plan.value)[0]
             for source in under:
                 yield beyond if source < 0 else held[np.searchsorted(needed, source)]
 

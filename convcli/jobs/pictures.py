@@ -76,7 +76,7 @@ def process(image: Image, steps: Colours, plan: OperationPlan, format: str | Non
         clippable = colours.size
         pixels = np.concatenate([colours, policy.converted_alpha(cover)], axis=-1)
     has_alpha = image.has_alpha and plan.alpha != "drop"
-    result = replace(image, pixels=np.ascontiguousarray(pixels), has_alpha=has_alpha, warnings=())
+    result = replace(image, pixels=np.ascontiguousarray(pixels), has_alpha=has_alpha, numbers=None, warnings=())
     result = on_background(result, plan.background)
     policy.check(result.pixels.shape[-1], result.has_alpha)
     share = clipped / clippable

@@ -144,14 +144,14 @@ class VolumePool(VolumeWork):
     def __init__(self, volume: Volume, plan: PoolPlan, format: str | None = None) -> None:
         super().__init__(volume, plan, format)
         self.plan, self.axes = plan, plan.axes_of(volume.shape[:3])
-        self.stride = tuple(place.step for _, place in plan.places(volume.shape[:3]))
+        self.places = tuple(place for _, place in plan.places(volume.shape[:3]))
         depth, height, width = (len(axis.table) for axis in self.axes)
         self.shape = (depth, height, width, self.channels)
 
     def planes(self, progress: Progress = lambda done, total: None) -> Iterator[Array]:
         """The result's planes (OH, OW, C) in order."""
         plan, (depth, *others) = self.plan, self.axes
-        for first, end in self.slabs(progress, arrays=max(ceil(self.stride[0]), 1)):
+        for first, end in self.slabs(progress, arrays=max(ceil(self.places[0].step), 1)):
             part, begin, finish = depth.part(first, end)
             source = self.read(np.arange(begin, finish))[None]
             drawn = first * int(np.prod(self.shape[1:]))

@@ -4,6 +4,7 @@ Worker threads decode and prepare; exactly one thread, the caller's, runs the ne
 rest.
 """
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -113,12 +114,6 @@ def predict(
             workers.shutdown(cancel_futures=True)
 
 
-def check_shown(target: str, sources: Sequence[str]) -> None:
-    """Refuse to show what was seen in a file that is looked at; raises `ImageError`."""
-    if any(source != STREAM and Path(source).resolve() == Path(target).resolve() for source in sources):
-        raise ImageError(f"{target}: is one of the pictures itself, expected another file to show what was seen")
-
-
 def seen_picture(predictions: Sequence[Prediction]) -> Image:
     """What the network saw: one picture enlarged, or a sheet of several with what they were taken for.
 
@@ -132,7 +127,8 @@ def seen_picture(predictions: Sequence[Prediction]) -> Image:
     pictures = [each.seen for each in good if each.seen is not None]
     if len(good) == 1:
         return Image(enlarged(pictures[0], _LARGE))
-    captions = [(f"{each.top[0][0]}  {percent(each.top[0][1])}", _name(each.file)) for each in good]
+    names = _names([each.file for each in good])
+    captions = [(f"{each.top[0][0]}  {percent(each.top[0][1])}", name) for each, name in zip(good, names, strict=True)]
     return Image(labelled_grid(pictures, captions, columns=_COLUMNS, side=112))
 
 
@@ -148,7 +144,7 @@ def _see(
         if source == STREAM and stdin is None:
             raise ImageError("is not open")
         image = turn.run(read, stdin if source == STREAM and stdin is not None else source, max_pixels=max_pixels)
-        pixels, warnings = classifier.rule.prepare(image)
+        pixels, warnings = classifier.prepare(image)
     finally:
         turn.close()
     return classifier.rule.scaled(pixels), warnings
@@ -182,5 +178,8 @@ def _classify(classifier: Classifier, batch: Sequence[Prediction], top: int) -> 
         yield Prediction(each.file, best, each.seen, "", each.warnings)
 
 
-def _name(file: str) -> str:
-    return "stdin" if file == STREAM else file.replace("\\", "/").rpartition("/")[2]
+def _names(files: Sequence[str]) -> list[str]:
+    """Names below the folder that all files are in, so that pictures of one name in two folders differ."""
+    whole = [None if each == STREAM else Path(each).absolute() for each in files]
+    base = os.path.commonpath([each.parent for each in whole if each] or [Path()])
+    return ["stdin" if each is None else os.path.relpath(each, base).replace(os.sep, "/") for each in whole]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from convcli.architectures import shape_text
+from convcli.architectures.card import measure_in_words, number_in_words
 from convcli.atomic import check_target, write_whole
 from convcli.datasets import Dataset, Reports, find_entry
 from convcli.errors import ConvcliError, DataError, ModelError
@@ -16,6 +17,7 @@ from convcli.images import Image, write
 from convcli.jobs.classifier import Classifier, classifier_of, model_file, percent
 from convcli.jobs.evaluate import Evaluation, evaluate, load_data, most_confused
 from convcli.jobs.filters import filter_panel, filters_of
+from convcli.jobs.recipe_words import preparation_in_words, recipe_in_words
 from convcli.nn.weights import TrainedModel, load_model
 from convcli.views.figure import number
 from convcli.views.networks import cells, totals
@@ -24,6 +26,7 @@ from convcli.views.report_page import Filters, Picture, ReportPage, page
 MOST_MISTAKES = 36
 _LARGEST_MATRIX = 40  # classes
 SUFFIXES = (".html", ".htm")
+_HEADS = {"field": "receptive field"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,16 +126,17 @@ def page_of(report: Report) -> ReportPage:
         title=f"{spec.name}, trained on {card.name}",
         numbers=_numbers(report),
         history=[row for row in card.history if "epoch" in row],
+        label_smoothing=card.label_smoothing,
         classes=card.classes,
         confusion=found.confusion.tolist() if found is not None and few else None,
         confused=[] if found is None or few else most_confused(found, 25),
         scores=[] if found is None else _scores(found),
         mistakes=[] if found is None else _mistakes(found),
         mistakes_in_all=0 if found is None else len(found.mistakes),
-        measured="" if found is None else f"{found.count:,} pictures of {found.data}, {found.split}",
+        measured="" if found is None else found.measured_on + f" ({found.count:,})" * (not found.whole),
         missing=report.missing,
         filters=_filters(report.trained),
-        header=header,
+        header=[_HEADS.get(each, each) for each in header],
         layers=layers,
         facts=[*_named(totals(model.plan)), *([("source", spec.source)] if spec.source else [])],
         recipe=_recipe(report.trained),
@@ -144,13 +148,14 @@ def _numbers(report: Report) -> list[tuple[str, str]]:
     card, found = report.trained.card, report.evaluation
     metrics: Mapping[str, float] = card.metrics
     if found is not None:
-        numbers = [("accuracy", f"{found.accuracy:.2%}"), ("loss", f"{found.loss:.4g}")]
+        accuracy, loss = number_in_words("accuracy", found.accuracy), number_in_words("loss", found.loss)
+        numbers = [(f"accuracy on {found.part}", accuracy), (f"loss on {found.part}", loss)]
         numbers += [("wrong", f"{len(found.mistakes):,} of {found.count:,}")]
     else:
-        named = (("test_accuracy", "accuracy when trained"), ("test_loss", "loss when trained"))
+        start = "test" if "test_accuracy" in metrics else "val"
         numbers = [
-            (name, f"{metrics[key]:.2%}" if key.endswith("accuracy") else f"{metrics[key]:.4g}")
-            for key, name in named
+            (f"{measure_in_words(key)} when trained", number_in_words(key, metrics[key]))
+            for key in (f"{start}_accuracy", f"{start}_loss")
             if key in metrics
         ]
     numbers.append(("parameters", f"{report.trained.model.parameter_count:,}"))
@@ -169,11 +174,8 @@ def _duration(seconds: float) -> str:
     return f"{whole // 60} min {whole % 60} s" if whole < 3600 else f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
-def _scores(found: Evaluation) -> list[tuple[str, str, str, float]]:
-    return [
-        (f"{each.count:,}", "-" if each.precision is None else f"{each.precision:.2%}", each.label, each.recall or 0.0)
-        for each in found.per_class
-    ]
+def _scores(found: Evaluation) -> list[tuple[str, float | None, str, float | None]]:
+    return [(f"{each.count:,}", each.precision, each.label, each.recall) for each in found.per_class]
 
 
 def _mistakes(found: Evaluation) -> list[tuple[Picture, tuple[str, str], tuple[str, str]]]:
@@ -203,21 +205,15 @@ def _recipe(trained: TrainedModel) -> list[tuple[str, str]]:
     card, plan = trained.card, trained.model.plan
     facts = [("data", card.name), ("input", shape_text(plan.input))]
     facts += [("classes", ", ".join(card.classes[:50]) + (", ..." if len(card.classes) > 50 else ""))]
-    recipe = dict(card.recipe)
-    command = recipe.pop("command", "")
-    facts += [(name.replace("_", " "), _text(value)) for name, value in recipe.items() if value not in ("", None)]
-    if "seed" not in recipe:
+    command = card.recipe.get("command", "")
+    facts += recipe_in_words(card.recipe)
+    if "seed" not in card.recipe:
         facts.append(("seed", str(card.seed)))
-    for name, value in card.metrics.items():
-        facts.append((name.replace("_", " "), f"{value:.2%}" if name.endswith("accuracy") else f"{value:.4g}"))
+    facts += [each for each in card.scores if each[0] != measure_in_words("seconds")]  # which stand at the top
     if card.preprocessing:
-        facts.append(("pictures", ", ".join(f"{name} {_text(value)}" for name, value in card.preprocessing.items())))
+        facts.append(("pictures", preparation_in_words(card.preprocessing)))
     facts.append(("convcli", card.version))
     return [(name, value) for name, value in facts if value] + ([("command", str(command))] if command else [])
-
-
-def _text(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _named(lines: list[str]) -> list[tuple[str, str]]:

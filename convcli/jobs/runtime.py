@@ -175,8 +175,8 @@ class Doctor:
     """What a bug report needs."""
 
     versions: dict[str, str]
-    machine: dict[str, str]
-    threads: dict[str, str]
+    machine: dict[str, str | int | None]
+    threads: dict[str, str | int]
     loops: dict[str, str]
     cache: CacheReport
 
@@ -192,8 +192,11 @@ def examine() -> Doctor:
 
     versions = {"convcli": __version__, "python": platform.python_version()}
     versions |= {name: _version(name) for name in _LIBRARIES}
-    machine = {"system": platform.platform(), **compiler.processor(), "cores": str(os.cpu_count())}
-    return Doctor(versions, machine, compiler.threads(), _loops(), cache_report())
+    machine = {"system": platform.platform(), **compiler.processor(), "cores": os.cpu_count()}
+    threads = {
+        name.replace(" ", "_"): int(value) if value.isdecimal() else value for name, value in compiler.threads().items()
+    }
+    return Doctor(versions, machine, threads, _loops(), cache_report())
 
 
 def _loops() -> dict[str, str]:
@@ -203,7 +206,7 @@ def _loops() -> dict[str, str]:
     prepared, why = prebuilt.why(kept.why_not())
     in_use = f"{prepared} prebuilt, others are compiled here" if prepared else "compiled here"
     cached = "by Numba alone" if kept.why_not() else f"{kept.count()} of these sources and this processor in the cache"
-    return {"in use": in_use, "why": why, "kept": cached}
+    return {"in_use": in_use, "why": why, "kept": cached}
 
 
 def _version(name: str) -> str:

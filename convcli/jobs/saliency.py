@@ -1,16 +1,27 @@
 """Where a trained network looks in one picture: gradient, Grad-CAM and occlusion, over the picture."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.architectures import shape_text
+from convcli.architectures import LayerPlan, shape_text
 from convcli.errors import ConvcliError
 from convcli.images import MAX_PIXELS, Image
 from convcli.jobs.classifier import Classifier, Seen, class_named, see
-from convcli.nn.attribution import grad_cam, grad_cam_layer, has_maps, log_odds, occlusion, over_input, score_gradient
+from convcli.nn.attribution import (
+    grad_cam,
+    grad_cam_layer,
+    grad_cam_layers,
+    has_maps,
+    log_odds,
+    occlusion,
+    over_input,
+    score_gradient,
+)
+from convcli.nn.model import Model
 from convcli.views.saliency import draw_saliency
 
 METHODS = ("gradient", "gradcam", "occlusion")
@@ -94,7 +105,8 @@ def saliency(
     class_name : str, optional
         The class; without it, the likeliest one.
     layer : str, optional
-        For Grad-CAM: a layer with maps; without it, the last convolution.
+        For Grad-CAM: a layer with maps; without it, the last convolution whose maps are fine enough to show places and
+        in which something speaks for the class.
     patch, step : int, optional
         For occlusion: the side of what is covered, a seventh of the picture's if it is not given, and the pixels from
         one place to the next, half of it.
@@ -113,23 +125,18 @@ def saliency(
     model = classifier.trained.model
     if method == "all" and layer is None and not has_maps(model):
         wanted = ("gradient", "occlusion")
-    chosen = grad_cam_layer(model, layer) if "gradcam" in wanted else None
+    layers = _layers(model, layer) if "gradcam" in wanted else ()
     given = None if class_name is None else class_named(classifier, class_name)
     seen = see(classifier, source, max_pixels=max_pixels)
     place = seen.best if given is None else given
-    gradients = score_gradient(model, seen.pixels, place, None if chosen is None else chosen.name)
     maps = []
     for each in wanted:
         if each == "gradient":
             about = ("gradient of the class's score", "orange: brighter would raise it; blue: lower it")
-            maps.append(SaliencyMap(each, _strongest_channel(gradients.input), about))
-        elif each == "gradcam" and chosen is not None:
-            assert gradients.maps is not None
-            assert gradients.of_maps is not None
-            values = grad_cam(gradients.maps, gradients.of_maps)
-            about = (f"layer {chosen.name}, {shape_text(chosen.output)}", "orange: what speaks for the class")
-            height, width, _ = seen.pixels.shape
-            maps.append(SaliencyMap(each, over_input(values, chosen.field, (height, width)), about))
+            gradient = score_gradient(model, seen.pixels, place).input
+            maps.append(SaliencyMap(each, _strongest_channel(gradient), about))
+        elif each == "gradcam":
+            maps.append(_weighed(model, seen, place, layers))
         else:
             maps.append(_occluded(classifier, seen, place, patch, step))
     return Saliency(seen, place, tuple(maps))
@@ -147,6 +154,27 @@ def draw(found: Saliency) -> Image:
             seen.pixels, maps, title=f"What speaks for {seen.classes[found.place]} in {seen.title}", notes=told
         )
     )
+
+
+def _layers(model: Model, name: str | None) -> tuple[LayerPlan, ...]:
+    return grad_cam_layers(model) if name is None else (grad_cam_layer(model, name),)
+
+
+def _weighed(model: Model, seen: Seen, place: int, layers: Sequence[LayerPlan]) -> SaliencyMap:
+    """Grad-CAM of the first layer in which something speaks for the class, or of the first of all."""
+    weighed = []
+    for layer in layers:
+        gradients = score_gradient(model, seen.pixels, place, layer.name)
+        assert gradients.maps is not None
+        assert gradients.of_maps is not None
+        weighed.append((layer, grad_cam(gradients.maps, gradients.of_maps)))
+        if weighed[-1][1].any():
+            break
+    chosen, values = weighed[-1] if weighed[-1][1].any() else weighed[0]
+    meaning = "orange: what speaks for the class" if values.any() else "nothing there speaks for the class"
+    about = (f"layer {chosen.name}, {shape_text(chosen.output)}", meaning)
+    height, width, _ = seen.pixels.shape
+    return SaliencyMap("gradcam", over_input(values, chosen.field, (height, width)), about)
 
 
 def _occluded(classifier: Classifier, seen: Seen, place: int, patch: int | None, step: int | None) -> SaliencyMap:

@@ -10,9 +10,10 @@ from functools import partial
 from pathlib import Path
 
 from convcli.errors import ConvcliError, ImageError, shortened
-from convcli.images.formats import suffixes_of
+from convcli.images.formats import suffix_of, suffixes_of
 from convcli.images.model import shown
 from convcli.jobs.inputs import STREAM as STREAM
+from convcli.stores import is_store
 
 _FIELDS = ("stem", "kernel", "ext", "index")
 
@@ -70,7 +71,7 @@ def plan_tasks(
         for index, source in enumerate(sources, 1)
     ]
     for target in targets:
-        if format is not None and target != STREAM and Path(target).suffix.lower() not in suffixes_of(format):
+        if format is not None and target != STREAM and suffix_of(target).lower() not in suffixes_of(format):
             raise ConvcliError(
                 f"output: got {target} and format {format}, expected a name in {suffixes_of(format)[0]} or no --format"
             )
@@ -115,7 +116,8 @@ def _target(
 ) -> str:
     if output == STREAM or (source == STREAM and output is None):
         return STREAM
-    stem, ext = ("stdin", "") if source == STREAM else (Path(source).stem, Path(source).suffix)
+    ext = "" if source == STREAM else suffix_of(source)
+    stem = "stdin" if source == STREAM else Path(source).name.removesuffix(ext)
     ext = (suffixes or {}).get(ext.lower(), ext) if format is None else suffixes_of(format)[0]
     if output is None:
         return str(Path(source).with_name(f"{stem}_{name}{ext}"))
@@ -147,7 +149,7 @@ _FORM = re.compile(r"(.?[<>=^])?[+ -]?0?[0-9]{0,3}(\.[0-9]{1,3})?,?[sdxX]?")
 
 
 def _names_folder(output: str) -> bool:
-    return output.endswith(("/", "\\")) or Path(output).is_dir()
+    return output.endswith(("/", "\\")) or (Path(output).is_dir() and not is_store(output))
 
 
 def _template_parts(output: str) -> list[tuple[str, str | None, str | None, str | None]]:

@@ -1,7 +1,6 @@
 """Training a network on a data set: from words to a plan, from a plan or a checkpoint to a model file."""
 
-import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from math import isfinite
@@ -14,16 +13,18 @@ from convcli.architectures import NetworkPlan, load, shape_text
 from convcli.architectures.fitting import fitted, with_padded_windows
 from convcli.architectures.grammar import NetworkSpec
 from convcli.atomic import check_folder, check_target
-from convcli.datasets import Dataset, Reports, Split, find_entry, hold_out, sample
+from convcli.datasets import Dataset, Reports, Split, find_entry, parted, sample
 from convcli.datasets import load as load_data
+from convcli.datasets.preprocessing import LARGEST_SIDE
 from convcli.errors import ConvcliError, DataError, ModelError, ShapeError
 from convcli.extras import install
 from convcli.jobs.documents import named
 from convcli.jobs.training_log import check_log_name, write_log
-from convcli.nn.checkpoint import Checkpoint, Source, read_checkpoint, write_checkpoint
+from convcli.jobs.training_notes import notes, warnings
+from convcli.jobs.training_plan import TrainingPlan
+from convcli.nn.checkpoint import Source, read_checkpoint, write_checkpoint
 from convcli.nn.model import Model
-from convcli.nn.presets import preset
-from convcli.nn.recipe import Recipe
+from convcli.nn.presets import FEWEST_HELD, Preset, held_out_instead_of_a_test, preset
 from convcli.nn.scoring import Examples, Score, learns_squares, score_of
 from convcli.nn.training import DivergedError, Epoch, Listener, Training
 from convcli.nn.weights import ModelCard, save_model
@@ -36,43 +37,6 @@ _CHECKPOINT = ".checkpoint"
 _NETWORKS = {"cifar10": "cifar10", "digits": "digits"}
 _BY_SHAPE = {(28, 28, 1): "mnist"}
 _ANY_PICTURE = "pictures"
-
-
-@dataclass(frozen=True)
-class TrainingPlan:
-    """All that is decided before the first step; nothing has been written yet.
-
-    Attributes
-    ----------
-    dataset : Dataset
-        With all its images.
-    learned, held : Split
-        What is learned from; what validates, or None.
-    network : NetworkPlan
-        Fitted to them.
-    recipe : Recipe
-        How.
-    source : Source
-        What a checkpoint says about the data.
-    target, checkpoint : Path
-        The model's file, and the checkpoint's beside it.
-    notes : tuple of str
-        What the user should know.
-    """
-
-    dataset: Dataset
-    learned: Split
-    held: Split | None
-    network: NetworkPlan
-    recipe: Recipe
-    source: Source
-    target: Path
-    checkpoint: Path
-    overwrite: bool = False
-    log: Path | None = None
-    plot: Path | None = None
-    resumed: Checkpoint | None = None
-    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -91,17 +55,32 @@ class TrainReport:
         """Of all epochs together."""
         return sum(each.seconds for each in self.history)
 
+    @property
+    def kept(self) -> Epoch:
+        """The epoch whose weights are the model's: the best on held-out images, else the last."""
+        return self.history[(self.best_epoch or len(self.history)) - 1]
+
     def as_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Plain values for JSON: ``test_`` is of the test set, ``val_`` of held-out images, neither of the training's.
+
+        In ``history``, ``loss`` and ``accuracy`` are of the training set while it was learned from, the loss with the
+        recipe's label smoothing, which no other loss has.
+        """
+        plan = self.plan
         return {
-            "model": str(self.plan.target),
+            "model": str(plan.target),
             "history": [each.as_dict() for each in self.history],
             "test_accuracy": self.test and self.test.accuracy,
             "test_loss": self.test and self.test.loss,
+            **named(self.kept, "val_accuracy", "val_loss"),
+            "train_images": len(plan.learned),
+            "val_images": 0 if plan.held is None else len(plan.held),
+            "test_images": 0 if plan.dataset.test is None else len(plan.dataset.test),
             "best_epoch": self.best_epoch or None,
-            "parameters": self.plan.network.params,
+            "params": plan.network.params,
             "seconds": round(self.seconds, 3),
-            "recipe": self.plan.recipe.told(),
+            "recipe": plan.recipe.told(),
+            "warnings": plan.warnings,
         }
 
 
@@ -136,11 +115,12 @@ def plan_training(
     changes : Mapping, optional
         Values of the `Recipe` that differ from the preset's.
     held_out : float or int, optional
-        Share (below 1) or number of training images for validation; else the preset's.
+        Share (below 1) or number of training images for validation; else the preset's, and of a folder without a
+        test set up to a fifth.
     limit : int
         Use so many training images, of each class its share; 0 for all.
     size : (int, int), optional
-        Of a folder's pictures.
+        Of a folder's pictures; without it the input of a model that was asked for, else their most common size.
     output : str, optional
         The model's file; ``DATA.safetensors`` without it.
 
@@ -158,13 +138,19 @@ def plan_training(
     target = _target(output, data)
     checkpoint = checkpoint_of(target)
     _check_targets(target, checkpoint, log, plot, overwrite=overwrite)
-    dataset = load_data(data, data_dir=data_dir, offline=offline, size=size, reports=reports)
+    asked = [word for word, value in (("size", size), ("held_out", held_out)) if value is not None] + ["keep"] * (
+        given.get("keep") == "best"
+    )
+    size, channels = (None, None) if find_entry(data) is not None else _form(network, size)
+    dataset = load_data(data, data_dir=data_dir, offline=offline, size=size, channels=channels, reports=reports)
     images = min(limit or len(dataset.train), len(dataset.train))
     recipe = replace(chosen.recipe_for(limit or images, min(dataset.shape[:2])), **given)
     if held_out is None:
-        held_out = chosen.held_out_of(limit or images, len(dataset.classes))
+        held_out = _held_out_by_default(chosen, dataset, limit)
+        if dataset.test is None and held_out < FEWEST_HELD and not {"keep", "patience"} & set(given):
+            recipe = replace(recipe, keep="last")
     network = network or _fitting(load(chosen.network or _usual_network(dataset)), dataset)
-    source = Source(data, preset_name, held_out, limit, size, digest_of(dataset), command)
+    source = Source(data, preset_name, held_out, limit, size, dataset.digest, command)
     plan = _fitted(network, dataset)
     if recipe.label_smoothing and "label_smoothing" not in given and learns_squares(plan):
         recipe = replace(recipe, label_smoothing=0.0)  # the preset's, which is for cross-entropy
@@ -177,7 +163,7 @@ def plan_training(
         dataset, learned, held, plan, recipe, source, target, checkpoint, overwrite,
         None if log is None else Path(log), None if plot is None else Path(plot),
     )  # fmt: skip
-    return replace(made, notes=tuple(_notes(made, network)))
+    return replace(made, notes=tuple(notes(made, network, tuple(asked))), warnings=tuple(warnings(made)))
 
 
 def plan_resumed(
@@ -201,17 +187,22 @@ def plan_resumed(
     source = held.source
     target = Path(output) if output is not None else _model_of(path)
     _check_targets(target, None, log, plot, overwrite=overwrite)
-    dataset = load_data(data or source.data, data_dir=data_dir, offline=offline, size=source.size, reports=reports)
-    if digest_of(dataset) != source.digest:
+    # The network is written as it was fitted, so that its input is the form that a folder's pictures were brought to.
+    size, channels = _form(held.network, source.size)
+    dataset = load_data(
+        data or source.data, data_dir=data_dir, offline=offline, size=size, channels=channels, reports=reports
+    )
+    if dataset.digest != source.digest:
         raise DataError(
             f"{path}: was made with other images than {data or source.data} has now; expected the same data"
         )
     network = fitted(held.network, dataset.shape, len(dataset.classes))
-    notes = (f"going on after epoch {held.epoch} of {held.recipe.epochs}",)
-    return TrainingPlan(
+    made = TrainingPlan(
         dataset, *_split(dataset, source), network, held.recipe, source, target, path, overwrite,
-        None if log is None else Path(log), None if plot is None else Path(plot), held, notes,
+        None if log is None else Path(log), None if plot is None else Path(plot), held,
+        (f"going on after epoch {held.epoch} of {held.recipe.epochs}",),
     )  # fmt: skip
+    return replace(made, warnings=tuple(warnings(made)))
 
 
 def train(plan: TrainingPlan, listener: Listener | None = None) -> TrainReport:
@@ -277,44 +268,40 @@ def _begin(plan: TrainingPlan) -> Training:
 
 def _split(dataset: Dataset, source: Source) -> tuple[Split, Split | None]:
     """What is learned from, and what is held out of it; which images these are never depends on the seed."""
-    present = np.count_nonzero(np.bincount(dataset.train.labels))
-    if 0 < source.limit < present:
-        raise DataError(f"limit: got {source.limit}, expected at least {present}, an image of each class")
-    kept = sample(dataset.train, source.limit, 0) if source.limit else dataset.train
-    learned, held = hold_out(kept, source.held_out, 0)
-    return (learned, held) if len(held) else (kept, None)
+    learned, held = parted(dataset.train, source.held_out, source.limit)
+    return learned, held if len(held) else None
 
 
-def _notes(plan: TrainingPlan, network: NetworkSpec) -> Iterator[str]:
-    """What the user should know: of the data, and of words that do less than they seem to."""
-    yield from plan.dataset.notes
-    data, recipe, count = plan.dataset, plan.recipe, len(plan.learned)
-    if plan.network.input != network.input or plan.network.spec.layers != network.layers:
-        yield f"{network.name} is fitted to {shape_text(data.shape)} and {len(data.classes)} classes"
-    if plan.source.limit > len(data.train):
-        yield f"limit: there are but {len(data.train):,} training images; all are used"
-    if recipe.batch_size > count:
-        yield f"batch size: there are but {count:,} images to learn from; each step sees all"
-    if recipe.patience >= max(recipe.epochs - 1, 1):
-        yield f"patience: {recipe.patience} epochs never pass within {recipe.epochs}; all are trained"
-    if plan.held is not None and (unseen := set(plan.learned.labels) - set(plan.held.labels)):
-        yield f"validation: no held-out image of {data.classes[min(unseen)]}" + (
-            f" and {len(unseen) - 1} more classes" if len(unseen) > 1 else ""
+def _form(network: NetworkSpec | None, size: tuple[int, int] | None) -> tuple[tuple[int, int] | None, int | None]:
+    """Size and channels that a folder's pictures are brought to: those of a network that was asked for by name."""
+    if network is None or len(network.input) != 3:
+        return size, None
+    height, width, channels = network.input
+    if size is None and max(height, width) > LARGEST_SIDE:
+        raise ModelError(
+            f"{network.name}: its input is {shape_text(network.input)}, expected pictures of at most "
+            f"{LARGEST_SIDE}x{LARGEST_SIDE}; add --size HxW"
         )
-    if learns_squares(plan.network):
-        yield f"{network.name} ends without softmax or sigmoid: it learns squared errors of 1 for the class, else 0"
-    for key in ("training", "preprocessing", "classes"):
-        if key in network.extra:
-            yield f"{network.name}: its {key} is not used; the options and the data say that"
+    return size or (height, width), channels if channels in (1, 3) else None
+
+
+def _held_out_by_default(chosen: Preset, dataset: Dataset, limit: int) -> float | int:
+    """What a preset holds out; more where nothing else would say how good the network is."""
+    count = limit or len(dataset.train)
+    if dataset.test is not None:
+        return chosen.held_out_of(count, len(dataset.classes))
+    used = sample(dataset.train, limit) if limit else dataset.train
+    spare = np.maximum(np.bincount(used.labels) - 1, 0)
+    return held_out_instead_of_a_test(len(used), int(spare.sum()))
 
 
 def _card(plan: TrainingPlan, report: TrainReport) -> ModelCard:
-    last = report.history[report.best_epoch - 1] if report.best_epoch else report.history[-1]
-    scores = named(last, "val_loss", "val_accuracy")
+    scores = named(report.kept, "val_loss", "val_accuracy")
     if report.test is not None:
         scores |= {"test_loss": report.test.loss, "test_accuracy": report.test.accuracy}
-    metrics = {"seconds": report.seconds} | {name: score for name, score in scores.items() if score is not None}
-    recipe = plan.recipe.told() | named(plan.source, "preset", "held_out", "limit", "command")
+    metrics = {name: score for name, score in scores.items() if score is not None} | {"seconds": report.seconds}
+    # The digest lets evaluate find the images again that were held out.
+    recipe = plan.recipe.told() | named(plan.source, "preset", "held_out", "limit", "digest", "command")
     return ModelCard(
         name=plan.dataset.name,
         classes=plan.dataset.classes,
@@ -358,15 +345,6 @@ def _fitted(network: NetworkSpec, dataset: Dataset) -> NetworkPlan:
         raise ShapeError(
             f"{network.name} does not fit the {shape_text(dataset.shape)} pictures of {dataset.name}: {error}"
         ) from None
-
-
-def digest_of(dataset: Dataset) -> str:
-    """A fingerprint of the training images and labels."""
-    digest = hashlib.blake2b(digest_size=16)
-    for array in (dataset.train.images, dataset.train.labels):
-        digest.update(repr(array.shape).encode())
-        digest.update(np.ascontiguousarray(array).data)
-    return digest.hexdigest()
 
 
 def checkpoint_of(target: Path) -> Path:

@@ -1,19 +1,22 @@
 """A volume through one operation: opened, worked on slab by slab, written as the planes come.
 
 A slab is a run of output planes; each operation knows which planes of the volume it needs for them. So memory stays
-flat, and the bits are those of the whole volume.
+flat, and the bits are those of the whole volume. Of a file of several volumes each goes through by itself.
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from convcli.errors import ImageError
+from convcli.geometry import Placement
 from convcli.images import Image, format_of
 from convcli.images.formats import format_named
+from convcli.images.volume_axes import UNNAMED, Axes, named
 from convcli.images.volume_model import Volume, with_alpha
 from convcli.images.volumes import open_volume
 from convcli.jobs.axes import OperationPlan
@@ -22,6 +25,7 @@ from convcli.jobs.batch import Files, Outcome, unkept
 from convcli.jobs.output_policy import output_policy, stored
 from convcli.jobs.tasks import STREAM, Task
 from convcli.ops.arguments import Array
+from convcli.stores import is_store
 
 # Called with the planes done and all planes.
 Progress = Callable[[int, int], None]
@@ -30,18 +34,75 @@ Progress = Callable[[int, int], None]
 SLAB_BYTES = 64 << 20
 
 
-class VolumeWork(ABC):
-    """An operation on one open volume: what will come out is known, and nothing is read yet.
+@dataclass(frozen=True)
+class Reading:
+    """What is read of a file of planes: its ``axes`` as the user says them, and perhaps one channel or moment."""
+
+    axes: str = "zyx"
+    channel: int | None = None
+    time: int | None = None
+
+    def open(self, path: str, **words: Any) -> Volume:
+        """What is read of a file; ``words`` are further ones of `open_volume`."""
+        chosen = {"channel": self.channel, "time": self.time}
+        wanted = "".join(name[0].upper() for name, index in chosen.items() if index is not None)
+        if is_store(path):
+            from convcli.stores.reading import open_stored_volume
+
+            words.pop("alpha_fix", None)
+            volume = open_stored_volume(path, axes=self.axes, wanted=wanted, **words)
+        else:
+            volume = open_volume(path, axes=self.axes, wanted=wanted, **words)
+        try:
+            return volume.chosen(**chosen)
+        except ImageError:
+            volume.close()
+            raise
+
+
+class Work(ABC):
+    """An operation on an open file of planes: what will come out is known.
 
     Attributes
     ----------
     shape : tuple of int
         (OD, OH, OW, C) of the result.
+    leading : tuple of (str, int)
+        The axes along which its planes lie.
     dtype : numpy.dtype
         Of the result.
-    stride : tuple of float
-        Input voxels between neighbours along z, y, x.
-    clipped : int
+    places : tuple of Placement
+        Where the result's voxels lie among the input's, along z, y, x.
+    """
+
+    shape: tuple[int, int, int, int]
+    leading: Axes
+    dtype: Any
+    places: tuple[Placement, ...]
+
+    @abstractmethod
+    def planes(self, progress: Progress = lambda done, total: None) -> Iterator[Array]:
+        """The result's planes (OH, OW, C) in order."""
+
+    @abstractmethod
+    def report(self) -> tuple[tuple[str, ...], dict[str, Any]]:
+        """Warnings and details, once the planes have been taken."""
+
+
+def without_alpha(volume: Volume, plan: OperationPlan) -> Volume:
+    """The volume on the plan's background; raises `ImageError` when it has alpha that is not dropped."""
+    volume = volume_on_background(volume, plan.background)
+    if volume.has_alpha and plan.alpha_fix is not None:
+        raise ImageError(f"{volume.name}: {with_alpha(plan.alpha_fix)}")
+    return volume
+
+
+class VolumeWork(Work):
+    """An operation on one open volume, of which nothing is read yet.
+
+    Attributes
+    ----------
+    clipped : float
         Numbers that lay outside the range, once the planes have been taken.
     """
 
@@ -50,20 +111,20 @@ class VolumeWork(ABC):
 
         Raises `ConvcliError` when the volume has alpha that is not dropped, or the format cannot hold the result.
         """
-        volume = volume_on_background(volume, plan.background)
-        if volume.has_alpha and plan.alpha_fix is not None:
-            raise ImageError(f"{volume.name}: {with_alpha(plan.alpha_fix)}")
+        volume = without_alpha(volume, plan)
         self.volume, self.name = volume, plan.name
         self.channels = volume.shape[3] - volume.has_alpha
-        self.policy = output_policy(Image(np.zeros((1, 1, 1), volume.dtype)), format, plan.depth, **policy)
+        sample = Image(np.zeros((1, 1, 1), volume.dtype), numbers=volume.numbers)
+        self.policy = output_policy(sample, format, plan.depth, **policy)
         self.policy.check(1, False)
-        self.dtype, self.clipped = self.policy.dtype, 0
-        self.shape: tuple[int, int, int, int] = (*volume.shape[:3], self.channels)
-        self.stride: tuple[float, ...] = (1, 1, 1)
+        self.dtype, self.clipped = self.policy.dtype, 0.0
+        self.shape = (*volume.shape[:3], self.channels)
+        self.places = (Placement(),) * 3
 
-    @abstractmethod
-    def planes(self, progress: Progress = lambda done, total: None) -> Iterator[Array]:
-        """The result's planes (OH, OW, C) in order."""
+    @property
+    def leading(self) -> Axes:  # type: ignore[override]
+        """A volume's planes lie along one axis."""
+        return ((self.volume.leading[0][0], self.shape[0]),)
 
     def report(self) -> tuple[tuple[str, ...], dict[str, Any]]:
         """Warnings and details, once the planes have been taken."""
@@ -83,7 +144,7 @@ class VolumeWork(ABC):
     def slabs(self, progress: Progress, arrays: float = 1) -> Iterator[tuple[int, int]]:
         """First and end of each slab, which takes so many ``arrays`` of its size; progress is told after each."""
         plane_bytes = int(np.prod(self.volume.shape[1:], dtype=object)) * self.volume.dtype.itemsize
-        planes_each, depth = max(SLAB_BYTES // int(plane_bytes * arrays), 1), self.shape[0]
+        planes_each, depth = max(SLAB_BYTES // int(plane_bytes * arrays) // self.volume.beside, 1), self.shape[0]
         self.clipped = 0
         for first in range(0, depth, planes_each):
             end = min(first + planes_each, depth)
@@ -100,50 +161,56 @@ class VolumeWork(ABC):
 def work_on_volume(
     task: Task,
     files: Files,
-    begin: Callable[[Volume, str], VolumeWork],
+    begin: Callable[[Volume, str], Work],
     *,
+    reading: Reading,
     stack: Sequence[str] = (),
     alpha_fix: str | None = None,
     progress: Progress = lambda done, total: None,
 ) -> Outcome:
     """Carry out an operation on one task's volume: a file, or the pictures of a ``stack`` as its planes.
 
-    ``begin`` brings an open volume and the format to be written together with the operation; ``alpha_fix`` is the
-    plan's.
+    ``begin`` brings an open file and the format to be written together with the operation; ``alpha_fix`` is the plan's.
     """
+    from convcli.images.animation_writing import ANIMATED
     from convcli.images.volume_writing import check_volume_format, write_volume
 
     if STREAM in (task.source, task.target):
         raise ImageError("a volume is read and written piece by piece: expected files, not standard input or output")
     format = format_named(files.format) if files.format else format_of(task.target)
-    check_volume_format(format, 1)
-    with _open(task, files, stack, alpha_fix) as volume:
+    check_volume_format(format, 1, has_frames=True)
+    with open_task(task, files, stack, reading, alpha_fix) as volume:
         work = begin(volume, format)
         channels = work.shape[3]
-        check_volume_format(format, channels)
+        check_volume_format(format, channels, has_frames=bool(stack) or volume.metadata.format in ANIMATED)
         lost = write_volume(
             work.planes(progress),
             Path(task.target),
             work.shape,
             work.dtype,
-            volume.metadata.strided(work.stride),
+            replace(volume.metadata.strided([place.step for place in work.places]), places=work.places),
             format=format,
+            axes=work.leading,
             has_channels=volume.has_channels and (channels > 1 or volume.metadata.format == "NPY"),
             overwrite=files.overwrite,
             strip=files.strip,
             compression=files.compression,
+            quality=files.quality,
         )
     warnings, details = work.report()
-    shape = work.shape if channels > 1 else work.shape[:3]
+    shape = (*(size for _, size in work.leading), *work.shape[1:][: 2 + (channels > 1)])
     return Outcome(task, "done", "", (*volume.warnings, *warnings, *unkept(lost)), shape, work.dtype.name, details)
 
 
-def _open(task: Task, files: Files, stack: Sequence[str], alpha_fix: str | None) -> Volume:
+def open_task(task: Task, files: Files, stack: Sequence[str], reading: Reading, alpha_fix: str | None) -> Volume:
+    """What a task is about: its file, or the pictures of a stack."""
     if not stack:
-        return open_volume(task.source, max_pixels=files.max_pixels, alpha_fix=alpha_fix)
+        return reading.open(task.source, max_pixels=files.max_pixels, alpha_fix=alpha_fix)
     from convcli.images.volume_frames import open_sequence
 
     target = Path(task.target).resolve()
     if any(Path(each).resolve() == target for each in stack):
         raise ImageError(f"{task.target}: is also an input; choose another name with -o")
-    return open_sequence(stack, max_pixels=files.max_pixels)
+    volume = open_sequence(stack, max_pixels=files.max_pixels)
+    axes, _ = named(((UNNAMED, volume.shape[0]),), reading.axes)
+    return replace(volume, axes=axes).chosen(channel=reading.channel, time=reading.time)

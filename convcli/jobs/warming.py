@@ -25,7 +25,8 @@ _MODES = ("max", "min", "average", "weighted", "lp", "median", "stochastic")
 _KERNELS = (
     "sharpen", "sobel", "gaussian:sigma=2", "box:size=3", "box:size=5", "box:size=15", "unsharp", "laplacian-8",
     "sobel-angle", "kirsch", "ridge", "canny", "gaussian:sigma=12", "box:size=51", "disk:radius=15",
-    "dog:sigma=3,sigma2=5", "gabor:theta=30",
+    "dog:sigma=3,sigma2=5", "gabor:theta=30", "median", "median:size=15", "bilateral", "guided", "nlmeans",
+    "resize:width=40",
 )  # fmt: skip
 
 
@@ -33,8 +34,8 @@ _FILTER_WORDS: tuple[dict[str, Any], ...] = (
     {"linear": True}, {"channels": "gray"}, {"channels": "sum"}, {"range": "minmax"}, {"depth": "float"},
     {"activation": "gelu"}, {"border": "constant", "border_value": 0.5}, {"stride": 2},
 )  # fmt: skip
-_KERNELS_3D = ("gaussian3d:sigma=1", "box3d:size=3", "laplacian3d", "sobel3d")
-_KERNELS_1D = ("gaussian:sigma=2", "box:size=5", "1 0 -1")
+_KERNELS_3D = ("gaussian3d:sigma=1", "box3d:size=3", "laplacian3d", "sobel3d", "median3d", "bilateral3d:sigma=1")
+_KERNELS_1D = ("gaussian:sigma=2", "box:size=5", "1 0 -1", "median", "bilateral")
 _CLASSES = 10
 _TRAININGS: tuple[tuple[str, tuple[int, ...], tuple[str, ...]], ...] = (
     ("digits", (8, 8, 1), ("default", "lecture")),

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from convcli.errors import KernelError
 from convcli.kernels.parameters import Parameter, Value
-from convcli.notebooks import matrices
+from convcli.notebooks import matrices, signed
 
 Weights: TypeAlias = npt.NDArray[np.float64]
 
@@ -22,7 +22,17 @@ COMBINATIONS = {
     "angle": "the direction atan2(second response, first response), in radians",
     "maximum": "the largest of the responses",
     "edges": "white where the responses' magnitude has a ridge, else black",
+    "rank": "one of the window's values, by its rank; not linear",
+    "bilateral": "a mean whose weights depend on the values; not linear",
+    "guided": "a mean of lines through the values; not linear",
+    "nlmeans": "a mean whose weights depend on the values; not linear",
+    "resize": "a picture of another size",
+    "crop": "a part of the picture",
 }
+
+# What has a window but no weights. Planes are ones where it looks.
+MATRIXLESS = ("rank", "bilateral", "guided", "nlmeans", "resize", "crop")
+RESHAPING = ("resize", "crop")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -70,7 +80,7 @@ class Kernel:
         float64, read-only, all of one shape (KH, KW) or (KD, KH, KW): correlation weights. One for a linear kernel.
     combine : str
         ``"single"``, ``"magnitude"`` (root of the sum of squares), ``"angle"`` (atan2(plane 1, plane 0) in radians),
-        ``"maximum"`` (the largest response) or ``"edges"`` (Canny's).
+        ``"maximum"`` (the largest response), ``"edges"`` (Canny's), or one of `MATRIXLESS`: its planes are no weights.
     entry : Entry or None
         The entry of the library; None for matrices and files.
     parameters : dict
@@ -98,6 +108,11 @@ class Kernel:
                 f"{self.name} has no matrix: it smooths, takes slopes, thins and follows them; filter pictures with "
                 f"-k {self.name}, arrays with convcli.{self.name}(image)"
             )
+        if self.combine in MATRIXLESS:
+            raise KernelError(
+                f"{self.name} has no matrix: {COMBINATIONS[self.combine]}; filter pictures with -k {self.name}, "
+                f"arrays with convcli.filter(image, '{self.spec}'); here weights are needed"
+            )
         parts = self.entry.parts if self.entry else ()
         fix = f"; ask for {_either(parts)}" if parts else "; here one linear kernel is needed"
         raise KernelError(f"{self.name} is the {self.combine} of {len(self.planes)} kernels{fix}")
@@ -108,12 +123,19 @@ class Kernel:
         names = entry.parts if entry and len(entry.parts) == len(self.planes) else ()
         notes = [COMBINATIONS[self.combine]] if self.combine != "single" else []
         notes += [f"{entry.summary}; sign: {entry.sign}; scale: {entry.scale}"] if entry else []
+        if self.combine in MATRIXLESS:
+            return matrices(self.spec, [], (), notes)
         return _drawn_in_html(self.planes, self.spec if entry else self.name, names, notes)
 
     @property
     def ndim(self) -> int:
         """Axes the kernel slides over: 2 for (KH, KW), 3 for (KD, KH, KW)."""
         return self.planes[0].ndim
+
+    @property
+    def has_matrix(self) -> bool:
+        """Whether its planes are weights."""
+        return self.combine not in MATRIXLESS
 
     @property
     def is_zero_sum(self) -> bool:
@@ -140,7 +162,7 @@ def _drawn_in_html(planes: Sequence[Weights], title: str, names: Sequence[str], 
     sums = ", ".join(dict.fromkeys(f"{0.0 if is_zero_sum(each) else float(each.sum()):.6g}" for each in planes))
     sizes = "x".join(map(str, planes[0].shape))
     named = names if len(names) == len(flat) else [f"plane {index}" for index in range(len(flat))] * (len(flat) > 1)
-    return matrices(title, [plane.tolist() for plane in flat], named, [f"{sizes}, sum {sums}", *notes])
+    return matrices(title, [plane.tolist() for plane in flat], named, [f"{sizes}, sum {signed(sums)}", *notes])
 
 
 def is_zero_sum(weights: npt.ArrayLike) -> bool:

@@ -1,11 +1,22 @@
 """The registry: every entry of the library by name, and the other names people know them by."""
 
-from convcli.kernels import canny, compass, edges, laplacians, lines, sharpening, smoothing, textures, volumes
+from convcli.kernels import (
+    canny,
+    compass,
+    edges,
+    laplacians,
+    lines,
+    nonlinear,
+    sharpening,
+    smoothing,
+    textures,
+    volumes,
+)
 from convcli.kernels.entry import Entry
 
 LIBRARY: dict[str, Entry] = {
     entry.name: entry
-    for module in (smoothing, sharpening, edges, compass, canny, laplacians, lines, textures, volumes)
+    for module in (smoothing, sharpening, edges, compass, canny, laplacians, lines, textures, volumes, nonlinear)
     for entry in module.ENTRIES
 }
 
@@ -26,4 +37,12 @@ ALIASES = {
     "laplacian-4": "laplacian",
     "laplacian-of-gaussian": "log",
     "difference-of-gaussians": "dog",
+    "maximum": "max",
+    "minimum": "min",
+    "percentile": "rank",
+    "nlm": "nlmeans",
+    "non-local-means": "nlmeans",
+    "denoise": "nlmeans",
+    "scale": "resize",
+    "lanczos": "resize",
 }

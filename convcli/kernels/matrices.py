@@ -39,8 +39,8 @@ def read_matrix(text: str, subject: str = "kernel") -> Weights:
     if is_volume and not parts[-1].strip():
         parts.pop()
     planes = []
-    for index, part in enumerate(parts, 1):
-        planes.append(_read_plane(part, _Place(subject, index if is_volume else 0)))
+    for index, part in enumerate(parts):
+        planes.append(_read_plane(part, _Place(subject, index if is_volume else None)))
         _check_alike(planes, _Place(subject, index))
     check_weights(sum(plane.size for plane in planes), subject)
     return np.stack(planes) if is_volume else planes[0]
@@ -54,11 +54,11 @@ def read_nested(data: Any, subject: str) -> Weights:
         raise KernelError(f"{subject} holds {what}, expected rows of numbers [[1, 2], [3, 4]], or planes of rows")
     planes = [[data]] if depth == 1 else [data] if depth == 2 else data
     read = []
-    for index, plane in enumerate(planes, 1):
-        where = _Place(subject, index if depth == 3 else 0)
+    for index, plane in enumerate(planes):
+        where = _Place(subject, index if depth == 3 else None)
         if not isinstance(plane, list) or not plane:
             raise KernelError(f"{where} is empty or no list of rows")
-        rows = [_nested_row(row, where._replace(row=number)) for number, row in enumerate(plane, 1)]
+        rows = [_nested_row(row, where._replace(row=number)) for number, row in enumerate(plane)]
         read.append(_rectangle(rows, where))
         _check_alike(read, where)
     weights = np.stack(read) if depth == 3 else read[0]
@@ -77,8 +77,8 @@ def check_array(array: npt.NDArray[Any], subject: str) -> Weights:
     wrong = np.argwhere(~(np.abs(weights) <= MAX_WEIGHT))
     if len(wrong):
         place = tuple(int(each) for each in wrong[0])
-        plane, row, column = (0, 0, *(index + 1 for index in place))[-3:]
-        where = _Place(subject, plane, row or 1, column)
+        row, column = (0, *place)[-2:]
+        where = _Place(subject, place[0] if len(place) == 3 else None, row, column)
         raise KernelError(f"{where}: got {weights[place]}, {_EXPECTED}")
     return weights[None, :] if weights.ndim == 1 else weights
 
@@ -132,16 +132,16 @@ _NO_ROWS = "expected rows of numbers such as 0 -1 0; -1 5 -1; 0 -1 0"
 
 
 class _Place(NamedTuple):
-    """Where in a matrix a message points, counted from 1; 0 is left out: ``kernel file k.txt: row 2, column 3``."""
+    """Where in a matrix a message points, counted from 0; None is left out: ``kernel file k.txt: row 1, column 2``."""
 
     subject: str
-    plane: int = 0
-    row: int = 0
-    column: int = 0
+    plane: int | None = None
+    row: int | None = None
+    column: int | None = None
 
     def __str__(self) -> str:
         numbers = (("plane", self.plane), ("row", self.row), ("column", self.column))
-        words = ", ".join(f"{name} {number}" for name, number in numbers if number)
+        words = ", ".join(f"{name} {number}" for name, number in numbers if number is not None)
         if not words:
             return self.subject
         return f"{self.subject} {words}" if self.subject == "kernel" else f"{self.subject}: {words}"
@@ -177,7 +177,7 @@ def _read_plane(text: str, where: _Place) -> Weights:
     if not rows:
         raise KernelError(f"{where} is empty: {_NO_ROWS}")
     check_count(len(rows), MAX_ROWS, f"{where} has {{}} rows", "give fewer", KernelError)
-    return _rectangle([_read_row(row, where._replace(row=number)) for number, row in enumerate(rows, 1)], where)
+    return _rectangle([_read_row(row, where._replace(row=number)) for number, row in enumerate(rows)], where)
 
 
 def _read_row(row: str, where: _Place) -> list[float]:
@@ -185,7 +185,7 @@ def _read_row(row: str, where: _Place) -> list[float]:
     if not row:
         raise KernelError(f"{where} is empty")
     words = re.split(r"\s*,\s*|\s+", row)
-    return [_read_word(word, where, column) for column, word in enumerate(words, 1)]
+    return [_read_word(word, where, column) for column, word in enumerate(words)]
 
 
 def _read_word(word: str, where: _Place, column: int) -> float:
@@ -210,7 +210,7 @@ def _read_word(word: str, where: _Place, column: int) -> float:
 def _nested_row(row: Any, where: _Place) -> list[float]:
     if not isinstance(row, list) or not row:
         raise KernelError(f"{where} is empty or no list of numbers")
-    for column, value in enumerate(row, 1):
+    for column, value in enumerate(row):
         if not isinstance(value, float) or not abs(value) <= MAX_WEIGHT:
             got = shortened(json.dumps(value))
             raise KernelError(f"{where._replace(column=column)}: got {got}, {_EXPECTED}")
@@ -219,10 +219,10 @@ def _nested_row(row: Any, where: _Place) -> list[float]:
 
 def _rectangle(rows: Sequence[list[float]], where: _Place) -> Weights:
     expected = len(rows[0])
-    for number, row in enumerate(rows, 1):
+    for number, row in enumerate(rows):
         if len(row) != expected:
             got = f"{len(row)} number{'s' if len(row) > 1 else ''}"
-            raise KernelError(f"{where._replace(row=number)} has {got}, expected {expected} as in row 1")
+            raise KernelError(f"{where._replace(row=number)} has {got}, expected {expected} as in row 0")
     return np.array(rows, dtype=np.float64) + 0.0
 
 
@@ -230,7 +230,7 @@ def _check_alike(planes: Sequence[Weights], where: _Place) -> None:
     """Refuse a last plane that is not as large as the first."""
     got, expected = ("x".join(map(str, planes[place].shape)) for place in (-1, 0))
     if got != expected:
-        raise KernelError(f"{where} has {got} numbers, expected {expected} as in plane 1")
+        raise KernelError(f"{where} has {got} numbers, expected {expected} as in plane 0")
 
 
 def _depth(data: Any) -> int:

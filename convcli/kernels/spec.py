@@ -208,7 +208,7 @@ def _read_parameters(entry: Entry, text: str) -> dict[str, Value]:
             is_axis = position > 1 and NUMBER.fullmatch(item.strip())
             fix = " (values per axis are written 3x5)" if is_axis else ""
             raise KernelError(f"kernel {entry.name}, {got}, expected param=value{fix}; {takes}")
-        parameter = entry.parameter(name.lower())
+        parameter = entry.parameter(name.lower().replace("-", "_"))
         if parameter is None:
             raise KernelError(f"kernel {entry.name}: unknown parameter '{shortened(name)}'; {takes}")
         if parameter.name in values:

@@ -76,6 +76,13 @@ class Vectors:
         """The vector that begins there."""
         return self.ir.load(self.place(pointer, index), align=self.bytes)
 
+    def fetch(self, place):
+        """Have what is going to be read on its way to the first-level cache; it need not be there."""
+        byte, flag = ir.IntType(8).as_pointer(), ir.IntType(32)
+        function = self.function("prefetch.p0", ir.VoidType(), [byte, flag, flag, flag])
+        # To be read, soon and often, as data.
+        self.ir.call(function, [self.ir.bitcast(place, byte), *(ir.Constant(flag, number) for number in (0, 3, 1))])
+
     def store(self, value, pointer, index):
         """Write the vector that begins there."""
         self.ir.store(value, self.place(pointer, index), align=self.bytes)

@@ -4,6 +4,7 @@ How it is trained (data, epochs, checkpoints) and how its weights get into a fil
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from math import prod
 from typing import Any, NamedTuple
@@ -174,7 +175,20 @@ class Model:
         largest = max((prod(layer.output) for layer in self.plan.layers), default=1) * self.dtype.itemsize
         batch_size = min(batch_size, max(costs.BATCH_BYTES // largest, costs.FEWEST_IMAGES))
         starts = range(0, max(len(images), 1), batch_size)
-        return np.concatenate([self.forward(images[start : start + batch_size], logits=logits) for start in starts])
+        with self._keeping_weights():
+            return np.concatenate([self.forward(images[start : start + batch_size], logits=logits) for start in starts])
+
+    @contextmanager
+    def _keeping_weights(self) -> Iterator[None]:
+        """Meanwhile the weights do not change: what the loops read is made of them once, not for each batch."""
+        layers = [layer for layer in self.walk() if isinstance(layer, Weighted)]
+        for layer in layers:
+            layer.kept = {}
+        try:
+            yield
+        finally:
+            for layer in layers:
+                layer.kept = None
 
     def loss_and_gradients(
         self, x: Any, labels: Any, loss: Loss | None = None, *, input_gradient: bool = False

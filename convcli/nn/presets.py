@@ -10,7 +10,9 @@ _FEWEST_BATCHES = 16
 _SMALLEST_BATCH = 8
 _FEWEST_STEPS = 800
 _MOST_EPOCHS = 100
-_FEWEST_HELD = 50
+FEWEST_HELD = 50
+_USUAL_SHARE = 0.05
+_LARGEST_SHARE = 0.2  # of few images: fewer to learn from would harm more than a better measure helps
 _SIDE = 28  # pixels: the side of the pictures that a recipe's augmentation is meant for
 
 
@@ -35,7 +37,7 @@ class Preset:
     meaning: str
     recipe: Recipe
     network: str = ""
-    held_out: float = 0.05
+    held_out: float = _USUAL_SHARE
     adapts: bool = True
 
     def recipe_for(self, images: int, side: int = _SIDE) -> Recipe:
@@ -57,7 +59,7 @@ class Preset:
 
         None either where so many classes would not keep an image each.
         """
-        enough = self.held_out * images >= _FEWEST_HELD and round(self.held_out * images) <= images - classes
+        enough = self.held_out * images >= FEWEST_HELD and round(self.held_out * images) <= images - classes
         return self.held_out if enough else 0.0
 
     def _augment(self, scale: float) -> str:
@@ -68,6 +70,18 @@ class Preset:
             sigma = max(round(moves.elastic_sigma * scale, 2), 0.5)
             moves = replace(moves, elastic=round(moves.elastic * scale, 2), elastic_sigma=sigma)
         return replace(moves, shift=round(moves.shift * scale, 2)).as_words()
+
+
+def held_out_instead_of_a_test(images: int, spare: int) -> int:
+    """How many of so many training images are held out where no test set says how good a network is.
+
+    A fifth of few, 50 of some hundreds, a twentieth of many; at most those that classes can spare.
+
+    >>> [held_out_instead_of_a_test(images, images - 2) for images in (3, 40, 300, 5000)]
+    [1, 8, 50, 250]
+    """
+    wanted = max(FEWEST_HELD, round(_USUAL_SHARE * images))
+    return min(wanted, round(_LARGEST_SHARE * images), spare)
 
 
 PRESETS = {

@@ -10,6 +10,8 @@ from convcli.nn.optimizers import LARGEST, SMALLEST, Optimizer, make_optimizer
 from convcli.nn.schedules import Schedule, make_schedule
 from convcli.ops.augmentation import Augmentation
 
+KEPT = ("best", "last")  # epochs
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -40,6 +42,9 @@ class Recipe:
         Decay of the moving average of the weights, which is what is kept then; 0 for none.
     augment : str
         Words of `Augmentation`: ``"shift=2,rotation=10"``; empty for none.
+    keep : str
+        Whose weights are kept where images are held out: those of the ``best`` epoch, with the lowest validation loss,
+        or the ``last``, averaged if so. A handful of images is better not asked to choose.
     patience : int
         Stop after so many epochs without a lower validation loss; 0 for never.
     seed : int
@@ -67,6 +72,7 @@ class Recipe:
     clip_norm: float = 0.0
     average: float = 0.0
     augment: str = ""
+    keep: str = "best"
     patience: int = 0
     seed: int = 0
 
@@ -80,6 +86,8 @@ class Recipe:
             raise ModelError(
                 f"warm_up: got {self.warm_up:g} epochs of {self.epochs}, expected fewer: the schedule would never begin"
             )
+        if self.patience and self.keep != "best":
+            raise ModelError(f"patience: got {self.patience} with keep {self.keep}, expected keep best to wait for")
         self.make_optimizer()
         self.make_schedule(1)
         moves, words = self.augmentation(), self.augment.lower().replace("-", "_")
@@ -177,6 +185,7 @@ _EXPECTED: dict[str, tuple[Any, Any, str]] = {
     "clip_norm": _AMOUNT,
     "average": _SHARE,
     "augment": _WORDS,
+    "keep": (str, lambda value: value in KEPT, " or ".join(KEPT)),
     "patience": (int, lambda value: value >= 0, "a whole number of 0 or more"),
     "seed": (int, lambda value: 0 <= value < 2**63, "a whole number of 0 or more"),
 }

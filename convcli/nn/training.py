@@ -38,7 +38,10 @@ _ADVICE = "try a lower learning rate, or --clip-norm 1"
 class Epoch:
     """One line of the history; rates are images per second of training, validation left out.
 
-    Accuracies are None where nothing is classified.
+    ``loss`` and ``accuracy`` are of the training set while it was learned from: augmented, with dropout and the
+    recipe's label smoothing, by weights that were changing. ``val_loss`` and ``val_accuracy`` are of held-out images as
+    they are, without label smoothing, by the epoch's last (or averaged) weights. Accuracies are None where nothing is
+    classified.
     """
 
     epoch: int
@@ -99,7 +102,8 @@ class Training:
     train : Examples
         What is learned from.
     validation : Examples, optional
-        What is never learned from: the epoch with its lowest loss is the one whose weights `finish` leaves.
+        What is never learned from: the epoch with its lowest loss is the one whose weights `finish` leaves, if the
+        recipe keeps the best.
 
     Raises
     ------
@@ -316,7 +320,7 @@ class Training:
         assert self.validation is not None
         score = score_of(self.model, self.validation)
         self._require(score, "held-out")
-        if score.loss < self.best.loss:
+        if self.recipe.keep == "best" and score.loss < self.best.loss:
             self.best = _Best(score.loss, epoch, self.model.state())
         return score
 

@@ -13,7 +13,13 @@ from convcli.nn.constraints import make_constraint
 from convcli.nn.initializers import initial
 from convcli.nn.layer import Array, Layer, Parameter, Shape
 from convcli.nn.regularizers import make_regularizer
-from convcli.ops.convolution_passes import conv_bias_gradient, conv_forward, conv_input_gradient, conv_weight_gradient
+from convcli.ops.convolution_passes import (
+    Kept,
+    conv_bias_gradient,
+    conv_forward,
+    conv_input_gradient,
+    conv_weight_gradient,
+)
 
 
 class Weighted(Layer):
@@ -23,6 +29,7 @@ class Weighted(Layer):
 
     ``winograd`` (True) lets float32 convolutions of 3x3 with stride 1 use Winograd's transforms where those are faster:
     the error, against a result's largest number, grows from 1e-6 to 4e-6, and a NaN reaches up to three pixels further.
+    ``kept`` is a dictionary while the weights do not change, in which they stay as the loops read them.
     ``masked`` is set by `convcli.nn.fusing`: whether the gradient has gone through the ReLU when it comes.
     """
 
@@ -35,6 +42,7 @@ class Weighted(Layer):
         self.activity = make_regularizer(plan.settings["activity_regularizer"])
         self.winograd = True
         self.masked = False
+        self.kept: Kept | None = None
         self.kernel = self._parameter("kernel", kernel, filter_axis, generator, mask)
         self.bias = None
         if plan.settings["use_bias"]:
@@ -123,8 +131,9 @@ class Conv(Weighted):
         """See `Weighted`."""
         bias = None if self.bias is None else self.bias.value
         conv_forward(
-            x, self.kernel.value, bias, self._windows, self.plan.groups, relu=relu, winograd=self.winograd, out=out
-        )
+            x, self.kernel.value, bias, self._windows, self.plan.groups, relu=relu, winograd=self.winograd,
+            kept=self.kept, out=out,
+        )  # fmt: skip
 
     def input_gradient(self, gradient: Array, out: Array) -> None:
         """See `Weighted`."""
@@ -180,7 +189,7 @@ class Dense(Weighted):
     def apply(self, x: Array, relu: bool, out: Array) -> None:
         """See `Weighted`."""
         bias = None if self.bias is None else self.bias.value
-        conv_forward(x[None], self.kernel.value[None], bias, self._WINDOW, relu=relu, out=out[None])
+        conv_forward(x[None], self.kernel.value[None], bias, self._WINDOW, relu=relu, kept=self.kept, out=out[None])
 
     def input_gradient(self, gradient: Array, out: Array) -> None:
         """See `Weighted`."""

@@ -125,7 +125,7 @@ class TrainedModel:
         """What a notebook shows: the layers, what it was trained on, and how good it is."""
         names = f": {', '.join(map(str, self.classes[:10]))}{', ...' * (len(self.classes) > 10)}" * bool(self.classes)
         trained = f"trained on {self.card.name}, {len(self.classes)} classes{names}"
-        return self.model.plan.as_html([trained, ", ".join(self.card.scores)])
+        return self.model.plan.as_html([trained, ", ".join(map(" ".join, self.card.scores))])
 
 
 def save_model(path: str | Path, model: Model, card: ModelCard, *, overwrite: bool = False) -> None:

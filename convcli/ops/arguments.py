@@ -58,6 +58,10 @@ def as_array(name: str, value: Any, expected: str = "a full array", error: type[
 
 def as_contiguous(name: str, array: Array, dtype: Any) -> Array:
     """An array in C order, aligned, of a dtype; what that cannot hold becomes infinite. `ShapeError` if it is huge."""
+    if type(array) is np.ndarray and array.ndim and array.dtype == dtype:
+        flags = array.flags
+        if flags.c_contiguous and flags.aligned:
+            return array
     try:
         with np.errstate(over="ignore", invalid="ignore"):
             return np.require(np.ascontiguousarray(array, dtype), requirements="A")

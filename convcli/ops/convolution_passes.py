@@ -11,7 +11,7 @@ Every result has the same bits at any number of threads.
 
 from collections.abc import Sequence
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -26,6 +26,13 @@ if TYPE_CHECKING:
 
 # Runs of pixels that are summed by themselves for the gradient of a bias: never the number of threads.
 _BIAS_CHUNKS = 16
+# Moving fewer numbers than this takes less time than waking a second thread.
+_ALONE = 1 << 16
+# Weights of more numbers are not kept from call to call: they would double the memory of large networks.
+_KEPT_NUMBERS = 1 << 20
+
+# Weights and bias as the loops read them, by the pass that reads them.
+Kept = dict[Pass, tuple[Array, Array]]
 
 
 def conv_forward(
@@ -37,13 +44,18 @@ def conv_forward(
     *,
     relu: bool = False,
     winograd: bool = False,
+    checked: bool = False,
+    kept: Kept | None = None,
     sizes: Sequence[int] | None = None,
     out: Array | None = None,
 ) -> Array:
     """Cross-correlate, add the bias and, if wanted, cut off at zero, in one pass over the output (N, *out spatial, O).
 
     ``winograd`` allows `convcli.loops.networks.winograd` for 3x3 float32 layers it makes faster: twice the rounding
-    error, and a NaN spreads over all outputs of its 4x4 squares.
+    error, and a NaN spreads over all outputs of its 4x4 squares. With ``checked``, and without ReLU, a result that is
+    not finite is computed anew by plain sums.
+
+    In ``kept`` the weights stay as the loops read them, for the next call with the same weights and bias.
 
     ``sizes`` are the output's, where there are not as many windows as fit: the gradient of a transposed convolution.
     """
@@ -53,7 +65,8 @@ def conv_forward(
     if out is None:
         counts = (axis.outputs for axis in planned.axes[3 - len(windows) :])
         out = new_array((x.shape[0], *counts, weight.shape[-1]), x.dtype)
-    _run(planned, x, _volume_kernel(weight), bias, groups, out, transposed=False, relu=relu, winograd=winograd)
+    how = _How(transposed=False, relu=relu, winograd=winograd, checked=checked, kept=kept)
+    _run(planned, x, _volume_kernel(weight), bias, groups, out, how)
     return out
 
 
@@ -67,20 +80,22 @@ def conv_input_gradient(
     bias: Array | None = None,
     relu: bool = False,
     winograd: bool = False,
+    checked: bool = False,
     out: Array | None = None,
 ) -> Array:
     """The gradient of a layer's input (N, *sizes, C), given that of its output: the transposed convolution.
 
-    ``bias`` (C) and ``relu`` are for the transposed convolution as a layer of its own.
+    ``bias`` (C) and ``relu`` are for the transposed convolution as a layer of its own; ``winograd`` and ``checked`` are
+    as in `conv_forward`.
     """
     channels = weight.shape[-2] * groups
     if out is None:
         out = new_array((gradient.shape[0], *sizes, channels), gradient.dtype)
-    kernel = _volume_kernel(weight)
+    kernel, how = _volume_kernel(weight), _How(transposed=True, relu=relu, winograd=winograd, checked=checked)
     numbers = Sizes(gradient.shape[0], gradient.shape[-1], channels, groups, gradient.dtype, _threads())
     for planned in gradient_passes(_three(windows), _three_sizes(out), _three_sizes(gradient), numbers):
         if planned.plan is not None:
-            _run(planned, gradient, kernel, bias, groups, out, transposed=True, relu=relu, winograd=winograd)
+            _run(planned, gradient, kernel, bias, groups, out, how)
             continue
         volume = _flat_out(out).reshape(out.shape[0], *_three_sizes(out), channels)
         z, y, x = (slice(axis.out_start, None, axis.out_step) for axis in planned.axes)
@@ -122,7 +137,7 @@ def conv_weight_gradient(
         _flat(x), _flat(gradient), plan.axes, plan.job, _numbers(x.dtype, relu=False), parts,
         *_workspaces(plan, min(_threads(), prod(parts)), x.dtype), partial,
     )  # fmt: skip
-    unpack(partial, plan.job, plan.steps, _flat_out(out).reshape(plan.steps, filters))
+    unpack(partial, plan.job, plan.steps, _runs(partial.size), _flat_out(out).reshape(plan.steps, filters))
     return out
 
 
@@ -138,46 +153,94 @@ def conv_bias_gradient(gradient: Array) -> Array:
     return total
 
 
-def _run(
-    planned: Pass, source: Array, kernel: Array, bias: Array | None, groups: int, out: Array, *,
-    transposed: bool, relu: bool, winograd: bool,
-) -> None:  # fmt: skip
+class _How(NamedTuple):
+    """What a pass is to do beside its sums."""
+
+    transposed: bool
+    relu: bool
+    winograd: bool
+    checked: bool
+    kept: Kept | None = None
+
+
+def _run(planned: Pass, source: Array, kernel: Array, bias: Array | None, groups: int, out: Array, how: _How) -> None:
+    plan = planned.plan
+    assert plan is not None
+    numbers = _numbers(source.dtype, relu=how.relu)
+    added = np.zeros(plan.job.filters, source.dtype) if bias is None else bias
+    if how.winograd and planned.squares is not None:
+        _run_squares(planned, planned.squares, source, kernel, added, numbers, out, how)
+        if not how.checked or _is_finite(out):
+            return
+    packed = _from_kept(planned, how) or _packed(planned, plan, kernel, added, groups, how)
+    workers = _threads()
+    if plan.depthwise:
+        from convcli.loops.networks.depthwise import convolve_channels
+
+        runs = min(workers, prod((plan.job.images, planned.axes[0].outputs, planned.axes[1].outputs)))
+        convolve_channels(_flat(source), *packed, plan.axes, plan.job, numbers, runs, _flat_out(out))
+        return
     from convcli.loops.networks.convolution import convolve
+
+    rooms = _workspaces(plan, min(workers, plan.job.boxes), source.dtype)
+    convolve(_flat(source), *packed, plan.axes, plan.job, numbers, *rooms, _flat_out(out))
+
+
+def _packed(planned: Pass, plan: Plan, kernel: Array, bias: Array, groups: int, how: _How) -> tuple[Array, Array]:
+    """Weights and bias as the register tiles read them."""
     from convcli.loops.networks.packing import pack
 
-    dtype, plan = source.dtype, planned.plan
-    assert plan is not None
-    numbers = _numbers(dtype, relu=relu)
-    kernel = planned.taps_of(kernel)
-    added = np.zeros(plan.job.filters, dtype) if bias is None else bias
-    if winograd and planned.squares is not None:
-        prepared = np.ascontiguousarray(kernel.swapaxes(3, 4)) if transposed else kernel
-        _run_squares(_flat(source), _flat(prepared), _flat(added), planned.squares, numbers, _flat_out(out))
-        return
-    channels, all_filters = kernel.shape[3:]
+    seen = planned.taps_of(kernel)
+    channels, all_filters = seen.shape[3:]
     filters = all_filters // groups
-    if transposed:
+    if how.transposed:
         strides, read = (filters, channels * all_filters, 1, all_filters), filters
     else:
         strides, read = (filters, channels * all_filters, all_filters, 1), channels
-    packed, packed_bias = scratch("weights", plan.steps * plan.columns, dtype), scratch("bias", plan.columns, dtype)
-    pack(_flat(kernel), strides, _flat(added), plan.job, prod(kernel.shape[:3]), read, packed, packed_bias)
-    convolve(
-        _flat(source), packed, packed_bias, plan.axes, plan.job, numbers,
-        *_workspaces(plan, min(_threads(), plan.job.boxes), dtype), _flat_out(out),
-    )  # fmt: skip
+    packed = _room(how, "weights", plan.steps * plan.columns, bias.dtype)
+    packed_bias = _room(how, "bias", plan.columns, bias.dtype)
+    runs = _runs(packed.size, plan.job.units)
+    pack(_flat(seen), strides, _flat(bias), plan.job, prod(seen.shape[:3]), read, runs, packed, packed_bias)
+    return _to_kept(planned, how, packed, packed_bias)
 
 
-def _run_squares(source: Array, kernel: Array, bias: Array, squares: "Squares", numbers: Any, out: Array) -> None:
+def _run_squares(
+    planned: Pass, squares: "Squares", source: Array, kernel: Array, bias: Array, numbers: Any, out: Array, how: _How
+) -> None:
     from convcli.loops.networks.winograd import apart, convolve_squares, transform_kernel
     from convcli.loops.networks.winograd_vectors import KERNEL, POINTS
 
     points, width = POINTS**2, 2 * squares.lanes
-    transformed = scratch("weights", kernel.size // KERNEL**2 * points, kernel.dtype)
-    transform_kernel(kernel, squares, transformed)
+    ready = _from_kept(planned, how)
+    if ready is None:
+        seen = planned.taps_of(kernel)
+        seen = np.ascontiguousarray(seen.swapaxes(3, 4)) if how.transposed else seen
+        transformed = _room(how, "weights", seen.size // KERNEL**2 * points, seen.dtype)
+        transform_kernel(_flat(seen), squares, _runs(seen.size, squares.channels), transformed)
+        ready = _to_kept(planned, how, transformed, bias)
     room = points * (apart.py_func(squares, squares.channels) + apart.py_func(squares, width))
     workspaces = scratch("inputs", (min(_threads(), -(-squares.total // squares.group)), room), kernel.dtype)
-    convolve_squares(source, transformed, bias, squares, numbers, workspaces, out)
+    convolve_squares(_flat(source), ready[0], _flat(bias), squares, numbers, workspaces, _flat_out(out))
+
+
+def _room(how: _How, what: str, size: int, dtype: np.dtype[Any]) -> Array:
+    return scratch(what, size, dtype) if how.kept is None else np.empty(size, dtype)
+
+
+def _from_kept(planned: Pass, how: _How) -> tuple[Array, Array] | None:
+    return None if how.kept is None else how.kept.get(planned)
+
+
+def _to_kept(planned: Pass, how: _How, weights: Array, bias: Array) -> tuple[Array, Array]:
+    if how.kept is not None and weights.size <= _KEPT_NUMBERS:
+        how.kept[planned] = weights, bias
+    return weights, bias
+
+
+def _is_finite(array: Array) -> bool:
+    """Whether all numbers are finite; False, too, where their sum is not."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(array.sum()))
 
 
 def _weight_gradient_squares(x: Array, gradient: Array, squares: "Squares", out: Array) -> None:
@@ -201,6 +264,11 @@ def _weight_gradient_squares(x: Array, gradient: Array, squares: "Squares", out:
             blocks, sums,
         )  # fmt: skip
     finish_kernel(_flat(sums), squares, out)
+
+
+def _runs(numbers: int, most: int = _ALONE) -> int:
+    """Into how many runs it pays to cut what moves so many numbers."""
+    return min(_threads(), most) if numbers > _ALONE else 1
 
 
 def _threads() -> int:

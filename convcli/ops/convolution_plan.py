@@ -64,6 +64,13 @@ class Plan:
     pairs: int  # in each of a thread's tables
     cycles: float  # in one thread, roughly
 
+    @property
+    def depthwise(self) -> bool:
+        """Whether each channel is computed by itself."""
+        from convcli.loops.networks.product import LANES
+
+        return self.job.kind == LANES
+
 
 @dataclass(frozen=True, eq=False)
 class Pass:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.errors import KernelError, ShapeError
+from convcli.errors import KernelError, ShapeError, suggestion
 from convcli.geometry import per_axis
 from convcli.kernels.matrices import read_matrix
 from convcli.kernels.parameters import read_number, shortened
@@ -17,6 +17,7 @@ Element = NDArray[np.bool_]
 
 # Beyond this an element is a slip of the keyboard; boxes are not held in memory and know no limit.
 _MOST_CELLS = 16_000_000
+USUAL_SIZE = 3  # the side of the box that is taken where nothing is said
 
 
 def disk(axes: int, radius: float) -> Element:
@@ -77,13 +78,13 @@ _ALIASES = {"ball": "disk", "square": "box", "rectangle": "box", "circle": "disk
 def as_element(size: Any, element: Any, axes: int) -> Element | tuple[int, ...]:
     """The sizes of a box, or an array (KH, KW) or (KD, KH, KW) of truth values that is not a box; from either argument.
 
-    Raises `ShapeError` or `KernelError` if neither or both are given, or they cannot be used.
+    Without both it is a box of three cells along each axis. Raises `ShapeError` or `KernelError` if both are given, or
+    they cannot be used.
     """
-    if (size is None) == (element is None):
-        got = "neither" if size is None else "both"
-        raise ShapeError(f"size, element: got {got}, expected one: size=3 for a box, or element='disk:radius=3'")
+    if size is not None and element is not None:
+        raise ShapeError("size, element: got both, expected one: size=3 for a box, or element='disk:radius=3'")
     if element is None:
-        return per_axis(size, axes, "size")
+        return per_axis(USUAL_SIZE if size is None else size, axes, "size")
     if isinstance(element, str):
         array = parse_element(element, axes)
     else:
@@ -116,7 +117,8 @@ def parse_element(spec: str, axes: int) -> Element:
     name = name.strip().lower()
     name = _ALIASES.get(name, name)
     if name not in ELEMENTS:
-        raise KernelError(f"element: got {shortened(spec)!r}, expected {', '.join(ELEMENTS)}, or a matrix")
+        near = suggestion(name, [*ELEMENTS, *_ALIASES]) or f", expected {', '.join(ELEMENTS)}, or a matrix"
+        raise KernelError(f"element: got {shortened(spec)!r}{near}")
     build, defaults = ELEMENTS[name]
     values = dict(defaults)
     for word in rest.split(",") if colon else ():

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from convcli.errors import ShapeError
+from convcli.errors import ShapeError, suggestion
 from convcli.geometry import Pair
 from convcli.kernels.parameters import shortened
 from convcli.loops import costs
@@ -86,7 +86,8 @@ def morph2d(
     operation : str
         One of the operations above. (`dilate2d` is something else: zeros between pixels.)
     size : int or (int, int)
-        The sides of a box, of any size. Its cost grows with the logarithm of the size.
+        The sides of a box, of any size; 3 where neither it nor ``element`` is given. Its cost grows with the logarithm
+        of the size.
     element : str or array_like
         Instead of ``size``: ``"disk:radius=3"``, ``"cross:radius=1"``, ``"diamond:radius=2"``,
         ``"line:length=9,angle=45"``, ``"box:size=3"``, a matrix ``"0 1 0; 1 1 1; 0 1 0"``, or a (KH, KW) array of truth
@@ -138,7 +139,7 @@ def morph3d(
     operation, border, value
         As in `morph2d`.
     size : int or (int, int, int)
-        The sides of a box.
+        The sides of a box; 3 where neither it nor ``element`` is given.
     element : str or array_like
         As in `morph2d`; ``disk`` is a ball, ``diamond`` an octahedron, and there is no ``line``.
 
@@ -166,7 +167,8 @@ def resolve_operation(operation: str) -> str:
     """One of `OPERATIONS`, in any case; raises `ShapeError` for others."""
     word = str(operation).lower()
     if word not in OPERATIONS:
-        raise ShapeError(f"operation: got {shortened(repr(operation))}, expected {', '.join(OPERATIONS)}")
+        near = suggestion(word, OPERATIONS) or f", expected {', '.join(OPERATIONS)}"
+        raise ShapeError(f"operation: got {shortened(repr(operation))}{near}")
     return word
 
 

@@ -29,6 +29,33 @@ def as_ordered(array: Array) -> tuple[Array, Callable[[Array], Array]]:
     return array, lambda result: result
 
 
+def as_keys(array: Array) -> tuple[Array, Callable[[Array], Array]]:
+    """Bring an array to unsigned integers of its own width with the same order, NaN last; and the way back.
+
+    A float's bits are those of a number's size with its sign in front: larger sizes are larger numbers above zero,
+    smaller ones below. So all bits of negative numbers are turned, and the sign of the others.
+    """
+    ordered, restore = as_ordered(array)
+    if ordered.dtype.kind != "f":
+        return ordered, restore
+    dtype, bits = ordered.dtype, 8 * ordered.dtype.itemsize
+    signed, unsigned = np.dtype(f"i{dtype.itemsize}"), np.dtype(f"u{dtype.itemsize}")
+    sign = np.iinfo(signed).min
+    keys = ordered.view(signed) >> (bits - 1)  # all bits of negative numbers, none of the others
+    keys |= sign
+    keys ^= ordered.view(signed)
+    if ordered.size and np.isnan(ordered.min()):
+        keys[np.isnan(ordered)] = -1
+
+    def back(result: Array) -> Array:
+        turned = ~(result.view(signed) >> (bits - 1))
+        turned |= sign
+        turned ^= result.view(signed)
+        return restore(turned.view(dtype))
+
+    return keys.view(unsigned), back
+
+
 def lowest(dtype: Any) -> Any:
     """The value of an ordered dtype that never wins as the largest."""
     return dtype.type(-np.inf) if dtype.kind == "f" else dtype.type(0)

@@ -9,6 +9,7 @@ from convcli.geometry import Window
 from convcli.kernels import Kernel
 from convcli.ops.arguments import Array
 from convcli.ops.canny import outline
+from convcli.ops.nonlinear import respond_otherwise
 from convcli.ops.plan import plan_correlation
 from convcli.ops.stacks import correlate_stack
 from convcli.ops.sums import Border, Store
@@ -23,8 +24,10 @@ def respond(
     """The response (N, OD, OH, OW, C) of a kernel to a stack (N, D, H, W, C), in a float ``dtype``; checked arguments.
 
     A compound kernel's planes are combined as `Kernel.combine` says; an angle is in radians, edges are ``white`` and
-    have one channel.
+    have one channel. What only chooses keeps the stack's dtype.
     """
+    if not kernel.has_matrix:
+        return respond_otherwise(stack, kernel, windows, border, dtype, white)
     return combined(kernel, lambda plane: _plane(stack, kernel, plane, windows, border, dtype), white)
 
 

@@ -7,14 +7,13 @@ from dataclasses import replace
 from typing import Any
 
 from convcli.views.animation import PAPER, Box, Film, Item, Scene, Text, lay_out
+from convcli.views.lettering import draw_text
 from convcli.views.thinning import spread
 
 MOST_ON_SHEET = 49
 _LONGEST_ROW = 8
 _STEP = 10
 _GAP = 16
-# Signs that Pillow's own font lacks.
-_SUBSTITUTES = str.maketrans({"×": "x", "−": "-"})
 
 
 def as_picture(film: Film, suffix: str, delay: float) -> bytes:
@@ -116,12 +115,7 @@ def draw_items(draw: Any, items: Sequence[Item]) -> None:
             _draw_box(draw, item)
         else:
             anchor = {"start": "lm", "middle": "mm", "end": "rm"}[item.anchor]
-            text = item.text.translate(_SUBSTITUTES)
-            # The font has one weight: bold letters are drawn a little wider.
-            width = 0.4 if item.bold else 0
-            draw.text(
-                (item.x, item.y), text, fill=item.colour, font=_font(item.points), anchor=anchor, stroke_width=width
-            )
+            draw_text(draw, (item.x, item.y), item.text, item.points, fill=item.colour, anchor=anchor, bold=item.bold)
 
 
 def _draw_box(draw: Any, box: Box) -> None:
@@ -138,14 +132,3 @@ def _draw_box(draw: Any, box: Box) -> None:
     else:
         grow = int(box.thickness) // 2
         draw.rectangle((x - grow, y - grow, right + grow, bottom + grow), outline=box.edge, width=int(box.thickness))
-
-
-_FONTS: dict[float, Any] = {}
-
-
-def _font(points: float) -> Any:
-    if points not in _FONTS:
-        from PIL import ImageFont
-
-        _FONTS[points] = ImageFont.load_default(points)
-    return _FONTS[points]

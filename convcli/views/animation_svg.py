@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from html import escape
 
 from convcli.views.animation import PAPER, Box, Film, Item, Text, lay_out
+from convcli.views.schemes import with_dark_scheme
+from convcli.views.signs import typeset
 from convcli.views.svg import FONT
 
 # Who asks for less motion sees the last frame.
@@ -21,8 +23,8 @@ def as_svg(film: Film, delay: float) -> str:
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {scene.width} {scene.height}" width="{scene.width}" '
         f'height="{scene.height}" font-family="{FONT}" role="img">',
-        f"<title>{escape(film.title)}</title>",
-        f"<desc>{escape('. '.join(film.labels))}</desc>",
+        f"<title>{escape(typeset(film.title))}</title>",
+        f"<desc>{escape(typeset('. '.join(film.labels)))}</desc>",
         f"<style>{_STILL}</style>",
         f'<rect width="100%" height="100%" fill="{PAPER}"/>',
         f"<g>{drawn_items(scene.still)}</g>",
@@ -32,7 +34,7 @@ def as_svg(film: Film, delay: float) -> str:
     for index, items in enumerate(scene.moving):
         name = "frame last" if index == count - 1 else "frame"
         lines.append(_group(name, index, items, _shown(index, index + 1, count, seconds)))
-    return "\n".join([*lines, "</svg>\n"])
+    return with_dark_scheme("\n".join([*lines, "</svg>\n"]))
 
 
 def _group(name: str, index: int, items: Sequence[Item], animation: str) -> str:
@@ -76,5 +78,5 @@ def _text(text: Text) -> str:
     # The middle of the digits, not of the line: 0.35 of the size above the base line.
     return (
         f'<text x="{text.x:g}" y="{text.y + 0.35 * text.points:.1f}" font-size="{text.points:g}" '
-        f'fill="{text.colour}"{anchor}{weight}>{escape(text.text)}</text>'
+        f'fill="{text.colour}"{anchor}{weight}>{escape(typeset(text.text))}</text>'
     )

@@ -7,9 +7,12 @@ import math
 from collections.abc import Callable, Sequence
 from html import escape
 
+from convcli.views.signs import typeset
+
 _WIDTH, _HEIGHT = 420, 270
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 14, 48, 40
-_MOST_MARKS = 40  # points beyond which a line is drawn without marks
+MOST_MARKS = 40  # points beyond which a line is drawn without marks
+_MOST_TICKS = 12
 
 Point = tuple[float, float]
 
@@ -35,6 +38,7 @@ def chart(
     str
         An ``<svg>`` element with the classes ``first``, ``second``, ``grid``, ``name`` and ``key``.
     """
+    shown = _typeset(shown)
     points = [point for _, line in series for point in line]
     first, last = min(x for x, _ in points), max(x for x, _ in points)
     ticks = nice_ticks(min(y for _, y in points), max(y for _, y in points))
@@ -56,7 +60,7 @@ def chart(
         height = at(first, y)[1]
         parts.append(f'<line class="grid" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{height:.1f}" y2="{height:.1f}"/>')
         parts.append(f'<text x="{_LEFT - 6}" y="{height + 4:.1f}" text-anchor="end">{escape(shown(y))}</text>')
-    for x in _whole_ticks(first, last):
+    for x in whole_ticks(first, last):
         parts.append(f'<text x="{at(x, low)[0]:.1f}" y="{_HEIGHT - _BOTTOM + 17}" text-anchor="middle">{x:g}</text>')
     middle = (_LEFT + _WIDTH - _RIGHT) / 2
     parts.append(f'<text x="{middle}" y="{_HEIGHT - 6}" text-anchor="middle">{escape(across)}</text>')
@@ -66,6 +70,10 @@ def chart(
         parts.append(_mark(key + 5, 33, kind, "") + f'<text class="key" x="{key + 14}" y="37">{escape(name)}</text>')
         key += 30 + 7.4 * len(name)
     return "".join([*parts, "</svg>"])
+
+
+def _typeset(shown: Callable[[float], str]) -> Callable[[float], str]:
+    return lambda value: typeset(shown(value))
 
 
 def nice_ticks(low: float, high: float, most: int = 5) -> list[float]:
@@ -84,19 +92,28 @@ def nice_ticks(low: float, high: float, most: int = 5) -> list[float]:
     return [round(place * step, decimals) for place in range(start, end + 1)]
 
 
-def _whole_ticks(first: float, last: float) -> list[float]:
-    step = max(1, math.ceil((last - first) / 8))
-    step = next(each for each in (1, 2, 5, 10, 20, 50, 100, 200, 500, 10**9) if each >= step)
-    ticks = [first, *(x for x in range(math.ceil(first / step) * step, math.floor(last) + 1, step) if x > first)]
-    if len(ticks) > 1 and ticks[1] - first < 0.6 * step:
-        del ticks[1]
-    return ticks
+def whole_ticks(first: float, last: float) -> list[int]:
+    """Whole numbers from ``first`` to ``last``, a dozen at most: all, every second one, or the first and round ones.
+
+    >>> whole_ticks(1, 10), whole_ticks(1, 24)
+    ([1, 2, 3, 4, 5, 6, 7, 8, 9, 10], [1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23])
+    >>> whole_ticks(1, 60)
+    [1, 10, 20, 30, 40, 50, 60]
+    """
+    start, end = math.ceil(first), math.floor(last)
+    if end - start < 2 * _MOST_TICKS:
+        return list(range(start, end + 1, 1 if end - start < _MOST_TICKS else 2))
+    least = (end - start) / (_MOST_TICKS - 1)
+    unit = 10 ** math.floor(math.log10(least))
+    step = next(unit * factor for factor in (1, 2, 5, 10) if unit * factor >= least)
+    # The first number and a round one close behind it would run into each other.
+    return [start, *(x for x in range(0, end + 1, step) if x >= start + 0.6 * step)]
 
 
 def _line(points: Sequence[Point], kind: str, notes: Sequence[str]) -> list[str]:
     steps = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
     parts = [f'<polyline class="{kind}" points="{steps}"/>'] if len(points) > 1 else []
-    if len(points) <= _MOST_MARKS:
+    if len(points) <= MOST_MARKS:
         parts += [_mark(x, y, kind, note) for (x, y), note in zip(points, notes, strict=True)]
     return parts
 

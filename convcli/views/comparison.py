@@ -1,4 +1,4 @@
-"""The figure of `convcli compare`: A, B, and B - A in signed colours."""
+"""The figure of `convcli compare`: A, B, and B − A in signed colours."""
 
 from collections.abc import Sequence
 
@@ -28,7 +28,7 @@ def draw_comparison(
     previews : two of ndarray
         A and B, (H, W, 3) uint8.
     difference : ndarray
-        (h, w): B - A, the strongest of ``block`` x ``block`` pixels, over channels and planes.
+        (h, w): B − A, the strongest of ``block`` x ``block`` pixels, over channels and planes.
     names : two of str
         Of A and B.
     told : sequence of str
@@ -55,6 +55,6 @@ def draw_comparison(
     row = [
         Panel(f"A: {names[0]}", fitted(previews[0], _SIDE), middle),
         Panel(f"B: {names[1]}", fitted(previews[1], _SIDE), middle),
-        Panel("B - A", colours, tuple(notes), largest, mark),
+        Panel("B − A", colours, tuple(notes), largest, mark),
     ]
     return draw_figure([row], title="Where two pictures differ", notes=told)

@@ -1,4 +1,4 @@
-"""The curves of a training, drawn with matplotlib: loss and accuracy by epoch, of training and of validation."""
+"""The curves of a training, drawn with matplotlib: loss and accuracy by epoch, of training set and held-out images."""
 
 import io
 from collections.abc import Sequence
@@ -8,13 +8,18 @@ from typing import Any
 from convcli.atomic import write_whole
 from convcli.errors import ConvcliError, shortened
 from convcli.extras import install
+from convcli.views.charts import MOST_MARKS, whole_ticks
+from convcli.views.schemes import with_dark_scheme
+from convcli.views.signs import typeset
 
 # Okabe and Ito's colours, which colour-blind people tell apart.
 FIRST, SECOND = "#0072B2", "#D55E00"
 FORMATS = (".png", ".svg", ".pdf")
 
 
-def draw_curves(history: Sequence[Any], path: Path, *, title: str = "", overwrite: bool = False) -> None:
+def draw_curves(
+    history: Sequence[Any], path: Path, *, title: str = "", label_smoothing: float = 0.0, overwrite: bool = False
+) -> None:
     """Draw a history of epochs into a .png, .svg or .pdf file.
 
     Parameters
@@ -25,6 +30,8 @@ def draw_curves(history: Sequence[Any], path: Path, *, title: str = "", overwrit
         The file; it appears complete or not at all.
     title : str
         Above both plots.
+    label_smoothing : float
+        Of the ``loss``.
     overwrite : bool
         Whether the file may exist.
 
@@ -36,19 +43,21 @@ def draw_curves(history: Sequence[Any], path: Path, *, title: str = "", overwrit
     figure = new_figure(9, 3.6)
     left, right = figure.subplots(1, 2)
     epochs = [row.epoch for row in history]
-    for axes, name, label in ((left, "loss", "loss"), (right, "accuracy", "accuracy")):
-        axes.plot(epochs, [getattr(row, name) for row in history], "o-", color=FIRST, label="training")
+    solid, dashed = ("o-", "s--") if len(epochs) <= MOST_MARKS else ("-", "--")
+    smoothed = f", label smoothing {label_smoothing:g}" if label_smoothing else ""
+    for axes, name, more in ((left, "loss", smoothed), (right, "accuracy", "")):
+        axes.plot(epochs, [getattr(row, name) for row in history], solid, color=FIRST, label=f"training set{more}")
         held = [getattr(row, f"val_{name}") for row in history]
         if None not in held:
-            axes.plot(epochs, held, "s--", color=SECOND, label="validation")
+            axes.plot(epochs, held, dashed, color=SECOND, label="held out")
         axes.set_xlabel("epoch")
-        axes.set_ylabel(label)
+        axes.set_ylabel(name)
         axes.grid(alpha=0.3)
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.set_xticks(whole_ticks(epochs[0], epochs[-1]))
         axes.legend()
     right.yaxis.set_major_formatter(lambda value, place: f"{value:.1%}")
     if title:
-        figure.suptitle(title)
+        figure.suptitle(typeset(title))
     write_figure(figure, path, overwrite=overwrite)
 
 
@@ -69,7 +78,11 @@ def check_plot(path: Path) -> None:
 
 
 def write_figure(figure: Any, path: Path, *, overwrite: bool) -> None:
-    """Write a figure in the format of the file's name; it appears complete or not at all."""
+    """Write a figure in the format of the file's name, as SVG with a dark scheme; it appears complete or not at all."""
     drawn = io.BytesIO()
     figure.savefig(drawn, format=path.suffix[1:].lower(), dpi=150)
-    write_whole(path, drawn.getvalue(), overwrite=overwrite)
+    content: bytes | str = drawn.getvalue()
+    if path.suffix.lower() == ".svg":
+        # Black letters have no colour of their own in the file.
+        content = with_dark_scheme(drawn.getvalue().decode("utf-8"), {'[id^="text_"]': ("fill", "#000000")})
+    write_whole(path, content, overwrite=overwrite)

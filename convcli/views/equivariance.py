@@ -47,7 +47,7 @@ def _row(row: Compared) -> list[Panel]:
     maps = [
         (f"shift f(x): {row.name}", row.expected, (row.moved,)),
         (f"f(shift x): {row.name}", row.got, ()),
-        ("f(shift x) - shift f(x)", difference, row.notes),
+        ("f(shift x) − shift f(x)", difference, row.notes),
     ]
     # One scale for all three, so that the difference is seen beside what differs.
     return [_panel(title, values, largest, row.frame, notes) for title, values, notes in maps]

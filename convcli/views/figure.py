@@ -3,16 +3,16 @@
 Texts are measured before they are placed: a panel is as wide as its widest text, so that none runs into another.
 """
 
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
-from convcli.views.sheet import shortened
+from convcli.views.lettering import draw_text, length, shortened
 from convcli.views.signed import signed_colours
 
 Pixels = NDArray[np.uint8]
@@ -22,7 +22,6 @@ _TITLE, _HEAD, _NOTE = 18, 15, 13  # sizes of letters
 _INK, _QUIET, _EDGE, _PAPER = (26, 26, 26), (85, 85, 85), (150, 150, 150), (255, 255, 255)
 _BAR = 14  # height of a scale
 _MOST_TEXT = 420  # pixels a text may widen its panel to
-_SIGNS = str.maketrans({"×": "x", "−": "-", "·": ".", "…": "..."})  # which Pillow's own font lacks
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,15 +53,15 @@ def draw_figure(rows: Sequence[Sequence[Panel]], *, title: str, notes: Sequence[
     """Draw rows of panels under a title and its notes: (H, W, 3) uint8."""
     widths = [[_panel_width(panel) for panel in row] for row in rows]
     heights = [max(_panel_height(panel) for panel in row) for row in rows]
-    texts = [_length(title, _TITLE), *(_length(note, _NOTE) for note in notes)]
-    width = max(*(sum(row) + _GAP * (len(row) - 1) for row in widths), *texts) + 2 * _MARGIN
+    texts = [length(title, _TITLE), *(length(note, _NOTE) for note in notes)]
+    width = ceil(max(*(sum(row) + _GAP * (len(row) - 1) for row in widths), *texts)) + 2 * _MARGIN
     head = _MARGIN + 28 + _LINE * len(notes) + 8
     height = head + sum(heights) + _GAP * (len(rows) - 1) + _MARGIN
     sheet = Image.new("RGB", (width, height), _PAPER)
     draw = ImageDraw.Draw(sheet)
-    draw.text((_MARGIN, _MARGIN), drawable(title), fill=_INK, font=_font(_TITLE))
+    draw_text(draw, (_MARGIN, _MARGIN), title, _TITLE, fill=_INK)
     for line, note in enumerate(notes):
-        draw.text((_MARGIN, _MARGIN + 28 + _LINE * line), drawable(note), fill=_QUIET, font=_font(_NOTE))
+        draw_text(draw, (_MARGIN, _MARGIN + 28 + _LINE * line), note, _NOTE, fill=_QUIET)
     top = head
     for row, row_widths, row_height in zip(rows, widths, heights, strict=True):
         left = _MARGIN
@@ -94,25 +93,11 @@ def number(value: float) -> str:
     return f"{int(value)}" if value == int(value) and abs(value) < 1e6 else f"{value:.4g}"
 
 
-def drawable(text: str) -> str:
-    """What Pillow's own font can draw: letters without their accents, and ? for those it has not."""
-    plain = unicodedata.normalize("NFKD", text.translate(_SIGNS))
-    return "".join(each for each in plain if not unicodedata.combining(each)).encode("ascii", "replace").decode()
-
-
-def _font(size: int) -> Any:
-    return ImageFont.load_default(size)
-
-
-def _length(text: str, size: int) -> int:
-    return int(_font(size).getlength(drawable(text))) + 1
-
-
 def _panel_width(panel: Panel) -> int:
-    texts = [_length(panel.title, _HEAD), *(_length(note, _NOTE) for note in panel.notes)]
+    texts = [length(panel.title, _HEAD), *(length(note, _NOTE) for note in panel.notes)]
     if panel.largest is not None:
-        texts.append(2 * _length(f"-{number(panel.largest)}", _NOTE) + _length("0", _NOTE) + 40)
-    return max(int(panel.pixels.shape[1]), min(max(texts), _MOST_TEXT))
+        texts.append(2 * length(f"−{number(panel.largest)}", _NOTE) + length("0", _NOTE) + 40)
+    return max(int(panel.pixels.shape[1]), min(ceil(max(texts)), _MOST_TEXT))
 
 
 def _panel_height(panel: Panel) -> int:
@@ -121,7 +106,7 @@ def _panel_height(panel: Panel) -> int:
 
 
 def _draw_panel(sheet: Any, draw: Any, panel: Panel, left: int, top: int, width: int) -> None:
-    draw.text((left, top), shortened(drawable(panel.title), width, _font(_HEAD)), fill=_INK, font=_font(_HEAD))
+    draw_text(draw, (left, top), shortened(panel.title, width, _HEAD), _HEAD, fill=_INK)
     top += _LINE + 4
     height, across = panel.pixels.shape[:2]
     sheet.paste(Image.fromarray(np.ascontiguousarray(panel.pixels)), (left, top))
@@ -136,18 +121,16 @@ def _draw_panel(sheet: Any, draw: Any, panel: Panel, left: int, top: int, width:
         _draw_scale(sheet, draw, panel.largest, left, top, max(across, min(width, 160)))
         top += _BAR + _LINE + 6
     for line, note in enumerate(panel.notes):
-        text = shortened(drawable(note), width, _font(_NOTE))
-        draw.text((left, top + _LINE * line), text, fill=_QUIET, font=_font(_NOTE))
+        draw_text(draw, (left, top + _LINE * line), shortened(note, width, _NOTE), _NOTE, fill=_QUIET)
 
 
 def _draw_scale(sheet: Any, draw: Any, largest: float, left: int, top: int, width: int) -> None:
     ramp = signed_colours(np.linspace(-1, 1, width), 1.0)
     sheet.paste(Image.fromarray(np.tile(ramp, (_BAR, 1, 1))), (left, top))
     draw.rectangle((left - 1, top - 1, left + width, top + _BAR), outline=_EDGE)
-    font = _font(_NOTE)
     for place, text, anchor in (
-        (left, f"-{number(largest)}", "la"),
+        (left, f"−{number(largest)}", "la"),
         (left + width / 2, "0", "ma"),
         (left + width, f"+{number(largest)}", "ra"),
     ):
-        draw.text((place, top + _BAR + 3), text, fill=_INK, font=font, anchor=anchor)
+        draw_text(draw, (place, top + _BAR + 3), text, _NOTE, fill=_INK, anchor=anchor)

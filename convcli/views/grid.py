@@ -1,18 +1,17 @@
 """Small pictures enlarged, in rows and columns, each with what is to be said about it below: dark on white."""
 
-import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.views.sheet import shortened
+from convcli.views.lettering import draw_text, length, shortened
 
 Pixels = NDArray[np.uint8]
 
 _MARGIN = 12
-_LINE = 17  # pixels from one line of text to the next
+_LINE, _LETTERS = 17, 14  # pixels from one line of text to the next, and the size of letters
 _INK, _FAINT, _PAPER = (25, 25, 25), (110, 110, 110), (255, 255, 255)
 _CELL = 96  # pixels: the least width of a cell, so that captions fit
 
@@ -60,34 +59,26 @@ def labelled_grid(
         (H, W, 3) uint8.
     """
     from PIL import Image as Pillow
-    from PIL import ImageDraw, ImageFont
+    from PIL import ImageDraw
 
     shown = [enlarged(picture, side) for picture in pictures]
     height, width = max(each.shape[0] for each in shown), max(_CELL, *(each.shape[1] for each in shown))
     lines = max(len(caption) for caption in captions)
     step_down, step_across = height + 4 + lines * _LINE + _MARGIN, width + _MARGIN
     columns = min(columns, len(shown))
-    font = ImageFont.load_default(14)
     above = _LINE + _MARGIN if title else 0
     across = _MARGIN + columns * step_across
     if title:
-        across = max(across, round(font.getlength(_drawable(title))) + 2 * _MARGIN)
+        across = max(across, round(length(title, _LETTERS)) + 2 * _MARGIN)
     sheet = Pillow.new("RGB", (across, _MARGIN + above + -(-len(shown) // columns) * step_down), _PAPER)
     draw = ImageDraw.Draw(sheet)
-    draw.text((_MARGIN, _MARGIN), _drawable(title), fill=_INK, font=font)
+    draw_text(draw, (_MARGIN, _MARGIN), title, _LETTERS, fill=_INK)
     for place, (pixels, caption) in enumerate(zip(shown, captions, strict=True)):
         left = _MARGIN + place % columns * step_across
         top = _MARGIN + above + place // columns * step_down
         sheet.paste(Pillow.fromarray(pixels), (left + (width - pixels.shape[1]) // 2, top))
         for line, text in enumerate(caption):
-            text = shortened(_drawable(text), width, font)
-            middle = left + (width - font.getlength(text)) / 2
+            middle = left + width / 2, top + height + 4 + line * _LINE
             colour = _FAINT if line else _INK
-            draw.text((middle, top + height + 4 + line * _LINE), text, fill=colour, font=font)
+            draw_text(draw, middle, shortened(text, width, _LETTERS), _LETTERS, fill=colour, anchor="ma")
     return np.asarray(sheet)
-
-
-def _drawable(text: str) -> str:
-    """What Pillow's own font can draw: letters without their accents, and ? for those it has not."""
-    plain = "".join(each for each in unicodedata.normalize("NFKD", text) if not unicodedata.combining(each))
-    return plain.encode("ascii", "replace").decode()

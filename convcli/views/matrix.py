@@ -19,8 +19,8 @@ MOST_PANELS = 9
 INDENT = "  "
 GAP = "   "
 
-# 256-colour backgrounds for levels 1 to 9, dark to bright: red is positive, blue negative.
-RED = (52, 52, 88, 88, 124, 124, 160, 160, 196)
+# 256-colour backgrounds for levels 1 to 9, dark to bright: red is positive, blue negative. White is read on all.
+RED = (52, 52, 88, 88, 124, 124, 124, 160, 160)
 BLUE = (17, 17, 18, 18, 19, 19, 20, 20, 21)
 
 

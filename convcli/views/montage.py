@@ -4,18 +4,19 @@ The pictures are panels of `convcli.views.figure`, which has titles and scales; 
 """
 
 from collections.abc import Sequence
+from math import ceil
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
-from convcli.views.figure import Pixels, drawable, fitted
-from convcli.views.sheet import shortened
+from convcli.views.figure import Pixels, fitted
+from convcli.views.lettering import draw_text, length, shortened
 from convcli.views.signed import signed_colours
 
 _GAP, _LINE = 6, 14
-_NUMBER = 11  # size of letters
+_NUMBER, _LETTERS = 11, 14  # sizes of letters
 _INK, _EDGE, _PAPER = (85, 85, 85), (170, 170, 170), (255, 255, 255)
 _SIDE, _LARGE_SIDE = 84, 128  # the least pixels of a map's longer side, and the most of a map that is not enlarged
 _CELL, _ACROSS = 20, 32  # values that are no maps: the side of a square, and how many stand in a row
@@ -76,9 +77,8 @@ def numbered(maps: Sequence[Pixels], labels: Sequence[str], *, columns: int = 8,
     """
     drawn = [fitted(each, side or map_side(*each.shape[:2])) for each in maps]
     height, width = drawn[0].shape[:2]
-    font = ImageFont.load_default(_NUMBER)
     line = _LINE if any(labels) else 0
-    cell = max(width, *(int(font.getlength(label)) + 1 for label in labels))
+    cell = max(width, *(ceil(length(label, _NUMBER)) for label in labels))
     columns = min(columns, len(drawn))
     rows = -(-len(drawn) // columns)
     size = (columns * (cell + _GAP) + _GAP, rows * (height + line + _GAP) + _GAP)
@@ -89,7 +89,7 @@ def numbered(maps: Sequence[Pixels], labels: Sequence[str], *, columns: int = 8,
         top = _GAP + place // columns * (height + line + _GAP)
         sheet.paste(Image.fromarray(np.ascontiguousarray(pixels)), (left, top))
         draw.rectangle((left - 1, top - 1, left + width, top + height), outline=_EDGE)
-        draw.text((left + width / 2, top + height + 2), label, fill=_INK, font=font, anchor="ma")
+        draw_text(draw, (left + width / 2, top + height + 2), label, _NUMBER, fill=_INK, anchor="ma")
     return np.asarray(sheet)
 
 
@@ -111,19 +111,18 @@ def bars(names: Sequence[str], shares: Sequence[float], texts: Sequence[str], *,
 
     Names may take a third of ``width``; for longer ones the picture grows, up to twice as wide.
     """
-    font = ImageFont.load_default(14)
-    shown = [shortened(drawable(name), width // 3 + width, font) for name in names]
-    left = max(int(font.getlength(name)) for name in shown) + 14
+    shown = [shortened(name, width // 3 + width, _LETTERS) for name in names]
+    left = max(int(length(name, _LETTERS)) for name in shown) + 14
     width += max(left - 14 - width // 3, 0)
-    right = max(int(font.getlength(text)) for text in texts) + 12
+    right = max(int(length(text, _LETTERS)) for text in texts) + 12
     sheet = Image.new("RGB", (width, 24 * len(shown) + 8), _PAPER)
     draw = ImageDraw.Draw(sheet)
     for place, (name, share, text) in enumerate(zip(shown, shares, texts, strict=True)):
         top = 6 + 24 * place
         end = left + max(round(share * (width - left - right)), 1)
-        draw.text((left - 8, top), name, fill=(26, 26, 26), font=font, anchor="ra")
+        draw_text(draw, (left - 8, top), name, _LETTERS, fill=(26, 26, 26), anchor="ra")
         draw.rectangle((left, top, end, top + 16), fill=(0, 114, 178))
-        draw.text((end + 6, top), text, fill=(26, 26, 26), font=font)
+        draw_text(draw, (end + 6, top), text, _LETTERS, fill=(26, 26, 26))
     return np.asarray(sheet)
 
 
@@ -131,11 +130,10 @@ def grid(rows: Sequence[Sequence[Pixels]], names: Sequence[str], heads: Sequence
     """Draw maps of one size in a table: a name before each row, a head over each column."""
     drawn = [[fitted(each, side) for each in row] for row in rows]
     height, width = drawn[0][0].shape[:2]
-    font = ImageFont.load_default(_NUMBER)
-    widest = max(int(font.getlength(head)) + 1 for head in heads)
+    widest = max(ceil(length(head, _NUMBER)) for head in heads)
     # Heads that would run into each other are left out, evenly.
     every = -(-(widest + 4) // (width + _GAP + 2))
-    left = max(int(font.getlength(name)) for name in names) + 2 * _GAP
+    left = max(int(length(name, _NUMBER)) for name in names) + 2 * _GAP
     top = _LINE + _GAP
     line = max(height, _LINE)
     size = (
@@ -145,10 +143,10 @@ def grid(rows: Sequence[Sequence[Pixels]], names: Sequence[str], heads: Sequence
     sheet = Image.new("RGB", size, _PAPER)
     draw = ImageDraw.Draw(sheet)
     for column, head in list(enumerate(heads))[::every]:
-        draw.text((left + column * (width + _GAP + 2) + width / 2, 2), head, fill=_INK, font=font, anchor="ma")
+        draw_text(draw, (left + column * (width + _GAP + 2) + width / 2, 2), head, _NUMBER, fill=_INK, anchor="ma")
     for row, (name, maps) in enumerate(zip(names, drawn, strict=True)):
         y = top + row * (line + _GAP + 2)
-        draw.text((left - _GAP, y + height / 2), name, fill=_INK, font=font, anchor="rm")
+        draw_text(draw, (left - _GAP, y + height / 2), name, _NUMBER, fill=_INK, anchor="rm")
         for column, pixels in enumerate(maps):
             x = left + column * (width + _GAP + 2)
             sheet.paste(Image.fromarray(np.ascontiguousarray(pixels)), (x, y))

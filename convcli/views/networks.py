@@ -100,7 +100,8 @@ def card_lines(card: ModelCard) -> list[str]:
     several = "1 class" if len(card.classes) == 1 else f"{len(card.classes):,} classes"
     names = ", ".join(card.classes[:10]) + (", ..." if len(card.classes) > 10 else "")
     lines = _wrapped(f"trained on       {card.name}: {several} ({names})" if names else f"trained on       {card.name}")
-    lines += _wrapped(f"measured         {', '.join(card.scores)}") if card.scores else []
+    scores = ", ".join(map(" ".join, card.scores))
+    lines += _wrapped(f"measured         {scores}") if scores else []
     epochs = f"{len(card.history)} epochs, " if len(card.history) > 1 else ""
     lines.append(f"how              {epochs}seed {card.seed}, convcli {card.version}")
     command = card.recipe.get("command")

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.images import Image
+from convcli.images.depth import DEPTHS
 from convcli.views.figure import Panel, Pixels, draw_figure, fitted
 from convcli.views.sheet import opaque
 
@@ -124,7 +125,17 @@ def _small(image: Image, side: int) -> Pixels:
     """A picture as (H, W, 3) bytes; of one much larger than needed every so many-th pixel is enough."""
     step = max(max(image.pixels.shape[:2]) // (4 * side), 1)
     thinned = image.pixels[::step, ::step]
-    return opaque(Image(np.ascontiguousarray(thinned), image.has_alpha))
+    return opaque(Image(_in_depth(np.ascontiguousarray(thinned), image.numbers), image.has_alpha))
+
+
+def _in_depth(pixels: Pixels, numbers: "np.dtype[Any] | None") -> Pixels:
+    """Pixels that have a depth; integers of no fixed scale from the smallest, black, to the largest, white."""
+    if pixels.dtype.kind == "b":
+        return pixels * np.uint8(255)
+    if pixels.dtype.name in DEPTHS and (numbers is None or numbers.kind == "b"):
+        return pixels
+    low, high = float(pixels.min()), float(pixels.max())
+    return np.asarray((pixels.astype(np.float64) - low) / max(high - low, 1))
 
 
 def _into(image: Image, width: int, height: int) -> Pixels:

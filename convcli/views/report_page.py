@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
 
+from convcli.architectures.card import measure_in_words, number_in_words
 from convcli.views.charts import chart
 from convcli.views.signed import css_scale
 
@@ -45,12 +46,14 @@ class ReportPage:
         The figures at the top: name and number.
     history:
         For each epoch ``epoch``, ``loss``, ``accuracy``, ``val_loss``, ``val_accuracy``.
+    label_smoothing:
+        Of the ``loss`` in it.
     classes:
         Names.
     confusion:
         (K, K) counts: row the truth, column what the network said.
     scores:
-        For each class: count, precision, recall as texts and the recall as a share of 1.
+        For each class: count, precision, name, recall; precision and recall are shares of 1, or None for 0 of 0.
     mistakes:
         A picture, its true class with its probability, the class it was taken for with its own.
     measured:
@@ -64,10 +67,11 @@ class ReportPage:
     title: str
     numbers: Sequence[tuple[str, str]]
     history: Sequence[Mapping[str, float]]
+    label_smoothing: float
     classes: Sequence[str]
     confusion: Sequence[Sequence[int]] | None
     confused: Sequence[tuple[str, str, int]]
-    scores: Sequence[tuple[str, str, str, float]]
+    scores: Sequence[tuple[str, float | None, str, float | None]]
     mistakes: Sequence[tuple[Picture, tuple[str, str], tuple[str, str]]]
     mistakes_in_all: int
     measured: str
@@ -109,24 +113,20 @@ def _curves(shown: ReportPage) -> str:
     charts = []
     for name, title in (("loss", "Loss"), ("accuracy", "Accuracy")):
         series = []
-        for key, label in ((name, "training"), (f"val_{name}", "validation")):
+        smoothed = f", label smoothing {shown.label_smoothing:g}" if name == "loss" and shown.label_smoothing else ""
+        for key, label in ((name, f"training set{smoothed}"), (f"val_{name}", "held out")):
             points = [(row["epoch"], row[key]) for row in shown.history if key in row and "epoch" in row]
             series += [(label, points)] if points else []
         written = (lambda share: f"{100 * share:.4g}%") if name == "accuracy" else "{:.3g}".format
         charts += [chart(title, series, across="epoch", shown=written)] if series else []
     figures = "".join(f'<figure class="chart">{each}</figure>' for each in charts)
     keys = [key for key in ("epoch", "loss", "accuracy", "val_loss", "val_accuracy") if key in shown.history[0]]
-    rows = [[_cell(row.get(key), key) for key in keys] for row in shown.history]
-    numbers = _table([key.replace("_", " ") for key in keys], rows, first="right")
-    return _section(
-        "Curves", f'<div class="charts">{figures}</div><details><summary>The numbers</summary>{numbers}</details>'
-    )
-
-
-def _cell(value: float | None, key: str) -> str:
-    if value is None:
-        return "-"
-    return f"{value:.2%}" if key.endswith("accuracy") else f"{value:.4g}"
+    rows = [[number_in_words(key, row.get(key)) for key in keys] for row in shown.history]
+    numbers = _table([measure_in_words(key) for key in keys], rows, first="right")
+    smoothed = f", its loss with label smoothing {shown.label_smoothing:g}" if shown.label_smoothing else ""
+    lead = f"<p>The training set as it was learned{smoothed}; held-out images, where there are any, as they are.</p>"
+    details = f"<details><summary>The numbers</summary>{numbers}</details>"
+    return _section("Curves", f'{lead}<div class="charts">{figures}</div>{details}')
 
 
 def _measured(shown: ReportPage) -> str:
@@ -155,7 +155,7 @@ def _confusion(shown: ReportPage) -> str:
     for place, (name, row) in enumerate(zip(shown.classes, shown.confusion, strict=True)):
         cells = "".join(_count(count, sum(row), worst, place == column) for column, count in enumerate(row))
         lines.append(f'<tr><th scope="row" title="{escape(name)}">{escape(name)}</th>{cells}</tr>')
-    caption = '<td class="corner">truth \\ said</td>'
+    caption = '<td class="corner">truth ↓ said →</td>'
     # Long names stand upright above their columns: laid flat they would be cut to the same few letters.
     kind = "matrix upright" if max(map(len, shown.classes)) > _FLAT_NAME else "matrix"
     table = f'<table class="{kind}"><thead><tr>{caption}{head}</tr></thead><tbody>{"".join(lines)}</tbody></table>'
@@ -172,8 +172,7 @@ def _count(count: int, total: int, worst: float, is_right: bool) -> str:
 
 def _scores(shown: ReportPage) -> str:
     lines = "".join(
-        f'<tr><th scope="row" class="left">{escape(name)}</th><td>{count}</td><td>{precision}</td>'
-        f'<td class="share" style="--share:{recall:.1%}">{recall:.2%}</td></tr>'
+        f'<tr><th scope="row" class="left">{escape(name)}</th><td>{count}</td>{_bar(precision)}{_bar(recall)}</tr>'
         for name, (count, precision, _, recall) in zip(shown.classes, shown.scores, strict=True)
     )
     head = "".join(f'<th scope="col">{name}</th>' for name in ("pictures", "precision", "recall"))
@@ -183,6 +182,11 @@ def _scores(shown: ReportPage) -> str:
     )
     table = f'<table><thead><tr><th class="left">class</th>{head}</tr></thead><tbody>{lines}</tbody></table>'
     return lead + _scrolling("Classes", table)
+
+
+def _bar(share: float | None) -> str:
+    """A cell with a share in it, as long as it is large."""
+    return "<td>-</td>" if share is None else f'<td class="share" style="--share:{share:.1%}">{share:.2%}</td>'
 
 
 def _mistakes(shown: ReportPage) -> str:
@@ -207,7 +211,7 @@ def _filters(shown: ReportPage) -> str:
     notes = "".join(f'<p class="quiet">{escape(note)}</p>' for note in filters.notes)
     scale = ""
     if filters.largest:
-        ends = f"<span><b>-{filters.largest}</b><b>0</b><b>+{filters.largest}</b></span>"
+        ends = f"<span><b>−{filters.largest}</b><b>0</b><b>+{filters.largest}</b></span>"
         scale = f'<div class="scale"><i style="background:{css_scale()}"></i>{ends}</div>'
     body = f"<p>{escape(filters.title)}</p>{_image(filters.picture)}{scale}{notes}"
     return _section("What it looks for", f'<div class="filters">{body}</div>')
@@ -226,13 +230,12 @@ def _section(title: str, body: str) -> str:
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]], first: str = "left") -> str:
-    kinds = [first, *[""] * (len(head) - 1)]
     heads = "".join(
-        f'<th scope="col" class="{kind}">{escape(name)}</th>' for name, kind in zip(head, kinds, strict=True)
+        f'<th scope="col"{"" if place else f" class={first}"}>{escape(name)}</th>' for place, name in enumerate(head)
     )
     lines = "".join(
-        "<tr>"
-        + "".join(f'<td class="{kind}">{escape(text)}</td>' for text, kind in zip(row, kinds, strict=True))
+        f'<tr><th scope="row" class="{first}">{escape(row[0])}</th>'
+        + "".join(f"<td>{escape(text)}</td>" for text in row[1:])
         + "</tr>"
         for row in rows
     )

@@ -7,11 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.images import Image, convert_depth
+from convcli.views.lettering import draw_text, shortened
 
 Pixels = NDArray[np.uint8]
 
 _MARGIN = 8
-_LABEL = 22  # height of a line of labels
+_LABEL, _LETTERS = 22, 14  # height of a line of labels, and the size of letters
 _INK, _PAPER = (40, 40, 40), (255, 255, 255)
 _CHECKER = (255, 225), 8  # two greys, and the side of a square
 
@@ -34,17 +35,17 @@ def contact_sheet(rows: Sequence[Sequence[Image]], labels: Sequence[str], cell: 
         (H, W, 3) uint8.
     """
     from PIL import Image as Pillow
-    from PIL import ImageDraw, ImageFont
+    from PIL import ImageDraw
 
     width = cell[0]
     fitted = [[_fit(Pillow.fromarray(opaque(picture)), cell) for picture in row] for row in rows]
     heights = [max(picture.height for picture in row) for row in fitted]
     sheet_height = _MARGIN + _LABEL + sum(height + _MARGIN for height in heights)
     sheet = Pillow.new("RGB", (_MARGIN + len(labels) * (width + _MARGIN), sheet_height), _PAPER)
-    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(14)
+    draw = ImageDraw.Draw(sheet)
     for column, label in enumerate(labels):
         left = _MARGIN + column * (width + _MARGIN)
-        draw.text((left, _MARGIN), shortened(label, width, font), fill=_INK, font=font)
+        draw_text(draw, (left, _MARGIN), shortened(label, width, _LETTERS), _LETTERS, fill=_INK)
     top = _MARGIN + _LABEL
     for row, row_height in zip(fitted, heights, strict=True):
         for column, picture in enumerate(row):
@@ -72,12 +73,3 @@ def _fit(picture: Any, cell: tuple[int, int]) -> Any:
     scale = min(cell[0] / picture.width, cell[1] / picture.height, 1.0)
     size = (max(round(picture.width * scale), 1), max(round(picture.height * scale), 1))
     return picture if size == picture.size else picture.resize(size, resample=1)  # 1: Lanczos
-
-
-def shortened(label: str, width: int, font: Any) -> str:
-    """A label cut so that it is at most so many pixels wide in a Pillow font."""
-    if font.getlength(label) <= width:
-        return label
-    while label and font.getlength(f"{label}…") > width:
-        label = label[:-1]
-    return f"{label}…"

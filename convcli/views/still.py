@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from convcli.views.animation import PAPER, Item
 from convcli.views.animation_raster import draw_items
 from convcli.views.animation_svg import drawn_items
+from convcli.views.schemes import darkened, with_dark_scheme
+from convcli.views.signs import typeset
 from convcli.views.svg import FONT
 
 SUFFIXES = (".png", ".svg")
@@ -19,7 +21,10 @@ SUFFIXES = (".png", ".svg")
 
 @dataclass(frozen=True, eq=False)
 class Drawing:
-    """Boxes and texts in pixels; ``pictures`` are (left, top, (H, W, 3) uint8) and lie below them."""
+    """Boxes and texts in pixels; ``pictures`` are (left, top, (H, W, 3) uint8) and lie below them.
+
+    ``drawn`` says that they have few colours, the drawing's own, which a dark scheme changes too; photographs stay.
+    """
 
     width: int
     height: int
@@ -27,6 +32,7 @@ class Drawing:
     title: str
     description: str
     pictures: Sequence[tuple[int, int, NDArray[Any]]] = ()
+    drawn: bool = False
 
 
 def as_still(drawing: Drawing, suffix: str) -> bytes:
@@ -50,16 +56,34 @@ def _svg(drawing: Drawing) -> str:
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {drawing.width} {drawing.height}" '
         f'width="{drawing.width}" height="{drawing.height}" font-family="{FONT}" role="img">',
-        f"<title>{escape(drawing.title)}</title>",
-        f"<desc>{escape(drawing.description)}</desc>",
+        f"<title>{escape(typeset(drawing.title))}</title>",
+        f"<desc>{escape(typeset(drawing.description))}</desc>",
         f'<rect width="100%" height="100%" fill="{PAPER}"/>',
-        *(_embedded(*picture) for picture in drawing.pictures),
+        *(_embedded(*picture, follows=drawing.drawn) for picture in drawing.pictures),
         drawn_items(drawing.items),
     ]
-    return "\n".join([*lines, "</svg>\n"])
+    return with_dark_scheme("\n".join([*lines, "</svg>\n"]))
 
 
-def _embedded(left: int, top: int, pixels: NDArray[Any]) -> str:
+def _embedded(left: int, top: int, pixels: NDArray[Any], *, follows: bool) -> str:
+    """A picture of each scheme, the other one hidden; or one for both."""
+    light = _image(left, top, pixels, ' class="light"' if follows else "")
+    if not follows:
+        return light
+    style = "<style>@media (prefers-color-scheme: dark) { .light { display: none } .dark { display: inline } }</style>"
+    return f"{style}\n{light}\n" + _image(left, top, _darkened(pixels), ' class="dark" display="none"')
+
+
+def _darkened(pixels: NDArray[Any]) -> NDArray[Any]:
+    import numpy as np
+
+    codes = pixels.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], np.uint32)
+    colours, places = np.unique(codes, return_inverse=True)
+    dark = [bytes.fromhex(darkened(f"#{each:06x}")[1:]) for each in colours.tolist()]
+    return np.frombuffer(b"".join(dark), np.uint8).reshape(-1, 3)[places].reshape(pixels.shape)
+
+
+def _image(left: int, top: int, pixels: NDArray[Any], attributes: str) -> str:
     from PIL import Image
 
     out = io.BytesIO()
@@ -68,5 +92,5 @@ def _embedded(left: int, top: int, pixels: NDArray[Any]) -> str:
     height, width = pixels.shape[:2]
     return (
         f'<image x="{left}" y="{top}" width="{width}" height="{height}" style="image-rendering: pixelated" '
-        f'href="data:image/png;base64,{data}"/>'
+        f'href="data:image/png;base64,{data}"{attributes}/>'
     )

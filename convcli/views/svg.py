@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from html import escape
 
+from convcli.views.signs import typeset
+
 FONT = "Helvetica, Arial, sans-serif"
 INK, QUIET, LINE = "#1a1a1a", "#555555", "#777777"
 
@@ -30,7 +32,7 @@ def label(
     weight = ' font-weight="bold"' if bold else ""
     return (
         f'<text x="{x:.1f}" y="{y:.1f}" font-size="{points:g}" text-anchor="{anchor}" fill="{colour}"{weight}>'
-        f"{escape(text)}</text>"
+        f"{escape(typeset(text))}</text>"
     )
 
 

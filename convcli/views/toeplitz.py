@@ -121,10 +121,10 @@ def draw_matrix(figure: MatrixFigure) -> Drawing:
         right += 48 + cell
     bottom = top + (max(rows, columns) if readable else rows) * cell
     items.append(Text(_MARGIN, bottom + 20, "rows: output cells, in reading order", 13, QUIET))
-    items.append(Text(_MARGIN, bottom + 42, "orange: positive weights; blue: negative; white: zero", 13, QUIET))
+    items.append(Text(_MARGIN, bottom + 42, "orange: positive weights; blue: negative; blank: zero", 13, QUIET))
     texts = [text_width(title, 19, bold=True), *(text_width(line, 14) for line in figure.labels), 400]
     width = max(right + 40, int(max(texts)) + _MARGIN) + _MARGIN
-    return Drawing(int(width), int(bottom + 42 + _MARGIN), items, title, ". ".join(figure.labels), pictures)
+    return Drawing(int(width), int(bottom + 42 + _MARGIN), items, title, ". ".join(figure.labels), pictures, drawn=True)
 
 
 def _cells(matrix: Matrix, colours: NDArray[np.uint8], left: int, top: int, cell: int) -> list[Item]:
@@ -134,7 +134,7 @@ def _cells(matrix: Matrix, colours: NDArray[np.uint8], left: int, top: int, cell
         x, y, value = left + column * cell, top + row * cell, float(matrix[row, column])
         red, green, blue = colours[row, column].tolist()
         items.append(Box(x, y, cell, cell, f"#{red:02x}{green:02x}{blue:02x}", "#c4c9ce", 0.5))
-        items += _number(value, x, y, cell) if value else [Text(x + cell / 2, y + cell / 2, "·", 12, EDGE, "middle")]
+        items += _number(value, x, y, cell) if value else [Text(x + cell / 2, y + cell / 2, "·", 12, QUIET, "middle")]
     return items
 
 

@@ -12,6 +12,7 @@ from math import log2
 
 from convcli.architectures import LayerPlan, NetworkPlan, shape_text
 from convcli.geometry import Window
+from convcli.views.schemes import with_dark_scheme
 from convcli.views.svg import FONT, INK, QUIET, broken, label, mix, path, polygon, text_width
 
 # The palette of M. Okabe and K. Ito, "Color Universal Design", 2008: distinct for all common kinds of colour vision.
@@ -111,7 +112,7 @@ def draw(plan: NetworkPlan) -> str:
         f'viewBox="0 0 {width:.0f} {height:.0f}" font-family="{FONT}" role="img">'
     )
     paper = f'<title>{escape(title)}</title>\n<rect width="100%" height="100%" fill="#ffffff"/>'
-    return "\n".join([head, paper, *heading, *body, *legend, "</svg>", ""])
+    return with_dark_scheme("\n".join([head, paper, *heading, *body, *legend, "</svg>", ""]))
 
 
 def _items(layers: Sequence[LayerPlan], first: _Item | None = None) -> Iterator[_Item]:

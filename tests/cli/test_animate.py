@@ -19,6 +19,20 @@ def test_pictures(convcli, tmp_path, suffix, frames):
     assert convcli(*arguments, "--overwrite").code == 0
 
 
+def test_frames_with_numbers_to_read_last_longer(convcli, tmp_path):
+    lasts = {}
+    for name, words in {"cells": ["--input", "3x3"], "values": ["--input", "3x3", "--values"],
+                        "kernel": ["--input", "3x3", "-k", "1 1"], "matrix": ["--matrix", "1 2; 3 4", "--pool", "max"],
+                        "said": ["--input", "3x3", "--values", "--delay", "0.3"]}.items():  # fmt: skip
+        size = [] if name in ("kernel", "matrix") else ["--kernel-size", "2"]
+        assert convcli("animate", *words, *size, "-o", tmp_path / f"{name}.gif").code == 0
+        with Image.open(tmp_path / f"{name}.gif") as picture:
+            lasts[name] = picture.info["duration"]
+    assert lasts == {"cells": 600, "values": 1800, "kernel": 1800, "matrix": 1800, "said": 300}
+    assert convcli("animate", "--input", "3x3", "--kernel-size", "2", "--values", "-o", tmp_path / "a.svg").code == 0
+    assert 'dur="7.2s"' in (tmp_path / "a.svg").read_text(encoding="utf-8")
+
+
 def test_json_has_the_shape_and_the_values(convcli, tmp_path):
     out = tmp_path / "t.svg"
     result = convcli(
@@ -27,7 +41,7 @@ def test_json_has_the_shape_and_the_values(convcli, tmp_path):
     assert json.loads(result.out) == {
         "output": str(out),
         "kind": "transposed",
-        "input": [2, 2],
+        "input_shape": [2, 2],
         "shape": [4, 4],
         "formula": ["(2 - 1)*2 + 2 - 0 + 0 = 4", "(2 - 1)*2 + 2 - 0 + 0 = 4"],
         "frames": 16,

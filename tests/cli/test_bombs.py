@@ -22,6 +22,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the size of a p
 
 FILTER = ("filter", "{}", "-k", "box", "-o", "out.png", "--overwrite")
 VOLUME = ("filter", "{}", "-k", "box3d", "--axes", "zyx", "-o", "out.npy", "--overwrite")
+MANY_CHANNELS = ("filter", "{}", "-k", "box", "--axes", "yxc", "-o", "out.npy", "--overwrite")
 SIGNAL = ("filter", "{}", "-k", "1 2 1", "--axes", "x", "--overwrite")
 KERNEL = ("kernel", "show", "{}")
 NETWORK = ("summary", "{}")
@@ -141,7 +142,7 @@ FILES = {
     "samples.wav": (lambda: bombs.wav_claiming(1, 9_000_000), (*SIGNAL, "--max-memory", "99M"), "144 MB", "--max-m"),
     "shape.npy": (lambda: bombs.npy_claiming((10**6, 10**6)), FILTER, "1000000000000 pixels", "--max-pixels"),
     "signal.npy": (lambda: bombs.npy_claiming((10**12,)), SIGNAL, "truncated NPY: 1000000000000 bytes", ""),
-    "channels.npy": (lambda: bombs.npy_claiming((9, 9, 10**12)), FILTER, "which need", "--max-memory"),
+    "channels.npy": (lambda: bombs.npy_claiming((9, 9, 10**12)), MANY_CHANNELS, "which need", "--max-memory"),
     "planes.npy": (lambda: bombs.npy_claiming((9, 10**6, 10**6)), VOLUME, "1000000000000 pixels", "--max-pixels"),
     "digits.txt": (lambda: b"9" * 400_000, KERNEL, "a number of 400,000 characters", "at most 1,000"),
     "no_digits.txt": (lambda: b"9" * 400_000 + b"x", KERNEL, "a number of 400,001 characters", "at most 1,000"),

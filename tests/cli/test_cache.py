@@ -62,7 +62,9 @@ def test_doctor_names_what_a_bug_report_needs(convcli):
     found = json.loads(convcli("doctor", "--json").out)
     assert set(found) == {"versions", "machine", "threads", "cache", "loops"}
     assert found["versions"]["numba"]
-    assert found["threads"]["layer"]
+    assert found["threads"]["layer"] and found["machine"]["cores"] >= 1
+    assert found["threads"]["at_most"] >= found["threads"]["loops_use"] >= 1
+    assert not any(" " in key for part in found.values() for key in part)
     text = convcli("doctor")
     assert text.code == 0
     assert max(map(len, text.out.splitlines())) <= 160

@@ -32,14 +32,12 @@ def test_the_report_fits_80_columns_and_agrees_with_json(convcli, model):
     assert max(map(len, lines)) <= 80
     document = json.loads(convcli("evaluate", model, "--json").out)
     confusion = np.array(document["confusion"])
-    assert lines[0] == (
-        f"accuracy {document['accuracy']:.2%}   loss {document['loss']:.4f}   "
-        f"{document['wrong']} wrong of 360 (digits, test)"
-    )
+    assert lines[0] == f"accuracy {document['accuracy']:.2%} on the test set of digits"
+    assert lines[1] == f"{document['wrong']} wrong of 360, loss {document['loss']:.4f}"
     assert confusion.shape == (10, 10)
     assert np.trace(confusion) / 360 == document["accuracy"]
-    assert [each["count"] for each in document["classes"]] == confusion.sum(axis=1).tolist()
-    assert lines[3].split() == ["0", "35", *(f"{document['classes'][0][key]:.2%}" for key in ("precision", "recall"))]
+    assert [each["count"] for each in document["per_class"]] == confusion.sum(axis=1).tolist()
+    assert lines[4].split() == ["0", "35", *(f"{document['per_class'][0][key]:.2%}" for key in ("precision", "recall"))]
     rows = [[int(word.replace("·", "0")) for word in line.split()] for line in lines[-10:]]
     assert np.array_equal(rows, np.column_stack([np.arange(10), confusion]))
 

@@ -17,7 +17,7 @@ def document_of(path):
 
 def test_a_page_of_a_picture(convcli, tmp_path):
     out = tmp_path / "page.html"
-    result = convcli("explain", SAMPLES / "cat.jpg", "-k", "sobel-x", "--region", "40,30,12x10", "-o", out)
+    result = convcli("explain", SAMPLES / "cat.jpg", "-k", "sobel-x", "--region", "30:40,40:52", "-o", out)
     assert (result.code, result.out) == (0, f"{out}\n")
     document = document_of(out)
     assert document["region"] == [40, 30, 12, 10]
@@ -28,11 +28,26 @@ def test_a_page_of_a_picture(convcli, tmp_path):
     np.testing.assert_array_equal(np.moveaxis(shown, 0, -1), expected)
 
 
+def test_a_region_in_the_words_of_earlier_versions(convcli, tmp_path):
+    """Columns came first then: the same pixels, and a line that says what to write."""
+    pages = []
+    for number, region in enumerate(("30:40,40:52", "40,30,12x10")):
+        pages.append(tmp_path / f"{number}.html")
+        words = ("explain", SAMPLES / "cat.jpg", "-k", "sobel-x", "--region", region, "-o")
+        result = convcli(*words, pages[-1])
+        assert result.code == 0
+        notice = "Warning: --region: the words X,Y,WxH will be gone: rows come first everywhere; write 30:40,40:52\n"
+        assert (notice in result.err) == bool(number)
+        assert convcli(*words, tmp_path / f"q{number}.html", "-q").err == ""
+    assert pages[0].read_text() == pages[1].read_text()
+
+
 def test_the_middle_of_a_large_picture_with_a_notice(convcli, tmp_path):
     result = convcli("explain", SAMPLES / "noisy.png", "-k", "box", "-o", tmp_path / "p.html", "--json")
-    assert "--region 144,144,32x32" in result.err
+    assert "of 320 rows and 320 columns the page shows the middle, --region 144:176,144:176" in result.err
     report = json.loads(result.out)
-    assert report["region"] == "144,144,32x32"
+    assert report["region"] == {"row": 144, "column": 144, "height": 32, "width": 32}
+    assert (report["input"], report["input_shape"]) == (str(SAMPLES / "noisy.png"), [320, 320, 1])
     assert report["shape"] == [320, 320, 1]
     assert report["formula"][0] == "(320 - 3 + 2*1)/1 + 1 = 320"
 
@@ -67,11 +82,12 @@ def test_existing_pages_are_kept(convcli, tmp_path):
 @pytest.mark.parametrize(("arguments", "code", "message"), [
     (["-k", "box"], 2, "neither IMAGE nor --matrix"),
     (["x.png", "--matrix", "1", "-k", "box"], 2, "both IMAGE and --matrix"),
-    (["--matrix", "1 2; 3", "-k", "1"], 2, "matrix: row 2"),
+    (["--matrix", "1 2; 3", "-k", "1"], 2, "matrix: row 1"),
     (["--matrix", "1 300", "-k", "1", "--range", "clip"], 2, "matrix: got 300"),
     (["--matrix", "1 2", "-k", "nothing"], 2, "no kernel or file"),
-    (["--matrix", "1 2", "-k", "1", "--region", "1,2,3"], 2, "expected X,Y,WxH"),
-    (["--matrix", "1 2", "-k", "1", "--region", "0,0,3x1"], 1, "within the picture's 2x1"),
+    (["--matrix", "1 2", "-k", "1", "--region", "1,2,3"], 2, "--region: got '1,2,3', expected rows and columns"),
+    (["--matrix", "1 2", "-k", "1", "--region", "0:1,2:2"], 2, "expected rows and columns as FIRST:END,FIRST:END"),
+    (["--matrix", "1 2", "-k", "1", "--region", "0:1,0:3"], 1, "got 0:1,0:3, expected one within the picture's 0:1"),
     (["--matrix", "1 2", "-k", "1", "--bias", "a"], 2, "--bias: got 'a'"),
     (["--matrix", "1 2", "-k", "1 1 1"], 1, "spans 3 along axis 1"),
     (["missing.png", "-k", "box"], 1, "no such file"),

@@ -41,7 +41,7 @@ def test_json_and_layout(convcli, saved):
     document = json.loads(result.out)
     assert document["path"] == "other.onnx" and document["layout"] == "nchw" and document["opset"] == 17
     assert (document["input"], document["output"]) == ([1, 6, 5], [3])
-    assert document["parameters"] >= saved.parameter_count and document["operators"] > 3
+    assert document["params"] >= saved.parameter_count and document["operators"] > 3
 
 
 @pytest.mark.parametrize(

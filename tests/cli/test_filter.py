@@ -195,7 +195,7 @@ def test_a_bad_input_is_one_clear_line_and_no_output(convcli, folder, name, mess
     [
         (["photo.jpg"], "Missing option '-k'"),
         (["-k", "box"], "Missing argument 'INPUT...'"),
-        (["photo.jpg", "-k", "1 2; 3"], "kernel row 2 has 1 number, expected 2 as in row 1"),
+        (["photo.jpg", "-k", "1 2; 3"], "kernel row 1 has 1 number, expected 2 as in row 0"),
         (["photo.jpg", "-k", "shrpen"], "sharpen"),
         (["photo.jpg", "-k", "box:size=0"], "size"),
         (["photo.jpg", "-k", "box", "--stride", "0"], "expected numbers of at least 1"),

@@ -113,3 +113,55 @@ def test_a_volumes_output_is_to_blame_as_well(convcli, tmp_path, monkeypatch, ou
     tifffile.imwrite("scan.tif", np.zeros((3, 6, 6), np.uint8), photometric="minisblack")
     result = convcli("filter", "scan.tif", "--axes", "zyx", "-k", "box3d", "-o", output)
     assert says in result.err and "scan.tif" not in result.err
+
+
+def test_predict_and_gallery_look_below_and_count_what_they_leave_out(convcli, shots):
+    Path("shots/.hidden.png").touch()
+    counts = "left out: 1 hidden file, 1 .txt\n"
+    # What is drawn there is no digit: three errors, each about its picture.
+    told = convcli("predict", "shots", "--recursive")
+    for name in ("shots/a.png", "shots/2024/b.png", "shots/2024/june/c.jpg"):
+        assert f"{name}:" in told.err + told.out
+    assert told.err.endswith(counts)
+    sheet = convcli("gallery", "shots", "-r", "-k", "box", "-o", "sheet.png", "--json")
+    report = json.loads(sheet.out)
+    names = ["shots/a.png", "shots/2024/b.png", "shots/2024/june/c.jpg"]
+    assert report["files"] == [{"input": name, "warnings": []} for name in names]
+    assert report["left_out"] == {".txt": 1, "hidden file": 1} and sheet.err.endswith(counts)
+    flat = convcli("gallery", "shots", "-k", "box", "-o", "flat.png")
+    assert "left out: 1 hidden file, 1 folder (--recursive looks into folders)\n" in flat.err
+    assert convcli("gallery", "shots", "-k", "box", "-o", "q.png", "-q").err == ""
+    flat = convcli("predict", "shots")
+    assert "(--recursive looks into folders)" in flat.err
+
+
+def test_a_sheet_is_made_of_the_pictures_that_can_be_used(convcli, shots):
+    Path("shots/2024/bad.png").write_bytes(b"no picture")
+    result = convcli("gallery", "shots", "gone.png", "-r", "-k", "box", "-o", "sheet.png")
+    assert (result.code, result.out) == (1, "sheet.png\n")
+    errors = [line for line in result.err.splitlines() if line.startswith("Error: ")]
+    assert len(errors) == 2 and "shots/2024/bad.png" in errors[0] and "gone.png: no such file" in errors[1]
+    with Image.open("sheet.png") as sheet:
+        three = sheet.height
+    assert convcli("gallery", "shots/a.png", "-k", "box", "-o", "one.png").code == 0
+    with Image.open("one.png") as sheet:
+        assert three == sheet.height + 2 * 16
+    nothing = convcli("gallery", "shots/2024/bad.png", "-k", "box", "-o", "none.png", "--json")
+    assert nothing.code == 1 and json.loads(nothing.out)["output"] is None and not Path("none.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["gallery", "shots/a.png", "-o", "gone/s.png"], "gone/s.png: its folder gone"),
+        (["gallery", "shots", "-o", "shots/a.png", "--overwrite"], "shots/a.png: is one of the pictures itself"),
+        (["gallery", "shots/a.png", "-o", "s.nope"], "s.nope"),
+        (["predict", "shots/a.png", "--show", "gone/s.png"], "gone/s.png: its folder gone"),
+        (["predict", "shots", "--show", "shots/a.png", "--overwrite"], "shots/a.png: is one of the pictures itself"),
+    ],
+)
+def test_a_sheet_that_cannot_be_written_is_to_blame(convcli, shots, words, says):
+    before = Path("shots/a.png").read_bytes()
+    result = convcli(*words)
+    assert result.code in (1, 2) and result.err.startswith(f"Error: {says}"), result.err
+    assert result.err.count("\n") == 1 and Path("shots/a.png").read_bytes() == before

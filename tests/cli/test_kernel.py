@@ -10,6 +10,7 @@ import pytest
 
 from convcli.cli import run
 from convcli.kernels import ALIASES, LIBRARY, kernel
+from convcli.kernels.entry import MATRIXLESS
 
 
 @pytest.fixture
@@ -119,6 +120,10 @@ def test_json_holds_the_weights(convcli, name):
     assert code == 0 and not err
     entry = LIBRARY[name]
     assert (found["name"], found["combine"], found["source"]) == (name, entry.combine, entry.source)
+    assert found["linear"] == (entry.combine == "single")
+    if entry.combine in MATRIXLESS:
+        assert [found[word] for word in ("weights", "sum", "sum_abs", "factors", "plan")] == [None] * 5
+        return
     weights = np.array(found["weights"])
     assert list(weights.shape[-entry.dim :]) == found["size"]
     assert weights.ndim == entry.dim + (entry.combine != "single")
@@ -158,7 +163,7 @@ def test_a_matrix_that_starts_with_a_minus_sign_is_no_option(convcli, matrix):
     ("arguments", "message"),
     [
         (["show", "soble-x"], "did you mean sobel-x?"),
-        (["show", "1 2; 3"], "kernel row 2 has 1 number, expected 2 as in row 1"),
+        (["show", "1 2; 3"], "kernel row 1 has 1 number, expected 2 as in row 0"),
         (["show", "nowhere.txt"], "kernel file nowhere.txt: no such file"),
         (["show"], "Missing argument 'SPEC'"),
         (["show", "--jsn", "box"], "No such option '--jsn'"),

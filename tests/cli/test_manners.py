@@ -9,7 +9,7 @@ import click
 import pytest
 
 from convcli.cli import COMMANDS, group
-from convcli.cli.completing import VARIABLE
+from convcli.cli.completing import KERNEL, VARIABLE
 from convcli.cli.reference import commands
 
 
@@ -130,3 +130,12 @@ def test_a_script_for_each_shell_and_where_it_belongs(convcli, tmp_path, monkeyp
 
 def test_every_command_has_a_line_and_a_module():
     assert group.list_commands(click.Context(group)) == list(COMMANDS)
+
+
+def test_k_is_a_kernel_wherever_it_is():
+    """One meaning for one letter, in every command that has it."""
+    found = [(words, each) for words, command in commands() for each in command.params if "-k" in each.opts]
+    assert len(found) >= 7
+    for words, option in found:
+        assert option.type is KERNEL, words
+        assert "kernel" in f"{option.name} {option.help}".lower(), words

@@ -119,10 +119,12 @@ def test_json_and_many_inputs(convcli, photo):
         (["pad", "--amount", "-1"], "amount"),
         (["pad", "--amount", "1", "--value", "red"], "value: got 'red'"),
         (["pad"], "--amount"),
-        (["morph", "dilate"], "neither"),
         (["morph", "dilate", "--size", "3", "--element", "cross"], "both"),
         (["morph", "dilate", "--element", "star"], "element: got 'star'"),
         (["morph", "grow", "--size", "3"], "'grow'"),
+        (["morph", "dilat"], "'blackhat'; did you mean 'dilate'? (see: convcli morph --help)"),
+        (["morph", "dilate", "--element", "dsk:radius=2"], "element: got 'dsk:radius=2'; did you mean 'disk'?"),
+        (["pool", "--size", "2", "--mode", "avrage"], "'stochastic'; did you mean 'average'?"),
     ],
 )
 def test_wrong_usage_is_one_line_and_exit_2(convcli, photo, words, message):

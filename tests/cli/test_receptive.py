@@ -43,6 +43,11 @@ def test_json(convcli):
     assert document["layers"][-1]["inside"] == document["layers"][-1]["spans"] == [[26, 41], [26, 41]]
 
 
+def test_a_drawing_is_no_output_in_json(convcli, tmp_path):
+    told = json.loads(convcli("receptive", "mnist", "-o", tmp_path / "f.svg", "--json").out)
+    assert told["drawing"] == str(tmp_path / "f.svg") and "output" not in told
+
+
 def test_drawings(convcli, tmp_path, monkeypatch):
     target = tmp_path / "field.png"
     assert convcli("receptive", "mnist", "-o", target).out.splitlines()[-1] == str(target)

@@ -169,3 +169,25 @@ def test_neither_numpy_nor_numba_nor_rich_is_loaded_nor_much_else(arguments):
     done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert int(done.stderr) < 300  # modules: what takes the time of a short command
+
+
+@pytest.mark.parametrize("spec", ["-1 0 1; -1 0 1; -1 0 1", "sobel", "log:sigma=0.5,size=3"])
+def test_k_is_a_kernel_whose_size_counts(convcli, spec):
+    words = ("--input", "9x9x1", "--filters", "2")
+    expected = convcli(*words, "--kernel-size", "3")
+    assert convcli(*words, "-k", spec) == expected and expected[0] == 0
+    assert convcli("--input", "9", "-k", "1 0 -1") == convcli("--input", "9", "--kernel-size", "3")
+    code, _, err = convcli(*words, "-k", "nothing")
+    assert code == 2 and "no kernel or file" in err
+
+
+def test_a_size_as_k_still_works_and_says_so(convcli):
+    words = ("--input", "9x9x1", "--filters", "2")
+    code, now, err = convcli(*words, "--kernel-size", "5x3")
+    assert (code, err, now.splitlines()[0]) == (0, "", "5x7x2")
+    notice = "Warning: -k will be a kernel here too, and no size; write --kernel-size 5x3\n"
+    for spelling in ("5x3", "5,3"):
+        assert convcli(*words, "-k", spelling) == (0, now, notice)
+    assert convcli(*words, "-k", "5x3", "-q") == (0, now, "")
+    code, _, err = convcli(*words, "-k", "5", "--kernel-size", "5")
+    assert code == 2 and "got both -k and --kernel-size" in err

@@ -127,7 +127,7 @@ def test_a_model_tells_how_it_was_made(convcli, tmp_path):
     code, out, _ = convcli(str(path))
     assert code == 0 and "parameters       239 " in out
     assert "trained on       shapes: 3 classes (circle, square, star)" in out
-    assert "measured         test_accuracy 87.50%, test_loss 0.25" in out
+    assert "measured         test accuracy 87.50%, test loss 0.25" in out
     assert f"how              2 epochs, seed 7, convcli {__version__}" in out
     assert "command          convcli train shapes --epochs 2" in out
     document = json.loads(convcli(str(path), "--json")[1])

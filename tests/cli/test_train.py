@@ -54,7 +54,9 @@ def test_digits_are_learned_and_the_model_is_written(convcli, here):
     assert result.code == 0, result.err
     lines = result.out.splitlines()
     assert max(map(len, lines)) <= 80
-    assert lines[1].split()[:3] == ["epoch", "loss", "accuracy"] and lines[2].split()[0] == "1/12"
+    assert lines[2] == "training set: as it is learned, images moved, label smoothing 0.1 in its loss"
+    assert lines[3].split() == ["training", "set", "held-out", "images"]
+    assert lines[4].split()[:3] == ["epoch", "loss", "accuracy"] and lines[5].split()[0] == "1/12"
     assert "digits.safetensors" in lines and "  convcli predict PICTURE --model digits.safetensors" in lines
     model = load_model("digits.safetensors")
     data = load("digits")
@@ -69,6 +71,9 @@ def test_digits_are_learned_and_the_model_is_written(convcli, here):
 def test_json_is_the_contracts(convcli):
     result = convcli("train", "digits", *QUICK, "-o", "m.safetensors", "--json")
     document = json.loads(result.out)
+    assert (document["train_images"], document["val_images"], document["test_images"]) == (300, 0, 360)
+    assert document["val_accuracy"] is document["val_loss"] is None and document["warnings"] == []
+    assert document["params"] == json.loads(convcli("summary", "m.safetensors", "--json").out)["params"]
     assert document["model"] == "m.safetensors" and 0 <= document["test_accuracy"] <= 1 and document["test_loss"] > 0
     keys = {"epoch", "loss", "accuracy", "val_loss", "val_accuracy", "seconds", "images_per_second"}
     assert all(keys <= set(row) for row in document["history"]) and len(document["history"]) == 2
@@ -206,7 +211,7 @@ def test_the_cifar10_network_trains_on_files_of_its_format(convcli, tmp_path):
     result = convcli("train", "cifar10", *words)
     assert result.code == 0, result.err
     document = json.loads(result.out)
-    assert document["parameters"] == 703_594
+    assert document["params"] == 703_594
     assert document["history"][-1]["loss"] < document["history"][0]["loss"]
     assert load_model("cifar10.safetensors").classes[0] == "airplane"
 
@@ -217,7 +222,7 @@ def test_mnist_with_lenet5(convcli):
     result = convcli("train", "mnist", *words)
     assert result.code == 0, result.err
     document = json.loads(result.out)
-    assert document["parameters"] == 61_706 and document["test_accuracy"] > 0.9
+    assert document["params"] == 61_706 and document["test_accuracy"] > 0.9
 
 
 def test_a_plot_of_the_curves(convcli, here):

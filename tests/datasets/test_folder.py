@@ -42,6 +42,20 @@ def test_classes_are_sorted_and_hidden_things_ignored(folder):
     assert data.train.labels.tolist() == [0, 0, 0, 1, 1, 1]
     assert data.train.images[:, 0, 0, 0].tolist() == [100, 101, 102, 0, 1, 2]
     assert data.preprocessing == Preprocessing("picture", 20, 30, 1)
+    assert data.notes[-1] == f"{folder}: left out: 1 .md, 1 hidden folder, 1 hidden file, 1 .txt"
+
+
+def test_what_lies_too_deep_or_beside_the_splits_is_counted(folder, tmp_path):
+    assert not any("left out" in note for note in load(folder).notes)
+    for part in ("train", "test"):
+        for name in ("cats", "dogs"):
+            save(tmp_path / "both" / part / name / "a.png", np.zeros((9, 9), np.uint8))
+    save(tmp_path / "both" / "train" / "cats" / "more" / "b.png", np.zeros((9, 9), np.uint8))
+    save(tmp_path / "both" / "test" / "c.png", np.zeros((9, 9), np.uint8))
+    (tmp_path / "both" / "sources").touch()
+    assert load(tmp_path / "both").notes == (
+        f"{tmp_path / 'both'}: left out: 1 file without a suffix, 1 .png, 1 folder",
+    )
 
 
 def test_the_most_common_size_and_the_middle_of_the_others(folder):

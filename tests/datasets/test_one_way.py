@@ -40,7 +40,7 @@ SOURCES = {
     "tiff": (".tif", save_tiff, COLOURS), "float.tiff": (".tif", save_tiff, (GREY / 255).astype(np.float32)),
     "npy": (".npy", save_npy, COLOURS), "float.npy": (".npy", save_npy, GREY / 255),
     "deep.npy": (".npy", save_npy, COLOURS.astype(np.uint16) * 257), "mask.npy": (".npy", save_npy, GREY > 99),
-    "zero_one.npy": (".npy", save_npy, (GREY > 99).astype(np.int64)),
+    "zero_one.npy": (".npy", save_npy, (GREY > 99).astype(np.float16)),
 }  # fmt: skip
 RULES = [
     Preprocessing("picture", 23, 31, 3), Preprocessing("picture", 9, 14, 1), Preprocessing("picture", 12, 6, 3),
@@ -106,13 +106,13 @@ def test_numbers_that_are_no_lightness_are_refused_everywhere(tmp_path, suffix, 
 
 
 def test_what_readers_say_is_told_once(tmp_path):
-    folder = folder_of(tmp_path, ".npy", save_npy, (GREY > 99).astype(np.int64))
+    folder = folder_of(tmp_path, ".npy", save_npy, (GREY > 99).astype(np.float16))
     frames = [Pillow.fromarray(GREY), Pillow.fromarray(255 - GREY)]
     frames[0].save(folder / "b" / "2.gif", save_all=True, append_images=frames[1:])
     save_npy(folder / "b" / "3.npy", GREY / 250)
     notes = load(folder).notes
     assert len(notes) == 3 == len(set(notes))
-    assert notes[0].startswith(f"{folder / 'a' / '0.npy'}: int64") and notes[0].endswith("(so have 3 more files)")
+    assert notes[0].startswith(f"{folder / 'a' / '0.npy'}: float16") and notes[0].endswith("(so have 3 more files)")
     assert "2.gif" in notes[1] and "3.npy" in notes[2] and "of its values lie outside 0 to 1" in notes[2]
     assert any("frame" in each or "further" in each for each in notes)
     low = Image(np.full((4, 4, 1), 1.5, np.float32))

@@ -58,7 +58,11 @@ def _volume(rng):
             ["pad", "--amount", "1"],
         )
     )
-    words = [command[0], "in.scan", *command[1:], "--axes", "zyx", "--max-pixels", "1000000", "--threads", "1"]
+    stacks = ("--axes zyx", "--axes tzcyx", "--axes zyx --channel 1", "--axes yx", "--each-plane")
+    axes = rng.choice(stacks).split()
+    if axes[-1] in ("yx", "--each-plane"):
+        command = [word.replace("box3d", "box") for word in command]
+    words = [command[0], "in.scan", *command[1:], *axes, "--max-pixels", "1000000", "--threads", "1"]
     return _through(
         rng, seeds.scans, "scan", rng.choice(("tiff", "gif", "riff", None)), words, rng.choice(("tif", "npy"))
     )

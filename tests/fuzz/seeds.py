@@ -137,6 +137,15 @@ def scans():
     ]
     found += [_tiff(volume, byteorder=">", metadata=None), _tiff(np.stack([pixels(3)] * 3), photometric="rgb")]
     found += [_npy(volume), _npy(volume.astype("f4")), _npy(np.asfortranarray(volume)), _npy(np.stack([pixels(3)] * 3))]
+    several = np.stack([np.stack([volume, volume])] * 2)
+    plain = {"photometric": "minisblack", "metadata": {"axes": "TCZYX"}}
+    planes = {"Channel": {"Name": ["a", "b"]}, "Plane": {"DeltaT": [0.5] * 16}, "Description": "cells"}
+    found += [
+        _tiff(several, **plain),
+        _tiff(several, ome=True, photometric="minisblack", metadata=plain["metadata"] | planes),
+    ]
+    found += [_npy(several), _tiff(several, imagej=True, photometric="minisblack", metadata={"axes": "TZCYX"})]
+    found += [_npy(volume.astype("i2")), _npy(volume > 9), _tiff(volume > 9), _tiff(volume.astype("i2"))]
     return [*found, *gif()[-3:], *webp()[-2:], *apng()[:2], _saved("TIFF", "RGB", save_all=True)]
 
 

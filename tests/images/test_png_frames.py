@@ -79,7 +79,9 @@ def test_a_default_picture_that_is_no_frame_and_a_canvas_that_no_frame_covers(tm
     assert tuple(got[0][0, 0]) == NOTHING and tuple(got[0][1, 1]) == GREEN and tuple(got[1][1, 2]) == GREEN
     flat = read(io.BytesIO(data))
     assert (flat.pixels == RED).all()
-    assert flat.warnings == ("animated PNG: only its default picture was read, not its 2 frames; --axes zyx takes all",)
+    assert flat.warnings == (
+        "animated PNG: only its default picture was read, not its 2 frames; --axes zyx takes all, yx each",
+    )
 
 
 def test_16_bits_stay(tmp_path):

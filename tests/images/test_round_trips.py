@@ -7,6 +7,7 @@ import pytest
 
 from convcli.errors import ImageError
 from convcli.images import READABLE_SUFFIXES, WRITABLE_SUFFIXES, Image, format_of, holds, read, write
+from convcli.images.formats import BY_NAME
 
 DTYPES = ("uint8", "uint16", "float32", "float64")
 
@@ -21,7 +22,7 @@ def picture(dtype, channels, height=13, width=17):
 
 
 def cases():
-    for suffix in (".png", ".tif", ".bmp", ".ppm", ".pgm", ".npy"):
+    for suffix in (".png", ".tif", ".bmp", ".ppm", ".pgm", ".npy", ".qoi", ".jp2", ".jxl", ".tga"):
         for dtype in DTYPES:
             for channels in (1, 2, 3, 4):
                 if holds(format_of("x" + suffix), dtype, channels, channels in (2, 4)) is None:
@@ -37,6 +38,8 @@ def test_lossless(tmp_path, suffix, dtype, channels):
     expected = before.pixels
     if suffix == ".bmp" and channels == 2:  # BMP knows alpha only beside colour
         expected = expected[:, :, [0, 0, 0, 1]]
+    if suffix == ".qoi" and channels <= 2:  # and QOI nothing but colour
+        expected = expected[:, :, [0, 0, 0, 1][: channels + 2]]
     assert after.pixels.dtype == np.dtype(dtype)
     assert after.pixels.flags.c_contiguous and after.pixels.dtype.isnative
     np.testing.assert_array_equal(after.pixels, expected)
@@ -45,7 +48,7 @@ def test_lossless(tmp_path, suffix, dtype, channels):
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 9), (9, 1), (300, 5)])
-@pytest.mark.parametrize("suffix", [".png", ".tif", ".bmp", ".ppm", ".npy"])
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".bmp", ".ppm", ".npy", ".qoi", ".jp2", ".jxl", ".tga"])
 def test_extreme_sizes(tmp_path, suffix, shape):
     before = picture("uint8", 3, *shape)
     write(before, tmp_path / f"picture{suffix}")
@@ -58,7 +61,7 @@ def test_lossless_webp(tmp_path, channels):
     write(before, tmp_path / "a.webp", compression="lossless")
     once = read(tmp_path / "a.webp")
     np.testing.assert_array_equal(once.pixels, before.pixels)
-    assert once.metadata.webp_lossless
+    assert once.metadata.lossless
     write(once, tmp_path / "b.webp")  # lossless in, lossless out
     np.testing.assert_array_equal(read(tmp_path / "b.webp").pixels, before.pixels)
 
@@ -70,7 +73,7 @@ def test_lossy_webp_stays_lossy_and_close(tmp_path, channels):
     pixels = np.repeat(ramp, channels, axis=2)
     write(Image(pixels, alpha), tmp_path / "a.webp")
     after = read(tmp_path / "a.webp")
-    assert after.metadata.webp_lossless is False
+    assert after.metadata.lossless is False
     assert after.pixels.shape == (64, 64, 4 if alpha else 3)
     if alpha:
         np.testing.assert_array_equal(after.pixels[:, :, 3:], ramp)
@@ -153,9 +156,12 @@ def test_content_decides_not_the_suffix(tmp_path):
 def test_format_of():
     assert format_of("a/b.TIF") == "TIFF"
     assert {format_of("x" + suffix) for suffix in WRITABLE_SUFFIXES} == {
-        "PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF", "PPM", "PGM", "NPY",
+        "PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF", "PPM", "PGM", "NPY", "QOI", "JP2", "JXL", "AVIF", "TGA", "NPZ",
+        "NIFTI", "HEIC",
     }  # fmt: skip
-    assert set(READABLE_SUFFIXES) - set(WRITABLE_SUFFIXES) == {".pbm", ".pam"}
+    assert set(READABLE_SUFFIXES) - set(WRITABLE_SUFFIXES) == {
+        ".pbm", ".pam", ".j2k", ".j2c", ".jpc", ".jpx", ".jpf", ".avifs", ".hif", *BY_NAME["RAW"].read_only_suffixes,
+    }  # fmt: skip
     for name, got in (("a.xyz", "'.xyz'"), ("a", "no suffix"), ("a.pbm", "'.pbm'")):
         with pytest.raises(ImageError, match=rf"{name}: got .*{got}.*expected one of \.png \.jpg"):
             format_of(name)
@@ -175,7 +181,9 @@ def test_format_of():
         (("PGM", "uint8", 3, False), "PGM holds grey, not 3 channels"),
         (("PPM", "uint8", 4, True), "PPM holds no alpha"),
         (("GIF", "uint16", 1, False), "GIF holds 8-bit"),
-        (("TIFF", "int32", 1, False), "TIFF is written from uint8, uint16, float32 or float64, not from int32"),
+        (("TIFF", "complex64", 1, False), "TIFF is written from integers, truth values, float32 or float64, not from"),
+        (("PNG", "int16", 1, False), "PNG holds 8- and 16-bit pixels, not int16"),
+        (("TIFF", "bool", 3, False), "TIFF holds truth values of one channel, not of 3"),
     ],
 )
 def test_holds_says_why_not(asked, reason):

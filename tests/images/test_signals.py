@@ -144,7 +144,7 @@ def test_empty_cells_and_counting_columns_are_told(tmp_path):
     assert np.isnan(signal.samples[0, 1])
     assert signal.warnings == ("1 missing cell of b became NaN",)
     path.write_text("1,5\n2,7\n3,6\n4,6\n")
-    assert "column 1 rises evenly" in read_signal(path).warnings[0]
+    assert "column 0 rises evenly" in read_signal(path).warnings[0]
 
 
 @pytest.mark.parametrize("shape", [(9,), (9, 2)])

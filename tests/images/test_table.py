@@ -132,7 +132,7 @@ def test_a_missing_cell_is_nan_wherever_it_stands(word, place, header):
     expected = [1.0, 2.0, 3.0]
     expected[place] = None
     assert values(signal) == [list(each) for each in zip(expected, (7.5, 9.5, 8.5), strict=True)]
-    told = f"1 missing cell of {'a' if header else 'column 1'} became NaN"
+    told = f"1 missing cell of {'a' if header else 'column 0'} became NaN"
     assert signal.warnings == (() if word.lower() == "nan" else (told,))
     assert rewritten(signal).decode() == text
 

@@ -122,15 +122,29 @@ def test_an_explanation_is_a_page_in_a_frame():
     assert shown.startswith('<iframe srcdoc="&lt;!doctype html&gt;') or "<!DOCTYPE" in shown[:60].upper()
     assert "allow-scripts" in shown and shown.count("<iframe") == 1
     assert explained.document["filters"][0]["pixels"] == [[-1]]
-    assert repr(explained) == "Explanation(image, 0,0,2x2 of the input, output 1x1x1)"
+    assert repr(explained) == "Explanation(image, 0:2,0:2 of the input, output 1x1x1)"
     colour = np.zeros((40, 50, 3), np.uint8)
-    assert package.explain(colour, "sobel", region=(5, 4, 8, 6)).document["region"] == [5, 4, 8, 6]
+    now = package.explain(colour, "sobel", region=np.s_[4:10, 5:13])
+    assert now.document["region"] == [5, 4, 8, 6] and np.array(now.document["stage"]["values"][0]).size >= 48
+    with pytest.warns(FutureWarning, match=r"rows come first everywhere; write np.s_\[4:10,5:13\]"):
+        assert package.explain(colour, "sobel", region=(5, 4, 8, 6)).document == now.document
     with pytest.raises(package.ShapeError, match="explain: got the word 'strid'; did you mean 'stride'"):
         package.explain(colour, "sobel", strid=2)
     for bias in ("2", None, [1, "a"], [[1, 2]], object()):
         with pytest.raises(package.ShapeError, match=r"^bias: got"):
             package.explain(colour, "sobel", bias=bias)
-    for region in (3, "5,4,8x6", (1, 2, 3), (1, 2, 3, 4.5), (1, (2, 3)), [[1, 2, 3, 4]], (0, 0, 0, 0), (60, 0, 4, 4)):
+    odd = (
+        3,
+        "5,4,8x6",
+        (1, 2, 3),
+        (1, 2, 3, 4.5),
+        (1, (2, 3)),
+        [[1, 2, 3, 4]],
+        np.s_[1:2],
+        np.s_[1:2, 3],
+        np.s_[:, 1:2],
+    )
+    for region in (*odd, np.s_[0:0, 0:0], np.s_[0:4, 60:64], np.s_[4:1, 0:2], np.s_[0:9:2, 0:9], np.s_[-4:9, 0:9]):
         with pytest.raises(package.ShapeError, match=r"^region: "):
             package.explain(colour, "sobel", region=region)
     for image in (None, "text", [[1, 2], [3]], np.zeros((0, 3)), np.zeros(()), [[1j]]):

@@ -76,10 +76,12 @@ def test_the_batch_size_does_not_matter(digits, size):
 
 
 def test_splits_and_limits(digits):
-    data = load_data(digits)
-    assert [len(choose_split(data, name)[0]) for name in ("train", "test", None)] == [1437, 360, 360]
-    part, name = choose_split(data, "train", 30)
-    assert (name, np.bincount(part.labels).tolist()) == ("train", [3] * 10)
+    data, card = load_data(digits), digits.trained.card
+    assert [len(choose_split(data, card, name)[0]) for name in ("train", "test", None)] == [1437, 360, 360]
+    part = evaluate(digits, data, split="train", limit=30)
+    assert (part.split, [each.count for each in part.per_class]) == ("train", [3] * 10)
+    assert part.measured_on == "30 of 1,437 images of the training set of digits"
+    assert evaluate(digits, data, limit=360).measured_on == "the test set of digits"
 
 
 def test_the_gallery_shows_at_most_sixty(digits):
@@ -104,7 +106,7 @@ def test_a_folder_with_fewer_classes_in_another_order_counts_by_name(tmp_path):
     # Other sizes than the model's are brought to it.
     part = coloured_folder(tmp_path / "part", ("blue", "red"), size=(40, 48))
     result = evaluate(classifier, load_data(classifier, str(part)))
-    assert result.split == "train"
+    assert (result.split, result.measured_on) == ("all", "all images of part")
     assert result.accuracy == 1
     assert [each.count for each in result.per_class] == [4, 4, 0]
     assert (result.per_class[2].precision, result.per_class[2].recall) == (None, None)

@@ -82,7 +82,7 @@ def test_shown_pixels_are_the_filters_and_cells_are_the_windows(data):
     }
     bias = words.pop("bias")
     y, x = data.draw(st.integers(0, height - 1)), data.draw(st.integers(0, width - 1))
-    region = Region(x, y, data.draw(st.integers(1, width - x)), data.draw(st.integers(1, height - y)))
+    region = Region(y, x, data.draw(st.integers(1, height - y)), data.draw(st.integers(1, width - x)))
     try:
         document = explain(image, plan_filters([spec], [bias], **words), title="", region=region).document
     except ShapeError as error:  # a region between two strides, or a kernel larger than the padded picture
@@ -145,7 +145,7 @@ def test_a_matrix_of_pixels():
     for wrong in ("0.5 1", "-1 0", "256"):
         with pytest.raises(ShapeError, match="matrix: got"):
             matrix_image(wrong, as_pixels=True)
-    with pytest.raises(KernelError, match="matrix: row 2"):
+    with pytest.raises(KernelError, match="matrix: row 1"):
         matrix_image("1 2; 3")
 
 
@@ -178,13 +178,13 @@ def test_what_does_not_fit_a_page(spec, shape, message):
 
 def test_regions():
     assert choose_region(64, 64, None) == (Region(0, 0, 64, 64), False)
-    assert choose_region(65, 10, None) == (Region(0, 16, 10, 32), True)
-    for wrong in (Region(0, 0, 129, 1), Region(0, 0, 0, 1), Region(199, 0, 2, 1), Region(-1, 0, 2, 2)):
+    assert choose_region(65, 10, None) == (Region(16, 0, 32, 10), True)
+    for wrong in (Region(0, 0, 1, 129), Region(0, 0, 1, 0), Region(0, 199, 1, 2), Region(0, -1, 2, 2)):
         with pytest.raises(ShapeError, match="region: got"):
             choose_region(200, 200, wrong)
     window = Window(3, stride=4, before=1, after=1)
     with pytest.raises(ShapeError, match="larger than the stride"):
         spans_of((40, 40), (window, window), Region(1, 1, 2, 2))
-    down, across = spans_of((40, 40), (window, window), Region(0, 8, 40, 8))
+    down, across = spans_of((40, 40), (window, window), Region(8, 0, 8, 40))
     assert (down.first, down.count, down.start, down.cells) == (2, 2, 7, 9)
     assert (across.first, across.count, across.start, across.cells) == (0, 10, -1, 42)

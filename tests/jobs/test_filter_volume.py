@@ -135,9 +135,14 @@ def test_alpha_is_dropped_or_refused(rng):
 @pytest.mark.parametrize(
     ("specs", "words", "error", "message"),
     [
-        (["gaussian"], {}, KernelError, "gaussian: is a 2-D kernel, .* try gaussian3d, or leave --axes zyx out"),
-        (["0 1 0"], {}, KernelError, r"matrix: is a 2-D kernel, .* end it with \|"),
-        (["unsharp"], {}, KernelError, "unsharp: is a 2-D kernel, .* leave --axes zyx out"),
+        (
+            ["gaussian"],
+            {},
+            KernelError,
+            r"is a 2-D kernel, .* try gaussian3d, or filter each plane with --each-plane",
+        ),
+        (["0 1 0"], {}, KernelError, r"matrix: is a 2-D kernel, .* filter each plane with --each-plane"),
+        (["unsharp"], {}, KernelError, r"unsharp: is a 2-D kernel, .* --each-plane"),
         (["box3d"], {"axes": "yx"}, KernelError, "box3d: is a 3-D kernel, .* --axes zyx filters volumes"),
         (["box3d"], {"axes": "xyz"}, ConvcliError, "axes: got 'xyz', expected one of yx, zyx, x"),
         (["box3d"], {"linear": True}, ConvcliError, "leave --linear out"),

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from convcli.errors import ConvcliError, missing
-from convcli.jobs.inputs import left_out_text, search
+from convcli.images.folders import left_out_text
+from convcli.jobs.inputs import search
 from convcli.jobs.tasks import plan_tasks
 
 

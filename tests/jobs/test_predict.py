@@ -95,3 +95,11 @@ def test_what_was_seen(classifier, drawings):
     assert sheet.shape[1] > 8 * 100
     with pytest.raises(ConvcliError, match="nothing to show"):
         seen_picture([Prediction("x", error="bad")])
+
+
+def test_pictures_of_one_name_in_two_folders_differ_on_a_sheet(tmp_path):
+    from convcli.jobs.predict import _names
+
+    files = [str(tmp_path / name) for name in ("a/x.png", "a/b/x.png", "c/x.png")]
+    assert _names(files) == ["a/x.png", "a/b/x.png", "c/x.png"]
+    assert _names(files[:1]) == ["x.png"] and _names(["-", files[1]]) == ["stdin", "x.png"]

@@ -28,7 +28,7 @@ def test_the_page_has_the_numbers_of_evaluate(digits, convcli):
     shown = page_of(report)
     measured = json.loads(convcli("evaluate", digits, "--json").out)
     assert shown.confusion == measured["confusion"]
-    assert shown.numbers[0] == ("accuracy", f"{measured['accuracy']:.2%}")
+    assert shown.numbers[0] == ("accuracy on the test set", f"{measured['accuracy']:.2%}")
     assert shown.mistakes_in_all == measured["wrong"] >= len(shown.mistakes)
     worst, second = (float(true[1].strip("<>%")) for _, true, _ in shown.mistakes[:2])
     assert worst <= second
@@ -60,7 +60,7 @@ def test_without_data_it_says_so(tmp_path):
     assert report.evaluation is None
     assert "--data" in report.missing
     assert shown.confusion is None
-    assert ("accuracy when trained", "87.50%") in shown.numbers
+    assert ("test accuracy when trained", "87.50%") in shown.numbers
     assert ("training", "1 min 15 s") in shown.numbers
     assert ("seed", "3") in shown.recipe
     assert shown.recipe[-1] == ("command", "convcli train <x>")

@@ -1,5 +1,8 @@
 """Saliency of pictures in files: the class, the methods, what is refused."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 from made_models import conv_model
@@ -10,7 +13,9 @@ from convcli.errors import ConvcliError
 from convcli.images import Image, write
 from convcli.jobs.classifier import load_classifier
 from convcli.jobs.saliency import draw, saliency
-from convcli.nn.weights import ModelCard, save_model
+from convcli.nn.weights import ModelCard, load_model, save_model
+
+FIVE = Path(__file__).parent.parent.parent / "sample_images" / "five.jpg"
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +58,44 @@ def test_maps_of_a_single_place_have_no_grad_cam(tmp_path, rng):
     write(Image(rng.integers(0, 256, (6, 6, 3), np.uint8)), tmp_path / "p.png")
     found = saliency(load_classifier(tmp_path / "d.safetensors"), str(tmp_path / "p.png"))
     assert [each.method for each in found.maps] == ["gradient", "occlusion"]
+
+
+def test_grad_cam_of_the_shipped_model_shows_a_place():
+    """The map that the README shows: fine cells, of which some speak for the class and most do not."""
+    found = saliency(load_classifier("shipped"), str(FIVE), method="gradcam").maps[0]
+    layer, rows, columns = re.match(r"layer (\w+), (\d+)x(\d+)x", found.about[0]).groups()
+    assert min(int(rows), int(columns)) >= 10, layer
+    strong = found.values > 0.5 * found.values.max()
+    assert 0.002 < strong.mean() < 0.25
+    assert (found.values < 0.05 * found.values.max()).mean() > 0.3
+
+
+def test_grad_cam_goes_back_to_a_layer_with_something_to_see(tmp_path, rng):
+    """The second convolution is positive and darkens: it speaks against a, while what it takes away speaks for it."""
+    layers = ["conv:2,kernel=3,same,relu", "conv:2,kernel=3,same,relu", "flatten", "dense:2,softmax"]
+    trained = conv_model(tmp_path / "d.safetensors", layers, (12, 12, 1), "ab")
+    write(Image(rng.integers(1, 256, (12, 12, 1), np.uint8)), tmp_path / "p.png")
+    state = {name: np.ones_like(array) for name, array in trained.state().items()}
+    state["conv_2/kernel"] *= -1
+    state["conv_2/bias"] *= 1000
+    told = {"a": ("layer conv_1, 12x12x2", "orange: what speaks for the class"),
+            "b": ("layer conv_2, 12x12x2", "orange: what speaks for the class"),
+            "none": ("layer conv_2, 12x12x2", "nothing there speaks for the class")}  # fmt: skip
+    for name, about in told.items():
+        state["dense_1/kernel"][:] = 0 if name == "none" else (-1, 1)
+        classifier = with_state(tmp_path / "d.safetensors", state)
+        words = {} if name == "none" else {"class_name": name}
+        found = saliency(classifier, str(tmp_path / "p.png"), method="gradcam", **words).maps[0]
+        assert found.about == about
+        assert (found.values.max() > 0) == (name != "none")
+
+
+def with_state(path, state):
+    """A model file with other numbers in it."""
+    trained = load_model(path)
+    trained.model.load_state(state)
+    save_model(path, trained.model, trained.card, overwrite=True)
+    return load_classifier(path)
 
 
 def test_a_network_without_maps_has_no_grad_cam(tmp_path, rng):

@@ -53,7 +53,7 @@ def test_pooling_in_slabs(volume, monkeypatch, slab, mode, words):
 def test_windows_that_share_a_volume_out(volume, monkeypatch, slab):
     opened, voxels = volume
     work = VolumePool(opened, plan_pool(adaptive=(4, 5, 20), axes="zyx"))
-    assert work.stride == (11 / 4, 12 / 5, 13 / 20)
+    assert [place.step for place in work.places] == [11 / 4, 12 / 5, 13 / 20]
     assert np.array_equal(taken(work, monkeypatch, slab), library.adaptive_pool3d(voxels, (4, 5, 20)))
 
 

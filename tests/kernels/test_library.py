@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from convcli.errors import KernelError
 from convcli.kernels import ALIASES, LIBRARY, kernel, parse_kernel
-from convcli.kernels.entry import COMBINATIONS
+from convcli.kernels.entry import COMBINATIONS, MATRIXLESS
 
 SINGLE = [name for name, entry in LIBRARY.items() if entry.combine == "single"]
 COMPOUND = [name for name, entry in LIBRARY.items() if entry.combine != "single"]
@@ -77,7 +77,7 @@ def test_every_entry_is_described_and_built(name):
         assert text and "\n" not in text, f"{name}: {field}"
     assert built.name == name and built.entry is entry and built.combine == entry.combine in COMBINATIONS
     assert re.fullmatch(r"[a-z0-9-]+", name), "a name is part of a file name"
-    assert (len(built.planes) == 1) == (entry.combine == "single")
+    assert (len(built.planes) == 1) == (entry.combine in ("single", *MATRIXLESS))
     for plane in built.planes:
         assert plane.dtype == np.float64 and plane.ndim == entry.dim == built.ndim
         assert plane.shape == built.planes[0].shape and plane.any() and np.isfinite(plane).all()
@@ -89,7 +89,9 @@ def test_every_entry_is_described_and_built(name):
 def test_the_sum_is_what_the_group_says(name):
     entry = LIBRARY[name]
     for plane in parse_kernel(name).planes:
-        if "sum to 1" in entry.group or name in ("box3d", "gaussian3d", "sharpen3d"):
+        if entry.combine in MATRIXLESS:
+            assert (plane >= 0).all() and not parse_kernel(name).is_zero_sum
+        elif "sum to 1" in entry.group or name in ("box3d", "gaussian3d", "sharpen3d"):
             assert plane.sum() == pytest.approx(1, abs=1e-12)
             assert not parse_kernel(name).is_zero_sum
         else:

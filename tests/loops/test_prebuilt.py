@@ -117,7 +117,7 @@ def test_prebuilt_code_runs_without_numba_and_gives_the_same_bits(built, tmp_pat
 def test_the_doctor_says_that_it_is_in_use_and_with_what_it_was_made(built, use, convcli):
     use(built)
     loops = json.loads(convcli("doctor", "--json").out)["loops"]
-    assert loops["in use"] == "1 prebuilt, others are compiled here"
+    assert loops["in_use"] == "1 prebuilt, others are compiled here"
     assert loops["why"].startswith(f"made for {processor().name} with numba 0.") and "numpy " in loops["why"]
 
 

@@ -10,6 +10,7 @@ from convcli.nn import Model
 from convcli.nn.attribution import (
     grad_cam,
     grad_cam_layer,
+    grad_cam_layers,
     log_odds,
     occlusion,
     over_input,
@@ -99,7 +100,9 @@ def test_the_gradient_of_maps_before_a_pooling_is_their_own(rng):
 
 def test_which_layer_grad_cam_weighs():
     model = Model.from_layers(NETWORK, (9, 8, 2))
-    assert grad_cam_layer(model).name == "conv_2"
+    # Maps of 7x6 cells show places, those of 2x2 do not.
+    assert [each.name for each in grad_cam_layers(model)] == ["relu_1", "conv_2"]
+    assert grad_cam_layer(model).name == "relu_1"
     assert grad_cam_layer(model, "pool_1").name == "pool_1"
     deep = Model.from_layers(["conv:2,kernel=3", "batch_norm", "relu", "pool:2", "flatten", "dense:2"], (9, 8, 2))
     assert grad_cam_layer(deep).name == "relu_1"
@@ -107,6 +110,24 @@ def test_which_layer_grad_cam_weighs():
         grad_cam_layer(model, "dense_1")
     with pytest.raises(ModelError, match="without convolutional maps"):
         grad_cam_layer(Model.from_layers(["flatten", "dense:2"], (9, 8, 2)))
+
+
+@pytest.mark.parametrize(
+    ("side", "layers", "expected"),
+    [
+        (14, ["conv:2,kernel=3,same", "conv:2,kernel=3", "flatten"], ["conv_2", "conv_1"]),
+        (13, ["conv:2,kernel=3,same", "conv:2,kernel=3", "pool:2", "conv:2,kernel=3", "flatten"], ["conv_2", "conv_1"]),
+        (11, ["conv:2,kernel=3,same", "conv:2,kernel=3", "flatten"], ["conv_1"]),
+        (8, ["conv:2,kernel=3,same", "relu", "pool:2", "conv:2,kernel=3,same", "flatten"], ["relu_1", "conv_2"]),
+        # Before a mean over all places few cells do: every place has the same weights.
+        (12, ["conv:2,kernel=3,same", "pool:2", "conv:2,kernel=3,relu", "global_pool:average"], ["conv_2", "conv_1"]),
+        (12, ["conv:2,kernel=3,same", "pool:2", "conv:2,kernel=3", "pool:4,average", "flatten"], ["conv_2", "conv_1"]),
+        (12, ["conv:2,kernel=3,same", "pool:2", "conv:2,kernel=3", "global_pool:max"], ["conv_1"]),
+    ],
+)  # fmt: skip
+def test_maps_that_are_too_coarse_come_last_or_not_at_all(side, layers, expected):
+    model = Model.from_layers([*layers, "dense:2"], (side, side, 1))
+    assert [each.name for each in grad_cam_layers(model)] == expected
 
 
 def test_a_map_lies_over_the_middles_of_its_fields(rng):

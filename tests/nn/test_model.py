@@ -242,3 +242,15 @@ def test_an_empty_prediction_has_a_shape():
     model = Model.from_layers(SMALL, (8, 8, 1))
     assert model.predict(np.zeros((0, 8, 8, 1))).shape == (0, 3)
     assert model.loss_and_gradients(np.zeros((1, 8, 8, 1)), [2], SoftmaxCrossEntropy()).loss > 0
+
+
+def test_predicting_keeps_prepared_weights_no_longer_than_one_call():
+    model = Model.from_layers(["conv:32,kernel=3,relu", "conv:32,kernel=3", "dense:4"], (12, 12, 1), seed=3)
+    x = np.random.default_rng(0).random((70, 12, 12, 1), np.float32)
+    first = model.predict(x, 32)
+    assert np.array_equal(first, np.concatenate([model.forward(x[at : at + 32]) for at in (0, 32, 64)]))
+    for parameter in model.parameters.values():
+        parameter.value *= 2
+    second = model.predict(x, 32)
+    assert not np.array_equal(first, second)
+    assert np.array_equal(second, np.concatenate([model.forward(x[at : at + 32]) for at in (0, 32, 64)]))

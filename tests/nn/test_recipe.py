@@ -18,6 +18,7 @@ from convcli.nn.recipe import Recipe
         {"learning_rate": float("nan")}, {"label_smoothing": 1.0}, {"average": 1}, {"clip_norm": -1.0}, {"seed": -1},
         {"optimizer": "adamant"}, {"optimizer": "sgd:momentum=x"}, {"optimizer": "sgd:learning_rate=1"},
         {"optimizer": "adam:momentum=0.9"}, {"schedule": "sine"}, {"augment": "shift=far"}, {"augment": "wobble=1"},
+        {"keep": "first"}, {"keep": None}, {"patience": 2, "keep": "last"},
         {"patience": 1.0}, {"warm_up": -1.0}, {"weight_decay": -0.1}, {"warm_up": 5}, {"warm_up": 5.5},
         {"optimizer": "sgd:nesterov"}, {"optimizer": "sgd:momentum"}, {"optimizer": "sgd:momentum=0.9,nesterov=2"},
         {"optimizer": "adam:beta_1=0.8,beta_1=0.9"}, {"optimizer": "adam:clip_value=inf"}, {"augment": "stretch"},

@@ -54,6 +54,7 @@ FIELDS = {
     "clip_norm": ({}, 0.01),
     "average": ({}, 0.9),
     "augment": ({}, "shift=1"),
+    "keep": ({"epochs": 12, "learning_rate": 0.3}, "last"),
     "patience": ({"epochs": 12, "learning_rate": 0.3}, 1),
     "seed": ({}, 4),
 }

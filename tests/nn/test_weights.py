@@ -278,7 +278,7 @@ def array(name, value):
         (card(metrics={"test_accuracy": float("inf")}), "card: metrics: 'test_accuracy': got inf"),
         (card(metrics={"test_accuracy": 10**400}), "card: metrics: 'test_accuracy': got 1000"),
         (card(history={}), "card: history: got {}, expected a list"),
-        (card(history=[{"loss": 1}, 5]), "card: history, row 2: got 5, expected a table of numbers"),
+        (card(history=[{"loss": 1}, 5]), "card: history, row 1: got 5, expected a table of numbers"),
         (card(version=1), "card: version: got 1"),
         (text("architecture", ""), "architecture: input is missing"),
         (text("architecture", "{"), "architecture: is not readable as JSON"),

@@ -54,6 +54,7 @@ def test_means_are_exact_beyond_every_border(rng, border, shape, size):
     np.testing.assert_array_equal(blur(image, size, border, 77)[0], exact(image, size, border, 77))
 
 
+@pytest.mark.every_processor
 @pytest.mark.parametrize("size", [(5, 5), (16, 16), (31, 31), (127, 127)])
 def test_white_stays_white_and_steps_do_not_overflow(size):
     image = np.zeros((150, 300, 3), np.uint8)
@@ -74,6 +75,7 @@ def test_every_sum_is_divided_exactly():
     assert division_by(128 * 128) is None
 
 
+@pytest.mark.every_processor
 def test_wide_images_are_cut_into_tiles_and_threads_do_not_matter(rng):
     image = rng.integers(0, 256, (20, 24000, 3), np.uint8)
     expected = exact(image, (5, 9))

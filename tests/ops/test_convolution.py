@@ -66,6 +66,7 @@ many = settings(
 )
 
 
+@pytest.mark.every_processor
 @many
 @given(layers())
 def test_convolution_equals_the_naive_loops(case):
@@ -87,6 +88,7 @@ def test_transposed_convolution_equals_the_naive_loops(case, data):
     assert_close(got, naive_transposed(x, weight, bias, output_padding=extra, **words(case)))
 
 
+@pytest.mark.every_processor
 @pytest.mark.parametrize(
     ("channels", "filters", "groups"),
     [(3, 33, 1), (1, 32, 1), (64, 1, 1), (32, 3, 1), (5, 5, 5), (32, 32, 32), (37, 37, 37), (6, 12, 6), (64, 128, 2)],
@@ -268,6 +270,7 @@ print(sha.hexdigest())
 """
 
 
+@pytest.mark.every_processor
 def test_the_same_bits_at_any_number_of_threads():
     code = THREADS.format(cases=CASES)
     environment = {**os.environ, "NUMBA_NUM_THREADS": "7"}

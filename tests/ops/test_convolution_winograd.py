@@ -23,6 +23,7 @@ from convcli.loops.networks.winograd_vectors import (
 )
 from convcli.loops.vectors import VECTOR_BYTES
 from convcli.ops import convolution_plan
+from convcli.ops.convolution import conv2d, conv_transpose2d
 from convcli.ops.convolution_passes import conv_forward, conv_input_gradient, conv_weight_gradient
 from convcli.ops.convolution_plan import squares_of
 
@@ -158,6 +159,7 @@ THREADS = """
 import hashlib, sys, numpy as np
 from convcli.loops.compiling.compiler import set_threads
 from convcli.geometry import windows_of
+from convcli.ops.convolution import conv2d, conv_transpose2d
 from convcli.ops.convolution_passes import conv_forward, conv_input_gradient, conv_weight_gradient
 set_threads(int(sys.argv[1]))
 rng = np.random.default_rng(0)
@@ -171,6 +173,7 @@ print(hashlib.sha256(out.tobytes() + back.tobytes() + gradient.tobytes()).hexdig
 """
 
 
+@pytest.mark.every_processor
 def test_the_same_bits_at_any_number_of_threads():
     environment = {**os.environ, "NUMBA_NUM_THREADS": "5"}
     digests = {
@@ -180,3 +183,38 @@ def test_the_same_bits_at_any_number_of_threads():
         for threads in (1, 2, 5)
     }
     assert len(digests) == 1
+
+
+def _public(transposed):
+    rng = np.random.default_rng(7)
+    x, weight = rng.standard_normal((2, 16, 16, 64), np.float32), rng.standard_normal((3, 3, 64, 64), np.float32)
+    function = conv_transpose2d if transposed else conv2d
+    return x, weight, lambda given, **how: function(given, weight, np.arange(64), padding=1, **how)
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+def test_public_functions_use_the_transforms_within_the_stated_error(transposed):
+    x, _, run = _public(transposed)
+    precise, plain, quick = run(x.astype(np.float64)), run(x, exact=True), run(x)
+    assert not np.array_equal(plain, quick)  # else nothing is tested here
+    scale = np.sqrt((precise**2).mean())
+    errors = [each - precise for each in (plain, quick)]
+    assert np.sqrt((errors[0] ** 2).mean()) < 8e-7 * scale
+    assert np.sqrt((errors[1] ** 2).mean()) < 1.7e-6 * scale
+    assert np.abs(errors[1]).max() < 1.2e-5 * scale
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 2e38])
+def test_what_is_not_finite_stays_where_plain_sums_have_it(transposed, value):
+    x, _, run = _public(transposed)
+    x[1, 5, 6, 7] = value
+    result, expected = run(x), run(x, exact=True)
+    assert np.array_equal(result, expected, equal_nan=True)
+    assert np.isfinite(result[:, 9:]).all()
+
+
+def test_integers_are_summed_exactly():
+    rng = np.random.default_rng(8)
+    x, weight = rng.integers(0, 256, (2, 16, 16, 64), np.uint8), rng.integers(-9, 10, (3, 3, 64, 64))
+    assert np.array_equal(conv2d(x, weight), conv2d(x.astype(np.float64), weight))

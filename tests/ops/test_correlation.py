@@ -25,6 +25,7 @@ VERTICAL_EDGES = [[1, 0, -1], [1, 0, -1], [1, 0, -1]]
 SCIPY = {"reflect": "mirror", "symmetric": "reflect", "edge": "nearest", "wrap": "wrap", "constant": "constant"}
 
 
+@pytest.mark.every_processor
 @pytest.mark.without_jit
 def test_the_lectures_6x6_example():
     assert convcli.correlate2d(LECTURE, VERTICAL_EDGES).tolist() == [
@@ -191,6 +192,7 @@ def test_the_identity_kernel_changes_nothing(rng, dtype):
     np.testing.assert_array_equal(result, image)
 
 
+@pytest.mark.every_processor
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
 def test_a_tile_of_the_image_gives_the_same_bits(rng, dtype):
     image = (rng.random((90, 80, 3)) * 255).astype(dtype)
@@ -202,6 +204,7 @@ def test_a_tile_of_the_image_gives_the_same_bits(rng, dtype):
             assert (part == whole[top : top + part.shape[0], 5 : 5 + part.shape[1]]).all(), spec
 
 
+@pytest.mark.every_processor
 def test_the_bits_do_not_depend_on_the_number_of_threads(rng):
     import numba
 

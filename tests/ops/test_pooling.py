@@ -119,6 +119,7 @@ def test_adaptive_pooling_equals_the_naive_one(axes, sizes, outputs, mode_and_dt
     check(ADAPTIVE[axes](image, outputs, mode=mode), naive(image, axes, along, mode), image.dtype, mode)
 
 
+@pytest.mark.every_processor
 @pytest.mark.parametrize("shape", [(9,), (5, 6), (3, 4, 5)])
 @pytest.mark.parametrize("mode", COMPUTED)
 def test_global_is_one_window(shape, mode):
@@ -226,6 +227,7 @@ def test_stochastic_draws_in_proportion():
     assert abs((flat == -1).mean() - 0.5) < 0.02
 
 
+@pytest.mark.every_processor
 @pytest.mark.parametrize("mode", [*COMPUTED, "stochastic"])
 def test_the_bits_do_not_depend_on_the_threads(mode):
     import numba

@@ -116,6 +116,7 @@ def test_the_bits_do_not_depend_on_the_cut(rng, monkeypatch, dtype, words):
         assert results(volume, words) == expected
 
 
+@pytest.mark.every_processor
 def test_the_bits_do_not_depend_on_the_number_of_threads(rng):
     volume = rng.random((1, 40, 50, 60, 1)).astype(np.float32)
     before = numba.get_num_threads()

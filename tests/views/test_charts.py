@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convcli.views.charts import chart, nice_ticks
+from convcli.views.charts import chart, nice_ticks, whole_ticks
 
 NUMBERS = st.floats(1e-6, 1e6) | st.floats(-1e6, -1e-6) | st.just(0.0)
 
@@ -42,6 +42,25 @@ def test_every_point_stands_in_the_frame(epochs):
         assert all(52 <= x <= 406 and 48 <= y <= 230 for x, y in points)
     places = [float(each.attrib["x"]) for each in root.findall(f"{name}text") if re.fullmatch(r"\d+", each.text or "")]
     assert all(b - a > 12 for a, b in pairwise(places))
+
+
+@pytest.mark.parametrize(("first", "last"), [(1, 1), (1, 2), (1, 10), (1, 12), (3, 26), (1, 60), (7, 200), (1, 5000)])
+def test_ticks_are_whole_epochs(first, last):
+    ticks = whole_ticks(first, last)
+    assert all(isinstance(each, int) and first <= each <= last for each in ticks)
+    assert ticks[0] == first
+    assert len(ticks) <= 13
+    if last - first < 12:
+        assert ticks == list(range(first, last + 1))
+    text = chart("Loss", [("training", [(n, 1 / n) for n in range(first, last + 1)])], across="epoch", shown=str)
+    assert re.findall(r'text-anchor="middle">(\d+)</text>', text) == [str(each) for each in ticks]
+
+
+def test_numbers_below_zero_have_minus_signs():
+    text = chart("Loss", [("training", [(1, -0.5), (2, 1.5)])], across="epoch", shown="{:.3g}".format)
+    assert ">−0.5</text>" in text
+    assert "<title>epoch 1: −0.5</title>" in text
+    assert "training: −0.5 to 1.5" in text
 
 
 def test_a_point_says_its_number():

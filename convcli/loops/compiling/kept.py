@@ -316,7 +316,8 @@ def use_threads(threads: int) -> None:
 
 def thread_count() -> int:
     """How many threads loops are spread over."""
-    return min(_WANTED.get("threads", most_threads()), most_threads())
+    most = most_threads()
+    return min(_WANTED.get("threads", most), most)
 
 
 def layer() -> str:
@@ -368,5 +369,8 @@ def threads_started() -> int:
 
 def most_threads() -> int:
     """How many threads there are, or how many numba would start."""
+    started = threads_started()
+    if started:
+        return started
     chosen = os.environ.get("NUMBA_NUM_THREADS", "")
-    return threads_started() or (int(chosen) if chosen.isdecimal() and int(chosen) else len(os.sched_getaffinity(0)))
+    return int(chosen) if chosen.isdecimal() and int(chosen) else len(os.sched_getaffinity(0))

@@ -61,14 +61,21 @@ def unit_at(job, unit):
 
 
 @loop
-def unpack(partial, job, count, out):
+def unpack(partial, job, count, runs, out):
     """Add up ``partial`` (chunks, packed), chunk by chunk in order, into ``out`` (K, O); arguments are already checked.
 
-    Each index of the parallel loop owns one row of ``out``.
+    Each index of the parallel loop owns one of ``runs`` of rows of ``out``.
     """
+    for index in prange(runs):
+        run = np.int64(index)
+        _unpack_rows(partial, job, count, count * run // runs, count * (run + 1) // runs, out)
+
+
+@loop(parallel=False)
+def _unpack_rows(partial, job, count, first_row, end_row, out):
+    """Rows ``first_row`` to ``end_row`` of `unpack`; arguments are already checked."""
     chunks = partial.shape[0]
-    for index in prange(count):
-        row = np.int64(index)
+    for row in range(first_row, end_row):
         for unit in range(job.units):
             _, width, wanted, _, column, filter_ = unit_at(job, unit)
             start = column * count + row * width
@@ -82,16 +89,24 @@ def unpack(partial, job, count, out):
 
 
 @loop
-def pack(weights, strides, bias, job, taps, channels, packed, packed_bias):
+def pack(weights, strides, bias, job, taps, channels, runs, packed, packed_bias):
     """Lay out flat weights and the bias (O) unit by unit; arguments are already checked.
 
-    ``strides`` are those of group, tap, channel and filter, in numbers. Each index of the parallel loop owns one unit;
-    columns beyond its filters become zero.
+    ``strides`` are those of group, tap, channel and filter, in numbers; columns beyond a unit's filters become zero.
+    Each index of the parallel loop owns one of ``runs`` of units.
     """
+    for index in prange(runs):
+        run = np.int64(index)
+        first, end = job.units * run // runs, job.units * (run + 1) // runs
+        _pack_units(weights, strides, bias, job, taps, channels, first, end, packed, packed_bias)
+
+
+@loop(parallel=False)
+def _pack_units(weights, strides, bias, job, taps, channels, first_unit, end_unit, packed, packed_bias):
+    """Units ``first_unit`` to ``end_unit`` of `pack`; arguments are already checked."""
     group_filters = job.filters // job.groups
     by_group, by_tap, by_channel, by_filter = strides
-    for index in prange(job.units):
-        unit = np.int64(index)
+    for unit in range(first_unit, end_unit):
         kind, width, wanted, _, column, filter_ = unit_at(job, unit)
         first = filter_ // group_filters * by_group + filter_ % group_filters * by_filter
         across = by_filter

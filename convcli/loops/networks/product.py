@@ -62,7 +62,7 @@ def _multiply_naive(
         out[first : first + wanted] = np.where(total < floor, floor, total)
 
 
-class _Tile(Vectors):
+class Tile(Vectors):
     """Writes one tile for one kind, one number of rows and one type of numbers."""
 
     def __init__(self, builder, kind, height, bits):
@@ -72,15 +72,18 @@ class _Tile(Vectors):
         self.vectors = 2 if kind == TWO else 1
 
     def at(self, pointer, index):
+        """Where a number of an array is."""
         return self.ir.gep(pointer, [index])
 
     def load_vector(self, pointer, mask=None):
+        """A vector; zeros where the mask has them, which are not read."""
         place = self.ir.bitcast(pointer, self.vector.as_pointer())
         if mask is None:
             return self.ir.load(place, align=self.bytes)
         return self.call_masked("load", self.vector, [place, self.alignment, mask, self.all(0)])
 
     def store_vector(self, value, pointer, mask=None):
+        """Write a vector, but for what has a zero in the mask."""
         place = self.ir.bitcast(pointer, self.vector.as_pointer())
         if mask is None:
             self.ir.store(value, place, align=self.bytes)
@@ -89,6 +92,7 @@ class _Tile(Vectors):
 
     @property
     def alignment(self):
+        """That of a single number."""
         return ir.Constant(ir.IntType(32), self.bytes)
 
     def call_masked(self, name, result, arguments):
@@ -121,10 +125,7 @@ class _Tile(Vectors):
             updated.append([build.call(self.multiply_add, [read, f, s]) for f, s in zip(factors, held, strict=True)])
         next_step = build.add(step, self.number(1))
         step.add_incoming(next_step, head)
-        branch = build.cbranch(build.icmp_signed("<", next_step, count), head, done)
-        # Unrolled, LLVM hoists the next step's loads and spills the sums.
-        once = self.module.add_metadata(["llvm.loop.unroll.disable"])
-        branch.set_metadata("llvm.loop", self.module.add_metadata([once, once]))
+        self.never_unrolled(build.cbranch(build.icmp_signed("<", next_step, count), head, done))
         build.position_at_end(done)
         final = [[build.phi(self.vector) for _ in row] for row in running]
         for row in range(self.height):
@@ -133,6 +134,11 @@ class _Tile(Vectors):
                     phi.add_incoming(nothing, before)
                     phi.add_incoming(updated[row][j], head)
         return final
+
+    def never_unrolled(self, branch):
+        """Keep LLVM from unrolling the loop of a branch: it hoists the next step's loads and spills the sums."""
+        once = self.module.add_metadata(["llvm.loop.unroll.disable"])
+        branch.set_metadata("llvm.loop", self.module.add_metadata([once, once]))
 
     def store_sums(self, sums, base, add, floor, out, rows, out_stride, valid, wanted):
         """Write ``wanted`` numbers of ``valid`` rows: what was there, or the base, plus sums; at least the floor."""
@@ -219,7 +225,7 @@ def _multiply_vectors(
                 block = builder.append_basic_block("tile")
                 switch.add_case(ir.Constant(kind.type, case), block)
                 builder.position_at_end(block)
-                maker = _Tile(builder, which, rows_of_tile, signature.args[3].dtype.bitwidth)
+                maker = Tile(builder, which, rows_of_tile, signature.args[3].dtype.bitwidth)
                 sums = maker.sums(source, rows, steps, count, weights, stride)
                 maker.store_sums(sums, base, add, floor, out, rows, out_stride, valid, wanted)
                 builder.branch(end)

@@ -53,14 +53,23 @@ def apart(squares, numbers):
 
 
 @loop
-def transform_kernel(kernel, squares, transformed):
+def transform_kernel(kernel, squares, runs, transformed):
     """Transform weights (9, C, O), flat, to (units, 36, C, width); arguments are already checked.
 
-    A unit is two vectors of filters wide, the last one maybe one. Each index of the parallel loop owns one channel.
+    A unit is two vectors of filters wide, the last one maybe one. Each index of the parallel loop owns one of ``runs``
+    of channels.
     """
+    for index in prange(runs):
+        run = np.int64(index)
+        first, end = squares.channels * run // runs, squares.channels * (run + 1) // runs
+        _transform_channels(kernel, squares, first, end, transformed)
+
+
+@loop(parallel=False)
+def _transform_channels(kernel, squares, first_channel, end_channel, transformed):
+    """Channels ``first_channel`` to ``end_channel`` of `transform_kernel`; arguments are already checked."""
     channels, filters, lanes = squares.channels, squares.filters, squares.lanes
-    for index in prange(channels):
-        channel = np.int64(index)
+    for channel in range(first_channel, end_channel):
         for filter_ in range(0, filters, lanes):
             unit = filter_ // (2 * lanes) * 2 * lanes
             width = min(2 * lanes, filters - unit)

@@ -149,17 +149,11 @@ class _Transform(Vectors):
         for j in range(size):
             places = [self.cell(source, i, row, j, column, within, nothing) for i in range(size)]
             columns.append(self.along([self.ir.load(place, align=self.bytes) for place in places]))
+            # The next square's pixels: waiting for them took as long as a quarter of the arithmetic.
             if inside and j >= size - OUTPUTS:
                 for i in range(size - OUTPUTS, size):
                     self.fetch(self.cell(source, i, row, j + OUTPUTS, column))
         return [self.along(one) for one in zip(*columns, strict=True)]
-
-    def fetch(self, place):
-        """Have the next square's pixels on their way: waiting for them took as long as a quarter of the arithmetic."""
-        byte, flag = ir.IntType(8).as_pointer(), ir.IntType(32)
-        function = self.function("prefetch.p0", ir.VoidType(), [byte, flag, flag, flag])
-        # To be read, soon and often, as data.
-        self.ir.call(function, [self.ir.bitcast(place, byte), *(ir.Constant(flag, number) for number in (0, 3, 1))])
 
     def store_square(self, result, out, row, column, inside=None):
         """Write rows of vectors, if wanted only those before a row and a column; the others go to waste."""

@@ -21,7 +21,15 @@ for (const filter of page.filters) filter.pixels = filter.pixels.map(numbers);
 function tidy(value, digits) {
   if (!Number.isFinite(value)) return Number.isNaN(value) ? "NaN" : value > 0 ? "∞" : "−∞";
   const text = Number.isInteger(value) && Math.abs(value) < 1e9 ? String(value) : String(Number(value.toPrecision(digits)));
-  return text.replace("-", "−");
+  return text.replaceAll("-", "−");
+}
+
+// For a cell: no digit before the point is lost, and what is too long for that has a power of ten.
+function tight(value, digits) {
+  const size = Math.abs(value);
+  if (!Number.isFinite(value) || value === 0 || (Number.isInteger(value) && size < 1e6)) return tidy(value, digits);
+  if (size < 1e6 && size >= 1e-3) return tidy(value, Math.max(digits, Math.floor(Math.log10(size)) + 1));
+  return value.toExponential(Math.min(digits - 1, 2)).replace("e+", "e").replaceAll("-", "−");
 }
 const format = (value) => tidy(value, 6);
 
@@ -35,6 +43,11 @@ function formatWeight(value, digits = 5) {
   }
   return tidy(value, digits);
 }
+
+const cellWeight = (value, digits) => {
+  const text = formatWeight(value, digits);
+  return text.includes("/") && text.length < 6 ? text : tight(value, digits);
+};
 
 // Short enough for a column among many.
 const brief = (value) => (value !== 0 && Math.abs(value) < 1e-3 ? value.toExponential(1).replaceAll("-", "−") : tidy(value, 3));
@@ -182,7 +195,11 @@ function grey(value, white) {
   return [level, level, level];
 }
 const css = (colour) => `rgb(${colour.join(" ")})`;
-const inkOn = ([red, green, blue]) => (0.299 * red + 0.587 * green + 0.114 * blue > 140 ? "#111" : "#fff");
+// Black or white, whichever has the higher contrast: never less than 4.5, in WCAG's measure.
+const linear = (level) => (level <= 10 ? level / 3295 : ((level / 255 + 0.055) / 1.055) ** 2.4);
+const luminance = ([red, green, blue]) => 0.2126 * linear(red) + 0.7152 * linear(green) + 0.0722 * linear(blue);
+const inkOn = (colour) => (luminance(colour) > 0.179 ? "#000" : "#fff");
+const panelColour = () => (getComputedStyle(document.body).getPropertyValue("--panel").match(/[0-9a-f]{2}/gi) || []).map((each) => Number.parseInt(each, 16));
 const largestOf = (list) => list.reduce((most, each) => (Number.isFinite(each) ? Math.max(most, Math.abs(each)) : most), 0);
 
 const stageLargest = largestOf(stage.values.map(largestOf));
@@ -192,7 +209,11 @@ const isGrey = (filter) => page.input.pixels && filter.clips;
 // ---------------------------------------------------------------- grids
 
 const GUTTER = { left: 23, top: 17, right: 7 };
-const LONGEST = 4096; // CSS pixels: beyond it browsers give up on a canvas
+// All in CSS pixels: a canvas' longest side, as browsers allow it; the smallest letters; the largest cell.
+const [LONGEST, LEAST, LARGEST_CELL] = [5600, 9, 60];
+// The least height of a grid or of the products; what lies between and around panels, products and controls; what one
+// line of a sum takes at most.
+const [SHORTEST, SPACES, ONE_LINE] = [110, 44, 50];
 
 // A grid of cells on a canvas: its cells are drawn once, the highlights at every move.
 class Grid {
@@ -200,15 +221,32 @@ class Grid {
     Object.assign(this, { canvas, rows, columns, firstRow, firstColumn, look, marks });
     this.base = document.createElement("canvas");
     this.context = canvas.getContext("2d");
+    this.needed = this.roomForNumbers();
   }
 
-  resize(cell) {
+  // The least cell in which each of the numbers can be written, with the fewest digits and the smallest letters.
+  roomForNumbers() {
+    const texts = new Set();
+    for (let row = 0; row < this.rows; row += 1) {
+      for (let column = 0; column < this.columns; column += 1) texts.add(this.look(row, column).text(1));
+    }
+    const longest = [...texts].reduce((most, each) => Math.max(most, each.length), 0);
+    this.context.font = letters(LEAST, true);
+    const widths = [...texts].filter((each) => each.length > longest - 2).map((each) => this.context.measureText(each).width);
+    return Math.max(Math.ceil(Math.max(...widths)) + 3, 14);
+  }
+
+  // With `numbers` every cell has its number, without them none has.
+  resize(cell, numbers) {
+    this.numbers = numbers;
+    this.painted = null;
+    this.fitted = new Map();
     // Small cells in quarters of a pixel: whole ones would waste half of the room.
     const whole = cell >= 8 ? Math.floor(cell) : Math.floor(cell * 4) / 4;
-    this.cell = Math.max(Math.min(whole, LONGEST / Math.max(this.rows, this.columns)), 2);
+    this.cell = Math.max(whole, 2);
     const width = GUTTER.left + this.columns * this.cell + GUTTER.right;
     const height = GUTTER.top + this.rows * this.cell + 2;
-    const ratio = Math.min(window.devicePixelRatio || 1, 2);
+    const ratio = Math.max(Math.min(window.devicePixelRatio || 1, 2, 4096 / Math.max(width, height)), 1);
     for (const each of [this.canvas, this.base]) {
       each.width = Math.round(width * ratio);
       each.height = Math.round(height * ratio);
@@ -227,40 +265,53 @@ class Grid {
 
   drawBase() {
     const context = this.base.getContext("2d");
+    this.panel = panelColour();
     context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
     context.clearRect(0, 0, this.base.width, this.base.height);
     for (let row = 0; row < this.rows; row += 1) {
       for (let column = 0; column < this.columns; column += 1) this.drawCell(context, row, column);
     }
+    this.canvas.dataset.numbers = this.numbers ? this.rows * this.columns : 0;
     this.drawLabels(context);
     this.marks(context, this);
   }
 
   drawCell(context, row, column) {
-    const { colour, text, padding, faint } = this.look(row, column);
+    const { colour: full, text, padding, faint } = this.look(row, column);
+    const colour = faint ? mix(full, this.panel, 0.4) : full;
     const [x, y, size] = this.rectangle(row, column);
     const gap = this.cell >= 12 ? 1 : 0;
-    context.globalAlpha = faint ? 0.6 : 1;
     context.fillStyle = css(colour);
     context.fillRect(x, y, size - gap, size - gap);
-    if (padding) hatch(context, x, y, size - gap, inkOn(colour), this.cell >= 15 ? 0.17 : 0.35);
-    if (text && this.cell >= 15) this.drawNumber(context, text, x, y, size - gap, inkOn(colour), padding);
-    context.globalAlpha = 1;
+    if (padding) hatch(context, x, y, size - gap, inkOn(colour), this.numbers ? 0.17 : 0.35);
+    if (this.numbers) this.drawNumber(context, text, x, y, size - gap, colour, padding);
   }
 
-  // As many digits as fit, and the size of letters that lets them.
-  drawNumber(context, text, x, y, size, ink, padding) {
-    for (const digits of [5, 4, 3, 2, 1]) {
+  drawNumber(context, text, x, y, size, ground, padding) {
+    const { shown, points, width } = this.fit(context, text, size, padding);
+    // No hatching behind a number.
+    context.fillStyle = css(ground);
+    if (padding) context.fillRect(x + (size - width) / 2 - 1, y + (size - points) / 2 - 1, width + 2, points + 2);
+    context.fillStyle = inkOn(ground);
+    context.font = letters(points, padding);
+    context.textAlign = "center";
+    context.textBaseline = "middle";
+    context.fillText(shown, x + size / 2, y + size / 2 + 0.5);
+  }
+
+  // As many digits as fit, and the size of letters that lets them; the same numbers come again and again.
+  fit(context, text, size, padding) {
+    const key = `${text(5)}${padding}`;
+    for (const digits of this.fitted.has(key) ? [] : [5, 4, 3, 2, 1]) {
       const shown = text(digits);
-      const points = Math.max(Math.min(size * 0.38, (size * 1.55) / Math.max(shown.length, 1), 20), 8);
-      context.font = `${padding ? "italic " : ""}${points}px system-ui, sans-serif`;
-      if (context.measureText(shown).width > size - 3) continue;
-      context.fillStyle = ink;
-      context.textAlign = "center";
-      context.textBaseline = "middle";
-      context.fillText(shown, x + size / 2, y + size / 2 + 0.5);
-      return;
+      const points = Math.max(Math.min(size * 0.38, (size * 1.55) / Math.max(shown.length, 1), 20), LEAST);
+      context.font = letters(points, padding);
+      const { width } = context.measureText(shown);
+      if (width > size - 2 && digits > 1) continue;
+      this.fitted.set(key, { shown, points, width });
+      break;
     }
+    return this.fitted.get(key);
   }
 
   drawLabels(context) {
@@ -282,13 +333,22 @@ class Grid {
     }
   }
 
-  paint(highlight = () => {}) {
-    const { context, canvas, base } = this;
+  // Draw a highlight in a rectangle of cells; only what the last one covered is drawn anew.
+  paint(highlight = () => {}, cells = null) {
+    const { context, base, ratio } = this;
+    const [x, y, width, height] = this.painted || [0, 0, base.width, base.height];
     context.setTransform(1, 0, 0, 1, 0, 0);
-    context.clearRect(0, 0, canvas.width, canvas.height);
-    context.drawImage(base, 0, 0);
-    context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
+    context.clearRect(x, y, width, height);
+    context.drawImage(base, x, y, width, height, x, y, width, height);
+    context.setTransform(ratio, 0, 0, ratio, 0, 0);
     highlight(context, this);
+    this.painted = [0, 0, 0, 0];
+    if (!cells) return;
+    const [left, top, across, down] = this.rectangle(...cells);
+    const edges = [left - 8, top - 8, left + across + 8, top + down + 8].map((each) => each * ratio);
+    const [first, upper] = edges.slice(0, 2).map((each) => Math.max(Math.floor(each), 0));
+    const [last, lower] = [Math.min(Math.ceil(edges[2]), base.width), Math.min(Math.ceil(edges[3]), base.height)];
+    this.painted = [first, upper, Math.max(last - first, 0), Math.max(lower - upper, 0)];
   }
 
   cellAt(event) {
@@ -299,6 +359,7 @@ class Grid {
   }
 }
 
+const letters = (points, italic) => `${italic ? "italic " : ""}${points}px system-ui, sans-serif`;
 const mod = (value, by) => ((value % by) + by) % by;
 const stepOf = (least) => [1, 2, 5, 10, 20, 50, 100].find((each) => each >= least) || 200;
 
@@ -356,12 +417,12 @@ function buildPanels() {
   kernelGrids = planes.map((plane, index) => {
     const title = perChannel ? `for ${page.input.channels[plane]}` : filter.sums_channels && several ? "for every channel" : "";
     const weights = filter.weights[state.part][plane];
-    const look = (row, column) => ({ colour: signed(weights[row][column], largest), text: (digits) => formatWeight(weights[row][column], digits) });
+    const look = (row, column) => ({ colour: signed(weights[row][column], largest), text: (digits) => cellWeight(weights[row][column], digits) });
     return newGrid(byId("kernels"), title, shape.kernel[0], shape.kernel[1], { look }, index === 0);
   });
   buildOutput(filter);
   for (const [index, grid] of inputGrids.entries()) listenToInput(grid, shownChannels()[index]);
-  layOut();
+  document.body.classList.toggle("many", inputGrids.length > 1);
 }
 
 function newGrid(place, title, rows, columns, options, isFirst) {
@@ -369,10 +430,18 @@ function newGrid(place, title, rows, columns, options, isFirst) {
   const box = place.appendChild(document.createElement("div"));
   box.className = "plane";
   if (title) box.appendChild(document.createElement("p")).textContent = title;
-  const canvas = box.appendChild(document.createElement("canvas"));
+  const canvas = box.appendChild(scrolling()).appendChild(document.createElement("canvas"));
   canvas.setAttribute("role", "img");
   canvas.setAttribute("aria-label", `${title || (place.id === "inputs" ? "Input" : "Kernel")}: ${rows} rows, ${columns} columns`);
   return new Grid(canvas, rows, columns, options);
+}
+
+// What is larger than its panel scrolls: each plane for itself, so that all show the same window.
+function scrolling() {
+  const box = document.createElement("div");
+  box.className = "scroll";
+  box.tabIndex = -1; // keys move the window, and boxes follow it: none of them is a stop of its own
+  return box;
 }
 
 function inputLook(channel) {
@@ -383,7 +452,7 @@ function inputLook(channel) {
     const value = values[row * stage.columns + column];
     const padding = isPadding(y, x);
     const faint = !padding && (y < top || x < left || y >= top + height || x >= left + width);
-    return { colour: cellColour(value), text: (digits) => tidy(value, digits), padding, faint };
+    return { colour: cellColour(value), text: (digits) => tight(value, digits), padding, faint };
   };
   // Only where there is something beyond it: padding, or more of the picture.
   const isAll = height === stage.rows && width === stage.columns;
@@ -396,28 +465,69 @@ function buildOutput(filter) {
   const largest = largestOf(map);
   const look = (row, column) => {
     const value = map[row * output.columns + column];
-    return { colour: isGrey(filter) ? grey(value, filter.white) : signed(value, largest), text: (digits) => tidy(value, digits) };
+    return { colour: isGrey(filter) ? grey(value, filter.white) : signed(value, largest), text: (digits) => tight(value, digits) };
   };
   outputGrid = new Grid(byId("output"), output.rows, output.columns, { firstRow: output.first[0], firstColumn: output.first[1], look });
 }
 
+const heightOf = (element) => element.getBoundingClientRect().height;
+const isNarrow = () => window.innerWidth <= 900;
+const boxOf = (grid) => grid.canvas.closest(".scroll");
+
+// Products lie above the fold: grids get what the head, the products and the controls leave of the window's height.
+function roomForGrids() {
+  const products = byId("products");
+  const head = products.getBoundingClientRect().top - products.closest(".work").getBoundingClientRect().top;
+  const above = byId("input-panel").getBoundingClientRect().top + window.scrollY;
+  const around = Math.max(...[inputGrids[0], outputGrid].map(boxOf).map((box) => heightOf(box.closest("figure")) - heightOf(box)));
+  const free = window.innerHeight - above - head - heightOf(byId("controls")) - SPACES;
+  // Too many products to be seen at once get half of it.
+  const all = products.scrollHeight;
+  const shown = all <= free - around - SHORTEST ? all : Math.max(Math.min(free / 2, all), SHORTEST);
+  // A sum of one line too, where a window is wide enough for grids beside each other.
+  const equation = isNarrow() ? 0 : heightOf(byId("equation")) + 10;
+  return { around, shown, tall: free - shown - (equation > 10 && equation < ONE_LINE ? equation : 0) };
+}
+
+// How large cells are if input and output stand beside each other, or one above the other where the window is narrow.
+function arranged(beside, { around, tall }, needed) {
+  document.body.classList.toggle("beside", beside);
+  const left = (isNarrow() && !beside ? (tall - 8) / 2 : tall) - around;
+  const height = Math.max(left, SHORTEST);
+  const rooms = [[stage, inputGrids[0]], [output, outputGrid]].map(([{ rows, columns }, grid]) => ({
+    rows, columns, width: boxOf(grid).clientWidth - GUTTER.left - GUTTER.right, height: height - GUTTER.top - 2,
+  }));
+  const fits = rooms.flatMap((room) => [room.width / room.columns, room.height / room.rows]);
+  const cell = Math.max(Math.min(...fits, LARGEST_CELL), needed);
+  const seen = rooms.map((room) => Math.min(room.columns * cell, room.width) * Math.min(room.rows * cell, room.height));
+  // What does not fit pushes the products down: only if the other way is no better.
+  return { beside, height, cell, seen: (seen[0] + seen[1]) * (left < SHORTEST ? 0.01 : 1) };
+}
+
 function layOut() {
-  const room = (id) => byId(id).clientWidth - 20 - GUTTER.left - GUTTER.right;
-  const tall = Math.max(window.innerHeight * 0.6, 250) - GUTTER.top;
-  const planes = inputGrids.length;
-  document.body.classList.toggle("many", planes > 1);
-  const fitted = (width, rows, columns, most) => Math.min(Math.max(Math.min(width / columns, tall / rows), 2.5), most);
-  const narrow = window.innerWidth <= 900;
-  const beside = Math.min(planes, narrow ? 2 : 3);
-  const width = (room("input-panel") - (beside - 1) * (GUTTER.left + GUTTER.right + 8)) / beside;
-  const cell = fitted(width, stage.rows, stage.columns, 60);
-  for (const grid of inputGrids) grid.resize(cell * state.zoom);
-  const kernelRoom = narrow ? room("kernel-panel") : 230;
-  const kernelCell = Math.min(kernelRoom / shape.kernel[1], kernelGrids.length > 1 ? 34 : Math.max(cell, 40), 56);
-  for (const grid of kernelGrids) grid.resize(Math.max(kernelCell, 9));
-  outputGrid.resize(fitted(room("output-panel"), output.rows, output.columns, 60) * state.zoom);
+  const grids = [...inputGrids, outputGrid];
+  const needed = Math.max(...grids.map((grid) => grid.needed));
+  const room = roomForGrids();
+  const ways = isNarrow() && inputGrids.length === 1 ? [false, true] : [false];
+  const best = ways.map((beside) => arranged(beside, room, needed)).reduce((one, other) => (other.seen > one.seen ? other : one));
+  document.body.classList.toggle("beside", best.beside);
+  document.body.style.setProperty("--grid", `${best.height}px`);
+  document.body.style.setProperty("--products", `${room.shown}px`);
+  const longest = (inputGrids.length > 1 ? 0.7 : 1) * LONGEST;
+  const cell = Math.min(best.cell * state.zoom, ...grids.map((grid) => longest / Math.max(grid.rows, grid.columns)));
+  for (const grid of grids) grid.resize(cell, cell >= needed);
+  layOutKernel(best.cell);
   byId("zoom").textContent = `${Math.round(state.zoom * 100)}%`;
   paint();
+}
+
+// Few weights are always written; many are a picture where their numbers do not fit.
+function layOutKernel(cell) {
+  const room = isNarrow() ? boxOf(kernelGrids[0]).clientWidth - GUTTER.left - GUTTER.right : 230;
+  const needed = Math.max(...kernelGrids.map((grid) => grid.needed));
+  const fitted = Math.min(room / shape.kernel[1], kernelGrids.length > 1 ? 34 : Math.max(cell, 40), 56);
+  const side = Math.max(fitted, isBroad ? 9 : needed);
+  for (const grid of kernelGrids) grid.resize(side, side >= needed);
 }
 
 function paint() {
@@ -436,20 +546,19 @@ function paint() {
           frame(context, grid.rectangle(top + i * shape.dilation[0], left + j * shape.dilation[1]), grid.cell < 30 ? 1 : 1.5);
         }
       }
-    });
+    }, [top, left, ...spans]);
   }
   for (const grid of kernelGrids) grid.paint();
-  outputGrid.paint((context) => frame(context, outputGrid.rectangle(state.y, state.x)));
+  outputGrid.paint((context) => frame(context, outputGrid.rectangle(state.y, state.x)), [state.y, state.x]);
 }
 
 // Keep a rectangle of a zoomed grid in sight.
 function follow(grid, row, column, rows, columns) {
-  const box = grid.canvas.closest(".scroll");
+  const box = boxOf(grid);
   const [x, y, width, height] = grid.rectangle(row, column, rows, columns);
   const [top, left] = [grid.canvas.offsetTop - box.offsetTop + y, grid.canvas.offsetLeft - box.offsetLeft + x];
   if (left < box.scrollLeft) box.scrollLeft = left - 8;
   if (left + width > box.scrollLeft + box.clientWidth) box.scrollLeft = left + width - box.clientWidth + 8;
-  if (box.querySelectorAll("canvas").length > 1) return;
   if (top < box.scrollTop) box.scrollTop = top - 8;
   if (top + height > box.scrollTop + box.clientHeight) box.scrollTop = top + height - box.clientHeight + 8;
 }
@@ -457,6 +566,15 @@ function follow(grid, row, column, rows, columns) {
 // ---------------------------------------------------------------- what is written
 
 function show({ hovered = false } = {}) {
+  write();
+  paint();
+  const spans = shape.kernel.map((size, axis) => shape.dilation[axis] * (size - 1) + 1);
+  const [top, left] = corner(state.y, state.x);
+  for (const grid of inputGrids) follow(grid, top - stage.top, left - stage.left, ...spans);
+  if (!hovered) follow(outputGrid, state.y, state.x, 1, 1);
+}
+
+function write() {
   const result = workOut(state.y, state.x);
   const [y, x] = [output.first[0] + state.y, output.first[1] + state.x];
   byId("position").textContent = `Output row ${y}, column ${x}`;
@@ -468,17 +586,19 @@ function show({ hovered = false } = {}) {
   byId("slider").value = state.y * output.columns + state.x;
   byId("slider").setAttribute("aria-valuetext", summary);
   byId("summary").textContent = state.timer ? "" : summary;
-  paint();
-  const spans = shape.kernel.map((size, axis) => shape.dilation[axis] * (size - 1) + 1);
-  const [top, left] = corner(state.y, state.x);
-  for (const grid of inputGrids) follow(grid, top - stage.top, left - stage.left, ...spans);
-  if (!hovered) follow(outputGrid, state.y, state.x, 1, 1);
+}
+
+// What is written takes room; grids get the rest.
+function showAnew() {
+  write();
+  layOut();
+  show();
 }
 
 function showProducts(part) {
   const shown = part.groups.length > 1 && state.channel >= 0 ? part.groups.filter((group) => group.channel === state.channel) : part.groups;
   const place = byId("products");
-  const isSmall = shape.kernel[1] * shown.length <= 7 && window.innerWidth > 900;
+  const isSmall = shape.kernel[1] * shown.length <= 7 && shape.kernel[0] <= 3 && !isNarrow();
   place.classList.toggle("large", isSmall);
   const several = part.groups.length > 1;
   place.replaceChildren(...shown.map((group) => {
@@ -509,10 +629,11 @@ function tapBox(tap) {
   box.className = tap.padding ? "tap padding" : "tap";
   Object.assign(box.dataset, { row: tap.row, column: tap.column, value: tap.value, weight: tap.weight, product: tap.product });
   box.title = `${tap.padding ? "padding" : "input"} at row ${tap.row}, column ${tap.column}`;
-  const largest = largestOf(page.filters[state.filter].weights.flat(3));
-  const colour = signed(tap.weight, largest);
-  box.style.background = css(mix(colour, NEUTRAL, 0.25));
-  box.style.color = inkOn(mix(colour, NEUTRAL, 0.25));
+  // One scale for all positions: that of the largest product there could be.
+  const largest = largestOf(page.filters[state.filter].weights.flat(3)) * stageLargest;
+  const colour = signed(tap.product, largest);
+  box.style.background = css(colour);
+  box.style.color = inkOn(colour);
   const write = isBroad ? brief : format;
   box.append(`${write(tap.value)} × ${isBroad ? brief(tap.weight) : formatWeight(tap.weight)}`);
   box.appendChild(document.createElement("b")).textContent = write(tap.product);
@@ -623,7 +744,7 @@ function rebuild() {
   tabs("parts", filter.parts.map((name, part) => [part, name]), state.part, (value) => { state.part = value; rebuild(); });
   buildPanels();
   writePolicy();
-  show();
+  showAnew();
 }
 
 // ---------------------------------------------------------------- moving
@@ -701,7 +822,7 @@ function listen() {
   byId("speed").addEventListener("change", () => { if (state.timer) play(true); });
   byId("zoom-in").addEventListener("click", () => zoom(1.25));
   byId("zoom-out").addEventListener("click", () => zoom(0.8));
-  window.addEventListener("resize", layOut);
+  window.addEventListener("resize", showAnew);
   window.addEventListener("hashchange", readAddress);
   window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", layOut);
 }
@@ -740,7 +861,6 @@ function readAddress() {
 
 state.channel = page.filters[0].sums_channels ? -1 : 0;
 byId("slider").max = positions - 1;
-document.body.classList.toggle("wide", output.columns > 10 || shape.kernel[1] > 5);
 document.querySelector(".arithmetic").classList.toggle("broad", isBroad);
 writeFacts();
 writeLegend();

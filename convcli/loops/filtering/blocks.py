@@ -1,0 +1,129 @@
+"""Blocks of an output and the padded pixels under their windows: what loops share that look at pixels as they are.
+
+A thread owns a block and brings what it needs into rows of its own, so that borders are nobody else's matter.
+"""
+
+from typing import Any, NamedTuple
+
+from convcli.loops.compiling.compiler import loop
+
+
+class Frame(NamedTuple):
+    """What lies under the windows, and how the work is cut; all integers."""
+
+    channels: int
+    stride_z: int  # padded planes from one output plane's first to the next one's
+    planes: int  # under a window, all steps of a filter together
+    rows: int
+    columns: int
+    left: int  # columns padded before the first
+    tile: int  # output columns in a block
+    band: int  # output rows in a block
+
+
+class Block(NamedTuple):
+    """What one index of a parallel loop owns: rows ``y`` to ``y_end``, columns ``x`` to ``x_end`` of a plane."""
+
+    image: int
+    z: int
+    y: int
+    y_end: int
+    x: int
+    x_end: int
+
+
+class Decay(NamedTuple):
+    """The numbers of `decayed`, in the type that is reckoned in."""
+
+    slope: Any  # what a distance is multiplied by
+    farthest: Any
+    one: Any
+    half: Any
+    sixth: Any
+    last: Any
+
+
+@loop(parallel=False)
+def blocks_of(shape, frame):
+    """How many blocks an output (N, OD, OH, OW*C) has; arguments are already checked."""
+    bands = (shape[2] + frame.band - 1) // frame.band
+    return shape[0] * shape[1] * bands * ((shape[3] // frame.channels + frame.tile - 1) // frame.tile)
+
+
+@loop(parallel=False)
+def block_of(task, shape, frame):
+    """The block with this number; arguments are already checked."""
+    width = shape[3] // frame.channels
+    bands = (shape[2] + frame.band - 1) // frame.band
+    tiles = (width + frame.tile - 1) // frame.tile
+    x, y = task % tiles * frame.tile, task // tiles % bands * frame.band
+    z, image = task // (tiles * bands) % shape[1], task // (tiles * bands * shape[1])
+    return Block(image, z, y, min(y + frame.band, shape[2]), x, min(x + frame.tile, width))
+
+
+@loop(parallel=False)
+def decayed(distance, decay):
+    """``exp(-32 * slope * distance)`` within 2e-7, by multiplications alone; arguments are already checked.
+
+    Where it is less than 1e-26 it is that.
+    """
+    x = min(decay.farthest, distance * decay.slope)
+    power = decay.one - x * (decay.one - x * (decay.half - x * (decay.sixth - x * decay.last)))
+    power *= power
+    power *= power
+    power *= power
+    power *= power
+    return power * power
+
+
+@loop(parallel=False)
+def load_line(source, row, columns, left, x, channels, fill, target):
+    """Padded columns ``x`` on of a row of a plane (H, W*C) into ``target`` (n); arguments are already checked.
+
+    ``columns`` maps a padded column, of which ``left`` lie before the first, to its source column, -1 to ``fill``; so
+    does a ``row`` of -1.
+    """
+    if row < 0:
+        for i in range(target.shape[0]):
+            target[i] = fill
+        return
+    numbers = source[row]
+    count, width = target.shape[0] // channels, numbers.shape[0] // channels
+    body = min(max(left - x, 0), count)
+    body_end = max(min(left + width - x, count), body)
+    pixels = numbers[(x + body - left) * channels : (x + body_end - left) * channels]
+    inside = target[body * channels : body_end * channels]
+    for i in range(inside.shape[0]):
+        inside[i] = pixels[i]
+    for beyond in range(count - (body_end - body)):
+        padded = beyond if beyond < body else beyond - body + body_end
+        column = columns[x + padded]
+        for channel in range(channels):
+            target[padded * channels + channel] = fill if column < 0 else numbers[column * channels + channel]
+
+
+@loop(parallel=False)
+def load_planar(source, row, columns, left, x, channels, fill, line, target):
+    """`load_line` into (C, >= n), through ``line`` (n * C); arguments are already checked."""
+    if channels == 1:
+        load_line(source, row, columns, left, x, channels, fill, target[0, : line.shape[0]])
+        return
+    load_line(source, row, columns, left, x, channels, fill, line)
+    for channel in range(channels):
+        numbers = target[channel]
+        for i in range(line.shape[0] // channels):
+            numbers[i] = line[i * channels + channel]
+
+
+@loop(parallel=False)
+def divide(sums, total, out):
+    """Sums (C, n) over their weights (n) as pixels (n*C), 0 where there is no weight; arguments are already checked."""
+    channels = sums.shape[0]
+    if channels == 1:
+        grey = sums[0]
+        for i in range(out.shape[0]):
+            out[i] = grey[i] / total[i] if total[i] != 0 else sums.dtype.type(0)
+        return
+    for channel in range(channels):
+        for i in range(out.shape[0] // channels):
+            out[i * channels + channel] = sums[channel, i] / total[i] if total[i] != 0 else sums.dtype.type(0)

@@ -1,0 +1,280 @@
+"""Means of pixels weighted by likeness, as vector instructions, each with a naive twin.
+
+For some pixels of a row at a time, sums stay in registers while all neighbours, or the rows of a patch, are gone
+through. With sums in arrays, in vectors as LLVM chooses them, the bilateral filter took twice as long, non-local means
+three times.
+"""
+
+import numpy as np
+
+from convcli.loops.compiling.compiler import inner_loop, intrinsic, runs_python
+from convcli.loops.vectors import VECTOR_BYTES, Vectors, pointers, types
+
+LANES = VECTOR_BYTES // 4  # rows of this many numbers leave no rest; up to so many beyond a row are read and written
+FARTHEST = 2.0  # from here on exp(-32 * x) is as good as nothing
+# exp(-x) by its first powers: what is left out is below 2e-7 once it has been squared five times.
+_TERMS = (1.0, -1.0, 1 / 2, -1 / 6, 1 / 24)
+_SQUARINGS = 5
+
+
+def decay_twin(distance, slope):
+    """``exp(-32 * slope * distance)`` within 2e-7, as the instructions have it."""
+    x = np.minimum(distance * slope, FARTHEST)
+    return sum(term * x**power for power, term in enumerate(_TERMS)) ** 2**_SQUARINGS
+
+
+def _weigh_naive(channels):
+    def weigh(held, own, base, starts, space, slope, step, total, sums, count):
+        places = step * np.arange(channels)[:, None] + np.arange(count)
+        total[:count], sums[:, :count] = 0, 0
+        for start, far in zip(starts, space, strict=True):
+            values = held[base + start + places]
+            weight = decay_twin(far + abs(values - held[own + places]).sum(0) ** 2, slope)
+            total[:count] += weight
+            sums[:, :count] += weight * values
+
+    return weigh
+
+
+def _differ_naive(channels):
+    def differ(held, mine, other, step, ring, slot, height, length, down):
+        places = step * np.arange(channels)[:, None] + np.arange(length)
+        rows = ring[: height * length].reshape(height, length)
+        rows[slot] = ((held[mine + places] - held[other + places]) ** 2).sum(0)
+        down[:length] = rows.sum(0)
+
+    return differ
+
+
+def _add_naive(channels):
+    def add(down, taps, held, first, step, slope, total, sums, count):
+        weight = decay_twin(sum(down[tap : tap + count] for tap in range(taps)), slope)
+        total[:count] += weight
+        for channel in range(channels):
+            at = first + channel * step
+            sums[channel, :count] += weight * held[at : at + count]
+
+    return add
+
+
+class _Likeness(Vectors):
+    """Writes loops along a row, for one number of channels."""
+
+    def __init__(self, builder, bits, channels):
+        super().__init__(builder, bits)
+        self.channels = channels
+        self.size = self.function(f"fabs.{self.name}", self.vector, [self.vector])
+
+    def weigh(self, held, own, base, starts, space, slope, step, total, sums, neighbours, row, count):
+        """All neighbours of each vector of pixels, one after the other."""
+        build, slope = self.ir, self.splat(slope)
+
+        def add(place, running, column, pixels):
+            others = self._pixels(held, build.add(base, build.load(build.gep(starts, [place]))), step, column)
+            far = None
+            for pixel, other in zip(pixels, others, strict=True):
+                apart = build.fsub(other, pixel)
+                apart = apart if self.channels == 1 else build.call(self.size, [apart])
+                far = apart if far is None else build.fadd(far, apart)
+            squared = self.splat(build.load(build.gep(space, [place])))
+            weight = self._decayed(build.call(self.multiply_add, [far, far, squared]), slope)
+            products = (
+                build.call(self.multiply_add, [weight, *pair]) for pair in zip(others, running[1:], strict=True)
+            )
+            return [build.fadd(running[0], weight), *products]
+
+        def body(column):
+            pixels = self._pixels(held, own, step, column)
+            found = self._gone_through(
+                neighbours, self.channels + 1, lambda place, running: add(place, running, column, pixels)
+            )
+            self.store(found[0], total, column)
+            for channel, value in enumerate(found[1:]):
+                self.store(value, sums, self._at(column, row, channel))
+
+        self._along(count, body)
+
+    def differ(self, held, mine, other, step, ring, slot, height, length, down):
+        """Squared differences of two rows into a row of the ring, and the sums of the ring's columns."""
+        build = self.ir
+        own = build.mul(slot, length)
+
+        def body(column):
+            squares = None
+            for pair in zip(*(self._pixels(held, row, step, column) for row in (mine, other)), strict=True):
+                apart = build.fsub(*pair)
+                squares = (
+                    build.fmul(apart, apart)
+                    if squares is None
+                    else build.call(self.multiply_add, [apart, apart, squares])
+                )
+            self.store(squares, ring, build.add(own, column))
+            self.store(self._summed(ring, column, length, height), down, column)
+
+        self._along(length, body)
+
+    def add(self, down, taps, held, first, step, slope, total, sums, row, count):
+        """Weights by sums of neighbouring distances, and values times weights, added to what is there."""
+        build, slope = self.ir, self.splat(slope)
+
+        def body(column):
+            weight = self._decayed(self._summed(down, column, self.number(1), taps), slope)
+            self.store(build.fadd(self.load(total, column), weight), total, column)
+            for channel, value in enumerate(self._pixels(held, first, step, column)):
+                at = self._at(column, row, channel)
+                self.store(build.call(self.multiply_add, [weight, value, self.load(sums, at)]), sums, at)
+
+        self._along(count, body)
+
+    def _at(self, column, row, channel):
+        return self.ir.add(column, self.ir.mul(row, self.number(channel)))
+
+    def _pixels(self, held, first, step, column):
+        """A vector of each channel."""
+        return [
+            self.load(held, self.ir.add(first, self._at(column, step, channel))) for channel in range(self.channels)
+        ]
+
+    def _decayed(self, distance, slope):
+        """``exp(-32 * slope * distance)``."""
+        build, farthest = self.ir, self.all(FARTHEST)
+        x = build.fmul(distance, slope)
+        x = build.select(build.fcmp_ordered("<", x, farthest), x, farthest)
+        power = self.all(_TERMS[-1])
+        for term in _TERMS[-2::-1]:
+            power = build.call(self.multiply_add, [power, x, self.all(term)])
+        for _ in range(_SQUARINGS):
+            power = build.fmul(power, power)
+        return power
+
+    def _summed(self, numbers, first, step, count):
+        """The sum of so many vectors, ``step`` numbers apart."""
+        build = self.ir
+
+        def add(place, running):
+            return [build.fadd(running[0], self.load(numbers, build.add(first, build.mul(place, step))))]
+
+        return self._gone_through(count, 1, add)[0]
+
+    def _gone_through(self, count, vectors, step):
+        """What ``step(place, running)`` makes of vectors of zeros, called ``count`` times, at least once."""
+        build, before = self.ir, self.ir.block
+        each, end = (build.append_basic_block(name) for name in ("each", "end"))
+        build.branch(each)
+        build.position_at_end(each)
+        place, running = build.phi(self.int64), [build.phi(self.vector) for _ in range(vectors)]
+        made = step(place, running)
+        following = build.add(place, self.number(1))
+        zeros = [self.all(0)] * vectors
+        for phi, begin, then in zip([place, *running], [self.number(0), *zeros], [following, *made], strict=True):
+            phi.add_incoming(begin, before)
+            phi.add_incoming(then, each)
+        build.cbranch(build.icmp_signed("<", following, count), each, end)
+        build.position_at_end(end)
+        return made
+
+    def _along(self, count, body):
+        """``body(column)`` for each vector of a row."""
+        build, before = self.ir, self.ir.block
+        head, inside, done = (build.append_basic_block(name) for name in ("head", "inside", "done"))
+        build.branch(head)
+        build.position_at_end(head)
+        column = build.phi(self.int64)
+        column.add_incoming(self.number(0), before)
+        build.cbranch(build.icmp_signed("<", column, count), inside, done)
+        build.position_at_end(inside)
+        body(column)
+        column.add_incoming(build.add(column, self.number(self.lanes)), build.block)
+        build.branch(head)
+        build.position_at_end(done)
+
+
+def _weighing(channels):
+    @intrinsic
+    def weigh(typing_context, held, own, base, starts, space, slope, step, total, sums, neighbours, row, count):
+        size = types.intp
+        signature = types.void(held, size, size, starts, space, held.dtype, size, total, sums, size, size, size)
+        return signature, _written(channels, _Likeness.weigh)
+
+    return weigh
+
+
+def _differing(channels):
+    @intrinsic
+    def differ(typing_context, held, mine, other, step, ring, slot, height, length, down):
+        size = types.intp
+        signature = types.void(held, size, size, size, ring, size, size, size, down)
+        return signature, _written(channels, _Likeness.differ)
+
+    return differ
+
+
+def _adding(channels):
+    @intrinsic
+    def add(typing_context, down, taps, held, first, step, slope, total, sums, row, count):
+        size = types.intp
+        signature = types.void(down, size, held, size, size, held.dtype, total, sums, size, size)
+        return signature, _written(channels, _Likeness.add)
+
+    return add
+
+
+def _written(channels, method):
+    """What writes a method's instructions, in the type of the first argument's numbers."""
+
+    def generate(context, builder, signature, arguments):
+        maker = _Likeness(builder, signature.args[0].dtype.bitwidth, channels)
+        method(maker, *pointers(context, builder, signature, arguments))
+        return context.get_dummy_value()
+
+    return generate
+
+
+if runs_python():
+    weigh_one, weigh_three = _weigh_naive(1), _weigh_naive(3)
+    differ_one, differ_three = _differ_naive(1), _differ_naive(3)
+    add_one, add_three = _add_naive(1), _add_naive(3)
+else:
+    _weigh_one, _weigh_three = _weighing(1), _weighing(3)
+    _differ_one, _differ_three = _differing(1), _differing(3)
+    _add_one, _add_three = _adding(1), _adding(3)
+
+    @inner_loop
+    def weigh_one(held, own, base, starts, space, slope, step, total, sums, count):
+        """Sums of the weights (n) of neighbours, and of their values times weights (1, n), from flat ``held``.
+
+        Pixels begin at ``own``, those of neighbour t at ``base + starts[t]``, with the weight
+        ``exp(-32 * slope * (space[t] + difference**2))``. Channels lie ``step`` numbers apart.
+        """
+        _weigh_one(held, own, base, starts, space, slope, step, total, sums, starts.shape[0], sums.shape[1], count)
+
+    @inner_loop
+    def weigh_three(held, own, base, starts, space, slope, step, total, sums, count):
+        """`weigh_one` of three channels, whose differences are added up: sums (3, n)."""
+        _weigh_three(held, own, base, starts, space, slope, step, total, sums, starts.shape[0], sums.shape[1], count)
+
+    @inner_loop
+    def differ_one(held, mine, other, step, ring, slot, height, length, down):
+        """Squared differences of rows of flat ``held``, from two places on, into row ``slot`` of a ring.
+
+        Then the sums of the ring's columns (height, length), a flat array, into ``down``.
+        """
+        _differ_one(held, mine, other, step, ring, slot, height, length, down)
+
+    @inner_loop
+    def differ_three(held, mine, other, step, ring, slot, height, length, down):
+        """`differ_one` of three channels, ``step`` numbers apart, whose squares are added up."""
+        _differ_three(held, mine, other, step, ring, slot, height, length, down)
+
+    @inner_loop
+    def add_one(down, taps, held, first, step, slope, total, sums, count):
+        """Add the weights ``exp(-32 * slope * distance)`` to ``total`` (n), and values times weights to sums (1, n).
+
+        A distance is the sum of so many numbers of ``down``; values begin at ``first`` of flat ``held``.
+        """
+        _add_one(down, taps, held, first, step, slope, total, sums, sums.shape[1], count)
+
+    @inner_loop
+    def add_three(down, taps, held, first, step, slope, total, sums, count):
+        """`add_one` of three channels, ``step`` numbers apart: sums (3, n)."""
+        _add_three(down, taps, held, first, step, slope, total, sums, sums.shape[1], count)

@@ -1,0 +1,17 @@
+"""Arrays that are folders of chunks: Zarr and OME-Zarr, read and written a run of planes at a time.
+
+Only this room imports zarr, which is an extra; nothing here is imported by commands that do not meet such a folder.
+"""
+
+from pathlib import Path
+
+SUFFIX = ".zarr"
+_MARKS = ("zarr.json", ".zarray", ".zgroup")
+
+
+def is_store(name: str) -> bool:
+    """Whether a name is that of a Zarr array or group: a folder that says so, or nothing yet and ends in .zarr."""
+    path = Path(name)
+    if path.is_dir():
+        return path.suffix.lower() == SUFFIX or any((path / mark).is_file() for mark in _MARKS)
+    return path.suffix.lower() == SUFFIX and not path.is_file()

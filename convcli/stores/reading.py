@@ -1,0 +1,228 @@
+"""Opening Zarr: an array, or level 0 of an OME-Zarr image, as planes along its other axes.
+
+Source: the OME-NGFF specification, versions 0.4 and 0.5 (multiscales, axes, coordinateTransformations).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from convcli.errors import ConvcliError, ImageError, shortened
+from convcli.extras import install
+from convcli.images.depth import own_numbers, supported
+from convcli.images.model import Pixels, check_size, shown
+from convcli.images.reading import MAX_PIXELS
+from convcli.images.volume_axes import named
+from convcli.images.volume_model import Volume, VolumeMetadata
+
+_MOST_AXES = 5
+_TOGETHER = 8  # volumes whose last chunks are held, where they take turns
+_GUESSED = {2: "yx", 3: "zyx"}
+
+
+@dataclass(frozen=True)
+class Level:
+    """One resolution of an image: its array's path, and where its voxels lie, in units of each axis."""
+
+    path: str
+    scale: tuple[float, ...]
+    translation: tuple[float, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Stored:
+    """An open store.
+
+    Attributes
+    ----------
+    name : str
+        For messages.
+    array : zarr.Array
+        What is read.
+    axes : str
+        A letter for each axis of the array, the last ones ``zyx`` or ``yx``.
+    image : mapping or None
+        What OME-Zarr says of the image; None for a plain array.
+    levels : tuple of Level
+        Of an OME-Zarr image, the finest first.
+    attributes : mapping
+        Of the group, or of a plain array.
+    group : zarr.Group or None
+        The OME-Zarr image's.
+    kept : tuple of int
+        Where on the array the axes are, for those who have chosen among them.
+    """
+
+    name: str
+    array: Any
+    axes: str
+    attributes: Mapping[str, Any]
+    image: Mapping[str, Any] | None = None
+    levels: tuple[Level, ...] = ()
+    group: Any = None
+    kept: tuple[int, ...] = ()
+
+
+def open_stored_volume(name: str, *, axes: str = "zyx", wanted: str = "", max_pixels: int = MAX_PIXELS) -> Volume:
+    """Open a Zarr array or an OME-Zarr image as `convcli.images.volumes.open_volume` opens files."""
+    return volume_of(open_stored(name), axes=axes, wanted=wanted, max_pixels=max_pixels)
+
+
+def volume_of(stored: Stored, *, axes: str = "zyx", wanted: str = "", max_pixels: int = MAX_PIXELS) -> Volume:
+    """The planes of an open store, along its axes by the names that the user gives them.
+
+    Raises `ImageError` for planes that are too large, numbers that no pixel type holds, and other axes.
+    """
+    array = stored.array
+    leading, (height, width) = tuple(array.shape[:-2]) or (1,), array.shape[-2:]
+    if 0 in array.shape:
+        raise ImageError(f"{stored.name}: got an array of shape {array.shape}, expected no axis of 0")
+    check_size(width, height, max_pixels, 2 * array.dtype.itemsize)
+    sample, _ = supported(np.zeros(1, array.dtype))
+    letters = stored.axes[:-2].upper() or "Z"
+    try:
+        found, notes = named(tuple(zip(letters, leading, strict=True)), axes, wanted=wanted)
+    except ImageError as error:
+        raise ImageError(f"{stored.name}: {error}") from None
+    shape = (prod(leading), height, width, 1)
+    numbers = own_numbers(array.dtype)
+    words: dict[str, Any] = {"axes": found, "numbers": numbers, "warnings": notes}
+    return Volume(stored.name, shape, sample.dtype, VolumeMetadata("ZARR"), _reader(stored, leading), **words)
+
+
+def _reader(stored: Stored, leading: tuple[int, ...]) -> Callable[[int, int], Pixels]:
+    """A `Volume.read_run`: planes lie one behind the other along the leading axes, the last one the fastest."""
+    array, depth = stored.array, leading[-1]
+    has_depth = len(array.shape) > 2
+    chunk = int(array.chunks[-3]) if has_depth else 1
+
+    def read(before: tuple[int, ...], first: int, end: int) -> Pixels:
+        try:
+            voxels = np.asarray(array[(*before, slice(first, end))] if has_depth else array[...])
+        except (OSError, ValueError, RuntimeError, KeyError) as error:
+            raise ImageError(f"{stored.name}: damaged Zarr: a chunk cannot be read ({_reason(error)})") from error
+        return supported(voxels)[0].reshape(end - first, *array.shape[-2:], 1)
+
+    @lru_cache(maxsize=_TOGETHER)
+    def of(number: int) -> Callable[[int, int], Pixels]:
+        before = tuple(int(index) for index in np.unravel_index(number, leading[:-1])) if leading[:-1] else ()
+        return _by_chunks(lambda first, end: read(before, first, end), chunk, depth)
+
+    def read_run(first: int, end: int) -> Pixels:
+        parts = []
+        while first < end:
+            number, at = divmod(first, depth)
+            stop = min(end, (number + 1) * depth)
+            parts.append(of(number)(at, at + stop - first))
+            first = stop
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    return read_run
+
+
+def open_stored(name: str) -> Stored:
+    """Open a Zarr array or an OME-Zarr image to read it.
+
+    Raises `ConvcliError` in one line: zarr is not installed, there is no such folder, it is neither, its axes are none.
+    """
+    zarr = zarr_library(name)
+    label = shown(name)
+    if not Path(name).exists():
+        raise ImageError(f"{label}: no such folder")
+    try:
+        opened = zarr.open(name, mode="r")
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        raise ImageError(f"{label}: cannot be read as Zarr ({_reason(error)})") from error
+    if isinstance(opened, zarr.Array):
+        return Stored(label, opened, _axes_of(opened, label), dict(opened.attrs))
+    return _image(label, opened)
+
+
+def zarr_library(name: str) -> Any:
+    """The library; raises `ConvcliError` with how to install it."""
+    try:
+        import zarr
+    except ImportError:
+        raise ConvcliError(f"{shown(name)}: is Zarr, which needs an extra; {install('scale')}") from None
+    return zarr
+
+
+def ome_of(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Where a group's attributes speak OME: below ``ome`` from version 0.5 on, at the top before."""
+    ome = attributes.get("ome", attributes)
+    return ome if isinstance(ome, Mapping) else {}
+
+
+def _image(label: str, group: Any) -> Stored:
+    attributes = dict(group.attrs)
+    try:
+        image = ome_of(attributes)["multiscales"][0]
+        datasets = image["datasets"]
+        axes = "".join(str(each["name"] if isinstance(each, Mapping) else each).lower() for each in image["axes"])
+        levels = tuple(_level(each, image, len(axes)) for each in datasets)
+        array = group[levels[0].path]
+        shape = array.shape
+    except (LookupError, TypeError, ValueError, AttributeError):
+        arrays = ", ".join(f"{label}/{key}" for key in sorted(group.array_keys())[:4])
+        fix = f"name one: {arrays}" if arrays else "it holds no array either"
+        raise ImageError(f"{label}: is a group, expected an array or an OME-Zarr image (multiscales); {fix}") from None
+    if len(shape) != len(axes) or not axes.endswith("yx") or len(set(axes)) < len(axes):
+        raise ImageError(f"{label}: got axes {shortened(axes)} of an array of shape {shape}, expected such as tczyx")
+    return Stored(label, array, axes, attributes, image, levels, group)
+
+
+def _level(dataset: Mapping[str, Any], image: Mapping[str, Any], count: int) -> Level:
+    """A level with its own transformations followed by those of all."""
+    scale, translation = np.ones(count), np.zeros(count)
+    for each in (*dataset.get("coordinateTransformations", ()), *image.get("coordinateTransformations", ())):
+        if each["type"] == "scale":
+            factor = np.asarray(each["scale"], float).reshape(count)
+            scale, translation = scale * factor, translation * factor
+        elif each["type"] == "translation":
+            translation = translation + np.asarray(each["translation"], float).reshape(count)
+    return Level(str(dataset["path"]), tuple(scale.tolist()), tuple(translation.tolist()))
+
+
+def _axes_of(array: Any, label: str) -> str:
+    """The axes' letters: as the array names its dimensions (Zarr 3, or xarray in Zarr 2), else by their number."""
+    named = getattr(array.metadata, "dimension_names", None) or array.attrs.get("_ARRAY_DIMENSIONS")
+    letters = "".join(str(name).lower() for name in named or ())
+    count = len(array.shape)
+    if len(letters) == count and letters.endswith("yx"):
+        return letters
+    if count not in _GUESSED:
+        raise ImageError(
+            f"{label}: got an array of shape {array.shape} that does not name its axes, expected (D, H, W), "
+            f"or names (dimension_names) such as t, c, z, y, x; at most {_MOST_AXES}"
+        )
+    return _GUESSED[count]
+
+
+def _by_chunks(read: Callable[[int, int], Pixels], chunk: int, depth: int) -> Callable[[int, int], Pixels]:
+    """The same reader, which decodes no chunk twice for slabs that overlap: whole chunks of planes are held."""
+    begin, held = 0, np.zeros((0, 1, 1, 1), np.uint8)
+
+    def read_run(first: int, end: int) -> Pixels:
+        nonlocal begin, held
+        start, stop = first // chunk * chunk, min(-(-end // chunk) * chunk, depth)
+        known_from, known_to = max(start, begin), min(stop, begin + len(held))
+        if known_from >= known_to:
+            planes = read(start, stop)
+        else:
+            parts = [held[known_from - begin : known_to - begin]]
+            parts = [read(start, known_from), *parts] if start < known_from else parts
+            parts = [*parts, read(known_to, stop)] if known_to < stop else parts
+            planes = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        begin, held = start, planes
+        return planes[first - start : end - start]
+
+    return read_run
+
+
+def _reason(error: BaseException) -> str:
+    return " ".join(str(error).split())[:160] or type(error).__name__

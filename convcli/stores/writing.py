@@ -1,0 +1,223 @@
+"""Writing Zarr like the array that was read: its chunks, shards, codecs and axes; complete or not at all.
+
+Source: the OME-NGFF specification, versions 0.4 and 0.5; Zarr 2 and 3.
+"""
+
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import islice, product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from convcli.atomic import make_folder
+from convcli.errors import FileError
+from convcli.geometry import Placement
+from convcli.images.model import Pixels, shown
+from convcli.images.volume_axes import Axes
+from convcli.stores.reading import Stored, zarr_library
+from convcli.unfinished import sweep, unfinished_name
+
+_CHUNK = 64  # voxels along each axis, where the source has no chunks
+
+
+def check_store_target(target: Path, *, overwrite: bool) -> None:
+    """Refuse a store's name before any work is done for it; raises `FileError`."""
+    if not target.suffix.lower() == ".zarr":
+        raise FileError(f"{shown(target)}: expected a name that ends in .zarr")
+    if target.exists() and not target.is_dir():
+        raise FileError(f"{shown(target)}: is a file, expected a folder of chunks")
+    if target.exists() and not overwrite:
+        raise FileError(f"{shown(target)}: already exists; choose another name or add --overwrite")
+    if not target.absolute().parent.is_dir():
+        raise FileError(f"{shown(target)}: its folder {shown(target.parent)} does not exist; create it first")
+
+
+@contextmanager
+def replacing_folder(target: Path, *, overwrite: bool) -> Iterator[Path]:
+    """A hidden folder that becomes ``target`` when the block ends well, and vanishes when it does not."""
+    check_store_target(target, overwrite=overwrite)
+    make_folder(target)
+    parent = target.absolute().parent
+    sweep(parent)
+    part, before = parent / unfinished_name(), parent / unfinished_name()
+    try:
+        part.mkdir()
+        yield part
+        if target.exists():
+            target.rename(before)
+        part.rename(target)
+    except OSError as error:
+        if before.exists() and not target.exists():
+            before.rename(target)
+        reason = (error.strerror or str(error)).lower()
+        raise FileError(f"{shown(target)}: cannot be written ({reason})") from error
+    finally:
+        for folder in (part, before):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+class StoreWriter:
+    """A new array, at level 0 of an image if ``stored`` is one; planes come along the axes ``leading``.
+
+    They are gathered until they make whole chunks or shards: none is written in part, unless planes of several volumes
+    take turns.
+
+    Attributes
+    ----------
+    array : zarr.Array
+        What is written, level 0.
+    leading : tuple of (str, int)
+        The axes before a plane's, as the array has them.
+    axes : str
+        The letters of all axes.
+    like : Stored or None
+        What was read, with the axes that the result has.
+    group : zarr.Group or None
+        Of an OME-Zarr image.
+    """
+
+    def __init__(self, folder: Path, stored: Stored | None, leading: Axes, plane: Sequence[int], dtype: Any) -> None:
+        zarr_library(str(folder))
+        self.folder, known = folder, stored.axes[:-2].upper() if stored else "Z"
+        self.leading = tuple(each for each in leading if each[1] > 1 or each[0] in known)
+        self.axes = "".join(letter for letter, _ in self.leading).lower() + "yx"
+        self.like = _with_axes(stored, self.axes) if stored else None
+        is_image = self.like is not None and self.like.group is not None
+        self.group = _new_group(folder, self.like) if self.like is not None and is_image else None
+        self.array = self._new(0, (*(size for _, size in self.leading), *plane), dtype)
+
+    def write(self, planes: Iterator[Pixels], array: Any = None) -> None:
+        """The planes (H, W, 1), one behind the other along the leading axes, the last one the fastest."""
+        array = self.array if array is None else array
+        leading = array.shape[:-2]
+        if not leading:
+            array[...] = next(planes)[..., 0]
+            return
+        step, depth = _step(array)[-3], leading[-1]
+        for before in product(*(range(n) for n in leading[:-1])):
+            for first in range(0, depth, step):
+                count = min(step, depth - first)
+                array[(*before, slice(first, first + count))] = np.stack(
+                    [plane[..., 0] for plane in islice(planes, count)]
+                )
+
+    def add_level(self, level: int, shape: Sequence[int]) -> Any:
+        """A new array for a coarser level."""
+        return self._new(level, tuple(shape), self.array.dtype)
+
+    def describe(self, places: Sequence[Placement], factors: Sequence[Sequence[int]]) -> None:
+        """Say last what the image is: the levels, and where the voxels of each lie.
+
+        ``places`` are those of level 0 along z, y, x, ``factors`` the steps from one level to the next.
+        """
+        if self.group is None or self.like is None:
+            return
+        image, first = dict(self.like.image or {}), self.like.levels[0]
+        scale, start = np.array(first.scale), np.array(first.translation)
+        moved = dict(zip("zyx", places, strict=True))
+        for axis, letter in enumerate(self.axes):
+            if letter in moved:
+                # A voxel's middle lies at scale * index + translation.
+                start[axis] += scale[axis] * (moved[letter].start + moved[letter].step / 2 - 0.5)
+                scale[axis] *= moved[letter].step
+        datasets = []
+        for level in range(len(factors) + 1):
+            if level:
+                steps = np.array([1] * (len(scale) - len(factors[0])) + list(factors[level - 1]), float)
+                start, scale = start + scale * (steps - 1) / 2, scale * steps
+            said: list[Mapping[str, Any]] = [{"type": "scale", "scale": scale.tolist()}]
+            said += [{"type": "translation", "translation": start.tolist()}] if start.any() else []
+            datasets.append({"path": self.like.levels[level].path, "coordinateTransformations": said})
+        image["datasets"] = datasets
+        image.pop("coordinateTransformations", None)
+        attributes = dict(self.like.attributes)
+        if "ome" in attributes:
+            attributes["ome"] = {**attributes["ome"], "multiscales": [image]}
+        else:
+            attributes["multiscales"] = [image]
+        self.group.attrs.put(attributes)
+
+    def _new(self, level: int, shape: tuple[int, ...], dtype: Any) -> Any:
+        import zarr
+
+        like = None if self.like is None else self.like.array
+        words = _words(like, self.like.kept if self.like else (), shape, dtype)
+        words["attributes"] = {} if self.group is not None or like is None else dict(like.attrs)
+        store = self.group.store if self.group is not None else str(self.folder)
+        path = self.like.levels[level].path if self.group is not None and self.like is not None else None
+        # Chunks of nothing but the fill value are written too: that one is absent says nothing.
+        return zarr.create_array(
+            store, name=path, shape=shape, dtype=dtype, config={"write_empty_chunks": True}, **words
+        )
+
+
+def _with_axes(stored: Stored, axes: str) -> Stored:
+    """A store as those see it who have only some of its axes, or call as many by other names."""
+    if len(axes) == len(stored.axes):
+        kept = tuple(range(len(axes)))
+    else:
+        kept = tuple(stored.axes.index(letter) for letter in axes if letter in stored.axes)
+    if len(kept) != len(axes):
+        return replace(stored, axes=axes, group=None, levels=(), kept=())
+    levels = tuple(
+        replace(each, scale=_at(each.scale, kept), translation=_at(each.translation, kept)) for each in stored.levels
+    )
+    image = stored.image
+    if image is not None:
+        said = _at(image["axes"], kept)
+        renamed = [
+            {**each, "name": letter} if isinstance(each, Mapping) else letter
+            for each, letter in zip(said, axes, strict=True)
+        ]
+        image = {**image, "axes": renamed}
+    return replace(stored, axes=axes, levels=levels, image=image, kept=kept)
+
+
+def _at(values: Sequence[Any], places: Sequence[int]) -> tuple[Any, ...]:
+    return tuple(values[place] for place in places)
+
+
+def factors_of(stored: Stored) -> list[tuple[int, ...]]:
+    """How many voxels of a level along z (if there is one), y, x make one of the next, from an image's scales."""
+    spatial = 3 if "z" in stored.axes else 2
+    found = []
+    for finer, coarser in zip(stored.levels, stored.levels[1:], strict=False):
+        ratios = np.array(coarser.scale[-spatial:]) / np.array(finer.scale[-spatial:])
+        found.append(tuple(max(round(ratio), 1) for ratio in ratios.tolist()))
+    return found
+
+
+def _new_group(folder: Path, stored: Stored) -> Any:
+    import zarr
+
+    return zarr.open_group(str(folder), mode="w", zarr_format=stored.group.metadata.zarr_format)
+
+
+def _step(array: Any) -> tuple[int, ...]:
+    """What is written whole: shards, or chunks where there are none."""
+    return tuple(array.shards or array.chunks)
+
+
+def _words(like: Any, kept: Sequence[int], shape: tuple[int, ...], dtype: Any) -> dict[str, Any]:
+    """How a new array is laid out and packed: as another one, of which it has the axes ``kept``."""
+    if like is None or len(kept) != len(shape):
+        return {"chunks": tuple(min(_CHUNK, n) for n in shape), "zarr_format": 3}
+    words: dict[str, Any] = {
+        "chunks": _at(like.chunks, kept), "zarr_format": like.metadata.zarr_format, "fill_value": 0,
+        "compressors": like.compressors or None, "filters": like.filters or None,
+    }  # fmt: skip
+    if np.dtype(dtype) != like.dtype:  # filters speak of numbers of one type
+        words["filters"] = None
+    if like.metadata.zarr_format == 2:
+        keys = {"name": "v2", "separator": like.metadata.dimension_separator}
+        return words | {"order": like.order, "chunk_key_encoding": keys}
+    names = like.metadata.dimension_names
+    return words | {
+        "shards": _at(like.shards, kept) if like.shards else None,
+        "dimension_names": _at(names, kept) if names else None,
+        "chunk_key_encoding": like.metadata.chunk_key_encoding,
+    }
