@@ -4,7 +4,7 @@ import threading
 
 import numpy as np
 
-from convcli.ops import scratch as module
+from convcli.loops import costs
 from convcli.ops.scratch import scratch
 
 
@@ -27,5 +27,5 @@ def test_threads_do_not_share_it():
 
 
 def test_large_memory_is_given_back(monkeypatch):
-    monkeypatch.setattr(module, "_KEPT_BYTES", 16)
+    monkeypatch.setattr(costs, "KEPT_BYTES", 16)
     assert not np.shares_memory(scratch("test", 5, np.float32), scratch("test", 5, np.float32))

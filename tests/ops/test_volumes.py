@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 import convcli
 from convcli.errors import ShapeError
 from convcli.geometry import Window
+from convcli.loops import costs
 from convcli.ops import volumes
 from convcli.ops.borders import BORDERS
 from convcli.ops.correlation import correlation_windows
@@ -108,10 +109,10 @@ def test_the_bits_do_not_depend_on_the_cut(rng, monkeypatch, dtype, words):
     volume = (rng.random((1, 21, 30, 150, 2)) * 255).astype(dtype)
     expected = results(volume, words)
     for held, least, row_cost, parts in ((1, 16, 0, 1000), (100_000, 64, 0, 7), (100_000, 64, 10**9, 1)):
-        monkeypatch.setattr(volumes, "_HELD_BYTES", held)
-        monkeypatch.setattr(volumes, "_LEAST_COLUMNS", least)
-        monkeypatch.setattr(volumes, "_ROW_COST", row_cost)
-        monkeypatch.setattr(volumes, "_PARTS", parts)
+        monkeypatch.setattr(costs, "VOLUME_BYTES", held)
+        monkeypatch.setattr(costs, "VOLUME_LEAST_COLUMNS", least)
+        monkeypatch.setattr(costs, "VOLUME_ROW_NUMBERS", row_cost)
+        monkeypatch.setattr(costs, "PARTS", parts)
         assert results(volume, words) == expected
 
 
