@@ -35,7 +35,8 @@ _GET_A_COPY = "get a fresh copy"
 def check_directories(data: bytes | mmap.mmap) -> None:
     """Refuse a TIFF whose list of pages is longer, or names more, than a file of its size can mean.
 
-    What is cut off or goes round is left to who reads it. Raises `ImageError` with the number and the limit.
+    What is cut off or goes round is left to who reads it, sizes that are none are looked at last. Raises `ImageError`
+    with the number and the limit.
     """
     order = "<" if data[:2] == b"II" else ">"
     big = 43 in data[2:4]
@@ -46,23 +47,27 @@ def check_directories(data: bytes | mmap.mmap) -> None:
     message = f"damaged TIFF: its entries name more than {most:,} bytes of a file of {len(data):,}; {_GET_A_COPY}"
     values = Allowance(most, message, ImageError)
     seen: set[int] = set()
+    sizes: set[tuple[int, int, int]] = set()
     offset = struct.unpack_from(order + pointer_code, data, inline if not big else 8)[0]
     while offset and offset not in seen:
         start = offset + struct.calcsize(count_code)
         count = struct.unpack_from(order + count_code, data, offset)[0] if start <= len(data) else len(data)
         end = start + count * entry.size
         if end + inline > len(data):
-            return
+            break
         seen.add(offset)
         check_count(len(seen), MOST_PAGES, "got a TIFF of {} pages and more", "split it", ImageError)
         check_count(count, MOST_ENTRIES, "damaged TIFF: a page has {} entries", _GET_A_COPY, ImageError)
         entries.spend(count)
         for tag, kind, number in entry.iter_unpack(data[start:end]):
-            check_entry(tag, kind, number)
+            if tag in _SIZES:
+                sizes.add((tag, kind, number))
             size = _TYPE_SIZES[kind] * number if kind < len(_TYPE_SIZES) else 0
             if inline < size <= len(data):
                 values.spend(size)
         offset = struct.unpack_from(order + pointer_code, data, end)[0]
+    for each in sorted(sizes):
+        check_entry(*each)
 
 
 def check_entry(tag: int, kind: int, number: int) -> None:
