@@ -112,7 +112,7 @@ def _ranked(name: str, dim: int, which: str, summary: str, **words: Any) -> Entr
         group=RANKS,
         family=name,
         summary=summary + " of voxels" * (dim == 3),
-        formula=f"{which} of the values under the window",
+        formula=f"of the values under the window {which}",
         sign=_VALUES,
         scale="1: a constant picture stays as it is",
         build=_ones,
