@@ -14,7 +14,9 @@ import hashlib
 import itertools
 import math
 import struct
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -93,7 +95,7 @@ def _read_npz(path: Path, label: str) -> list[Pair]:
             found = {Path(name).stem.lower(): name for name in archive.namelist() if name.endswith(".npy")}
             wanted = _named(found, label)
             return [(_member(archive, found[x], label), _member(archive, found[y], label)) for x, y in wanted]
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         raise DataError(f"{label}: cannot be read as .npz ({' '.join(str(error).split()) or 'cut off'})") from error
 
 
@@ -112,17 +114,22 @@ def _member(archive: zipfile.ZipFile, name: str, label: str) -> Raw:
     with archive.open(name) as stream:
         try:
             return np.lib.format.read_array(stream, allow_pickle=False)
-        except ValueError as error:
+        except (ValueError, OverflowError, MemoryError, tokenize.TokenError) as error:  # what its header makes of numpy
             raise DataError(f"{label}: its {name} cannot be read ({' '.join(str(error).split())[:120]})") from error
 
 
 def _read_csv(path: Path, label: str) -> Pair:
     with path.open(newline="", encoding="utf-8-sig", errors="replace") as stream:
-        first = list(itertools.islice(csv.reader(stream), _LOOK))
+        try:
+            first = list(itertools.islice(csv.reader(stream), _LOOK))
+        except csv.Error as error:
+            raise DataError(f"{label}: expected rows of a label and pixels ({error})") from error
     if not first or len(first[0]) < 2:
         raise DataError(f"{label}: got {len(first[0]) if first else 0} columns, expected a label and pixels")
     names = [cell.strip().lower() for cell in first[0]]
     has_header = not all(_is_number(cell) for cell in names[1:])
+    if sum(map(bool, first)) == has_header:
+        raise DataError(f"{label}: got names of {len(names)} columns and no row, expected a label and pixels")
     column = next((names.index(name) for name in _LABELS if has_header and name in names), 0)
     others = [index for index in range(len(names)) if index != column]
     check_memory(_BYTES_A_NUMBER * path.stat().st_size // 2, f"{label}: got {path.stat().st_size:,} bytes", DataError)
@@ -173,7 +180,7 @@ def _as_bytes(raw: Raw, label: str) -> Bytes:
     low, high = raw.min(), raw.max()
     if not (low >= 0 and high <= 255):
         raise DataError(f"{label}: got pixels from {low:g} to {high:g}, expected 0..255, or 0..1")
-    scale = 255 if raw.dtype.kind == "b" or (raw.dtype.kind == "f" and high <= 1 and (raw % 1).any()) else 1
+    scale = 255 if raw.dtype.kind == "b" or (raw.dtype.kind == "f" and high <= 1) else 1
     scaled = raw * np.float64(scale)
     pixels = np.rint(scaled).astype(np.uint8)
     if np.abs(scaled - pixels).max() > 1e-3:
@@ -184,16 +191,17 @@ def _as_bytes(raw: Raw, label: str) -> Bytes:
 def _as_labels(raw: list[Raw], label: str) -> tuple[tuple[str, ...], list[Labels]]:
     """The classes, and each image's: whole numbers stand for themselves, texts in order of the alphabet."""
     found = [_plain_labels(each, label) for each in raw]
+    if len({each.dtype.kind == "U" for each in found}) > 1:
+        raise DataError(f"{label}: got labels of {found[0].dtype} and of {found[1].dtype}, expected one kind")
     every = np.concatenate(found)
     values = np.unique(every)
     if values.dtype.kind == "U":
         classes = tuple(str(value) for value in values)
     else:
-        whole = values.astype(np.int64)
-        if (whole != values).any() or whole[0] < 0 or whole[-1] >= _MOST_CLASSES:
+        if not (values[0] >= 0 and values[-1] < _MOST_CLASSES) or (values % 1).any():
             raise DataError(f"{label}: got labels from {values[0]} to {values[-1]}, expected whole numbers from 0 on")
-        classes = tuple(str(value) for value in range(whole[-1] + 1))
-        values = np.arange(whole[-1] + 1)
+        classes = tuple(str(value) for value in range(int(values[-1]) + 1))
+        values = np.arange(len(classes))
     if len(classes) < 2:
         raise DataError(f"{label}: got one class, {shortened(classes[0])}, expected two or more")
     if len(classes) > _MOST_CLASSES:

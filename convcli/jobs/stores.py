@@ -35,6 +35,9 @@ def work_on_stack(
     if not is_store(task.target):
         words: dict[str, Any] = {"reading": reading, "stack": stack, "alpha_fix": alpha_fix, "progress": progress}
         return work_on_volume(task, files, begin, **words)
+    source, target = Path(task.source).resolve(), Path(task.target).resolve()
+    if source in target.parents or target in source.parents:
+        raise FileError(f"{task.target}: of this and {task.source} one lies in the other; choose another name")
     stored = open_stored(task.source) if is_store(task.source) and not stack else None
     with open_task(task, files, stack, reading, alpha_fix) as volume:
         work = begin(volume, _FORMAT)

@@ -13,5 +13,10 @@ def is_store(name: str) -> bool:
     """Whether a name is that of a Zarr array or group: a folder that says so, or nothing yet and ends in .zarr."""
     path = Path(name)
     if path.is_dir():
-        return path.suffix.lower() == SUFFIX or any((path / mark).is_file() for mark in _MARKS)
+        return path.suffix.lower() == SUFFIX or is_store_folder(path)
     return path.suffix.lower() == SUFFIX and not path.is_file()
+
+
+def is_store_folder(folder: Path) -> bool:
+    """Whether a folder says that it is Zarr."""
+    return any((folder / mark).is_file() for mark in _MARKS)

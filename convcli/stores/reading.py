@@ -185,7 +185,10 @@ def _level(dataset: Mapping[str, Any], image: Mapping[str, Any], count: int) -> 
             scale, translation = scale * factor, translation * factor
         elif each["type"] == "translation":
             translation = translation + np.asarray(each["translation"], float).reshape(count)
-    return Level(str(dataset["path"]), tuple(scale.tolist()), tuple(translation.tolist()))
+    path = str(dataset["path"])
+    if any(part in (".", "..") for part in path.split("/")):
+        raise ValueError(f"a path {path}")
+    return Level(path, tuple(scale.tolist()), tuple(translation.tolist()))
 
 
 def _axes_of(array: Any, label: str) -> str:

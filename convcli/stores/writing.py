@@ -18,6 +18,7 @@ from convcli.errors import FileError
 from convcli.geometry import Placement
 from convcli.images.model import Pixels, shown
 from convcli.images.volume_axes import Axes
+from convcli.stores import is_store_folder
 from convcli.stores.reading import Stored, zarr_library
 from convcli.unfinished import sweep, unfinished_name
 
@@ -30,6 +31,8 @@ def check_store_target(target: Path, *, overwrite: bool) -> None:
         raise FileError(f"{shown(target)}: expected a name that ends in .zarr")
     if target.exists() and not target.is_dir():
         raise FileError(f"{shown(target)}: is a file, expected a folder of chunks")
+    if target.exists() and not is_store_folder(target) and any(target.iterdir()):
+        raise FileError(f"{shown(target)}: is a folder of other things, expected a Zarr store; choose another name")
     if target.exists() and not overwrite:
         raise FileError(f"{shown(target)}: already exists; choose another name or add --overwrite")
     if not target.absolute().parent.is_dir():
@@ -51,11 +54,11 @@ def replacing_folder(target: Path, *, overwrite: bool) -> Iterator[Path]:
             target.rename(before)
         part.rename(target)
     except OSError as error:
-        if before.exists() and not target.exists():
-            before.rename(target)
         reason = (error.strerror or str(error)).lower()
         raise FileError(f"{shown(target)}: cannot be written ({reason})") from error
     finally:
+        if before.exists() and not target.exists():  # an error, or an interrupt, between the two names
+            before.rename(target)
         for folder in (part, before):
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -186,7 +189,10 @@ def factors_of(stored: Stored) -> list[tuple[int, ...]]:
     spatial = 3 if "z" in stored.axes else 2
     found = []
     for finer, coarser in zip(stored.levels, stored.levels[1:], strict=False):
-        ratios = np.array(coarser.scale[-spatial:]) / np.array(finer.scale[-spatial:])
+        with np.errstate(all="ignore"):
+            ratios = np.array(coarser.scale[-spatial:]) / np.array(finer.scale[-spatial:])
+        if not np.isfinite(ratios).all():  # a scale of 0 says nothing of levels
+            break
         found.append(tuple(max(round(ratio), 1) for ratio in ratios.tolist()))
     return found
 

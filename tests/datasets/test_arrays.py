@@ -1,6 +1,7 @@
 """Data sets in one file: .npz under the names people use, .csv of pixel rows; the same training as from the files."""
 
 import json
+import zipfile
 
 import numpy as np
 import pytest
@@ -102,6 +103,25 @@ def arrays(**words):
     return lambda path: np.savez(path, **words)
 
 
+def headed(shape, data=b""):
+    """An archive whose images have a header of one's own."""
+    text = f"{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}".ljust(117).encode() + b"\n"
+
+    def make(path):
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("x.npy", b"\x93NUMPY\1\0" + len(text).to_bytes(2, "little") + text + data)
+            archive.writestr("y.npy", b"")
+
+    return make
+
+
+def damaged(path):
+    np.savez_compressed(path, x=np.arange(400, dtype=np.uint8).reshape(4, 10, 10), y=TWO)
+    content = bytearray(path.read_bytes())
+    content[100:140] = b"\xff" * 40
+    path.write_bytes(content)
+
+
 ONE = np.zeros((4, 3, 3), np.uint8)
 TWO = np.arange(4) % 2
 
@@ -121,6 +141,14 @@ TWO = np.arange(4) % 2
     (arrays(x=ONE, y=np.zeros((4, 2))), "expected one for each image"),
     (arrays(x=ONE, y=np.array([{}, 1, 2, 3], object)), "Object arrays cannot be loaded"),
     (arrays(x_train=ONE, y_train=TWO, x_test=np.zeros((2, 4, 4)), y_test=TWO[:2]), "expected one size"),
+    (arrays(x=ONE, y=TWO + np.inf), "expected whole numbers from 0 on"),
+    (arrays(x=ONE, y=np.where(TWO, np.nan, 0)), "expected whole numbers from 0 on"),
+    (arrays(x_train=ONE, y_train=TWO.astype(str), x_test=ONE, y_test=TWO), "expected one kind"),
+    (headed("(10**15, 3, 3), }"), "its x.npy cannot be read"),
+    (headed("(1000000000000000, 3, 3), }"), "its x.npy cannot be read"),
+    (headed("(99999999999999999999999, 3, 3), }"), "its x.npy cannot be read"),
+    (headed("("), "its x.npy cannot be read"),
+    (damaged, "cannot be read as .npz"),
     (lambda path: path.write_bytes(b"PK\3\4 cut"), "cannot be read as .npz"),
     (lambda path: path.write_bytes(b""), "cannot be read as .npz"),
 ])  # fmt: skip
@@ -137,6 +165,8 @@ def test_a_wrong_npz_is_refused_in_a_line(tmp_path, make, message):
     ("0,1,2,3,4\n1,2,3\n", "expected rows of a label and pixels"),
     ("0,1,2,3,x\n1,2,3,4,y\n", "expected rows of a label and pixels"),
     ("label,a,b\n0,1,2\n", "got rows of 2 numbers"),
+    ("label,a,b,c,d\n\n", "got names of 5 columns and no row"),
+    ("label," + "x" * 200_000 + "\n1,2\n", "field larger than field limit"),
     ("file,label\na.png,3\n", "expected rows of a label and pixels"),
 ])  # fmt: skip
 def test_a_wrong_csv_is_refused_in_a_line(tmp_path, text, message):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from convcli.stores import is_store, reading
+from convcli.stores.writing import replacing_folder
 from convcli.unfinished import unfinished_name
 
 zarr = pytest.importorskip("zarr")
@@ -187,6 +188,54 @@ def test_a_result_is_replaced_as_a_whole_and_only_if_that_was_said(convcli, tmp_
     assert convcli(*words, "--overwrite").code == 0
     assert not (target / "old").exists() and zarr.open(str(target), mode="r").shape == voxels.shape
     assert sorted(each.name for each in tmp_path.iterdir()) == ["a.zarr", "b.zarr"]
+
+
+def test_a_folder_of_other_things_is_never_replaced(convcli, tmp_path, voxels):
+    written(tmp_path / "a.zarr", voxels)
+    (tmp_path / "b.zarr").mkdir()
+    (tmp_path / "b.zarr" / "diary.txt").write_text("mine")
+    result = convcli("filter", tmp_path / "a.zarr", "-k", "box3d", "-o", tmp_path / "b.zarr", "--overwrite")
+    assert result.code == 1 and "is a folder of other things" in result.err
+    assert (tmp_path / "b.zarr" / "diary.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize(("source", "target"), [("a.zarr", "a.zarr/b.zarr"), ("a.zarr/0", "a.zarr")])
+def test_no_store_is_written_into_another(convcli, tmp_path, rng, source, target):
+    ome(tmp_path / "a.zarr", rng.integers(0, 255, (1, 1, 4, 6, 8), dtype=np.uint8))
+    before = sorted(tmp_path.rglob("*"))
+    words = ("filter", tmp_path / source, "-k", "box3d", "-o", tmp_path / target, "--overwrite")
+    result = convcli(*words, "--axes", "tczyx")
+    assert result.code == 1 and "lies in the other" in result.err and sorted(tmp_path.rglob("*")) == before
+
+
+def test_an_interrupt_between_the_names_leaves_what_was_there(tmp_path, voxels, monkeypatch):
+    target = written(tmp_path / "b.zarr", voxels[:3], "one")
+    rename = type(target).rename
+
+    def interrupted(path, other):
+        if path != target and other == target and (path / "new").exists():
+            raise KeyboardInterrupt
+        return rename(path, other)
+
+    monkeypatch.setattr(type(target), "rename", interrupted)
+    with pytest.raises(KeyboardInterrupt), replacing_folder(target, overwrite=True) as part:
+        (part / "new").write_text("")
+    assert zarr.open(str(target), mode="r").shape == (3, 23, 29) and len(list(tmp_path.iterdir())) == 1
+
+
+def test_levels_that_are_none(convcli, tmp_path, rng):
+    path = ome(tmp_path / "a.zarr", rng.integers(0, 255, (1, 1, 4, 8, 8), dtype=np.uint8))
+    said = zarr.open_group(str(path)).attrs
+    image = said["multiscales"][0]
+    image["datasets"][0]["coordinateTransformations"][0]["scale"] = [0] * 5
+    said["multiscales"] = [image]
+    assert convcli("filter", path, "-k", "box3d", "-o", tmp_path / "b.zarr").code == 0
+    assert sorted(zarr.open_group(str(tmp_path / "b.zarr"), mode="r").array_keys()) == ["0"]
+    image["datasets"][1]["path"] = "../1"
+    said["multiscales"] = [image]
+    result = convcli("filter", path, "-k", "box3d", "-o", tmp_path / "c.zarr")
+    assert result.code == 1 and "expected an array or an OME-Zarr image" in result.err
+    assert not (tmp_path / "c.zarr").exists()
 
 
 def test_a_failure_leaves_nothing(convcli, tmp_path, voxels, monkeypatch):
