@@ -44,7 +44,10 @@ def replacing_folder(target: Path, *, overwrite: bool) -> Iterator[Path]:
     """A hidden folder that becomes ``target`` when the block ends well, and vanishes when it does not."""
     check_store_target(target, overwrite=overwrite)
     make_folder(target)
-    parent = target.absolute().parent
+    target = target.resolve()  # through a link, as files are written
+    parent = target.parent
+    if not parent.is_dir():
+        raise FileError(f"{shown(target)}: its folder {shown(parent)} does not exist; create it first")
     sweep(parent)
     part, before = parent / unfinished_name(), parent / unfinished_name()
     try:

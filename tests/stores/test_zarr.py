@@ -223,6 +223,22 @@ def test_an_interrupt_between_the_names_leaves_what_was_there(tmp_path, voxels, 
     assert zarr.open(str(target), mode="r").shape == (3, 23, 29) and len(list(tmp_path.iterdir())) == 1
 
 
+def test_a_link_stays_one_and_nothing_else_is_left(convcli, tmp_path, voxels):
+    (tmp_path / "there").mkdir()
+    for name in ("a.zarr", "there/b.zarr"):
+        written(tmp_path / name, voxels[:3], "one")
+    link = tmp_path / "link.zarr"
+    link.symlink_to(tmp_path / "there" / "b.zarr")
+    words = ("filter", tmp_path / "a.zarr", "-k", "box3d", "--stride", "2", "-o", link, "--overwrite")
+    assert convcli(*words).code == 0 and link.is_symlink()
+    assert zarr.open(str(tmp_path / "there" / "b.zarr"), mode="r").shape == (2, 12, 15)
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["a.zarr", "link.zarr", "there"]
+    link.unlink()
+    link.symlink_to(tmp_path / "gone" / "b.zarr")
+    result = convcli(*words)
+    assert result.code == 1 and "does not exist; create it first" in result.err and link.is_symlink()
+
+
 def test_levels_that_are_none(convcli, tmp_path, rng):
     path = ome(tmp_path / "a.zarr", rng.integers(0, 255, (1, 1, 4, 8, 8), dtype=np.uint8))
     said = zarr.open_group(str(path)).attrs
