@@ -13,7 +13,9 @@ from convcli.errors import ConvcliError
 from convcli.jobs.tasks import STREAM, Task
 
 INTERVAL = 0.5  # seconds between looks
-Stamp = tuple[int, int] | None  # when a file was changed, and its size; None if it is not there
+Stamp = (
+    tuple[int, int] | None
+)  # when a file was changed, and its size, of a store all its chunks'; None if it is not there
 
 
 @dataclass
@@ -97,8 +99,11 @@ def _without_suffix(task: Task) -> str:
 
 
 def _stamp(name: str) -> Stamp:
+    path = Path(name)
     try:
-        found = Path(name).stat()
+        found = [path.stat()]
+        if path.is_dir():  # a store, whose chunks change without it
+            found += [each.stat() for each in path.rglob("*")]
     except OSError:
         return None
-    return found.st_mtime_ns, found.st_size
+    return max(each.st_mtime_ns for each in found), sum(each.st_size for each in found)

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from convcli.cli import watching
+from convcli.cli.watching import Watch
 from convcli.images import Image, read, write
+from convcli.jobs.tasks import Task
 
 
 @pytest.fixture
@@ -135,3 +137,15 @@ def test_what_cannot_be_watched(convcli, folder, between, words, message):
     result = convcli("filter", *words, "-k", kernel, "--watch")
     assert message in result.err
     assert result.code == 2 or words == ["nowhere/"]
+
+
+def test_a_chunk_of_a_store_is_a_change(tmp_path):
+    chunk = tmp_path / "a.zarr" / "c" / "0" / "1"
+    chunk.parent.mkdir(parents=True)
+    chunk.write_bytes(b"one")
+    tasks, watch = [Task(str(tmp_path / "a.zarr"), str(tmp_path / "b.zarr"))], Watch()
+    assert watch.due(tasks) == tasks
+    watch.rounds = 1
+    assert watch.due(tasks) == []
+    chunk.write_bytes(b"three")
+    assert watch.due(tasks) == [] and watch.due(tasks) == tasks and watch.due(tasks) == []
