@@ -12,6 +12,7 @@ import numpy as np
 
 from convcli.errors import KernelError
 from convcli.kernels.entry import Entry, Weights
+from convcli.kernels.matrices import check_weights
 from convcli.kernels.parameters import MAX_WEIGHTS, Parameter, Value, format_value
 
 RANKS = "Values of the window by their rank (not linear, no matrix)"
@@ -61,12 +62,15 @@ def _check_odd(name: str, values: dict[str, Value], *names: str) -> None:
             )
 
 
-def _complete_bilateral(values: dict[str, Value]) -> dict[str, Value]:
+def _complete_bilateral(axes: int, values: dict[str, Value]) -> dict[str, Value]:
     """Let the size follow from sigma: two of them at either side."""
     sigma, size = values["sigma"], values["size"]
     assert isinstance(sigma, float)
     _check_odd("bilateral", values, "size")
-    return values | {"size": 2 * math.floor(2 * sigma + 0.5) + 1 if size is None else size}
+    size = 2 * math.floor(2 * sigma + 0.5) + 1 if size is None else size
+    assert isinstance(size, int)
+    check_weights(size**axes, "kernel bilateral")
+    return values | {"size": size}
 
 
 def _near(axes: int, sigma: float, sigma_color: float, size: int) -> Weights:
@@ -155,7 +159,7 @@ def _bilateral(dim: int) -> Entry:
             Parameter("sigma_color", 30, 0.01, 10_000, "standard deviation of differences in value"),
             Parameter("size", None, 1, 501, "diameter of the window in pixels, odd", True, False, _WIDE),
         ),
-        complete=_complete_bilateral,
+        complete=partial(_complete_bilateral, dim),
         steps=(
             f"looks at the pixels of a {'ball' if dim == 3 else 'circle'} of this diameter",
             "weighs each by how near it is, and by how little it differs, all channels together",

@@ -38,8 +38,9 @@ class Costs:
     fourier_taps : dict of int to int
         Sizes of blocks, and what a number of a block costs in taps of a general kernel. AVX-512 on a Zen 4: 24 MP RGB,
         31x31: 404 ms with blocks of 256 x 256, of which 226 x 226 are results, and 1300 ms tap by tap; on a Sapphire
-        Rapids taps are faster: 273, 320 and 860. AVX2 there: 176, 170 and 490; 15x15: 422 ms and 481 tap by tap. The
-        largest do not fit the second-level cache.
+        Rapids taps are faster: 273, 320 and 860. AVX2 there: 176, 170 and 490, not used: 15x15 by
+        them took 526 ms and 493 by taps, and would be rounded in another way than on wide vectors. The largest do not
+        fit the second-level cache.
     """
 
     tile_vectors: int
@@ -51,9 +52,9 @@ class Costs:
 
 
 _WIDE = Costs(4, 8, True, 8, 16, {64: 200, 256: 205, 1024: 440})
-_MIDDLE = Costs(3, 8, False, 6, 16, {64: 176, 256: 170, 1024: 490})
+_MIDDLE = Costs(3, 8, False, 6, 16, {64: 200, 256: 205, 1024: 440})
 # Four numbers at a time, in 16 registers or (NEON) in 32: as the middle ones and as the wide ones, until measured.
-_NARROW = Costs(3, 8, False, 6, 16, {64: 176, 256: 170, 1024: 490})
+_NARROW = Costs(3, 8, False, 6, 16, {64: 200, 256: 205, 1024: 440})
 _NARROW_MANY = Costs(4, 8, False, 8, 16, {64: 200, 256: 205, 1024: 440})
 COSTS = {(64, 32): _WIDE, (32, 16): _MIDDLE, (16, 16): _NARROW, (16, 32): _NARROW_MANY}
 
@@ -120,6 +121,16 @@ POOL_FAR = 8
 MORPH_ROW_BYTES = 16 * 1024
 MORPH_BLOCK_BYTES = 512 * 1024
 
+# --- Filters that put values in order, or compare them ---
+NETWORK_BYTES = 32 * 1024  # of the rows that a network of comparisons orders at once: the first-level cache
+# Cells of windows for which a network is faster than histograms (8 bits; 1.5 MP RGB, two threads: 9x9 177 ms and 232
+# with histograms, 11x11 268 and 263), and bytes of cells for which it is faster than sorting (16 bits, 0.75 MP: 15x15
+# 231 ms and 685).
+NETWORK_CELLS, NETWORK_CELL_BYTES = 100, 512
+EXTREME_CELLS = 2048  # in a row, of which an extreme is looked for
+LOOK_TILE, LOOK_BAND = 256, 32  # of a block that is looked at as it is
+SORTED_SIDE = 128  # of a block that is sorted
+
 # --- Layers ---
 # Cycles, roughly: of a tile beside its multiply-adds, of a zone of a box, and of the tables of a zone that sees fewer
 # weights than others, for each pixel and each weight; and bytes that copying a box moves in one.
@@ -137,6 +148,14 @@ LAYER_BLOCK_BYTES = 256 * 1024
 # squares for which it pays to read and write all sums.
 SQUARES_BYTES = 384 * 1024
 ROUND_BYTES, ROUND_SQUARES = 2 * 1024 * 1024, 128
+# Of depthwise layers: pixels of a strip whose sums are in registers, as many as two multiply-adds a cycle need that
+# each take four; and numbers of an input row under it: three rows of them and the output's stay in the first-level
+# cache.
+STRIP_PIXELS, STRIP_NUMBERS = 8, 2048
+# Moving fewer numbers than this takes less time than waking a second thread.
+ALONE_NUMBERS = 1 << 16
+# Weights of more numbers are not kept prepared from batch to batch: they would double the memory of large networks.
+KEPT_WEIGHTS = 1 << 20
 # Above so many zones a box's tiles would be mostly empty, and planning slow: such boxes are copied.
 MOST_ZONES = 128
 # Of a batch that is predicted. 10,000 images of MNIST, largest output 87 kB: 69 at a time 275 ms, 256 at a time 320.

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from convcli.geometry import Window
+from convcli.loops.costs import ALONE_NUMBERS, KEPT_WEIGHTS
 from convcli.ops.arguments import Array
 from convcli.ops.convolution_plan import Pass, Plan, Sizes, forward_pass, gradient_passes, parts_of
 from convcli.ops.scratch import scratch
@@ -26,10 +27,6 @@ if TYPE_CHECKING:
 
 # Runs of pixels that are summed by themselves for the gradient of a bias: never the number of threads.
 _BIAS_CHUNKS = 16
-# Moving fewer numbers than this takes less time than waking a second thread.
-_ALONE = 1 << 16
-# Weights of more numbers are not kept from call to call: they would double the memory of large networks.
-_KEPT_NUMBERS = 1 << 20
 
 # Weights and bias as the loops read them, by the pass that reads them.
 Kept = dict[Pass, tuple[Array, Array]]
@@ -232,7 +229,7 @@ def _from_kept(planned: Pass, how: _How) -> tuple[Array, Array] | None:
 
 
 def _to_kept(planned: Pass, how: _How, weights: Array, bias: Array) -> tuple[Array, Array]:
-    if how.kept is not None and weights.size <= _KEPT_NUMBERS:
+    if how.kept is not None and weights.size <= KEPT_WEIGHTS:
         how.kept[planned] = weights, bias
     return weights, bias
 
@@ -266,9 +263,9 @@ def _weight_gradient_squares(x: Array, gradient: Array, squares: "Squares", out:
     finish_kernel(_flat(sums), squares, out)
 
 
-def _runs(numbers: int, most: int = _ALONE) -> int:
+def _runs(numbers: int, most: int = ALONE_NUMBERS) -> int:
     """Into how many runs it pays to cut what moves so many numbers."""
-    return min(_threads(), most) if numbers > _ALONE else 1
+    return min(_threads(), most) if numbers > ALONE_NUMBERS else 1
 
 
 def _threads() -> int:

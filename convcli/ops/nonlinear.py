@@ -13,6 +13,15 @@ import numpy as np
 
 from convcli.geometry import Window
 from convcli.kernels import Kernel
+from convcli.loops.costs import (
+    EXTREME_CELLS,
+    LOOK_BAND,
+    LOOK_TILE,
+    NETWORK_BYTES,
+    NETWORK_CELL_BYTES,
+    NETWORK_CELLS,
+    SORTED_SIDE,
+)
 from convcli.loops.filtering.networks import rank_network
 from convcli.ops.arguments import Array, in_type
 from convcli.ops.ordering import as_keys
@@ -21,16 +30,6 @@ from convcli.ops.words import new_array, read_only
 
 if TYPE_CHECKING:
     from convcli.loops.filtering.blocks import Decay, Frame
-
-# Cells of windows for which a network of comparisons is faster than histograms (8 bits; 1.5 MP RGB, two threads: 9x9
-# 177 ms and 232 with histograms, 11x11 268 and 263), and bytes of cells for which it is faster than sorting (16 bits,
-# 0.75 MP: 15x15 231 ms and 685).
-_MOST_CELLS = 100
-_MOST_BYTES = 512
-_MOST_IN_A_ROW = 2048  # of which an extreme is looked for
-_NETWORK_BYTES = 32 << 10  # of its rows, which should stay in the first-level cache
-_TILE, _BAND = 256, 32  # of a block that is looked at as it is
-_SORTED = 128  # the sides of a block that is sorted
 
 
 @dataclass(frozen=True)
@@ -153,9 +152,9 @@ def _run_ranks(look: _Look, keys: Array, rank: int, fill: Any, hidden: Array, ou
     lines, columns = look.sizes[0] * look.sizes[1], look.sizes[2]
     cells, size = lines * columns, keys.dtype.itemsize
     height, width = out.shape[2], out.shape[3] // look.channels
-    most = _MOST_CELLS if size == 1 and look.sizes[0] == 1 else _MOST_BYTES // size
-    if not hidden.size and (cells <= most or (rank in (0, cells - 1) and cells <= _MOST_IN_A_ROW)):
-        numbers = max(_NETWORK_BYTES // (cells * size) // loops.ROW, 1) * loops.ROW
+    most = NETWORK_CELLS if size == 1 and look.sizes[0] == 1 else NETWORK_CELL_BYTES // size
+    if not hidden.size and (cells <= most or (rank in (0, cells - 1) and cells <= EXTREME_CELLS)):
+        numbers = max(NETWORK_BYTES // (cells * size) // loops.ROW, 1) * loops.ROW
         frame = look.frame(min(max(numbers // look.channels, 1), width), 64)
         first, across, wanted = rank_network(lines, columns, rank)
         is_median = look.sizes[0] == 1 and lines == columns and rank == cells // 2
@@ -166,7 +165,7 @@ def _run_ranks(look: _Look, keys: Array, rank: int, fill: Any, hidden: Array, ou
         frame = look.frame(min(max(512, 2 * columns), width), max(128, 3 * lines))
         loops.by_histogram(rows, tables, frame, rank, fill, out)
     else:
-        frame = look.frame(min(max(_SORTED, columns), width), min(max(_SORTED, look.sizes[1]), height))
+        frame = look.frame(min(max(SORTED_SIDE, columns), width), min(max(SORTED_SIDE, look.sizes[1]), height))
         loops.by_sorting(rows, read_only(hidden), tables, frame, rank, fill, out)
 
 
@@ -184,7 +183,7 @@ def _bilateral(look: _Look, kernel: Kernel, dtype: Any, unit: float) -> Array:
     weights = kernel.planes[0].reshape(look.sizes)
     places = np.ascontiguousarray(np.argwhere(weights > 0), np.int64)
     deviation = _number(kernel, "sigma_color") * unit
-    out, frame = look.new_out(dtype), look.frame(_TILE, _BAND)
+    out, frame = look.new_out(dtype), look.frame(LOOK_TILE, LOOK_BAND)
     # exp(-distance^2/a) * exp(-difference^2/b) is exp(-(distance^2*b/a + difference^2)/b).
     space = (-np.log(weights[weights > 0]) * 2 * deviation**2).astype(dtype)
     decay = _decay(1 / (2 * deviation**2), dtype)
@@ -199,7 +198,9 @@ def _nlmeans(look: _Look, kernel: Kernel, dtype: Any, unit: float) -> Array:
     patch = (min(size, look.sizes[1]), min(size, look.sizes[2]))  # a signal has one row
     decay = _decay(1 / (strength**2 * look.channels * prod(patch)), dtype)
     out = look.new_out(dtype)
-    nlmeans(_rows(look), look.tables, look.frame(_TILE, _BAND), patch, decay, look.covered, _fill(look, dtype), out)
+    nlmeans(
+        _rows(look), look.tables, look.frame(LOOK_TILE, LOOK_BAND), patch, decay, look.covered, _fill(look, dtype), out
+    )
     return look.strided(out)
 
 

@@ -134,8 +134,8 @@ def test_percentiles_are_scipys(rng):
 def test_all_ways_to_a_rank_give_the_same(rng, way, monkeypatch):
     picture = made(rng, "uint8", 90, 70, 3)
     limits = {"by_network": (10**6, 10**6), "by_histogram": (0, 0), "by_sorting": (0, 0)}[way]
-    monkeypatch.setattr(nonlinear, "_MOST_CELLS", limits[0])
-    monkeypatch.setattr(nonlinear, "_MOST_BYTES", limits[1])
+    monkeypatch.setattr(nonlinear, "NETWORK_CELLS", limits[0])
+    monkeypatch.setattr(nonlinear, "NETWORK_CELL_BYTES", limits[1])
     given = picture if way != "by_sorting" else picture.astype(np.uint16)
     for size, rank in (((7, 7), 24), ((3, 11), 5), ((41, 5), 100)):
         result = filtered(given, f"rank:size={size[0]}x{size[1]},rank={rank}")

@@ -10,13 +10,10 @@ A sum is a chain of fused multiply-adds in the order of the taps, begun at zero,
 import numpy as np
 
 from convcli.loops.compiling.compiler import inner_loop, intrinsic, loop, prange, runs_python
+from convcli.loops.costs import STRIP_NUMBERS, STRIP_PIXELS
 from convcli.loops.networks.convolution import COUNT, OUT_SIZE, OUT_START, OUT_STEP, SIZE, START, STEP, TAP_STEP, TAPS
 from convcli.loops.networks.product import Tile
 from convcli.loops.vectors import ir, pointers, types
-
-PIXELS = 8  # whose sums are in registers: as many as two multiply-adds a cycle need that each take four
-# Numbers of one input row under a strip: three rows of them and the output's stay in the first-level cache.
-SPAN = 2048
 
 
 @loop
@@ -107,14 +104,14 @@ def _convolve_band(source, weights, bias, axes, job, numbers, image, z, y, rows,
     line, out_line = axes[1, STEP] * axes[2, SIZE] * channels, axes[1, OUT_STEP] * axes[2, OUT_SIZE] * channels
     ahead = (axes[1, TAPS] - 1) * axes[1, TAP_STEP] * axes[2, SIZE] * channels + line
     width = run[1] - run[0]
-    if width < PIXELS and width < rows:
+    if width < STRIP_PIXELS and width < rows:
         for x in range(run[0], run[1]):
             _convolve_strip(
                 source, at + x * step, line, step, rows, taps, count, weights, bias, job, numbers,
                 out, out_at + x * out_step, out_line,
             )  # fmt: skip
         return
-    span = max(SPAN // channels // PIXELS, 1) * PIXELS
+    span = max(STRIP_NUMBERS // channels // STRIP_PIXELS, 1) * STRIP_PIXELS
     for row in range(rows):
         for x in range(run[0], run[1], span):
             _convolve_strip(
@@ -158,8 +155,8 @@ class _Strip(Tile):
     def write(self, source, step, ahead, pixels, taps, count, weights, bias, floor, out, out_step, mask):
         """Blocks of pixels, the last one moved back to the end; or, of fewer pixels than that, one by one."""
         build, low, after = self.ir, self.splat(floor), self.load_vector(bias)
-        for height, chosen in ((PIXELS, ">="), (1, "<")):
-            with build.if_then(build.icmp_signed(chosen, pixels, self.number(PIXELS))):
+        for height, chosen in ((STRIP_PIXELS, ">="), (1, "<")):
+            with build.if_then(build.icmp_signed(chosen, pixels, self.number(STRIP_PIXELS))):
                 start, block, done = build.block, build.append_basic_block("block"), build.append_basic_block("done")
                 build.cbranch(build.icmp_signed(">", pixels, self.number(0)), block, done)
                 build.position_at_end(block)
@@ -222,7 +219,7 @@ def _strip_vectors(
         values = pointers(context, builder, signature, arguments)
         (source, at, step, ahead, pixels, taps, count, weights, weights_at, bias, bias_at, floor, out, out_at, out_step,
          wanted) = values  # fmt: skip
-        maker = _Strip(builder, None, PIXELS, signature.args[0].dtype.bitwidth)
+        maker = _Strip(builder, None, STRIP_PIXELS, signature.args[0].dtype.bitwidth)
         source, weights, bias, out = (
             builder.gep(pointer, [first])
             for pointer, first in ((source, at), (weights, weights_at), (bias, bias_at), (out, out_at))
