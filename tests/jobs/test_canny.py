@@ -90,7 +90,7 @@ def test_alpha_is_kept_and_what_cannot_be_seen_has_no_outline(gray):
         ({"normalize": "sum"}, "normalize: got sum with canny"),
         ({"alpha": "independent"}, "alpha: got independent with canny"),
         ({"range": "offset"}, "range: got offset with canny"),
-        ({"axes": "zyx"}, "canny: finds the outlines of pictures, expected a kernel for a volume; leave --axes zyx"),
+        ({"axes": "zyx"}, "canny: finds the outlines of pictures, expected a kernel for a volume; add --each-plane"),
         ({"axes": "x"}, "canny: finds the outlines of pictures, expected a kernel for a signal; sobel-x marks"),
     ],
 )

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from convcli.loops.compiling.compiler import loop
-from convcli.loops.networks.depthwise import PIXELS, strip, strip_twin
+from convcli.loops.costs import STRIP_PIXELS
+from convcli.loops.networks.depthwise import strip, strip_twin
 from convcli.loops.networks.product import FEW_ROWS, FOLDED, LANES, ONE, ROWS, TWO, lanes_of, multiply, multiply_twin
 
 
@@ -56,7 +57,7 @@ def run_strip(source, step, pixels, taps, count, weights, bias, floor, out, out_
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("count", [0, 1, 9])
-@pytest.mark.parametrize("pixels", [1, PIXELS - 1, PIXELS, 2 * PIXELS + 3])
+@pytest.mark.parametrize("pixels", [1, STRIP_PIXELS - 1, STRIP_PIXELS, 2 * STRIP_PIXELS + 3])
 @pytest.mark.parametrize("missing", [0, 1])
 def test_strip_equals_its_twin(dtype, count, pixels, missing):
     rng = np.random.default_rng(pixels)
