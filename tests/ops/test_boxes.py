@@ -54,7 +54,6 @@ def test_means_are_exact_beyond_every_border(rng, border, shape, size):
     np.testing.assert_array_equal(blur(image, size, border, 77)[0], exact(image, size, border, 77))
 
 
-@pytest.mark.every_processor
 @pytest.mark.parametrize("size", [(5, 5), (16, 16), (31, 31), (127, 127)])
 def test_white_stays_white_and_steps_do_not_overflow(size):
     image = np.zeros((150, 300, 3), np.uint8)

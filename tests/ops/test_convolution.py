@@ -88,7 +88,6 @@ def test_transposed_convolution_equals_the_naive_loops(case, data):
     assert_close(got, naive_transposed(x, weight, bias, output_padding=extra, **words(case)))
 
 
-@pytest.mark.every_processor
 @pytest.mark.parametrize(
     ("channels", "filters", "groups"),
     [(3, 33, 1), (1, 32, 1), (64, 1, 1), (32, 3, 1), (5, 5, 5), (32, 32, 32), (37, 37, 37), (6, 12, 6), (64, 128, 2)],

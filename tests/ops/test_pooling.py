@@ -119,7 +119,6 @@ def test_adaptive_pooling_equals_the_naive_one(axes, sizes, outputs, mode_and_dt
     check(ADAPTIVE[axes](image, outputs, mode=mode), naive(image, axes, along, mode), image.dtype, mode)
 
 
-@pytest.mark.every_processor
 @pytest.mark.parametrize("shape", [(9,), (5, 6), (3, 4, 5)])
 @pytest.mark.parametrize("mode", COMPUTED)
 def test_global_is_one_window(shape, mode):
