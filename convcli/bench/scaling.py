@@ -6,8 +6,8 @@ On logarithmic axes a cost that is proportional to the work is a line of slope 1
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -69,8 +69,8 @@ def growths(setting: Setting) -> list[Growth]:
     threads = sorted({1, setting.threads, *(2**n for n in range(setting.threads.bit_length()))} - {0})
     largest = 0.04 if quick else 24.0
     return [
-        Growth("sharpen, 8-bit RGB", "megapixels", pixels, _sharpen),
-        Growth("Gaussian sigma 2, 8-bit RGB", "megapixels", pixels, _gaussian),
+        Growth("sharpen, 8-bit RGB", "megapixels", pixels, partial(_filter, "sharpen")),
+        Growth("Gaussian sigma 2, 8-bit RGB", "megapixels", pixels, partial(_filter, "gaussian:sigma=2")),
         Growth("general kernel, float plane", "taps", tuple(float(n * n) for n in sides), _taps),
         Growth("Gaussian sigma 1, float volume", "megavoxels", tuple(n**3 / 1e6 for n in cubes), _volume),
         Growth("predict, the MNIST network", "images", tuple(map(float, batches)), _predict),
@@ -120,32 +120,23 @@ def steepest(points: Sequence[Point]) -> Step | None:
 def peak_beyond(run: Work) -> int | None:
     """How many bytes more this process held at its peak while ``run()`` ran, its result among them."""
     status, marks = Path("/proc/self/status"), Path("/proc/self/clear_refs")
-    with suppress(OSError, LookupError, ValueError):
+    try:
         marks.write_text("5")  # the peak begins anew
         before = _kilobytes(status, "VmRSS")
-        result = run()
-        peak = _kilobytes(status, "VmHWM")
-        del result
-        return max(peak - before, 0) * 1024
-    return None
+    except (OSError, StopIteration):
+        return None
+    result = run()
+    peak = _kilobytes(status, "VmHWM")
+    del result
+    return max(peak - before, 0) * 1024
 
 
 def _kilobytes(status: Path, field: str) -> int:
     return int(next(line for line in status.read_text().splitlines() if line.startswith(field)).split()[1])
 
 
-def _picture(megapixels: float) -> np.ndarray:
-    height = max(round((megapixels * 1e6 / 1.5) ** 0.5), 16)
-    return noise(height, height * 3 // 2, 3)
-
-
-def _sharpen(megapixels: float) -> Work:
-    picture, weights = _picture(megapixels), kernel("sharpen")
-    return lambda: correlate2d(picture, weights, padding="same")
-
-
-def _gaussian(megapixels: float) -> Work:
-    picture, weights = _picture(megapixels), kernel("gaussian:sigma=2")
+def _filter(spec: str, megapixels: float) -> Work:
+    picture, weights = noise(*Setting(1, megapixels=megapixels).picture_size, 3), kernel(spec)
     return lambda: correlate2d(picture, weights, padding="same")
 
 
@@ -182,4 +173,4 @@ def _train(images: float) -> Work:
 
 def _shared(megapixels: float, threads: int) -> Work:
     compiler.set_threads(threads)
-    return _sharpen(megapixels)
+    return _filter("sharpen", megapixels)

@@ -16,7 +16,6 @@ import math
 import struct
 import tokenize
 import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -29,6 +28,7 @@ from convcli.datasets.preprocessing import Preprocessing
 from convcli.datasets.registry import ENTRIES, Entry
 from convcli.errors import DataError, shortened
 from convcli.images.model import shown
+from convcli.images.npz import DAMAGED
 
 SUFFIXES = (".npz", ".csv")
 _PAIRS = (
@@ -95,7 +95,7 @@ def _read_npz(path: Path, label: str) -> list[Pair]:
             found = {Path(name).stem.lower(): name for name in archive.namelist() if name.endswith(".npy")}
             wanted = _named(found, label)
             return [(_member(archive, found[x], label), _member(archive, found[y], label)) for x, y in wanted]
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except (*DAMAGED, RuntimeError) as error:  # the last one: encrypted
         raise DataError(f"{label}: cannot be read as .npz ({' '.join(str(error).split()) or 'cut off'})") from error
 
 

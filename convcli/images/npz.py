@@ -21,6 +21,7 @@ _KEY = "key"
 _MOST_ARRAYS = 100_000
 _MOST_SHOWN = 8
 _HEAD = 1 << 14  # bytes in which a header ends
+DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError)  # what reading a bad archive raises
 _chosen: list[str] = []  # the key that was given, if any
 
 
@@ -60,7 +61,7 @@ def array_in(data: bytes, max_pixels: int, *, check: Callable[[bytes, int], None
                 head = stream.read(_HEAD)
                 check(head, max_pixels)
                 return _name(member), head + stream.read()
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+    except DAMAGED as error:
         raise ImageError(f"truncated or damaged NPZ ({str(error).lower()}); get a fresh copy") from error
 
 

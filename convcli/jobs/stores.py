@@ -13,7 +13,7 @@ from convcli.jobs.batch import Files, Outcome
 from convcli.jobs.pool import VolumePool, plan_pool
 from convcli.jobs.stacks import each_volume
 from convcli.jobs.tasks import Task
-from convcli.jobs.volumes import Progress, Reading, Work, open_task, work_on_volume
+from convcli.jobs.volumes import Progress, Reading, Work, check_files, open_task, work_on_volume
 from convcli.stores import is_store
 from convcli.stores.reading import Stored, open_stored, volume_of
 from convcli.stores.writing import StoreWriter, factors_of, replacing_folder
@@ -35,6 +35,7 @@ def work_on_stack(
     if not is_store(task.target):
         words: dict[str, Any] = {"reading": reading, "stack": stack, "alpha_fix": alpha_fix, "progress": progress}
         return work_on_volume(task, files, begin, **words)
+    check_files(task)
     source, target = Path(task.source).resolve(), Path(task.target).resolve()
     if source in target.parents or target in source.parents:
         raise FileError(f"{task.target}: of this and {task.source} one lies in the other; choose another name")

@@ -175,8 +175,7 @@ def work_on_volume(
     from convcli.images.animation_writing import ANIMATED
     from convcli.images.volume_writing import check_volume_format, write_volume
 
-    if STREAM in (task.source, task.target):
-        raise ImageError("a volume is read and written piece by piece: expected files, not standard input or output")
+    check_files(task)
     format = format_named(files.format) if files.format else format_of(task.target)
     check_volume_format(format, 1, has_frames=True)
     with open_task(task, files, stack, reading, alpha_fix) as volume:
@@ -200,6 +199,12 @@ def work_on_volume(
     warnings, details = work.report()
     shape = (*(size for _, size in work.leading), *work.shape[1:][: 2 + (channels > 1)])
     return Outcome(task, "done", "", (*volume.warnings, *warnings, *unkept(lost)), shape, work.dtype.name, details)
+
+
+def check_files(task: Task) -> None:
+    """Refuse streams; raises `ImageError`."""
+    if STREAM in (task.source, task.target):
+        raise ImageError("a volume is read and written piece by piece: expected files, not standard input or output")
 
 
 def open_task(task: Task, files: Files, stack: Sequence[str], reading: Reading, alpha_fix: str | None) -> Volume:

@@ -295,6 +295,11 @@ def test_without_the_extra_its_name_is_said(convcli, tmp_path, voxels, monkeypat
     assert result.code == 1 and "is Zarr, which needs an extra" in result.err and "[scale]" in result.err
 
 
+def test_a_volume_from_standard_input_is_refused_as_for_files(convcli, tmp_path):
+    result = convcli("filter", "-", "-k", "box3d", "--axes", "zyx", "-o", tmp_path / "b.zarr")
+    assert result.code == 1 and "expected files, not standard input" in result.err
+
+
 def test_what_counts_as_a_store(tmp_path):
     (tmp_path / "file.zarr").write_text("")
     (tmp_path / "marked").mkdir()
