@@ -64,6 +64,18 @@ def convcli(capfd):
 
 
 @pytest.fixture
+def done(convcli):
+    """Call the command line, which has to succeed; gives what it said besides."""
+
+    def call(*words):
+        result = convcli(*words)
+        assert result.code == 0, result.err
+        return result.err
+
+    return call
+
+
+@pytest.fixture
 def quiet_stream():
     """A binary stream that remembers what was written to it."""
     with contextlib.closing(io.BytesIO()) as stream:

@@ -23,6 +23,22 @@ def _registers() -> tuple[int, int]:
 VECTOR_BYTES, REGISTERS = _registers()
 
 
+def along_row(build, count, lanes, body):
+    """Write a loop: ``body(at)`` for each vector of so many lanes in a row of ``count`` numbers."""
+    int64, before = ir.IntType(64), build.block
+    head, inside, done = (build.append_basic_block(name) for name in ("head", "inside", "done"))
+    build.branch(head)
+    build.position_at_end(head)
+    at = build.phi(int64)
+    at.add_incoming(ir.Constant(int64, 0), before)
+    build.cbranch(build.icmp_signed("<", at, count), inside, done)
+    build.position_at_end(inside)
+    body(at)
+    at.add_incoming(build.add(at, ir.Constant(int64, lanes)), build.block)
+    build.branch(head)
+    build.position_at_end(done)
+
+
 class Vectors:
     """Writes LLVM's words for vectors of float32 or float64."""
 

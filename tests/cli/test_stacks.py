@@ -19,18 +19,6 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.fixture
-def done(convcli):
-    """Call the command line, which has to succeed; gives what it said besides."""
-
-    def call(*words):
-        result = convcli(*words)
-        assert result.code == 0, result.err
-        return result.err
-
-    return call
-
-
 def save(name, array, axes, style, **notes):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

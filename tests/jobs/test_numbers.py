@@ -17,17 +17,6 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.fixture
-def done(convcli):
-    """Call the command line, which has to succeed."""
-
-    def call(*words):
-        result = convcli(*words)
-        assert result.code == 0, result.err
-
-    return call
-
-
 def numbers(rng, shape, dtype):
     if dtype == "bool":
         return rng.random(shape) > 0.5

@@ -8,7 +8,7 @@ three times.
 import numpy as np
 
 from convcli.loops.compiling.compiler import inner_loop, intrinsic, runs_python
-from convcli.loops.vectors import VECTOR_BYTES, Vectors, pointers, types
+from convcli.loops.vectors import VECTOR_BYTES, Vectors, along_row, pointers, types
 
 LANES = VECTOR_BYTES // 4  # rows of this many numbers leave no rest; up to so many beyond a row are read and written
 FARTHEST = 2.0  # from here on exp(-32 * x) is as good as nothing
@@ -92,7 +92,7 @@ class _Likeness(Vectors):
             for channel, value in enumerate(found[1:]):
                 self.store(value, sums, self._at(column, row, channel))
 
-        self._along(count, body)
+        along_row(self.ir, count, self.lanes, body)
 
     def differ(self, held, mine, other, step, ring, slot, height, length, down):
         """Squared differences of two rows into a row of the ring, and the sums of the ring's columns."""
@@ -111,7 +111,7 @@ class _Likeness(Vectors):
             self.store(squares, ring, build.add(own, column))
             self.store(self._summed(ring, column, length, height), down, column)
 
-        self._along(length, body)
+        along_row(self.ir, length, self.lanes, body)
 
     def add(self, down, taps, held, first, step, slope, total, sums, row, count):
         """Weights by sums of neighbouring distances, and values times weights, added to what is there."""
@@ -124,7 +124,7 @@ class _Likeness(Vectors):
                 at = self._at(column, row, channel)
                 self.store(build.call(self.multiply_add, [weight, value, self.load(sums, at)]), sums, at)
 
-        self._along(count, body)
+        along_row(self.ir, count, self.lanes, body)
 
     def _at(self, column, row, channel):
         return self.ir.add(column, self.ir.mul(row, self.number(channel)))
@@ -172,21 +172,6 @@ class _Likeness(Vectors):
         build.cbranch(build.icmp_signed("<", following, count), each, end)
         build.position_at_end(end)
         return made
-
-    def _along(self, count, body):
-        """``body(column)`` for each vector of a row."""
-        build, before = self.ir, self.ir.block
-        head, inside, done = (build.append_basic_block(name) for name in ("head", "inside", "done"))
-        build.branch(head)
-        build.position_at_end(head)
-        column = build.phi(self.int64)
-        column.add_incoming(self.number(0), before)
-        build.cbranch(build.icmp_signed("<", column, count), inside, done)
-        build.position_at_end(inside)
-        body(column)
-        column.add_incoming(build.add(column, self.number(self.lanes)), build.block)
-        build.branch(head)
-        build.position_at_end(done)
 
 
 def _weighing(channels):

@@ -8,7 +8,7 @@ import numpy as np
 
 from convcli.loops.compiling.compiler import inner_loop, intrinsic, runs_python
 from convcli.loops.filtering.networks import rank_network
-from convcli.loops.vectors import VECTOR_BYTES, ir, pointers, types
+from convcli.loops.vectors import VECTOR_BYTES, along_row, ir, pointers, types
 
 
 def _sort_naive(tall, row):
@@ -22,7 +22,7 @@ def _choose_naive(tall, row, channels, target, count):
 
 
 class _Rows:
-    """Writes a loop along rows of unsigned integers, of so many bits."""
+    """Vectors of unsigned integers, of so many bits, along rows."""
 
     def __init__(self, builder, bits):
         self.ir, self.bytes, self.lanes = builder, bits // 8, VECTOR_BYTES * 8 // bits
@@ -44,21 +44,6 @@ class _Rows:
                 vectors[upper] = build.select(smaller, second, first)
         return vectors
 
-    def along(self, count, body):
-        """``body(at)`` for each vector of a row."""
-        build, before = self.ir, self.ir.block
-        head, inside, done = (build.append_basic_block(name) for name in ("head", "inside", "done"))
-        build.branch(head)
-        build.position_at_end(head)
-        at = build.phi(self.int64)
-        at.add_incoming(self.int64(0), before)
-        build.cbranch(build.icmp_signed("<", at, count), inside, done)
-        build.position_at_end(inside)
-        body(at)
-        at.add_incoming(build.add(at, self.int64(self.lanes)), build.block)
-        build.branch(head)
-        build.position_at_end(done)
-
 
 def _sorting(size):
     """The intrinsic that sorts columns of so many rows."""
@@ -76,7 +61,7 @@ def _sorting(size):
                 for vector, place in zip(rows.ordered(vectors, steps), places, strict=True):
                     builder.store(vector, place, align=rows.bytes)
 
-            rows.along(row, body)
+            along_row(builder, row, rows.lanes, body)
             return context.get_dummy_value()
 
         return types.void(tall, types.intp), generate
@@ -102,7 +87,7 @@ def _choosing(size):
                     vectors.append(builder.load(rows.place(tall, begin), align=rows.bytes))
                 builder.store(rows.ordered(vectors, steps)[wanted], rows.place(target, at), align=rows.bytes)
 
-            rows.along(count, body)
+            along_row(builder, count, rows.lanes, body)
             return context.get_dummy_value()
 
         return types.void(tall, types.intp, types.intp, target, types.intp), generate
