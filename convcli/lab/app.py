@@ -13,9 +13,10 @@ from starlette.routing import Route
 from convcli.errors import ConvcliError
 from convcli.lab import asking, kernel_room
 from convcli.lab.asking import TooLargeError, Words, WordsError
+from convcli.lab.digit_room import DigitRoom
 from convcli.lab.guard import Guard
 from convcli.lab.kernel_room import KernelRoom
-from convcli.lab.pictures import MOST_BYTES, Pictures
+from convcli.lab.pictures import MOST_BYTES, MOST_DRAWN_BYTES, Pictures, name_of
 from convcli.lab.turns import BusyError, Gate, SupersededError, Turns
 from convcli.views.explain_page import arithmetic
 
@@ -39,11 +40,12 @@ def static_files() -> dict[str, tuple[str, bytes]]:
 class Lab:
     """The lab's state and its application; one for each server."""
 
-    def __init__(self, pictures: Pictures) -> None:
+    def __init__(self, pictures: Pictures, model: str | None = None) -> None:
         self.gate = Gate()
         self.turns = Turns(self.gate)
         self.pictures = pictures
         self.kernels = KernelRoom(pictures)
+        self.digits = DigitRoom(model)
         self._uploading = 0
         self._static = static_files()
 
@@ -55,9 +57,15 @@ class Lab:
             Route("/api/start", self._start),
             Route("/api/pictures", self._upload, methods=["POST"]),
             Route("/api/pictures/{key}", self._picture),
+            Route("/api/digit/look", self._look, methods=["POST"]),
+            Route("/api/digit/models", self._models),
             *(
-                Route(f"/api/kernel/{name}", self._asks(f"kernel/{name}", getattr(self.kernels, name)), methods=["POST"])
-                for name in ("filter", "response", "explain", "save")
+                Route(f"/api/{room}/{name}", self._asks(f"{room}/{name}", getattr(there, name)), methods=["POST"])
+                for room, there, names in (
+                    ("kernel", self.kernels, ("filter", "response", "explain", "save")),
+                    ("digit", self.digits, ("unit", "saliency")),
+                )
+                for name in names
             ),
         ]
         handlers: Any = dict.fromkeys(_STATUS, _refused) | {Exception: _failed, MemoryError: _failed}
@@ -86,11 +94,20 @@ class Lab:
         self._uploading += 1
         try:
             data = await asking.body_of(request, MOST_BYTES)
-            name = request.query_params.get("name", "")
-            picture = await self.turns.run(_lane(request, "upload"), lambda: self.pictures.add(data, name))
         finally:
             self._uploading -= 1
+        name = request.query_params.get("name", "")
+        picture = await self.turns.run(_lane(request, "upload"), lambda: self.pictures.add(data, name))
         return asking.document(picture.as_dict())
+
+    async def _look(self, request: Request) -> Response:
+        data = await asking.body_of(request, MOST_DRAWN_BYTES)
+        name, model = (request.query_params.get(word, "")[:200] for word in ("name", "model"))
+        look = partial(self.digits.look, data, name_of(name), model)
+        return await self.turns.run(_lane(request, "digit/look"), look)
+
+    async def _models(self, request: Request) -> Response:
+        return asking.document(await self.turns.run(_lane(request, "digit/models"), self.digits.models))
 
     async def _picture(self, request: Request) -> Response:
         key = request.path_params["key"]

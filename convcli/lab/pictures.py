@@ -13,6 +13,7 @@ from convcli.errors import ImageError, printable
 from convcli.images import Image, read
 
 MOST_BYTES = 64 * 10**6  # of one upload
+MOST_DRAWN_BYTES = 8 * 10**6  # of one that is drawn, or shown to a network
 MOST_PIXELS = 16 * 10**6  # of one picture, and of one result
 _KEPT = 6
 _KEPT_BYTES = 256 * 10**6
@@ -58,7 +59,7 @@ class Pictures:
     def add(self, data: bytes, name: str) -> Picture:
         """Decode an upload and keep its pixels, nothing else; raises `ImageError` for what is no picture."""
         key = hashlib.sha256(data).hexdigest()[:24]
-        name = printable(name.replace("\\", "/").rpartition("/")[2].strip()[:100]) or "picture.png"
+        name = name_of(name)
         return self._held.get(key) or self._keep(key, name, name, _decoded(io.BytesIO(data), name))
 
     def find(self, key: str) -> Picture:
@@ -78,6 +79,12 @@ class Pictures:
                 break
             self._held.popitem(last=False)
         return picture
+
+
+def name_of(text: str) -> str:
+    """A name that a page gives its upload: without folders, for the command to copy and nothing else."""
+    name = printable(text.replace("\\", "/").rpartition("/")[2].strip()[:100]) or "picture.png"
+    return f"./{name}" if name.startswith("-") else name
 
 
 def _decoded(source: str | io.BytesIO, name: str) -> Image:
