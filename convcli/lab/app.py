@@ -12,11 +12,13 @@ from starlette.routing import Route
 
 from convcli.errors import ConvcliError
 from convcli.lab import asking, kernel_room
+from convcli.lab.arithmetic_room import ArithmeticRoom
 from convcli.lab.asking import TooLargeError, Words, WordsError
 from convcli.lab.digit_room import DigitRoom
 from convcli.lab.guard import Guard
 from convcli.lab.kernel_room import KernelRoom
 from convcli.lab.pictures import MOST_BYTES, MOST_DRAWN_BYTES, Pictures, name_of
+from convcli.lab.training_room import TrainingRoom
 from convcli.lab.turns import BusyError, Gate, SupersededError, Turns
 from convcli.views.explain_page import arithmetic
 
@@ -40,12 +42,14 @@ def static_files() -> dict[str, tuple[str, bytes]]:
 class Lab:
     """The lab's state and its application; one for each server."""
 
-    def __init__(self, pictures: Pictures, model: str | None = None) -> None:
+    def __init__(self, pictures: Pictures, model: str | None = None, data: str | None = None) -> None:
         self.gate = Gate()
         self.turns = Turns(self.gate)
         self.pictures = pictures
         self.kernels = KernelRoom(pictures)
         self.digits = DigitRoom(model)
+        self.arithmetic = ArithmeticRoom()
+        self.training = TrainingRoom(self.gate, self.digits, data)
         self._uploading = 0
         self._static = static_files()
 
@@ -57,12 +61,17 @@ class Lab:
             Route("/api/start", self._start),
             Route("/api/pictures", self._upload, methods=["POST"]),
             Route("/api/pictures/{key}", self._picture),
+            Route("/api/train/choices", self._train_choices),
+            Route("/api/train/state", self._train_state),
+            Route("/api/train/file", self._train_file),
+            Route("/api/train/{way}", self._train_steered, methods=["POST"]),
             Route("/api/digit/look", self._look, methods=["POST"]),
             Route("/api/digit/models", self._models),
             *(
                 Route(f"/api/{room}/{name}", self._asks(f"{room}/{name}", getattr(there, name)), methods=["POST"])
                 for room, there, names in (
                     ("kernel", self.kernels, ("filter", "response", "explain", "save")),
+                    ("arithmetic", self.arithmetic, ("slide", "save", "chain")),
                     ("digit", self.digits, ("unit", "saliency")),
                 )
                 for name in names
@@ -73,6 +82,7 @@ class Lab:
 
     def close(self) -> None:
         """End what still runs."""
+        self.training.close()
         self.turns.close()
 
     async def _file(self, name: str, request: Request) -> Response:
@@ -112,6 +122,22 @@ class Lab:
     async def _picture(self, request: Request) -> Response:
         key = request.path_params["key"]
         return await self.turns.run(_lane(request, "picture"), lambda: self.kernels.picture(key))
+
+    # A training tells of itself without waiting for the loops, which it has itself.
+    async def _train_choices(self, request: Request) -> Response:
+        return asking.document(self.training.choices())
+
+    async def _train_state(self, request: Request) -> Response:
+        known = request.query_params.get("epochs", "")
+        return self.training.state(int(known) if known.isdecimal() and len(known) < 9 else -1)
+
+    async def _train_file(self, request: Request) -> Response:
+        return self.training.file()
+
+    async def _train_steered(self, request: Request) -> Response:
+        words = await asking.words_of(request)
+        way = request.path_params["way"]
+        return self.training.start(words) if way == "start" else self.training.steer({"way": way})
 
     def _asks(self, what: str, work: Callable[[Words], Response]) -> Answer:
         """A route whose words go to a room when their turn comes."""

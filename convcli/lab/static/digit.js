@@ -7,7 +7,7 @@ const SIDE = 256;
 const PEN = 17;
 const SEVEN = "2e3a40385a377837963aaa3ec03e_c03eb453a36d9487869f79b76fd068e5_5c8c7a8a9a8bb68d";
 const FEW = 8; // dot products that are shown at once
-const TARGET = 54; // how wide a map is drawn, about
+const TARGET = 46; // how wide a map is drawn, about
 
 const state = { strokes: [], pen: null, isDown: false, found: null, picked: null, unit: null, earlier: [], blob: null, opened: null, showsAll: false, focus: 0 };
 let remember = () => {};
