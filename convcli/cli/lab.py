@@ -32,13 +32,31 @@ def command(
 ) -> int:
     """Play with kernels, arithmetic, digits and training, on a page in your browser.
 
-    The page comes from this machine and needs no network.
+    The page comes from this machine, needs no network, and shows what the other commands compute. It has four rooms,
+    each with the command that makes the same thing:
+
+    \b
+      Kernel      your picture, a kernel whose weights you drag, the result beside
+                  it, and any pixel's window, products and sum
+      Arithmetic  windows that slide: sizes, stride, padding, dilation; chains of
+                  layers and what their units see
+      Digit       draw one; what a network makes of it layer by layer, and any
+                  number of any layer taken apart
+      Train       a training whose curves, filters and hardest examples change
+                  epoch by epoch
+
+    IMAGE is the picture to begin with, MODEL a .safetensors file for the digits, FOLDER your own pictures to train on,
+    one sub-folder for each class; a file of arrays (.npz, .csv) will do as well.
 
     \b
     Examples:
       convcli lab
       convcli lab photo.jpg
-      convcli lab digits.safetensors --port 9000 --no-browser
+      convcli lab mnist.safetensors --port 9000 --no-browser
+      convcli lab photo.jpg pets.safetensors pets/
+
+    Only this machine can reach it, unless --host says otherwise, and only with the address that is printed, which holds
+    a secret. What pages send stays in memory and is never written; no file can be read through it. Ctrl-C ends it.
     """
     missing = [name for name in ("starlette", "uvicorn") if find_spec(name) is None]
     if missing:
@@ -47,10 +65,11 @@ def command(
     from convcli.lab.pictures import Pictures
     from convcli.lab.server import bind, serve
 
-    own = Path(things[0]) if things else None
-    lab = Lab(Pictures(own))
+    given = _sorted(things)
+    lab = Lab(Pictures(given.get("image")), model=given.get("model"), data=given.get("data"))
     bound = bind(host, port)
     options.start_loops(threads, quiet=quiet)
+    lab.digits.models()  # a model that is none is told at once
     if bound.is_open and not quiet:
         say(
             f"Warning: --host {host} lets whoever has the address use this machine's processor, over an unencrypted "
@@ -63,3 +82,16 @@ def command(
         webbrowser.open(bound.address)
     serve(lab, bound)
     return 0
+
+
+def _sorted(things: tuple[str, ...]) -> dict[str, str]:
+    """Which is the picture, the model and the data; at most one of each."""
+    found: dict[str, str] = {}
+    for thing in things:
+        suffix = Path(thing).suffix.lower()
+        is_data = Path(thing).is_dir() or suffix in (".npz", ".csv")
+        kind = "data" if is_data else "model" if suffix == ".safetensors" or thing == "shipped" else "image"
+        if kind in found:
+            raise options.WrongUsage(f"got two of a kind, {found[kind]} and {thing}, expected one {kind}")
+        found[kind] = thing
+    return found

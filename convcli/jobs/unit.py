@@ -119,7 +119,9 @@ def unit_of(classifier: Classifier, pixels: Array, layer: str, place: tuple[int,
     model = classifier.trained.model
     before, source, output, plan = _traced(classifier, pixels, layer)
     sizes = plan.output[:-1]
-    if len(place) != len(sizes) or not all(0 <= each < n for each, n in zip((*place, channel), plan.output, strict=True)):
+    if len(place) != len(sizes) or not all(
+        0 <= each < n for each, n in zip((*place, channel), plan.output, strict=True)
+    ):
         raise ShapeError(f"unit: got {(*place, channel)}, expected a place in {plan.output}, from 0")
     value = float(output[(*place, channel)])
     rows, columns, channels, inputs, weights = _cells(model, plan, before, place, channel)
@@ -143,7 +145,9 @@ def _traced(classifier: Classifier, pixels: Array, layer: str) -> tuple[Array, s
     model = classifier.trained.model
     plans = {each.name: each for each in model.plan.layers}
     if layer not in plans or layer not in [each.name for each in model.layers]:
-        raise ModelError(f"layer: got {shortened(layer)}, expected one of {', '.join(each.name for each in model.layers)}")
+        raise ModelError(
+            f"layer: got {shortened(layer)}, expected one of {', '.join(each.name for each in model.layers)}"
+        )
     before, source = pixels, "input"
     for name, output in model.trace(classifier.batch(pixels[None])):
         if name == layer:
@@ -163,7 +167,9 @@ def _cells(model: Model, plan: LayerPlan, before: Array, place: tuple[int, ...],
         rows, columns = (list[int | None](range(n)) for n in before.shape[:2])
         return rows, columns, [channel], before[..., channel : channel + 1], None
     if plan.type == "flatten":
-        row, column, source = (int(each) for each in np.unravel_index(channel, before.shape)) if before.ndim == 3 else (0, 0, 0)
+        row, column, source = (
+            (int(each) for each in np.unravel_index(channel, before.shape)) if before.ndim == 3 else (0, 0, 0)
+        )
         return [row], [column], [source], before.reshape(-1)[channel].reshape(1, 1, 1), None
     if plan.type in _ONE_TO_ONE:
         row, column = place if len(place) == 2 else (0, 0)
@@ -217,7 +223,9 @@ def _dense_cells(model: Model, plan: LayerPlan, before: Array, channel: int) -> 
 def _flattened(network: NetworkPlan, dense: LayerPlan) -> LayerPlan | None:
     """The flattening of a map straight before a dense layer, if there is one."""
     pairs = pairwise(network.layers)
-    return next((flat for flat, each in pairs if each is dense and flat.type == "flatten" and len(flat.input) == 3), None)
+    return next(
+        (flat for flat, each in pairs if each is dense and flat.type == "flatten" and len(flat.input) == 3), None
+    )
 
 
 def _steps(
@@ -236,8 +244,13 @@ def _steps(
     if plan.type in ("pool", "global_pool"):
         return (Step(plan.settings["mode"].capitalize(), f"of {inputs.size:,} cells", value),)
     if plan.type == "batch_norm":
-        numbers = {each: model.parameters.get(f"{plan.name}/{each}") for each in ("moving_mean", "moving_variance", "gamma", "beta")}
-        told = ", ".join(f"{name.replace('moving_', '')} {float(each.value[channel]):.4g}" for name, each in numbers.items() if each)
+        numbers = {
+            each: model.parameters.get(f"{plan.name}/{each}")
+            for each in ("moving_mean", "moving_variance", "gamma", "beta")
+        }
+        told = ", ".join(
+            f"{name.replace('moving_', '')} {float(each.value[channel]):.4g}" for name, each in numbers.items() if each
+        )
         return (Step("Normalised", told, value),)
     if plan.type == "activation":
         return (Step("Activation", plan.settings["activation"].name, value),)

@@ -72,13 +72,21 @@ class ArithmeticRoom:
         if any(len(each.output) == len(plan.input) for each in plan.layers) and len(plan.input) > 1:
             layer = asking.text(words, "layer") or None
             place = words.get("unit")
-            if place is not None and not (isinstance(place, list) and len(place) < 4 and all(type(n) is int for n in place)):
+            if place is not None and not (
+                isinstance(place, list) and len(place) < 4 and all(type(n) is int for n in place)
+            ):
                 raise WordsError(f"unit: got {shortened(place)}, expected a place")
             if layer not in [each.name for each in plan.layers]:
                 layer = place = None  # of a chain that was another one before
             found = fields_of(plan, layer=layer, unit=place)
             told["fields"] = [
-                {"layer": each.layer.name, "unit": each.unit, "spans": each.spans, "inside": each.inside, "sizes": each.sizes}
+                {
+                    "layer": each.layer.name,
+                    "unit": each.unit,
+                    "spans": each.spans,
+                    "inside": each.inside,
+                    "sizes": each.sizes,
+                }
                 for each in growing(found)
             ]
             told["chosen"] = {"layer": found.chosen.layer.name, "unit": found.chosen.unit, "says": answer(found)}

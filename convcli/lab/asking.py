@@ -82,9 +82,10 @@ def flag(words: Words, name: str) -> bool:
 
 
 def framed(document: Mapping[str, Any], *arrays: "np.ndarray[Any, Any]") -> Response:
-    """A document with arrays: the length of the JSON (4 bytes, little-endian), the JSON, each array from a multiple of 8.
+    """A document with arrays: the length of the JSON in 4 bytes, little-endian, the JSON, then the arrays.
 
-    The document's ``arrays`` say of each array its type, its shape and where it begins behind the JSON.
+    Each begins at a multiple of 8. The document's ``arrays`` say of each its type, its shape and where it begins behind
+    the JSON.
     """
     places, pieces, end = [], [], 0
     for array in arrays:

@@ -7,7 +7,9 @@ from typing import Any
 from convcli.kernels.parameters import format_number
 
 
-def line(command: str, *words: str, options: Mapping[str, Any] | None = None, usual: Mapping[str, Any] | None = None) -> str:
+def line(
+    command: str, *words: str, options: Mapping[str, Any] | None = None, usual: Mapping[str, Any] | None = None
+) -> str:
     """A command line for a shell: words, then the options that are not what they usually are.
 
     >>> line("filter", "my cat.jpg", options={"stride": 2, "range": "auto"}, usual={"range": "auto"})

@@ -114,7 +114,9 @@ class DigitRoom:
         name = name or self._named
         if name not in self._models:
             if name != self._named:
-                raise ModelError(f"model: got {shortened(name)}, expected one that the lab was started with or has trained")
+                raise ModelError(
+                    f"model: got {shortened(name)}, expected one that the lab was started with or has trained"
+                )
             self._models[name] = load_classifier(name)
         return self._models[name]
 

@@ -1,4 +1,4 @@
-"""The room of kernels: a picture through one kernel; the pixels, the responses before rounding, one window's numbers."""
+"""The room of kernels: a picture through one kernel; pixels, responses before rounding, a window's numbers."""
 
 import io
 from dataclasses import replace
@@ -93,8 +93,16 @@ class KernelRoom:
             raise ShapeError("histogram: some responses are infinite or no numbers, expected finite ones")
         counts = [np.histogram(raw[..., channel], _BINS, (low, high))[0] for channel in range(raw.shape[-1])]
         policy = output_policy(picture.image, None, plan.depth, plan.range, **plan.signs)
-        told = {"low": low, "high": high, "white": scale, "range": policy.range, "mean": float(raw.mean()),
-                "least": float(raw.min()), "most": float(raw.max()), "counts": [each.tolist() for each in counts]}  # fmt: skip
+        told = {
+            "low": low,
+            "high": high,
+            "white": scale,
+            "range": policy.range,
+            "mean": float(raw.mean()),
+            "least": float(raw.min()),
+            "most": float(raw.max()),
+            "counts": [each.tolist() for each in counts],
+        }
         return asking.document(told)
 
     def explain(self, words: Words) -> Response:
@@ -113,7 +121,9 @@ class KernelRoom:
             first = max(middle - around, 0)
             parts.append((first, min(middle + around + 1, n) - first))
         (top, height), (left, width) = parts
-        found = explain(picture.image, [plan], title=picture.name, region=Region(top, left, max(height, 1), max(width, 1)))
+        found = explain(
+            picture.image, [plan], title=picture.name, region=Region(top, left, max(height, 1), max(width, 1))
+        )
         return asking.document(found.document)
 
     def save(self, words: Words) -> Response:
@@ -162,7 +172,10 @@ def _plan(words: Words, *, has_alpha: bool) -> FilterPlan:
         scale=asking.number(words, "scale", 1.0),
         border_value=asking.number(words, "border_value", 0.0),
         convolve=asking.flag(words, "convolve"),
-        **{word: asking.text(words, word, str(_USUAL[word])) for word in ("border", "normalize", "activation", "channels")},
+        **{
+            word: asking.text(words, word, str(_USUAL[word]))
+            for word in ("border", "normalize", "activation", "channels")
+        },
         range=_range(words),
         alpha="drop" if has_alpha else "premultiply",
     )
@@ -208,4 +221,3 @@ def _target(picture: Picture, plan: FilterPlan, name: str) -> str:
     policy = output_policy(picture.image, None, plan.depth, plan.range, **plan.signs)
     suffix = ".tiff" if holds("PNG", policy.dtype, 3, False) else ".png"
     return f"{PurePath(picture.name).stem}_{name}{suffix}"
-

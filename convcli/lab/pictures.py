@@ -45,9 +45,9 @@ class Picture:
 class Pictures:
     """Pictures by their keys, which are digests of their files; the oldest ones are forgotten."""
 
-    def __init__(self, own: Path | None = None) -> None:
+    def __init__(self, own: str | None = None) -> None:
         self._held: OrderedDict[str, Picture] = OrderedDict()
-        self._own = {"sample": SAMPLE} | ({"own": own} if own else {})
+        self._own = {"sample": str(SAMPLE)} | ({"own": own} if own else {})
         for key in self._own:
             self.find(key)
 
@@ -66,7 +66,7 @@ class Pictures:
         """The picture of a key; raises `ImageError` for one that is not, or no longer, here."""
         if key in self._own and key not in self._held:
             path = self._own[key]
-            self._keep(key, path.name, str(path), _decoded(str(path), ""))
+            self._keep(key, Path(path).name, path, _decoded(path, ""))
         if key not in self._held:
             raise ImageError("picture: is not here any more, expected one that was sent lately; choose it again")
         self._held.move_to_end(key)

@@ -40,7 +40,7 @@ def bind(host: str, port: int) -> Bound:
     try:
         kind, _, _, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
     except (OSError, UnicodeError):
-        raise ConvcliError(f"host: got {ascii(host)}, expected a name or an address of this machine") from None
+        raise ConvcliError(f"host: got {host!a}, expected a name or an address of this machine") from None
     taken = socket.socket(kind, socket.SOCK_STREAM)
     try:
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -49,7 +49,9 @@ def bind(host: str, port: int) -> Bound:
     except OSError as error:
         taken.close()
         reason = (error.strerror or str(error)).lower()
-        raise ConvcliError(f"port: {host}:{port} cannot be had ({reason}); choose another with --port, or 0 for any") from None
+        raise ConvcliError(
+            f"port: {host}:{port} cannot be had ({reason}); choose another with --port, or 0 for any"
+        ) from None
     return Bound(taken, host, taken.getsockname()[1], secrets.token_urlsafe(24))
 
 

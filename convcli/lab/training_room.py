@@ -100,15 +100,26 @@ class TrainingRoom:
         if run is None:
             return asking.framed({"state": "idle"})
         state = "paused" if run.is_paused and not run.is_over and run.state == "running" else run.state
-        told = {"state": state, "command": run.command, "data": run.data, "error": run.error, "can_save": run.file is not None,
-                "history": run.history, "progress": run.progress, **run.told}  # fmt: skip
+        told = {
+            "state": state,
+            "command": run.command,
+            "data": run.data,
+            "error": run.error,
+            "can_save": run.file is not None,
+            "history": run.history,
+            "progress": run.progress,
+            **run.told,
+        }
         if len(run.history) == epochs:
             return asking.framed({**told, "looked": False})
         filters, hard = run.filters, run.hard
         told["looked"] = True
-        told["filters"] = None if filters is None else {"layer": filters.layer, "colour": filters.is_colour, "shape": filters.shape}
+        told["filters"] = (
+            None if filters is None else {"layer": filters.layer, "colour": filters.is_colour, "shape": filters.shape}
+        )
         told["hard"] = [
-            {"true": each.true, "taken": each.taken, "share": each.share, "taken_share": each.taken_share} for each in hard
+            {"true": each.true, "taken": each.taken, "share": each.share, "taken_share": each.taken_share}
+            for each in hard
         ]
         weights = [] if filters is None else [np.nan_to_num(filters.weights).astype(np.float32)]
         return asking.framed(told, *weights, *(view(each.image, 255.0) for each in hard))
@@ -159,9 +170,7 @@ class TrainingRoom:
         try:
             with self._gate.held():
                 plan = plan_training(**planned)
-                run.told = {"notes": plan.notes, "warnings": plan.warnings, "epochs": plan.recipe.epochs,
-                            "network": plan.network.spec.name, "params": plan.network.params,
-                            "images": len(plan.learned), "held": 0 if plan.held is None else len(plan.held)}  # fmt: skip
+                run.told = _told(plan)
                 run.state = "running"
                 report = train(plan, self._listener(run, plan))
             self._finished(run, report)
@@ -175,7 +184,10 @@ class TrainingRoom:
     def _finished(self, run: Run, report: TrainReport) -> None:
         plan = report.plan
         if report.finished:
-            run.told |= {"test": None if report.test is None else report.test._asdict(), "best": report.best_epoch or None}
+            run.told |= {
+                "test": None if report.test is None else report.test._asdict(),
+                "best": report.best_epoch or None,
+            }
             run.file = plan.target
             self._digits.add(plan.target.name, load_classifier(plan.target))
             run.state = "done"
@@ -199,6 +211,19 @@ class TrainingRoom:
             run.history = [each.as_dict() for each in training.history]
 
         return Listener(batch_ends, epoch_ends, lambda: run.is_stopping)
+
+
+def _told(plan: TrainingPlan) -> dict[str, Any]:
+    """What is decided, for people."""
+    return {
+        "notes": plan.notes,
+        "warnings": plan.warnings,
+        "epochs": plan.recipe.epochs,
+        "network": plan.network.spec.name,
+        "params": plan.network.params,
+        "images": len(plan.learned),
+        "held": 0 if plan.held is None else len(plan.held),
+    }
 
 
 def _one_of(words: Words, name: str, allowed: tuple[str, ...], default: str = "") -> str:
