@@ -13,10 +13,11 @@ async function answer(path, options) {
   } catch {
     throw new LabError("the lab does not answer: is convcli lab still running?");
   }
-  if (response.ok) return response;
-  if (response.status === 409) throw new Superseded();
+  const status = Number(response.headers.get("x-lab-status")) || response.status;
+  if (status === 200) return response;
+  if (status === 409) throw new Superseded();
   const text = await response.text();
-  let line = text.trim() || `the lab answers ${response.status}`;
+  let line = text.trim() || `the lab answers ${status}`;
   try { line = JSON.parse(text).error; } catch { /* plain text */ }
   throw new LabError(line);
 }
@@ -164,3 +165,5 @@ export function commandLine(room, buttons = []) {
 
 export const plain = (text) => text.replaceAll("−", "-");
 export const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
+// For a small cell: −0.12 as −.12.
+export const slim = (text) => text.replace(/^(−?)0\./, "$1.");

@@ -1,11 +1,11 @@
 // The room of digits: a drawing, what a network makes of it layer by layer, and any number taken apart.
 
 import { bracketed, css, format, inkOn, largestOf, mix, signed, tight } from "./arithmetic-of-pixels.js";
-import { ask, askFramed, byId, clamp, colour, commandLine, fill, make, newestOnly, save, sendFramed, sharp, toast } from "./common.js";
+import { ask, askFramed, byId, slim, clamp, colour, commandLine, fill, make, newestOnly, save, sendFramed, sharp, toast } from "./common.js";
 
 const SIDE = 256;
 const PEN = 17;
-const SEVEN = "2e3a40385a377837963aaa3ec03e_c03eb453a36d9487869f79b76fd068e5_5c8c7a8a9a8bb68d";
+const SEVEN = "3a42503f6a3d843d9e3eb540c044ba58af6fa3878e9f87b67ecd76e2";
 const FEW = 8; // dot products that are shown at once
 const TARGET = 46; // how wide a map is drawn, about
 
@@ -499,7 +499,7 @@ function showDots(dots) {
   const mini = (dot, number, largest, isGrey) => make("div", { className: `mini${columns === 1 ? " single" : ""}`, style: { gridTemplateColumns: `repeat(${columns}, 1fr)` } },
     ...dot.taps.map((tap) => {
       const ink = isGrey && number(tap) >= 0 ? Array(3).fill(Math.round((number(tap) / largest) * 255)) : signed(number(tap), largest);
-      return make("i", { textContent: columns === 1 ? tight(number(tap), 3) : "", style: { background: css(ink), color: inkOn(ink) } });
+      return make("i", { textContent: columns === 1 ? slim(tight(number(tap), 2)) : "", style: { background: css(ink), color: inkOn(ink) } });
     }));
   const shown = state.showsAll ? dots : dots.slice(0, FEW);
   const head = make("div", { className: "dot head" }, make("span", { textContent: "map" }), make("span", { textContent: unit.source }), make("span"), make("span", { textContent: "weights" }), make("span"), make("span", { textContent: "products" }), make("span", { textContent: "sum" }));
@@ -536,7 +536,7 @@ function showDot(dot) {
       const isGrey = kind === "value" && dot.taps.every((each) => each.value >= 0);
       const ink = isGrey ? Array(3).fill(Math.round((tap.value / largest) * 255)) : signed(tap[kind], largest);
       const text = tap.weight === null ? format(tap.value) : `${bracketed(format(tap.value))} × ${bracketed(format(tap.weight))} = ${format(tap.product)}`;
-      const cell = make("span", { textContent: isDense ? "" : tight(tap[kind], 2), title: text, style: { background: css(ink), color: inkOn(ink) }, data: { number: tap[kind] } });
+      const cell = make("span", { textContent: isDense ? "" : slim(tight(tap[kind], 2)), title: text, style: { background: css(ink), color: inkOn(ink) }, data: { number: tap[kind] } });
       if (isPadding(tap)) cell.className = "padding";
       if (kind === "value") cell.addEventListener("click", () => goTo(dot, tap));
       return cell;

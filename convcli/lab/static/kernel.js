@@ -2,7 +2,7 @@
 
 import { Explained, bracketed, css, format, formatWeight, inkOn, largestOf, signed, tight } from "./arithmetic-of-pixels.js";
 import {
-  askBlob, ask, askFramed, byId, choices, clamp, colour, commandLine, copy, fill, make, newestOnly, paint, plain, save, send, sharp, toast,
+  askBlob, ask, askFramed, byId, choices, clamp, colour, commandLine, copy, fill, make, newestOnly, paint, plain, save, send, sharp, slim, toast,
 } from "./common.js";
 
 const WORDS = ["kernel", "stride", "dilation", "padding", "border", "border_value", "range", "channels", "scale", "bias", "activation", "normalize", "convolve"];
@@ -588,7 +588,7 @@ function showGroup(part, index, { taps, channel }, { parts }) {
     cells.append(...taps.map((tap) => {
       const colours = ground(tap);
       return make("span", {
-        textContent: columns > 5 ? "" : title === "× weights" ? formatWeight(tap.weight, 2) : tight(number(tap), 3),
+        textContent: columns > 5 ? "" : title === "× weights" ? slim(formatWeight(tap.weight, 2)) : slim(tight(number(tap), 3)),
         className: title === "window" && tap.padding ? "padding" : "",
         title: `${bracketed(format(tap.value))} × ${bracketed(format(tap.weight))} = ${format(tap.product)}${tap.padding ? ", padding" : ""}`,
         style: { background: css(colours), color: inkOn(colours) },

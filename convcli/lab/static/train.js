@@ -233,7 +233,7 @@ function showHard() {
   byId("t-hard").replaceChildren(...(told.hard || []).map((each, index) => {
     const canvas = make("canvas", { role: "img", ariaLabel: `A ${each.true}` });
     paint(canvas, pictures[index]);
-    const said = each.taken === each.true ? `seems one at ${percent(each.share)}` : `taken for ${each.taken}, ${percent(each.taken_share)}`;
+    const said = each.taken === each.true ? `${percent(each.share)} sure` : `taken for ${each.taken} (${percent(each.taken_share)})`;
     return make("figure", {}, canvas, make("figcaption", {}, make("b", { textContent: each.true }), ` ${said}`));
   }));
 }
