@@ -67,9 +67,9 @@ def command(
 
     given = _sorted(things)
     lab = Lab(Pictures(given.get("image")), model=given.get("model"), data=given.get("data"))
-    bound = bind(host, port)
     options.start_loops(threads, quiet=quiet)
     lab.digits.models()  # a model that is none is told at once
+    bound = bind(host, port)
     if bound.is_open and not quiet:
         say(
             f"Warning: --host {host} lets whoever has the address use this machine's processor, over an unencrypted "

@@ -1,6 +1,7 @@
 """What comes in and goes out: bodies of limited size, words that are checked, documents with arrays behind them."""
 
 import json
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,7 @@ from convcli.errors import ConvcliError, shortened
 from convcli.jobs.documents import json_text
 
 MOST_WORDS = 1 << 18  # bytes of a request's words
+_LONGEST, _PATIENCE = 2 * 10**9, 20.0  # bytes, and seconds, for which what is too long is listened to
 Words = Mapping[str, Any]
 
 
@@ -24,17 +26,27 @@ class WordsError(ConvcliError):
 
 
 async def body_of(request: Request, most: int) -> bytes:
-    """A request's body; raises `TooLargeError` by its announced length, or as soon as more has come than may."""
+    """A request's body; raises `TooLargeError` for one that is longer, of which no more than ``most`` is ever held."""
     announced = request.headers.get("content-length", "")
-    if announced.isdecimal() and len(announced) < 20 and int(announced) > most:
-        raise TooLargeError(f"upload: got {int(announced):,} bytes, expected at most {most:,}")
-    pieces, size = [], 0
+    length = int(announced) if announced.isdecimal() and len(announced) < 20 else 0
+    if length > most and "expect" in request.headers:
+        raise _too_large(length, most)  # whoever asks before sending need not send
+    pieces: list[bytes] = []
+    size, end = 0, time.monotonic() + _PATIENCE
     async for piece in request.stream():
         size += len(piece)
-        if size > most:
-            raise TooLargeError(f"upload: got more than {most:,} bytes, expected at most that")
-        pieces.append(piece)
+        if max(size, length) <= most:
+            pieces.append(piece)
+        elif size > _LONGEST or time.monotonic() > end:
+            break
+    # What is too long is read to its end all the same, and dropped: who is still sending does not hear an answer.
+    if max(size, length) > most:
+        raise _too_large(max(size, length), most)
     return b"".join(pieces)
+
+
+def _too_large(got: int, most: int) -> TooLargeError:
+    return TooLargeError(f"upload: got {got:,} bytes, expected at most {most:,}")
 
 
 async def words_of(request: Request) -> Words:

@@ -19,7 +19,7 @@ from convcli.kernels import parse_kernel
 from convcli.kernels.library import LIBRARY
 from convcli.lab import asking, commands
 from convcli.lab.asking import Words, WordsError
-from convcli.lab.pictures import MOST_PIXELS, Picture, Pictures, view
+from convcli.lab.pictures import MOST_PIXELS, Picture, Pictures, safe_name, view
 
 BORDERS = ("reflect", "symmetric", "edge", "wrap", "constant")
 # Raw numbers are no picture to look at.
@@ -220,4 +220,4 @@ def _target(picture: Picture, plan: FilterPlan, name: str) -> str:
     """A name for the result, of a format that loses nothing."""
     policy = output_policy(picture.image, None, plan.depth, plan.range, **plan.signs)
     suffix = ".tiff" if holds("PNG", policy.dtype, 3, False) else ".png"
-    return f"{PurePath(picture.name).stem}_{name}{suffix}"
+    return safe_name(f"{PurePath(picture.name).stem}_{name}{suffix}")

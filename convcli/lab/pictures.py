@@ -83,7 +83,11 @@ class Pictures:
 
 def name_of(text: str) -> str:
     """A name that a page gives its upload: without folders, for the command to copy and nothing else."""
-    name = printable(text.replace("\\", "/").rpartition("/")[2].strip()[:100]) or "picture.png"
+    return safe_name(printable(text.replace("\\", "/").rpartition("/")[2].strip()[:100]) or "picture.png")
+
+
+def safe_name(name: str) -> str:
+    """A file's name that no command takes for an option."""
     return f"./{name}" if name.startswith("-") else name
 
 
@@ -91,7 +95,8 @@ def _decoded(source: str | io.BytesIO, name: str) -> Image:
     try:
         return read(source, max_pixels=MOST_PIXELS)
     except ImageError as error:
-        raise ImageError(str(error).replace("<stream>", name)) from None
+        # The flag that a message may name is a command's, not the lab's.
+        raise ImageError(str(error).replace("<stream>", name).partition("; raise the limit")[0]) from None
 
 
 def view(pixels: npt.NDArray[np.generic], white: float) -> npt.NDArray[np.uint8]:

@@ -8,6 +8,7 @@ import {
 const WORDS = ["kernel", "stride", "dilation", "padding", "border", "border_value", "range", "channels", "scale", "bias", "activation", "normalize", "convolve"];
 const FIELDS = WORDS.filter((word) => !["kernel", "convolve"].includes(word));
 const NUMBERS = ["stride", "dilation", "border_value", "scale", "bias"];
+const MOST_BYTES = 64e6; // as the server has it: a browser hears no answer before it has sent everything
 const CUSTOM = "your own matrix";
 const MOST_EDITED = 15;
 const state = { words: { kernel: "sharpen" }, picture: null, result: null, explained: null, place: null, channel: 0, slider: 50 };
@@ -77,6 +78,7 @@ function listenToPicture() {
 // A file that only the page has is offered for saving, since the command needs it.
 async function upload(file, name = file?.name) {
   if (!file) return;
+  if (file.size > MOST_BYTES) return complain(new Error(`upload: got ${file.size.toLocaleString("en-US")} bytes, expected at most ${MOST_BYTES.toLocaleString("en-US")}`));
   try {
     const { key } = await send(`pictures?name=${encodeURIComponent(name || "picture.png")}`, file);
     state.made = name === "pasted.png" || name === "camera.png" ? file : null;
