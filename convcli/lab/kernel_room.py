@@ -12,14 +12,14 @@ from starlette.responses import Response
 from convcli.errors import KernelError, ShapeError
 from convcli.images import Image, holds, write
 from convcli.jobs.explain import ACTIVATIONS, MOST_WEIGHTS, explain, plan_filters
-from convcli.jobs.explain_region import MOST_CELLS, MOST_REGION, Region
+from convcli.jobs.explain_region import MOST_CELLS, Region
 from convcli.jobs.filter import NORMALIZE, FilterPlan, filter_image
 from convcli.jobs.output_policy import CHANNELS, output_policy
 from convcli.kernels import parse_kernel
 from convcli.kernels.library import LIBRARY
 from convcli.lab import asking, commands
 from convcli.lab.asking import Words, WordsError
-from convcli.lab.pictures import MOST_PIXELS, Picture, Pictures, safe_name, view
+from convcli.lab.pictures import MOST_PIXELS, Picture, Pictures, safe_name, step_of, view
 
 BORDERS = ("reflect", "symmetric", "edge", "wrap", "constant")
 # Raw numbers are no picture to look at.
@@ -73,6 +73,7 @@ class KernelRoom:
         told = {
             "size": filtered.image.pixels.shape,
             "range": filtered.range,
+            "every": step_of(filtered.image.pixels),
             "clipped": filtered.clipped,
             "warnings": filtered.warnings,
             "kernel": _described(plan),
@@ -91,7 +92,9 @@ class KernelRoom:
         low, high = min(float(raw.min()), 0.0), max(float(raw.max()), float(scale))
         if not np.isfinite((low, high)).all():
             raise ShapeError("histogram: some responses are infinite or no numbers, expected finite ones")
-        counts = [np.histogram(raw[..., channel], _BINS, (low, high))[0] for channel in range(raw.shape[-1])]
+        step = step_of(raw)
+        channels = (raw[::step, ::step, channel] for channel in range(raw.shape[-1]))
+        counts = [np.histogram(each, _BINS, (low, high))[0] for each in channels]
         policy = output_policy(picture.image, None, plan.depth, plan.range, **plan.signs)
         told = {
             "low": low,
@@ -115,15 +118,16 @@ class KernelRoom:
         for window, n, at in zip(windows, sizes, place, strict=True):
             if at >= window.output(n):
                 raise ShapeError(f"pixel: got {at}, expected less than {window.output(n)}")
+            room = (MOST_CELLS - window.effective - 1) // 2
+            if room < 0:
+                raise ShapeError(
+                    f"pixel: its window spans {window.effective} cells, expected at most {MOST_CELLS} to see"
+                )
             middle = min(max(at * window.stride + window.anchor - window.before, 0), n - 1)
-            room = (MOST_CELLS - window.effective - window.stride - 2) // 2
-            around = min(max(window.stride, _AROUND), MOST_REGION // 2 - 1, room)
-            first = max(middle - around, 0)
-            parts.append((first, min(middle + around + 1, n) - first))
+            first = max(middle - min(_AROUND, room), 0)
+            parts.append((first, min(middle + min(_AROUND, room) + 1, n) - first))
         (top, height), (left, width) = parts
-        found = explain(
-            picture.image, [plan], title=picture.name, region=Region(top, left, max(height, 1), max(width, 1))
-        )
+        found = explain(picture.image, [plan], title=picture.name, region=Region(top, left, height, width))
         return asking.document(found.document)
 
     def save(self, words: Words) -> Response:

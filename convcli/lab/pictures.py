@@ -4,6 +4,7 @@ import hashlib
 import io
 from collections import OrderedDict
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from convcli.images import Image, read
 MOST_BYTES = 64 * 10**6  # of one upload
 MOST_DRAWN_BYTES = 8 * 10**6  # of one that is drawn, or shown to a network
 MOST_PIXELS = 16 * 10**6  # of one picture, and of one result
+_MOST_SHOWN = 3 * 10**6
 _KEPT = 6
 _KEPT_BYTES = 256 * 10**6
 SAMPLE = Path(__file__).parent / "static" / "sample.jpg"
@@ -99,9 +101,15 @@ def _decoded(source: str | io.BytesIO, name: str) -> Image:
         raise ImageError(str(error).replace("<stream>", name).partition("; raise the limit")[0]) from None
 
 
+def step_of(pixels: npt.NDArray[np.generic]) -> int:
+    """How far apart the pixels of a picture are that are sent: no screen shows more than some millions."""
+    return max(ceil((pixels.shape[0] * pixels.shape[1] / _MOST_SHOWN) ** 0.5), 1)
+
+
 def view(pixels: npt.NDArray[np.generic], white: float) -> npt.NDArray[np.uint8]:
-    """Pixels (H, W, C) as a screen shows them: bytes, one channel or three."""
-    colour = pixels[..., :3] if pixels.shape[-1] >= 3 else pixels[..., :1]
+    """Pixels (H, W, C) as a screen shows them: bytes, one channel or three; of a large picture every nth."""
+    step = step_of(pixels)
+    colour = pixels[::step, ::step, :3] if pixels.shape[-1] >= 3 else pixels[::step, ::step, :1]
     if colour.dtype == np.uint8:
         return np.ascontiguousarray(colour)
     scaled = np.nan_to_num(colour.astype(np.float64) * (255 / white), nan=0.0)

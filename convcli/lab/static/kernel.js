@@ -234,7 +234,7 @@ function complain(error) {
 function showResult(result) {
   const [height, width] = result.size;
   const { kernel } = result;
-  byId("k-result").textContent = `${height} × ${width}, range ${result.range}`;
+  byId("k-result").textContent = `${height} × ${width}, range ${result.range}${result.every > 1 ? `, every ${result.every}. pixel drawn` : ""}`;
   const notes = byId("k-notes");
   notes.classList.remove("bad");
   notes.textContent = result.warnings.map((each) => each.replace(/ \(--range.*\)/, "")).join("; ");
