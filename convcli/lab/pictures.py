@@ -4,7 +4,7 @@ import hashlib
 import io
 from collections import OrderedDict
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, sqrt
 from pathlib import Path
 
 import numpy as np
@@ -103,7 +103,7 @@ def _decoded(source: str | io.BytesIO, name: str) -> Image:
 
 def step_of(pixels: npt.NDArray[np.generic]) -> int:
     """How far apart the pixels of a picture are that are sent: no screen shows more than some millions."""
-    return max(ceil((pixels.shape[0] * pixels.shape[1] / _MOST_SHOWN) ** 0.5), 1)
+    return max(ceil(sqrt(pixels.shape[0] * pixels.shape[1] / _MOST_SHOWN)), 1)
 
 
 def view(pixels: npt.NDArray[np.generic], white: float) -> npt.NDArray[np.uint8]:
