@@ -27,6 +27,7 @@ COMMANDS = {
     "morph": ("morph", "Grow, shrink, open or close bright areas of images."),
     "gallery": ("gallery", "Show what kernels do to your pictures, on one sheet."),
     "compare": ("compare", "Compare two pictures: how far apart, how alike, and where they differ."),
+    "lab": ("lab", "Play with kernels, arithmetic, digits and training, on a page in your browser."),
     "explain": ("explain", "Show how each output pixel is made, on a page to play with."),
     "animate": ("animate", "Animate convolution, transposed convolution and pooling."),
     "toeplitz": ("toeplitz", "Write a correlation as a matrix, and multiply with it."),

@@ -399,12 +399,15 @@ def write_animation(film: Film, target: str, *, delay: float | None = None, over
     if not 0.02 <= delay <= 60:
         raise ConvcliError(f"delay: got {delay:g}, expected 0.02 to 60 seconds")
     check_target(Path(target), overwrite=overwrite)
+    write_whole(Path(target), encoded(film, suffix, delay), overwrite=overwrite)
+
+
+def encoded(film: Film, suffix: str, delay: float) -> bytes | str:
+    """A film as one of `SUFFIXES` holds it."""
     if suffix == ".svg":
         from convcli.views.animation_svg import as_svg
 
-        content: bytes | str = as_svg(film, delay)
-    else:
-        from convcli.views.animation_raster import as_picture
+        return as_svg(film, delay)
+    from convcli.views.animation_raster import as_picture
 
-        content = as_picture(film, suffix, delay)
-    write_whole(Path(target), content, overwrite=overwrite)
+    return as_picture(film, suffix, delay)
