@@ -153,7 +153,19 @@ def __getattr__(name: str) -> Any:
             if home.startswith(_COMPUTING):
                 import_module("convcli.jobs.compiling").listen()
             return value
-    raise AttributeError(f"module 'convcli' has no attribute {name!r}")
+    raise AttributeError(f"module 'convcli' has no attribute {name!r}{_hint(name)}")
+
+
+def _hint(name: str) -> str:
+    """What may be meant: a kernel of the library, or a near name."""
+    from convcli.errors import suggestion
+
+    if name.startswith("_"):
+        return ""
+    from convcli.kernels import LIBRARY
+
+    spec = name.replace("_", "-")
+    return f"; convcli.filter(image, '{spec}') filters with it" if spec in LIBRARY else suggestion(name, __all__)
 
 
 def __dir__() -> list[str]:

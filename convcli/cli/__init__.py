@@ -142,11 +142,16 @@ def main(arguments: list[str] | None = None) -> None:
 def run(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit code; errors are one line on stderr."""
     TELLER.begin()
+    if npz := sys.modules.get("convcli.images.npz"):
+        npz.choose(None)  # of a run before
     try:
         words = sys.argv[1:] if arguments is None else arguments
         _check_words(words)
         result: Any = group.main(args=words, prog_name="convcli", standalone_mode=False)
-        return result if isinstance(result, int) else 0
+        code = result if isinstance(result, int) else 0
+        if not code and (npz := sys.modules.get("convcli.images.npz")) and npz.not_asked() and not TELLER.is_quiet:
+            say(f"Warning: --key {shortened(npz.not_asked())}: no .npz was read, whose arrays have names")
+        return code
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except click.exceptions.NoArgsIsHelpError as error:
@@ -154,9 +159,9 @@ def run(arguments: list[str] | None = None) -> int:
         return 2
     except click.UsageError as error:
         hint = f" (see: {error.ctx.command_path} --help)" if error.ctx else ""
-        return _fail(f"{error.format_message()}{_dash_hint(error, words)}{hint}", 2)
+        return _fail(f"{error.format_message()}{_dash_hint(words)}{hint}", 2)
     except click.ClickException as error:
-        return _fail(error.format_message(), error.exit_code)
+        return _fail(f"{error.format_message()}{_dash_hint(words)}", error.exit_code)
     except (KeyboardInterrupt, click.Abort):
         return _fail("interrupted; nothing half-written was left", 130)
     except Exception as error:
@@ -179,13 +184,12 @@ def _check_words(words: list[str]) -> None:
             raise click.UsageError(f"got {strange} in '{word[:60]}', expected characters that a name can have")
 
 
-def _dash_hint(error: click.UsageError, words: list[str]) -> str:
-    """What to write instead where a file's name was taken for an option."""
-    if isinstance(error, click.NoSuchOption):
-        for word in words:
-            with suppress(OSError):  # longer than a name can be
-                if word.startswith(error.option_name) and Path(word).exists():
-                    return f" The file of that name is ./{word}"
+def _dash_hint(words: list[str]) -> str:
+    """What to write instead where a file's name was taken for an option, or for one with its value."""
+    for word in words:
+        with suppress(OSError):  # longer than a name can be
+            if word.startswith("-") and word.strip("-") and Path(word).exists():
+                return f" The file of that name is ./{word}"
     return ""
 
 

@@ -299,7 +299,7 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON d
 
 
 def _choose_array(key: str | None) -> None:
-    if key is not None or "convcli.images.npz" in sys.modules:  # else nothing was chosen before
+    if key is not None:
         from convcli.images.npz import choose
 
         choose(key)

@@ -211,7 +211,7 @@ def format_named(name: str) -> str:
 
     Raises `ImageError` for an unknown one, listing the known.
     """
-    wanted = name.lower().removeprefix(".")
+    wanted = str(name).lower().removeprefix(".")
     for each in FORMATS:
         if each.suffixes and (wanted == each.name.lower() or f".{wanted}" in each.suffixes):
             return each.name

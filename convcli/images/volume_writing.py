@@ -1,6 +1,7 @@
 """Writing a volume plane by plane: memory stays flat, and the file appears complete or not at all."""
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
@@ -16,11 +17,12 @@ from convcli.images.geotiff import TAGS as GEOTIFF
 from convcli.images.keeping import outgoing, strange_profile
 from convcli.images.model import Image, Metadata, Pixels, shown
 from convcli.images.nifti import check_axes, write_nifti
+from convcli.images.npz import writing
 from convcli.images.tiff import COMPRESSIONS
 from convcli.images.volume_axes import Axes
 from convcli.images.volume_model import PLANES_LOST, VolumeMetadata
 
-VOLUME_FORMATS = ("TIFF", "NPY", "NIFTI")
+VOLUME_FORMATS = ("TIFF", "NPY", "NPZ", "NIFTI")
 _CHANNELS = {"TIFF": (1, 3), "GIF": (1, 3), "WEBP": (1, 3), "PNG": (1, 3), "NIFTI": (1, 3)}  # without alpha
 _INCH = 2
 _STYLES = {"plain": "TIFF's", "shaped": "tifffile's", "imagej": "ImageJ's", "ome": "OME's"}
@@ -34,7 +36,7 @@ def check_volume_format(format: str, channels: int, *, has_frames: bool = False)
     if format not in VOLUME_FORMATS + (ANIMATED if has_frames else ()):
         more = ", or of frames an animation: .gif, .webp, .png" if has_frames else ""
         raise FileError(
-            f"got {format} for a volume, expected .tiff, .npy or .nii{more}; name the output with -o volume.tiff"
+            f"got {format} for a volume, expected .tiff, .npy, .npz or .nii{more}; name the output with -o volume.tiff"
         )
     if format in _CHANNELS and channels not in _CHANNELS[format]:
         raise FileError(f"got {channels} channels for {format}, expected 1 or 3; write .npy")
@@ -101,9 +103,10 @@ def write_volume(
     if format == "NIFTI":
         check_axes(leading, shape[3])
     with replacing(Path(target), overwrite=overwrite) as stream:
-        if format == "NPY":
+        if format in ("NPY", "NPZ"):
             whole = (*(size for _, size in leading), *shape[1:])
-            _write_npy(planes, stream, whole if has_channels or shape[3] > 1 else whole[:-1], dtype)
+            with writing(stream, kept.picture.own) if format == "NPZ" else nullcontext(stream) as array:
+                _write_npy(planes, array, whole if has_channels or shape[3] > 1 else whole[:-1], dtype)
             return lost
         if format == "NIFTI":
             write_nifti(planes, stream, shape, dtype, kept, leading, packed=str(target).lower().endswith(".gz"))
@@ -150,7 +153,7 @@ def _outgoing(
     lost += metadata.lost
     if metadata.header is not None and format != "NIFTI":
         lost.append("NIfTI's header")
-    if format in ("NPY", "NIFTI"):
+    if format in ("NPY", "NPZ", "NIFTI"):
         has_resolution = metadata.resolution and not (
             metadata.resolution_unit == 1 and resolution.is_square(metadata.resolution) and metadata.style != "imagej"
         )

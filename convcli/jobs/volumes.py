@@ -177,7 +177,6 @@ def work_on_volume(
 
     check_files(task)
     format = format_named(files.format) if files.format else format_of(task.target)
-    check_volume_format(format, 1, has_frames=True)
     with open_task(task, files, stack, reading, alpha_fix) as volume:
         work = begin(volume, format)
         channels = work.shape[3]

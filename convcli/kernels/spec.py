@@ -4,6 +4,7 @@
 
     name                      gaussian            sobel-x
     name:param=value,...      gaussian:sigma=2    box:size=3x5    log:sigma=1/2
+    name:value,...            gaussian:2          box:3x5         bilateral:4,sigma_color=22
     matrix                    0 -1 0; -1 5 -1; 0 -1 0             1/9 1/9 1/9, ...
     planes of a 3-D matrix    0 1; 1 0 | 2 3; 3 2
     file                      mine.txt  mine.csv  mine.json  mine.npy
@@ -18,7 +19,7 @@ Which of these a text is, is decided in this order:
 4. It is the path of something that exists, or contains a ``/``: a file, read as text.
 5. Anything else is a name that the library does not know; the nearest one is suggested.
 
-Names may be written in capitals and with ``_`` for ``-``.
+Names may be written in capitals and with ``_`` for ``-``. The first parameter may be given without its name.
 """
 
 import difflib
@@ -36,6 +37,8 @@ from convcli.kernels.files import SUFFIXES, file_stem, read_kernel_file
 from convcli.kernels.library import ALIASES, LIBRARY
 from convcli.kernels.matrices import check_weights, format_matrix, read_matrix
 from convcli.kernels.parameters import NUMBER, Value, format_value, shortened
+
+_BEGINS_NUMBER = re.compile(r"[+\-−.]?[0-9]", re.ASCII)
 
 
 def parse_kernel(spec: str) -> Kernel:
@@ -203,6 +206,8 @@ def _read_parameters(entry: Entry, text: str) -> dict[str, Value]:
     values: dict[str, Value] = {}
     for position, item in enumerate(text.split(","), 1):
         name, equals, value = (part.strip() for part in item.partition("="))
+        if position == 1 and not equals and entry.parameters and _BEGINS_NUMBER.match(name):
+            name, equals, value = entry.parameters[0].name, "=", name
         if not equals or not name or not value:
             got = f"parameter {position}: got '{shortened(item.strip())}'"
             is_axis = position > 1 and NUMBER.fullmatch(item.strip())

@@ -19,6 +19,7 @@ from convcli.images.model import Pixels, check_size, shown
 from convcli.images.reading import MAX_PIXELS
 from convcli.images.volume_axes import named
 from convcli.images.volume_model import Volume, VolumeMetadata
+from convcli.stores import is_store_folder
 
 _MOST_AXES = 5
 _TOGETHER = 8  # volumes whose last chunks are held, where they take turns
@@ -134,6 +135,10 @@ def open_stored(name: str) -> Stored:
     label = shown(name)
     if not Path(name).exists():
         raise ImageError(f"{label}: no such folder")
+    if not is_store_folder(Path(name)):
+        raise ImageError(
+            f"{label}: is a folder of other things, expected a Zarr store, which has a zarr.json or .zarray"
+        )
     try:
         opened = zarr.open(name, mode="r")
     except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
