@@ -4,7 +4,7 @@
 Without it, and the words that go with it, files are pictures; a signal is known by its file.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import groupby
 from pathlib import Path
@@ -72,12 +72,16 @@ def stacks(command: Command) -> Command:
     return part(_each_plane(_stack(command)))
 
 
-def plan_words(inputs: Sequence[str], settings: dict[str, Any]) -> dict[str, Any]:
+def plan_words(inputs: Sequence[str], settings: dict[str, Any], known: Mapping[str, Iterable[str]]) -> dict[str, Any]:
     """Take the words of an operation's plan out of a command's settings, with the axes that it acts along.
 
     What stays says how files are read and written, ``reading`` what is read of stacks; what does not go together is
-    wrong usage.
+    wrong usage. So is an input that is no file but one of the ``known`` words of an option.
     """
+    for option, names in known.items():
+        for each in inputs:
+            if each in names and not Path(each).exists():
+                raise WrongUsage(f"{each}: no such file, but a word of {option}: {option} {each}")
     words = {name: settings.pop(name) for name in list(settings) if name not in _FILE_WORDS}
     axes, each_plane = words.pop("axes"), words.pop("each_plane")
     if axes is None and not each_plane and _axes_of(inputs) == "zyx":
@@ -98,6 +102,9 @@ def plan_words(inputs: Sequence[str], settings: dict[str, Any]) -> dict[str, Any
 
 def _axes_of(inputs: Sequence[str]) -> str:
     """``x`` for signals, ``zyx`` for Zarr stores, else ``yx``; a mixture is wrong usage."""
+    for each in inputs:
+        if Path(each).suffix.lower() == SUFFIX and Path(each).is_file():
+            raise WrongUsage(f"{shown(each)}: is a file, expected a folder, as Zarr stores are")
     stores = [is_store(each) for each in inputs]
     if any(stores):
         if not all(stores):

@@ -89,6 +89,6 @@ def command(
     if sum(given.values()) != 1:
         got = " and ".join(name for name, is_given in given.items() if is_given) or "none"
         raise options.WrongUsage(f"got {got} of {', '.join(given)}, expected one of them")
-    words = carriers.plan_words(inputs, settings)
+    words = carriers.plan_words(inputs, settings, {"--mode": MODES})
     plan: PoolPlan = options.usage(lambda: plan_pool("global" if everything else size, adaptive=adaptive, **words))
     return carriers.run(inputs, plan, settings, image=pool_image, volume=VolumePool, signal=pool_signal)

@@ -26,6 +26,7 @@ from convcli.images.volume_model import Volume, VolumeMetadata
 
 # An array in Fortran's order has its planes scattered over the file: it is read whole, up to this size.
 _MOST_SCATTERED = 1 << 30
+_UNSEEN = ("AVIF", "JXL", "HEIC")  # formats whose animations are not read
 _HEAD = 1 << 16  # bytes in which a PNG says that it is animated
 
 
@@ -86,6 +87,8 @@ def open_volume(
                 volume = open_animation(Path(path), name, kind.name, max_pixels, alpha_fix)
                 found, notes = named(volume.leading, axes, wanted=wanted)
                 return replace(volume, axes=found, warnings=(*volume.warnings, *notes))
+        if kind.name in _UNSEEN:
+            raise ImageError(f"is {kind.name}, of which one frame is read, as a picture; save all as PNG, WebP or GIF")
         raise ImageError(f"is a {kind.name}, {FLAT}")
     except ImageError as error:
         choice = "; --channel and --time choose of stacks" if wanted and str(error).endswith(FLAT) else ""

@@ -41,8 +41,23 @@ def test_a_file_whose_name_begins_with_a_dash(convcli, tmp_path, monkeypatch):
         answer.err == "Error: No such option '-d'. The file of that name is ./-dash.png (see: convcli filter --help)\n"
     )
     assert "./" not in convcli("filter", "-other.png", "-k", "box").err
+    (tmp_path / "-kitten.png").write_bytes(b"")  # -k itten.png
+    assert convcli("filter", "-k", "box", "-kitten.png").err.startswith(
+        "Error: Missing argument 'INPUT...'. The file of that name is ./-kitten.png "
+    )
     long = convcli("filter", f"-{'z' * 300}", "-k", "box")
     assert (long.code, long.err) == (2, "Error: No such option '-z'. (see: convcli filter --help)\n")
+
+
+@pytest.mark.parametrize(("words", "said"), [
+    (["pool", "--global", "average", "cat.jpg"], "average: no such file, but a word of --mode: --mode average"),
+    (["filter", "cat.jpg", "-k", "box", "sobel"], "sobel: no such file, but a word of -k: -k sobel"),
+    (["pad", "--amount", "3", "edge", "cat.jpg"], "edge: no such file, but a word of --mode: --mode edge"),
+    (["morph", "dilate", "disk", "a.png"], "disk: no such file, but a word of --element: --element disk"),
+])  # fmt: skip
+def test_a_word_in_the_place_of_a_file(convcli, words, said):
+    answer = convcli(*words)
+    assert (answer.code, answer.err) == (2, f"Error: {said}\n")
 
 
 @pytest.mark.parametrize("words", [["filter"], ["kernel", "show"], ["cache", "warm"]])
