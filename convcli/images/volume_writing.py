@@ -12,7 +12,7 @@ from convcli.atomic import replacing
 from convcli.errors import ConvcliError, FileError, ImageError
 from convcli.geometry import Placement
 from convcli.images import exif_tiff, resolution
-from convcli.images.animation_writing import ANIMATED, lossy_durations, write_animation
+from convcli.images.animation_writing import ANIMATED, frame_times, lossy_durations, write_animation
 from convcli.images.geotiff import TAGS as GEOTIFF
 from convcli.images.keeping import outgoing, strange_profile
 from convcli.images.model import Image, Metadata, Pixels, shown
@@ -23,7 +23,7 @@ from convcli.images.volume_axes import Axes
 from convcli.images.volume_model import PLANES_LOST, VolumeMetadata
 
 VOLUME_FORMATS = ("TIFF", "NPY", "NPZ", "NIFTI")
-_CHANNELS = {"TIFF": (1, 3), "GIF": (1, 3), "WEBP": (1, 3), "PNG": (1, 3), "NIFTI": (1, 3)}  # without alpha
+_CHANNELS = {"TIFF": (1, 3), "GIF": (1, 3), "WEBP": (1, 3), "PNG": (1, 3), "NIFTI": (1, 3)}  # alpha aside
 _INCH = 2
 _STYLES = {"plain": "TIFF's", "shaped": "tifffile's", "imagej": "ImageJ's", "ome": "OME's"}
 
@@ -52,6 +52,7 @@ def write_volume(
     format: str,
     axes: Axes | None = None,
     has_channels: bool = False,
+    has_alpha: bool = False,
     overwrite: bool = False,
     strip: bool = False,
     compression: str | None = None,
@@ -73,6 +74,8 @@ def write_volume(
         Those that the D planes lie along; without them, the metadata's one.
     has_channels:
         Whether an .npy gets an axis of channels even for one channel.
+    has_alpha:
+        Whether the last channel is alpha, which animations hold.
     strip:
         Whether to drop resolution, profile and what ImageJ or OME say.
     quality:
@@ -94,11 +97,15 @@ def write_volume(
     if strip:
         stored = Metadata(lossless=metadata.picture.lossless)
         kept = VolumeMetadata(
-            metadata.format, compression=metadata.compression, durations=metadata.durations, picture=stored
+            metadata.format,
+            compression=metadata.compression,
+            durations=metadata.durations,
+            plays=metadata.plays,
+            picture=stored,
         )
         kept = replace(kept, header=metadata.header, places=metadata.places)  # without it voxels are nowhere
     else:
-        kept, lost = _outgoing(metadata, shape, dtype, format)
+        kept, lost = _outgoing(metadata, shape, dtype, format, has_alpha)
     leading = ((metadata.axis, shape[0]),) if axes is None else axes
     if format == "NIFTI":
         check_axes(leading, shape[3])
@@ -113,7 +120,8 @@ def write_volume(
             return lost
         if format in ANIMATED:
             picture = replace(kept.picture, icc=kept.icc)
-            write_animation(planes, stream, format, shape[0], kept.durations, picture, quality)
+            times = frame_times(kept.durations, shape[0])
+            write_animation(planes, stream, format, times, kept.plays, picture, quality, has_alpha=has_alpha)
             return lost
         from convcli.images.volume_tiff import write_tiff
 
@@ -128,7 +136,7 @@ def write_volume(
 
 
 def _outgoing(
-    metadata: VolumeMetadata, shape: tuple[int, int, int, int], dtype: np.dtype[Any], format: str
+    metadata: VolumeMetadata, shape: tuple[int, int, int, int], dtype: np.dtype[Any], format: str, has_alpha: bool
 ) -> tuple[VolumeMetadata, tuple[str, ...]]:
     """The metadata as they are true of the planes that are written, and names of what is not kept."""
     plane = np.broadcast_to(np.zeros(1, dtype), shape[1:])
@@ -143,7 +151,7 @@ def _outgoing(
     if own != before.own or (before.kind and before.kind[:2] != shape[1:3]):
         own = tuple(each for each in before.own if each.format != "TIFF" or each.code not in GEOTIFF)
         lost += ["GeoTIFF tags"] if len(own) < len(before.own) else []
-    image = Image(plane, False, replace(picture, own=own), placement=metadata.placement)
+    image = Image(plane, has_alpha, replace(picture, own=own), placement=metadata.placement)
     strange = strange_profile(image)
     lost += [f"colour profile for {strange}"] if strange else []
     picture, names = outgoing(image, format)

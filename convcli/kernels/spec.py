@@ -38,6 +38,14 @@ from convcli.kernels.library import ALIASES, LIBRARY
 from convcli.kernels.matrices import check_weights, format_matrix, read_matrix
 from convcli.kernels.parameters import NUMBER, Value, format_value, shortened
 
+# What people look for among kernels, and where it is.
+_OTHERWISE = {
+    ("gray", "grey", "grayscale", "greyscale", "desaturate"): "--channels gray makes grey of colour",
+    ("invert", "negative", "negate"): "-k identity --scale -1 --bias 255 turns light and dark about",
+    ("brightness", "contrast", "brighten", "darken"): "-k identity with --scale (contrast) and --bias does it",
+    ("dilate", "erode", "open", "close", "opening", "closing"): "convcli morph does it",
+    ("pad", "border", "pool"): "convcli pad and convcli pool are commands of their own",
+}
 _BEGINS_NUMBER = re.compile(r"[+\-−.]?[0-9]", re.ASCII)
 
 
@@ -176,6 +184,7 @@ def _unknown(name: str) -> str:
     plain = re.sub(r"[\s_]+", "-", name.strip().lower())
     near = difflib.get_close_matches(plain, [*LIBRARY, *ALIASES], n=1, cutoff=0.6)
     hint = f"; did you mean {near[0]}?" if near else "."
+    hint = next((f"; {fix}." for words, fix in _OTHERWISE.items() if plain in words), hint)
     head = re.split(r"[\s;|,=]", name.strip(), maxsplit=1)[0]
     entry = _find(head)
     if entry and entry.parameters:
@@ -207,7 +216,8 @@ def _read_parameters(entry: Entry, text: str) -> dict[str, Value]:
     for position, item in enumerate(text.split(","), 1):
         name, equals, value = (part.strip() for part in item.partition("="))
         if position == 1 and not equals and entry.parameters and _BEGINS_NUMBER.match(name):
-            name, equals, value = entry.parameters[0].name, "=", name
+            is_share = name.endswith("%") and entry.parameter("scale")
+            name, equals, value = "scale" if is_share else entry.parameters[0].name, "=", name
         if not equals or not name or not value:
             got = f"parameter {position}: got '{shortened(item.strip())}'"
             is_axis = position > 1 and NUMBER.fullmatch(item.strip())

@@ -60,6 +60,28 @@ def test_a_word_in_the_place_of_a_file(convcli, words, said):
     assert (answer.code, answer.err) == (2, f"Error: {said}\n")
 
 
+@pytest.mark.parametrize(("words", "said"), [
+    (["sharpen", "a.jpg"], "command: got the kernel 'sharpen'; write convcli filter PICTURE -k sharpen "),
+    (["a.jpg", "-k", "box"], "command: got the file 'a.jpg', expected a command before it, as convcli filter a.jpg "),
+    (["filter", "a.jpg", "--resize", "50%"], "It is a kernel here: -k resize:width=800 "),
+    (["filter", "a.jpg", "-blur", "0x2", "-k", "box"], "No such option '-b'. It is a kernel here: -k gaussian "),
+    (["filter", "a.jpg", "--rotate", "90", "-k", "box"], "Pictures are turned by what their EXIF says"),
+    (["filter", "a.jpg"], "Or name a --recipe; -k identity converts a file"),
+    (["filter", "a.jpg", "-k", "grayscale"], "; --channels gray makes grey of colour. "),
+    (["filter", "a.jpg", "-k", "box", "--border", "mirorr"], "; did you mean 'mirror'? "),
+    (["pool", "a.jpg", "--size", "2", "--mode", "averge"], "; did you mean 'average'? "),
+])  # fmt: skip
+def test_habits_from_other_programs(convcli, words, said):
+    answer = convcli(*words)
+    assert answer.code in (1, 2) and said in answer.err and answer.err.count("\n") == 1
+
+
+def test_what_is_piped_is_read_by_a_dash(tmp_path):
+    command = [sys.executable, "-m", "convcli", "filter", "-k", "box"]
+    done = subprocess.run(command, input="", capture_output=True, text=True)
+    assert done.returncode == 2 and "'INPUT...'. To read standard input, write - in its place." in done.stderr
+
+
 @pytest.mark.parametrize("words", [["filter"], ["kernel", "show"], ["cache", "warm"]])
 def test_help_by_name_is_the_commands_own(convcli, words):
     assert convcli("help", *words).out == convcli(*words, "--help").out
