@@ -6,7 +6,16 @@ Images are (H, W), (H, W, C) or (N, H, W, C); ``correlate*`` computes cross-corr
 
 from typing import TYPE_CHECKING, Any
 
-from convcli.errors import ConvcliError, DataError, FileError, ImageError, KernelError, ModelError, ShapeError
+from convcli.errors import (
+    ConvcliError,
+    DataError,
+    FileError,
+    ImageError,
+    KernelError,
+    ModelError,
+    ShapeError,
+    suggestion,
+)
 
 __version__ = "0.1.0"
 
@@ -153,19 +162,20 @@ def __getattr__(name: str) -> Any:
             if home.startswith(_COMPUTING):
                 import_module("convcli.jobs.compiling").listen()
             return value
-    raise AttributeError(f"module 'convcli' has no attribute {name!r}{_hint(name)}")
+    raise _UnknownNameError(name)
 
 
-def _hint(name: str) -> str:
-    """What may be meant: a kernel of the library, or a near name."""
-    from convcli.errors import suggestion
+class _UnknownNameError(AttributeError):
+    """A name that is not ours; what may be meant is looked for when somebody reads of it, since imports ask too."""
 
-    if name.startswith("_"):
-        return ""
-    from convcli.kernels import LIBRARY
+    def __str__(self) -> str:
+        from convcli.kernels import LIBRARY
 
-    spec = name.replace("_", "-")
-    return f"; convcli.filter(image, '{spec}') filters with it" if spec in LIBRARY else suggestion(name, __all__)
+        name = str(self.args[0])
+        near = suggestion(name, __all__)
+        if (spec := name.replace("_", "-")) in LIBRARY:
+            near = f"; convcli.filter(image, '{spec}') filters with it"
+        return f"module 'convcli' has no attribute {name!r}{near}"
 
 
 def __dir__() -> list[str]:

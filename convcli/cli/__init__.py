@@ -192,6 +192,10 @@ def _hint(error: click.ClickException, words: list[str]) -> str:
 
 
 def _one_line(error: BaseException) -> str:
+    if isinstance(error, FileNotFoundError) and error.filename:
+        from convcli.cli.hints import missing_file
+
+        return missing_file(os.fsdecode(error.filename))
     if isinstance(error, OSError) and error.strerror:
         place = f"{error.filename}: " if error.filename else ""
         return f"{place}{error.strerror}"

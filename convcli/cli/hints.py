@@ -72,3 +72,19 @@ def unknown_command(word: str) -> str | None:
         if suffix_of(word).lower() in READABLE_SUFFIXES or Path(word).is_file():
             return f"command: got the file {word!r}, expected a command before it, as convcli filter {word}"
     return None
+
+
+def missing_file(name: str) -> str:
+    """What is said of a file that is not there, where a model's or a network's may be meant."""
+    from convcli.architectures.files import shipped
+    from convcli.errors import missing, suggestion
+
+    said = missing(name)
+    if Path(name).suffix or Path(name).name != name:
+        return said
+    model = f"{name}.safetensors"
+    if Path(model).is_file():
+        return f"{said}; did you mean {model}?"
+    if name in shipped():
+        return f"{said}; it is a network without weights: convcli train makes a model of it; shipped is one"
+    return f"{said}{suggestion(name, ['shipped'])}"

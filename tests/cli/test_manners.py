@@ -76,6 +76,19 @@ def test_habits_from_other_programs(convcli, words, said):
     assert answer.code in (1, 2) and said in answer.err and answer.err.count("\n") == 1
 
 
+@pytest.mark.parametrize(("words", "said"), [
+    (["predict", "a.png", "--model", "shiped"], "shiped: no such file or folder; did you mean 'shipped'?"),
+    (["evaluate", "mnist"], "mnist: no such file or folder; it is a network without weights: convcli train makes"),
+    (["evaluate", "mine"], "mine: no such file or folder; did you mean mine.safetensors?"),
+    (["report", "no.safetensors"], "no.safetensors: no such file"),
+])  # fmt: skip
+def test_a_model_that_is_not_there(convcli, tmp_path, monkeypatch, words, said):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.safetensors").write_bytes(b"")
+    answer = convcli(*words)
+    assert answer.code == 1 and answer.err.startswith(f"Error: {said}") and answer.err.count("\n") == 1
+
+
 def test_what_is_piped_is_read_by_a_dash(tmp_path):
     command = [sys.executable, "-m", "convcli", "filter", "-k", "box"]
     done = subprocess.run(command, input="", capture_output=True, text=True)
