@@ -19,9 +19,12 @@ from convcli.images.model import Pixels, check_size, shown
 from convcli.images.reading import MAX_PIXELS
 from convcli.images.volume_axes import named
 from convcli.images.volume_model import Volume, VolumeMetadata
+from convcli.stores import is_store_folder
 
 _MOST_AXES = 5
 _TOGETHER = 8  # volumes whose last chunks are held, where they take turns
+# What the library raises about stores in which something is wrong.
+_DAMAGE = (OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError)
 _GUESSED = {2: "yx", 3: "zyx"}
 
 
@@ -104,7 +107,7 @@ def _reader(stored: Stored, leading: tuple[int, ...]) -> Callable[[int, int], Pi
     def read(before: tuple[int, ...], first: int, end: int) -> Pixels:
         try:
             voxels = np.asarray(array[(*before, slice(first, end))] if has_depth else array[...])
-        except (OSError, ValueError, RuntimeError, KeyError) as error:
+        except _DAMAGE as error:
             raise ImageError(f"{stored.name}: damaged Zarr: a chunk cannot be read ({_reason(error)})") from error
         return supported(voxels)[0].reshape(end - first, *array.shape[-2:], 1)
 
@@ -134,13 +137,19 @@ def open_stored(name: str) -> Stored:
     label = shown(name)
     if not Path(name).exists():
         raise ImageError(f"{label}: no such folder")
+    if not is_store_folder(Path(name)):
+        raise ImageError(
+            f"{label}: is a folder of other things, expected a Zarr store, which has a zarr.json or .zarray"
+        )
     try:
         opened = zarr.open(name, mode="r")
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        if isinstance(opened, zarr.Array):
+            return Stored(label, opened, _axes_of(opened, label), dict(opened.attrs))
+        return _image(label, opened)
+    except ConvcliError:
+        raise
+    except _DAMAGE as error:
         raise ImageError(f"{label}: cannot be read as Zarr ({_reason(error)})") from error
-    if isinstance(opened, zarr.Array):
-        return Stored(label, opened, _axes_of(opened, label), dict(opened.attrs))
-    return _image(label, opened)
 
 
 def zarr_library(name: str) -> Any:
