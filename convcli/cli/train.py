@@ -224,7 +224,7 @@ def _draw(report: "TrainReport", page: str | None) -> None:
         from convcli.jobs.classifier import load_classifier
         from convcli.jobs.report import report_on, write_report
 
-        found = report_on(load_classifier(plan.target), plan.dataset)
+        found = report_on(load_classifier(plan.target, pictures=False), plan.dataset)
         write_report(found, page, overwrite=plan.overwrite)
 
 
@@ -325,7 +325,8 @@ def _closing(report: "TrainReport") -> list[str]:
     lines.append(f"{_measured(report)}, after {report.seconds:.0f} s")
     model = shlex.quote(str(plan.target))
     data = f" --data {shlex.quote(plan.source.data)}" if plan.dataset.name != plan.source.data else ""
-    next_ones = (f"  convcli predict PICTURE --model {model}", f"  convcli evaluate {model}{data}")
+    what = "PICTURE" if plan.dataset.preprocessing.takes_pictures else "FILE.npy"
+    next_ones = (f"  convcli predict {what} --model {model}", f"  convcli evaluate {model}{data}")
     return [*lines, str(plan.target), "next:", *next_ones]
 
 

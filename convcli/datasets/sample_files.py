@@ -22,6 +22,7 @@ SOUNDS = (".wav",)
 SUFFIXES = (*READABLE_SUFFIXES, *SOUNDS)
 _STACKS = (".tif", ".tiff", ".nii", ".nii.gz")
 _PICTURE_AXES = 2
+_ALIKE = 10  # of so many samples at least one has the shape that is called usual
 
 Carrier = Literal["picture", "array"]
 
@@ -58,9 +59,14 @@ def read_sample(path: Path) -> Array:
 
 
 def usual_shape(samples: Sequence[Array]) -> tuple[int, ...]:
-    """The most common shape, of equally common ones the larger."""
+    """The most common shape, of equally common ones the larger; where hardly two are alike, the middle of each axis."""
     counted = Counter(each.shape for each in samples)
-    return max(counted, key=lambda shape: (counted[shape], int(np.prod(shape)), shape))
+    common = max(counted, key=lambda shape: (counted[shape], int(np.prod(shape)), shape))
+    if counted[common] * _ALIKE >= len(samples):
+        return common
+    same = [each.shape for each in samples if each.ndim == len(common)]
+    middle = tuple(int(np.median(sizes)) for sizes in zip(*same, strict=True))
+    return (*middle[:-1], common[-1])
 
 
 def fit(sample: Array, shape: tuple[int, ...]) -> Array:

@@ -111,13 +111,26 @@ def names_files(path: Path, wanted: str = "") -> bool:
 
 def read_rows(path: Path, label: str, columns: Columns) -> tuple[Array, Array]:
     """The numbers of each row (N, columns) as float32, and its labels: texts, or float64."""
+    return read_numbers(path, label, columns), read_labels(path, label, columns)
+
+
+def read_numbers(path: Path, label: str, columns: Columns | None = None) -> Array:
+    """The numbers of each row as float32; of all columns, unless they are told."""
     _check_size(path, label)
-    words = _words(columns)
+    if columns is None:
+        rows, delimiter = _first_rows(path, label)
+        names = tuple(rows[0])
+        columns = Columns(names, delimiter, int(not all(map(is_number, names))), (), tuple(range(len(names))))
     try:
-        numbers = np.loadtxt(path, np.float32, usecols=columns.samples, ndmin=2, **words)
+        return np.loadtxt(path, np.float32, usecols=columns.samples, ndmin=2, **_words(columns))
     except (ValueError, IndexError, UnicodeDecodeError) as error:
         raise _strange(label, error) from error
-    return numbers, read_labels(path, label, columns)
+
+
+def first_width(path: Path, label: str) -> int:
+    """How many columns a table has."""
+    rows, _ = _first_rows(path, label)
+    return len(rows[0]) if rows else 0
 
 
 def read_labels(path: Path, label: str, columns: Columns) -> Array:
