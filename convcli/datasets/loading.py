@@ -105,7 +105,7 @@ def placed(split: Split, classes: tuple[str, ...], among: tuple[str, ...], label
         known = ", ".join(among[:10]) + (" ..." if len(among) > 10 else "")
         raise DataError(f"{label}: got the class {shortened(strange[0])}, expected one of {known}")
     places = np.array([among.index(each) for each in classes], np.int64)
-    return Split(split.images, places[split.labels])
+    return replace(split, labels=places[split.labels])
 
 
 def fetch(

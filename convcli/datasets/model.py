@@ -33,17 +33,21 @@ class Split:
         As the data set's ``targets`` say. ``classes``: (N,) int64, places in its ``classes``. ``numbers``: (N, K)
         float32. ``marks``: (N, K) float32 of 0 and 1, one for each class, any of which may hold. ``masks``:
         (N, *spatial) uint8, a class at each place. ``arrays``: (N, *spatial, K) float32, pixels as 0..1.
+    names:
+        The file of each sample, where each has one.
     """
 
     images: Array
     labels: Array
+    names: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def take(self, indices: npt.NDArray[np.int64]) -> "Split":
         """The samples and targets at these places, in this order."""
-        return Split(self.images[indices], self.labels[indices])
+        names = tuple(self.names[place] for place in indices.tolist()) if self.names else ()
+        return Split(self.images[indices], self.labels[indices], names)
 
     @property
     def strata(self) -> Labels:
