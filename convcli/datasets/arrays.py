@@ -22,7 +22,7 @@ from convcli.datasets.known import known_set
 from convcli.datasets.model import Dataset, Split
 from convcli.datasets.naming import TEST, TRAIN, VALIDATION
 from convcli.datasets.reading import AS_IT_IS, Reading
-from convcli.datasets.samples import arranged, rule_for, take
+from convcli.datasets.samples import arranged, rule_for, take, told_of_shape
 from convcli.datasets.tables import SUFFIXES as TABLES
 from convcli.datasets.tables import find_columns, read_rows
 from convcli.datasets.targets import Labelled
@@ -74,6 +74,8 @@ def load_arrays(path: Path, reading: Reading = AS_IT_IS) -> Dataset:
     labelled = Labelled([parts[name][1] for name in names], reading, label, rule.input_shape[:-1])
     splits = {name: Split(*each) for name, each in zip(names, zip(made, labelled.parts, strict=True), strict=True)}
     known = known_set(splits[TRAIN], labelled.classes) if labelled.targets == "classes" else None
+    if reading.rule is None and reading.input is None:
+        notes += told_of_shape(raw[0].shape[1:], rule)
     name, classes = (path.resolve().name if path.is_dir() else path.stem), labelled.classes
     if known is not None:
         name, classes, rule = known.name, known.classes, reading.rule or known.preprocessing

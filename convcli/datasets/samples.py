@@ -79,6 +79,17 @@ def arranged(size: tuple[int, ...], shape: tuple[int, ...]) -> str | None:
     return "as a row" if len(size) == 1 and math.prod(size) == math.prod(shape) else None
 
 
+def told_of_shape(size: tuple[int, ...], rule: Preprocessing) -> tuple[str, ...]:
+    """What samples of this size were taken for, where they could be something else."""
+    shape = rule.input_shape
+    what = {1: "plain features", 2: "series", 3: "pictures", 4: "volumes"}[len(shape)]
+    if arranged(size, shape) == "channels first":
+        return (f"samples of {shape_text(size)} are taken for {what} of {shape_text(shape)}, channels moved last",)
+    if len(size) == 1 or (len(size) == 2 and not rule.takes_pictures):
+        return (f"samples of {shape_text(size)} are taken for {what} of {shape_text(shape)}; --input says another",)
+    return ()
+
+
 def are_pixels(raw: Array) -> bool:
     """Whether numbers are whole ones of 0..255, or floats of 0..1 that are such divided by 255."""
     if raw.dtype == np.uint8 or raw.dtype.kind == "b":
