@@ -157,8 +157,8 @@ def run(arguments: list[str] | None = None) -> int:
         return _fail(f"{error.format_message()}{_dash_hint(error, words)}{hint}", 2)
     except click.ClickException as error:
         return _fail(error.format_message(), error.exit_code)
-    except (KeyboardInterrupt, click.Abort):
-        return _fail("interrupted; nothing half-written was left", 130)
+    except (KeyboardInterrupt, click.Abort) as stop:
+        return _fail(str(stop) or "interrupted; nothing half-written was left", 130)
     except Exception as error:
         if os.environ.get("CONVCLI_DEBUG") == "1":
             raise
