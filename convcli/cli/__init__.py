@@ -158,7 +158,8 @@ def run(arguments: list[str] | None = None) -> int:
     except click.ClickException as error:
         return _fail(error.format_message(), error.exit_code)
     except (KeyboardInterrupt, click.Abort) as stop:
-        return _fail(str(stop) or "interrupted; nothing half-written was left", 130)
+        # Click raises its own from the interrupt, which may say how to go on.
+        return _fail(str(stop.__cause__ or "") or "interrupted; nothing half-written was left", 130)
     except Exception as error:
         if os.environ.get("CONVCLI_DEBUG") == "1":
             raise

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from convcli.errors import ConvcliError
 
-TRIES = 3  # of what the system refuses, and of what ends the process that works on it
+TRIES = 3  # of what the system refuses
 
 
 class EngineError(ConvcliError):
@@ -52,4 +52,4 @@ def is_final(error: Exception | None) -> bool:
     """Whether an error is none of the item's but of where all write: a full disk, or one that may not be written."""
     import errno
 
-    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS)

@@ -16,12 +16,13 @@ from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from typing import Any
 
-from convcli.engines import TRIES, Done, EngineError, attempt
+from convcli.engines import Done, EngineError, attempt
 from convcli.errors import ConvcliError, shortened
 from convcli.extras import install
 
 PATIENCE = 120.0  # seconds without any worker
 _CONNECT = 20.0
+_DEATHS = 2  # of processes that work on an item, before it is set aside, and again when it is tried alone
 _AHEAD = 2  # items for each thread: one that is worked on, and one that waits
 _GLANCE = 2.0  # seconds between looks at who is there
 
@@ -38,12 +39,8 @@ def dask_engine(
     Raises `ConvcliError` in one line where distributed is missing, nobody answers, or a worker has other versions.
     """
     distributed, config = _libraries()
-    settings = {
-        "distributed.scheduler.allowed-failures": TRIES - 1,
-        "distributed.comm.timeouts.connect": f"{_CONNECT}s",
-    }
     with ExitStack() as stack:
-        stack.enter_context(config.set(settings))
+        stack.enter_context(config.set({"distributed.comm.timeouts.connect": f"{_CONNECT}s"}))
         stack.enter_context(_hushed())
         if address:
             client = stack.enter_context(_connected(distributed, address))
@@ -70,8 +67,8 @@ class Dask:
     def run(self, act: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Done]:
         """What becomes of each item, as it is done.
 
-        An item whose processes die as often as `TRIES` allows is tried once more when nothing else is worked on, since
-        it may have been another's fault.
+        An item whose processes die again and again is set aside and tried once more when nothing else is worked on,
+        since it may have been another's fault; if they die then, it is given up.
         """
         suspects: list[Any] = []
         for each in self._flight(act, iter(items), None):
@@ -196,7 +193,13 @@ def _libraries() -> tuple[Any, Any]:
 def _local(distributed: Any, workers: int) -> Iterator[Any]:
     """Processes of one thread each, begun anew for ever: without `adapt` a second death leaves one less."""
     words: dict[str, Any] = {"threads_per_worker": 1, "processes": True, "dashboard_address": "127.0.0.1:0"}
-    with _without_main(), ExitStack() as stack:
+    import dask
+
+    with (
+        _without_main(),
+        dask.config.set({"distributed.scheduler.allowed-failures": _DEATHS - 1}),
+        ExitStack() as stack,
+    ):
         # Ctrl-C is for this process alone: threads and processes that begin now inherit what is blocked.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:

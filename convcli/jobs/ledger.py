@@ -17,9 +17,9 @@ import numpy as np
 
 from convcli.errors import FileError
 from convcli.images.model import shown
-from convcli.stores.growing import alone
+from convcli.stores.growing import alone, busy
 
-_PLAN = "plan.json"
+PLAN = "plan.json"
 _WORDS = {
     "operation": "of another operation",
     "source": "of another source, or of one that has changed",
@@ -58,11 +58,11 @@ class Ledger:
     def __init__(self, folder: Path, plan: Mapping[str, Any]) -> None:
         self.folder = folder
         wanted = {name: digest(value) for name, value in plan.items()}
-        path = folder / _PLAN
+        path = folder / PLAN
         try:
             known = json.loads(path.read_text()) if path.exists() else None
         except ValueError:
-            raise FileError(f"{shown(folder)}: its {_PLAN} cannot be read; --overwrite starts anew") from None
+            raise FileError(f"{shown(folder)}: its {PLAN} cannot be read; --overwrite starts anew") from None
         self.is_new = known is None
         if known is None:
             known = {"plan": wanted, "notes": {}}
@@ -77,13 +77,22 @@ class Ledger:
 
     def begin(self) -> None:
         """Write the plan, once all that it speaks of is there."""
-        part = self.folder / f"{_PLAN}.{os.getpid()}"
+        part = self.folder / f"{PLAN}.{os.getpid()}"
         part.write_text(json.dumps(self._known))
-        part.replace(self.folder / _PLAN)
+        part.replace(self.folder / PLAN)
 
     def bits(self, name: str, count: int, part: str = "1-of-1") -> "Bits":
         """The bitmap of some blocks that this process writes; raises `FileError` if another does."""
         return Bits(self.folder, name, count, part)
+
+
+def is_of(folder: Path, plan: Mapping[str, Any]) -> bool:
+    """Whether a ledger, or what is left of one that has ended, is of a plan."""
+    try:
+        known = json.loads((folder / PLAN).read_text())["plan"]
+    except (OSError, ValueError, LookupError):
+        return False
+    return bool(known == {name: digest(value) for name, value in plan.items()})
 
 
 class Bits:
@@ -96,8 +105,7 @@ class Bits:
         self._own = np.zeros(-(-count // 8), np.uint8)
 
     def __enter__(self) -> "Bits":
-        said = f"{shown(self._folder.parent)}: another process writes it; wait for it, or end it"
-        self._handle = self._stack.enter_context(alone(self._path, said))
+        self._handle = self._stack.enter_context(alone(self._path, busy(self._folder.parent)))
         own = np.frombuffer(os.pread(self._handle, len(self._own), 0), np.uint8)
         self._own[: len(own)] = own
         if len(own) < len(self._own):

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from convcli.budget import check_memory
 from convcli.engines import Done, Engine, is_final
 from convcli.engines.here import Here
 from convcli.errors import FileError
@@ -18,7 +19,7 @@ from convcli.geometry.blocks import Grid, choose_block, share_of
 from convcli.images.model import shown
 from convcli.images.volume_model import Volume
 from convcli.jobs.batch import Files, Outcome
-from convcli.jobs.ledger import Bits, Ledger, digest
+from convcli.jobs.ledger import PLAN, Bits, Ledger, digest, is_of
 from convcli.jobs.pool import VolumePool, plan_pool, pool_image
 from convcli.jobs.regions import FORMAT, FinerLevel, Opens, RegionPlan, forget, run_block
 from convcli.jobs.scaling import Scaling, versions
@@ -28,7 +29,7 @@ from convcli.jobs.volumes import Input, Progress, Work, check_files, work_on_vol
 from convcli.stores import is_store
 from convcli.stores.growing import LEDGER, alone, begin_folder, drop_folder, end_folder
 from convcli.stores.reading import Stored, open_stored
-from convcli.stores.writing import StoreWriter, factors_of
+from convcli.stores.writing import StoreWriter, check_store_target, factors_of
 
 _TOLD = 3  # failures that are named
 
@@ -56,11 +57,15 @@ def work_on_stack(
     there, target = Path(task.source).resolve(), Path(task.target).resolve()
     if there in target.parents or target in there.parents:
         raise FileError(f"{task.target}: of this and {task.source} one lies in the other; choose another name")
+    if not scaling.goes_on:
+        check_store_target(Path(task.target), overwrite=files.overwrite)
     stored = open_stored(task.source) if is_store(task.source) and not source.stack else None
     with source.open(task, files.max_pixels) as volume:
         work = begin(volume, FORMAT)
         if work.shape[3] != 1:
             raise FileError(f"{task.target}: got {work.shape[3]} channels behind each voxel, expected one for Zarr")
+        if work.cuttable == "passes" and not scaling.is_plain:
+            raise FileError(f"{task.target}: minmax looks at all of a volume first; choose another --range")
         run = _Run(task, files, begin, source, scaling, engine or Here(), progress)
         return run.carry_out(volume, work, stored)
 
@@ -78,18 +83,29 @@ class _Run:
     progress: Progress
     done: int = 0  # blocks, by this process
     total: int = 0
+    blocks: int = 0  # of level 0, all processes'
 
     def carry_out(self, volume: Volume, work: Work, stored: Stored | None) -> Outcome:
         """Write all of it, or the share that was asked for."""
         target, scaling = Path(self.task.target), self.scaling
+        plan = {
+            "operation": (self.begin.plan, self.source.reading),
+            "source": _identity(self.task, self.source, volume, stored),
+            "versions": versions(),
+            "target": (work.shape, work.leading, work.dtype.name, scaling.levels),
+        }
+        if scaling.goes_on and not self.files.overwrite and is_of(target / LEDGER, plan):
+            return Outcome(self.task, "skipped")
         folder = begin_folder(target, overwrite=self.files.overwrite, goes_on=scaling.goes_on)
         try:
             with alone(folder / LEDGER / "lock"):
-                ledger, writer = self._set_out(folder, volume, work, stored)
-            pending = self._blocks(folder, ledger, writer, work)
+                ledger, writer = self._set_out(folder, plan, work, stored)
+            pending = self._blocks(folder, ledger, writer, volume, work)
             lost: tuple[str, ...] = ()
             if pending:
-                lost = (f"{pending} of {self.total} blocks are other parts'; the last to end gives the store its name",)
+                lost = (
+                    f"{pending} of {self.blocks} blocks are other parts'; the last to end gives the store its name",
+                )
             elif (folder / LEDGER).exists():  # else another part was the last
                 with alone(folder / LEDGER / "lock"):
                     lost = self._finish(folder, ledger, writer, volume, work)
@@ -106,7 +122,7 @@ class _Run:
             raise
         warnings, details = work.report()
         shape = tuple(writer.array.shape)
-        details |= {"blocks": self.total} if self.total else {}
+        details |= {"blocks": self.blocks} if self.blocks else {}
         return Outcome(self.task, "done", "", (*volume.warnings, *lost, *warnings), shape, work.dtype.name, details)
 
     def _drop(self, target: Path) -> None:
@@ -114,14 +130,10 @@ class _Run:
         if self.scaling.is_plain:
             drop_folder(target)
 
-    def _set_out(self, folder: Path, volume: Volume, work: Work, stored: Stored | None) -> tuple[Ledger, StoreWriter]:
+    def _set_out(
+        self, folder: Path, plan: dict[str, Any], work: Work, stored: Stored | None
+    ) -> tuple[Ledger, StoreWriter]:
         """The ledger and the array to be written, made or found."""
-        plan = {
-            "operation": (self.begin.plan, self.source.reading),
-            "source": _identity(self.task, self.source, volume, stored),
-            "versions": versions(),
-            "target": (work.shape, work.leading, work.dtype.name, self.scaling.levels),
-        }
         ledger = Ledger(folder / LEDGER, plan)
         if ledger.is_new:
             for path in folder.iterdir():  # what was killed before it had a plan
@@ -136,16 +148,15 @@ class _Run:
             raise FileError(f"{shown(folder)}: is cut into blocks of {sides}; leave --block out")
         return ledger, writer
 
-    def _blocks(self, folder: Path, ledger: Ledger, writer: StoreWriter, work: Work) -> int:
+    def _blocks(self, folder: Path, ledger: Ledger, writer: StoreWriter, volume: Volume, work: Work) -> int:
         """Write level 0, or a share of it; returns how many blocks are not done, which are others'."""
         if work.cuttable == "passes":
-            if not self.scaling.is_plain:
-                raise FileError(
-                    f"{self.task.target}: minmax looks at all of the volume first, expected another --range"
-                )
             writer.write(work.planes(self.progress))
             return 0
         grid = Grid(tuple(writer.array.shape), tuple(ledger.notes["block"]))
+        self.blocks = len(grid)
+        needed = costs_of(work, volume, grid, (1,) * len(grid.shape)).memory
+        check_memory(needed, f"block: got {'x'.join(map(str, grid.block))} voxels", FileError)
         part, parts = self.scaling.part or (1, 1)
         plan = self._plan(folder, writer.path(0), self.source, self.begin, grid)
         with ledger.bits("level-0", len(grid), f"{part}-of-{parts}") as bits:
@@ -167,8 +178,7 @@ class _Run:
             for each in self.engine.run(partial(run_block, plan), todo):
                 if each.error is not None or each.killed:
                     failures.append(each)
-                    if each.error is not None and (self.scaling.is_plain or is_final(each.error)):
-                        raise each.error
+                    self._stop_at(each.error)
                     continue
                 bits.add(each.item)
                 if work is not None:
@@ -179,6 +189,14 @@ class _Run:
             forget(plan)
         if failures:
             raise FileError(self._told(plan, failures))
+
+    def _stop_at(self, error: Exception | None) -> None:
+        """Raise an error that others would share, or that ends what is to be done at once or not at all."""
+        if isinstance(error, OSError) and is_final(error):
+            fix = "" if self.scaling.is_plain else "; --resume goes on when that is mended"
+            raise FileError(f"{self.task.target}: {error.strerror}{fix}")
+        if error is not None and self.scaling.is_plain:
+            raise error
 
     def _told(self, plan: RegionPlan, failures: list[Done]) -> str:
         reasons = [
@@ -198,7 +216,7 @@ class _Run:
         factors = self._coarser(folder, ledger, writer)
         lost = _labels(volume, work, Path(self.task.source), folder) if writer.group is not None else ()
         writer.describe(work.places, factors)
-        end_folder(Path(self.task.target))
+        end_folder(Path(self.task.target), keeps="" if self.scaling.is_plain else PLAN)
         return lost
 
     def _coarser(self, folder: Path, ledger: Ledger, writer: StoreWriter) -> list[tuple[int, ...]]:

@@ -26,7 +26,7 @@ def growing(target: Path) -> Path:
     return target.with_name(f"{target.name}{_UNFINISHED}")
 
 
-def begin_folder(target: Path, *, overwrite: bool, goes_on: bool, words: str = "") -> Path:
+def begin_folder(target: Path, *, overwrite: bool, goes_on: bool) -> Path:
     """The folder of a target, made or found; raises `FileError` where there is one that nobody asked for.
 
     ``goes_on`` allows one that is there; ``overwrite`` alone removes it.
@@ -38,18 +38,33 @@ def begin_folder(target: Path, *, overwrite: bool, goes_on: bool, words: str = "
     sweep(folder.parent)
     if folder.exists() and not goes_on:
         if not overwrite:
-            raise FileError(f"{shown(folder)}: is an unfinished run{words}; --resume goes on, --overwrite starts anew")
+            raise FileError(f"{shown(folder)}: is of a run that did not end; --resume goes on, --overwrite starts anew")
+        for path in (folder / LEDGER).glob("level-*"):
+            with alone(path, busy(folder)):
+                pass
         shutil.rmtree(folder)
     (folder / LEDGER).mkdir(parents=True, exist_ok=True)
     return folder
 
 
-def end_folder(target: Path) -> None:
-    """Give what has grown its name, in place of what has it; raises `FileError`, and then all is as before."""
+def busy(folder: Path) -> str:
+    """What is said where another process writes."""
+    return f"{shown(folder)}: another process writes it; wait for it, or end it"
+
+
+def end_folder(target: Path, *, keeps: str = "") -> None:
+    """Give what has grown its name, in place of what has it; raises `FileError`, and then all is as before.
+
+    Of the ledger one file may be kept.
+    """
     folder, target = growing(target), target.resolve()
     before = target.parent / unfinished_name()
     try:
-        shutil.rmtree(folder / LEDGER)
+        for path in (folder / LEDGER).iterdir():
+            if path.name != keeps:
+                path.unlink()
+        if not keeps:
+            (folder / LEDGER).rmdir()
         if target.exists():
             target.rename(before)
         folder.rename(target)
