@@ -21,7 +21,7 @@ from convcli.images.volume_model import Volume
 from convcli.jobs.batch import Files, Outcome
 from convcli.jobs.ledger import PLAN, Bits, Ledger, digest, is_of
 from convcli.jobs.pool import VolumePool, plan_pool, pool_image
-from convcli.jobs.regions import FORMAT, FinerLevel, Opens, RegionPlan, forget, run_block
+from convcli.jobs.regions import FORMAT, FinerLevel, Opens, RegionPlan, costs_of, forget, run_block
 from convcli.jobs.scaling import Scaling, versions
 from convcli.jobs.stacks import Begin
 from convcli.jobs.tasks import Task
