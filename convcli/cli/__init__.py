@@ -164,8 +164,9 @@ def run(arguments: list[str] | None = None) -> int:
         return _fail(f"{error.format_message()}{_hint(error, words)}{hint}", 2)
     except click.ClickException as error:
         return _fail(f"{error.format_message()}{_hint(error, words)}", error.exit_code)
-    except (KeyboardInterrupt, click.Abort):
-        return _fail("interrupted; nothing half-written was left", 130)
+    except (KeyboardInterrupt, click.Abort) as stop:
+        # Click raises its own from the interrupt, which may say how to go on.
+        return _fail(str(stop.__cause__ or "") or "interrupted; nothing half-written was left", 130)
     except Exception as error:
         if os.environ.get("CONVCLI_DEBUG") == "1":
             raise

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from convcli.cli import carriers, options, preview, recipes
+from convcli.cli import carriers, options, preview, recipes, scaling
 from convcli.cli.completing import FILE, KERNEL
 from convcli.cli.frames import frames
 from convcli.jobs.filter import FilterPlan, filter_image, plan_filter
@@ -50,6 +50,7 @@ class FilterCommand(preview.PreviewCommand, options.MatrixCommand):
 @click.option("--linear", is_flag=True, help="Filter in linear light instead of sRGB's curve.")
 @carriers.axes()
 @carriers.stacks
+@scaling.options
 @preview.option
 @frames("--size", "--frame-size")
 @options.rest_of_files

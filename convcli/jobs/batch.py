@@ -158,11 +158,7 @@ def is_due(task: Task, files: Files, *, pictures: bool = True) -> bool:
         format_of(target)
     if task.makes_folder:
         make_folder(target)
-    if is_store(task.target):
-        from convcli.stores.writing import check_store_target
-
-        check_store_target(target, overwrite=files.overwrite)
-    else:
+    if not is_store(task.target):  # others, which may be gone on with, are looked at where they are written
         check_target(target, overwrite=files.overwrite)
     return True
 
