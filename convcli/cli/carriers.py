@@ -42,8 +42,8 @@ _FRAMES = (".gif", ".webp", ".png")
 _KEPT = {suffix: suffix for suffix in (".tif", ".tiff", ".npy", ".npz", ".nii", ".nii.gz", ".zarr")}
 # Settings that say how files are read and written; all others are words of an operation's plan.
 _FILE_WORDS = (
-    "output", "overwrite", "skip_existing", "format", "quality", "strip", "max_pixels", "threads", "as_json", "quiet",
-    "preview", "stack", "recursive", "reading", "watch", "frame_size", "pix_fmt",
+    "output", "overwrite", "skip_existing", "format", "quality", "strip", "keep_profile", "max_pixels", "threads",
+    "as_json", "quiet", "preview", "stack", "recursive", "reading", "watch", "frame_size", "pix_fmt",
 )  # fmt: skip
 
 

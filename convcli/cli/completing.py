@@ -32,6 +32,24 @@ def _kernels() -> Iterable[str]:
     return LIBRARY
 
 
+class _Spec(Completed):
+    """A kernel's SPEC: behind the colon of a name its parameters are completed."""
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Any]:
+        """The names, or the parameters, that begin so."""
+        from click.shell_completion import CompletionItem
+
+        from convcli.kernels.library import ALIASES, LIBRARY
+
+        name, colon, rest = incomplete.partition(":")
+        entry = LIBRARY.get(ALIASES.get(name, name))
+        if not colon or entry is None:
+            return super().shell_complete(ctx, param, incomplete)
+        before, comma, last = rest.rpartition(",")
+        beginnings = [f"{name}:{before}{comma}{each.name}=" for each in entry.parameters if each.name.startswith(last)]
+        return [CompletionItem(each) for each in beginnings]
+
+
 def _elements() -> Iterable[str]:
     from convcli.ops.elements import ELEMENTS
 
@@ -65,7 +83,7 @@ class _Axes(Completed):
 
 AXES = _Axes("AXES", lambda: ("yx", "zyx", "tzyx", "zcyx", "czyx", "tzcyx", "yxc", "x"))
 FILE = Completed("FILE")
-KERNEL = Completed("SPEC", _kernels)
+KERNEL = _Spec("SPEC", _kernels)
 ELEMENT = Completed("SPEC", _elements)
 MODEL = Completed("MODEL", lambda: ("shipped",))
 NETWORK = Completed("NETWORK", _networks)
