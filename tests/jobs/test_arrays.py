@@ -191,7 +191,7 @@ def at_its_end():
     (lambda: package.filter(None, "box"), "image: got None, expected a picture"),
     (lambda: package.explain(PIXELS, "box", titel="x"), "explain: got the word 'titel'; did you mean 'title'?"),
     (lambda: package.write("a.png", PIXELS, like=PIXELS), "like: got array("),
-    (lambda: package.write("a.jpg", np.zeros((2, 2, 4), np.uint8)), "image: JPEG holds no alpha channel; image[..., :3"),
+    (lambda: package.write("a.jpg", np.zeros((2, 2, 4), np.uint8)), "image: JPEG holds no alpha channel; image["),
     (lambda: package.read(at_its_end()), "<stream>: stands at its end, expected it where a picture begins"),
     (lambda: package.explain(PIXELS, "box", convolve=2), "convolve: got 2, expected True or False"),
     (lambda: package.write("a.png", PIXELS, overwrite="no"), "overwrite: got 'no', expected True or False"),
