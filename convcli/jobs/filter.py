@@ -39,7 +39,10 @@ from convcli.ops.responses import ACTIVATIONS, Ways, to_linear, to_srgb
 from convcli.ops.stacks import correlate_stack
 from convcli.ops.sums import Border
 
-_SIZED = {"resize": "resize:width=800, height=, longest= or scale=1/2", "crop": "crop:width=400,height=300,x=0,y=0"}
+_SIZED = {
+    "resize": "resize:width=800, height=, longest=, within= or scale=1/2",
+    "crop": "crop:width=400,height=300,x=0,y=0",
+}
 NORMALIZE = ("none", "sum", "abs")
 
 
