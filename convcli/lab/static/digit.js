@@ -275,14 +275,14 @@ function showBars() {
   const byName = top.length <= 12 ? [...top].sort((one, other) => (one[0] < other[0] ? -1 : 1)) : top.slice(0, 12);
   const names = [...top.map(([label]) => label)].sort();
   byId("d-bars").replaceChildren(...byName.map(([label, probability]) => {
-    const button = make("button", { type: "button", className: `bar${label === best ? " best" : ""}`, role: "listitem", title: `How the network comes to ${label}` },
+    const button = make("button", { type: "button", className: `bar${label === best ? " best" : ""}`, title: `How the network comes to ${label}` },
       make("span", { textContent: label }),
       make("i", {}, make("b", { style: { width: `${probability * 100}%` } })),
       make("span", { textContent: percent(probability) }));
     const last = layers.at(-1);
     const channel = names.length === last.shape[0] ? names.indexOf(label) : 0;
     button.addEventListener("click", () => pick({ layer: last.name, place: [], channel }));
-    return button;
+    return make("li", {}, button);
   }));
 }
 
