@@ -305,6 +305,7 @@ function drawField() {
   const { context } = sharp(canvas, columns * scale, rows * scale);
   context.fillStyle = colour("c-input");
   context.fillRect(0, 0, columns * scale, rows * scale);
+  byId("a-field-legend").replaceChildren(...chain.fields.map((field, index) => make("span", {}, make("i", { style: { background: SHADES[index % SHADES.length] } }), `${field.layer}: ${field.sizes.join(" × ")}`)));
   if (scale >= 5) {
     context.strokeStyle = colour("line");
     for (let row = 1; row < rows; row += 1) context.strokeRect(0, row * scale, columns * scale, 0);

@@ -118,6 +118,15 @@ export function paint(canvas, { shape, values }) {
   canvas.getContext("2d").putImageData(new ImageData(data, width, height), 0, 0);
 }
 
+// Many cells without numbers, as one small picture; colours are [red, green, blue].
+export function mosaic(colours, columns) {
+  const canvas = make("canvas", { className: "mosaic", width: columns, height: colours.length / columns });
+  const picture = new ImageData(canvas.width, canvas.height);
+  colours.forEach((each, index) => picture.data.set([...each, 255], index * 4));
+  canvas.getContext("2d").putImageData(picture, 0, 0);
+  return canvas;
+}
+
 // A canvas as large as it is shown, in the screen's own pixels; drawn in CSS pixels.
 export function sharp(canvas, width = canvas.clientWidth, height = canvas.clientHeight) {
   const ratio = Math.min(window.devicePixelRatio || 1, 3);

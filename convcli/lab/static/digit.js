@@ -227,6 +227,7 @@ const look = newestOnly(async () => {
     drawLayers();
     drawSeen();
     if (state.picked) pick(state.picked, false);
+    else byId("d-unit-place").textContent = "Click a cell of a map, or a probability: its window, its weights, its sum.";
     if (byId("d-method").value) await lookWhere();
   } catch (error) {
     note(error.message, true);

@@ -1,7 +1,7 @@
 // The kernel in the hand: its parameters, and its weights, each a cell to type into, to drag, or to step with arrows.
 
 import { css, format, formatWeight, inkOn, largestOf, signed, tight } from "./arithmetic-of-pixels.js";
-import { byId, make, plain } from "./common.js";
+import { byId, make, mosaic, plain } from "./common.js";
 import { state } from "./kernel-state.js";
 
 const MOST_EDITED = 15; // rows, and columns
@@ -75,6 +75,8 @@ export function drawMatrix() {
   const [rows, columns] = [kernel.planes[0].length, kernel.planes[0][0].length];
   const edits = !several && rows <= MOST_EDITED && columns <= MOST_EDITED;
   byId("k-shape").hidden = several;
+  byId("k-drag").hidden = !edits;
+  holder.classList.toggle("many", kernel.planes.length > 2);
   byId("k-rows").textContent = rows;
   byId("k-columns").textContent = columns;
   for (const axis of ["rows", "columns"]) for (const way of ["less", "more"]) byId(`k-${axis}-${way}`).disabled = !edits;
@@ -85,16 +87,21 @@ export function drawMatrix() {
   }
   const largest = largestOf(kernel.planes.map((plane) => largestOf(plane.map(largestOf))));
   kernel.planes.forEach((plane, part) => {
+    if (!edits && rows * columns > MOST_EDITED ** 2) {
+      holder.children[part].querySelector(".mosaic").replaceWith(mosaic(plane.flat().map((weight) => signed(weight, largest)), columns));
+      return;
+    }
     const cells = holder.children[part].querySelectorAll("input, .matrix span");
     plane.flat().forEach((weight, index) => paintWeight(cells[index], weight, largest));
   });
 }
 
 function makePlane(part, rows, columns, edits, several) {
-  const grid = make("div", { className: "matrix", style: { gridTemplateColumns: `repeat(${columns}, minmax(0, 1fr))` } });
+  const isLarge = rows * columns > MOST_EDITED ** 2;
+  const grid = isLarge ? make("canvas", { className: "mosaic" }) : make("div", { className: "matrix", style: { gridTemplateColumns: `repeat(${columns}, minmax(0, 1fr))` } });
   if (columns > 9) grid.classList.add("dense");
   else if (columns > 5) grid.classList.add("middling");
-  for (let row = 0; row < rows; row += 1) {
+  for (let row = 0; row < rows && !isLarge; row += 1) {
     for (let column = 0; column < columns; column += 1) {
       const cell = edits ? make("input", { type: "text", inputMode: "decimal", autocomplete: "off", ariaLabel: `Weight in row ${row}, column ${column}` }) : make("span");
       cell.dataset.place = `${row},${column}`;

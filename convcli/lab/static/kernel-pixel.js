@@ -1,8 +1,10 @@
 // One pixel of the result: its window, weights and products, the steps to it; and how often which response occurs.
 
 import { bracketed, css, format, formatWeight, inkOn, largestOf, signed, tight } from "./arithmetic-of-pixels.js";
-import { byId, choices, clamp, colour, make, sharp, slim } from "./common.js";
+import { byId, choices, clamp, colour, make, mosaic, sharp, slim } from "./common.js";
 import { state } from "./kernel-state.js";
+
+const MOST_CELLS = 225; // that are elements of their own, with what they hold to be read when pointed at
 
 export function inside({ output }, [row, column]) {
   const [y, x] = [row - output.first[0], column - output.first[1]];
@@ -47,6 +49,10 @@ function showGroup(part, index, { taps, channel }, { parts }) {
     ["× weights", (tap) => tap.weight, (tap) => signed(tap.weight, heaviest)],
     ["= products", (tap) => tap.product, (tap) => signed(tap.product, largest)],
   ]) {
+    if (taps.length > MOST_CELLS) {
+      trio.append(make("figure", {}, make("figcaption", { textContent: title }), mosaic(taps.map(ground), columns)));
+      continue;
+    }
     const cells = make("div", { className: "cells", style: { gridTemplateColumns: `repeat(${columns}, minmax(0, 1fr))` } });
     cells.append(...taps.map((tap) => {
       const colours = ground(tap);
@@ -95,7 +101,7 @@ export function drawHistogram() {
   context.stroke();
   context.fillStyle = colour("quiet");
   context.font = "12px system-ui, sans-serif";
-  writeTicks(context, [...new Set([low, 0, white, high])].sort((one, other) => one - other), x, width, height);
+  writeTicks(context, [...new Set([low, 0, white, high].filter((each) => each <= high))].sort((one, other) => one - other), x, width, height);
   byId("k-histogram-text").textContent = `from ${format(found.least)} to ${format(found.most)}, mean ${format(found.mean)}`;
   byId("k-histogram-legend").replaceChildren(
     ...(counts.length === 3 ? LINES.map(([name, ink, dashes]) => make("span", {}, make("i", { style: { height: "0", borderTop: `3px ${dashes.length ? (dashes[0] > 4 ? "dashed" : "dotted") : "solid"} ${colour(ink)}`, verticalAlign: "middle" } }), name)) : []),
