@@ -12,6 +12,7 @@ from convcli.errors import ModelError, ShapeError
 
 # A frame may add at most one part in so many of the input's longest side: LeNet-5's adds 4 to 28.
 _WIDEST = 4
+_SLIDING = ("conv", "depthwise", "separable_conv", "pool")
 
 
 def fitted(network: NetworkSpec, shape: Sequence[int], classes: int) -> NetworkPlan:
@@ -73,7 +74,7 @@ def with_padded_windows(network: NetworkSpec) -> NetworkSpec:
     """The network with ``same`` padding everywhere on its main chain, so that no picture is too small for it."""
     return replace(network, layers=tuple(
         replace(layer, settings={**layer.settings, "padding": "same"}, word=f"{layer.word},same")
-        if layer.type in ("conv", "depthwise", "pool") and layer.settings.get("padding") != "same" else layer
+        if layer.type in _SLIDING and layer.settings.get("padding") != "same" else layer
         for layer in network.layers
     ))  # fmt: skip
 
@@ -86,7 +87,7 @@ def _final_of(plan: NetworkPlan) -> str:
 def _with_classes(layers: tuple[LayerSpec, ...], classes: int) -> tuple[LayerSpec, ...]:
     """The layers with the last dense one, if only an activation follows it, as wide as there are classes."""
     place = len(layers) - 1
-    while place > 0 and layers[place].type in ("activation", "dropout", "flatten", "head"):
+    while place > 0 and layers[place].type in ("activation", "dropout", "spatial_dropout", "flatten", "head"):
         place -= 1
     last = layers[place]
     if last.type != "dense" or last.settings["units"] == classes or (last.settings["units"] == 1 and classes == 2):
