@@ -23,6 +23,7 @@ from convcli.budget import check_memory
 from convcli.datasets.model import Bytes, Dataset, Split
 from convcli.datasets.pictures import check_values, is_grey, on_white
 from convcli.datasets.preprocessing import Prepared, Preprocessing
+from convcli.datasets.reading import AS_IT_IS, Reading
 from convcli.errors import ConvcliError, DataError, kind_of
 from convcli.images import READABLE_SUFFIXES, Image, read
 from convcli.images.folders import files_in, left_out_text
@@ -37,25 +38,15 @@ _LISTED = 5  # unreadable files that an error names
 Labelled = tuple[Path, int]
 
 
-def load_folder(
-    folder: Path,
-    *,
-    size: tuple[int, int] | None = None,
-    channels: int | None = None,
-    rule: Preprocessing | None = None,
-) -> Dataset:
+def load_folder(folder: Path, reading: Reading = AS_IT_IS) -> Dataset:
     """Read a folder of classes.
 
     Parameters
     ----------
     folder : Path
         Its sub-folders are the classes, or ``train`` and ``test`` with the classes inside.
-    size : (int, int), optional
-        Height and width, instead of the most common.
-    channels : int, optional
-        1 or 3, instead of grey exactly if no picture shows a colour.
-    rule : Preprocessing, optional
-        How a network wants its pictures, instead of size and channels: digits are looked for in photographs of them.
+    reading : Reading
+        What is known about it: ``size`` and ``channels`` instead of the usual, or a ``rule`` instead of both.
 
     Raises
     ------
@@ -65,6 +56,7 @@ def load_folder(
     parts, classes, left_out = _find_parts(folder)
     files = [labelled for part in parts for labelled in part]
     pictures = _Pictures([path for path, _ in files])
+    size, channels, rule = reading.size, reading.channels, reading.rule
     if rule is not None:
         size, channels = (rule.height, rule.width), rule.channels
     if size is None or channels is None:

@@ -167,7 +167,8 @@ def load_data(
         _check_fit(classifier, entry.name, entry.classes, (rule.height, rule.width, rule.channels))
     elif data is None and not Path(source).is_dir():
         raise DataError(f"data: the model was trained on the folder {source}; say where it lies with --data FOLDER")
-    found = load(source, data_dir=data_dir, offline=offline, reports=reports, rule=classifier.rule)
+    found = load(source, data_dir=data_dir, offline=offline, reports=reports, rule=classifier.rule,
+                 classes=classifier.classes)  # fmt: skip
     _check_fit(classifier, found.name, found.classes, found.shape)
     places = np.array([classifier.classes.index(name) for name in found.classes], np.int64)
     parts = [None if part is None else replace(part, labels=places[part.labels]) for part in (found.train, found.test)]

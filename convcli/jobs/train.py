@@ -35,7 +35,7 @@ _CHECKPOINT = ".checkpoint"
 
 # The network that suits a data set; of other pictures their size decides.
 _NETWORKS = {"cifar10": "cifar10", "digits": "digits"}
-_BY_SHAPE = {(28, 28, 1): "mnist"}
+_BY_SHAPE: dict[tuple[int, ...], str] = {(28, 28, 1): "mnist"}
 _ANY_PICTURE = "pictures"
 
 
@@ -143,6 +143,8 @@ def plan_training(
     )
     size, channels = (None, None) if find_entry(data) is not None else _form(network, size)
     dataset = load_data(data, data_dir=data_dir, offline=offline, size=size, channels=channels, reports=reports)
+    if dataset.targets != "classes":
+        raise DataError(f"{data}: its labels are {dataset.targets}, expected a class for each sample")
     images = min(limit or len(dataset.train), len(dataset.train))
     recipe = replace(chosen.recipe_for(limit or images, min(dataset.shape[:2])), **given)
     if held_out is None:
