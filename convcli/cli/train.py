@@ -5,7 +5,7 @@ import shlex
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
@@ -22,19 +22,17 @@ if TYPE_CHECKING:
     from convcli.jobs.training_plan import TrainingPlan
     from convcli.nn.training import Epoch, Training
 
+TASKS = ("classify", "regress", "multi-label", "segment", "denoise")
+LOSSES = ("cross_entropy", "mse", "mae", "huber", "dice")
 _PRESETS = ("default", "lecture", "fast", "best")
 KEPT = ("best", "last")
 _SCHEDULES = ("constant", "step", "cosine", "one_cycle")
 # Options that change the recipe, by the recipe's own words.
 _RECIPE = (
     "epochs", "batch_size", "optimizer", "learning_rate", "schedule", "warm_up", "weight_decay", "label_smoothing",
-    "clip_norm", "average", "augment", "keep", "patience", "seed",
+    "clip_norm", "average", "augment", "keep", "patience", "seed", "task", "loss",
 )  # fmt: skip
 _WIDTH = 79
-_HEAD = (
-    f"{'training set':>28} {'held-out images':>19}",
-    f"{'epoch':>9} {'loss':>8} {'accuracy':>9} {'loss':>9} {'accuracy':>9} {'images/s':>9} {'seconds':>8}",
-)
 
 
 def _held(text: Any) -> float | int:
@@ -65,6 +63,10 @@ class Size(options.Counts):
 @click.argument("dataset", type=DATA, required=False)
 @click.option("--model", metavar="NAME|FILE", type=NETWORK, help="A network of `convcli summary`, or a .toml file.")
 @click.option("--preset", "preset_name", type=click.Choice(_PRESETS), default="default", show_default=True)
+@click.option("--task", type=click.Choice(TASKS), metavar="TASK",
+              help="classify, regress, multi-label, segment, denoise.  [default: what the labels are for]")  # fmt: skip
+@click.option("--loss", type=click.Choice(LOSSES), metavar="LOSS",
+              help="cross_entropy, mse, mae, huber or dice.  [default: the task's]")  # fmt: skip
 @click.option("--epochs", type=click.IntRange(1, 1_000_000), metavar="N", help="How often each image is seen.")
 @click.option("--batch-size", type=click.IntRange(1, 1_000_000), metavar="N", help="Images a step.")
 @click.option("--optimizer", metavar="NAME", help="sgd, rmsprop, adam or adamw; with settings: sgd:momentum=0.9.")
@@ -289,11 +291,21 @@ def _measured(report: "TrainReport") -> str:
     """The model's accuracy and loss, of the images that say most of how good it is on others."""
     kept, held = report.kept, report.plan.held
     if report.test is not None:
-        return f"test accuracy {_share(report.test.accuracy)}, loss {report.test.loss:.4f}"
+        return f"test {_scores(report.test.accuracy, report.test.metrics, report.test.loss)}"
     if held is not None and kept.val_loss is not None:
         count = f"{len(held):,} image{'s' * (len(held) != 1)}"
-        return f"held-out accuracy {_share(kept.val_accuracy)}, loss {kept.val_loss:.4f} ({count})"
-    return f"training accuracy {_share(kept.accuracy)}, loss {kept.loss:.4f}: nothing was held out"
+        return f"held-out {_scores(kept.val_accuracy, kept.metrics, kept.val_loss)} ({count})"
+    return f"training {_scores(kept.accuracy, {}, kept.loss)}: nothing was held out"
+
+
+def _targets(plan: "TrainingPlan") -> str:
+    """What is to be said of each image."""
+    data, count = plan.dataset, plan.network.output[-1]
+    if data.targets == "numbers":
+        return f"{count} number{'s' * (count != 1)} each"
+    if data.targets == "arrays":
+        return f"{'x'.join(map(str, plan.network.output))} each"
+    return f"{len(data.classes)} {'marks' if data.targets == 'marks' else 'classes'}"
 
 
 def _opening(plan: "TrainingPlan") -> list[str]:
@@ -306,7 +318,7 @@ def _opening(plan: "TrainingPlan") -> list[str]:
     told += [f"label smoothing {recipe.label_smoothing:g} in its loss"] if recipe.label_smoothing else []
     lines = (
         f"{plan.network.spec.name}: {plan.network.params:,} parameters; batch {recipe.batch_size}, {recipe.optimizer}",
-        f"{data.name}: {len(data.classes)} classes; {', '.join(counts)}",
+        f"{data.name}: {_targets(plan)}; {', '.join(counts)}",
         f"training set: {', '.join(told)}",
     )
     return [each for line in lines for each in wrap(line, _WIDTH)]
@@ -323,7 +335,7 @@ class _Display:
 
     def __enter__(self) -> "_Display":
         if self.lines:
-            show(*_opening(self.plan), *_HEAD)
+            show(*_opening(self.plan), *_head(_measure(self.plan)))
         if self.shown:
             from rich.console import Console
             from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -356,18 +368,44 @@ class _Display:
             return
         if self.bar is not None:
             self.bar.stop()
-        show(_line(training.history[-1], training.recipe.epochs))
+        show(_line(training.history[-1], training.recipe.epochs, _measure(self.plan)))
         if self.bar is not None and not training.finished:
             self.bar.start()
 
 
-def _line(row: "Epoch", epochs: int) -> str:
+def _measure(plan: "TrainingPlan") -> str:
+    """What the task is measured by first, beside the loss."""
+    from convcli.nn import tasks
+
+    return tasks.TASKS[plan.recipe.task].metrics[0]
+
+
+def _head(measure: str) -> tuple[str, str]:
+    return (
+        f"{'training set':>28} {'held-out images':>19}",
+        f"{'epoch':>9} {'loss':>8} {'accuracy':>9} {'loss':>9} {measure:>9} {'images/s':>9} {'seconds':>8}",
+    )
+
+
+def _line(row: "Epoch", epochs: int, measure: str) -> str:
     validation = f"{'-':>9} {'-':>9}"
     if row.val_loss is not None:
-        validation = f"{row.val_loss:>9.4f} {_share(row.val_accuracy):>9}"
+        shown = _share(row.val_accuracy) if measure == "accuracy" else _number(row.metrics.get(measure))
+        validation = f"{row.val_loss:>9.4f} {shown:>9}"
     count = f"{row.epoch}/{epochs}"
     rest = f"{validation} {row.images_per_second:>9,.0f} {row.seconds:>8.1f}"
     return f"{count:>9} {row.loss:>8.4f} {_share(row.accuracy):>9} {rest}"
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4g}"
+
+
+def _scores(accuracy: float | None, metrics: Mapping[str, float], loss: float) -> str:
+    """``accuracy 98.61%, loss 0.0464``, or what else a task is measured by."""
+    words = [f"{name} {_number(value)}" for name, value in metrics.items()]
+    words += [f"accuracy {_share(accuracy)}"] if accuracy is not None or not metrics else []
+    return ", ".join([*words, f"loss {loss:.4f}"])
 
 
 def _share(value: float | None) -> str:

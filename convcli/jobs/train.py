@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from convcli.architectures import NetworkPlan, load, shape_text
-from convcli.architectures.fitting import fitted, with_padded_windows
+from convcli.architectures.fitting import with_padded_windows
 from convcli.architectures.grammar import NetworkSpec
 from convcli.atomic import check_folder, check_target
 from convcli.datasets import Dataset, Reports, Split, find_entry, parted, sample
@@ -19,24 +19,20 @@ from convcli.datasets.preprocessing import LARGEST_SIDE
 from convcli.errors import ConvcliError, DataError, ModelError, ShapeError
 from convcli.extras import install
 from convcli.jobs.documents import named
+from convcli.jobs.task import fitted_for, preset_for, targets_for, task_of, units_of, usual_network
 from convcli.jobs.training_log import check_log_name, write_log
 from convcli.jobs.training_notes import notes, warnings
 from convcli.jobs.training_plan import TrainingPlan
 from convcli.nn.checkpoint import Source, read_checkpoint, write_checkpoint
 from convcli.nn.model import Model
 from convcli.nn.presets import FEWEST_HELD, Preset, held_out_instead_of_a_test, preset
-from convcli.nn.scoring import Examples, Score, learns_squares, score_of
+from convcli.nn.scoring import Score, learns_squares
 from convcli.nn.training import DivergedError, Epoch, Listener, Training
 from convcli.nn.weights import ModelCard, save_model
 from convcli.views.curves import check_plot
 
 SUFFIX = ".safetensors"
 _CHECKPOINT = ".checkpoint"
-
-# The network that suits a data set; of other pictures their size decides.
-_NETWORKS = {"cifar10": "cifar10", "digits": "digits"}
-_BY_SHAPE: dict[tuple[int, ...], str] = {(28, 28, 1): "mnist"}
-_ANY_PICTURE = "pictures"
 
 
 @dataclass(frozen=True)
@@ -60,6 +56,16 @@ class TrainReport:
         """The epoch whose weights are the model's: the best on held-out images, else the last."""
         return self.history[(self.best_epoch or len(self.history)) - 1]
 
+    @property
+    def test_metrics(self) -> dict[str, float]:
+        """What the task measures of the test set beside accuracy: ``test_iou`` and the like."""
+        return {f"test_{name}": value for name, value in (self.test.metrics if self.test else {}).items()}
+
+    @property
+    def val_metrics(self) -> dict[str, float]:
+        """The same of held-out images, by the epoch that was kept."""
+        return {f"val_{name}": value for name, value in self.kept.metrics.items()}
+
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON: ``test_`` is of the test set, ``val_`` of held-out images, neither of the training's.
 
@@ -72,7 +78,9 @@ class TrainReport:
             "history": [each.as_dict() for each in self.history],
             "test_accuracy": self.test and self.test.accuracy,
             "test_loss": self.test and self.test.loss,
+            **self.test_metrics,
             **named(self.kept, "val_accuracy", "val_loss"),
+            **self.val_metrics,
             "train_images": len(plan.learned),
             "val_images": 0 if plan.held is None else len(plan.held),
             "test_images": 0 if plan.dataset.test is None else len(plan.dataset.test),
@@ -113,7 +121,7 @@ def plan_training(
     preset_name : str
         Where the recipe begins.
     changes : Mapping, optional
-        Values of the `Recipe` that differ from the preset's.
+        Values of the `Recipe` that differ from the preset's; without a ``task`` it is guessed from the labels.
     held_out : float or int, optional
         Share (below 1) or number of training images for validation; else the preset's, and of a folder without a
         test set up to a fifth.
@@ -142,19 +150,24 @@ def plan_training(
         given.get("keep") == "best"
     )
     size, channels = (None, None) if find_entry(data) is not None else _form(network, size)
-    dataset = load_data(data, data_dir=data_dir, offline=offline, size=size, channels=channels, reports=reports)
-    if dataset.targets != "classes":
-        raise DataError(f"{data}: its labels are {dataset.targets}, expected a class for each sample")
+    dataset = load_data(
+        data, data_dir=data_dir, offline=offline, size=size, channels=channels, reports=reports,
+        targets=targets_for(given.get("task")),
+    )  # fmt: skip
+    task = task_of(dataset, given.get("task"))
+    if task != "classify":
+        chosen = preset_for(chosen, task)
     images = min(limit or len(dataset.train), len(dataset.train))
-    recipe = replace(chosen.recipe_for(limit or images, min(dataset.shape[:2])), **given)
+    recipe = replace(chosen.recipe_for(limit or images, min(dataset.shape[:2])), **{**given, "task": task})
     if held_out is None:
         held_out = _held_out_by_default(chosen, dataset, limit)
         if dataset.test is None and held_out < FEWEST_HELD and not {"keep", "patience"} & set(given):
             recipe = replace(recipe, keep="last")
-    network = network or _fitting(load(chosen.network or _usual_network(dataset)), dataset)
+    network = network or _fitting(load(chosen.network or usual_network(dataset, task)), dataset, task)
     source = Source(data, preset_name, held_out, limit, size, dataset.digest, command)
-    plan = _fitted(network, dataset)
-    if recipe.label_smoothing and "label_smoothing" not in given and learns_squares(plan):
+    plan = _fitted(network, dataset, task)
+    squares = recipe.loss not in ("", "cross_entropy") or (task == "classify" and learns_squares(plan))
+    if recipe.label_smoothing and "label_smoothing" not in given and squares:
         recipe = replace(recipe, label_smoothing=0.0)  # the preset's, which is for cross-entropy
     learned, held = _split(dataset, source)
     if recipe.patience and held is None:
@@ -192,13 +205,14 @@ def plan_resumed(
     # The network is written as it was fitted, so that its input is the form that a folder's pictures were brought to.
     size, channels = _form(held.network, source.size)
     dataset = load_data(
-        data or source.data, data_dir=data_dir, offline=offline, size=size, channels=channels, reports=reports
-    )
+        data or source.data, data_dir=data_dir, offline=offline, size=size, channels=channels, reports=reports,
+        targets=targets_for(held.recipe.task),
+    )  # fmt: skip
     if dataset.digest != source.digest:
         raise DataError(
             f"{path}: was made with other images than {data or source.data} has now; expected the same data"
         )
-    network = fitted(held.network, dataset.shape, len(dataset.classes))
+    network = fitted_for(held.recipe.task, held.network, dataset)
     made = TrainingPlan(
         dataset, *_split(dataset, source), network, held.recipe, source, target, path, overwrite,
         None if log is None else Path(log), None if plot is None else Path(plot), held,
@@ -236,10 +250,11 @@ def train(plan: TrainingPlan, listener: Listener | None = None) -> TrainReport:
         write_checkpoint(plan.checkpoint, training, plan.source)
         return TrainReport(plan, tuple(training.history), False, training=training)
     training.finish()
-    test = plan.dataset.test
-    score = None if test is None else score_of(training.model, Examples(test.images, test.labels))
+    test, units = plan.dataset.test, units_of(plan)
+    score = None if test is None else training.score(units.examples(test))
     if score is not None and not isfinite(score.loss):
         raise DivergedError(f"the loss on the test images became {score.loss}; try a lower learning rate")
+    units.fold(training.model)
     report = TrainReport(plan, tuple(training.history), True, score, training.best.epoch, training)
     save_model(plan.target, training.model, _card(plan, report), overwrite=plan.overwrite)
     plan.checkpoint.unlink(missing_ok=True)
@@ -250,16 +265,18 @@ def _walk(plan: TrainingPlan) -> None:
     """Two steps and a validation of another training by the same plan, which call the loops that it will call."""
     model = Model(plan.network, seed=plan.recipe.seed, data_format="channels_last")
     few = plan.recipe.batch_size + 1
-    examples = Examples(plan.learned.images[:few], plan.learned.labels[:few])
+    examples = units_of(plan).examples(plan.learned.take(np.arange(min(few, len(plan.learned)))))
     Training(model, replace(plan.recipe, epochs=1), examples, examples).run()
 
 
 def _begin(plan: TrainingPlan) -> Training:
     """The training, new or as its checkpoint left it."""
-    validation = None if plan.held is None else Examples(plan.held.images, plan.held.labels)
+    units = units_of(plan)
+    validation = None if plan.held is None else units.examples(plan.held)
     # Data sets have their channels last, whatever the network's data format; the weights are the same in both.
     model = Model(plan.network, seed=plan.recipe.seed, data_format="channels_last")
-    training = Training(model, plan.recipe, Examples(plan.learned.images, plan.learned.labels), validation)
+    training = Training(model, plan.recipe, units.examples(plan.learned), validation)
+    training.unit = units.deviation
     if plan.resumed is not None:
         try:
             training.load_state(plan.resumed.arrays, plan.resumed.numbers)
@@ -293,14 +310,14 @@ def _held_out_by_default(chosen: Preset, dataset: Dataset, limit: int) -> float 
     if dataset.test is not None:
         return chosen.held_out_of(count, len(dataset.classes))
     used = sample(dataset.train, limit) if limit else dataset.train
-    spare = np.maximum(np.bincount(used.labels) - 1, 0)
+    spare = np.maximum(np.bincount(used.strata) - 1, 0)
     return held_out_instead_of_a_test(len(used), int(spare.sum()))
 
 
 def _card(plan: TrainingPlan, report: TrainReport) -> ModelCard:
-    scores = named(report.kept, "val_loss", "val_accuracy")
+    scores = named(report.kept, "val_loss", "val_accuracy") | report.val_metrics
     if report.test is not None:
-        scores |= {"test_loss": report.test.loss, "test_accuracy": report.test.accuracy}
+        scores |= {"test_loss": report.test.loss, "test_accuracy": report.test.accuracy, **report.test_metrics}
     metrics = {name: score for name, score in scores.items() if score is not None} | {"seconds": report.seconds}
     # The digest lets evaluate find the images again that were held out.
     recipe = plan.recipe.told() | named(plan.source, "preset", "held_out", "limit", "digest", "command")
@@ -317,7 +334,8 @@ def _card(plan: TrainingPlan, report: TrainReport) -> ModelCard:
 
 def check_recipe(preset_name: str, changes: Mapping[str, Any]) -> None:
     """Refuse what a preset's recipe cannot become, before any data are read; raises `ConvcliError`."""
-    replace(preset(preset_name).recipe, **changes)
+    known = {name: value for name, value in changes.items() if name != "loss" or "task" in changes}
+    replace(preset(preset_name).recipe, **known)
 
 
 def check_names(output: str | None, log: str | None = None, plot: str | None = None) -> None:
@@ -330,19 +348,19 @@ def check_names(output: str | None, log: str | None = None, plot: str | None = N
         check_plot(Path(plot))
 
 
-def _fitting(network: NetworkSpec, dataset: Dataset) -> NetworkSpec:
+def _fitting(network: NetworkSpec, dataset: Dataset, task: str) -> NetworkSpec:
     """A network that nobody asked for by name, with padded windows if pictures are too small or too thin for it."""
     try:
-        fitted(network, dataset.shape, len(dataset.classes))
+        fitted_for(task, network, dataset)
     except ShapeError:
         return with_padded_windows(network)
     return network
 
 
-def _fitted(network: NetworkSpec, dataset: Dataset) -> NetworkPlan:
+def _fitted(network: NetworkSpec, dataset: Dataset, task: str) -> NetworkPlan:
     """The network for these pictures; an error says which of both did not go with the other."""
     try:
-        return fitted(network, dataset.shape, len(dataset.classes))
+        return fitted_for(task, network, dataset)
     except ShapeError as error:
         raise ShapeError(
             f"{network.name} does not fit the {shape_text(dataset.shape)} pictures of {dataset.name}: {error}"
@@ -388,7 +406,3 @@ def _check_targets(
     if plot is not None and find_spec("matplotlib") is None:
         raise ConvcliError(f"plot: matplotlib is not installed; {install('plot')}")
     check_folder(target)
-
-
-def _usual_network(dataset: Dataset) -> str:
-    return _NETWORKS.get(dataset.name) or _BY_SHAPE.get(dataset.shape, _ANY_PICTURE)
