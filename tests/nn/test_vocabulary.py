@@ -57,7 +57,7 @@ FIELDS = {
     "keep": ({"epochs": 12, "learning_rate": 0.3}, "last"),
     "patience": ({"epochs": 12, "learning_rate": 0.3}, 1),
     "seed": ({}, 4),
-    "task": ({"loss": "mse"}, "regress"),
+    "task": ({}, "regress"),
     "loss": ({}, "mse"),
 }
 
