@@ -46,7 +46,7 @@ def _held(text: Any) -> float | int | str:
             return str(text)
         number = -1.0
     if not 0 <= number <= 1e9 or (number >= 1 and (number != int(number) or "." in text)):
-        raise ValueError(f"got {text!r}, expected a share below 1, a whole number of images, or a folder or file")
+        raise ValueError(f"got {text!r}, expected a share below 1 or a whole number of images, or a folder or file")
     return int(number) if number >= 1 else number
 
 

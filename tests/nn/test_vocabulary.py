@@ -56,7 +56,7 @@ FIELDS = {
     "augment": ({}, "shift=1"),
     "keep": ({"epochs": 12, "learning_rate": 0.3}, "last"),
     "patience": ({"epochs": 12, "learning_rate": 0.3}, 1),
-    "select": ({"epochs": 12, "learning_rate": 0.3}, "accuracy"),
+    "select": ({"epochs": 12, "learning_rate": 0.3, "seed": 2}, "accuracy"),
     "freeze": ({}, "conv_1"),
     "class_weight": ({}, "1=3"),
     "seed": ({}, 4),
@@ -253,6 +253,7 @@ def test_activations_know_zero_and_differ():
 def test_every_option_of_train_is_a_word_of_the_recipe_or_says_what_to_read_and_write():
     about = {
         "dataset", "model", "preset_name", "held_out", "output", "resume", "limit", "size", "log", "plot", "page",
-        "data_dir", "offline", "start", "normalize", "labels", "input", "strict", "overwrite", "threads", "max_memory", "as_json", "quiet",
+        "data_dir", "offline", "start", "normalize", "labels", "input", "strict", "overwrite", "threads", "max_memory",
+        "as_json", "quiet",
     }  # fmt: skip
     assert {each.name for each in command.params} == about | set(FIELDS)
