@@ -38,7 +38,7 @@ COMMANDS = {
     "gradcheck": ("gradcheck", "Prove the gradients of layers, or of a network, by finite differences."),
     "train": ("train", "Train a network on images, and write the model."),
     "evaluate": ("evaluate", "Measure a trained model: accuracy, loss, every class, what is taken for what."),
-    "predict": ("predict", "Tell what pictures show, or arrays, with a trained model."),
+    "predict": ("predict", "Tell what pictures show, with a trained model."),
     "features": ("features", "Draw what every layer of a trained network makes of a picture."),
     "filters": ("filters", "Draw the learned filters of a trained network's layer."),
     "saliency": ("saliency", "Show where a trained network looks: what in a picture speaks for a class."),

@@ -10,6 +10,7 @@ import numpy as np
 
 from convcli.architectures import shape_text
 from convcli.datasets.model import Array
+from convcli.datasets.pictures import NEARLY_BLACK
 from convcli.datasets.preprocessing import Preprocessing
 from convcli.errors import DataError
 
@@ -46,6 +47,8 @@ def rule_for(
     shape = _guessed(size, pixels, label) if wanted is None else wanted
     if arranged(size, shape) is None:
         raise DataError(f"{label}: got samples of shape {size}, expected {shape_text(shape)}")
+    if pixels and _are_dark(parts):
+        pixels = False
     if len(shape) < 3 and not all(part.dtype in (np.uint8, bool) for part in parts):
         pixels = False
     if pixels and len(shape) == 3 and shape[2] in (1, 3):
@@ -77,6 +80,15 @@ def arranged(size: tuple[int, ...], shape: tuple[int, ...]) -> str | None:
     if len(size) == len(shape) > 1 and (*size[1:], size[0]) == shape:
         return "channels first"
     return "as a row" if len(size) == 1 and math.prod(size) == math.prod(shape) else None
+
+
+def _are_dark(parts: Sequence[Array]) -> bool:
+    """Whether whole numbers are of another scale than 0 to 255: 0 to 16, or masks of 0 and 1."""
+    whole = [
+        part for part in parts if part.dtype.kind != "b" and not (part.dtype.kind == "f" and _extremes(part)[1] <= 1)
+    ]
+    highest = max((_extremes(part)[1] for part in whole), default=255.0)
+    return 0 < highest <= 255 // NEARLY_BLACK
 
 
 def told_of_shape(size: tuple[int, ...], rule: Preprocessing) -> tuple[str, ...]:
