@@ -19,10 +19,12 @@ from convcli.images.model import Pixels, check_size, shown
 from convcli.images.reading import MAX_PIXELS
 from convcli.images.volume_axes import named
 from convcli.images.volume_model import Volume, VolumeMetadata
+from convcli.stores import is_address
 
 _MOST_AXES = 5
 _TOGETHER = 8  # volumes whose last chunks are held, where they take turns
 _GUESSED = {2: "yx", 3: "zyx"}
+_UNREADABLE = (OSError, ValueError, KeyError, TypeError, RuntimeError)
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,8 @@ def _voxels(array: Any, where: Any) -> Pixels:
     try:
         return np.asarray(array[where])
     except (OSError, ValueError, RuntimeError, KeyError) as error:
+        if isinstance(error, OSError) and "Local" not in type(array.store).__name__:
+            raise  # at an address it may be read the next time
         raise ImageError(f"damaged Zarr: a chunk cannot be read ({_reason(error)})") from error
 
 
@@ -156,11 +160,17 @@ def open_stored(name: str) -> Stored:
     """
     zarr = zarr_library(name)
     label = shown(name)
-    if not Path(name).exists():
+    if not is_address(name) and not Path(name).exists():
         raise ImageError(f"{label}: no such folder")
     try:
         opened = zarr.open(name, mode="r")
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+    except ImportError as error:
+        raise ConvcliError(f"{label}: needs another library ({_reason(error)})") from None
+    except FileNotFoundError:
+        raise ImageError(f"{label}: no Zarr array or group is there") from None
+    except Exception as error:  # at an address whatever its library raises: of credentials, of connections
+        if not isinstance(error, _UNREADABLE) and not is_address(name):
+            raise
         raise ImageError(f"{label}: cannot be read as Zarr ({_reason(error)})") from error
     if isinstance(opened, zarr.Array):
         return Stored(label, opened, _axes_of(opened, label), dict(opened.attrs))
