@@ -166,8 +166,6 @@ def open_stored(name: str) -> Stored:
         opened = zarr.open(name, mode="r")
     except ImportError as error:
         raise ConvcliError(f"{label}: needs another library ({_reason(error)})") from None
-    except FileNotFoundError:
-        raise ImageError(f"{label}: no Zarr array or group is there") from None
     except Exception as error:  # at an address whatever its library raises: of credentials, of connections
         if not isinstance(error, _UNREADABLE) and not is_address(name):
             raise
