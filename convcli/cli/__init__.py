@@ -7,9 +7,7 @@ command's module, and with it numpy, is imported when the command is named.
 import gc
 import os
 import sys
-from contextlib import suppress
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import click
@@ -27,6 +25,7 @@ COMMANDS = {
     "morph": ("morph", "Grow, shrink, open or close bright areas of images."),
     "gallery": ("gallery", "Show what kernels do to your pictures, on one sheet."),
     "compare": ("compare", "Compare two pictures: how far apart, how alike, and where they differ."),
+    "lab": ("lab", "Play with kernels, arithmetic, digits and training, on a page in your browser."),
     "explain": ("explain", "Show how each output pixel is made, on a page to play with."),
     "animate": ("animate", "Animate convolution, transposed convolution and pooling."),
     "toeplitz": ("toeplitz", "Write a correlation as a matrix, and multiply with it."),
@@ -39,7 +38,7 @@ COMMANDS = {
     "gradcheck": ("gradcheck", "Prove the gradients of layers, or of a network, by finite differences."),
     "train": ("train", "Train a network on images, and write the model."),
     "evaluate": ("evaluate", "Measure a trained model: accuracy, loss, every class, what is taken for what."),
-    "predict": ("predict", "Tell what pictures show, with a trained model."),
+    "predict": ("predict", "Tell what pictures show, or arrays, with a trained model."),
     "features": ("features", "Draw what every layer of a trained network makes of a picture."),
     "filters": ("filters", "Draw the learned filters of a trained network's layer."),
     "saliency": ("saliency", "Show where a trained network looks: what in a picture speaks for a class."),
@@ -76,8 +75,11 @@ class Commands(click.Group):
         """Find the command that the first word names, or fail with the one that is meant."""
         known = self.list_commands(ctx)
         if args[0] not in known and not args[0].startswith("-") and not ctx.resilient_parsing:
+            from convcli.cli.hints import unknown_command
+
             near = suggestion(args[0], known) or f", expected one of {', '.join(known)}"
-            raise click.UsageError(f"command: got {shortened(args[0])}{near}", ctx)
+            meant = unknown_command(args[0]) if ctx.parent is None else None
+            raise click.UsageError(meant or f"command: got {shortened(args[0])}{near}", ctx)
         return super().resolve_command(ctx, args)
 
 
@@ -142,11 +144,16 @@ def main(arguments: list[str] | None = None) -> None:
 def run(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit code; errors are one line on stderr."""
     TELLER.begin()
+    if npz := sys.modules.get("convcli.images.npz"):
+        npz.choose(None)  # of a run before
     try:
         words = sys.argv[1:] if arguments is None else arguments
         _check_words(words)
         result: Any = group.main(args=words, prog_name="convcli", standalone_mode=False)
-        return result if isinstance(result, int) else 0
+        code = result if isinstance(result, int) else 0
+        if not code and (npz := sys.modules.get("convcli.images.npz")) and npz.not_asked() and not TELLER.is_quiet:
+            say(f"Warning: --key {shortened(npz.not_asked())}: no .npz was read, whose arrays have names")
+        return code
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except click.exceptions.NoArgsIsHelpError as error:
@@ -154,9 +161,9 @@ def run(arguments: list[str] | None = None) -> int:
         return 2
     except click.UsageError as error:
         hint = f" (see: {error.ctx.command_path} --help)" if error.ctx else ""
-        return _fail(f"{error.format_message()}{_dash_hint(error, words)}{hint}", 2)
+        return _fail(f"{error.format_message()}{_hint(error, words)}{hint}", 2)
     except click.ClickException as error:
-        return _fail(error.format_message(), error.exit_code)
+        return _fail(f"{error.format_message()}{_hint(error, words)}", error.exit_code)
     except (KeyboardInterrupt, click.Abort) as stop:
         # Click raises its own from the interrupt, which may say how to go on.
         return _fail(str(stop.__cause__ or "") or "interrupted; nothing half-written was left", 130)
@@ -180,17 +187,17 @@ def _check_words(words: list[str]) -> None:
             raise click.UsageError(f"got {strange} in '{word[:60]}', expected characters that a name can have")
 
 
-def _dash_hint(error: click.UsageError, words: list[str]) -> str:
-    """What to write instead where a file's name was taken for an option."""
-    if isinstance(error, click.NoSuchOption):
-        for word in words:
-            with suppress(OSError):  # longer than a name can be
-                if word.startswith(error.option_name) and Path(word).exists():
-                    return f" The file of that name is ./{word}"
-    return ""
+def _hint(error: click.ClickException, words: list[str]) -> str:
+    from convcli.cli.hints import hint
+
+    return hint(error, words)
 
 
 def _one_line(error: BaseException) -> str:
+    if isinstance(error, FileNotFoundError) and error.filename:
+        from convcli.cli.hints import missing_file
+
+        return missing_file(os.fsdecode(error.filename))
     if isinstance(error, OSError) and error.strerror:
         place = f"{error.filename}: " if error.filename else ""
         return f"{place}{error.strerror}"

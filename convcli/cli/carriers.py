@@ -4,7 +4,7 @@
 Without it, and the words that go with it, files are pictures; a signal is known by its file.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import groupby
 from pathlib import Path
@@ -21,7 +21,7 @@ from convcli.cli.options import Command, WrongUsage, usage
 from convcli.cli.printing import say, show
 from convcli.cli.progress import progress_bar
 from convcli.cli.scaling import check_pictures, check_plain, scaling_of
-from convcli.errors import ConvcliError, ImageError
+from convcli.errors import ConvcliError, FileError, ImageError, shown
 from convcli.images import READABLE_SUFFIXES, Image, format_of
 from convcli.images.formats import written_as
 from convcli.images.signal_model import Signal
@@ -38,13 +38,13 @@ from convcli.jobs.stacks import Begin, acted
 from convcli.jobs.stores import work_on_stack
 from convcli.jobs.tasks import STREAM, Task
 from convcli.jobs.volumes import Input, Reading, VolumeWork
-from convcli.stores import is_store
+from convcli.stores import SUFFIX, is_store
 
 Plan = TypeVar("Plan", bound=OperationPlan)
 
 # Frames can be read from animations and, with --stack, from any pictures; volumes are written as TIFF then.
 _FRAMES = (".gif", ".webp", ".png")
-_KEPT = {suffix: suffix for suffix in (".tif", ".tiff", ".npy", ".nii", ".nii.gz", ".zarr")}
+_KEPT = {suffix: suffix for suffix in (".tif", ".tiff", ".npy", ".npz", ".nii", ".nii.gz", ".zarr")}
 # Settings that say how files are read and written; all others are words of an operation's plan.
 _FILE_WORDS = (
     "output", "overwrite", "skip_existing", "format", "quality", "strip", "max_pixels", "threads", "as_json", "quiet",
@@ -77,12 +77,16 @@ def stacks(command: Command) -> Command:
     return part(_each_plane(_stack(command)))
 
 
-def plan_words(inputs: Sequence[str], settings: dict[str, Any]) -> dict[str, Any]:
+def plan_words(inputs: Sequence[str], settings: dict[str, Any], known: Mapping[str, Iterable[str]]) -> dict[str, Any]:
     """Take the words of an operation's plan out of a command's settings, with the axes that it acts along.
 
     What stays says how files are read and written, ``reading`` what is read of stacks; what does not go together is
-    wrong usage.
+    wrong usage. So is an input that is no file but one of the ``known`` words of an option.
     """
+    for option, names in known.items():
+        for each in inputs:
+            if each in names and not Path(each).exists():
+                raise WrongUsage(f"{each}: no such file, but a word of {option}: {option} {each}")
     words = {name: settings.pop(name) for name in list(settings) if name not in _FILE_WORDS}
     axes, each_plane = words.pop("axes"), words.pop("each_plane")
     if axes is None and not each_plane and _axes_of(inputs) == "zyx":
@@ -103,6 +107,9 @@ def plan_words(inputs: Sequence[str], settings: dict[str, Any]) -> dict[str, Any
 
 def _axes_of(inputs: Sequence[str]) -> str:
     """``x`` for signals, ``zyx`` for Zarr stores, else ``yx``; a mixture is wrong usage."""
+    for each in inputs:
+        if Path(each).suffix.lower() == SUFFIX and Path(each).is_file():
+            raise WrongUsage(f"{shown(each)}: is a file, expected a folder, as Zarr stores are")
     stores = [is_store(each) for each in inputs]
     if any(stores):
         if not all(stores):
@@ -166,7 +173,7 @@ def run(
         settings,
         work,
         shows_progress=settings.get("preview") is None,
-        check_name=lambda target: None if is_store(target) else format_of(target),
+        check_name=_format_of,
         suffixes=written_as(),
     )
 
@@ -204,6 +211,15 @@ def _without_preview(
     return work(task, files)
 
 
+def _format_of(target: str) -> str | None:
+    """The format that an output's name says, None for a store; raises `ImageError` for a name that says none."""
+    if is_store(target):
+        return None
+    if Path(target).suffix.lower() == SUFFIX:
+        raise FileError(f"{shown(target)}: is a file, where Zarr would be a folder; choose another name")
+    return format_of(target)
+
+
 def _run_volumes(inputs: Sequence[str], begin: Begin, settings: dict[str, Any]) -> int:
     """Work on each input as a stack, or with ``--stack`` on all of them as the planes of one."""
     from convcli.images.volume_writing import check_volume_format
@@ -227,8 +243,9 @@ def _run_volumes(inputs: Sequence[str], begin: Begin, settings: dict[str, Any]) 
             yield from run_one_by_one(tasks, work, files, prepare=prepare)
 
     def check(target: str) -> None:
-        if not is_store(target):
-            check_volume_format(format_of(target), 1, has_frames=has_frames)
+        format = _format_of(target)
+        if format is not None:
+            check_volume_format(format, 1, has_frames=has_frames)
 
     return carry_out(
         planes[:1] or inputs,
@@ -236,9 +253,7 @@ def _run_volumes(inputs: Sequence[str], begin: Begin, settings: dict[str, Any]) 
         settings,
         run_all,
         shows_progress=False,
-        check_name=lambda target: (
-            None if is_store(target) else check_volume_format(format_of(target), 1, has_frames=has_frames)
-        ),
+        check_name=check,
         suffixes=dict.fromkeys(READABLE_SUFFIXES, ".tiff") | _KEPT if stacked else _KEPT,
     )
 

@@ -11,6 +11,7 @@ from convcli.jobs.filter import FilterPlan, filter_image, plan_filter
 from convcli.jobs.filter_signal import filter_signal
 from convcli.jobs.filter_volume import VolumeFilter
 from convcli.jobs.output_policy import CHANNELS, RANGES
+from convcli.kernels import LIBRARY
 from convcli.ops.responses import ACTIVATIONS
 
 
@@ -125,6 +126,6 @@ def command(inputs: tuple[str, ...], kernels: tuple[str, ...], recipe: str | Non
     and blur alpha too.
     In a chain the stride is the last kernel's; padding, border and dilation are each kernel's.
     """
-    words = carriers.plan_words(inputs, settings)
+    words = carriers.plan_words(inputs, settings, {"-k": LIBRARY})
     plan: FilterPlan = options.usage(lambda: plan_filter(kernels, title=recipe or "", **words))
     return carriers.run(inputs, plan, settings, image=filter_image, volume=VolumeFilter, signal=filter_signal)

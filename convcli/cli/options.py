@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -77,12 +77,16 @@ class Padding(ParamType):
 
 
 class NearChoice(click.Choice):  # type: ignore[type-arg]
-    """One of some words; what is none of them is told which may be meant."""
+    """One of some words, or another word for one; what is none of them is told which may be meant."""
+
+    def __init__(self, choices: Sequence[str], case_sensitive: bool = True, aliases: Mapping[str, str] = {}) -> None:
+        super().__init__(choices, case_sensitive)
+        self.aliases = aliases
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The word, or fail with those that are known and the nearest."""
         try:
-            return super().convert(value, param, ctx)
+            return super().convert(self.aliases.get(value, value), param, ctx)
         except click.BadParameter as error:
             self.fail(f"{error.message.rstrip('.')}{suggestion(str(value), map(str, self.choices)) or '.'}", param, ctx)
 
@@ -299,7 +303,7 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON d
 
 
 def _choose_array(key: str | None) -> None:
-    if key is not None or "convcli.images.npz" in sys.modules:  # else nothing was chosen before
+    if key is not None:
         from convcli.images.npz import choose
 
         choose(key)

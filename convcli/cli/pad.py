@@ -65,7 +65,7 @@ def command(inputs: tuple[str, ...], amount: str, value: str, **settings: Any) -
     Signals, .wav, .csv and a .npy of one axis, need no --axes; the amount is N, or samples before and after as
     in 100,0.
     """
-    words = carriers.plan_words(inputs, settings) | {"value": _values(value)}
+    words = carriers.plan_words(inputs, settings, {"--mode": MODES}) | {"value": _values(value)}
     plan: PadPlan = options.usage(lambda: plan_pad(_amounts(amount, words["axes"]), **words))
     return carriers.run(inputs, plan, settings, image=pad_image, volume=VolumePad, signal=pad_signal)
 

@@ -43,6 +43,8 @@ class VolumeMetadata:
         What ImageJ or OME say, by their own names: ``spacing``, ``unit``, ``PhysicalSizeZ`` ...
     durations:
         Milliseconds each frame of an animation is shown.
+    plays:
+        How often an animation is shown; 0 for ever.
     picture:
         What else the first plane says, as of a picture: texts, EXIF, XMP, tags.
     placement:
@@ -64,6 +66,7 @@ class VolumeMetadata:
     icc: bytes | None = None
     notes: dict[str, Any] = field(default_factory=dict)
     durations: tuple[int, ...] = ()
+    plays: int = 0
     picture: Metadata = field(default_factory=Metadata)
     placement: tuple[Placement, Placement] = (Placement(), Placement())
     header: bytes | None = None

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import BinaryIO, TypeVar, cast
 
 from convcli.atomic import check_target, replacing
-from convcli.errors import ImageError
+from convcli.errors import ImageError, shortened
+from convcli.geometry import is_integer
 from convcli.images.formats import BY_NAME, format_named, format_of, holds
 from convcli.images.keeping import outgoing
 from convcli.images.model import Image, Metadata, shown
@@ -111,8 +112,8 @@ def _encoder(image: Image, chosen: str, *, quality: int | None, compression: str
     longest = BY_NAME[chosen].longest_side
     if max(height, width) > longest:
         raise ImageError(f"got {width}x{height} pixels, expected at most {longest} a side in a {chosen}; write a PNG")
-    if quality is not None and not 1 <= quality <= 100:
-        raise ImageError(f"quality: got {quality}, expected 1 to 100")
+    if quality is not None and not (is_integer(quality) and 1 <= quality <= 100):
+        raise ImageError(f"quality: got {shortened(quality)}, expected a whole number from 1 to 100")
     return ENCODERS[chosen](image, quality, compression)
 
 

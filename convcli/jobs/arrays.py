@@ -33,7 +33,7 @@ from convcli.jobs.filter import filter_image, plan_filter
 from convcli.kernels import Kernel, parse_kernel
 from convcli.kernels.matrices import format_matrix
 from convcli.kernels.parameters import shortened
-from convcli.ops.arguments import as_array, as_number, as_weights
+from convcli.ops.arguments import as_array, as_flag, as_number, as_weights
 from convcli.ops.signatures import ExplainWords, FilterWords
 
 Source = str | os.PathLike[str]
@@ -72,6 +72,8 @@ def read(path: Source | BinaryIO, *, max_pixels: int = MAX_PIXELS) -> NDArray[An
     array([[  0, 128],
            [255,   7]], dtype=uint8)
     """
+    if not is_integer(max_pixels) or max_pixels < 1:
+        raise ImageError(f"max_pixels: got {shortened(repr(max_pixels))}, expected a whole number of at least 1")
     with _words_of_python():
         image = images.read(_named(path), max_pixels=max_pixels)
     _tell(image.warnings)
@@ -129,7 +131,8 @@ def write(
     picture = image_of(array)
     picture = replace(picture, pixels=_in_depth(picture, chosen), numbers=None, metadata=metadata)
     with _words_of_python():
-        lost = images.write(picture, target, format=chosen, overwrite=overwrite, quality=quality)
+        allowed = as_flag("overwrite", overwrite)
+        lost = images.write(picture, target, format=chosen, overwrite=allowed, quality=quality)
     _tell(unkept(lost))
 
 

@@ -14,6 +14,7 @@ from convcli.jobs.background import Colour, check_background
 from convcli.jobs.output_policy import ALPHA, CHANNELS, DEPTHS, RANGES
 from convcli.kernels import LIBRARY, Kernel
 from convcli.kernels.entry import RESHAPING
+from convcli.ops.arguments import as_number
 
 AXES = ("yx", "zyx", "x")
 _NAMES = {"yx": "a picture", "zyx": "a volume", "x": "a signal"}
@@ -87,9 +88,9 @@ def check_word(name: str, word: str, known: Sequence[str]) -> None:
 
 
 def check_finite(**numbers: float) -> None:
-    """Raise `ConvcliError` for a number that is not finite."""
+    """Raise `ConvcliError` for what is no number, or not finite."""
     for name, number in numbers.items():
-        if not math.isfinite(number):
+        if not math.isfinite(as_number(name, number)):
             raise ConvcliError(f"{name}: got {number}, expected a finite number")
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from convcli.errors import ConvcliError
 from convcli.images import Image
 from convcli.images.volume_model import Volume
+from convcli.kernels.parameters import shortened
 from convcli.ops.arguments import Array
 from convcli.ops.responses import to_linear, to_srgb
 
@@ -44,7 +45,10 @@ def parse_colour(text: str) -> Colour:
 
 
 def check_background(background: Colour | None, alpha: str, axes: str = "yx") -> None:
-    """Raise `ConvcliError` where a background has nothing to show through."""
+    """Raise `ConvcliError` for what is no colour, and where a background has nothing to show through."""
+    if background is not None and not (np.shape(background) == (3,) and all(0 <= each <= 1 for each in background)):
+        got = shortened(repr(background))
+        raise ConvcliError(f"background: got {got}, expected a name as 'white', '#rgb', or three numbers of 0 to 1")
     if background is not None and axes == "x":
         raise ConvcliError("background: a signal has no alpha; leave --background out")
     if background is not None and alpha == "drop":

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from convcli.errors import printable
+from convcli.errors import ConvcliError, printable, shortened
 
 if TYPE_CHECKING:
     from convcli.loops.compiling.waiting import Compiling
@@ -34,6 +34,8 @@ def on_compiling(tell: "Callable[[Compiling], object] | None") -> None:
     >>> on_compiling(lambda state: print(f"{state.done} of {state.total}"))
     >>> on_compiling(None)
     """
+    if tell is not None and not callable(tell):
+        raise ConvcliError(f"tell: got {shortened(tell)}, expected a function, or None")
     _TELL[:] = [] if tell is None else [tell]
     listen()
 

@@ -31,7 +31,7 @@ from convcli.jobs.links import Link, link, placed
 from convcli.jobs.output_policy import OutputPolicy, choose_colour, finish, output_policy, split_alpha
 from convcli.kernels import Kernel, flipped, normalized, parse_kernel
 from convcli.kernels.entry import RESHAPING
-from convcli.ops.arguments import Array
+from convcli.ops.arguments import Array, as_flag
 from convcli.ops.borders import resolve_border
 from convcli.ops.correlation import Counts
 from convcli.ops.plan import plan_correlation
@@ -143,13 +143,14 @@ def plan_filter(
     """
     plan = FilterPlan(kernels=(), **words)
     axes = plan.axes
+    convolve, linear = as_flag("convolve", convolve), as_flag("linear", plan.linear)
     check_word("normalize", normalize, NORMALIZE)
     check_word("activation", plan.activation, tuple(ACTIVATIONS))
     check_finite(scale=plan.scale, bias=plan.bias, border_value=border_value)
     check_policies(plan, range=plan.range, channels=plan.channels)
     if plan.channels != "each" and plan.alpha == "independent":
         raise ConvcliError(f"alpha: got independent with channels {plan.channels}, expected premultiply, keep or drop")
-    if plan.linear and axes != "yx":
+    if linear and axes != "yx":
         carrier = "a volume" if axes == "zyx" else "a signal"
         raise ConvcliError(f"linear: {carrier} is filtered in the numbers it holds; leave --linear out")
     chain = _read_chain(specs, axes)
@@ -164,6 +165,7 @@ def plan_filter(
         dilation=counts_for(axes, plan.dilation, "dilation"),
         scale=float(plan.scale),
         bias=float(plan.bias),
+        linear=linear,
     )
 
 

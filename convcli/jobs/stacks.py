@@ -11,6 +11,7 @@ import numpy as np
 from convcli.errors import kind_of, share_in
 from convcli.geometry import Placement
 from convcli.images import Image
+from convcli.images.animation_writing import ANIMATED
 from convcli.images.volume_axes import count_of, depth_of, volumes_along
 from convcli.images.volume_model import Volume
 from convcli.jobs.axes import OperationPlan
@@ -101,19 +102,21 @@ class EachPlane(Work):
     """
 
     def __init__(self, volume: Volume, plan: OperationPlan, format: str, operation: PictureWork) -> None:
-        self._volume, self._name = without_alpha(volume, plan), plan.name
-        self._channels = self._volume.shape[3] - self._volume.has_alpha
+        shows_alpha = format in ANIMATED and volume.metadata.format in ANIMATED and plan.background is None
+        self._volume, self._name = volume if shows_alpha else without_alpha(volume, plan), plan.name
+        self._keeps_alpha = shows_alpha and volume.has_alpha
+        self._channels = self._volume.shape[3] - (self._volume.has_alpha and not self._keeps_alpha)
         self._format, self._act = format, partial(acted, operation, plan)
         self._warnings: dict[str, list[tuple[int, str]]] = {}
         self._first = produce(self._act, self._image(0), format)
-        pixels = self._first.image.pixels
+        pixels, self.has_alpha = self._first.image.pixels, self._first.image.has_alpha
         down, across = self._first.image.placement
         self.leading, self.places = self._volume.leading, (Placement(), down, across)
         self.shape, self.dtype = (self._volume.shape[0], *pixels.shape), pixels.dtype
 
     def _image(self, index: int) -> Image:
         plane = self._volume.planes([index])[0][..., : self._channels]
-        return Image(np.ascontiguousarray(plane), numbers=self._volume.numbers)
+        return Image(np.ascontiguousarray(plane), self._keeps_alpha, numbers=self._volume.numbers)
 
     def planes(self, progress: Progress = lambda done, total: None) -> Iterator[Array]:
         """The result's planes (OH, OW, C) in order."""

@@ -77,12 +77,15 @@ class Work(ABC):
         Of the result.
     places : tuple of Placement
         Where the result's voxels lie among the input's, along z, y, x.
+    has_alpha : bool
+        Whether the last channel of its planes is alpha.
     """
 
     shape: tuple[int, int, int, int]
     leading: Axes
     dtype: Any
     places: tuple[Placement, ...]
+    has_alpha = False
 
     @abstractmethod
     def planes(self, progress: Progress = lambda done, total: None) -> Iterator[Array]:
@@ -280,10 +283,13 @@ def work_on_volume(
     check_files(task)
     format = format_named(files.format) if files.format else format_of(task.target)
     check_volume_format(format, 1, has_frames=True)
+    # Frames may keep alpha where they become frames again; who works on them as a volume refuses it.
+    source = replace(source, alpha_fix=None) if format in ANIMATED else source
     with source.open(task, files.max_pixels) as volume:
         work = begin(volume, format)
         channels = work.shape[3]
-        check_volume_format(format, channels, has_frames=bool(source.stack) or volume.metadata.format in ANIMATED)
+        has_frames = bool(source.stack) or volume.metadata.format in ANIMATED
+        check_volume_format(format, channels - work.has_alpha, has_frames=has_frames)
         lost = write_volume(
             work.planes(progress),
             Path(task.target),
@@ -292,6 +298,7 @@ def work_on_volume(
             replace(volume.metadata.strided([place.step for place in work.places]), places=work.places),
             format=format,
             axes=work.leading,
+            has_alpha=work.has_alpha,
             has_channels=volume.has_channels and (channels > 1 or volume.metadata.format == "NPY"),
             overwrite=files.overwrite,
             strip=files.strip,

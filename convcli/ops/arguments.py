@@ -1,5 +1,6 @@
 """Checks shared by the array functions: images and kernels as the loops want them, or one clear line."""
 
+import os
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -43,6 +44,9 @@ def as_array(name: str, value: Any, expected: str = "a full array", error: type[
 
     Arrays with masked values are refused: what lies under a mask is no number.
     """
+    if isinstance(value, str | os.PathLike):
+        got = shortened(repr(os.fspath(value)))
+        raise error(f"{name}: got the text {got}, expected {expected}; convcli.read reads a picture's file")
     try:
         array = np.asarray(value)
     except ValueError:

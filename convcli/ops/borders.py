@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.budget import check_memory
-from convcli.errors import ShapeError
+from convcli.errors import ShapeError, suggestion
 from convcli.geometry import Pair
 from convcli.kernels.parameters import shortened
 
@@ -100,10 +100,9 @@ def resolve_border(name: str) -> str:
     word = str(name).lower().replace("_", "-")
     word = ALIASES.get(word, word)
     if word not in BORDERS:
-        raise ShapeError(
-            f"border: got {shortened(repr(name))}, expected {', '.join(BORDERS)}, or a name of scipy, OpenCV or torch "
-            f"({', '.join(sorted(ALIASES))})"
-        )
+        others = f", or a name of scipy, OpenCV or torch ({', '.join(sorted(ALIASES))})"
+        near = suggestion(word, [*BORDERS, *ALIASES])
+        raise ShapeError(f"border: got {shortened(repr(name))}, expected {', '.join(BORDERS)}{near or others}")
     return word
 
 

@@ -100,7 +100,7 @@ def as_element(size: Any, element: Any, axes: int) -> Element | tuple[int, ...]:
 
 
 def parse_element(spec: str, axes: int) -> Element:
-    """Read ``disk:radius=3``, ``cross``, ``line:length=9,angle=45`` or a matrix such as ``0 1 0; 1 1 1; 0 1 0``.
+    """Read ``disk:radius=3``, ``disk:3``, ``cross``, ``line:9,angle=45`` or a matrix such as ``0 1 0; 1 1 1; 0 1 0``.
 
     >>> parse_element("cross", 2).astype(int)
     array([[0, 1, 0],
@@ -121,8 +121,10 @@ def parse_element(spec: str, axes: int) -> Element:
         raise KernelError(f"element: got {shortened(spec)!r}{near}")
     build, defaults = ELEMENTS[name]
     values = dict(defaults)
-    for word in rest.split(",") if colon else ():
-        key, _, number = (part.strip() for part in word.partition("="))
+    for index, word in enumerate(rest.split(",") if colon else ()):
+        key, equals, number = (part.strip() for part in word.partition("="))
+        if index == 0 and not equals:  # the first one may do without its name, as a kernel's
+            key, number = next(iter(defaults)), key
         value = read_number(number)
         if key not in defaults or value is None:
             example = ",".join(f"{each}={default:g}" for each, default in defaults.items())

@@ -28,7 +28,7 @@ MODES = {
     "stochastic": "a value drawn with a chance in proportion to it",
 }
 CHOOSING = ("max", "min", "median", "stochastic")  # these give values of the window; the others compute
-_ALIASES = {"avg": "average", "mean": "average", "maximum": "max", "minimum": "min"}
+ALIASES = {"avg": "average", "mean": "average", "maximum": "max", "minimum": "min"}
 _LARGE = 4  # times the image
 # Sums of integers below this are exact in float32, and their means are the same there as if rounded from float64.
 _EXACT = 2**24
@@ -39,7 +39,7 @@ Axes = tuple[PoolingAxis, ...]
 def check_mode(mode: str, count_include_pad: bool = False, p: float = 2.0, seed: int = 0) -> str:
     """One of `MODES`, in any case or by another name; raises `ShapeError` for what it is not or does not take."""
     word = str(mode).lower()
-    word = _ALIASES.get(word, word)
+    word = ALIASES.get(word, word)
     if word not in MODES:
         raise ShapeError(f"mode: got {shortened(repr(mode))}, expected {', '.join(MODES)}")
     if as_flag("count_include_pad", count_include_pad) and word not in ("average", "weighted"):

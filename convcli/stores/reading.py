@@ -19,12 +19,13 @@ from convcli.images.model import Pixels, check_size, shown
 from convcli.images.reading import MAX_PIXELS
 from convcli.images.volume_axes import named
 from convcli.images.volume_model import Volume, VolumeMetadata
-from convcli.stores import is_address
+from convcli.stores import is_address, is_store_folder
 
 _MOST_AXES = 5
 _TOGETHER = 8  # volumes whose last chunks are held, where they take turns
+# What the library raises about stores in which something is wrong.
+_DAMAGE = (OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError)
 _GUESSED = {2: "yx", 3: "zyx"}
-_UNREADABLE = (OSError, ValueError, KeyError, TypeError, RuntimeError)
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ def volume_of(stored: Stored, *, axes: str = "zyx", wanted: str = "", max_pixels
 
 def _box_reader(stored: Stored, leading: tuple[int, ...]) -> Callable[[Pixels, range, range], Pixels]:
     """A `Volume.read_box`: neighbours along one of the leading axes are read at once."""
-    array, has_depth = stored.array, len(stored.array.shape) > 2
+    has_depth = len(stored.array.shape) > 2
 
     def read_box(indices: Pixels, rows: range, columns: range) -> Pixels:
         across = slice(rows.start, rows.stop), slice(columns.start, columns.stop)
@@ -110,20 +111,20 @@ def _box_reader(stored: Stored, leading: tuple[int, ...]) -> Callable[[Pixels, r
         parts = []
         for run in np.split(places, breaks):
             along = tuple(slice(int(low), int(high) + 1) for low, high in zip(run[0], run[-1], strict=True))
-            voxels = _voxels(array, (*along, *across) if has_depth else across)
+            voxels = _voxels(stored, (*along, *across) if has_depth else across)
             parts.append(supported(voxels)[0].reshape(len(run), len(rows), len(columns), 1))
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     return read_box
 
 
-def _voxels(array: Any, where: Any) -> Pixels:
+def _voxels(stored: Stored, where: Any) -> Pixels:
     try:
-        return np.asarray(array[where])
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
-        if isinstance(error, OSError) and "Local" not in type(array.store).__name__:
+        return np.asarray(stored.array[where])
+    except _DAMAGE as error:
+        if isinstance(error, OSError) and "Local" not in type(stored.array.store).__name__:
             raise  # at an address it may be read the next time
-        raise ImageError(f"damaged Zarr: a chunk cannot be read ({_reason(error)})") from error
+        raise ImageError(f"{stored.name}: damaged Zarr: a chunk cannot be read ({_reason(error)})") from error
 
 
 def _reader(stored: Stored, leading: tuple[int, ...]) -> Callable[[int, int], Pixels]:
@@ -133,7 +134,7 @@ def _reader(stored: Stored, leading: tuple[int, ...]) -> Callable[[int, int], Pi
     chunk = int(array.chunks[-3]) if has_depth else 1
 
     def read(before: tuple[int, ...], first: int, end: int) -> Pixels:
-        voxels = _voxels(array, (*before, slice(first, end)) if has_depth else ...)
+        voxels = _voxels(stored, (*before, slice(first, end)) if has_depth else ...)
         return supported(voxels)[0].reshape(end - first, *array.shape[-2:], 1)
 
     @lru_cache(maxsize=_TOGETHER)
@@ -162,17 +163,23 @@ def open_stored(name: str) -> Stored:
     label = shown(name)
     if not is_address(name) and not Path(name).exists():
         raise ImageError(f"{label}: no such folder")
+    if not is_address(name) and not is_store_folder(Path(name)):
+        raise ImageError(
+            f"{label}: is a folder of other things, expected a Zarr store, which has a zarr.json or .zarray"
+        )
     try:
         opened = zarr.open(name, mode="r")
+        if isinstance(opened, zarr.Array):
+            return Stored(label, opened, _axes_of(opened, label), dict(opened.attrs))
+        return _image(label, opened)
+    except ConvcliError:
+        raise
     except ImportError as error:
         raise ConvcliError(f"{label}: needs another library ({_reason(error)})") from None
     except Exception as error:  # at an address whatever its library raises: of credentials, of connections
-        if not isinstance(error, _UNREADABLE) and not is_address(name):
+        if not isinstance(error, _DAMAGE) and not is_address(name):
             raise
         raise ImageError(f"{label}: cannot be read as Zarr ({_reason(error)})") from error
-    if isinstance(opened, zarr.Array):
-        return Stored(label, opened, _axes_of(opened, label), dict(opened.attrs))
-    return _image(label, opened)
 
 
 def open_level(folder: str, path: str, axes: str) -> Volume:

@@ -3,6 +3,7 @@
 import io
 import logging
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -164,3 +165,38 @@ def test_a_second_frame_is_told(tmp_path, caplog):
         package.read(tmp_path / "a.gif")
     assert "frame" in caplog.text
     assert "convcli" in sys.modules
+
+
+PIXELS = np.zeros((4, 5, 3), np.uint8)
+
+
+@pytest.mark.parametrize(("call", "says"), [
+    (lambda: package.filter(PIXELS, "box", convolve="no"), "convolve: got 'no', expected True or False"),
+    (lambda: package.filter(PIXELS, "box", linear="yes"), "linear: got 'yes', expected True or False"),
+    (lambda: package.filter(PIXELS, "box", scale="2"), "scale: got '2', expected a number"),
+    (lambda: package.filter(PIXELS, "box", background=(1, 2)), "background: got (1, 2), expected a name as 'white'"),
+    (lambda: package.filter(PIXELS, "box", background=3), "background: got 3, expected a name as 'white'"),
+    (lambda: package.filter("cat.jpg", "box"), "image: got the text 'cat.jpg', expected a picture; convcli.read reads"),
+    (lambda: package.sobel(Path("a.png")), "image: got the text 'a.png', expected a full array; convcli.read reads"),
+    (lambda: package.explain(PIXELS, "box", convolve=2), "convolve: got 2, expected True or False"),
+    (lambda: package.write("a.png", PIXELS, overwrite="no"), "overwrite: got 'no', expected True or False"),
+    (lambda: package.write("a.jpg", PIXELS, quality="x"), "a.jpg: quality: got 'x', expected a whole number from 1"),
+    (lambda: package.write("a.png", PIXELS, format=3), "format: got 3, expected one of png"),
+    (lambda: package.read("a.png", max_pixels="x"), "max_pixels: got 'x', expected a whole number of at least 1"),
+    (lambda: package.on_compiling(3), "tell: got 3, expected a function, or None"),
+    (lambda: package.summary(3), "network: got 3, expected a name such as 'lenet5', or a file"),
+    (lambda: package.summary("lenet5", input=3), "input: got 3, expected as many numbers as in 32x32x1"),
+])  # fmt: skip
+def test_what_is_given_by_mistake(tmp_path, monkeypatch, call, says):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(package.ConvcliError) as caught:
+        call()
+    assert str(caught.value).startswith(says) and not any(tmp_path.iterdir())
+
+
+def test_a_name_that_is_none_of_ours():
+    with pytest.raises(AttributeError, match=r"; convcli\.filter\(image, 'gaussian'\) filters with it$"):
+        _ = package.gaussian
+    with pytest.raises(AttributeError, match=r"has no attribute 'sobl'; did you mean 'sobel'\?$"):
+        _ = package.sobl
+    assert not hasattr(package, "__wrapped__")

@@ -204,7 +204,7 @@ def test_elements():
     assert np.array_equal(parse_element("disk:radius=2", 2).sum(axis=1), [1, 3, 5, 3, 1])
     assert np.array_equal(parse_element("disk:radius=2.5", 2).sum(axis=1), [3, 5, 5, 5, 3])
     assert np.array_equal(parse_element("diamond:radius=2", 2).sum(axis=1), [1, 3, 5, 3, 1])
-    assert parse_element("cross:radius=3", 3).sum() == 19
+    assert parse_element("cross:radius=3", 3).sum() == parse_element("cross:3", 3).sum() == 19
     assert parse_element("ball:radius=1", 3).sum() == 7
     assert np.array_equal(parse_element("line:length=5,angle=90", 2), np.ones((5, 1)))
     assert np.array_equal(parse_element("line:length=5,angle=45", 2), np.eye(3)[::-1])

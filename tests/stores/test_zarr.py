@@ -277,7 +277,9 @@ def test_what_a_killed_process_left_is_swept(convcli, tmp_path, voxels):
 
 @pytest.mark.parametrize(("make", "message"), [
     (lambda path: None, "no such file"),
-    (lambda path: path.mkdir(), "cannot be read as Zarr"),
+    (lambda path: path.mkdir(), "is a folder of other things, expected a Zarr store"),
+    (lambda path: path.write_text("a"), "a.zarr: is a file, expected a folder, as Zarr stores are"),
+    (lambda path: (path.mkdir(), (path / "zarr.json").write_text('"x"')), "cannot be read as Zarr"),
     (lambda path: zarr.open_group(str(path), mode="w"), "is a group, expected an array or an OME-Zarr image"),
     (lambda path: written(path, np.zeros((2, 2, 2), "c8"), "one"), "got complex64 values"),
     (lambda path: zarr.create_array(str(path), shape=(2, 3, 4, 5), dtype="u1"), "does not name its axes"),
@@ -315,3 +317,15 @@ def test_levels_end_where_a_voxel_would_be_none(tmp_path, convcli, rng):
     ome(tmp_path / "a.zarr", rng.integers(0, 255, (1, 1, 4, 4, 4), dtype=np.uint8), levels=3)
     convcli("pool", tmp_path / "a.zarr", "--size", "3", "-o", tmp_path / "b.zarr")
     assert len(reading.open_stored(str(tmp_path / "b.zarr")).levels) == 1
+
+
+def test_compare_takes_stores_and_what_takes_none_says_who_does(convcli, tmp_path, voxels):
+    written(tmp_path / "a.zarr", voxels)
+    np.save(tmp_path / "a.npy", voxels)
+    result = convcli("compare", tmp_path / "a.zarr", tmp_path / "a.npy")
+    assert result.code == 0 and result.out.startswith("largest difference  0 ")
+    result = convcli("explain", tmp_path / "a.zarr", "-k", "box", "-o", tmp_path / "a.html")
+    assert result.code == 1 and "is a Zarr store, which filter, pool, pad, morph and compare take" in result.err
+    (tmp_path / "b.zarr").write_text("a")
+    result = convcli("filter", tmp_path / "a.zarr", "-k", "box3d", "-o", tmp_path / "b.zarr", "--overwrite")
+    assert result.code == 2 and "b.zarr: is a file, where Zarr would be a folder" in result.err
