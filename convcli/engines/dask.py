@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
+from multiprocessing import resource_tracker
 from typing import Any
 
 from convcli.engines import Done, EngineError, attempt
@@ -200,7 +201,9 @@ def _local(distributed: Any, workers: int) -> Iterator[Any]:
         dask.config.set({"distributed.scheduler.allowed-failures": _DEATHS - 1}),
         ExitStack() as stack,
     ):
-        # Ctrl-C is for this process alone: threads and processes that begin now inherit what is blocked.
+        # Ctrl-C is for this process alone: threads and processes that begin now inherit what is blocked. The tracker of
+        # resources, which each new process asks for, would unblock it when it begins itself.
+        resource_tracker.ensure_running()
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             made = distributed.LocalCluster(n_workers=workers, silence_logs=logging.CRITICAL, **words)

@@ -6,9 +6,16 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any, Protocol
 
-# Voxels of a block: sums in float32 take 64 MiB. Measured on 512^3 in chunks of 64^3, blocks of 64 / 128 / 256 a side
-# took 19.5 / 5.6 / 3.3 s, since halos are read again by each block.
-_VOXELS = 256**3
+# Of a block, as it is read and as it is written; sums take 128 MiB more. Measured on 512^3 of float32 in chunks of
+# 64^3, blocks of 64 / 128 / 256 a side took 19.5 / 5.6 / 3.3 s: the chunks of halos are read again by each block.
+_BYTES = 256 << 20
+_BLOCKS_EACH = 4  # for each of several workers, so that the last of them end together
+
+
+def voxels_of_block(shape: Sequence[int], itemsize: int, workers: int = 1) -> int:
+    """How many voxels of so many bytes a block should have, where so many workers wait for some."""
+    most = _BYTES // (2 * itemsize)
+    return most if workers < 2 else max(min(most, prod(shape) // (_BLOCKS_EACH * workers)), 1)
 
 
 @dataclass(frozen=True)
@@ -51,7 +58,7 @@ def share_of(count: int, part: int, parts: int) -> range:
 
 
 def choose_block(
-    shape: Sequence[int], step: Sequence[int], *, whole: int = 0, voxels: int = _VOXELS, wanted: Sequence[int] = ()
+    shape: Sequence[int], step: Sequence[int], *, whole: int = 0, voxels: int = 256**3, wanted: Sequence[int] = ()
 ) -> tuple[int, ...]:
     """The sides of blocks: whole multiples of ``step``, what a target writes whole.
 

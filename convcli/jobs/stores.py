@@ -15,7 +15,7 @@ from convcli.engines import Done, Engine, is_final
 from convcli.engines.here import Here
 from convcli.errors import FileError
 from convcli.geometry import Placement
-from convcli.geometry.blocks import Grid, choose_block, share_of
+from convcli.geometry.blocks import Grid, choose_block, share_of, voxels_of_block
 from convcli.images.model import shown
 from convcli.images.volume_model import Volume
 from convcli.jobs.batch import Files, Outcome
@@ -26,7 +26,7 @@ from convcli.jobs.scaling import Scaling, versions
 from convcli.jobs.stacks import Begin
 from convcli.jobs.tasks import Task
 from convcli.jobs.volumes import Input, Progress, Work, check_files, work_on_volume
-from convcli.stores import is_store
+from convcli.stores import is_address, is_store
 from convcli.stores.growing import LEDGER, alone, begin_folder, drop_folder, end_folder
 from convcli.stores.reading import Stored, open_stored
 from convcli.stores.writing import StoreWriter, check_store_target, factors_of
@@ -54,6 +54,10 @@ def work_on_stack(
             raise FileError(f"{task.target}: is one file, expected a .zarr to be written by many or in parts")
         return work_on_volume(task, files, begin, source, progress)
     check_files(task)
+    if is_address(task.target):
+        raise FileError(
+            f"{task.target}: is an address, expected a folder here; write it with -o NAME.zarr, then copy it"
+        )
     there, target = Path(task.source).resolve(), Path(task.target).resolve()
     if there in target.parents or target in there.parents:
         raise FileError(f"{task.target}: of this and {task.source} one lies in the other; choose another name")
@@ -141,9 +145,11 @@ class _Run:
                     shutil.rmtree(path) if path.is_dir() else path.unlink()
         writer = writer_for(str(folder), stored, work, exists=not ledger.is_new)
         if ledger.is_new:
-            ledger.notes["block"] = block_of(writer, work, self.scaling)
+            ledger.notes["block"] = block_of(writer, work, self.scaling, self.engine.workers)
             ledger.begin()
-        elif self.scaling.block and block_of(writer, work, self.scaling) != tuple(ledger.notes["block"]):
+        elif self.scaling.block and block_of(writer, work, self.scaling, self.engine.workers) != tuple(
+            ledger.notes["block"]
+        ):
             sides = "x".join(map(str, ledger.notes["block"]))
             raise FileError(f"{shown(folder)}: is cut into blocks of {sides}; leave --block out")
         return ledger, writer
@@ -235,7 +241,7 @@ class _Run:
                 work = begin(finer, FORMAT)
             shape = (*shape[: -len(steps)], *(n // step for n, step in zip(shape[-len(steps) :], steps, strict=True)))
             array = writer.add_level(level, shape)
-            grid = Grid(shape, block_of(writer, work, Scaling(), array))
+            grid = Grid(shape, block_of(writer, work, Scaling(), self.engine.workers, array))
             with ledger.bits(f"level-{level}", len(grid)) as bits:
                 self._run(self._plan(folder, writer.path(level), source, begin, grid), bits, range(len(grid)))
             done.append(steps)
@@ -247,11 +253,12 @@ def writer_for(store: Any, stored: Stored | None, work: Work, *, exists: bool = 
     return StoreWriter(store, stored, work.leading, work.shape[1:3], work.dtype, exists=exists)
 
 
-def block_of(writer: StoreWriter, work: Work, scaling: Scaling, array: Any = None) -> tuple[int, ...]:
+def block_of(writer: StoreWriter, work: Work, scaling: Scaling, workers: int, array: Any = None) -> tuple[int, ...]:
     """The sides of the blocks of an array, level 0 if none is named: whole chunks, or shards."""
     array = writer.array if array is None else array
     step = tuple(array.shards or array.chunks)
-    return choose_block(array.shape, step, whole=2 if work.cuttable else 0, wanted=scaling.block)
+    voxels = voxels_of_block(array.shape, work.dtype.itemsize, workers)
+    return choose_block(array.shape, step, whole=2 if work.cuttable else 0, voxels=voxels, wanted=scaling.block)
 
 
 def _factors(writer: StoreWriter, levels: str | int) -> list[tuple[int, ...]]:
@@ -265,7 +272,8 @@ def _factors(writer: StoreWriter, levels: str | int) -> list[tuple[int, ...]]:
 
 def _identity(task: Task, source: Input, volume: Volume, stored: Stored | None) -> Any:
     """What is known of a source without reading it."""
-    names = [str(Path(each).resolve()) for each in source.stack or (task.source,)]
+    given = source.stack or (task.source,)
+    names = [each if is_address(each) else str(Path(each).resolve()) for each in given]
     if stored is not None:
         return names, stored.array.metadata.to_dict(), stored.axes
     return names, volume.shape, volume.dtype.name, [Path(each).stat().st_mtime_ns for each in names]

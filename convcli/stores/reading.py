@@ -19,7 +19,7 @@ from convcli.images.model import Pixels, check_size, shown
 from convcli.images.reading import MAX_PIXELS
 from convcli.images.volume_axes import named
 from convcli.images.volume_model import Volume, VolumeMetadata
-from convcli.stores import is_store_folder
+from convcli.stores import is_address, is_store_folder
 
 _MOST_AXES = 5
 _TOGETHER = 8  # volumes whose last chunks are held, where they take turns
@@ -122,6 +122,8 @@ def _voxels(stored: Stored, where: Any) -> Pixels:
     try:
         return np.asarray(stored.array[where])
     except _DAMAGE as error:
+        if isinstance(error, OSError) and "Local" not in type(stored.array.store).__name__:
+            raise  # at an address it may be read the next time
         raise ImageError(f"{stored.name}: damaged Zarr: a chunk cannot be read ({_reason(error)})") from error
 
 
@@ -159,9 +161,9 @@ def open_stored(name: str) -> Stored:
     """
     zarr = zarr_library(name)
     label = shown(name)
-    if not Path(name).exists():
+    if not is_address(name) and not Path(name).exists():
         raise ImageError(f"{label}: no such folder")
-    if not is_store_folder(Path(name)):
+    if not is_address(name) and not is_store_folder(Path(name)):
         raise ImageError(
             f"{label}: is a folder of other things, expected a Zarr store, which has a zarr.json or .zarray"
         )
@@ -172,7 +174,11 @@ def open_stored(name: str) -> Stored:
         return _image(label, opened)
     except ConvcliError:
         raise
-    except _DAMAGE as error:
+    except ImportError as error:
+        raise ConvcliError(f"{label}: needs another library ({_reason(error)})") from None
+    except Exception as error:  # at an address whatever its library raises: of credentials, of connections
+        if not isinstance(error, _DAMAGE) and not is_address(name):
+            raise
         raise ImageError(f"{label}: cannot be read as Zarr ({_reason(error)})") from error
 
 
