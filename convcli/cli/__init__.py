@@ -7,9 +7,7 @@ command's module, and with it numpy, is imported when the command is named.
 import gc
 import os
 import sys
-from contextlib import suppress
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import click
@@ -77,8 +75,11 @@ class Commands(click.Group):
         """Find the command that the first word names, or fail with the one that is meant."""
         known = self.list_commands(ctx)
         if args[0] not in known and not args[0].startswith("-") and not ctx.resilient_parsing:
+            from convcli.cli.hints import unknown_command
+
             near = suggestion(args[0], known) or f", expected one of {', '.join(known)}"
-            raise click.UsageError(f"command: got {shortened(args[0])}{near}", ctx)
+            meant = unknown_command(args[0]) if ctx.parent is None else None
+            raise click.UsageError(meant or f"command: got {shortened(args[0])}{near}", ctx)
         return super().resolve_command(ctx, args)
 
 
@@ -143,11 +144,16 @@ def main(arguments: list[str] | None = None) -> None:
 def run(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit code; errors are one line on stderr."""
     TELLER.begin()
+    if npz := sys.modules.get("convcli.images.npz"):
+        npz.choose(None)  # of a run before
     try:
         words = sys.argv[1:] if arguments is None else arguments
         _check_words(words)
         result: Any = group.main(args=words, prog_name="convcli", standalone_mode=False)
-        return result if isinstance(result, int) else 0
+        code = result if isinstance(result, int) else 0
+        if not code and (npz := sys.modules.get("convcli.images.npz")) and npz.not_asked() and not TELLER.is_quiet:
+            say(f"Warning: --key {shortened(npz.not_asked())}: no .npz was read, whose arrays have names")
+        return code
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except click.exceptions.NoArgsIsHelpError as error:
@@ -155,11 +161,12 @@ def run(arguments: list[str] | None = None) -> int:
         return 2
     except click.UsageError as error:
         hint = f" (see: {error.ctx.command_path} --help)" if error.ctx else ""
-        return _fail(f"{error.format_message()}{_dash_hint(error, words)}{hint}", 2)
+        return _fail(f"{error.format_message()}{_hint(error, words)}{hint}", 2)
     except click.ClickException as error:
-        return _fail(error.format_message(), error.exit_code)
-    except (KeyboardInterrupt, click.Abort):
-        return _fail("interrupted; nothing half-written was left", 130)
+        return _fail(f"{error.format_message()}{_hint(error, words)}", error.exit_code)
+    except (KeyboardInterrupt, click.Abort) as stop:
+        # Click raises its own from the interrupt, which may say how to go on.
+        return _fail(str(stop.__cause__ or "") or "interrupted; nothing half-written was left", 130)
     except Exception as error:
         if os.environ.get("CONVCLI_DEBUG") == "1":
             raise
@@ -180,17 +187,17 @@ def _check_words(words: list[str]) -> None:
             raise click.UsageError(f"got {strange} in '{word[:60]}', expected characters that a name can have")
 
 
-def _dash_hint(error: click.UsageError, words: list[str]) -> str:
-    """What to write instead where a file's name was taken for an option."""
-    if isinstance(error, click.NoSuchOption):
-        for word in words:
-            with suppress(OSError):  # longer than a name can be
-                if word.startswith(error.option_name) and Path(word).exists():
-                    return f" The file of that name is ./{word}"
-    return ""
+def _hint(error: click.ClickException, words: list[str]) -> str:
+    from convcli.cli.hints import hint
+
+    return hint(error, words)
 
 
 def _one_line(error: BaseException) -> str:
+    if isinstance(error, FileNotFoundError) and error.filename:
+        from convcli.cli.hints import missing_file
+
+        return missing_file(os.fsdecode(error.filename))
     if isinstance(error, OSError) and error.strerror:
         place = f"{error.filename}: " if error.filename else ""
         return f"{place}{error.strerror}"

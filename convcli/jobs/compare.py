@@ -19,6 +19,7 @@ from convcli.images.volumes import holds_planes
 from convcli.jobs.volumes import Reading
 from convcli.ops.arguments import Array
 from convcli.ops.similarity import WINDOW, ssim
+from convcli.stores import is_store
 from convcli.views.thinning import strongest
 
 _BAND_NUMBERS = 1 << 22  # of a picture looked at at a time
@@ -259,7 +260,7 @@ def _difference(first: Array, second: Array) -> Array:
 
 def _open(source: str | BinaryIO, reading: Reading, max_pixels: int, stack: ExitStack) -> _Opened:
     is_told = reading != Reading("yx")
-    if isinstance(source, str) and (is_told or holds_planes(source, max_pixels)):
+    if isinstance(source, str) and (is_told or is_store(source) or holds_planes(source, max_pixels)):
         return _Opened(stack.enter_context(reading.open(source, max_pixels=max_pixels)), False)
     if is_told:
         raise ImageError("a stack is read plane by plane: expected a file, not standard input")

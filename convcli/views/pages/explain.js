@@ -424,14 +424,14 @@ function showProducts(part) {
     if (several) {
       const subtotal = box.appendChild(document.createElement("p"));
       subtotal.className = "subtotal";
-      subtotal.textContent = `sum ${format(group.sum)}`;
+      subtotal.textContent = `sum = ${format(group.sum)}`;
     }
     return box;
   }));
   const terms = shown.flatMap((group) => group.taps).filter((tap) => tap.weight !== 0);
   const few = terms.length <= 27 && shown.length === part.groups.length;
   byId("equation").textContent = few
-    ? `${terms.map((tap) => `${formatWeight(tap.weight)}·${bracketed(format(tap.value))}`).join(" + ").replaceAll("+ −", "− ")} = ${format(part.sum)}`
+    ? `${terms.map((tap) => `${bracketed(format(tap.value))}·${bracketed(formatWeight(tap.weight))}`).join(" + ")} = ${format(part.sum)}`
     : "";
 }
 
@@ -550,7 +550,7 @@ function rebuild() {
   const mayShowAll = filter.sums_channels && channels.length > 1 && channels.length <= 4;
   if (state.channel < 0 && !mayShowAll) state.channel = 0;
   state.part = Math.min(state.part, filter.weights.length - 1);
-  tabs("filters", page.filters.map((each, index) => [index, each.name && page.filters.length > 1 ? `${index + 1}: ${each.name}` : String(index + 1)]), state.filter, (value) => { state.filter = value; rebuild(); });
+  tabs("filters", page.filters.map((each, index) => [index, each.name && page.filters.length > 1 ? `${index}: ${each.name}` : String(index)]), state.filter, (value) => { state.filter = value; rebuild(); });
   tabs("channels", mayShowAll ? [[-1, "all"], ...channels] : channels, state.channel, (value) => { state.channel = value; rebuild(); });
   tabs("parts", filter.parts.map((name, part) => [part, name]), state.part, (value) => { state.part = value; rebuild(); });
   buildPanels();
