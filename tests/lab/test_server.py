@@ -196,7 +196,7 @@ def test_other_machines_may_ask_only_where_they_are_let_in(lab):
     def allows(host, asked):
         return Guard(lab.room, host, 80, "t")._may_be(asked)
 
-    assert allows("127.0.0.1", "localhost:80") and allows("::1", "[::1]:80")
+    assert allows("127.0.0.1", "localhost:80") and allows("::1", "[::1]:80") and allows("127.0.0.1", "localhost")
     assert not allows("127.0.0.1", f"{socket.gethostname()}.evil:80") and not allows("127.0.0.1", "10.0.0.1:80")
     assert allows("0.0.0.0", "10.0.0.1:80") and allows("0.0.0.0", f"{socket.gethostname()}:80")
     assert not allows("0.0.0.0", "evil.example:80") and not allows("0.0.0.0", "10.0.0.1:81")

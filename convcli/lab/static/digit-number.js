@@ -62,7 +62,7 @@ function showDots(dots) {
   holder.replaceChildren(head, ...shown.map((dot) => {
     const row = make("button", { type: "button", className: "dot", title: `Map ${dot.channel} of ${unit.source}` },
       make("span", { textContent: dot.channel }), mini(dot, (tap) => tap.value, largestInput, true), make("span", { textContent: "×" }),
-      mini(dot, (tap) => tap.weight, largestWeight), make("span", { textContent: "=" }), mini(dot, (tap) => tap.product, largestProduct), make("span", { textContent: tight(dot.sum, 4) }));
+      mini(dot, (tap) => tap.weight, largestWeight), make("span", { textContent: "=" }), mini(dot, (tap) => tap.product, largestProduct), make("span", { textContent: slim(tight(dot.sum, 3)) }));
     if (dot.channel === state.focus && columns > 1) row.setAttribute("aria-current", "true");
     row.addEventListener("click", () => {
       if (columns === 1) return goTo(dot, dot.taps[0]);
