@@ -129,6 +129,7 @@ NETWORK_BYTES = 32 * 1024  # of the rows that a network of comparisons orders at
 NETWORK_CELLS, NETWORK_CELL_BYTES = 100, 512
 EXTREME_CELLS = 2048  # in a row, of which an extreme is looked for
 LOOK_TILE, LOOK_BAND = 256, 32  # of a block that is looked at as it is
+LOOK_KEPT_BYTES, LOOK_LEAST = 512 * 1024, 64  # of weights of pairs, and the least columns for which they are kept
 SORTED_SIDE = 128  # of a block that is sorted
 
 # --- Layers ---

@@ -16,6 +16,8 @@ from convcli.kernels import Kernel
 from convcli.loops.costs import (
     EXTREME_CELLS,
     LOOK_BAND,
+    LOOK_KEPT_BYTES,
+    LOOK_LEAST,
     LOOK_TILE,
     NETWORK_BYTES,
     NETWORK_CELL_BYTES,
@@ -178,17 +180,31 @@ def _in_range(dtype: np.dtype[Any], value: float) -> Any:
 
 
 def _bilateral(look: _Look, kernel: Kernel, dtype: Any, unit: float) -> Array:
-    from convcli.loops.filtering.bilateral import bilateral
+    from convcli.loops.filtering.bilateral import Neighbours, bilateral
 
     weights = kernel.planes[0].reshape(look.sizes)
     places = np.ascontiguousarray(np.argwhere(weights > 0), np.int64)
     deviation = _number(kernel, "sigma_color") * unit
-    out, frame = look.new_out(dtype), look.frame(LOOK_TILE, LOOK_BAND)
+    out = look.new_out(dtype)
     # exp(-distance^2/a) * exp(-difference^2/b) is exp(-(distance^2*b/a + difference^2)/b).
     space = (-np.log(weights[weights > 0]) * 2 * deviation**2).astype(dtype)
     decay = _decay(1 / (2 * deviation**2), dtype)
-    bilateral(_rows(look), look.tables, frame, places, space, decay, look.covered, _fill(look, dtype), out)
+    kept, tile = _kept_weights(look, places, out.dtype.itemsize)
+    neighbours = Neighbours(places, space, decay, kept)
+    bilateral(_rows(look), look.tables, look.frame(tile, LOOK_BAND), neighbours, look.covered, _fill(look, dtype), out)
     return look.strided(out)
+
+
+def _kept_weights(look: _Look, places: Array, itemsize: int) -> tuple[int, int]:
+    """Of how many neighbours weights are kept, and the columns of a block, in which they should stay in the cache."""
+    depth, rows, columns = look.sizes
+    kept = int((places[:, 1] > rows // 2).sum())
+    if depth > 1 or look.covered or look.channels not in (1, 3) or not kept:
+        return 0, LOOK_TILE
+    # Whole groups of vectors with what hangs over.
+    count = min(LOOK_KEPT_BYTES // (kept * (rows // 2 + 1) * itemsize), LOOK_TILE) // LOOK_LEAST * LOOK_LEAST
+    tile = count - columns + 1
+    return (kept, tile) if tile >= LOOK_LEAST else (0, LOOK_TILE)
 
 
 def _nlmeans(look: _Look, kernel: Kernel, dtype: Any, unit: float) -> Array:
