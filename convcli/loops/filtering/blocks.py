@@ -20,6 +20,10 @@ class Frame(NamedTuple):
     tile: int  # output columns in a block
     band: int  # output rows in a block
 
+    def blocks(self, shape: tuple[int, ...]) -> int:
+        """How many blocks an output (N, OD, OH, OW*C) has."""
+        return shape[0] * shape[1] * -(-shape[2] // self.band) * -(-(shape[3] // self.channels) // self.tile)
+
 
 class Block(NamedTuple):
     """What one index of a parallel loop owns: rows ``y`` to ``y_end``, columns ``x`` to ``x_end`` of a plane."""

@@ -21,13 +21,15 @@ _SQUARINGS = 5
 
 
 class Parts(NamedTuple):
-    """Of the neighbours of a pixel, in their order: up to ``known`` their weights are kept from earlier pixels.
+    """Of the neighbours of a pixel, in their order, those whose weights are kept.
 
-    They are weighed up to ``alone``, and from ``below`` on, where weights are kept for later pixels.
+    Up to ``known`` they are, from earlier pixels. They are weighed up to ``alone``, and from ``mates`` on, where
+    weights are kept: up to ``below`` for pixels of the same row.
     """
 
     known: int
     alone: int
+    mates: int
     below: int
 
 
@@ -41,15 +43,18 @@ def _weigh_naive(channels):
     def weigh(held, own, base, starts, space, slope, step, kept, spots, parts, total, sums, count):
         places = step * np.arange(channels)[:, None] + np.arange(count)
         total[:count], sums[:, :count] = 0, 0
-        for t in [*range(parts.alone), *range(parts.below, len(starts))]:
-            values, spot = held[base + starts[t] + places], spots[t] + np.arange(count)
-            weight = kept[spot]
-            if t >= parts.known:
-                weight = decay_twin(space[t] + abs(values - held[own + places]).sum(0) ** 2, slope)
-            if t >= parts.below:
-                kept[spot] = weight
+        after = range(parts.mates, len(starts))
+
+        def weight_of(t):
+            values = held[base + starts[t] + places]
+            return decay_twin(space[t] + abs(values - held[own + places]).sum(0) ** 2, slope)
+
+        for t in after:
+            kept[spots[t] : spots[t] + count] = weight_of(t)
+        for t in [*range(parts.alone), *after]:
+            weight = weight_of(t) if parts.known <= t < parts.alone else kept[spots[t] : spots[t] + count]
             total[:count] += weight
-            sums[:, :count] += weight * values
+            sums[:, :count] += weight * held[base + starts[t] + places]
 
     return weigh
 
@@ -85,71 +90,70 @@ class _Likeness(Vectors):
         self.size = self.function(f"fabs.{self.name}", self.vector, [self.vector])
 
     def weigh(
-        self, held, own, base, starts, space, slope, step, kept, spots, known, alone, below,
+        self, held, own, base, starts, space, slope, step, kept, spots, known, alone, mates, below,
         total, sums, neighbours, row, count,
     ):  # fmt: skip
-        """All neighbours of each vector of pixels, one after the other."""
-        build, slope = self.ir, self.splat(slope)
+        """All neighbours of some vectors of pixels, one after the other."""
+        build, slope, width = self.ir, self.splat(slope), self.channels + 1
 
         def others(place, column):
             return self._pixels(held, build.add(base, build.load(build.gep(starts, [place]))), step, column)
 
-        def added(weight, values, running):
-            products = (
-                build.call(self.multiply_add, [weight, *pair]) for pair in zip(values, running[1:], strict=True)
-            )
-            return [build.fadd(running[0], weight), *products]
-
-        def weighed(place, values, pixels):
-            far = None
-            for pixel, other in zip(pixels, values, strict=True):
-                apart = build.fsub(other, pixel)
-                apart = apart if self.channels == 1 else build.call(self.size, [apart])
-                far = apart if far is None else build.fadd(far, apart)
-            squared = self.splat(build.load(build.gep(space, [place])))
-            return self._decayed(build.call(self.multiply_add, [far, far, squared]), slope)
-
         def spot(place, column):
             return build.add(build.load(build.gep(spots, [place])), column)
 
-        def body(column):
-            columns = [build.add(column, self.number(i * self.lanes)) for i in range(self.group)]
+        def weighed(place, column):
+            pixels = zip(self._pixels(held, own, step, column), others(place, column), strict=True)
+            return self._weight(pixels, self.splat(build.load(build.gep(space, [place]))), slope)
 
-            def recall(place, running):
-                sums = self.channels + 1
+        def lent(place, column):
+            weight = weighed(place, column)
+            self.store(weight, kept, spot(place, column))
+            return weight
+
+        def recalled(place, column):
+            return self.load(kept, spot(place, column))
+
+        def summed(first, end, found, weight_of, columns):
+            def step(place, running):
+                parts = [running[i * width : (i + 1) * width] for i in range(len(columns))]
                 return [
                     each
-                    for i, at in enumerate(columns)
-                    for each in added(
-                        self.load(kept, spot(place, at)), others(place, at), running[i * sums : (i + 1) * sums]
-                    )
+                    for at, part in zip(columns, parts, strict=True)
+                    for each in self._added(weight_of(place, at), others(place, at), part)
                 ]
 
-            nothing = [self.all(0)] * (self.group * (self.channels + 1))
-            recalled = self._gone_through(self.number(0), known, nothing, recall)
+            return self._gone_through(first, end, found, step)
+
+        def body(column):
+            columns = [build.add(column, self.number(i * self.lanes)) for i in range(self.group)]
+            self._gone_through(mates, below, [], lambda place, _: [lent(place, at) for at in columns][:0])
+            nothing = [self.all(0)] * (self.group * width)
+            begun = summed(self.number(0), known, nothing, recalled, columns)
             for i, at in enumerate(columns):
-                finish(at, recalled[i * (self.channels + 1) :][: self.channels + 1])
-
-        def finish(column, found):
-            pixels = self._pixels(held, own, step, column)
-
-            def weigh(place, running):
-                values = others(place, column)
-                return added(weighed(place, values, pixels), values, running)
-
-            def keep(place, running):
-                values = others(place, column)
-                weight = weighed(place, values, pixels)
-                self.store(weight, kept, spot(place, column))
-                return added(weight, values, running)
-
-            found = self._gone_through(known, alone, found, weigh)
-            found = self._gone_through(below, neighbours, found, keep)
-            self.store(found[0], total, column)
-            for channel, value in enumerate(found[1:]):
-                self.store(value, sums, self._at(column, row, channel))
+                found = summed(known, alone, begun[i * width : (i + 1) * width], weighed, [at])
+                found = summed(mates, below, found, recalled, [at])
+                found = summed(below, neighbours, found, lent, [at])
+                self.store(found[0], total, at)
+                for channel, value in enumerate(found[1:]):
+                    self.store(value, sums, self._at(at, row, channel))
 
         along_row(self.ir, count, self.lanes * self.group, body)
+
+    def _weight(self, pixels, squared, slope):
+        """How much some pixels count for others, by pairs of their channels and their squared distance."""
+        build, far = self.ir, None
+        for pixel, other in pixels:
+            apart = build.fsub(other, pixel)
+            apart = apart if self.channels == 1 else build.call(self.size, [apart])
+            far = apart if far is None else build.fadd(far, apart)
+        return self._decayed(build.call(self.multiply_add, [far, far, squared]), slope)
+
+    def _added(self, weight, values, running):
+        """Sums of weights, and of values times weights, with one more."""
+        build, (total, *sums) = self.ir, running
+        products = (build.call(self.multiply_add, [weight, *pair]) for pair in zip(values, sums, strict=True))
+        return [build.fadd(total, weight), *products]
 
     def differ(self, held, mine, other, step, ring, slot, height, length, down):
         """Squared differences of two rows into a row of the ring, and the sums of the ring's columns."""
@@ -235,11 +239,11 @@ class _Likeness(Vectors):
 def _weighing(channels):
     @intrinsic
     def weigh(
-        typing_context, held, own, base, starts, space, slope, step, kept, spots, known, alone, below,
+        typing_context, held, own, base, starts, space, slope, step, kept, spots, known, alone, mates, below,
         total, sums, neighbours, row, count,
     ):  # fmt: skip
         size, number = types.intp, held.dtype
-        given = (held, size, size, starts, space, number, size, kept, spots, size, size, size)
+        given = (held, size, size, starts, space, number, size, kept, spots, size, size, size, size)
         return types.void(*given, total, sums, size, size, size), _written(channels, _Likeness.weigh)
 
     return weigh
@@ -293,16 +297,18 @@ else:
         ``exp(-32 * slope * (space[t] + difference**2))``. Channels lie ``step`` numbers apart. By `Parts`, weights of
         the first neighbours are in ``kept`` from ``spots[t]`` on, and those of the last are put there.
         """
+        known, alone, mates, below = parts
         _weigh_one(
-            held, own, base, starts, space, slope, step, kept, spots, parts.known, parts.alone, parts.below,
+            held, own, base, starts, space, slope, step, kept, spots, known, alone, mates, below,
             total, sums, starts.shape[0], sums.shape[1], count,
         )  # fmt: skip
 
     @inner_loop
     def weigh_three(held, own, base, starts, space, slope, step, kept, spots, parts, total, sums, count):
         """`weigh_one` of three channels, whose differences are added up: sums (3, n)."""
+        known, alone, mates, below = parts
         _weigh_three(
-            held, own, base, starts, space, slope, step, kept, spots, parts.known, parts.alone, parts.below,
+            held, own, base, starts, space, slope, step, kept, spots, known, alone, mates, below,
             total, sums, starts.shape[0], sums.shape[1], count,
         )  # fmt: skip
 

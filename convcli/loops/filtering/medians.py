@@ -10,7 +10,6 @@ from convcli.loops.compiling.compiler import inner_loop, intrinsic, runs_python
 from convcli.loops.filtering.networks import rank_network
 from convcli.loops.vectors import VECTOR_BYTES, along_row, ir, pointers, types
 
-
 LANES = VECTOR_BYTES  # at least so many numbers are written
 
 
