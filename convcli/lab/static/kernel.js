@@ -169,6 +169,7 @@ function listenToWords() {
       setWord(word, valueOf(word, field.value));
     });
   }
+  byId("k-kernel").addEventListener("change", (event) => { if (event.target.value.trim()) setWord("kernel", event.target.value.trim()); });
   byId("k-convolve").addEventListener("change", (event) => setWord("convolve", event.target.checked));
   byId("k-library").addEventListener("change", (event) => {
     if (event.target.value) setWord("kernel", event.target.value);
@@ -190,6 +191,7 @@ function showWords() {
     if (field.tagName === "SELECT" && ![...field.options].some((each) => each.value === value)) field.append(make("option", { value, textContent: value }));
     if (document.activeElement !== field || field.tagName === "SELECT") field.value = value;
   }
+  byId("k-kernel").value = state.words.kernel;
   byId("k-border-value-label").hidden = state.words.border !== "constant";
   byId("k-convolve").checked = Boolean(state.words.convolve);
   const address = new URLSearchParams({ kernel: state.words.kernel });
@@ -232,7 +234,7 @@ function complain(error) {
 function showResult(result) {
   const [height, width] = result.size;
   const { kernel } = result;
-  byId("k-result").textContent = `${height} × ${width}, range ${result.range}${result.every > 1 ? `, every ${result.every}. pixel drawn` : ""}`;
+  byId("k-result").textContent = `${height} × ${width}, range ${result.range}${result.every > 1 ? `, one pixel in ${result.every ** 2} drawn` : ""}`;
   const notes = byId("k-notes");
   notes.classList.remove("bad");
   notes.textContent = result.warnings.map((each) => each.replace(/ \(--range.*\)/, "")).join("; ");
