@@ -213,7 +213,7 @@ const changed = newestOnly(async () => {
     byId("k-stage").dataset.milliseconds = Math.round(performance.now() - begun);
     showResult(result);
     askHistogram().catch(complain);
-    if (state.place) pointAt(...state.place, true);
+    pointAt(...(state.place || [0.4 * result.size[0], 0.62 * result.size[1]].map(Math.floor)), true);
   } catch (error) {
     complain(error);
   }
@@ -319,7 +319,6 @@ function listenToStage() {
   };
   stage.addEventListener("pointermove", pointed);
   stage.addEventListener("pointerdown", pointed);
-  stage.addEventListener("focus", () => { if (!state.place && state.result) pointAt(...state.result.size.slice(0, 2).map((n) => Math.floor(n / 2))); });
   stage.addEventListener("keydown", (event) => {
     const by = event.shiftKey ? 10 : 1;
     const way = { ArrowUp: [-by, 0], ArrowDown: [by, 0], ArrowLeft: [0, -by], ArrowRight: [0, by] }[event.key];
