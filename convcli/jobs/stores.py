@@ -5,7 +5,7 @@ was killed goes on where it was.
 """
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from convcli.jobs.pool import VolumePool, plan_pool, pool_image
 from convcli.jobs.regions import FORMAT, FinerLevel, Opens, RegionPlan, costs_of, forget, run_block
 from convcli.jobs.scaling import Scaling, versions
 from convcli.jobs.stacks import Begin
-from convcli.jobs.tasks import Task
+from convcli.jobs.tasks import Task, absolute
 from convcli.jobs.volumes import Input, Progress, Work, check_files, work_on_volume
 from convcli.stores import is_address, is_store
 from convcli.stores.growing import LEDGER, alone, begin_folder, drop_folder, end_folder
@@ -170,7 +170,12 @@ class _Run:
             return int((~bits.done()).sum())
 
     def _plan(self, folder: Path, path: str, source: Opens, begin: Begin, grid: Grid) -> RegionPlan:
-        words = (self.task, source, begin, self.files.max_pixels, str(folder), path, grid)
+        task = self.task
+        if self.scaling.cluster:  # whose processes may run in other folders
+            task = absolute(task)
+            if isinstance(source, Input):
+                source = replace(source, stack=tuple(str(Path(each).absolute()) for each in source.stack))
+        words = (task, source, begin, self.files.max_pixels, str(folder), path, grid)
         return RegionPlan(digest((words, versions())), *words)
 
     def _run(self, plan: RegionPlan, bits: Bits, share: range, work: Work | None = None) -> None:

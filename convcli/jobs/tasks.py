@@ -5,7 +5,7 @@ import re
 import string
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from convcli.errors import ConvcliError, ImageError, shortened
 from convcli.images.formats import suffix_of, suffixes_of
 from convcli.images.model import shown
 from convcli.jobs.inputs import STREAM as STREAM
-from convcli.stores import is_store
+from convcli.stores import is_address, is_store
 
 _FIELDS = ("stem", "kernel", "ext", "index")
 
@@ -25,6 +25,15 @@ class Task:
     source: str
     target: str
     makes_folder: bool = False  # whether the target's folder is created if it is missing
+
+
+def absolute(task: Task) -> Task:
+    """The same for processes that run in other folders."""
+    source, target = (
+        name if name == STREAM or is_address(name) else str(Path(name).absolute())
+        for name in (task.source, task.target)
+    )
+    return replace(task, source=source, target=target)
 
 
 def plan_tasks(

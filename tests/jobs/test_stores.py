@@ -38,14 +38,15 @@ def voxels_of(path):
     return zarr.open(str(path), mode="r")[:]
 
 
-def test_in_other_processes(source, expected, convcli, cluster):
+def test_in_other_processes(source, expected, convcli, cluster, monkeypatch):
+    monkeypatch.chdir(source.parent)  # where the processes are not
     target = source.with_name("b.zarr")
-    result = convcli("filter", source, *FILTER, "-o", target, "--cluster", cluster, "--json")
+    result = convcli("filter", source.name, *FILTER, "-o", target, "--cluster", cluster, "--json")
     assert result.code == 0 and json.loads(result.out)["files"][0]["blocks"] == 3 * 3 * 4
     assert "workers; dashboard: http" in result.err
     np.testing.assert_array_equal(voxels_of(target), expected)
     # What is finished is known, and nothing is done again.
-    again = ("filter", source, "-o", target, "--cluster", cluster, "--resume")
+    again = ("filter", source.name, "-o", target, "--cluster", cluster, "--resume")
     assert convcli(*again, *FILTER).code == 0
     other = convcli(*again, "-k", "box3d")
     assert other.code == 1 and "already exists" in other.err
