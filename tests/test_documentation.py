@@ -151,7 +151,7 @@ def test_every_public_function_has_types_and_examples_that_run(name):
 
 def test_types_name_every_word_that_is_understood():
     assert set(get_args(signatures.BorderWord)) == set(BORDERS) | set(borders.ALIASES)
-    assert set(get_args(signatures.PoolMode)) == set(MODES) | set(pooling_runs._ALIASES)
+    assert set(get_args(signatures.PoolMode)) == set(MODES) | set(pooling_runs.ALIASES)
     assert set(get_args(signatures.OperationWord)) == set(OPERATIONS)
     hints = get_type_hints(signatures.FilterWords)
     tables = {"activation": ACTIVATIONS, "normalize": NORMALIZE, "channels": CHANNELS, "range": RANGES,

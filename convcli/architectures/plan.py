@@ -283,7 +283,7 @@ def _ragged(where: str, number: int, got: Shape, first: Shape, adds: bool) -> No
     elif got[:-1] != first[:-1]:
         fix = "padding=same and equal strides keep branches equal"
     else:
-        fix = f"end the branch with {first[-1]} filters"
+        fix = f"end both with as many filters, {first[-1]} or {got[-1]}"  # one of them may be the input itself
     _fail(
         where,
         f"branch {number} gives {shape_text(got)}, expected {expected}: only equal "

@@ -7,6 +7,7 @@ command's module, and with it numpy, is imported when the command is named.
 import gc
 import os
 import sys
+from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
@@ -38,7 +39,7 @@ COMMANDS = {
     "gradcheck": ("gradcheck", "Prove the gradients of layers, or of a network, by finite differences."),
     "train": ("train", "Train a network on images, and write the model."),
     "evaluate": ("evaluate", "Measure a trained model: accuracy, loss, every class, what is taken for what."),
-    "predict": ("predict", "Tell what pictures show, or arrays, with a trained model."),
+    "predict": ("predict", "Tell what pictures show, with a trained model."),
     "features": ("features", "Draw what every layer of a trained network makes of a picture."),
     "filters": ("filters", "Draw the learned filters of a trained network's layer."),
     "saliency": ("saliency", "Show where a trained network looks: what in a picture speaks for a class."),
@@ -136,7 +137,8 @@ def main(arguments: list[str] | None = None) -> None:
     except BrokenPipeError:
         pass
     except OSError as error:
-        code = _fail(_one_line(error), 1)
+        say(f"Error: {_one_line(error)}")
+        code = 1
     # All work is done and every file closed; to take numba and LLVM apart once more would take 0.12 s.
     os._exit(code)
 
@@ -144,33 +146,48 @@ def main(arguments: list[str] | None = None) -> None:
 def run(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit code; errors are one line on stderr."""
     TELLER.begin()
+    words = sys.argv[1:] if arguments is None else arguments
+    code, message = _outcome(words)
+    if not message:
+        return code
+    if "--json" in words:  # stdout has one document, whatever happens
+        from convcli.cli.printing import show_result
+        from convcli.jobs.documents import json_text
+
+        with suppress(BrokenPipeError):
+            show_result(json_text({"error": message.strip(), "exit_code": code}))
+    say(f"Error: {message.strip()}")
+    return code
+
+
+def _outcome(words: list[str]) -> tuple[int, str]:
+    """Run the command line: its exit code, and what went wrong with all of it."""
     if npz := sys.modules.get("convcli.images.npz"):
         npz.choose(None)  # of a run before
     try:
-        words = sys.argv[1:] if arguments is None else arguments
         _check_words(words)
         result: Any = group.main(args=words, prog_name="convcli", standalone_mode=False)
         code = result if isinstance(result, int) else 0
         if not code and (npz := sys.modules.get("convcli.images.npz")) and npz.not_asked() and not TELLER.is_quiet:
             say(f"Warning: --key {shortened(npz.not_asked())}: no .npz was read, whose arrays have names")
-        return code
+        return code, ""
     except click.exceptions.Exit as stop:
-        return stop.exit_code
+        return stop.exit_code, ""
     except click.exceptions.NoArgsIsHelpError as error:
         say(*error.format_message().splitlines())
-        return 2
+        return 2, ""
     except click.UsageError as error:
         hint = f" (see: {error.ctx.command_path} --help)" if error.ctx else ""
-        return _fail(f"{error.format_message()}{_hint(error, words)}{hint}", 2)
+        return 2, f"{error.format_message()}{_hint(error, words)}{hint}"
     except click.ClickException as error:
-        return _fail(f"{error.format_message()}{_hint(error, words)}", error.exit_code)
+        return error.exit_code, f"{error.format_message()}{_hint(error, words)}"
     except (KeyboardInterrupt, click.Abort) as stop:
         # Click raises its own from the interrupt, which may say how to go on.
-        return _fail(str(stop.__cause__ or "") or "interrupted; nothing half-written was left", 130)
+        return 130, str(stop.__cause__ or "") or "interrupted; nothing half-written was left"
     except Exception as error:
         if os.environ.get("CONVCLI_DEBUG") == "1":
             raise
-        return _fail(_one_line(error), 1)
+        return 1, _one_line(error)
     finally:
         if telling := sys.modules.get("convcli.jobs.compiling"):
             telling.on_compiling(None)  # what a command says while loops are compiled ends with it
@@ -204,8 +221,3 @@ def _one_line(error: BaseException) -> str:
     if isinstance(error, ConvcliError | OSError | MemoryError):
         return str(error) or type(error).__name__
     return f"internal error ({type(error).__name__}: {error}); CONVCLI_DEBUG=1 shows where"
-
-
-def _fail(message: str, code: int) -> int:
-    say(f"Error: {message.strip()}")
-    return code

@@ -23,7 +23,7 @@ from convcli.cli.progress import progress_bar
 from convcli.cli.scaling import check_pictures, check_plain, scaling_of
 from convcli.errors import ConvcliError, FileError, ImageError, shown
 from convcli.images import READABLE_SUFFIXES, Image, format_of
-from convcli.images.formats import written_as
+from convcli.images.formats import suffix_of, written_as
 from convcli.images.signal_model import Signal
 from convcli.images.signals import SIGNAL_SUFFIXES, is_signal
 from convcli.images.volume_axes import acts_along
@@ -45,10 +45,12 @@ Plan = TypeVar("Plan", bound=OperationPlan)
 # Frames can be read from animations and, with --stack, from any pictures; volumes are written as TIFF then.
 _FRAMES = (".gif", ".webp", ".png")
 _KEPT = {suffix: suffix for suffix in (".tif", ".tiff", ".npy", ".npz", ".nii", ".nii.gz", ".zarr")}
+_KEPT |= {f".ome{suffix}": f".ome{suffix}" for suffix in (".tif", ".tiff", ".zarr")}
+_VOLUMES = (".nii", ".nii.gz")  # what these hold is always one
 # Settings that say how files are read and written; all others are words of an operation's plan.
 _FILE_WORDS = (
-    "output", "overwrite", "skip_existing", "format", "quality", "strip", "max_pixels", "threads", "as_json", "quiet",
-    "preview", "stack", "recursive", "reading", "watch", "frame_size", "pix_fmt", *scaling.WORDS,
+    "output", "overwrite", "skip_existing", "format", "quality", "strip", "keep_profile", "max_pixels", "threads",
+    "as_json", "quiet", "preview", "stack", "recursive", "reading", "watch", "frame_size", "pix_fmt", *scaling.WORDS,
 )  # fmt: skip
 
 
@@ -90,9 +92,14 @@ def plan_words(inputs: Sequence[str], settings: dict[str, Any], known: Mapping[s
     words = {name: settings.pop(name) for name in list(settings) if name not in _FILE_WORDS}
     axes, each_plane = words.pop("axes"), words.pop("each_plane")
     if axes is None and not each_plane and _axes_of(inputs) == "zyx":
-        axes = "zyx"  # of Zarr
+        axes = "zyx"  # of Zarr and NIfTI
     chosen = {name: words.pop(name) for name in ("channel", "time")}
     of_stacks = each_plane or chosen != {"channel": None, "time": None}
+    if axes is None and of_stacks and _axes_of(inputs) == "x":
+        word = "--each-plane" if each_plane else "--channel or --time"
+        raise WrongUsage(
+            f"got the signal {inputs[0]} with {word}, which choose of stacks: all its channels are worked on"
+        )
     acts = acts_along(axes) if axes else "yx" if of_stacks else _axes_of(inputs)
     if acts == "x" and of_stacks:
         raise WrongUsage("got --axes x with a word for stacks, expected --axes x alone: a signal has no planes")
@@ -106,11 +113,11 @@ def plan_words(inputs: Sequence[str], settings: dict[str, Any], known: Mapping[s
 
 
 def _axes_of(inputs: Sequence[str]) -> str:
-    """``x`` for signals, ``zyx`` for Zarr stores, else ``yx``; a mixture is wrong usage."""
+    """``x`` for signals, ``zyx`` for Zarr stores and NIfTI, else ``yx``; a mixture is wrong usage."""
     for each in inputs:
         if Path(each).suffix.lower() == SUFFIX and Path(each).is_file():
             raise WrongUsage(f"{shown(each)}: is a file, expected a folder, as Zarr stores are")
-    stores = [is_store(each) for each in inputs]
+    stores = [is_store(each) or suffix_of(each).lower() in _VOLUMES for each in inputs]
     if any(stores):
         if not all(stores):
             store, other = inputs[stores.index(True)], inputs[stores.index(False)]

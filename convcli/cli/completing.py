@@ -34,6 +34,24 @@ def _kernels() -> Iterable[str]:
     return LIBRARY
 
 
+class _Spec(Completed):
+    """A kernel's SPEC: behind the colon of a name its parameters are completed."""
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Any]:
+        """The names, or the parameters, that begin so."""
+        from click.shell_completion import CompletionItem
+
+        from convcli.kernels.library import ALIASES, LIBRARY
+
+        name, colon, rest = incomplete.partition(":")
+        entry = LIBRARY.get(ALIASES.get(name, name))
+        if not colon or entry is None:
+            return super().shell_complete(ctx, param, incomplete)
+        before, comma, last = rest.rpartition(",")
+        beginnings = [f"{name}:{before}{comma}{each.name}=" for each in entry.parameters if each.name.startswith(last)]
+        return [CompletionItem(each) for each in beginnings]
+
+
 def _elements() -> Iterable[str]:
     from convcli.ops.elements import ELEMENTS
 
@@ -52,7 +70,7 @@ def _data() -> Iterable[str]:
     return ENTRIES
 
 
-class _Kernel(Completed):
+class _Kernel(_Spec):
     """A kernel; a lone whole number is one, though perhaps not the one that was meant."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
@@ -79,7 +97,7 @@ class _Axes(Completed):
 AXES = _Axes("AXES", lambda: ("yx", "zyx", "tzyx", "zcyx", "czyx", "tzcyx", "yxc", "x"))
 FILE = Completed("FILE")
 KERNEL = _Kernel("SPEC", _kernels)
-KERNEL_OR_SIZE = Completed("SPEC", _kernels)
+KERNEL_OR_SIZE = _Spec("SPEC", _kernels)
 ELEMENT = Completed("SPEC", _elements)
 MODEL = Completed("MODEL", lambda: ("shipped",))
 NETWORK = Completed("NETWORK", _networks)

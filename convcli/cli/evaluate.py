@@ -62,9 +62,9 @@ def command(
     MODEL is a .safetensors file that convcli train wrote. It is tried on the test set; of data without one, on the
     samples that its training held out of those very data, or on all of data that it has not learned. The first line
     says on what. Precision: of the pictures taken for a class, those that show it. Recall: of the pictures that show
-    it, those taken for it. F1 is their harmonic mean. Calibration error: how far the probabilities of the answers are
-    from how often answers as sure are right. In the confusion matrix rows are the truth, columns what the model said.
-    Pictures in a folder of classes are prepared as convcli predict does.
+    it, those taken for it. F1 is their harmonic mean, of all classes the mean. Calibration error: how far the
+    probabilities of the answers are from how often answers as sure are right. In the confusion matrix rows are the
+    truth, columns what the model said. Pictures in a folder of classes are prepared as convcli predict does.
 
     In --json, split is test, held-out, train, all (of a folder not learned) or mixed (of one that has changed since);
     classes are names, per_class the table, and confusion[i][j] pictures of class i that were taken for j.
@@ -117,9 +117,9 @@ def _lines(result: Evaluation, top: int | None) -> list[str]:
     return [
         *wrap(f"accuracy {result.accuracy:.2%} on {result.measured_on}", _WIDTH),
         f"{wrong:,} wrong of {result.count:,}, loss {result.loss:.4f}",
-        ", ".join(told),
         "",
         *_table(result),
+        *wrap(", ".join(told), _WIDTH),
         "",
         *_confusion(result),
     ]
@@ -127,11 +127,10 @@ def _lines(result: Evaluation, top: int | None) -> list[str]:
 
 def _table(result: Evaluation) -> list[str]:
     width = max(5, *(min(len(name), _LONGEST_LABEL) for name in result.classes))
-    lines = [f"{'class':<{width}} {'count':>7} {'precision':>10} {'recall':>8} {'F1':>8}"]
+    lines = [f"{'class':<{width}} {'count':>7} {'precision':>10} {'recall':>8}"]
     for each in result.per_class:
-        shares = (each.precision, each.recall, each.f1)
-        precision, recall, f1 = ("-" if share is None else f"{share:.2%}" for share in shares)
-        lines.append(f"{_short(each.label, width):<{width}} {each.count:>7,} {precision:>10} {recall:>8} {f1:>8}")
+        precision, recall = ("-" if share is None else f"{share:.2%}" for share in (each.precision, each.recall))
+        lines.append(f"{_short(each.label, width):<{width}} {each.count:>7,} {precision:>10} {recall:>8}")
     return lines
 
 

@@ -151,7 +151,8 @@ def _plan(
     files = Files(
         overwrite=settings["overwrite"],
         skip_existing=settings["skip_existing"],
-        strip=settings["strip"],
+        strip=settings["strip"] or settings["keep_profile"],
+        keep_profile=settings["keep_profile"],
         quality=settings["quality"],
         max_pixels=settings["max_pixels"] or MAX_PIXELS,
         format=settings["format"],

@@ -36,7 +36,10 @@ class FilterCommand(preview.PreviewCommand, options.MatrixCommand):
 @options.normalize
 @click.option("--scale", type=float, default=1.0, show_default=True, help="Multiplies the response.")
 @click.option("--bias", type=float, default=0.0, show_default=True, help="Added to it, in pixel units of the input.")
-@click.option("--activation", type=click.Choice(tuple(ACTIVATIONS)), default="none", show_default=True)
+@click.option(
+    "--activation", type=click.Choice(tuple(ACTIVATIONS)), default="none", show_default=True, metavar="NAME",
+    help=f"{', '.join(ACTIVATIONS)}.",
+)  # fmt: skip
 @click.option(
     "--channels", type=click.Choice(CHANNELS), default="each", show_default=True,
     help="Each channel by itself, as gray, or the sum over all.",

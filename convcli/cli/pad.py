@@ -26,8 +26,8 @@ MODES = ("constant", "edge", "reflect", "symmetric", "wrap")
     "--mode", type=click.Choice(MODES), default="constant", show_default=True, help="What the new pixels show."
 )
 @click.option(
-    "--value", default="0", show_default=True, metavar="N|N,N,N",
-    help="constant: the pixel's value, in its own units, or one for each channel.",
+    "--value", default="0", show_default=True, metavar="N|N,N,N|COLOUR",
+    help="constant: the pixel's value, in its own units, or one for each channel; or a colour, white or #fff.",
 )  # fmt: skip
 @carriers.axes()
 @carriers.stacks
@@ -84,8 +84,8 @@ def _amounts(text: str, axes: str) -> Any:
     return numbers[0] if len(numbers) == 1 else tuple(numbers)
 
 
-def _values(text: str) -> tuple[float, ...]:
+def _values(text: str) -> tuple[float, ...] | str:
     try:
         return tuple(float(each) for each in text.split(","))
     except ValueError:
-        raise options.WrongUsage(f"value: got {text!r}, expected a number, or one per channel as in 255,0,0") from None
+        return text

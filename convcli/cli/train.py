@@ -6,22 +6,23 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from convcli.cli import downloads, options, sweep
 from convcli.cli.completing import DATA, MODEL, NETWORK
-from convcli.cli.printing import say, show, show_result
+from convcli.cli.printing import say, show_result
+from convcli.cli.training_display import Display, closing
 from convcli.jobs.documents import json_text
 from convcli.jobs.runtime import prepare_loops, request_threads
 
 if TYPE_CHECKING:
     from convcli.jobs.train import TrainReport
     from convcli.jobs.training_plan import TrainingPlan
-    from convcli.nn.training import Epoch, Training
 
+TASKS = ("classify", "regress", "multi-label", "segment", "denoise")
+LOSSES = ("cross_entropy", "mse", "mae", "huber", "dice")
 _PRESETS = ("default", "lecture", "fast", "best")
 KEPT = ("best", "last")
 SELECTED = ("loss", "accuracy")
@@ -30,13 +31,8 @@ _SCHEDULES = ("constant", "step", "cosine", "one_cycle")
 # Options that change the recipe, by the recipe's own words.
 _RECIPE = (
     "epochs", "batch_size", "optimizer", "learning_rate", "schedule", "warm_up", "weight_decay", "label_smoothing",
-    "clip_norm", "average", "augment", "keep", "patience", "select", "freeze", "class_weight", "seed",
+    "clip_norm", "average", "augment", "keep", "patience", "select", "freeze", "class_weight", "seed", "task", "loss",
 )  # fmt: skip
-_WIDTH = 79
-_HEAD = (
-    f"{'training set':>28} {'held-out images':>19}",
-    f"{'epoch':>9} {'loss':>8} {'accuracy':>9} {'loss':>9} {'accuracy':>9} {'images/s':>9} {'seconds':>8}",
-)
 
 
 def _held(text: Any) -> float | int | str:
@@ -50,7 +46,7 @@ def _held(text: Any) -> float | int | str:
             return str(text)
         number = -1.0
     if not 0 <= number <= 1e9 or (number >= 1 and (number != int(number) or "." in text)):
-        raise ValueError(f"got {text!r}, expected a share below 1, a whole number of images, or a folder or file")
+        raise ValueError(f"got {text!r}, expected a share below 1 or a whole number of images, or a folder or file")
     return int(number) if number >= 1 else number
 
 
@@ -71,6 +67,10 @@ class Size(options.Counts):
 @click.argument("dataset", metavar="DATASET [LABELS]", type=DATA, nargs=-1)
 @click.option("--model", metavar="NAME|FILE", type=NETWORK, help="A network of `convcli summary`, or a .toml file.")
 @click.option("--preset", "preset_name", type=click.Choice(_PRESETS), default="default", show_default=True)
+@click.option("--task", type=click.Choice(TASKS), metavar="TASK",
+              help="classify, regress, multi-label, segment, denoise.  [default: what the labels are for]")  # fmt: skip
+@click.option("--loss", type=click.Choice(LOSSES), metavar="LOSS",
+              help="cross_entropy, mse, mae, huber or dice.  [default: the task's]")  # fmt: skip
 @click.option("--epochs", type=click.IntRange(1, 1_000_000), metavar="N", help="How often each image is seen.")
 @click.option("--batch-size", type=click.IntRange(1, 1_000_000), metavar="N", help="Images a step.")
 @click.option("--optimizer", metavar="NAME", help="sgd, rmsprop, adam or adamw; with settings: sgd:momentum=0.9.")
@@ -208,13 +208,13 @@ def command(
     from convcli.jobs.train import train
     from convcli.nn.training import Listener
 
-    with _Display(plan, shown=not quiet, lines=not as_json) as display, _stopping() as stop:
+    with Display(plan, shown=not quiet, lines=not as_json) as display, _stopping() as stop:
         report = train(plan, Listener(display.batch, display.epoch, stop.is_set))
     if not report.finished:
         return _interrupted(report)
     _draw(report, page)
     pages = {"report": page} if page else {}
-    for line in [json_text(report.as_dict() | pages)] if as_json else [*_closing(report), *pages.values()]:
+    for line in [json_text(report.as_dict() | pages)] if as_json else [*closing(report), *pages.values()]:
         show_result(line)
     return 0
 
@@ -336,104 +336,3 @@ def _command_to_go_on(plan: "TrainingPlan") -> str:
     if any(path is not None and path.exists() for path in (plan.target, plan.log, plan.plot)):
         words.append("--overwrite")
     return shlex.join(words)
-
-
-def _closing(report: "TrainReport") -> list[str]:
-    plan, lines = report.plan, []
-    if report.best_epoch and (report.best_epoch != len(report.history) or report.test is None):
-        lines.append(f"kept the weights of epoch {report.best_epoch}, with the lowest held-out loss")
-    lines.append(f"{_measured(report)}, after {report.seconds:.0f} s")
-    model = shlex.quote(str(plan.target))
-    data = f" --data {shlex.quote(plan.source.data)}" if plan.dataset.name != plan.source.data else ""
-    what = "PICTURE" if plan.dataset.preprocessing.takes_pictures else "FILE.npy"
-    next_ones = (f"  convcli predict {what} --model {model}", f"  convcli evaluate {model}{data}")
-    return [*lines, str(plan.target), "next:", *next_ones]
-
-
-def _measured(report: "TrainReport") -> str:
-    """The model's accuracy and loss, of the images that say most of how good it is on others."""
-    kept, held = report.kept, report.plan.held
-    if report.test is not None:
-        return f"test accuracy {_share(report.test.accuracy)}, loss {report.test.loss:.4f}"
-    if held is not None and kept.val_loss is not None:
-        count = f"{len(held):,} image{'s' * (len(held) != 1)}"
-        return f"held-out accuracy {_share(kept.val_accuracy)}, loss {kept.val_loss:.4f} ({count})"
-    return f"training accuracy {_share(kept.accuracy)}, loss {kept.loss:.4f}: nothing was held out"
-
-
-def _opening(plan: "TrainingPlan") -> list[str]:
-    """What is trained on what, and what the training set's numbers are of."""
-    recipe, data, test = plan.recipe, plan.dataset, plan.dataset.test
-    held = [(plan.held, "held out"), (test, "to test by")]
-    counts = [f"{len(plan.learned):,} images", *(f"{len(part):,} {word}" for part, word in held if part is not None)]
-    told = ["as it is learned"]
-    told += [] if recipe.augmentation().is_nothing else ["images moved"]
-    told += [f"label smoothing {recipe.label_smoothing:g} in its loss"] if recipe.label_smoothing else []
-    lines = (
-        f"{plan.network.spec.name}: {plan.network.params:,} parameters; batch {recipe.batch_size}, {recipe.optimizer}",
-        f"{data.name}: {len(data.classes)} classes; {', '.join(counts)}",
-        f"training set: {', '.join(told)}",
-    )
-    return [each for line in lines for each in wrap(line, _WIDTH)]
-
-
-class _Display:
-    """A line per epoch on stdout, and on a terminal a bar within it on stderr."""
-
-    def __init__(self, plan: "TrainingPlan", *, shown: bool, lines: bool) -> None:
-        self.plan = plan
-        self.lines = lines
-        self.bar: Any = None
-        self.shown = shown and sys.stderr.isatty()
-
-    def __enter__(self) -> "_Display":
-        if self.lines:
-            show(*_opening(self.plan), *_HEAD)
-        if self.shown:
-            from rich.console import Console
-            from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-            columns = (TextColumn("{task.description}"), BarColumn(bar_width=10), TimeRemainingColumn(compact=True))
-            self.bar = Progress(*columns, console=Console(stderr=True), transient=True)
-            self.bar.start()
-            self.task = self.bar.add_task("", total=None)
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        if self.bar is not None:
-            self.bar.stop()
-
-    def batch(self, training: "Training") -> None:
-        """Move the bar."""
-        if self.bar is None:
-            return
-        at, steps = training.progress, training.steps_per_epoch
-        text = (
-            f"epoch {at.epoch + 1}/{training.recipe.epochs} training loss {at.loss / at.seen:.4f} "
-            f"accuracy {at.right / at.seen:.2%} {at.seen / max(at.seconds, 1e-9):,.0f}/s"
-        )
-        total = steps * training.recipe.epochs
-        self.bar.update(self.task, description=text, completed=at.epoch * steps + at.batch, total=total)
-
-    def epoch(self, training: "Training") -> None:
-        """Print the epoch's line, the bar out of its way."""
-        if not self.lines:
-            return
-        if self.bar is not None:
-            self.bar.stop()
-        show(_line(training.history[-1], training.recipe.epochs))
-        if self.bar is not None and not training.finished:
-            self.bar.start()
-
-
-def _line(row: "Epoch", epochs: int) -> str:
-    validation = f"{'-':>9} {'-':>9}"
-    if row.val_loss is not None:
-        validation = f"{row.val_loss:>9.4f} {_share(row.val_accuracy):>9}"
-    count = f"{row.epoch}/{epochs}"
-    rest = f"{validation} {row.images_per_second:>9,.0f} {row.seconds:>8.1f}"
-    return f"{count:>9} {row.loss:>8.4f} {_share(row.accuracy):>9} {rest}"
-
-
-def _share(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2%}"

@@ -88,7 +88,10 @@ def _load_files(source: str | Path, reading: Reading) -> Dataset:
 
 def _with_validation(found: Dataset, reading: Reading) -> Dataset:
     """A data set whose validation lies elsewhere, in a folder or a file that is read as the training samples were."""
-    said = replace(reading, validation="", rule=found.preprocessing, classes=found.classes, targets=found.targets)
+    column = reading.labels if Path(found.origin).suffix.lower() in TABLES else ""  # else it is the file of labels
+    said = replace(
+        reading, validation="", labels=column, rule=found.preprocessing, classes=found.classes, targets=found.targets
+    )
     other = _load_files(reading.validation, said)
     held = placed(other.train, other.classes, found.classes, reading.validation) if found.classes else other.train
     if held.labels.shape[1:] != found.train.labels.shape[1:]:

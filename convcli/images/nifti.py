@@ -118,7 +118,9 @@ def check_axes(leading: Axes, channels: int) -> None:
     """Raise `FileError` for planes along axes, or of channels, that the format has not."""
     letters = letters_of(leading)
     if "".join(each for each in _ORDER if each in letters) != _LETTERS.get(letters, letters):
-        raise FileError(f"got axes {letters}YX for NIfTI, expected some of C, T and Z in this order; write .tiff")
+        raise FileError(
+            f"got axes {letters}YX for NIfTI, expected some of C, T, Z in this order; write .tiff or --channel N"
+        )
     if channels not in (1, 3):
         raise FileError(f"got {channels} channels for NIfTI, expected 1 or 3; write .npy")
 

@@ -106,7 +106,10 @@ def _name(source: str | Path | BinaryIO) -> str:
 def _load(source: str | Path | BinaryIO, name: str, max_pixels: int) -> bytes:
     with opening(name):
         if not isinstance(source, str | Path):
-            return read_all(source, name)
+            data = read_all(source, name)
+            if not data and source.seekable() and source.tell():
+                raise ImageError(f"{name}: stands at its end, expected it where a picture begins: stream.seek(0)")
+            return data
         with Path(source).open("rb") as stream:
             head = stream.read(HEAD)
             kind = recognised(head, name)  # before a film of many gigabytes is read into memory

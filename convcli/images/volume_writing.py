@@ -55,6 +55,7 @@ def write_volume(
     has_alpha: bool = False,
     overwrite: bool = False,
     strip: bool = False,
+    keep_profile: bool = False,
     compression: str | None = None,
     quality: int | None = None,
 ) -> tuple[str, ...]:
@@ -77,7 +78,7 @@ def write_volume(
     has_alpha:
         Whether the last channel is alpha, which animations hold.
     strip:
-        Whether to drop resolution, profile and what ImageJ or OME say.
+        Whether to drop resolution, profile (but with ``keep_profile``) and what ImageJ or OME say.
     quality:
         1 to 100 for WebP that loses something; without it, the input's.
 
@@ -102,6 +103,7 @@ def write_volume(
             durations=metadata.durations,
             plays=metadata.plays,
             picture=stored,
+            icc=metadata.icc if keep_profile else None,
         )
         kept = replace(kept, header=metadata.header, places=metadata.places)  # without it voxels are nowhere
     else:

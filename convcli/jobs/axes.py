@@ -140,8 +140,12 @@ def _along_time(kernel: Kernel) -> Kernel:
         return replace(kernel, planes=tuple(np.ascontiguousarray(plane.T) for plane in kernel.planes))
     # fsum rounds once: nine times 1/81 is 1/9 again.
     planes = tuple(np.array([[math.fsum(column) for column in plane.T]]) for plane in kernel.planes)
-    if not all(plane.any() for plane in planes):
+    if not any(plane.any() for plane in planes):
         raise KernelError(f"{kernel.name}: every weight is zero along a signal; it looks across rows only")
+    if not all(plane.any() for plane in planes):
+        sibling = f"{kernel.name.removesuffix('-angle')}-x"
+        fix = f"; try {sibling}" if sibling in LIBRARY else ""
+        raise KernelError(f"{kernel.name}: is made of slopes along two axes, expected one for a signal{fix}")
     return replace(kernel, planes=planes)
 
 

@@ -18,7 +18,7 @@ Colour = tuple[float, float, float]
 _ROWS = 256
 
 
-def parse_colour(text: str) -> Colour:
+def parse_colour(text: str, of: str = "background", others: str = "") -> Colour:
     """Parse a colour: one of CSS's names, ``#rgb``, ``#rrggbb``, or three numbers of 0 to 255, ``r,g,b``.
 
     Raises `ConvcliError` for anything else.
@@ -38,7 +38,7 @@ def parse_colour(text: str) -> Colour:
         parts = [int(each) if re.fullmatch(r"\s*\d{1,3}\s*", each) else 256 for each in word.split(",")]
     if len(parts) != 3 or max(parts) > 255:
         raise ConvcliError(
-            f"background: got {text!r}, expected a name such as white, #rgb, #rrggbb or r,g,b of 0 to 255"
+            f"{of}: got {text!r}, expected {others}a name such as white, #rgb, #rrggbb or r,g,b of 0 to 255"
         )
     red, green, blue = (each / 255 for each in parts)
     return red, green, blue

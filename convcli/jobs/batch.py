@@ -50,6 +50,7 @@ class Files:
     overwrite: bool = False
     skip_existing: bool = False
     strip: bool = False
+    keep_profile: bool = False
     quality: int | None = None
     compression: str | None = None
     max_pixels: int = MAX_PIXELS
@@ -216,6 +217,7 @@ def _write(task: Task, produced: Produced, files: Files, seconds: float) -> Outc
             format=files.format,
             overwrite=files.overwrite,
             strip=files.strip,
+            keep_profile=files.keep_profile,
             quality=files.quality,
             compression=files.compression,
         )

@@ -62,7 +62,13 @@ def _hear(state: "Compiling") -> None:
         logging.getLogger("convcli").info(f"{words}{ended}")
     _UNDER_WAY[:] = [True] * (not state.over)
     if _TELL:
-        _TELL[0](state)
+        try:
+            _TELL[0](state)
+        except Exception as error:  # the caller's function, whose failure is not the loop's
+            _TELL.clear()
+            logging.getLogger("convcli").error(
+                f"the function given to on_compiling raised {type(error).__name__}: {error}; it is not called again"
+            )
     elif _is_seen():
         far = f"{words} (kept for later): {min(state.done + 1, state.total)} of {state.total}, {state.seconds:.0f} s"
         sys.stderr.write(f"\r{' ' * 79 if state.over else far[:79]}{chr(13) * state.over}")

@@ -184,7 +184,7 @@ def load_data(
         _check_fit(classifier, entry.name, entry.classes, (rule.height, rule.width, rule.channels))
     elif data is None and not Path(source).exists():
         raise DataError(
-            f"data: the model was trained on the folder or file {source}; say where it lies with --data FOLDER|FILE"
+            f"data: the model was trained on the folder {source}; say where it lies with --data FOLDER|FILE"
         )
     found = load(source, data_dir=data_dir, offline=offline, reports=reports, rule=classifier.rule,
                  classes=classifier.classes, **(said or {}))  # fmt: skip

@@ -106,7 +106,8 @@ def plan_filters(specs: Sequence[str | Kernel], biases: Sequence[float] = (), **
     Parameters
     ----------
     specs : sequence of str or Kernel
-        Kernels of one size. One with several planes has one for each channel of the input and sums over them.
+        Kernels of one size, or their SPECs. One with several planes has one for each channel of the input and sums over
+        them.
     biases : sequence of float
         None, one for all filters, or one each.
     words

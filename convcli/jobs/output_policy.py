@@ -114,7 +114,12 @@ class OutputPolicy:
         if share < WORTH_SAYING or self.range in ("raw", "minmax") or self.dtype.kind == "b":
             return ()
         low, high = self.limits
-        fix = " (--range minmax shows them all; --range raw writes the numbers, as .tiff or .npy)" if has_range else ""
+        numbers = "the numbers, as .tiff or .npy)"
+        fix = (
+            f" (--range minmax shows them all; --range raw writes {numbers}"
+            if has_range
+            else f" (--depth float keeps {numbers}"
+        )
         return (f"{share:.1%} of the values lay outside {low:g}..{high:g} and were clipped{fix}",)
 
 

@@ -158,6 +158,10 @@ def _target(
     if output == STREAM or (source == STREAM and output is None):
         return STREAM
     ext = "" if source == STREAM else suffix_of(source)
+    if suffixes and any(
+        suffix_of(Path(source).name.removesuffix(ext)).lower() + ext.lower() == each for each in suffixes
+    ):
+        ext = suffix_of(Path(source).name.removesuffix(ext)) + ext  # .ome.tif
     stem = "stdin" if source == STREAM else Path(source).name.removesuffix(ext)
     ext = (suffixes or {}).get(ext.lower(), ext) if format is None else suffixes_of(format)[0]
     if output is None:

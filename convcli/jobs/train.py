@@ -7,15 +7,17 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from convcli.architectures import load, shape_text
 from convcli.architectures.files import resolved
-from convcli.architectures.fitting import fitted
 from convcli.atomic import check_folder, check_target
 from convcli.datasets import Dataset, Reports, find_entry
 from convcli.datasets import load as load_data
 from convcli.errors import ConvcliError, DataError, ModelError
 from convcli.extras import install
 from convcli.jobs.documents import named
+from convcli.jobs.task import fitted_for, preset_for, targets_for, task_of, units_of
 from convcli.jobs.training_data import (
     NORMALIZE,
     form_of,
@@ -36,7 +38,7 @@ from convcli.nn.class_weights import by_places
 from convcli.nn.model import Model
 from convcli.nn.presets import FEWEST_HELD, SIDE, Preset, preset
 from convcli.nn.recipe import Recipe
-from convcli.nn.scoring import Examples, Score, learns_squares, score_of
+from convcli.nn.scoring import Score, learns_squares
 from convcli.nn.training import DivergedError, Epoch, Listener, Training
 from convcli.nn.weights import ModelCard, load_model, save_model
 from convcli.ops.augmentation import Augmentation
@@ -67,6 +69,16 @@ class TrainReport:
         """The epoch whose weights are the model's: the best on held-out images, else the last."""
         return self.history[(self.best_epoch or len(self.history)) - 1]
 
+    @property
+    def test_metrics(self) -> dict[str, float]:
+        """What the task measures of the test set beside accuracy: ``test_iou`` and the like."""
+        return {f"test_{name}": value for name, value in (self.test.metrics if self.test else {}).items()}
+
+    @property
+    def val_metrics(self) -> dict[str, float]:
+        """The same of held-out images, by the epoch that was kept."""
+        return {f"val_{name}": value for name, value in self.kept.metrics.items()}
+
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON: ``test_`` is of the test set, ``val_`` of held-out images, neither of the training's.
 
@@ -79,7 +91,9 @@ class TrainReport:
             "history": [each.as_dict() for each in self.history],
             "test_accuracy": self.test and self.test.accuracy,
             "test_loss": self.test and self.test.loss,
+            **self.test_metrics,
             **named(self.kept, "val_accuracy", "val_loss"),
+            **self.val_metrics,
             "train_images": len(plan.learned),
             "val_images": 0 if plan.held is None else len(plan.held),
             "test_images": 0 if plan.dataset.test is None else len(plan.dataset.test),
@@ -123,7 +137,7 @@ def plan_training(
     preset_name : str
         Where the recipe begins.
     changes : Mapping, optional
-        Values of the `Recipe` that differ from the preset's.
+        Values of the `Recipe` that differ from the preset's; without a ``task`` it is guessed from the labels.
     held_out : float or int, optional
         Share (below 1) or number of training images for validation; else the preset's, and of a folder without a
         test set up to a fifth.
@@ -164,26 +178,29 @@ def plan_training(
     size, channels = (None, None) if find_entry(data) is not None else form_of(network, size)
     hint = None if network is None else network.input
     dataset = load_data(
-        data, data_dir=data_dir, offline=offline, size=size, channels=channels, hint=hint, reports=reports, **said
-    )
-    if dataset.targets != "classes":
-        raise DataError(f"{data}: its labels are {dataset.targets}, expected a class for each sample")
+        data, data_dir=data_dir, offline=offline, size=size, channels=channels, hint=hint, reports=reports,
+        targets=targets_for(given.get("task")), **said,
+    )  # fmt: skip
+    task = task_of(dataset, given.get("task"))
+    if task != "classify":
+        chosen = preset_for(chosen, task)
     images = min(limit or len(dataset.train), len(dataset.train))
-    recipe = _recipe(chosen, given, dataset, limit or images, normalize)
+    recipe = _recipe(chosen, {**given, "task": task}, dataset, limit or images, normalize)
     if held_out is None:
         held_out = held_out_by_default(chosen, dataset, limit)
         validated = held_out if dataset.validation is None else len(dataset.validation)
         if dataset.test is None and validated < FEWEST_HELD and not {"keep", "patience"} & set(given):
             recipe = replace(recipe, keep="last")
-    network = network_for(network, chosen, dataset)
+    network = network_for(network, chosen, dataset, task)
     source = Source(data, preset_name, held_out, limit, size, dataset.digest, command, said)
-    plan = planned_network(network, dataset, normalizes=NORMALIZE in recipe.freeze)
+    plan = planned_network(network, dataset, task, normalizes=NORMALIZE in recipe.freeze)
     if is_normalized(plan) and NORMALIZE not in recipe.freeze:  # of the model that the training goes on from
         recipe = replace(recipe, freeze=_joined(recipe.freeze, NORMALIZE))
     trial = Model(plan)
     trial.freeze(recipe.freeze)
     fresh = () if begun is None else take_over(trial, begun, dataset.classes)
-    if recipe.label_smoothing and "label_smoothing" not in given and learns_squares(plan):
+    squares = recipe.loss not in ("", "cross_entropy") or (task == "classify" and learns_squares(plan))
+    if recipe.label_smoothing and "label_smoothing" not in given and squares:
         recipe = replace(recipe, label_smoothing=0.0)  # the preset's, which is for cross-entropy
     learned, held = split_of(dataset, source)
     if recipe.patience and held is None:
@@ -222,13 +239,13 @@ def plan_resumed(
     size, channels = form_of(held.network, source.size)
     dataset = load_data(
         data or source.data, data_dir=data_dir, offline=offline, size=size, channels=channels,
-        hint=held.network.input, reports=reports, **source.said,
+        hint=held.network.input, reports=reports, targets=targets_for(held.recipe.task), **source.said,
     )  # fmt: skip
     if dataset.digest != source.digest:
         raise DataError(
             f"{path}: was made with other images than {data or source.data} has now; expected the same data"
         )
-    network = fitted(held.network, dataset.shape, len(dataset.classes))
+    network = fitted_for(held.recipe.task, held.network, dataset)
     made = TrainingPlan(
         dataset, *split_of(dataset, source), network, held.recipe, source, target, path, overwrite,
         None if log is None else Path(log), None if plot is None else Path(plot), held,
@@ -266,10 +283,11 @@ def train(plan: TrainingPlan, listener: Listener | None = None) -> TrainReport:
         write_checkpoint(plan.checkpoint, training, plan.source)
         return TrainReport(plan, tuple(training.history), False, training=training)
     training.finish()
-    test = plan.dataset.test
-    score = None if test is None else score_of(training.model, Examples(test.images, test.labels))
+    test, units = plan.dataset.test, units_of(plan)
+    score = None if test is None else training.score(units.examples(test))
     if score is not None and not isfinite(score.loss):
         raise DivergedError(f"the loss on the test images became {score.loss}; try a lower learning rate")
+    units.fold(training.model)
     report = TrainReport(plan, tuple(training.history), True, score, training.best.epoch, training)
     save_model(plan.target, training.model, _card(plan, report), overwrite=plan.overwrite)
     plan.checkpoint.unlink(missing_ok=True)
@@ -285,20 +303,22 @@ def _walk(plan: TrainingPlan) -> None:
     """Two steps and a validation of another training by the same plan, which call the loops that it will call."""
     model = Model(plan.network, seed=plan.recipe.seed, data_format="channels_last")
     few = plan.recipe.batch_size + 1
-    examples = Examples(plan.learned.images[:few], plan.learned.labels[:few])
+    examples = units_of(plan).examples(plan.learned.take(np.arange(min(few, len(plan.learned)))))
     Training(model, replace(plan.recipe, epochs=1), examples, examples).run()
 
 
 def _begin(plan: TrainingPlan) -> Training:
     """The training, new or as its checkpoint left it."""
-    validation = None if plan.held is None else Examples(plan.held.images, plan.held.labels)
+    units = units_of(plan)
+    validation = None if plan.held is None else units.examples(plan.held)
     # Data sets have their channels last, whatever the network's data format; the weights are the same in both.
     model = Model(plan.network, seed=plan.recipe.seed, data_format="channels_last")
     if plan.resumed is None:
         fresh = take_over(model, plan.start, plan.dataset.classes) if plan.start is not None else (NORMALIZE,)
         if NORMALIZE in fresh and is_normalized(plan.network):
             measure(model, plan.learned.images)
-    training = Training(model, plan.recipe, Examples(plan.learned.images, plan.learned.labels), validation)
+    training = Training(model, plan.recipe, units.examples(plan.learned), validation)
+    training.unit = units.deviation
     if plan.resumed is not None:
         try:
             training.load_state(plan.resumed.arrays, plan.resumed.numbers)
@@ -308,9 +328,9 @@ def _begin(plan: TrainingPlan) -> Training:
 
 
 def _card(plan: TrainingPlan, report: TrainReport) -> ModelCard:
-    scores = named(report.kept, "val_loss", "val_accuracy")
+    scores = named(report.kept, "val_loss", "val_accuracy") | report.val_metrics
     if report.test is not None:
-        scores |= {"test_loss": report.test.loss, "test_accuracy": report.test.accuracy}
+        scores |= {"test_loss": report.test.loss, "test_accuracy": report.test.accuracy, **report.test_metrics}
     metrics = {name: score for name, score in scores.items() if score is not None} | {"seconds": report.seconds}
     # The digest lets evaluate find the images again that were held out.
     recipe = plan.recipe.told() | named(plan.source, "preset", "held_out", "limit", "digest", "command")
@@ -345,7 +365,8 @@ def _joined(*words: str) -> str:
 
 def check_recipe(preset_name: str, changes: Mapping[str, Any]) -> None:
     """Refuse what a preset's recipe cannot become, before any data are read; raises `ConvcliError`."""
-    replace(preset(preset_name).recipe, **changes)
+    known = {name: value for name, value in changes.items() if name != "loss" or "task" in changes}
+    replace(preset(preset_name).recipe, **known)
 
 
 def check_names(output: str | None, log: str | None = None, plot: str | None = None) -> None:

@@ -5,12 +5,13 @@ from dataclasses import replace
 import numpy as np
 
 from convcli.architectures import NetworkPlan, load, plan_network, shape_text
-from convcli.architectures.fitting import fitted, with_padded_windows
+from convcli.architectures.fitting import with_padded_windows
 from convcli.architectures.grammar import LayerSpec, NetworkSpec
 from convcli.datasets import Dataset, Split, parted, sample
 from convcli.datasets.model import Array
 from convcli.datasets.preprocessing import LARGEST_SIDE
 from convcli.errors import ModelError, ShapeError
+from convcli.jobs.task import fitted_for, usual_network
 from convcli.nn.checkpoint import Source
 from convcli.nn.layer import as_input
 from convcli.nn.model import Model
@@ -22,11 +23,6 @@ MEAN_STD = "mean-std"
 NORMALIZATIONS = ("none", MEAN_STD)
 _SETTINGS = {"center": False, "scale": False, "epsilon": 0.0}
 _CHUNK = 1 << 24  # numbers that are summed at a time
-
-# The network that suits a data set; of others their shape decides.
-_NETWORKS = {"cifar10": "cifar10", "digits": "digits"}
-_BY_SHAPE: dict[tuple[int, ...], str] = {(28, 28, 1): "mnist"}
-_BY_AXES = {1: "features", 2: "series", 3: "pictures", 4: "volumes"}
 
 
 def form_of(network: NetworkSpec | None, size: tuple[int, int] | None) -> tuple[tuple[int, int] | None, int | None]:
@@ -63,41 +59,36 @@ def split_of(dataset: Dataset, source: Source) -> tuple[Split, Split | None]:
     return learned, held if len(held) else dataset.validation
 
 
-def _fitting(network: NetworkSpec, dataset: Dataset) -> NetworkSpec:
+def _fitting(network: NetworkSpec, dataset: Dataset, task: str) -> NetworkSpec:
     """A network that nobody asked for by name, with padded windows if pictures are too small or too thin for it."""
     try:
-        fitted(network, dataset.shape, len(dataset.classes))
+        fitted_for(task, network, dataset)
     except ShapeError:
         return with_padded_windows(network)
     return network
 
 
-def _fitted(network: NetworkSpec, dataset: Dataset) -> NetworkPlan:
+def _fitted(network: NetworkSpec, dataset: Dataset, task: str) -> NetworkPlan:
     """The network for these pictures; an error says which of both did not go with the other."""
     try:
-        return fitted(network, dataset.shape, len(dataset.classes))
+        return fitted_for(task, network, dataset)
     except ShapeError as error:
         raise ShapeError(
             f"{network.name} does not fit the {shape_text(dataset.shape)} pictures of {dataset.name}: {error}"
         ) from None
 
 
-def _usual_network(dataset: Dataset) -> str:
-    by_axes = _BY_AXES[len(dataset.shape)]
-    return _NETWORKS.get(dataset.name) or _BY_SHAPE.get(dataset.shape, by_axes)
-
-
-def network_for(network: NetworkSpec | None, chosen: Preset, dataset: Dataset) -> NetworkSpec:
+def network_for(network: NetworkSpec | None, chosen: Preset, dataset: Dataset, task: str) -> NetworkSpec:
     """The network that was asked for, else what suits the preset and the data, before it is fitted."""
     if network is not None:
         return network
     suits = chosen.network if len(dataset.shape) == 3 else ""
-    return _fitting(load(suits or _usual_network(dataset)), dataset)
+    return _fitting(load(suits or usual_network(dataset, task)), dataset, task)
 
 
-def planned_network(network: NetworkSpec, dataset: Dataset, *, normalizes: bool) -> NetworkPlan:
+def planned_network(network: NetworkSpec, dataset: Dataset, task: str, *, normalizes: bool) -> NetworkPlan:
     """The network fitted to the data, with a layer in front that brings its input to one scale if it is to."""
-    plan = _fitted(network, dataset)
+    plan = _fitted(network, dataset, task)
     if not normalizes or is_normalized(plan):
         return plan
     layer = LayerSpec("batch_norm", _SETTINGS, name=NORMALIZE, word="batch_norm,center=no,scale=no")

@@ -8,6 +8,7 @@ from convcli.jobs.training_data import NORMALIZE, is_normalized
 from convcli.jobs.training_plan import TrainingPlan
 from convcli.nn.presets import FEWEST_HELD
 from convcli.nn.scoring import learns_squares
+from convcli.nn.tasks import TASKS
 
 
 def notes(plan: TrainingPlan, network: NetworkSpec, asked: tuple[str, ...]) -> Iterator[str]:
@@ -31,11 +32,13 @@ def notes(plan: TrainingPlan, network: NetworkSpec, asked: tuple[str, ...]) -> I
         yield "keep: no image is held out that could tell the best epoch; the last is kept"
     if recipe.patience >= max(recipe.epochs - 1, 1):
         yield f"patience: {recipe.patience} epochs never pass within {recipe.epochs}; all are trained"
-    if plan.held is not None and (unseen := set(plan.learned.labels) - set(plan.held.labels)):
+    if recipe.task != "classify":
+        yield f"task: {recipe.task}, {TASKS[recipe.task].meaning}, by {recipe.loss or TASKS[recipe.task].losses[0]}"
+    if plan.held is not None and (unseen := set(plan.learned.strata) - set(plan.held.strata)):
         yield f"validation: no held-out image of {data.classes[min(unseen)]}" + (
             f" and {len(unseen) - 1} more classes" if len(unseen) > 1 else ""
         )
-    if learns_squares(plan.network):
+    if recipe.task == "classify" and not recipe.loss and learns_squares(plan.network):
         yield f"{network.name} ends without softmax or sigmoid: it learns squared errors of 1 for the class, else 0"
     for key in ("training", "preprocessing", "classes"):
         if key in network.extra:
@@ -84,7 +87,7 @@ def _fitting(plan: TrainingPlan, network: NetworkSpec) -> Iterator[str]:
     if data.shape != network.input:
         parts.append(f"{shape_text(data.shape)} (its own input is {shape_text(network.input)})")
     if plan.network.spec.layers != network.layers:
-        parts.append(f"{len(data.classes)} classes")
+        parts.append(f"{len(data.classes)} classes" if data.classes else f"{plan.network.output[-1]} outputs")
     if parts:
         yield f"{network.name} is fitted to {' and '.join(parts)}"
 

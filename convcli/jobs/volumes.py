@@ -302,6 +302,7 @@ def work_on_volume(
             has_channels=volume.has_channels and (channels > 1 or volume.metadata.format == "NPY"),
             overwrite=files.overwrite,
             strip=files.strip,
+            keep_profile=files.keep_profile,
             compression=files.compression,
             quality=files.quality,
         )

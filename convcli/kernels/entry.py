@@ -172,6 +172,8 @@ def _drawn_in_html(planes: Sequence[Weights], title: str, names: Sequence[str], 
 def is_zero_sum(weights: npt.ArrayLike) -> bool:
     """Whether weights sum to zero, up to rounding: ``|sum w| <= 1e-6 * sum |w|``."""
     array = np.asarray(weights, dtype=np.float64)
+    if not np.isfinite(array).all():
+        return False
     array = array / max(np.abs(array).max(initial=0.0), 1.0)  # sums of the largest numbers would be infinite
     return bool(abs(array.sum()) <= ZERO_SUM_TOLERANCE * np.abs(array).sum())
 

@@ -89,7 +89,9 @@ class KernelRoom:
         picture, plan = self._asked(words)
         raw = filter_image(picture.image, replace(plan, range="raw", depth="float")).image.pixels
         scale = picture.image.white if picture.image.pixels.dtype.kind != "f" else 1.0
-        low, high = min(float(raw.min()), 0.0), max(float(raw.max()), float(scale))
+        low, high = min(float(raw.min()), 0.0), float(raw.max())
+        if high > scale / 4 or high <= low:  # of small responses the white of pixels would be far away
+            high = max(high, scale)
         if not np.isfinite((low, high)).all():
             raise ShapeError("histogram: some responses are infinite or no numbers, expected finite ones")
         step = step_of(raw)

@@ -38,6 +38,7 @@ class Run:
     command: str
     folder: tempfile.TemporaryDirectory[str]
     state: str = "preparing"
+    # What the thread tells is replaced whole, never changed: the page may be reading it.
     told: dict[str, Any] = field(default_factory=dict)
     history: list[dict[str, Any]] = field(default_factory=list)
     progress: dict[str, Any] = field(default_factory=dict)
@@ -129,7 +130,7 @@ class TrainingRoom:
         run = self._run
         if run is None or run.file is None:
             raise ModelError("training: nothing to save yet, expected one that is done or stopped")
-        return Response(run.file.read_bytes(), headers={"x-name": run.file.name}, media_type="application/octet-stream")
+        return Response(run.file.read_bytes(), media_type="application/octet-stream")
 
     def close(self) -> None:
         """Stop what runs, and take its files away."""
@@ -193,7 +194,7 @@ class TrainingRoom:
             run.state = "done"
         else:
             run.file = plan.checkpoint
-            run.told |= {"resume": commands.line("train", "--resume", plan.checkpoint.name)}
+            run.told = {**run.told, "resume": commands.line("train", "--resume", plan.checkpoint.name)}
             run.state = "stopped"
 
     def _listener(self, run: Run, plan: TrainingPlan) -> Listener:

@@ -8,6 +8,7 @@ from typing import Any
 from convcli.errors import ModelError
 from convcli.nn.optimizers import LARGEST, SMALLEST, Optimizer, make_optimizer
 from convcli.nn.schedules import Schedule, make_schedule
+from convcli.nn.tasks import check_task
 from convcli.ops.augmentation import Augmentation
 
 KEPT = ("best", "last")  # epochs
@@ -56,6 +57,10 @@ class Recipe:
         ``balanced``, or weights of classes by their places: ``0=2,3=0.5``; empty for all alike.
     seed : int
         Of initial weights, order of images, augmentation and dropout.
+    task : str
+        What is learned, of `convcli.nn.tasks`.
+    loss : str
+        One of the task's; empty for the usual one.
 
     Raises
     ------
@@ -85,6 +90,8 @@ class Recipe:
     freeze: str = ""
     class_weight: str = ""
     seed: int = 0
+    task: str = "classify"
+    loss: str = ""
 
     def __post_init__(self) -> None:
         for name, (kinds, holds, expected) in _EXPECTED.items():
@@ -98,6 +105,7 @@ class Recipe:
             )
         if self.patience and self.keep != "best":
             raise ModelError(f"patience: got {self.patience} with keep {self.keep}, expected keep best to wait for")
+        check_task(self.task, self.loss)
         self.make_optimizer()
         self.make_schedule(1)
         moves, words = self.augmentation(), self.augment.lower().replace("-", "_")
@@ -200,5 +208,7 @@ _EXPECTED: dict[str, tuple[Any, Any, str]] = {
     "select": (str, lambda value: value in SELECTED, " or ".join(SELECTED)),
     "freeze": _WORDS,
     "class_weight": _WORDS,
+    "task": _WORDS,
+    "loss": _WORDS,
     "seed": (int, lambda value: 0 <= value < 2**63, "a whole number of 0 or more"),
 }

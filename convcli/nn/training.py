@@ -24,6 +24,7 @@ from convcli.nn.recipe import Recipe
 from convcli.nn.restoring import check_arrays, check_below, check_numbers
 from convcli.nn.room import check_batch
 from convcli.nn.scoring import Examples, Score, loss_for, score_of
+from convcli.nn.tasks import TASKS
 from convcli.ops.augmentation import augment
 
 __all__ = ["DivergedError", "Epoch", "Examples", "Listener", "Progress", "Score", "Training", "as_input", "first_bad",
@@ -53,10 +54,19 @@ class Epoch:
     learning_rate: float
     seconds: float
     images_per_second: float
+    metrics: Mapping[str, float] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values."""
-        return asdict(self)
+        """Plain values; what a task measures of held-out images beside accuracy is ``val_mae`` and so on."""
+        values = asdict(self)
+        return values | {f"val_{name}": value for name, value in values.pop("metrics").items()}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Epoch":
+        """Read what `as_dict` gave."""
+        own = {name: value for name, value in values.items() if name in cls.__dataclass_fields__}
+        others = {name.removeprefix("val_"): value for name, value in values.items() if name not in own}
+        return cls(**own, metrics=others)
 
 
 @dataclass
@@ -134,9 +144,10 @@ class Training:
         self.optimizer = recipe.make_optimizer()
         self.steps_per_epoch = -(-len(train.x) // recipe.batch_size)
         self.schedule = recipe.make_schedule(self.steps_per_epoch)
-        self.loss = loss_for(model, recipe.label_smoothing)
+        self.loss = loss_for(model, recipe.label_smoothing, task=recipe.task, name=recipe.loss)
         if recipe.class_weight:
             self.loss = weighted(self.loss, self._class_weights())
+        self.unit: Any = 1.0  # what 1 of the labels' numbers stands for where they are told
         self._answers = 0  # of each image
         changing = {name: each for name, each in model.parameters.items() if name not in model.frozen}
         self.average = WeightAverage(changing, recipe.average) if recipe.average else None
@@ -224,12 +235,12 @@ class Training:
                     f"got {here[0]} and {here[1]}; expected the same data"
                 )
             progress = Progress(**numbers["progress"])
-            history = [Epoch(**row) for row in numbers["history"]]
+            history = [Epoch.from_dict(row) for row in numbers["history"]]
             best = _Best(float("inf"), numbers["best"]["epoch"], _within("best", arrays))
             if best.state:
                 best.loss = numbers["best"]["loss"]
             self._check_numbers(progress, history, best)
-        except (KeyError, TypeError, ValueError, IndexError) as error:
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
             if isinstance(error, ModelError):
                 raise
             raise ModelError(f"checkpoint: its values cannot be read ({error}), expected those of a training") from None
@@ -296,7 +307,9 @@ class Training:
         at.batch += 1
         at.seen += len(indices)
         at.loss += step.loss * len(indices)
-        right, answers = count_right(self.loss, *map(self.model.channels_last, (step.outputs, labels)))
+        right, answers = 0, 0
+        if "accuracy" in TASKS[self.recipe.task].metrics:
+            right, answers = count_right(self.loss, *map(self.model.channels_last, (step.outputs, labels)))
         at.right += right
         self._answers = answers // len(indices)
 
@@ -323,13 +336,18 @@ class Training:
                 learning_rate=self.schedule(last),
                 seconds=round(at.seconds, 3),
                 images_per_second=round(at.seen / max(at.seconds, 1e-9), 1),
+                metrics=score.metrics if score else {},
             )
         )
         self.progress = Progress(epoch=at.epoch + 1)
 
+    def score(self, examples: Examples) -> Score:
+        """How good the model is on some examples, by the recipe's loss and its task's measures."""
+        return score_of(self.model, examples, task=self.recipe.task, loss_name=self.recipe.loss, unit=self.unit)
+
     def _validate(self, epoch: int) -> Score:
         assert self.validation is not None
-        score = score_of(self.model, self.validation)
+        score = self.score(self.validation)
         self._require(score, "held-out")
         if self.recipe.keep == "best" and self._is_better(score):
             self.best = _Best(score.loss, epoch, self.model.state())
@@ -346,7 +364,7 @@ class Training:
         """At the weights as they stand, which no step has tried yet: they, and a loss, have to be finite."""
         self._check_finite({name: each.value for name, each in self.model.parameters.items()})
         few = Examples(self.train.x[:_FEW], self.train.labels[:_FEW])
-        self._require(score_of(self.model, few), "training")
+        self._require(self.score(few), "training")
 
     def _require(self, score: Score, which: str) -> None:
         if not isfinite(score.loss):

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from convcli.errors import KernelError, ShapeError, suggestion
 from convcli.geometry import per_axis
+from convcli.kernels.files import SUFFIXES, read_kernel_file
 from convcli.kernels.matrices import read_matrix
 from convcli.kernels.parameters import read_number, shortened
 from convcli.ops.arguments import as_array
@@ -90,6 +91,11 @@ def as_element(size: Any, element: Any, axes: int) -> Element | tuple[int, ...]:
     else:
         array = as_array("element", element, "a full matrix", KernelError)
         _check_cells(array.size)
+        if array.dtype.kind == "f" and np.isin(array, (0, 1)).all():
+            array = array.astype(bool)  # as numpy.ones makes them
+    if array.ndim != axes and isinstance(element, str):
+        planes = "; planes are set apart by |, as in '0 1; 1 1 | 1 1; 1 0'" if axes == 3 else ""
+        raise KernelError(f"element: got {array.ndim} dimensions, expected {axes}{planes}")
     if array.ndim != axes or array.dtype.kind not in "bui" or not array.any():
         raise KernelError(
             f"element: got {array.dtype} of shape {array.shape}, expected truth values or integers, not all zero, "
@@ -108,6 +114,11 @@ def parse_element(spec: str, axes: int) -> Element:
            [0, 1, 0]])
     """
     text = spec.strip()
+    if text.lower().endswith(SUFFIXES):
+        try:
+            return np.asarray(read_kernel_file(text) != 0)
+        except KernelError as error:
+            raise KernelError(str(error).replace("kernel", "element", 1)) from None
     if text[:1].isdigit() or text[:1] == "[":
         try:
             return np.asarray(read_matrix(text) != 0)

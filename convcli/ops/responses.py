@@ -128,6 +128,15 @@ def _softmax(x: Array) -> Array:
     return np.asarray(powers / powers.sum(axis=-1, keepdims=True), x.dtype)
 
 
+# S. Klambauer et al., "Self-Normalizing Neural Networks", NIPS 2017, equation 14.
+SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
+
+
+def _selu(x: Array) -> Array:
+    scale, bent = x.dtype.type(SELU_SCALE), x.dtype.type(SELU_SCALE * SELU_ALPHA)
+    return np.asarray(np.where(x > 0, scale * x, bent * np.expm1(np.minimum(x, 0))))
+
+
 # Name -> function on floats (..., C); softmax is over the channels. Keras's names and constants.
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "none": lambda x: x,
@@ -139,4 +148,8 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "sigmoid": _sigmoid,
     "tanh": np.tanh,
     "softmax": _softmax,
+    "swish": lambda x: x * _sigmoid(x),
+    "selu": _selu,
+    "hard_sigmoid": lambda x: np.clip((x + 3) / 6, 0, 1),
+    "relu6": lambda x: np.clip(x, 0, 6),
 }

@@ -150,11 +150,13 @@ def _calibration(shown: ReportPage) -> str:
     ends = (points[0][0], points[-1][0])
     series = [("right", points), ("as sure as right", [(each, each / 100) for each in ends])]
     drawn = chart("Calibration", series, across="probability in percent", shown=lambda share: f"{100 * share:.4g}%")
-    rows = [[f"{sure:.1%}", f"{right:.1%}", f"{count:,}"] for sure, right, count in shown.calibration]
-    numbers = _table(["probability", "right", "pictures"], rows, first="right")
+    rows = "".join(
+        f"<li>{count:,} pictures with {sure:.1%} on the mean: {right:.1%} are right</li>"
+        for sure, right, count in shown.calibration
+    )
     return (
         f'{lead}<div class="charts"><figure class="chart">{drawn}</figure></div>'
-        f"<details><summary>The numbers</summary>{numbers}</details>"
+        f"<details><summary>The numbers</summary><ul>{rows}</ul></details>"
     )
 
 

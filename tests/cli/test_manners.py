@@ -162,6 +162,23 @@ def test_the_shell_completes(words, offered):
     assert completed(*words) == offered
 
 
+@pytest.mark.parametrize(("spec", "offered"), [
+    ("gaussian:", ["gaussian:sigma=", "gaussian:truncate=", "gaussian:size="]),
+    ("gauss:si", ["gauss:sigma=", "gauss:size="]),
+    ("resize:width=3,h", ["resize:width=3,height="]),
+])  # fmt: skip
+def test_parameters_are_completed_too(spec, offered):
+    assert [each.value for each in KERNEL.shell_complete(None, None, spec)] == offered
+
+
+def test_values_of_options_are_completed():
+    options = {each.name: each for each in group.get_command(None, "filter").params}
+    found = {name: options[name].shell_complete(None, "") for name in ("border", "background", "format", "output")}
+    assert [each.value for each in found["border"]] == ["reflect", "symmetric", "edge", "wrap", "constant"]
+    assert "white" in [each.value for each in found["background"]] and "png" in [each.value for each in found["format"]]
+    assert [each.type for each in found["output"]] == ["file"]
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_a_script_for_each_shell_and_where_it_belongs(convcli, tmp_path, monkeypatch, shell):
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))

@@ -5,6 +5,8 @@ import http.client
 import io
 import json
 import re
+import shlex
+import shutil
 import signal
 import socket
 import struct
@@ -15,7 +17,9 @@ import time
 import zlib
 from pathlib import Path
 
+import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from convcli.lab import turns
@@ -192,7 +196,7 @@ def test_other_machines_may_ask_only_where_they_are_let_in(lab):
     def allows(host, asked):
         return Guard(lab.room, host, 80, "t")._may_be(asked)
 
-    assert allows("127.0.0.1", "localhost:80") and allows("::1", "[::1]:80")
+    assert allows("127.0.0.1", "localhost:80") and allows("::1", "[::1]:80") and allows("127.0.0.1", "localhost")
     assert not allows("127.0.0.1", f"{socket.gethostname()}.evil:80") and not allows("127.0.0.1", "10.0.0.1:80")
     assert allows("0.0.0.0", "10.0.0.1:80") and allows("0.0.0.0", f"{socket.gethostname()}:80")
     assert not allows("0.0.0.0", "evil.example:80") and not allows("0.0.0.0", "10.0.0.1:81")
@@ -232,3 +236,32 @@ def test_everything_a_page_loads_is_in_the_lab():
     for name, (_, content) in lab._static.items():
         assert set(re.findall(r"https?://[^\s\"']+", content.decode())) <= {"http://www.w3.org/2000/svg"}, name
     lab.close()
+
+
+SAMPLES = ROOT / "sample_images"
+COPIED = [
+    ("cup.png", {"kernel": "sobel", "range": "minmax", "channels": "gray", "stride": 2}),
+    ("cup.png", {"kernel": "1/9 1/9 1/9; 1/9 1/9 1/9; 1/9 1/9 1/9", "padding": "full", "bias": -20.5, "scale": 1.5}),
+    ("portrait.jpg", {"kernel": "-1 0; 0 1", "border": "constant", "border_value": 17, "channels": "sum"}),
+    ("noisy.png", {"kernel": "gaussian:sigma=2", "dilation": 3, "convolve": True, "normalize": "abs", "padding": 2}),
+    ("deep.png", {"kernel": "sharpen", "activation": "relu"}),
+    ("number's.tiff", {"kernel": "laplacian", "border": "wrap"}),
+]  # fmt: skip
+
+
+def test_the_copied_command_writes_what_is_saved(convcli, lab, tmp_path, monkeypatch, rng):
+    """Alpha, orientation, 16 bits, floats; every word of a filter."""
+    monkeypatch.chdir(tmp_path)
+    tifffile.imwrite("number's.tiff", rng.random((12, 9), dtype=np.float32))
+    Image.fromarray(rng.integers(0, 65536, (11, 14), np.uint16)).save("deep.png")
+    for name, words in COPIED:
+        if not Path(name).exists():
+            shutil.copy(SAMPLES / name, name)
+        key = lab.room.pictures.add(Path(name).read_bytes(), name).key
+        told = lab.room.kernels.filter({**words, "picture": key}).body
+        told = json.loads(told[4 : 4 + int.from_bytes(told[:4], "little")])
+        saved = lab.room.kernels.save({**words, "picture": key}).body
+        result = convcli(*shlex.split(told["command"])[1:])
+        assert result.code == 0, (told["command"], result.err)
+        assert Path(result.out.strip()).read_bytes() == saved, told["command"]
+        assert result.out.strip() == told["target"]

@@ -6,7 +6,7 @@ import { ask, askBlob, byId, choices, clamp, colour, commandLine, make, newestOn
 const KINDS = [["convolution", "convolution"], ["transposed", "transposed"], ["max", "max pool"], ["average", "average pool"]];
 const DIALS = ["rows", "columns", "kernel", "stride", "padding", "dilation", "output_padding"];
 const PLAIN = { rows: 5, columns: 5, kernel: 3, stride: 1, padding: 0, dilation: 1, output_padding: 0 };
-const state = { words: { kind: "convolution", ...PLAIN, values: true, seed: 0 }, film: null, frame: 0, timer: null, chain: null, layer: "", unit: null };
+const state = { words: { kind: "convolution", ...PLAIN, values: true, seed: 0 }, film: null, frame: 0, over: null, timer: null, chain: null, layer: "", unit: null };
 let remember = () => {};
 let sayCommand = () => {};
 let sayChain = () => {};
@@ -122,6 +122,7 @@ function drawFilm() {
     const isTap = taps.has(`${row},${column}`);
     const paints = { input: "c-input", padding: "c-padding", zero: "c-zero" };
     return {
+      over: state.over === `${row},${column}`,
       fill: isTap && kind !== "padding" ? (kind === "zero" ? "c-zero" : "c-tap") : paints[kind], dashed: kind === "padding", strong: isTap,
       text: film.numbers && (kind === "input" || film.weights) ? tight(film.numbers[row][column], 3) : "",
       faint: kind !== "input",
@@ -132,14 +133,24 @@ function drawFilm() {
   drawGrid(byId("a-output"), film.output[0], film.output[1], cell, (row, column) => {
     const place = row * film.output[1] + column;
     const isNow = place === state.frame;
-    return { fill: isNow ? "c-now" : place < state.frame ? "c-done" : "c-waiting", strong: isNow, isNow, text: film.numbers && place <= state.frame ? tight(film.frames[place].value, 3) : "" };
+    const over = state.over && film.frames[place].taps.some(([cell]) => cell.join() === state.over);
+    return { over, fill: isNow ? "c-now" : place < state.frame ? "c-done" : "c-waiting", strong: isNow, isNow, text: film.numbers && place <= state.frame ? tight(film.frames[place].value, 3) : "" };
   });
   Object.assign(byId("a-output").dataset, { cell, rows: film.output[0], columns: film.output[1], at: frame.at.join() });
-  const cells = frame.taps.length;
-  byId("a-sum").textContent = `Row ${frame.at[0]}, column ${frame.at[1]}: ${frame.arithmetic || `${cells} ${cells === 1 ? "cell" : "cells"} of the input make it`}`;
+  Object.assign(byId("a-input").dataset, { cell, rows, columns });
+  byId("a-sum").textContent = said(film, frame);
   byId("a-position").value = state.frame;
   byId("a-previous").disabled = state.frame === 0;
   byId("a-next").disabled = state.frame === film.frames.length - 1;
+}
+
+function said(film, frame) {
+  const counted = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`;
+  if (state.over) {
+    const into = film.frames.filter((each) => each.taps.some(([cell]) => cell.join() === state.over)).length;
+    return `This cell goes into ${counted(into, "output")} of ${film.frames.length}`;
+  }
+  return `Row ${frame.at[0]}, column ${frame.at[1]}: ${frame.arithmetic || `made of ${counted(frame.taps.length, "cell")}`}`;
 }
 
 function drawGrid(canvas, rows, columns, cell, look) {
@@ -160,6 +171,7 @@ function drawGrid(canvas, rows, columns, cell, look) {
         context.strokeStyle = colour(seen.strong ? "ink" : "c-edge");
         context.lineWidth = seen.strong ? 2 : 1;
         context.strokeRect(x + 0.5, y + 0.5, cell - 1, cell - 1);
+        if (seen.over) markOver(context, x, y, cell);
         if (!seen.text || cell < 18) continue;
         context.fillStyle = seen.isNow ? "#17191c" : colour(seen.faint ? "quiet" : "ink");
         const size = Math.min(cell * 0.42, 17) * (seen.text.length > 3 ? 0.75 : 1);
@@ -172,6 +184,14 @@ function drawGrid(canvas, rows, columns, cell, look) {
     }
   }
   context.setLineDash([]);
+}
+
+// The input cell that is pointed at, and every output it goes into.
+function markOver(context, x, y, cell) {
+  context.setLineDash([]);
+  context.strokeStyle = "#c45804";
+  context.lineWidth = 3;
+  context.strokeRect(x + 2.5, y + 2.5, cell - 5, cell - 5);
 }
 
 function goTo(frame) {
@@ -212,6 +232,18 @@ function listenToFilm() {
   };
   output.addEventListener("pointermove", pointed);
   output.addEventListener("pointerdown", pointed);
+  const input = byId("a-input");
+  const over = (place) => {
+    if (place === state.over || !state.film) return;
+    state.over = place;
+    drawFilm();
+  };
+  input.addEventListener("pointermove", (event) => {
+    const { cell, rows, columns } = input.dataset;
+    const [row, column] = [Math.floor((event.offsetY - 1) / cell), Math.floor((event.offsetX - 1) / cell)];
+    over(row >= 0 && column >= 0 && row < rows && column < columns ? `${row},${column}` : null);
+  });
+  input.addEventListener("pointerleave", () => over(null));
   output.addEventListener("keydown", (event) => {
     if (!state.film) return;
     if (event.key === " ") { event.preventDefault(); return void play(); }
@@ -273,6 +305,7 @@ function drawField() {
   const { context } = sharp(canvas, columns * scale, rows * scale);
   context.fillStyle = colour("c-input");
   context.fillRect(0, 0, columns * scale, rows * scale);
+  byId("a-field-legend").replaceChildren(...chain.fields.map((field, index) => make("span", {}, make("i", { style: { background: SHADES[index % SHADES.length] } }), `${field.layer}: ${field.sizes.join(" × ")}`)));
   if (scale >= 5) {
     context.strokeStyle = colour("line");
     for (let row = 1; row < rows; row += 1) context.strokeRect(0, row * scale, columns * scale, 0);

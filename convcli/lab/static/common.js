@@ -6,10 +6,25 @@ const tab = (sessionStorage.tab ||= Math.random().toString(36).slice(2, 12));
 export class LabError extends Error {}
 export class Superseded extends Error {}
 
+// Said of an answer that takes long enough to wonder.
+const PATIENCE = 900; // milliseconds
+let waited = 0;
+async function patiently(answer) {
+  let said = false;
+  const timer = setTimeout(() => { waited += 1; said = true; byId("busy").hidden = false; }, PATIENCE);
+  try {
+    return await answer;
+  } finally {
+    clearTimeout(timer);
+    if (said) waited -= 1;
+    byId("busy").hidden = waited === 0;
+  }
+}
+
 async function answer(path, options) {
   let response;
   try {
-    response = await fetch(`api/${path}`, { ...options, headers: { "x-lab-tab": tab, ...options?.headers } });
+    response = await patiently(fetch(`api/${path}`, { ...options, headers: { "x-lab-tab": tab, ...options?.headers } }));
   } catch {
     throw new LabError("the lab does not answer: is convcli lab still running?");
   }
@@ -101,6 +116,15 @@ export function paint(canvas, { shape, values }) {
   canvas.width = width;
   canvas.height = height;
   canvas.getContext("2d").putImageData(new ImageData(data, width, height), 0, 0);
+}
+
+// Many cells without numbers, as one small picture; colours are [red, green, blue].
+export function mosaic(colours, columns) {
+  const canvas = make("canvas", { className: "mosaic", width: columns, height: colours.length / columns });
+  const picture = new ImageData(canvas.width, canvas.height);
+  colours.forEach((each, index) => picture.data.set([...each, 255], index * 4));
+  canvas.getContext("2d").putImageData(picture, 0, 0);
+  return canvas;
 }
 
 // A canvas as large as it is shown, in the screen's own pixels; drawn in CSS pixels.

@@ -1,15 +1,15 @@
 // The room of digits: a drawing, what a network makes of it layer by layer, and any number taken apart.
 
-import { bracketed, css, format, inkOn, largestOf, mix, signed, tight } from "./arithmetic-of-pixels.js";
-import { ask, askFramed, byId, slim, clamp, colour, commandLine, fill, make, newestOnly, save, sendFramed, sharp, toast } from "./common.js";
+import { css, format, largestOf, mix, signed } from "./arithmetic-of-pixels.js";
+import { ask, askFramed, byId, clamp, colour, commandLine, fill, make, newestOnly, save, sendFramed, sharp } from "./common.js";
+import { onPick, showUnit } from "./digit-number.js";
+import { frame, percent, state } from "./digit-state.js";
 
 const SIDE = 256;
 const PEN = 17;
 const SEVEN = "3a42503f6a3d843d9e3eb540c044ba58af6fa3878e9f87b67ecd76e2";
-const FEW = 8; // dot products that are shown at once
 const TARGET = 46; // how wide a map is drawn, about
 
-const state = { strokes: [], pen: null, isDown: false, found: null, picked: null, unit: null, earlier: [], blob: null, opened: null, showsAll: false, focus: 0 };
 let remember = () => {};
 let sayCommand = () => {};
 
@@ -18,6 +18,7 @@ export async function open(lab) {
   sayCommand = commandLine("digit", [["Save drawing", saveDrawing]]);
   await fillModels();
   listenToPaper();
+  onPick(pick);
   byId("d-model").addEventListener("change", () => { state.picked = null; state.earlier = []; look(); });
   byId("d-method").addEventListener("change", lookWhere);
   byId("d-class").addEventListener("change", lookWhere);
@@ -190,15 +191,6 @@ function drawOverlay() {
   if (place) frame(context, ...place.map((each) => each * scale));
 }
 
-function frame(context, left, top, wide, high) {
-  context.lineWidth = 4;
-  context.strokeStyle = "#17191c";
-  context.strokeRect(left, top, wide, high);
-  context.lineWidth = 2;
-  context.strokeStyle = "#ffd400";
-  context.strokeRect(left, top, wide, high);
-}
-
 // The ink of the drawing was scaled into the ink of what is seen: their boxes say how.
 function fieldOnPaper([[top, bottom], [left, right]]) {
   if (!state.strokes.length || state.opened) return null;
@@ -235,6 +227,7 @@ const look = newestOnly(async () => {
     drawLayers();
     drawSeen();
     if (state.picked) pick(state.picked, false);
+    else byId("d-unit-place").textContent = "Click a cell of a map, or a probability: its window, its weights, its sum.";
     if (byId("d-method").value) await lookWhere();
   } catch (error) {
     note(error.message, true);
@@ -266,10 +259,8 @@ function note(text, isBad = false) {
 
 // ---------------------------------------------------------------- what it says
 
-const percent = (share) => (share >= 0.9995 && share < 1 ? ">99.9%" : share > 0 && share < 0.0005 ? "<0.1%" : `${(share * 100).toFixed(1)}%`);
-
 function showClasses() {
-  const names = state.found.top.map(([label]) => label).sort();
+  const names = state.found.classes;
   const field = byId("d-class");
   const [key, chosen] = [names.join("\n"), field.value];
   if (field.dataset.key === key) return;
@@ -279,20 +270,20 @@ function showClasses() {
 }
 
 function showBars() {
-  const { top, layers } = state.found;
+  const { top, layers, classes } = state.found;
   const [[best, share]] = top;
   byId("d-best").textContent = `${best}  ${percent(share)}`;
-  const byName = top.length <= 12 ? [...top].sort((one, other) => (one[0] < other[0] ? -1 : 1)) : top.slice(0, 12);
-  const names = [...top.map(([label]) => label)].sort();
-  byId("d-bars").replaceChildren(...byName.map(([label, probability]) => {
-    const button = make("button", { type: "button", className: `bar${label === best ? " best" : ""}`, role: "listitem", title: `How the network comes to ${label}` },
+  const place = (label) => classes.indexOf(label);
+  const inOrder = top.length <= 12 ? [...top].sort((one, other) => place(one[0]) - place(other[0])) : top.slice(0, 12);
+  byId("d-bars").replaceChildren(...inOrder.map(([label, probability]) => {
+    const button = make("button", { type: "button", className: `bar${label === best ? " best" : ""}`, title: `How the network comes to ${label}` },
       make("span", { textContent: label }),
       make("i", {}, make("b", { style: { width: `${probability * 100}%` } })),
       make("span", { textContent: percent(probability) }));
     const last = layers.at(-1);
-    const channel = names.length === last.shape[0] ? names.indexOf(label) : 0;
+    const channel = classes.length === last.shape[0] ? place(label) : 0; // one sigmoid tells two classes apart
     button.addEventListener("click", () => pick({ layer: last.name, place: [], channel }));
-    return button;
+    return make("li", {}, button);
   }));
 }
 
@@ -455,105 +446,3 @@ const askUnit = newestOnly(async () => {
     note(error.message, true);
   }
 });
-
-// One dot product for each input map, the largest first.
-function dotsOf({ arrays: [inputs, weights], channels }) {
-  const [rows, columns, count] = inputs.shape;
-  const dots = channels.map((channel, index) => {
-    const taps = [];
-    for (let cell = 0; cell < rows * columns; cell += 1) {
-      const value = inputs.values[cell * count + index];
-      const weight = weights ? weights.values[cell * count + index] : null;
-      taps.push({ row: Math.floor(cell / columns), column: cell % columns, value, weight, product: weight === null ? value : value * weight });
-    }
-    return { channel, taps, sum: taps.reduce((total, tap) => total + tap.product, 0) };
-  });
-  return weights ? dots.sort((one, other) => Math.abs(other.sum) - Math.abs(one.sum)) : dots;
-}
-
-function showUnit() {
-  const { unit } = state;
-  const where = unit.place.length ? `map ${unit.channel}, row ${unit.place[0]}, column ${unit.place[1]}` : `value ${unit.channel}`;
-  const sees = unit.field ? `; sees rows ${unit.field[0].join("–")}, columns ${unit.field[1].join("–")} of the picture` : "";
-  byId("d-unit-place").replaceChildren(make("b", { textContent: `${unit.layer}, ${where}` }), make("br"), `${format(unit.value)}${sees}`);
-  Object.assign(byId("d-unit-place").dataset, { value: unit.value, layer: unit.layer });
-  const dots = dotsOf(unit);
-  const isLarge = dots.length === 1 || (unit.arrays.length > 1 && dots[0].taps.length > 1);
-  state.focus ??= dots[0]?.channel;
-  const focused = dots.find((each) => each.channel === state.focus);
-  byId("d-focus").replaceChildren(...(focused && isLarge ? [showDot(focused)] : []));
-  const rows = unit.steps.map((step) => make("tr", { data: { step: step.name.toLowerCase(), value: step.value } }, make("th", { scope: "row", textContent: step.name }), make("td", { textContent: step.how }), make("td", { textContent: step.name === "Output" ? percent(step.value) : format(step.value) })));
-  rows.push(make("tr", { className: "result", data: { step: "network", value: unit.value } }, make("th", { scope: "row", textContent: "Network" }), make("td", { textContent: "what it gives itself" }), make("td", { textContent: format(unit.value) })));
-  byId("d-steps").tBodies[0].replaceChildren(...rows);
-  showDots(dots);
-}
-
-function showDots(dots) {
-  const { unit } = state;
-  const holder = byId("d-channels");
-  if (unit.arrays.length < 2 || dots.length < 2) return void holder.replaceChildren();
-  const largestInput = largestOf(dots.flatMap((dot) => dot.taps.map((tap) => tap.value))) || 1;
-  const largestWeight = largestOf(dots.flatMap((dot) => dot.taps.map((tap) => tap.weight))) || 1;
-  const largestProduct = largestOf(dots.flatMap((dot) => dot.taps.map((tap) => tap.product))) || 1;
-  const columns = unit.columns.length;
-  const mini = (dot, number, largest, isGrey) => make("div", { className: `mini${columns === 1 ? " single" : ""}`, style: { gridTemplateColumns: `repeat(${columns}, 1fr)` } },
-    ...dot.taps.map((tap) => {
-      const ink = isGrey && number(tap) >= 0 ? Array(3).fill(Math.round((number(tap) / largest) * 255)) : signed(number(tap), largest);
-      return make("i", { textContent: columns === 1 ? slim(tight(number(tap), 2)) : "", style: { background: css(ink), color: inkOn(ink) } });
-    }));
-  const shown = state.showsAll ? dots : dots.slice(0, FEW);
-  const head = make("div", { className: "dot head" }, make("span", { textContent: "map" }), make("span", { textContent: unit.source }), make("span"), make("span", { textContent: "weights" }), make("span"), make("span", { textContent: "products" }), make("span", { textContent: "sum" }));
-  holder.replaceChildren(head, ...shown.map((dot) => {
-    const row = make("button", { type: "button", className: "dot", title: `Map ${dot.channel} of ${unit.source}` },
-      make("span", { textContent: dot.channel }), mini(dot, (tap) => tap.value, largestInput, true), make("span", { textContent: "×" }),
-      mini(dot, (tap) => tap.weight, largestWeight), make("span", { textContent: "=" }), mini(dot, (tap) => tap.product, largestProduct), make("span", { textContent: tight(dot.sum, 4) }));
-    if (dot.channel === state.focus && columns > 1) row.setAttribute("aria-current", "true");
-    row.addEventListener("click", () => {
-      if (columns === 1) return goTo(dot, dot.taps[0]);
-      state.focus = dot.channel;
-      showUnit();
-    });
-    return row;
-  }));
-  if (dots.length > FEW) {
-    const more = make("button", { type: "button", id: "d-more", textContent: state.showsAll ? "Only the largest" : `All ${dots.length}` });
-    more.addEventListener("click", () => { state.showsAll = !state.showsAll; showUnit(); });
-    holder.append(more);
-  }
-}
-
-// One dot product with all its numbers; each input cell leads to where it comes from.
-function showDot(dot) {
-  const { unit } = state;
-  const columns = unit.columns.length;
-  const isDense = columns > 7;
-  const kinds = unit.arrays.length > 1
-    ? [[unit.source === "input" ? "input" : `${unit.source}, map ${dot.channel}`, "value"], ["× weights", "weight"], ["= products", "product"]]
-    : [[unit.source === "input" ? "input" : `${unit.source}, map ${dot.channel}`, "value"]];
-  return make("div", { className: `trio${isDense ? " large" : ""}` }, ...kinds.map(([title, kind]) => {
-    const largest = largestOf(dot.taps.map((tap) => tap[kind])) || 1;
-    const cells = make("div", { className: "cells", style: { gridTemplateColumns: `repeat(${columns}, minmax(0, 1fr))` } }, ...dot.taps.map((tap) => {
-      const isGrey = kind === "value" && dot.taps.every((each) => each.value >= 0);
-      const ink = isGrey ? Array(3).fill(Math.round((tap.value / largest) * 255)) : signed(tap[kind], largest);
-      const text = tap.weight === null ? format(tap.value) : `${bracketed(format(tap.value))} × ${bracketed(format(tap.weight))} = ${format(tap.product)}`;
-      const cell = make("span", { textContent: isDense ? "" : slim(tight(tap[kind], 2)), title: text, style: { background: css(ink), color: inkOn(ink) }, data: { number: tap[kind] } });
-      if (isPadding(tap)) cell.className = "padding";
-      if (kind === "value") cell.addEventListener("click", () => goTo(dot, tap));
-      return cell;
-    }));
-    return make("figure", {}, make("figcaption", { textContent: title }), cells);
-  }));
-}
-
-function isPadding(tap) {
-  const [row, column] = [state.unit.rows[tap.row], state.unit.columns[tap.column]];
-  const source = state.found.layers.find((each) => each.name === state.unit.source);
-  const [height, width] = source?.shape.length === 3 ? source.shape : state.unit.source === "input" ? state.found.arrays[0].shape : [Infinity, Infinity];
-  return row === null || column === null || row < 0 || column < 0 || row >= height || column >= width;
-}
-
-function goTo(dot, tap) {
-  const source = state.found.layers.find((each) => each.name === state.unit.source);
-  if (!source || isPadding(tap)) return void (state.unit.source === "input" ? toast("That is the picture itself") : undefined);
-  pick({ layer: source.name, place: source.shape.length === 3 ? [state.unit.rows[tap.row], state.unit.columns[tap.column]] : [], channel: dot.channel });
-}

@@ -1,17 +1,18 @@
 // The room of kernels: a picture, weights to drag, the result beside it, and one pixel's arithmetic.
 
-import { Explained, bracketed, css, format, formatWeight, inkOn, largestOf, signed, tight } from "./arithmetic-of-pixels.js";
+import { Explained, formatWeight } from "./arithmetic-of-pixels.js";
 import {
-  askBlob, ask, askFramed, byId, choices, clamp, colour, commandLine, copy, fill, make, newestOnly, paint, plain, save, send, sharp, slim, toast,
+  askBlob, ask, askFramed, byId, clamp, commandLine, fill, make, newestOnly, paint, save, send, sharp, toast,
 } from "./common.js";
+import { drawMatrix, openHand, showParameters, specOf } from "./kernel-hand.js";
+import { drawHistogram, inside, showPixel } from "./kernel-pixel.js";
+import { state } from "./kernel-state.js";
 
 const WORDS = ["kernel", "stride", "dilation", "padding", "border", "border_value", "range", "channels", "scale", "bias", "activation", "normalize", "convolve"];
 const FIELDS = WORDS.filter((word) => !["kernel", "convolve"].includes(word));
 const NUMBERS = ["stride", "dilation", "border_value", "scale", "bias"];
 const MOST_BYTES = 64e6; // as the server has it: a browser hears no answer before it has sent everything
 const CUSTOM = "your own matrix";
-const MOST_EDITED = 15;
-const state = { words: { kernel: "sharpen" }, picture: null, result: null, explained: null, place: null, channel: 0, slider: 50 };
 let usual = {};
 let library = [];
 let remember = () => {};
@@ -25,6 +26,7 @@ export async function open(lab) {
   sayCommand = commandLine("kernel", [["Save result", saveResult]]);
   listenToPicture();
   listenToWords();
+  openHand(library, setWord);
   listenToStage();
   await choosePicture(state.pictureKey);
   return { shows, repaints, leaves: stopCamera };
@@ -172,10 +174,6 @@ function listenToWords() {
     if (event.target.value) setWord("kernel", event.target.value);
     else if (state.result) setWord("kernel", specOf(state.result.kernel.planes[0]));
   });
-  for (const axis of ["rows", "columns"]) {
-    byId(`k-${axis}-less`).addEventListener("click", () => resize(axis, -1));
-    byId(`k-${axis}-more`).addEventListener("click", () => resize(axis, 1));
-  }
 }
 
 function setWord(word, value) {
@@ -251,176 +249,6 @@ async function saveResult() {
   } catch (error) {
     complain(error);
   }
-}
-
-// ---------------------------------------------------------------- the kernel in the hand
-
-const entryOf = (kernel) => library.find((each) => each.name === kernel.name);
-
-function showParameters(kernel) {
-  const entry = entryOf(kernel);
-  byId("k-library").value = entry ? entry.name : "";
-  byId("k-summary").textContent = entry ? `${entry.summary}. ${entry.source === "definition" ? "" : entry.source}` : "Weights of your own.";
-  const holder = byId("k-parameters");
-  const shown = entry ? entry.parameters.filter((each) => each.name in kernel.parameters && kernel.parameters[each.name] !== null) : [];
-  const key = shown.map((each) => `${kernel.name}:${each.name}`).join();
-  if (holder.dataset.key !== key) {
-    holder.dataset.key = key;
-    holder.replaceChildren(...shown.map((each) => {
-      const input = make("input", { type: "number", min: each.low, max: Math.min(each.high, each.whole ? 63 : each.high), step: each.whole ? (each.name === "size" ? 2 : 1) : 0.1, data: { parameter: each.name } });
-      input.addEventListener("input", () => { if (input.value !== "" && Number(input.value) >= each.low) setParameter(kernel.name, each.name, input.value); });
-      return make("label", { title: each.meaning }, each.name, input);
-    }));
-  }
-  for (const input of holder.querySelectorAll("input")) {
-    if (document.activeElement !== input) input.value = [].concat(kernel.parameters[input.dataset.parameter])[0];
-  }
-}
-
-// What was given before stays given; what follows from others is left out, so that it follows again.
-function setParameter(name, parameter, value) {
-  const [, given = ""] = state.words.kernel.split(/:(.*)/);
-  const words = new Map(given.split(",").filter(Boolean).map((each) => each.split("=")));
-  words.set(parameter, value);
-  if (parameter === "size") words.delete("truncate");
-  if (parameter === "truncate") words.delete("size");
-  setWord("kernel", `${name}:${[...words].map((each) => each.join("=")).join(",")}`);
-}
-
-// 1/9 stays 1/9; any other number is written in full.
-const exact = (value) => {
-  const text = plain(formatWeight(value));
-  return text.includes("/") ? text : String(value);
-};
-const specOf = (rows) => rows.map((row) => row.map(exact).join(" ")).join("; ");
-
-function resize(axis, by) {
-  const rows = state.result.kernel.planes[0].map((row) => [...row]);
-  const blank = () => (axis === "rows" ? rows[0].map(() => 0) : 0);
-  const grow = (list) => (list.length % 2 ? list.push(blank()) : list.unshift(blank()));
-  const shrink = (list) => (list.length % 2 ? list.shift() : list.pop());
-  const lists = axis === "rows" ? [rows] : rows;
-  if (lists[0].length + by < 1 || lists[0].length + by > MOST_EDITED) return;
-  lists.forEach(by > 0 ? grow : shrink);
-  setWord("kernel", specOf(rows));
-}
-
-function drawMatrix() {
-  if (!state.result) return;
-  const { kernel } = state.result;
-  const holder = byId("k-planes");
-  const several = kernel.planes.length > 1;
-  const [rows, columns] = [kernel.planes[0].length, kernel.planes[0][0].length];
-  const edits = !several && rows <= MOST_EDITED && columns <= MOST_EDITED;
-  byId("k-shape").hidden = several;
-  byId("k-rows").textContent = rows;
-  byId("k-columns").textContent = columns;
-  for (const axis of ["rows", "columns"]) for (const way of ["less", "more"]) byId(`k-${axis}-${way}`).disabled = !edits;
-  const key = [kernel.planes.length, rows, columns, edits, several && kernel.name].join();
-  if (holder.dataset.key !== key) {
-    holder.dataset.key = key;
-    holder.replaceChildren(...kernel.planes.map((_, part) => makePlane(part, rows, columns, edits, several)));
-  }
-  const largest = largestOf(kernel.planes.map((plane) => largestOf(plane.map(largestOf))));
-  kernel.planes.forEach((plane, part) => {
-    const cells = holder.children[part].querySelectorAll("input, .matrix span");
-    plane.flat().forEach((weight, index) => paintWeight(cells[index], weight, largest));
-  });
-}
-
-function makePlane(part, rows, columns, edits, several) {
-  const grid = make("div", { className: "matrix", style: { gridTemplateColumns: `repeat(${columns}, minmax(0, 1fr))` } });
-  if (columns > 9) grid.classList.add("dense");
-  else if (columns > 5) grid.classList.add("middling");
-  for (let row = 0; row < rows; row += 1) {
-    for (let column = 0; column < columns; column += 1) {
-      const cell = edits ? make("input", { type: "text", inputMode: "decimal", autocomplete: "off", ariaLabel: `Weight in row ${row}, column ${column}` }) : make("span");
-      cell.dataset.place = `${row},${column}`;
-      grid.append(cell);
-    }
-  }
-  if (edits) listenToWeights(grid);
-  const figure = make("figure", {});
-  if (several) {
-    const { kernel } = state.result;
-    const button = make("button", { type: "button", textContent: "Edit this one" });
-    button.addEventListener("click", () => setWord("kernel", kernel.parts[part] || specOf(state.result.kernel.planes[part])));
-    figure.append(make("figcaption", {}, make("span", { textContent: kernel.parts[part] || `part ${part + 1}` }), button));
-  }
-  figure.append(grid);
-  return figure;
-}
-
-function paintWeight(cell, weight, largest) {
-  const ground = signed(weight, largest);
-  cell.style.background = css(ground);
-  cell.style.color = inkOn(ground);
-  cell.dataset.weight = weight;
-  if (cell.tagName === "SPAN") cell.textContent = tight(weight, 3);
-  else if (document.activeElement !== cell || cell.dataset.dragged) cell.value = formatWeight(weight, 4);
-  cell.title = format(weight);
-}
-
-// As fine as the weights: hundredths for means, tenths for the rest.
-const stepOf = (rows) => (largestOf(rows.flat()) < 0.6 ? 0.01 : 0.1);
-
-function setWeight(row, column, value) {
-  const rows = state.result.kernel.planes[0].map((each) => [...each]);
-  rows[row][column] = value;
-  state.result.kernel.planes[0] = rows;
-  const matrix = state.words.convolve ? rows.map((each) => [...each].reverse()).reverse() : rows;
-  setWord("kernel", specOf(matrix));
-}
-
-const rounded = (value, step) => Number((Math.round(value / step) * step).toFixed(4));
-
-function listenToWeights(grid) {
-  const placeOf = (cell) => cell.dataset.place.split(",").map(Number);
-  const now = (cell) => Number(cell.dataset.weight);
-  const put = (cell, value) => {
-    paintWeight(cell, value, Math.max(largestOf(state.result.kernel.planes[0].flat()), Math.abs(value)));
-    setWeight(...placeOf(cell), value);
-  };
-  let drag = null;
-  grid.addEventListener("pointerdown", (event) => {
-    const cell = event.target.closest("input");
-    if (!cell || event.button) return;
-    drag = { cell, x: event.clientX, y: event.clientY, from: now(cell), step: stepOf(state.result.kernel.planes[0]), moved: false };
-  });
-  grid.addEventListener("pointermove", (event) => {
-    if (!drag) return;
-    const far = event.clientX - drag.x - (event.clientY - drag.y);
-    if (!drag.moved && Math.abs(far) < 5) return;
-    if (!drag.moved) {
-      drag.moved = true;
-      drag.cell.dataset.dragged = "yes";
-      grid.setPointerCapture(event.pointerId);
-      drag.cell.blur();
-    }
-    put(drag.cell, rounded(drag.from + (far / 6) * drag.step * (event.shiftKey ? 10 : 1), drag.step));
-  });
-  const end = () => {
-    if (drag) delete drag.cell.dataset.dragged;
-    drag = null;
-  };
-  grid.addEventListener("pointerup", end);
-  grid.addEventListener("pointercancel", end);
-  grid.addEventListener("focusin", (event) => event.target.select());
-  grid.addEventListener("focusout", (event) => { event.target.value = formatWeight(now(event.target), 4); });
-  grid.addEventListener("input", (event) => {
-    const [above, below = "1"] = plain(event.target.value).trim().split("/");
-    const value = Number(above) / Number(below);
-    if (above !== "" && Number.isFinite(value)) setWeight(...placeOf(event.target), value);
-  });
-  grid.addEventListener("keydown", (event) => {
-    const way = { ArrowUp: 1, ArrowDown: -1, PageUp: 10, PageDown: -10 }[event.key];
-    if (!way) return;
-    event.preventDefault();
-    const step = stepOf(state.result.kernel.planes[0]);
-    const value = rounded(now(event.target) + way * step * (event.shiftKey ? 10 : 1), step);
-    put(event.target, value);
-    event.target.value = formatWeight(value, 4);
-  });
 }
 
 // ---------------------------------------------------------------- before and after
@@ -512,11 +340,6 @@ function pointAt(row, column, again = false) {
   else askPixel();
 }
 
-function inside({ output }, [row, column]) {
-  const [y, x] = [row - output.first[0], column - output.first[1]];
-  return y >= 0 && x >= 0 && y < output.rows && x < output.columns;
-}
-
 const askPixel = newestOnly(async () => {
   const [row, column] = state.place;
   try {
@@ -546,112 +369,4 @@ function drawMarks() {
   };
   frame(row - anchor[0], column - anchor[1], spans[0], spans[1], "#17191c", 4);
   frame(row - anchor[0], column - anchor[1], spans[0], spans[1], "#ffd400", 2);
-}
-
-function showPixel() {
-  if (!state.explained || !state.place || !inside(state.explained, state.place)) return;
-  const { page, output } = state.explained;
-  const filter = page.filters[0];
-  const [y, x] = [state.place[0] - output.first[0], state.place[1] - output.first[1]];
-  const count = filter.pixels.length;
-  state.channel = Math.min(state.channel, count - 1);
-  const result = state.explained.workOut(filter, state.channel, y, x);
-  byId("k-place").textContent = `row ${state.place[0]}, column ${state.place[1]}`;
-  choices(byId("k-channels-shown"), "k-channel", count > 1 ? page.input.channels.slice(0, count).map((name, index) => [index, name]) : [], state.channel, (index) => {
-    state.channel = index;
-    showPixel();
-  });
-  byId("k-parts").replaceChildren(...result.parts.flatMap((part, index) => part.groups.map((group) => showGroup(part, index, group, result))));
-  byId("k-steps").tBodies[0].replaceChildren(...result.steps.map((step, index) => {
-    const row = make("tr", { className: index === result.steps.length - 1 ? "result" : "", data: { step: step.id, value: step.value } });
-    row.append(make("th", { scope: "row", textContent: step.name }), make("td", { textContent: step.how }), make("td", { textContent: format(step.value) }));
-    return row;
-  }));
-  const channel = count > 1 ? `${page.input.channels[state.channel]}, ` : "";
-  byId("k-said").textContent = `Row ${state.place[0]}, column ${state.place[1]}, ${channel}pixel ${format(result.pixel)}`;
-}
-
-function showGroup(part, index, { taps, channel }, { parts }) {
-  const { page, shape } = state.explained;
-  const [, columns] = shape.kernel;
-  const filter = page.filters[0];
-  const named = parts.length > 1 ? filter.parts[index] : part.groups.length > 1 ? page.input.channels[channel] : "";
-  const white = page.input.white;
-  const largest = largestOf(taps.map((tap) => tap.product)) || 1;
-  const heaviest = largestOf(taps.map((tap) => tap.weight)) || 1;
-  const shade = (value) => (page.input.pixels ? Array(3).fill(Math.round(clamp(value / white, 0, 1) * 255)) : signed(value, largestOf(taps.map((tap) => tap.value))));
-  const trio = make("div", { className: `trio${columns > 5 ? " large" : ""}` });
-  for (const [title, number, ground] of [
-    ["window", (tap) => tap.value, (tap) => shade(tap.value)],
-    ["× weights", (tap) => tap.weight, (tap) => signed(tap.weight, heaviest)],
-    ["= products", (tap) => tap.product, (tap) => signed(tap.product, largest)],
-  ]) {
-    const cells = make("div", { className: "cells", style: { gridTemplateColumns: `repeat(${columns}, minmax(0, 1fr))` } });
-    cells.append(...taps.map((tap) => {
-      const colours = ground(tap);
-      return make("span", {
-        textContent: columns > 5 ? "" : title === "× weights" ? slim(formatWeight(tap.weight, 2)) : slim(tight(number(tap), 3)),
-        className: title === "window" && tap.padding ? "padding" : "",
-        title: `${bracketed(format(tap.value))} × ${bracketed(format(tap.weight))} = ${format(tap.product)}${tap.padding ? ", padding" : ""}`,
-        style: { background: css(colours), color: inkOn(colours) },
-        data: { number: number(tap) },
-      });
-    }));
-    trio.append(make("figure", {}, make("figcaption", { textContent: title }), cells));
-  }
-  return make("div", {}, ...(named ? [make("p", { className: "part", textContent: named })] : []), trio);
-}
-
-// ---------------------------------------------------------------- histogram
-
-const LINES = [["red", "above", []], ["green", "ink", [6, 3]], ["blue", "below", [2, 3]]];
-
-function drawHistogram() {
-  const found = state.histogram;
-  if (!found) return;
-  const { context, width, height } = sharp(byId("k-histogram"));
-  context.clearRect(0, 0, width, height);
-  const { counts, low, high, white } = found;
-  const base = height - 20;
-  const x = (value) => ((value - low) / (high - low || 1)) * (width - 2) + 1;
-  const most = Math.max(...counts.flat().map(Math.sqrt), 1);
-  context.fillStyle = colour("warm");
-  context.fillRect(0, 0, Math.max(x(0), 0), base);
-  context.fillRect(x(white), 0, width - x(white), base);
-  counts.forEach((list, index) => {
-    const [, ink, dashes] = counts.length === 1 ? ["grey", "accent", []] : LINES[index % 3];
-    context.beginPath();
-    context.strokeStyle = colour(ink);
-    context.setLineDash(dashes);
-    context.lineWidth = 1.8;
-    list.forEach((count, bin) => context.lineTo(((bin + 0.5) / list.length) * width, base - (Math.sqrt(count) / most) * (base - 6)));
-    context.stroke();
-  });
-  context.setLineDash([]);
-  context.strokeStyle = colour("firm");
-  context.lineWidth = 1;
-  context.beginPath();
-  context.moveTo(0, base + 0.5);
-  context.lineTo(width, base + 0.5);
-  context.stroke();
-  context.fillStyle = colour("quiet");
-  context.font = "12px system-ui, sans-serif";
-  writeTicks(context, [...new Set([low, 0, white, high])].sort((one, other) => one - other), x, width, height);
-  byId("k-histogram-text").textContent = `from ${format(found.least)} to ${format(found.most)}, mean ${format(found.mean)}`;
-  byId("k-histogram-legend").replaceChildren(
-    ...(counts.length === 3 ? LINES.map(([name, ink, dashes]) => make("span", {}, make("i", { style: { height: "0", borderTop: `3px ${dashes.length ? (dashes[0] > 4 ? "dashed" : "dotted") : "solid"} ${colour(ink)}`, verticalAlign: "middle" } }), name)) : []),
-    make("span", {}, make("i", { style: { background: colour("warm"), border: `1px solid ${colour("line")}` } }), `beyond 0 … ${format(white)}: what “range ${found.range}” decides about`),
-  );
-}
-
-function writeTicks(context, ticks, x, width, height) {
-  let end = -10;
-  for (const tick of ticks) {
-    const text = format(Math.round(tick * 100) / 100);
-    const wide = context.measureText(text).width;
-    const left = clamp(x(tick) - wide / 2, 0, width - wide);
-    if (left < end + 8) continue;
-    context.fillText(text, left, height - 4);
-    end = left + wide;
-  }
 }
