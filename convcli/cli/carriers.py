@@ -241,8 +241,9 @@ def _run_volumes(inputs: Sequence[str], begin: Begin, settings: dict[str, Any]) 
         if settings["estimate"]:
             yield from _estimated(tasks, files, begin, source, settings)
             return
+        unit = "blocks" if any(is_store(task.target) for task in tasks) else "planes"
         with (
-            progress_bar("", hidden=settings["quiet"]) as progress,
+            progress_bar(unit, hidden=settings["quiet"]) as progress,
             scaling.engine(lambda line: None if settings["quiet"] else say(line)) as engine,
         ):
             words: dict[str, Any] = {"progress": progress, "scaling": scaling, "engine": engine}

@@ -313,6 +313,19 @@ def test_what_counts_as_a_store(tmp_path):
     assert {name: is_store(str(tmp_path / name)) for name in names} == names
 
 
+def test_as_many_levels_as_are_asked_for(tmp_path, convcli, rng):
+    path = ome(tmp_path / "a.zarr", rng.integers(0, 255, (1, 2, 16, 20, 22), dtype=np.uint8))
+    for words, paths in (("none", ["0"]), ("3", ["0", "1", "2"])):
+        target = tmp_path / f"{words}.zarr"
+        assert convcli("filter", path, "-k", "box3d", "-o", target, "--levels", words, "--block", "8").code == 0
+        got = reading.open_stored(str(target))
+        assert [level.path for level in got.levels] == sorted(got.group.array_keys()) == paths
+    assert [level.scale[-3:] for level in got.levels] == [(2, 0.5, 0.5), (4, 1, 1), (8, 2, 2)]
+    fine = got.group["1"][0, 1].astype(float)
+    means = fine.reshape(4, 2, 5, 2, 11, 1)[:, :, :, :, :10].reshape(4, 2, 5, 2, 5, 2).mean((1, 3, 5))
+    np.testing.assert_allclose(got.group["2"][0, 1], means, atol=0.5)
+
+
 def test_levels_end_where_a_voxel_would_be_none(tmp_path, convcli, rng):
     ome(tmp_path / "a.zarr", rng.integers(0, 255, (1, 1, 4, 4, 4), dtype=np.uint8), levels=3)
     convcli("pool", tmp_path / "a.zarr", "--size", "3", "-o", tmp_path / "b.zarr")
