@@ -12,7 +12,7 @@ MODULES = sorted(path for path in PACKAGE.rglob("*.py") if "__pycache__" not in 
 
 # A room may import its own modules and those of lower rooms. Leaves may be imported by anyone and import leaves only.
 LEAVES = {"errors", "budget", "atomic", "unfinished", "notebooks", "extras", "geometry", "kernels", "architectures"}
-ORDER = ["loops", "ops", "images", "stores", "datasets", "nn", "views", "jobs", "bench", "cli"]
+ORDER = ["loops", "ops", "images", "stores", "engines", "datasets", "nn", "views", "jobs", "bench", "lab", "cli"]
 
 
 def room(module):
@@ -67,6 +67,12 @@ def test_who_may_import_what(path):
             assert name.startswith("convcli.loops.compiling"), f"{path.name}:{line}: the compiler knows no loops"
         if library == "zarr":
             assert here == "stores", f"{path.name}:{line}: zarr lives in stores only"
+        if library in ("starlette", "uvicorn"):
+            assert here == "lab", f"{path.name}:{line}: the server lives in lab only"
+        if here == "lab" and name.startswith("convcli."):
+            assert room(name) not in ("loops", "ops", "datasets"), f"{path.name}:{line}: the lab calls jobs"
+        if library in ("dask", "distributed"):
+            assert here == "engines", f"{path.name}:{line}: distributed lives in engines only"
         if library == "click":
             assert here == "cli", f"{path.name}:{line}: click lives in cli only"
         if library == "rich":

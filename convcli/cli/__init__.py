@@ -26,6 +26,7 @@ COMMANDS = {
     "morph": ("morph", "Grow, shrink, open or close bright areas of images."),
     "gallery": ("gallery", "Show what kernels do to your pictures, on one sheet."),
     "compare": ("compare", "Compare two pictures: how far apart, how alike, and where they differ."),
+    "lab": ("lab", "Play with kernels, arithmetic, digits and training, on a page in your browser."),
     "explain": ("explain", "Show how each output pixel is made, on a page to play with."),
     "animate": ("animate", "Animate convolution, transposed convolution and pooling."),
     "toeplitz": ("toeplitz", "Write a correlation as a matrix, and multiply with it."),
@@ -180,8 +181,9 @@ def _outcome(words: list[str]) -> tuple[int, str]:
         return 2, f"{error.format_message()}{_hint(error, words)}{hint}"
     except click.ClickException as error:
         return error.exit_code, f"{error.format_message()}{_hint(error, words)}"
-    except (KeyboardInterrupt, click.Abort):
-        return 130, "interrupted; nothing half-written was left"
+    except (KeyboardInterrupt, click.Abort) as stop:
+        # Click raises its own from the interrupt, which may say how to go on.
+        return 130, str(stop.__cause__ or "") or "interrupted; nothing half-written was left"
     except Exception as error:
         if os.environ.get("CONVCLI_DEBUG") == "1":
             raise

@@ -5,7 +5,9 @@ from typing import Any
 
 import click
 
+from convcli.cli.library_warnings import TELLER
 from convcli.cli.options import ParamType
+from convcli.cli.printing import say
 from convcli.errors import ConvcliError
 
 # Command line completion is click's; it runs convcli with this variable set.
@@ -68,6 +70,17 @@ def _data() -> Iterable[str]:
     return ENTRIES
 
 
+class _Kernel(_Spec):
+    """A kernel; a lone whole number is one, though perhaps not the one that was meant."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The text as it is, with a note on what a number means."""
+        if isinstance(value, str) and value.strip().isdecimal() and int(value) > 1 and not TELLER.is_quiet:
+            sized = f"{value}x{value}"
+            say(f"Note: the kernel {value} is one weight, which multiplies; one of {sized} has a name: box:{value}")
+        return str(super().convert(value, param, ctx))
+
+
 class _Axes(Completed):
     """A word for axes, of which the usual ones are completed."""
 
@@ -83,7 +96,8 @@ class _Axes(Completed):
 
 AXES = _Axes("AXES", lambda: ("yx", "zyx", "tzyx", "zcyx", "czyx", "tzcyx", "yxc", "x"))
 FILE = Completed("FILE")
-KERNEL = _Spec("SPEC", _kernels)
+KERNEL = _Kernel("SPEC", _kernels)
+KERNEL_OR_SIZE = _Spec("SPEC", _kernels)
 ELEMENT = Completed("SPEC", _elements)
 MODEL = Completed("MODEL", lambda: ("shipped",))
 NETWORK = Completed("NETWORK", _networks)

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from convcli.cli import carriers, options, preview, recipes
+from convcli.cli import carriers, options, preview, recipes, scaling
 from convcli.cli.completing import FILE, KERNEL
 from convcli.cli.frames import frames
 from convcli.jobs.filter import FilterPlan, filter_image, plan_filter
@@ -36,7 +36,10 @@ class FilterCommand(preview.PreviewCommand, options.MatrixCommand):
 @options.normalize
 @click.option("--scale", type=float, default=1.0, show_default=True, help="Multiplies the response.")
 @click.option("--bias", type=float, default=0.0, show_default=True, help="Added to it, in pixel units of the input.")
-@click.option("--activation", type=click.Choice(tuple(ACTIVATIONS)), default="none", show_default=True)
+@click.option(
+    "--activation", type=click.Choice(tuple(ACTIVATIONS)), default="none", show_default=True, metavar="NAME",
+    help=f"{', '.join(ACTIVATIONS)}.",
+)  # fmt: skip
 @click.option(
     "--channels", type=click.Choice(CHANNELS), default="each", show_default=True,
     help="Each channel by itself, as gray, or the sum over all.",
@@ -50,6 +53,7 @@ class FilterCommand(preview.PreviewCommand, options.MatrixCommand):
 @click.option("--linear", is_flag=True, help="Filter in linear light instead of sRGB's curve.")
 @carriers.axes()
 @carriers.stacks
+@scaling.options
 @preview.option
 @frames("--size", "--frame-size")
 @options.rest_of_files

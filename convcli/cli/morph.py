@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from convcli.cli import carriers, options, preview
+from convcli.cli import carriers, options, preview, scaling
 from convcli.cli.completing import ELEMENT, FILE
 from convcli.cli.frames import frames
 from convcli.jobs.morph import MorphPlan, VolumeMorph, morph_image, morph_signal, plan_morph
@@ -29,6 +29,7 @@ from convcli.ops.morphology import OPERATIONS
 @options.depth
 @carriers.axes()
 @carriers.stacks
+@scaling.options
 @preview.option
 @frames("--frame-size")
 @options.rest_of_files

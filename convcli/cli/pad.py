@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from convcli.cli import carriers, options
+from convcli.cli import carriers, options, scaling
 from convcli.cli.completing import FILE
 from convcli.cli.frames import frames
 from convcli.jobs.pad import PadPlan, VolumePad, pad_image, pad_signal, plan_pad
@@ -31,6 +31,7 @@ MODES = ("constant", "edge", "reflect", "symmetric", "wrap")
 )  # fmt: skip
 @carriers.axes()
 @carriers.stacks
+@scaling.options
 @frames("--size", "--frame-size")
 @options.rest_of_files
 def command(inputs: tuple[str, ...], amount: str, value: str, **settings: Any) -> int:

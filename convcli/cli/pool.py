@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from convcli.cli import carriers, options, preview
+from convcli.cli import carriers, options, preview, scaling
 from convcli.cli.completing import FILE
 from convcli.cli.frames import frames
 from convcli.jobs.pool import PoolPlan, VolumePool, plan_pool, pool_image, pool_signal
@@ -39,6 +39,7 @@ from convcli.ops.pooling_runs import ALIASES, MODES
 @options.depth
 @carriers.axes()
 @carriers.stacks
+@scaling.options
 @preview.option
 @frames("--frame-size")
 @options.rest_of_files

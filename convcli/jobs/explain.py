@@ -121,7 +121,7 @@ def plan_filters(specs: Sequence[str | Kernel], biases: Sequence[float] = (), **
     if len(specs) > MOST_FILTERS:
         raise ConvcliError(f"kernel: got {len(specs)} filters, expected at most {MOST_FILTERS}")
     if len(biases) not in (0, 1, len(specs)):
-        raise ConvcliError(f"bias: got {len(biases)} numbers for {len(specs)} filters, expected one, or one each")
+        raise ConvcliError(f"bias: got {len(biases)} numbers, expected one, or one for each filter ({len(specs)})")
     if words.get("activation", "none") not in ACTIVATIONS:
         raise ConvcliError(f"activation: got {words['activation']!r}, expected one of {', '.join(ACTIVATIONS)}")
     spread = list(biases) * len(specs) if len(biases) == 1 else list(biases) or [0.0] * len(specs)

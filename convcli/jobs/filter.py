@@ -35,7 +35,7 @@ from convcli.ops.arguments import Array, as_flag
 from convcli.ops.borders import resolve_border
 from convcli.ops.correlation import Counts
 from convcli.ops.plan import plan_correlation
-from convcli.ops.responses import ACTIVATIONS, to_linear, to_srgb
+from convcli.ops.responses import ACTIVATIONS, Ways, to_linear, to_srgb
 from convcli.ops.stacks import correlate_stack
 from convcli.ops.sums import Border
 
@@ -233,17 +233,22 @@ def _filter_opaque(
 
 
 def respond_in_pixels(
-    stack: Array, windows: tuple[Window, ...], border: Border, plan: FilterPlan, policy: OutputPolicy
+    stack: Array, windows: tuple[Window, ...], border: Border, plan: FilterPlan, policy: OutputPolicy, ways: Ways = ()
 ) -> tuple[Array, int]:
-    """A stack (N, D, H, W, C) through the kernel of a plan that goes straight, and how many numbers were clipped."""
+    """A stack (N, D, H, W, C) through the kernel of a plan that goes straight, and how many numbers were clipped.
+
+    ``ways`` are as in `convcli.ops.responses.respond`.
+    """
+    how, way = ways[0] if ways else (plan_correlation(plan.kernels[0].weights, stack.dtype), None)
     pixels, clipped = correlate_stack(
         stack,
-        plan_correlation(plan.kernels[0].weights, stack.dtype),
+        how,
         windows,
         border,
         store=policy.store,
         scale=plan.scale,
         bias=plan.bias + policy.offset,
+        way=way,
     )
     return policy.as_written(pixels), clipped
 

@@ -18,7 +18,7 @@ from convcli.jobs.batch import Produced
 from convcli.jobs.signals import SignalResult, fitted
 from convcli.jobs.volumes import Progress, VolumeWork
 from convcli.ops.arguments import Array
-from convcli.ops.borders import border_table
+from convcli.ops.borders import Part, border_table
 from convcli.ops.padding import pad_stack, resolve_amounts, resolve_pad_mode
 
 
@@ -120,24 +120,35 @@ class VolumePad(VolumeWork):
         )
         self.shape = (depth, height, width, self.channels)
         self.places = tuple(Placement(start=-before) for before, _ in plan.amounts)
+        self.tables = [
+            border_table(n, amount, plan.mode) for n, amount in zip(volume.shape, plan.amounts, strict=False)
+        ]
+
+    def sources(self, axis: int, wanted: range) -> Array:
+        """See `Work.sources`."""
+        return Part.of(self.tables[axis][wanted.start : wanted.stop]).wanted
 
     def planes(self, progress: Progress = lambda done, total: None) -> Iterator[Array]:
         """The result's planes (OH, OW, C) in order."""
-        plan = self.plan
-        sources = border_table(self.volume.shape[0], plan.amounts[0], plan.mode)
-        # One pixel, padded to a plane: what a plane beyond the border looks like.
-        corner = pad_stack(
-            np.zeros((1, 1, 1, 1, self.channels), self.dtype), ((1, 0), (0, 0), (0, 0)), "constant", plan.value
-        )
-        beyond = np.broadcast_to(corner[0, 0], self.shape[1:])
         for first, end in self.slabs(progress, arrays=2):
-            under = sources[first:end]
-            needed = np.unique(under[under >= 0])
-            if needed.size:
-                source = self.policy.as_written(self.read(needed))
-                held = pad_stack(source[None], ((0, 0), *plan.amounts[1:]), plan.mode, plan.value)[0]
-            for source in under:
-                yield beyond if source < 0 else held[np.searchsorted(needed, source)]
+            yield from self.box(range(first, end), *self.whole)
+
+    def box(self, planes: range, rows: range, columns: range) -> Array:
+        """A part (n, h, w, C) of the result as it is written."""
+        ranges = (planes, rows, columns)
+        parts = [Part.of(table[run.start : run.stop]) for table, run in zip(self.tables, ranges, strict=True)]
+        if (rows, columns) == self.whole and self._held is None:  # the loop repeats pixels faster
+            held = self.policy.as_written(self.read(parts[0].wanted))
+            held = pad_stack(held[None], ((0, 0), *self.plan.amounts[1:]), self.plan.mode, self.plan.value)[0]
+            parts[1:] = [Part(np.zeros(1, np.int64))] * 2
+        else:
+            held = self.policy.as_written(self.read(*(part.wanted for part in parts)))
+        for axis, part in enumerate(parts):
+            held = part.repeated(held, axis)
+        around = tuple((part.before, part.after) for part in parts)
+        if any(map(any, around)):
+            held = pad_stack(np.ascontiguousarray(held)[None], around, "constant", self.plan.value)[0]
+        return held[tuple(slice(len(run)) for run in ranges)]
 
 
 def pad_signal(signal: Signal, plan: PadPlan) -> SignalResult:

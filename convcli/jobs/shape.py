@@ -16,7 +16,7 @@ from convcli.architectures.values import shape as read_numbers
 from convcli.errors import shortened
 
 # Layers that do not slide along axes: before them, a lone number is a row of values.
-_WITHOUT_AXES = ("flatten", "dense", "dropout", "batch_norm", "activation")
+_WITHOUT_AXES = ("flatten", "dense", "dropout", "batch_norm", "layer_norm", "group_norm", "prelu", "activation")
 
 
 @dataclass(frozen=True)

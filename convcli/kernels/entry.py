@@ -98,6 +98,10 @@ class Kernel:
         frozen = tuple(_read_only(plane) for plane in self.planes)
         object.__setattr__(self, "planes", frozen)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # For other processes, which need what it does, not what the library says of it: entries hold functions.
+        return Kernel, (self.name, self.spec, self.planes, self.combine, None, self.parameters)
+
     @property
     def weights(self) -> Weights:
         """The one plane of a linear kernel; raises `KernelError` for a compound one."""

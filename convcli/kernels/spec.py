@@ -49,13 +49,15 @@ _OTHERWISE = {
 _BEGINS_NUMBER = re.compile(r"[+\-−.]?[0-9]", re.ASCII)
 
 
-def parse_kernel(spec: str) -> Kernel:
+def parse_kernel(spec: str, *, files: bool = True) -> Kernel:
     """Read a kernel SPEC.
 
     Parameters
     ----------
     spec : str
         A name, a name with parameters, a matrix or a file, as described at the top of this module.
+    files : bool
+        Whether it may be a file; without, no file is looked at, whatever the text is.
 
     Returns
     -------
@@ -81,7 +83,7 @@ def parse_kernel(spec: str) -> Kernel:
     text = spec.strip()
     if not text:
         raise KernelError("kernel is empty: expected a name, a matrix or a file; see: convcli kernel list")
-    if text.lower().endswith(SUFFIXES):
+    if files and text.lower().endswith(SUFFIXES):
         return _from_file(text)
     if _looks_like_matrix(text):
         weights = read_matrix(text)
@@ -90,7 +92,7 @@ def parse_kernel(spec: str) -> Kernel:
     entry = _find(name)
     if entry:
         return _from_library(entry, parameters, bool(colon))
-    if "/" in text or _exists(text):
+    if files and ("/" in text or _exists(text)):
         return _from_file(text)
     raise KernelError(_unknown(name))
 

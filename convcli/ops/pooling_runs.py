@@ -59,10 +59,12 @@ def pool_stack(
     p: float = 2.0,
     seed: int = 0,
     drawn: int = 0,
+    means: bool | None = None,
 ) -> Array:
     """Pool a stack (N, D, H, W, C): ``axes`` are the windows along the last of D, H and W.
 
-    ``drawn`` counts the numbers that ``stochastic`` has drawn before, for other parts of one image.
+    ``drawn`` counts the numbers that ``stochastic`` has drawn before, for other parts of one image; ``means`` is what
+    `takes_means` says of all of it, which decides by its borders.
     """
     mode = check_mode(mode, count_include_pad, p, seed)
     axes = adaptive_axes(source.shape[1 : 4 - len(axes)], 1) + axes if len(axes) < 3 else axes
@@ -72,7 +74,7 @@ def pool_stack(
         return _medians(source, axes)
     if mode == "stochastic":
         return _drawn(source, axes, seed, drawn)
-    if mode == "average" and _all_inside(source, axes):
+    if mode == "average" and (takes_means(source.dtype, axes) if means is None else means):
         return _means(source, axes)
     return _sums(source, axes, mode, count_include_pad, float(p))
 
@@ -123,11 +125,11 @@ def _sums(source: Array, axes: Axes, mode: str, count_padding: bool, p: float) -
     return out.astype(result_dtype(source.dtype), copy=False)
 
 
-def _all_inside(source: Array, axes: Axes) -> bool:
+def takes_means(pixels: np.dtype[Any], axes: Axes) -> bool:
     """Whether `_means` can do it: all windows have all their taps in the image, and sums of integers are exact."""
     if not axes[2].kernel_size or any((axis.table[:, 1] != _taps_of(axis)).any() for axis in axes):
         return False
-    dtype = loop_dtype(source.dtype)
+    dtype = loop_dtype(pixels)
     return dtype.kind == "f" or np.iinfo(dtype).max * prod(map(_taps_of, axes)) < _EXACT
 
 

@@ -9,7 +9,7 @@ import click
 import pytest
 
 from convcli.cli import COMMANDS, group
-from convcli.cli.completing import KERNEL, VARIABLE
+from convcli.cli.completing import KERNEL, KERNEL_OR_SIZE, VARIABLE
 from convcli.cli.reference import commands
 
 
@@ -204,5 +204,5 @@ def test_k_is_a_kernel_wherever_it_is():
     found = [(words, each) for words, command in commands() for each in command.params if "-k" in each.opts]
     assert len(found) >= 7
     for words, option in found:
-        assert option.type is KERNEL, words
+        assert option.type in (KERNEL, KERNEL_OR_SIZE), words
         assert "kernel" in f"{option.name} {option.help}".lower(), words

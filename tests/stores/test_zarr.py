@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from convcli.stores import is_store, reading
-from convcli.stores.writing import replacing_folder
+from convcli.stores.growing import begin_folder, end_folder, growing
 from convcli.unfinished import unfinished_name
 
 zarr = pytest.importorskip("zarr")
@@ -218,9 +218,11 @@ def test_an_interrupt_between_the_names_leaves_what_was_there(tmp_path, voxels, 
         return rename(path, other)
 
     monkeypatch.setattr(type(target), "rename", interrupted)
-    with pytest.raises(KeyboardInterrupt), replacing_folder(target, overwrite=True) as part:
-        (part / "new").write_text("")
-    assert zarr.open(str(target), mode="r").shape == (3, 23, 29) and len(list(tmp_path.iterdir())) == 1
+    (begin_folder(target, overwrite=True, goes_on=False) / "new").write_text("")
+    with pytest.raises(KeyboardInterrupt):
+        end_folder(target)
+    assert zarr.open(str(target), mode="r").shape == (3, 23, 29)
+    assert sorted(tmp_path.iterdir()) == [target, growing(target)]
 
 
 def test_a_link_stays_one_and_nothing_else_is_left(convcli, tmp_path, voxels):
