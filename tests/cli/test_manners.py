@@ -66,6 +66,7 @@ def test_a_word_in_the_place_of_a_file(convcli, words, said):
     (["filter", "a.jpg", "--resize", "50%"], "It is a kernel here: -k resize:width=800 "),
     (["filter", "a.jpg", "-blur", "0x2", "-k", "box"], "No such option '-b'. It is a kernel here: -k gaussian "),
     (["filter", "a.jpg", "--rotate", "90", "-k", "box"], "Pictures are turned by what their EXIF says"),
+    (["filter", "a.jpg", "-k", "gaussian", "--sigma", "2"], "a parameter of the kernel: -k gaussian:sigma=1 "),
     (["filter", "a.jpg"], "Or name a --recipe; -k identity converts a file"),
     (["filter", "a.jpg", "-k", "grayscale"], "; --channels gray makes grey of colour. "),
     (["filter", "a.jpg", "-k", "box", "--border", "mirorr"], "; did you mean 'mirror'? "),
