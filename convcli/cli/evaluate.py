@@ -26,6 +26,7 @@ _LONGEST_LABEL = 20
 @click.option("--gallery", "drawing", metavar="OUT.png", help="Draw the worst mistakes.")
 @click.option("--batch-size", type=click.IntRange(1, 65536), default=256, show_default=True, metavar="N",
               help="Pictures that go through the network at a time.")  # fmt: skip
+@downloads.of_own_data
 @downloads.data_dir
 @downloads.offline
 @click.option("--overwrite", is_flag=True, help="Let --gallery replace an existing file.")
@@ -40,6 +41,9 @@ def command(
     limit: int | None,
     drawing: str | None,
     batch_size: int,
+    labels: str | None,
+    input: tuple[int, ...] | None,
+    strict: bool,
     data_dir: str | None,
     offline: bool,
     overwrite: bool,
@@ -68,9 +72,10 @@ def command(
     if drawing is not None:
         options.check_picture(drawing, overwrite=overwrite)
     options.start_loops(threads, quiet=quiet)
-    classifier = load_classifier(model)
+    classifier = load_classifier(model, pictures=False)
+    said = {name: value for name, value in (("labels", labels), ("input", input), ("strict", strict)) if value}
     with downloads.reporting(quiet=quiet) as reports:
-        dataset = load_data(classifier, data, data_dir=data_dir, offline=offline, reports=reports)
+        dataset = load_data(classifier, data, data_dir=data_dir, offline=offline, reports=reports, said=said)
     if not quiet:
         for note in dataset.notes:
             say(f"Note: {note}")

@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from convcli.datasets.bundles import Parts, files_beside, folder_of_arrays, is_npy, npz_bundle, pair_in, read_parts
+from convcli.datasets.class_folders import sub_folders
 from convcli.datasets.idx import is_idx
 from convcli.datasets.known import known_set
 from convcli.datasets.model import Dataset, Split
@@ -81,7 +82,9 @@ def load_arrays(path: Path, reading: Reading = AS_IT_IS) -> Dataset:
 
 
 def table_in(folder: Path) -> Path | None:
-    """The table of a folder that holds ``train.csv``, or no other table."""
+    """The table of a folder without others in it that holds ``train.csv``, or no other table."""
+    if sub_folders(folder):
+        return None
     inside = [each for each in sorted(folder.iterdir()) if each.suffix.lower() in TABLES and each.is_file()]
     train = [each for each in inside if re.search("train", each.stem, re.IGNORECASE)]
     return (train or inside)[0] if len(train or inside) == 1 else None

@@ -9,11 +9,13 @@ import numpy as np
 
 from convcli.datasets.arrays import SUFFIXES, holds_arrays, load_arrays
 from convcli.datasets.downloading import Reports, download
-from convcli.datasets.folder import load_folder
+from convcli.datasets.folder import load_folder, load_list
 from convcli.datasets.model import Dataset, Split
 from convcli.datasets.places import explain_absence, read_folder, read_set
 from convcli.datasets.reading import Reading
 from convcli.datasets.registry import ENTRIES, Entry, find_entry
+from convcli.datasets.tables import SUFFIXES as TABLES
+from convcli.datasets.tables import names_files
 from convcli.errors import DataError, missing, shortened, suggestion
 
 
@@ -66,6 +68,8 @@ def load(
 def _load_files(source: str | Path, reading: Reading) -> Dataset:
     """A folder, or files of arrays."""
     path = Path(source)
+    if path.is_file() and path.suffix.lower() in TABLES and names_files(path, reading.labels):
+        return load_list(path, reading)
     if path.exists() and holds_arrays(path):
         return load_arrays(path, reading)
     if path.is_dir():

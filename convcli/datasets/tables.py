@@ -15,7 +15,19 @@ from convcli.datasets.model import Array
 from convcli.errors import DataError, shortened, suggestion
 
 SUFFIXES = (".csv", ".tsv")
-_LABELS = ("label", "labels", "class", "target", "digit", "y")
+_LABELS = (
+    "label",
+    "labels",
+    "class",
+    "target",
+    "digit",
+    "y",
+    "species",
+    "category",
+    "outcome",
+    "activity",
+    "diagnosis",
+)
 _FILES = ("file", "filename", "file_name", "path", "filepath", "image", "image_path", "img", "picture")
 _LOOK = 20  # rows that tell what a table's columns are
 _BYTES_A_NUMBER = 12  # of a table while it is read
@@ -89,15 +101,36 @@ def find_columns(path: Path, label: str, wanted: str = "") -> Columns:
     return Columns(names, delimiter, int(has_header), labels, samples, files, chosen)
 
 
+def names_files(path: Path, wanted: str = "") -> bool:
+    """Whether the rows of a table name files of samples."""
+    try:
+        return find_columns(path, str(path), wanted).files is not None
+    except (OSError, DataError):
+        return False  # and said where it is read
+
+
 def read_rows(path: Path, label: str, columns: Columns) -> tuple[Array, Array]:
     """The numbers of each row (N, columns) as float32, and its labels: texts, or float64."""
+    return read_numbers(path, label, columns), read_labels(path, label, columns)
+
+
+def read_numbers(path: Path, label: str, columns: Columns | None = None) -> Array:
+    """The numbers of each row as float32; of all columns, unless they are told."""
     _check_size(path, label)
-    words = _words(columns)
+    if columns is None:
+        rows, delimiter = _first_rows(path, label)
+        names = tuple(rows[0])
+        columns = Columns(names, delimiter, int(not all(map(is_number, names))), (), tuple(range(len(names))))
     try:
-        numbers = np.loadtxt(path, np.float32, usecols=columns.samples, ndmin=2, **words)
+        return np.loadtxt(path, np.float32, usecols=columns.samples, ndmin=2, **_words(columns))
     except (ValueError, IndexError, UnicodeDecodeError) as error:
         raise _strange(label, error) from error
-    return numbers, read_labels(path, label, columns)
+
+
+def first_width(path: Path, label: str) -> int:
+    """How many columns a table has."""
+    rows, _ = _first_rows(path, label)
+    return len(rows[0]) if rows else 0
 
 
 def read_labels(path: Path, label: str, columns: Columns) -> Array:
@@ -153,7 +186,10 @@ def _usual_label(names: Sequence[str], texts: Sequence[int], files: int | None) 
         return texts[0], False
     others = [place for place in range(len(names)) if place != files]
     odd = [place for place in others if not re.search(r"\d", names[place])]
-    return (odd[0], False) if len(odd) == 1 else (others[0], bool(odd))
+    if len(odd) == 1:
+        return odd[0], False
+    # Of columns with names of their own the last one is told by the others; of rows of pixels the first says what.
+    return (others[-1], True) if len(odd) == len(others) else (others[0], names[0] != "column 1")
 
 
 def _column(word: str, names: Sequence[str], label: str) -> int:

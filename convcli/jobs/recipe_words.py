@@ -45,6 +45,10 @@ def recipe_in_words(recipe: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def preparation_in_words(rule: Mapping[str, Any]) -> str:
     """What becomes of a picture before a network sees it, from a model's ``preprocessing``."""
+    if rule.get("kind") == "array":
+        shape, values = rule.get("shape"), rule.get("values")
+        size = "x".join(map(as_text, shape)) if isinstance(shape, list | tuple) else as_text(shape)
+        return f"arrays of {size}" + (", bytes as 0 to 1" if values == "bytes" else ", numbers as they are")
     size = f"{as_text(rule.get('height'))}x{as_text(rule.get('width'))}"
     colour = "in grey" if rule.get("channels") == 1 else "in colour"
     if rule.get("kind") == "digit":

@@ -7,28 +7,38 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from convcli.architectures import NetworkPlan, load, shape_text
-from convcli.architectures.fitting import with_padded_windows
-from convcli.architectures.grammar import NetworkSpec
+from convcli.architectures import load, shape_text
+from convcli.architectures.files import resolved
 from convcli.atomic import check_folder, check_target
-from convcli.datasets import Dataset, Reports, Split, find_entry, parted, sample
-from convcli.datasets import load as load_data
-from convcli.datasets.preprocessing import LARGEST_SIDE
-from convcli.errors import ConvcliError, DataError, ModelError, ShapeError
+from convcli.datasets import Dataset, Reports, find_entry
+from convcli.errors import ConvcliError, DataError, ModelError
 from convcli.extras import install
 from convcli.jobs.documents import named
-from convcli.jobs.task import fitted_for, preset_for, targets_for, task_of, units_of, usual_network
+from convcli.jobs.task import fitted_for, load_for, preset_for, task_of, units_of
+from convcli.jobs.training_data import (
+    NORMALIZE,
+    form_of,
+    held_out_by_default,
+    is_normalized,
+    measure,
+    network_for,
+    normalizes,
+    planned_network,
+    split_of,
+    take_over,
+)
 from convcli.jobs.training_log import check_log_name, write_log
 from convcli.jobs.training_notes import notes, warnings
 from convcli.jobs.training_plan import TrainingPlan
 from convcli.nn.checkpoint import Source, read_checkpoint, write_checkpoint
+from convcli.nn.class_weights import by_places
 from convcli.nn.model import Model
-from convcli.nn.presets import FEWEST_HELD, Preset, held_out_instead_of_a_test, preset
-from convcli.nn.scoring import Score, learns_squares
+from convcli.nn.presets import FEWEST_HELD, SIDE, Preset, preset
+from convcli.nn.recipe import Recipe
+from convcli.nn.scoring import Examples, Score, learns_squares
 from convcli.nn.training import DivergedError, Epoch, Listener, Training
-from convcli.nn.weights import ModelCard, save_model
+from convcli.nn.weights import ModelCard, load_model, save_model
+from convcli.ops.augmentation import Augmentation
 from convcli.views.curves import check_plot
 
 SUFFIX = ".safetensors"
@@ -101,6 +111,9 @@ def plan_training(
     held_out: float | int | None = None,
     limit: int = 0,
     size: tuple[int, int] | None = None,
+    said: Mapping[str, Any] | None = None,
+    start: str | None = None,
+    normalize: str | None = None,
     output: str | None = None,
     overwrite: bool = False,
     log: str | None = None,
@@ -129,6 +142,12 @@ def plan_training(
         Use so many training images, of each class its share; 0 for all.
     size : (int, int), optional
         Of a folder's pictures; without it the input of a model that was asked for, else their most common size.
+    said : Mapping, optional
+        What else is said about the data: ``labels``, ``input``, ``validation``, ``strict`` of `Reading`.
+    start : str, optional
+        A model to go on from; it brings its network along.
+    normalize : str, optional
+        ``mean-std`` or ``none``; without it ``mean-std`` where numbers are no pixels.
     output : str, optional
         The model's file; ``DATA.safetensors`` without it.
 
@@ -142,41 +161,49 @@ def plan_training(
     chosen = preset(preset_name)
     given = dict(changes or {})
     check_recipe(preset_name, given)
-    network = None if model is None else load(model)
+    said = dict(said or {})
+    begun = None if start is None else load_model(resolved(start))
+    if begun is not None and model is not None:
+        raise ModelError(f"model: got {model} and a model to go on from, expected one of them; --from brings its own")
+    network = (None if model is None else load(model)) if begun is None else begun.model.plan.spec
     target = _target(output, data)
     checkpoint = checkpoint_of(target)
     _check_targets(target, checkpoint, log, plot, overwrite=overwrite)
     asked = [word for word, value in (("size", size), ("held_out", held_out)) if value is not None] + ["keep"] * (
         given.get("keep") == "best"
     )
-    size, channels = (None, None) if find_entry(data) is not None else _form(network, size)
-    dataset = load_data(
-        data, data_dir=data_dir, offline=offline, size=size, channels=channels, reports=reports,
-        targets=targets_for(given.get("task")),
+    size, channels = (None, None) if find_entry(data) is not None else form_of(network, size)
+    hint = None if network is None else network.input
+    dataset = load_for(
+        given.get("task"), data, data_dir=data_dir, offline=offline, size=size, channels=channels, hint=hint,
+        reports=reports, **said,
     )  # fmt: skip
-    task = task_of(dataset, given.get("task"))
-    if task != "classify":
-        chosen = preset_for(chosen, task)
+    task = given["task"] = task_of(dataset, given.get("task"))
+    chosen = preset_for(chosen, task)
     images = min(limit or len(dataset.train), len(dataset.train))
-    recipe = replace(chosen.recipe_for(limit or images, min(dataset.shape[:2])), **{**given, "task": task})
+    recipe = _recipe(chosen, given, dataset, limit or images, normalize)
     if held_out is None:
-        held_out = _held_out_by_default(chosen, dataset, limit)
-        if dataset.test is None and held_out < FEWEST_HELD and not {"keep", "patience"} & set(given):
+        held_out = held_out_by_default(chosen, dataset, limit)
+        validated = held_out if dataset.validation is None else len(dataset.validation)
+        if dataset.test is None and validated < FEWEST_HELD and not {"keep", "patience"} & set(given):
             recipe = replace(recipe, keep="last")
-    network = network or _fitting(load(chosen.network or usual_network(dataset, task)), dataset, task)
-    source = Source(data, preset_name, held_out, limit, size, dataset.digest, command)
-    plan = _fitted(network, dataset, task)
+    network = network_for(network, chosen, dataset, task)
+    source = Source(data, preset_name, held_out, limit, size, dataset.digest, command, said)
+    plan = planned_network(network, dataset, task, normalizes=NORMALIZE in recipe.freeze)
+    if is_normalized(plan) and NORMALIZE not in recipe.freeze:  # of the model that the training goes on from
+        recipe = replace(recipe, freeze=_joined(recipe.freeze, NORMALIZE))
+    Model(plan).freeze(recipe.freeze)
     squares = recipe.loss not in ("", "cross_entropy") or (task == "classify" and learns_squares(plan))
     if recipe.label_smoothing and "label_smoothing" not in given and squares:
         recipe = replace(recipe, label_smoothing=0.0)  # the preset's, which is for cross-entropy
-    learned, held = _split(dataset, source)
+    learned, held = split_of(dataset, source)
     if recipe.patience and held is None:
         raise ModelError(
             f"patience: got {recipe.patience} without held-out images, expected some; add --validation 0.1"
         )
     made = TrainingPlan(
         dataset, learned, held, plan, recipe, source, target, checkpoint, overwrite,
-        None if log is None else Path(log), None if plot is None else Path(plot),
+        None if log is None else Path(log), None if plot is None else Path(plot), start=begun,
     )  # fmt: skip
     return replace(made, notes=tuple(notes(made, network, tuple(asked))), warnings=tuple(warnings(made)))
 
@@ -203,10 +230,10 @@ def plan_resumed(
     target = Path(output) if output is not None else _model_of(path)
     _check_targets(target, None, log, plot, overwrite=overwrite)
     # The network is written as it was fitted, so that its input is the form that a folder's pictures were brought to.
-    size, channels = _form(held.network, source.size)
-    dataset = load_data(
-        data or source.data, data_dir=data_dir, offline=offline, size=size, channels=channels, reports=reports,
-        targets=targets_for(held.recipe.task),
+    size, channels = form_of(held.network, source.size)
+    dataset = load_for(
+        held.recipe.task, data or source.data, data_dir=data_dir, offline=offline, size=size, channels=channels,
+        hint=held.network.input, reports=reports, **source.said,
     )  # fmt: skip
     if dataset.digest != source.digest:
         raise DataError(
@@ -214,7 +241,7 @@ def plan_resumed(
         )
     network = fitted_for(held.recipe.task, held.network, dataset)
     made = TrainingPlan(
-        dataset, *_split(dataset, source), network, held.recipe, source, target, path, overwrite,
+        dataset, *split_of(dataset, source), network, held.recipe, source, target, path, overwrite,
         None if log is None else Path(log), None if plot is None else Path(plot), held,
         (f"going on after epoch {held.epoch} of {held.recipe.epochs}",),
     )  # fmt: skip
@@ -265,7 +292,7 @@ def _walk(plan: TrainingPlan) -> None:
     """Two steps and a validation of another training by the same plan, which call the loops that it will call."""
     model = Model(plan.network, seed=plan.recipe.seed, data_format="channels_last")
     few = plan.recipe.batch_size + 1
-    examples = units_of(plan).examples(plan.learned.take(np.arange(min(few, len(plan.learned)))))
+    examples = Examples(*(each[:few] for each in units_of(plan).examples(plan.learned)))
     Training(model, replace(plan.recipe, epochs=1), examples, examples).run()
 
 
@@ -275,6 +302,10 @@ def _begin(plan: TrainingPlan) -> Training:
     validation = None if plan.held is None else units.examples(plan.held)
     # Data sets have their channels last, whatever the network's data format; the weights are the same in both.
     model = Model(plan.network, seed=plan.recipe.seed, data_format="channels_last")
+    if plan.resumed is None:
+        fresh = take_over(model, plan.start, plan.dataset.classes) if plan.start is not None else (NORMALIZE,)
+        if NORMALIZE in fresh and is_normalized(plan.network):
+            measure(model, plan.learned.images)
     training = Training(model, plan.recipe, units.examples(plan.learned), validation)
     training.unit = units.deviation
     if plan.resumed is not None:
@@ -283,35 +314,6 @@ def _begin(plan: TrainingPlan) -> Training:
         except ModelError as error:
             raise ModelError(f"{plan.checkpoint}: {error}") from None
     return training
-
-
-def _split(dataset: Dataset, source: Source) -> tuple[Split, Split | None]:
-    """What is learned from, and what is held out of it; which images these are never depends on the seed."""
-    learned, held = parted(dataset.train, source.held_out, source.limit)
-    return learned, held if len(held) else None
-
-
-def _form(network: NetworkSpec | None, size: tuple[int, int] | None) -> tuple[tuple[int, int] | None, int | None]:
-    """Size and channels that a folder's pictures are brought to: those of a network that was asked for by name."""
-    if network is None or len(network.input) != 3:
-        return size, None
-    height, width, channels = network.input
-    if size is None and max(height, width) > LARGEST_SIDE:
-        raise ModelError(
-            f"{network.name}: its input is {shape_text(network.input)}, expected pictures of at most "
-            f"{LARGEST_SIDE}x{LARGEST_SIDE}; add --size HxW"
-        )
-    return size or (height, width), channels if channels in (1, 3) else None
-
-
-def _held_out_by_default(chosen: Preset, dataset: Dataset, limit: int) -> float | int:
-    """What a preset holds out; more where nothing else would say how good the network is."""
-    count = limit or len(dataset.train)
-    if dataset.test is not None:
-        return chosen.held_out_of(count, len(dataset.classes))
-    used = sample(dataset.train, limit) if limit else dataset.train
-    spare = np.maximum(np.bincount(used.strata) - 1, 0)
-    return held_out_instead_of_a_test(len(used), int(spare.sum()))
 
 
 def _card(plan: TrainingPlan, report: TrainReport) -> ModelCard:
@@ -332,6 +334,26 @@ def _card(plan: TrainingPlan, report: TrainReport) -> ModelCard:
     )
 
 
+def _recipe(chosen: Preset, given: Mapping[str, Any], dataset: Dataset, images: int, normalize: str | None) -> Recipe:
+    """The preset's recipe for these data, changed as was asked."""
+    shape, changes = dataset.shape, dict(given)
+    recipe = chosen.recipe_for(images, min(shape[:-1] or (1,)) if len(shape) > 1 else SIDE)
+    if len(shape) != 3:
+        if not Augmentation.from_words(changes.get("augment", "")).is_nothing:
+            raise DataError(f"augment: got samples of {shape_text(shape)}, expected pictures; leave it out")
+        changes["augment"] = ""
+    if dataset.targets in ("masks", "arrays") and not Augmentation.from_words(changes.get("augment", "")).is_nothing:
+        raise DataError(f"augment: got {dataset.targets} to learn, which would not move along; leave it out")
+    changes["class_weight"] = by_places(changes.get("class_weight", ""), dataset.classes)
+    if normalizes(normalize, dataset):
+        changes["freeze"] = _joined(changes.get("freeze", ""), NORMALIZE)
+    return replace(recipe, **changes)
+
+
+def _joined(*words: str) -> str:
+    return ",".join(filter(None, words))
+
+
 def check_recipe(preset_name: str, changes: Mapping[str, Any]) -> None:
     """Refuse what a preset's recipe cannot become, before any data are read; raises `ConvcliError`."""
     known = {name: value for name, value in changes.items() if name != "loss" or "task" in changes}
@@ -346,25 +368,6 @@ def check_names(output: str | None, log: str | None = None, plot: str | None = N
         check_log_name(Path(log))
     if plot is not None:
         check_plot(Path(plot))
-
-
-def _fitting(network: NetworkSpec, dataset: Dataset, task: str) -> NetworkSpec:
-    """A network that nobody asked for by name, with padded windows if pictures are too small or too thin for it."""
-    try:
-        fitted_for(task, network, dataset)
-    except ShapeError:
-        return with_padded_windows(network)
-    return network
-
-
-def _fitted(network: NetworkSpec, dataset: Dataset, task: str) -> NetworkPlan:
-    """The network for these pictures; an error says which of both did not go with the other."""
-    try:
-        return fitted_for(task, network, dataset)
-    except ShapeError as error:
-        raise ShapeError(
-            f"{network.name} does not fit the {shape_text(dataset.shape)} pictures of {dataset.name}: {error}"
-        ) from None
 
 
 def checkpoint_of(target: Path) -> Path:

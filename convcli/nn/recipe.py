@@ -12,6 +12,7 @@ from convcli.nn.tasks import check_task
 from convcli.ops.augmentation import Augmentation
 
 KEPT = ("best", "last")  # epochs
+SELECTED = ("loss", "accuracy")
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,12 @@ class Recipe:
         or the ``last``, averaged if so. A handful of images is better not asked to choose.
     patience : int
         Stop after so many epochs without a lower validation loss; 0 for never.
+    select : str
+        What the best epoch is known by: its held-out ``loss``, or its ``accuracy``.
+    freeze : str
+        Names of layers that do not learn, with commas between; ``conv_*`` is all that begin so.
+    class_weight : str
+        ``balanced``, or weights of classes by their places: ``0=2,3=0.5``; empty for all alike.
     seed : int
         Of initial weights, order of images, augmentation and dropout.
     task : str
@@ -79,6 +86,9 @@ class Recipe:
     augment: str = ""
     keep: str = "best"
     patience: int = 0
+    select: str = "loss"
+    freeze: str = ""
+    class_weight: str = ""
     seed: int = 0
     task: str = "classify"
     loss: str = ""
@@ -197,5 +207,8 @@ _EXPECTED: dict[str, tuple[Any, Any, str]] = {
     "patience": (int, lambda value: value >= 0, "a whole number of 0 or more"),
     "task": _WORDS,
     "loss": _WORDS,
+    "select": (str, lambda value: value in SELECTED, " or ".join(SELECTED)),
+    "freeze": _WORDS,
+    "class_weight": _WORDS,
     "seed": (int, lambda value: 0 <= value < 2**63, "a whole number of 0 or more"),
 }

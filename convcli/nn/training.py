@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from convcli.errors import ModelError
+from convcli.nn.class_weights import class_weights, weighted
 from convcli.nn.layer import Array, as_input
 from convcli.nn.losses import count_right
 from convcli.nn.model import Model
@@ -135,6 +136,7 @@ class Training:
         train = train.checked("train")
         validation = None if validation is None else validation.checked("validation")
         check_batch(model.plan, min(recipe.batch_size, len(train.x)), model.dtype.itemsize, training=True)
+        model.freeze(recipe.freeze)
         self.model = model
         self.recipe = recipe
         self.train = train
@@ -144,8 +146,11 @@ class Training:
         self.schedule = recipe.make_schedule(self.steps_per_epoch)
         self.loss = loss_for(model, recipe.label_smoothing, task=recipe.task, name=recipe.loss)
         self.unit: Any = 1.0  # what 1 of the labels' numbers stands for where they are told
+        if recipe.class_weight:
+            self.loss = weighted(self.loss, self._class_weights())
         self._answers = 0  # of each image
-        self.average = WeightAverage(model.parameters, recipe.average) if recipe.average else None
+        changing = {name: each for name, each in model.parameters.items() if name not in model.frozen}
+        self.average = WeightAverage(changing, recipe.average) if recipe.average else None
         self.progress = Progress()
         self.history: list[Epoch] = []
         self.best = _Best()
@@ -153,6 +158,12 @@ class Training:
         if not self._augmentation.is_nothing and train.x.ndim == 4:
             first = 2 if model.data_format == "channels_first" else 1
             self._augmentation.check_size(*train.x.shape[first : first + 2])
+
+    def _class_weights(self) -> tuple[float, ...]:
+        labels, classes = self.train.labels, max(self.model.plan.output[-1], 2)
+        if labels.ndim != 1 or labels.dtype.kind not in "iu":
+            raise ModelError(f"class_weight: got labels of shape {labels.shape}, expected a class for each sample")
+        return class_weights(self.recipe.class_weight, labels, classes)
 
     @property
     def finished(self) -> bool:
@@ -338,9 +349,16 @@ class Training:
         assert self.validation is not None
         score = self.score(self.validation)
         self._require(score, "held-out")
-        if self.recipe.keep == "best" and score.loss < self.best.loss:
+        if self.recipe.keep == "best" and self._is_better(score):
             self.best = _Best(score.loss, epoch, self.model.state())
         return score
+
+    def _is_better(self, score: Score) -> bool:
+        """Whether an epoch is better than the best before: by its loss, or by its accuracy and then by its loss."""
+        before = self.history[self.best.epoch - 1].val_accuracy if self.best.state else None
+        if self.recipe.select == "loss" or score.accuracy is None or before is None:
+            return score.loss < self.best.loss
+        return (score.accuracy, -score.loss) > (before, -self.best.loss)
 
     def _look(self) -> None:
         """At the weights as they stand, which no step has tried yet: they, and a loss, have to be finite."""

@@ -116,7 +116,8 @@ class TrainedModel:
         if images.dtype.kind == "f" and not np.isfinite(images).all():
             raise ShapeError("x: got NaN or infinite numbers, expected finite ones")
         # Bytes that became floats on the way: the network would answer, and be wrong.
-        if self.card.preprocessing is not None and images.dtype.kind == "f" and images.size and images.max() > _LARGEST:
+        of_pixels = self.card.preprocessing is not None and self.card.preprocessing.get("values", "bytes") == "bytes"
+        if of_pixels and images.dtype.kind == "f" and images.size and images.max() > _LARGEST:
             raise ShapeError(f"x: got values up to {images.max():.4g}, expected 0 to 1; divide by 255, or give uint8")
 
     def __repr__(self) -> str:
