@@ -1,7 +1,9 @@
 """What `convcli predict` and `evaluate` print of a network that does not tell classes apart."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
+from convcli.atomic import check_target
 from convcli.cli import options
 from convcli.cli.printing import say, show, show_result
 from convcli.cli.progress import progress_bar
@@ -17,6 +19,9 @@ def predict(
 ) -> int:  # fmt: skip
     """Say and write what the network makes of each file."""
     tasks = options.usage(lambda: plan_answers(classifier, sources, output, overwrite=overwrite))
+    for task in tasks:
+        if task.target and not task.makes_folder:
+            check_target(Path(task.target), overwrite=overwrite)
     told: list[Answer] = []
     with progress_bar("files", hidden=quiet or len(sources) < 2) as advance:
         for each in answers(classifier, tasks, max_pixels=max_pixels, overwrite=overwrite):

@@ -77,7 +77,7 @@ def is_written(classifier: Classifier) -> bool:
 def plan_answers(
     classifier: Classifier, sources: Sequence[str], output: str | None, *, overwrite: bool = False
 ) -> list[Task]:
-    """Which file each answer goes to; raises `ConvcliError` if two would be one, or one is there already."""
+    """Which file each answer goes to; raises `ConvcliError` if two would be one."""
     if not is_written(classifier):
         if output is not None:
             raise ConvcliError(
@@ -86,11 +86,7 @@ def plan_answers(
         return [Task(source, "") for source in sources]
     kinds = {source: ".npy" if _holds_arrays(classifier, source) else ".png" for source in sources}
     suffixes = {Path(source).suffix.lower(): kind for source, kind in kinds.items()}
-    tasks = plan_tasks(sources, output, WORDS[classifier.task], overwrite=overwrite, suffixes=suffixes)
-    for task in tasks:
-        if Path(task.target).exists() and not overwrite:
-            raise ConvcliError(f"{task.target}: exists already; add --overwrite, or name another with -o")
-    return tasks
+    return plan_tasks(sources, output, WORDS[classifier.task], overwrite=overwrite, suffixes=suffixes)
 
 
 def answers(
