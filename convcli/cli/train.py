@@ -5,8 +5,7 @@ import shlex
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Mapping
-from textwrap import wrap
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,6 +13,7 @@ import click
 from convcli.cli import downloads, options
 from convcli.cli.completing import DATA, MODEL, NETWORK
 from convcli.cli.printing import say, show, show_result
+from convcli.cli.training_lines import head, line_of, measure, measured, opening
 from convcli.errors import ConvcliError
 from convcli.jobs.documents import json_text
 from convcli.jobs.runtime import prepare_loops, request_threads
@@ -21,7 +21,7 @@ from convcli.jobs.runtime import prepare_loops, request_threads
 if TYPE_CHECKING:
     from convcli.jobs.train import TrainReport
     from convcli.jobs.training_plan import TrainingPlan
-    from convcli.nn.training import Epoch, Training
+    from convcli.nn.training import Training
 
 TASKS = ("classify", "regress", "multi-label", "segment", "denoise")
 LOSSES = ("cross_entropy", "mse", "mae", "huber", "dice")
@@ -35,7 +35,6 @@ _RECIPE = (
     "epochs", "batch_size", "optimizer", "learning_rate", "schedule", "warm_up", "weight_decay", "label_smoothing",
     "clip_norm", "average", "augment", "keep", "patience", "select", "freeze", "class_weight", "seed", "task", "loss",
 )  # fmt: skip
-_WIDTH = 79
 
 
 def _held(text: Any) -> float | int | str:
@@ -327,49 +326,12 @@ def _closing(report: "TrainReport") -> list[str]:
     plan, lines = report.plan, []
     if report.best_epoch and (report.best_epoch != len(report.history) or report.test is None):
         lines.append(f"kept the weights of epoch {report.best_epoch}, with the lowest held-out loss")
-    lines.append(f"{_measured(report)}, after {report.seconds:.0f} s")
+    lines.append(f"{measured(report)}, after {report.seconds:.0f} s")
     model = shlex.quote(str(plan.target))
     data = f" --data {shlex.quote(plan.source.data)}" if plan.dataset.name != plan.source.data else ""
     what = "PICTURE" if plan.dataset.preprocessing.takes_pictures else "FILE.npy"
     next_ones = (f"  convcli predict {what} --model {model}", f"  convcli evaluate {model}{data}")
     return [*lines, str(plan.target), "next:", *next_ones]
-
-
-def _measured(report: "TrainReport") -> str:
-    """The model's accuracy and loss, of the images that say most of how good it is on others."""
-    kept, held = report.kept, report.plan.held
-    if report.test is not None:
-        return f"test {_scores(report.test.accuracy, report.test.metrics, report.test.loss)}"
-    if held is not None and kept.val_loss is not None:
-        count = f"{len(held):,} image{'s' * (len(held) != 1)}"
-        return f"held-out {_scores(kept.val_accuracy, kept.metrics, kept.val_loss)} ({count})"
-    return f"training {_scores(kept.accuracy, {}, kept.loss)}: nothing was held out"
-
-
-def _targets(plan: "TrainingPlan") -> str:
-    """What is to be said of each image."""
-    data, count = plan.dataset, plan.network.output[-1]
-    if data.targets == "numbers":
-        return f"{count} number{'s' * (count != 1)} each"
-    if data.targets == "arrays":
-        return f"{'x'.join(map(str, plan.network.output))} each"
-    return f"{len(data.classes)} {'marks' if data.targets == 'marks' else 'classes'}"
-
-
-def _opening(plan: "TrainingPlan") -> list[str]:
-    """What is trained on what, and what the training set's numbers are of."""
-    recipe, data, test = plan.recipe, plan.dataset, plan.dataset.test
-    held = [(plan.held, "held out"), (test, "to test by")]
-    counts = [f"{len(plan.learned):,} images", *(f"{len(part):,} {word}" for part, word in held if part is not None)]
-    told = ["as it is learned"]
-    told += [] if recipe.augmentation().is_nothing else ["images moved"]
-    told += [f"label smoothing {recipe.label_smoothing:g} in its loss"] if recipe.label_smoothing else []
-    lines = (
-        f"{plan.network.spec.name}: {plan.network.params:,} parameters; batch {recipe.batch_size}, {recipe.optimizer}",
-        f"{data.name}: {_targets(plan)}; {', '.join(counts)}",
-        f"training set: {', '.join(told)}",
-    )
-    return [each for line in lines for each in wrap(line, _WIDTH)]
 
 
 class _Display:
@@ -383,7 +345,7 @@ class _Display:
 
     def __enter__(self) -> "_Display":
         if self.lines:
-            show(*_opening(self.plan), *_head(_measure(self.plan)))
+            show(*opening(self.plan), *head(measure(self.plan)))
         if self.shown:
             from rich.console import Console
             from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -416,45 +378,6 @@ class _Display:
             return
         if self.bar is not None:
             self.bar.stop()
-        show(_line(training.history[-1], training.recipe.epochs, _measure(self.plan)))
+        show(line_of(training.history[-1], training.recipe.epochs, measure(self.plan)))
         if self.bar is not None and not training.finished:
             self.bar.start()
-
-
-def _measure(plan: "TrainingPlan") -> str:
-    """What the task is measured by first, beside the loss."""
-    from convcli.nn import tasks
-
-    return tasks.TASKS[plan.recipe.task].metrics[0]
-
-
-def _head(measure: str) -> tuple[str, str]:
-    return (
-        f"{'training set':>28} {'held-out images':>19}",
-        f"{'epoch':>9} {'loss':>8} {'accuracy':>9} {'loss':>9} {measure:>9} {'images/s':>9} {'seconds':>8}",
-    )
-
-
-def _line(row: "Epoch", epochs: int, measure: str) -> str:
-    validation = f"{'-':>9} {'-':>9}"
-    if row.val_loss is not None:
-        shown = _share(row.val_accuracy) if measure == "accuracy" else _number(row.metrics.get(measure))
-        validation = f"{row.val_loss:>9.4f} {shown:>9}"
-    count = f"{row.epoch}/{epochs}"
-    rest = f"{validation} {row.images_per_second:>9,.0f} {row.seconds:>8.1f}"
-    return f"{count:>9} {row.loss:>8.4f} {_share(row.accuracy):>9} {rest}"
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4g}"
-
-
-def _scores(accuracy: float | None, metrics: Mapping[str, float], loss: float) -> str:
-    """``accuracy 98.61%, loss 0.0464``, or what else a task is measured by."""
-    words = [f"{name} {_number(value)}" for name, value in metrics.items()]
-    words += [f"accuracy {_share(accuracy)}"] if accuracy is not None or not metrics else []
-    return ", ".join([*words, f"loss {loss:.4f}"])
-
-
-def _share(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2%}"
