@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from convcli.budget import check_memory
 from convcli.errors import ConvcliError, ModelError, shortened
 from convcli.extras import install
 from convcli.nn.imported import INPUT, Array, Graph, build
@@ -95,7 +96,7 @@ def _json(text: str | bytes, path: Path) -> Any:
 def _by_class(file: Any, key: tuple[str, str]) -> list[Array]:
     """The arrays of a layer that is called by its class."""
     group = file.get(f"layers/{key[0]}/vars") or file.get(f"_layer_checkpoint_dependencies/{key[0]}/vars")
-    return [] if group is None else [np.asarray(group[str(place)]) for place in range(len(group))]
+    return [] if group is None else [_array(file, group[str(place)]) for place in range(len(group))]
 
 
 def _by_name(file: Any, key: tuple[str, str]) -> list[Array]:
@@ -104,7 +105,22 @@ def _by_name(file: Any, key: tuple[str, str]) -> list[Array]:
     if group is None:
         return []
     names = [each.decode() if isinstance(each, bytes) else str(each) for each in group.attrs.get("weight_names", [])]
-    return [np.asarray(group[name]) for name in names]
+    return [_array(file, group[name]) for name in names]
+
+
+def _array(file: Any, found: Any) -> Array:
+    """An array that the file itself holds: one may name others on this machine, or be far larger than its file."""
+    import h5py
+
+    if not isinstance(found, h5py.Dataset):
+        raise ValueError(f"{found.name} is no array")
+    elsewhere = h5py.h5o.get_info(found.id).fileno != h5py.h5o.get_info(file.id).fileno
+    if elsewhere or found.external or found.is_virtual:
+        raise ModelError(f"{found.name}: lies in another file, expected weights that the model's own file holds")
+    check_memory(
+        2 * found.size * found.dtype.itemsize, f"{found.name}: got an array of shape {found.shape}", ModelError
+    )
+    return np.asarray(found)
 
 
 class _Reader:
@@ -121,6 +137,7 @@ class _Reader:
         self.values: dict[str, str] = {}
         self.flat: set[str] = set()
         self.size: tuple[int, ...] = ()
+        self.rank = 0  # of the values that a layer takes, without N
         self._classes: Counter[str] = Counter()
 
     def model(self) -> Model:
@@ -199,6 +216,7 @@ class _Reader:
         if read is None or len(sources) != 1:
             raise self.lack(kind, config)
         flat = sources[0] in self.flat
+        self.rank = 1 if flat else len(self.size)
         if plain == "Dense" and not flat:
             raise self.lack(kind, config, "maps, whose places it treats alike")
         table, numbers = read(self, config, arrays)
@@ -285,7 +303,7 @@ def _norm(kind: str, *more: str) -> Read:
     def read(reader: _Reader, config: dict[str, Any], arrays: list[Array]) -> tuple[Table, Mapping[str, Array]]:
         axis = config.get("axis", -1)
         last = axis[0] if isinstance(axis, list | tuple) and len(axis) == 1 else axis
-        if last not in (-1, len(reader.size)) or config.get("rms_scaling"):
+        if last not in (-1, reader.rank) or config.get("rms_scaling"):
             raise reader.lack(kind, config, f"axis {axis}")
         words = {"center": bool(config["center"]), "scale": bool(config["scale"]), "epsilon": config["epsilon"]}
         names = [name for name, there in (("gamma", words["scale"]), ("beta", words["center"])) if there]
@@ -317,6 +335,13 @@ def _activation(reader: _Reader, config: dict[str, Any], arrays: list[Array]) ->
     if word not in _ACTIVATIONS:
         raise reader.lack(f"the activation {shortened(word)}", config)
     return {"type": "activation", "activation": word}, {}
+
+
+def _softmax(reader: _Reader, config: dict[str, Any], arrays: list[Array]) -> tuple[Table, Mapping[str, Array]]:
+    axis = config.get("axis", -1)
+    if axis not in (-1, reader.rank):
+        raise reader.lack("Softmax", config, f"axis {axis}")
+    return {"type": "activation", "activation": "softmax"}, {}
 
 
 def _relu(reader: _Reader, config: dict[str, Any], arrays: list[Array]) -> tuple[Table, Mapping[str, Array]]:
@@ -372,7 +397,7 @@ _READ: dict[str, Read] = {
     "AveragePooling": _pool("average"), "GlobalAveragePooling": _global("average"), "GlobalMaxPooling": _global("max"),
     "Activation": _activation, "ReLU": _relu, "LeakyReLU": _sloped("leaky_relu", "negative_slope", "alpha"),
     "ELU": _sloped("elu", "alpha"), "PReLU": _prelu, "UpSampling": _upsample, "ZeroPadding": _pad,
-    "Softmax": lambda reader, config, arrays: ({"type": "activation", "activation": "softmax"}, {}),
+    "Softmax": _softmax,
 }  # fmt: skip
 
 

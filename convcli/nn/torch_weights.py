@@ -143,6 +143,8 @@ def _give(model: Model, layer: Layer, module: Mapping[str, Array]) -> None:
             if layer.plan.type == "dense":
                 array = array[:, _order(model, layer)]
             array = np.moveaxis(array, (0, 1), (-1, -2))
+        elif len(layer.plan.input) == 1 and array.shape == layer.plan.input and layer.plan.type != "dense":
+            array = array[_order(model, layer)]  # of a norm between the two
         parameter.assign(np.asarray(array))
 
 
