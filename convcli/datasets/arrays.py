@@ -24,7 +24,7 @@ from convcli.datasets.naming import TEST, TRAIN, VALIDATION
 from convcli.datasets.reading import AS_IT_IS, Reading
 from convcli.datasets.samples import arranged, rule_for, take, told_of_shape
 from convcli.datasets.tables import SUFFIXES as TABLES
-from convcli.datasets.tables import find_columns, read_rows
+from convcli.datasets.tables import find_columns, read_rows, rows_of_parts
 from convcli.datasets.targets import Labelled
 from convcli.errors import DataError
 from convcli.images.model import shown
@@ -117,8 +117,12 @@ def _read(path: Path, label: str, reading: Reading) -> tuple[Parts, bool, tuple[
 
 def _read_tables(path: Path, label: str, reading: Reading) -> tuple[Parts, bool, tuple[str, ...]]:
     columns = find_columns(path, label, reading.labels)
-    parts, notes = {TRAIN: read_rows(path, label, columns)}, columns.note
-    for part, file in _beside(path):
+    samples, targets = read_rows(path, label, columns)
+    rows = rows_of_parts(path, label, columns, len(samples))
+    if TRAIN not in rows:
+        raise DataError(f"{label}: holds no rows to train with, expected the split train beside {', '.join(rows)}")
+    parts, notes = {part: (samples[each], targets[each]) for part, each in rows.items()}, columns.note
+    for part, file in _beside(path) if columns.splits is None else ():
         other = find_columns(file, shown(file), reading.labels)
         if replace(other, skipped=0) != replace(columns, skipped=0):
             notes += (f"{shown(file)} has other columns than {path.name}, and is left out",)

@@ -28,7 +28,7 @@ from convcli.datasets.preprocessing import Preprocessing
 from convcli.datasets.reading import AS_IT_IS, Reading
 from convcli.datasets.sample_files import SUFFIXES, Carrier, carrier_of, fit, read_sample, usual_shape
 from convcli.datasets.samples import rule_for, take
-from convcli.datasets.tables import find_columns, read_files, read_labels
+from convcli.datasets.tables import find_columns, read_files, read_labels, rows_of_parts
 from convcli.datasets.targets import Labelled
 from convcli.errors import ConvcliError, DataError
 from convcli.images.model import shown
@@ -91,12 +91,23 @@ def load_list(path: Path, reading: Reading = AS_IT_IS) -> Dataset:
     columns = find_columns(path, label, reading.labels)
     files, raw = read_files(path, label, columns), read_labels(path, label, columns)
     loaded = load_files(files, reading, label)
-    labelled = Labelled([raw[loaded.used]], reading, label, loaded.rule.input_shape[:-1])
-    names = tuple(str(files[place]) for place in loaded.used.tolist())
-    split = Split(loaded.samples, labelled.parts[0], names)
+    rows = {
+        part: np.flatnonzero(np.isin(loaded.used, each))
+        for part, each in rows_of_parts(path, label, columns, len(files)).items()
+    }
+    if not len(rows.get(TRAIN, ())):
+        raise DataError(f"{label}: holds no file to train with, expected rows of the split train")
+    labelled = Labelled(
+        [raw[loaded.used[each]] for each in rows.values()], reading, label, loaded.rule.input_shape[:-1]
+    )
+    splits = {
+        part: Split(loaded.samples[each], targets, tuple(str(files[place]) for place in loaded.used[each].tolist()))
+        for (part, each), targets in zip(rows.items(), labelled.parts, strict=True) if len(each)
+    }  # fmt: skip
     notes = (*columns.note, *loaded.notes)
     return Dataset(
-        path.stem, split, None, labelled.classes, loaded.rule, str(path), notes, targets=labelled.targets
+        path.stem, splits[TRAIN], splits.get(TEST), labelled.classes, loaded.rule, str(path), notes,
+        splits.get(VALIDATION), labelled.targets,
     )  # fmt: skip
 
 
@@ -106,14 +117,14 @@ def load_files(paths: list[Path], reading: Reading, label: str) -> Loaded:
     carrier = _carrier(reading, carriers)
     foreign = {path: f"{path}: is no {carrier}" for path, each in zip(paths, carriers, strict=False) if each != carrier}
     foreign = {} if reading.input is not None else foreign
-    fair = [path for path in paths if path not in foreign]
+    where = np.array([place for place, path in enumerate(paths) if path not in foreign], np.int64)
+    fair = [paths[place] for place in where.tolist()]
     load = _load_pictures if carrier == "picture" else _load_arrays
     loaded, bad = load(fair, reading, label)
     bad = foreign | bad
     if bad and (reading.strict or len(bad) == len(paths)):
         raise DataError(_told(bad, len(paths), "cannot be read"))
-    places = {path: place for place, path in enumerate(paths)}
-    used = np.array([places[fair[place]] for place in loaded.used.tolist()], np.int64)
+    used = where[loaded.used]  # by places: a table may name a file twice
     notes = (*loaded.notes, _told(bad, len(paths), "are left out")) if bad else loaded.notes
     return replace(loaded, used=used, notes=notes)
 

@@ -59,12 +59,14 @@ class PictureFiles:
 
     def load(self, rule: Preprocessing) -> tuple[Bytes, Array]:
         """Pictures (N, height, width, channels), and the places among the paths of those that could be used."""
-        places = {path: place for place, path in enumerate(self.paths)}
+        places: dict[Path, deque[int]] = {}  # of which a table may name one twice
+        for place, path in enumerate(self.paths):
+            places.setdefault(path, deque()).append(place)
         images = np.empty((len(self.paths), rule.height, rule.width, rule.channels), np.uint8)
         used: list[int] = []
         for path, pixels in self._each(rule.prepare, rule.shaped):
             images[len(used)] = pixels
-            used.append(places[path])
+            used.append(places[path].popleft())
         return images[: len(used)], np.array(used, np.int64)
 
     def notes(self, rule: Preprocessing) -> tuple[str, ...]:

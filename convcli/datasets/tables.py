@@ -12,6 +12,7 @@ import numpy as np
 
 from convcli.budget import check_memory
 from convcli.datasets.model import Array
+from convcli.datasets.naming import TEST, TRAIN, VALIDATION, part_of
 from convcli.errors import DataError, shortened, suggestion
 
 SUFFIXES = (".csv", ".tsv")
@@ -52,6 +53,8 @@ class Columns:
         Whether the labels' column was taken without being told: the first one.
     left_out:
         Columns that number rows, or hold texts.
+    splits:
+        The place of the column that says of each row whether it is to train or to test with, if there is one.
     """
 
     names: tuple[str, ...]
@@ -62,6 +65,7 @@ class Columns:
     files: int | None = None
     chosen: bool = False
     left_out: tuple[str, ...] = ()
+    splits: int | None = None
 
     @property
     def are_features(self) -> bool:
@@ -73,6 +77,8 @@ class Columns:
         """What was decided without being told."""
         name = self.names[self.labels[0]]
         told = [f"the labels are taken from {name}; --labels COLUMN is another"] if self.chosen else []
+        if self.splits is not None:
+            told.append(f"{self.names[self.splits]} says which rows are to train, validate or test with")
         if self.left_out:
             told.append(f"columns without numbers to learn from are left out: {', '.join(self.left_out)}")
         return tuple(told)
@@ -97,18 +103,18 @@ def find_columns(path: Path, label: str, wanted: str = "") -> Columns:
     names = tuple(rows[0]) if has_header else tuple(f"column {place}" for place in range(1, len(rows[0]) + 1))
     texts = [place for place in range(len(names)) if not all(is_number(row[place]) for row in body)]
     files = next((place for place in texts if _is_file_column(names[place], body[0][place], path)), None)
+    splits = next((place for place in texts if place != files and _parts_rows(names[place], place, body)), None)
     if wanted:
         labels, chosen = tuple(_column(each.strip(), names, label) for each in wanted.split(",")), False
     else:
-        found, chosen = _usual_label(names, [each for each in texts if each != files], files)
+        found, chosen = _usual_label(names, [each for each in texts if each not in (files, splits)], files)
         labels = (found,)
-    if files in labels:
-        files = None
-    others = [place for place in range(len(names)) if place not in labels and place != files]
+    files, splits = (None if place in labels else place for place in (files, splits))
+    others = [place for place in range(len(names)) if place not in labels and place not in (files, splits)]
     aside = [place for place in others if has_header and (place in texts or names[place].lower() in _NUMBERING)]
     samples = tuple(place for place in others if place not in aside)
     left_out = tuple(names[place] or "a column without a name" for place in aside) if files is None else ()
-    return Columns(names, delimiter, int(has_header), labels, samples, files, chosen, left_out)
+    return Columns(names, delimiter, int(has_header), labels, samples, files, chosen, left_out, splits)
 
 
 def names_files(path: Path, wanted: str = "") -> bool:
@@ -157,14 +163,32 @@ def read_labels(path: Path, label: str, columns: Columns) -> Array:
     return labels[:, 0] if labels.shape[1] == 1 else labels
 
 
+def rows_of_parts(path: Path, label: str, columns: Columns, count: int) -> dict[str, Array]:
+    """The rows of each split: all of ``count`` to train with, unless a column says which are which."""
+    if columns.splits is None:
+        return {TRAIN: np.arange(count)}
+    words = _texts(path, label, columns, columns.splits)
+    parts = [part_of(word.strip()) for word in words]
+    if None in parts:
+        strange = words[parts.index(None)]
+        raise DataError(f"{label}: got the split {shortened(strange)}, expected train, validation or test")
+    found = {part: np.flatnonzero([each == part for each in parts]) for part in (TRAIN, VALIDATION, TEST)}
+    found = {part: rows for part, rows in found.items() if len(rows)}
+    return found if TRAIN in found or len(found) > 1 else {TRAIN: np.arange(count)}  # a test set alone
+
+
 def read_files(path: Path, label: str, columns: Columns) -> list[Path]:
     """The files that the rows name; those without a folder of their own lie beside the table."""
     assert columns.files is not None
+    return [path.parent / name for name in _texts(path, label, columns, columns.files)]
+
+
+def _texts(path: Path, label: str, columns: Columns, place: int) -> list[str]:
     try:
-        names = np.loadtxt(path, str, usecols=[columns.files], ndmin=1, **_words(columns))
+        found = np.loadtxt(path, str, usecols=[place], ndmin=1, **_words(columns))
     except (ValueError, IndexError, UnicodeDecodeError) as error:
         raise _strange(label, error) from error
-    return [path.parent / name for name in names.tolist()]
+    return [str(each) for each in found.tolist()]
 
 
 def is_number(cell: str) -> bool:
@@ -217,6 +241,11 @@ def _column(word: str, names: Sequence[str], label: str) -> int:
 
 def _names_files(row: Sequence[str], path: Path) -> bool:
     return any(not is_number(cell) and cell and (path.parent / cell).is_file() for cell in row)
+
+
+def _parts_rows(name: str, place: int, body: Sequence[Sequence[str]]) -> bool:
+    """Whether a column of texts says to which split each row belongs."""
+    return name.lower() not in _LABELS and all(part_of(row[place]) for row in body)
 
 
 def _is_file_column(name: str, cell: str, path: Path) -> bool:

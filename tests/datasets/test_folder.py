@@ -173,6 +173,13 @@ def test_a_table_of_files_and_labels(folder):
     assert got.classes == whole.classes and got.train.labels.tolist() == [1, 1, 1, 0, 0, 0]
     assert np.array_equal(np.roll(got.train.images, 3, axis=0), whole.train.images)
     assert "1 of 7 pictures are left out" in got.notes[-1]
+    parts = ["split", "train", "train", "test", "train", "val", "train", "test"]
+    named = zip([*rows, rows[1].replace(",", ",not ")], parts, strict=True)
+    (folder / "list.csv").write_text("\n".join(map(",".join, named)))
+    got = load(folder / "list.csv")  # whose last row is the first file again, called otherwise
+    assert got.train.labels.tolist() == [1, 1, 0, 0] and got.validation.labels.tolist() == [0]
+    assert got.test.labels.tolist() == [1, 2] and np.array_equal(got.test.images[1], got.train.images[0])
+    assert got.classes == ("cats", "dogs", "not dogs") and "split says which rows" in got.notes[0]
 
 
 def test_folders_that_are_no_data_set(folder, tmp_path):
