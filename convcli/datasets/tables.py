@@ -96,7 +96,7 @@ def find_columns(path: Path, label: str, wanted: str = "") -> Columns:
     rows, delimiter = _first_rows(path, label)
     if not rows or len(rows[0]) < 2:
         raise DataError(f"{label}: got {len(rows[0]) if rows else 0} columns, expected a label and pixels")
-    has_header = not all(is_number(cell) for cell in rows[0][1:]) and not _names_files(rows[0], path)
+    has_header = not (all(map(is_number, rows[0][1:])) or _names_files(rows[0], path) or _is_a_sample(rows))
     body = [row for row in rows[has_header:] if len(row) == len(rows[0])]
     if not body:
         raise DataError(f"{label}: got names of {len(rows[0])} columns and no row, expected a label and pixels")
@@ -237,6 +237,14 @@ def _column(word: str, names: Sequence[str], label: str) -> int:
     near = suggestion(word, tuple(names))
     known = ", ".join(names[:8]) + (" ..." if len(names) > 8 else "")
     raise DataError(f"{label}: labels: got {shortened(word)}, expected a column: {known}, or 1 to {len(names)}{near}")
+
+
+def _is_a_sample(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether the first row is one as those below: numbers where they have numbers, and a text that one of them has."""
+    body = [row for row in rows[1:] if len(row) == len(rows[0])]
+    texts = [place for place in range(len(rows[0])) if not all(is_number(row[place]) for row in body)]
+    numbers = all(is_number(cell) for place, cell in enumerate(rows[0]) if place not in texts)
+    return numbers and any(rows[0][place] in [row[place] for row in body] for place in texts if rows[0][place])
 
 
 def _names_files(row: Sequence[str], path: Path) -> bool:

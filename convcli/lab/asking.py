@@ -80,7 +80,7 @@ def whole(words: Words, name: str, default: int, low: int, high: int) -> int:
 def number(words: Words, name: str, default: float) -> float:
     """A word that is a number."""
     value = words.get(name, default)
-    if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > 1e12:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= 1e12:
         raise WordsError(f"{name}: got {shortened(value)}, expected a number")
     return float(value)
 

@@ -83,6 +83,7 @@ def _parts(path: Path) -> tuple[Any, bytes]:
                 raise ModelError(f"{path}: holds no {name}, expected what Keras saves as .keras")
             if archive.getinfo(name).file_size > _MOST_BYTES:
                 raise ModelError(f"{path}: {name}: is larger than {_MOST_BYTES:,} bytes")
+            check_memory(2 * archive.getinfo(name).file_size, f"{path}: its {name}", ModelError)
         return _json(archive.read("config.json"), path), archive.read("model.weights.h5")
 
 

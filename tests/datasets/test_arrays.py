@@ -258,3 +258,11 @@ def test_masks_that_show_some_classes_only_keep_their_names(tmp_path):
         assert found.classes == known and found.train.labels[:, 0, 0].tolist() == places
     with pytest.raises(DataError, match=r"some\.npz: got masks with the value 2, expected one of 0, 255"):
         load(tmp_path / "some.npz", classes=("0", "255"), targets="masks")
+
+
+def test_a_table_without_a_header_keeps_its_first_row(tmp_path):
+    rows = [f"{index % 3}.5,{index},{'ab'[index % 2]}" for index in range(8)]
+    (tmp_path / "plain.csv").write_text("\n".join(rows))
+    assert (len(load(tmp_path / "plain.csv").train), load(tmp_path / "plain.csv").classes) == (8, ("a", "b"))
+    (tmp_path / "named.csv").write_text("\n".join(["0,1,kind", *rows]))  # as pandas numbers its columns
+    assert len(load(tmp_path / "named.csv").train) == 8

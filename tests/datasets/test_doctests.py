@@ -5,8 +5,10 @@ from importlib import import_module
 
 import pytest
 
+NAMES = "components digit idx loading model naming picture_files preprocessing reading ruling several shapes"
 
-@pytest.mark.parametrize("name", ["components", "digit", "folder", "idx", "loading", "model"])
+
+@pytest.mark.parametrize("name", NAMES.split())
 def test_examples_run(name):
     result = doctest.testmod(import_module(f"convcli.datasets.{name}"))
     assert result.attempted > 0
