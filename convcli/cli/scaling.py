@@ -6,7 +6,6 @@ from typing import Any, TypeVar
 import click
 
 from convcli.cli.options import Counts, Read, WrongUsage
-from convcli.cli.printing import show_result
 from convcli.jobs.scaling import Scaling, read_levels, read_part
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -65,10 +64,3 @@ def check_pictures(settings: dict[str, Any]) -> None:
         raise WrongUsage(f"{zarr[0]}: got pictures, expected a Zarr store; {fix}")
     if (settings["workers"] or settings["cluster"]) and settings.get("preview") is not None:
         raise WrongUsage("--preview: got it with workers, expected one of them")
-
-
-def show_estimate(lines: list[str], *, quiet: bool) -> None:
-    """Print what work would cost."""
-    if not quiet:
-        for line in lines:
-            show_result(line)

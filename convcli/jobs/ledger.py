@@ -61,7 +61,9 @@ class Ledger:
         path = folder / PLAN
         try:
             known = json.loads(path.read_text()) if path.exists() else None
-        except ValueError:
+            if known is not None and not (known["plan"].keys() and known["notes"]["block"]):
+                raise ValueError
+        except (ValueError, LookupError, TypeError, AttributeError):
             raise FileError(f"{shown(folder)}: its {PLAN} cannot be read; --overwrite starts anew") from None
         self.is_new = known is None
         if known is None:

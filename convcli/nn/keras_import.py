@@ -52,9 +52,9 @@ def read_keras(path: Path) -> Model:
         raise ModelError(f"import: the h5py library is not installed; {install('keras')}") from None
     try:
         if path.suffix.lower() == ".keras":
-            config, content = _parts(path)
+            config, content, version = _parts(path)
             with h5py.File(io.BytesIO(content), "r") as file:
-                return _Reader(path, config, lambda key: _by_class(file, key)).model()
+                return _Reader(path, config, lambda key: _by_class(file, key), version).model()
         with path.open("rb") as stream:
             if stream.read(8) != _HDF5:
                 raise ModelError(f"{path}: is no HDF5 file, expected one that Keras saved")
@@ -62,8 +62,9 @@ def read_keras(path: Path) -> Model:
             text = file.attrs.get("model_config")
             if text is None or "model_weights" not in file:
                 raise ModelError(f"{path}: holds weights but no network, expected a whole model; save it as .keras")
-            config = _json(text, path)
-            return _Reader(path, config, lambda key: _by_name(file["model_weights"], key)).model()
+            config, version = _json(text, path), file.attrs.get("keras_version", "")
+            version = version.decode() if isinstance(version, bytes) else str(version)
+            return _Reader(path, config, lambda key: _by_name(file["model_weights"], key), version).model()
     except ConvcliError:
         raise
     except _DAMAGED as error:
@@ -73,8 +74,8 @@ def read_keras(path: Path) -> Model:
         raise ModelError(f"{path}: is not readable as a Keras model ({reason})") from None
 
 
-def _parts(path: Path) -> tuple[Any, bytes]:
-    """Configuration and weights of a .keras file."""
+def _parts(path: Path) -> tuple[Any, bytes, str]:
+    """Configuration, weights and Keras's version of a .keras file."""
     if not zipfile.is_zipfile(path):
         raise ModelError(f"{path}: is no zip file, expected what Keras saves as .keras")
     with zipfile.ZipFile(path) as archive:
@@ -84,7 +85,9 @@ def _parts(path: Path) -> tuple[Any, bytes]:
             if archive.getinfo(name).file_size > _MOST_BYTES:
                 raise ModelError(f"{path}: {name}: is larger than {_MOST_BYTES:,} bytes")
             check_memory(2 * archive.getinfo(name).file_size, f"{path}: its {name}", ModelError)
-        return _json(archive.read("config.json"), path), archive.read("model.weights.h5")
+        told = json.loads(archive.read("metadata.json")) if "metadata.json" in archive.namelist() else {}
+        version = str(told.get("keras_version", ""))
+        return _json(archive.read("config.json"), path), archive.read("model.weights.h5"), version
 
 
 def _json(text: str | bytes, path: Path) -> Any:
@@ -125,7 +128,10 @@ def _array(file: Any, found: Any) -> Array:
 
 
 class _Reader:
-    def __init__(self, path: Path, document: Any, arrays: Callable[[tuple[str, str]], list[Array]]) -> None:
+    def __init__(
+        self, path: Path, document: Any, arrays: Callable[[tuple[str, str]], list[Array]], version: str = ""
+    ) -> None:
+        self.version = version
         self.path = path
         self.config = document["config"]
         self.sequential = document["class_name"] == "Sequential"
@@ -229,10 +235,17 @@ class _Reader:
             made = self._activated(made, activation, config)
         return made
 
+    def check_activation(self, word: Any, config: Mapping[str, Any]) -> None:
+        """Refuse an activation that we lack; Keras 2 had a steeper hard sigmoid."""
+        is_older = word == "hard_sigmoid" and self.version.startswith("2.")
+        if word not in _ACTIVATIONS or is_older:
+            raise self.lack(f"the activation {shortened(word)}", config, "the slope of Keras 2" if is_older else "")
+
     def _activated(self, source: str, activation: Any, config: Mapping[str, Any]) -> str:
         word = activation if isinstance(activation, str) else str(activation.get("class_name", "")).lower()
-        if word not in _ACTIVATIONS or (isinstance(activation, dict) and activation.get("config")):
+        if isinstance(activation, dict) and activation.get("config"):
             raise self.lack(f"the activation {shortened(word)}", config)
+        self.check_activation(word, config)
         made = self.graph.layer(source, "activation", activation=word)
         if source in self.flat:
             self.flat.add(made)
@@ -333,8 +346,7 @@ def _global(mode: str) -> Read:
 
 def _activation(reader: _Reader, config: dict[str, Any], arrays: list[Array]) -> tuple[Table, Mapping[str, Array]]:
     word = config["activation"]
-    if word not in _ACTIVATIONS:
-        raise reader.lack(f"the activation {shortened(word)}", config)
+    reader.check_activation(word, config)
     return {"type": "activation", "activation": word}, {}
 
 

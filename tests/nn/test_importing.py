@@ -252,7 +252,7 @@ def test_what_onnx_means_otherwise_is_refused_or_right(rng):
     assert (read.predict(np.zeros((1, 4, 4, 1), np.float32)) == 5).all()  # the bias is one branch's alone
 
 
-def test_a_keras_file_cannot_bring_other_files_in():
+def test_a_keras_file_brings_no_other_files_and_no_older_meaning_in():
     h5py = pytest.importorskip("h5py")
     Path("secret").write_bytes(bytes(range(128)))
     layers = [keras_layer("Dense", "o", units=4, use_bias=False, activation="linear")]
@@ -261,6 +261,14 @@ def test_a_keras_file_cannot_bring_other_files_in():
     virtual[:] = h5py.VirtualSource("other.h5", "w", (8, 4))
     with h5py.File("other.h5", "w") as file:
         file["w"] = np.ones((8, 4), np.float32)
+    steep = [{"class_name": "Activation", "config": {"name": "o", "activation": "hard_sigmoid"}}]
+    with h5py.File("steep.h5", "w") as file:
+        config = {"layers": steep, "build_input_shape": [None, 8]}
+        file.attrs["model_config"] = json.dumps({"class_name": "Sequential", "config": config})
+        file.attrs["keras_version"] = "2.13.1"
+        file.create_group("model_weights")
+    with pytest.raises(ModelError, match=r"hard_sigmoid.* with the slope of Keras 2"):
+        import_model("steep.h5")
     for name, words, message in (
         ("external", {"shape": (8, 4), "dtype": "f4", "external": secret}, "lies in another file"),
         ("linked", None, "lies in another file"),
