@@ -12,6 +12,7 @@ from convcli.errors import ModelError, ShapeError
 
 # A frame may add at most one part in so many of the input's longest side: LeNet-5's adds 4 to 28.
 _WIDEST = 4
+_SLIDING = ("conv", "depthwise", "separable_conv", "pool")
 
 
 def fitted(network: NetworkSpec, shape: Sequence[int], classes: int) -> NetworkPlan:
@@ -69,11 +70,71 @@ def fitted(network: NetworkSpec, shape: Sequence[int], classes: int) -> NetworkP
     return plan
 
 
+def fitted_to(network: NetworkSpec, shape: Sequence[int], output: Sequence[int], final: str) -> NetworkPlan:
+    """The network for inputs and outputs of these shapes, ending with ``final``: softmax, sigmoid or linear.
+
+    Its last layer with weights, in branches that are added the last of each, gets as many channels or units as the
+    outputs have. Of an ending with another activation than these, such as tanh, nothing is changed where ``linear`` is
+    asked for.
+
+    Raises
+    ------
+    ShapeError
+        If the network cannot take the shape.
+    ModelError
+        If it does not end with outputs of that shape.
+    """
+    spec = replace(network, input=tuple(shape), layers=_ending(network.layers, output[-1], final))
+    plan = plan_network(spec)
+    if plan.output != tuple(output):
+        each = "each place" if len(output) > 1 else "each sample"
+        raise ModelError(
+            f"{network.name}: ends with {shape_text(plan.output)} for {shape_text(shape)}, expected "
+            f"{shape_text(output)}: {output[-1]} number{'s' * (output[-1] != 1)} for {each}"
+        )
+    return plan
+
+
+def _ending(layers: tuple[LayerSpec, ...], count: int, final: str) -> tuple[LayerSpec, ...]:
+    """The layers with so many outputs, and this activation behind them."""
+    place = len(layers) - 1
+    while place > 0 and layers[place].type in _BEHIND:
+        place -= 1
+    behind = [each for each in layers[place + 1 :] if _activation(each) not in ("softmax", "sigmoid", "linear")]
+    last = _widened(layers[place], count)
+    if last.type in _WIDTHS and _activation(last) in ("softmax", "sigmoid", "linear") and not behind:
+        last = replace(last, settings={**last.settings, "activation": Named(final)}, word=f"{last.word},{final}")
+    elif final != "linear":
+        behind.append(LayerSpec("activation", {"activation": Named(final)}, word=final))
+    return (*layers[:place], last, *behind)
+
+
+_BEHIND = ("activation", "dropout", "spatial_dropout", "flatten", "head")
+_WIDTHS = {"dense": "units", "conv": "filters", "conv_transpose": "filters", "separable_conv": "filters"}
+
+
+def _activation(layer: LayerSpec) -> str:
+    """The name of a layer's activation, ``linear`` unless it says one; nothing for what has none."""
+    if layer.type not in (*_WIDTHS, "activation"):
+        return ""
+    return str(getattr(layer.settings.get("activation"), "name", "linear"))
+
+
+def _widened(layer: LayerSpec, count: int) -> LayerSpec:
+    if layer.type == "add":
+        branches = tuple((*branch[:-1], _widened(branch[-1], count)) if branch else branch for branch in layer.branches)
+        return replace(layer, branches=branches)
+    key = _WIDTHS.get(layer.type)
+    if key is None or layer.settings[key] == count:
+        return layer
+    return replace(layer, settings={**layer.settings, key: count}, word=f"{layer.type}:{count}")
+
+
 def with_padded_windows(network: NetworkSpec) -> NetworkSpec:
     """The network with ``same`` padding everywhere on its main chain, so that no picture is too small for it."""
     return replace(network, layers=tuple(
         replace(layer, settings={**layer.settings, "padding": "same"}, word=f"{layer.word},same")
-        if layer.type in ("conv", "depthwise", "pool") and layer.settings.get("padding") != "same" else layer
+        if layer.type in _SLIDING and layer.settings.get("padding") != "same" else layer
         for layer in network.layers
     ))  # fmt: skip
 
@@ -86,7 +147,7 @@ def _final_of(plan: NetworkPlan) -> str:
 def _with_classes(layers: tuple[LayerSpec, ...], classes: int) -> tuple[LayerSpec, ...]:
     """The layers with the last dense one, if only an activation follows it, as wide as there are classes."""
     place = len(layers) - 1
-    while place > 0 and layers[place].type in ("activation", "dropout", "flatten", "head"):
+    while place > 0 and layers[place].type in _BEHIND:
         place -= 1
     last = layers[place]
     if last.type != "dense" or last.settings["units"] == classes or (last.settings["units"] == 1 and classes == 2):

@@ -11,13 +11,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-from convcli.architectures.values import ACTIVATIONS, PADDINGS, Named, shape
+from convcli.architectures.values import ACTIVATIONS, ALSO_CALLED, PADDINGS, Named, shape
 from convcli.architectures.vocabulary import (
     KNOWN_WORDS,
     LAYERS,
     OTHER_KEYS,
     POOL_MODES,
     REQUIRED,
+    UPSAMPLE_MODES,
     WITH_BRANCHES,
     find_layer,
 )
@@ -245,11 +246,11 @@ def _options(typed: str, options: Sequence[str], where: str) -> tuple[dict[str, 
 def _bare(typed: str, option: str, where: str) -> tuple[str, str]:
     """The key that a word without ``=`` is meant for."""
     keys, word = LAYERS[typed].keys, option.lower()
-    if "activation" in keys and word.split(":")[0] in ACTIVATIONS:
+    if "activation" in keys and word.split(":")[0] in (*ACTIVATIONS, *ALSO_CALLED):
         return "activation", option
     if "padding" in keys and word in PADDINGS:
         return "padding", option
-    if "mode" in keys and word in POOL_MODES:
+    if "mode" in keys and word in (*POOL_MODES, *UPSAMPLE_MODES):
         return "mode", option
     key = OTHER_KEYS.get(word, word)
     if key in keys and isinstance(keys[key].default, bool):

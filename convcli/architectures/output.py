@@ -12,7 +12,9 @@ from convcli.architectures.plan import LayerPlan
 from convcli.errors import ModelError
 
 OF_A_LOSS = ("softmax", "sigmoid")
-_LEARNING = ("conv", "conv_transpose", "depthwise", "dense", "batch_norm")
+_LEARNING = (
+    "conv", "conv_transpose", "depthwise", "separable_conv", "dense", "batch_norm", "layer_norm", "group_norm", "prelu",
+)  # fmt: skip
 _POOLING = ("pool", "global_pool", "adaptive_pool")
 
 
@@ -77,7 +79,7 @@ def _passes(layer: LayerPlan, activation: str) -> bool:
     alone = prod(layer.input[:-1]) == 1
     if layer.type == "flatten":
         return alone or activation != "softmax"
-    if layer.type == "dropout":
+    if layer.type in ("dropout", "spatial_dropout"):
         return not layer.settings["rate"]
     if layer.type == "activation":
         return str(layer.settings["activation"].name) == "linear"

@@ -107,6 +107,14 @@ def _depthwise(flow: Flow, settings: Mapping[str, Any], whole: Shape) -> Made:
     return _conv(flow, grouped, whole)
 
 
+def _separable(flow: Flow, settings: Mapping[str, Any], whole: Shape) -> Made:
+    """Costs and windows of the depthwise convolution without a bias, then those of the 1x1 convolution."""
+    first = _depthwise(flow, {**settings, "use_bias": False}, whole)
+    plain = {"kernel_size": 1, "stride": 1, "padding": 0, "dilation": 1, "groups": 1, "connections": None}
+    last = _conv(first.flow, {**settings, **plain}, whole)
+    return Made(last.flow, first.windows, first.params + last.params, first.macs + last.macs)
+
+
 def _pool(flow: Flow, settings: Mapping[str, Any], whole: Shape) -> Made:
     spatial = _spatial(flow)
     words = _window_words({**settings, "stride": settings["stride"] or settings["kernel_size"]}, len(spatial))
@@ -150,11 +158,48 @@ def _batch_norm(flow: Flow, settings: Mapping[str, Any], whole: Shape) -> Made:
     return Made(flow, params=params, untrained=2 * flow.channels)
 
 
+def _layer_norm(flow: Flow, settings: Mapping[str, Any], whole: Shape) -> Made:
+    return Made(flow, params=flow.channels * (settings["center"] + settings["scale"]))
+
+
+def _group_norm(flow: Flow, settings: Mapping[str, Any], whole: Shape) -> Made:
+    """Depends on all positions; the field is told as if mean and variance were known."""
+    _check_groups(settings["groups"], flow.channels, flow.channels)
+    return _layer_norm(flow, settings, whole)
+
+
+def _prelu(flow: Flow, settings: Mapping[str, Any], whole: Shape) -> Made:
+    return Made(flow, params=prod(slope_shape(flow.shape, settings["share"])))
+
+
+def slope_shape(shape: Shape, share: str) -> Shape:
+    """The shape of a prelu's slopes: what is shared has one."""
+    return {"positions": shape[-1:], "all": (1,), "none": shape}[share]
+
+
+def _upsample(flow: Flow, settings: Mapping[str, Any], whole: Shape) -> Made:
+    """Nearest is a transposed convolution of ones as wide as its stride; bilinear one with a tent twice as wide."""
+    spatial = _spatial(flow)
+    sizes = geometry.per_axis(settings["size"], len(spatial), "size")
+    windows = tuple(
+        TransposedWindow(2 * size - size % 2, size, size // 2, size // 2)
+        if settings["mode"] == "bilinear" else TransposedWindow(size, size)
+        for size in sizes
+    )  # fmt: skip
+    made = tuple(n * size for n, size in zip(spatial, sizes, strict=True))
+    return Made(_slid(flow, windows, made, flow.channels), windows)
+
+
 def _pad(flow: Flow, settings: Mapping[str, Any], whole: Shape) -> Made:
     spatial = _spatial(flow)
     windows = geometry.windows_of(spatial, 1, padding=_for_all_axes(settings["amount"], len(spatial)))
     sizes = tuple(window.output(n) for window, n in zip(windows, spatial, strict=True))
     return Made(_slid(flow, windows, sizes, flow.channels), windows)
+
+
+def _with_axes(flow: Flow) -> Made:
+    _spatial(flow)
+    return Made(flow)
 
 
 def _unchanged(flow: Flow, settings: Mapping[str, Any], whole: Shape) -> Made:
@@ -165,13 +210,19 @@ RULES: Mapping[str, Callable[[Flow, Mapping[str, Any], Shape], Made]] = {
     "conv": _conv,
     "conv_transpose": _conv_transpose,
     "depthwise": _depthwise,
+    "separable_conv": _separable,
     "pool": _pool,
     "global_pool": _global_pool,
     "adaptive_pool": _adaptive_pool,
     "flatten": _flatten,
     "dense": _dense,
     "dropout": _unchanged,
+    "spatial_dropout": lambda flow, settings, whole: _with_axes(flow),
     "batch_norm": _batch_norm,
+    "layer_norm": _layer_norm,
+    "group_norm": _group_norm,
+    "upsample": _upsample,
+    "prelu": _prelu,
     "lrn": _unchanged,
     "pad": _pad,
     "activation": _unchanged,

@@ -43,7 +43,12 @@ ACTIVATIONS: Mapping[str, tuple[str, ...]] = {
     "sigmoid": (),
     "tanh": (),
     "softmax": (),
+    "swish": (),
+    "selu": (),
+    "hard_sigmoid": (),
+    "relu6": (),
 }
+ALSO_CALLED: Mapping[str, str] = {"silu": "swish"}  # PyTorch's name
 INITIALIZERS: Mapping[str, tuple[str, ...]] = {
     "glorot_uniform": (),
     "glorot_normal": (),
@@ -172,6 +177,7 @@ def named(choices: Mapping[str, tuple[str, ...]]) -> Reader:
         else:
             name, *words = str(value).lower().split(":")
             given = _arguments(words, choices.get(name, ()))
+        name = ALSO_CALLED.get(name, name)
         if name not in choices:
             raise ValueError(f"one of {', '.join(choices)}{suggestion(name, list(choices))}")
         arguments = {key: _decimal(each) for key, each in given.items()}

@@ -7,6 +7,7 @@ from typing import Any
 
 from convcli.architectures.values import (
     ACTIVATIONS,
+    ALSO_CALLED,
     CONSTRAINTS,
     INITIALIZERS,
     REGULARIZERS,
@@ -26,6 +27,8 @@ from convcli.architectures.values import (
 
 POOL_MODES = ("max", "average", "min", "weighted", "lp", "median", "stochastic")
 PAD_MODES = ("constant", "edge", "reflect", "symmetric", "wrap")
+UPSAMPLE_MODES = ("nearest", "bilinear")
+SHARINGS = ("positions", "all", "none")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,14 @@ _SLIDES = {"kernel_size": Key(sizes(), 3), "stride": Key(sizes(), 1), "padding":
 _DILATION = Key(sizes(), 1)
 _GROUPS = Key(count(), 1)
 _FILTERS = Key(count(), REQUIRED)
+_RATE = {"rate": Key(number(0, 1), 0.5)}
+_NORM = {
+    "epsilon": Key(number(0), 1e-3),
+    "center": Key(flag, True),
+    "scale": Key(flag, True),
+    "beta_initializer": Key(named(INITIALIZERS), Named("zeros"), ("center", (True,))),
+    "gamma_initializer": Key(named(INITIALIZERS), Named("ones"), ("scale", (True,))),
+}
 
 LAYERS: Mapping[str, LayerType] = {
     "conv": LayerType(
@@ -111,6 +122,17 @@ LAYERS: Mapping[str, LayerType] = {
             **_WEIGHTS,
         },
     ),
+    "separable_conv": LayerType(
+        "depthwise, then a convolution of kernel size 1",
+        "filters",
+        {
+            "filters": _FILTERS,
+            **_SLIDES,
+            "dilation": _DILATION,
+            "depth_multiplier": Key(count(), 1),
+            **_WEIGHTS,
+        },
+    ),
     "pool": LayerType(
         "pooling; the stride is the size unless given",
         "kernel_size",
@@ -139,18 +161,14 @@ LAYERS: Mapping[str, LayerType] = {
     ),
     "flatten": LayerType("all values in one row"),
     "dense": LayerType("every value to each of UNITS units", "units", {"units": Key(count(), REQUIRED), **_WEIGHTS}),
-    "dropout": LayerType("silences a share while training", "rate", {"rate": Key(number(0, 1), 0.5)}),
+    "dropout": LayerType("silences a share while training", "rate", _RATE),
+    "spatial_dropout": LayerType("silences a share of whole channels while training", "rate", _RATE),
     "batch_norm": LayerType(
-        "batch normalisation, 4 numbers a channel",
-        None,
-        {
-            "momentum": Key(number(0, 1), 0.99),
-            "epsilon": Key(number(0), 1e-3),
-            "center": Key(flag, True),
-            "scale": Key(flag, True),
-            "beta_initializer": Key(named(INITIALIZERS), Named("zeros"), ("center", (True,))),
-            "gamma_initializer": Key(named(INITIALIZERS), Named("ones"), ("scale", (True,))),
-        },
+        "batch normalisation, 4 numbers a channel", None, {"momentum": Key(number(0, 1), 0.99), **_NORM}
+    ),
+    "layer_norm": LayerType("normalisation of each position over its channels", None, _NORM),
+    "group_norm": LayerType(
+        "normalisation over GROUPS groups of channels", "groups", {"groups": Key(count(), 32), **_NORM}
     ),
     "lrn": LayerType(
         "AlexNet's local response normalisation",
@@ -171,6 +189,19 @@ LAYERS: Mapping[str, LayerType] = {
             "value": Key(number(), 0.0, ("mode", ("constant",))),
         },
     ),
+    "upsample": LayerType(
+        "enlarges: cells repeated, or lines between them",
+        "size",
+        {"size": Key(sizes(), 2), "mode": Key(one_of(UPSAMPLE_MODES), "nearest")},
+    ),
+    "prelu": LayerType(
+        "relu with a learnt slope below 0, one a channel",
+        "share",
+        {
+            "share": Key(one_of(SHARINGS), "positions"),
+            "alpha_initializer": Key(named(INITIALIZERS), Named("constant", (("value", 0.25),))),
+        },
+    ),
     "activation": LayerType(
         "an activation by itself: relu, leaky_relu:0.3", "activation", {"activation": Key(named(ACTIVATIONS), REQUIRED)}
     ),
@@ -185,11 +216,16 @@ WITH_BRANCHES = ("parallel", "add", "head")
 _OTHER_NAMES: Mapping[str, tuple[str, Mapping[str, str]]] = {
     **{name.replace("_", ""): (name, {}) for name in LAYERS},
     **{name.replace("_", ""): ("activation", {"activation": name}) for name in ACTIVATIONS},
+    **{name.replace("_", ""): ("activation", {"activation": meant}) for name, meant in ALSO_CALLED.items()},
     "convolution": ("conv", {}),
     "transposedconv": ("conv_transpose", {}),
     "convtransposed": ("conv_transpose", {}),
     "depthwiseconv": ("depthwise", {}),
+    "separable": ("separable_conv", {}),
     "batchnormalization": ("batch_norm", {}),
+    "layernormalization": ("layer_norm", {}),
+    "groupnormalization": ("group_norm", {}),
+    "upsampling": ("upsample", {}),
     "localresponsenorm": ("lrn", {}),
     "zeropad": ("pad", {}),
     "zeropadding": ("pad", {}),
@@ -223,6 +259,10 @@ OTHER_KEYS = {
     "dilation_rate": "dilation",
     "bias": "use_bias",
     "ceil": "ceil_mode",
+    "interpolation": "mode",
+    "scale_factor": "size",
+    "num_groups": "groups",
+    "eps": "epsilon",
 }
 
 
@@ -236,7 +276,10 @@ def find_layer(word: str) -> tuple[str, Mapping[str, str], int | None] | None:
     return found[0], found[1], int(ranks[0]) if ranks else None
 
 
-_RANKED = ("conv", "conv_transpose", "depthwise", "pool", "global_pool", "adaptive_pool", "pad")
+_RANKED = (
+    "conv", "conv_transpose", "depthwise", "separable_conv", "pool", "global_pool", "adaptive_pool", "pad", "upsample",
+    "spatial_dropout",
+)  # fmt: skip
 
 GRAMMAR = """\
 A layer is a word: TYPE:VALUE,key=value,...  VALUE is the key that matters
@@ -251,12 +294,13 @@ or a switch (ceil_mode).
   [ A B + ]         branches added; an empty branch is the input itself
   {{ A B }}           a head: a side output, used in training only
 
-conv, conv_transpose, depthwise and dense also take activation, use_bias,
-kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer,
-activity_regularizer, kernel_constraint, bias_constraint; all layers a name.
+conv, conv_transpose, depthwise, separable_conv (for both of its kernels) and
+dense also take activation, use_bias, kernel_initializer, bias_initializer,
+kernel_regularizer, bias_regularizer, activity_regularizer, kernel_constraint,
+bias_constraint; all layers a name.
 Activations: {activations}.
 leaky_relu has the slope 0.2 unless given (Keras's function; its layer
-LeakyReLU has 0.3: write LeakyReLU:0.3), elu has alpha 1.
+LeakyReLU has 0.3: write LeakyReLU:0.3), elu has alpha 1, silu is swish.
 Short keys: kernel or size for kernel_size, bias for use_bias, ceil for
 ceil_mode. conv1d, conv2d, conv3d, max_pool, average_pool and other names
 of Keras are understood. dense flattens what is not flat.

@@ -1,21 +1,49 @@
-"""What a command shows while data files are fetched, and the options that say where they lie."""
+"""What a command shows while data files are fetched, and the options that say where data lie and how to read them."""
 
 import contextlib
+import re
 import sys
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from convcli.cli import options
 from convcli.cli.printing import say
 
 if TYPE_CHECKING:
     from convcli.datasets import Entry, Reports
 
+Command = TypeVar("Command", bound=Callable[..., Any])
+
 data_dir = click.option(
     "--data-dir", metavar="DIR", help="Look for data files here first; then in CONVCLI_DATA_DIR, then in the cache."
 )
 offline = click.option("--offline", is_flag=True, help="Never download; if files are missing, say which go where.")
+
+
+def _shape(text: Any) -> tuple[int, ...]:
+    """``28x28x1``: spatial sizes, then channels."""
+    if isinstance(text, tuple):
+        return text
+    if not re.fullmatch(r"[1-9]\d{0,8}(x[1-9]\d{0,8}){0,3}", str(text).strip().lower()):
+        raise ValueError(f"got {text!r}, expected sizes and channels, as in 28x28x1, 128x3 or 16x16x16x1")
+    return tuple(map(int, str(text).strip().lower().split("x")))
+
+
+_labels = click.option(
+    "--labels", metavar="COLUMN|FILE",
+    help="Of a table the labels' column, by name or number; of x.npy the file of its labels.",
+)  # fmt: skip
+_input = click.option(
+    "--input", type=options.Read("HxWxC", _shape), help="The shape of a sample, where files do not tell."
+)
+_strict = click.option("--strict", is_flag=True, help="Stop at a file that cannot be used, instead of leaving it out.")
+
+
+def of_own_data(command: Command) -> Command:
+    """``--labels``, ``--input`` and ``--strict``: what is said about data that their files do not say."""
+    return _labels(_input(_strict(command)))
 
 
 @contextlib.contextmanager

@@ -1,19 +1,23 @@
 """`convcli predict`: what pictures show."""
 
 import sys
+from functools import partial
+from pathlib import Path
 
 import click
 
-from convcli.cli import options
+from convcli.atomic import check_target, write_whole
+from convcli.cli import answers, options
 from convcli.cli.completing import FILE, MODEL
 from convcli.cli.files import look_for, say_left_out
 from convcli.cli.printing import Warnings, say, show, show_result
 from convcli.cli.progress import progress_bar
-from convcli.images import MAX_PIXELS, write
+from convcli.datasets.outside import SUFFIXES as ARRAYS
+from convcli.images import MAX_PIXELS, READABLE_SUFFIXES, write
 from convcli.jobs.classifier import load_classifier, percent
 from convcli.jobs.documents import json_text
 from convcli.jobs.inputs import STREAM, check_apart
-from convcli.jobs.predict import MOST_SHOWN, Prediction, predict, seen_picture
+from convcli.jobs.predict import MOST_SHOWN, Prediction, boxed_pictures, predict, seen_picture, table_of
 
 
 @click.command()
@@ -21,7 +25,10 @@ from convcli.jobs.predict import MOST_SHOWN, Prediction, predict, seen_picture
 @click.option("--model", type=MODEL, help="A model that convcli train wrote.  [default: the MNIST model of convcli]")
 @click.option("--top", type=options.AtLeast(1), default=3, show_default=True, metavar="N", help="Classes to print.")
 @click.option("--show", metavar="OUT.png", help="Write the picture that the network saw; of several, a sheet.")
-@click.option("--overwrite", is_flag=True, help="Let --show replace an existing file.")
+@click.option("--each", is_flag=True, help="Tell each of several digits in a picture, and where it is.")
+@click.option("-o", "--output", metavar="OUT", help="The mask or the picture that is made: a file, folder or template.")
+@click.option("--csv", "table", metavar="OUT.csv", help="Write a table with the probability of each class.")
+@click.option("--overwrite", is_flag=True, help="Let -o, --show and --csv replace an existing file.")
 @options.looking_below
 @options.max_pixels
 @options.threads
@@ -33,17 +40,27 @@ def command(
     model: str | None,
     top: int,
     show: str | None,
+    each: bool,
+    output: str | None,
+    table: str | None,
     overwrite: bool,
     max_pixels: int | None,
     threads: int | None,
     as_json: bool,
     quiet: bool,
 ) -> int:
-    """Tell what pictures show, with a trained model.
+    """Tell what pictures show, with a trained model; also of series, volumes and features.
 
     IMAGE is a file, a glob pattern, a folder, or - for standard input. A picture is prepared as the model's training
     pictures were: for digits the one digit in a drawing or a photograph is found, whatever its size, place and colour,
-    and brought to MNIST's form; other pictures are scaled to fill the network's input and cropped at the centre.
+    and brought to MNIST's form; other pictures are scaled to fill the network's input and cropped at the centre. With
+    --each all digits of a page are told, line by line, and --show draws a box around each.
+
+    A model of series, volumes or features takes .npy, .npz, .csv, WAV and TIFF files of one sample or of many, which
+    are told one by one, as x.npy[0]; a model of pictures takes arrays of its input's size, too.
+
+    What a model of --task segment or denoise makes of a picture is written beside it (photo_mask.png, photo_clean.png),
+    or where -o says; as .npy it keeps the places of classes, or all digits. Numbers and marks are printed.
 
     A line has the file, the likeliest class with its probability, and the next ones. Pictures that cannot be used are
     named at the end, and the exit code is then 1; what else a folder held is counted by kind.
@@ -54,35 +71,53 @@ def command(
       convcli predict scans/ --top 1
       convcli predict scans/ --recursive --show sheet.png
       convcli predict digit.png --show seen.png
+      convcli predict page.jpg --each --show boxes.png --csv page.csv
       convcli predict photo.jpg --model pets.safetensors --json
+      convcli predict cells.png --model cells.safetensors -o mask.png
     """
-    found = look_for(images, recursive)
-    sources = found.files
     if show is not None:
         options.check_picture(show, overwrite=overwrite)
-        options.usage(lambda: check_apart(str(show), sources))
+    if table is not None:
+        options.usage(lambda: options.require_suffix(table, (".csv",)))
+        check_target(Path(table), overwrite=overwrite)
+    classifier = load_classifier(model, pictures=False, any_task=True)
+    takes_pictures = classifier.rule.takes_pictures or classifier.task in ("segment", "denoise")
+    kinds = READABLE_SUFFIXES if takes_pictures else (*ARRAYS, ".tif", ".tiff", ".nii", ".nii.gz")
+    found = look_for(images, recursive, kinds)
+    sources = found.files
+    for target in filter(None, (show, table)):
+        options.usage(partial(check_apart, target, sources))
     options.start_loops(threads, quiet=quiet)
-    classifier = load_classifier(model)
+    if classifier.task != "classify":
+        return answers.predict(
+            classifier, sources, output, max_pixels=max_pixels or MAX_PIXELS, overwrite=overwrite, as_json=as_json,
+            quiet=quiet,
+        )  # fmt: skip
+    if output is not None:
+        raise click.UsageError("-o: got a model that tells classes apart, which are printed; --csv writes a table")
     stdin = getattr(sys.stdin, "buffer", None) if STREAM in sources else None
     predictions: list[Prediction] = []
     warnings = Warnings()
     with progress_bar("pictures", hidden=quiet or len(sources) < 2) as advance:
-        for each in predict(classifier, sources, top=top, max_pixels=max_pixels or MAX_PIXELS, stdin=stdin):
-            predictions.append(each)
-            _report(each, warnings, as_json=as_json)
-            advance(len(predictions), len(sources))
+        limit = max_pixels or MAX_PIXELS
+        for told in predict(classifier, sources, top=top, max_pixels=limit, stdin=stdin, each=each):
+            predictions.append(told)
+            _report(told, warnings, as_json=as_json)
+            advance(min(len(predictions), len(sources)), len(sources))
     if not quiet:
         warnings.say()
-    good = [each for each in predictions if not each.error]
+    good = [told for told in predictions if not told.error]
+    if table is not None:
+        write_whole(Path(table), table_of(good, classifier.classes), overwrite=overwrite)
     if show is not None and good:
-        write(seen_picture(good), show, overwrite=overwrite)
+        write(boxed_pictures(good, max_pixels=limit) if each else seen_picture(good), show, overwrite=overwrite)
         if len(good) > MOST_SHOWN and not quiet:
             say(f"Warning: {show} shows the first {MOST_SHOWN} of {len(good)} pictures")
     if as_json:
-        show_result(json_text([each.as_dict() for each in good]))
-    bad = [each for each in predictions if each.error]
-    for each in bad:
-        say(f"Error: {each.error}")
+        show_result(json_text([told.as_dict() for told in good]))
+    bad = [told for told in predictions if told.error]
+    for told in bad:
+        say(f"Error: {told.error}")
     if bad and len(predictions) > 1 and not quiet:
         say(f"{len(good)} of {len(predictions)} pictures told, {len(bad)} failed")
     if not quiet:
@@ -96,5 +131,12 @@ def _report(prediction: Prediction, warnings: Warnings, *, as_json: bool) -> Non
     if as_json or prediction.error:
         return
     (label, probability), *others = prediction.top
-    words = [f"{prediction.file}: {label} ({percent(probability)})", *(f"{each} {percent(p)}" for each, p in others)]
+    place = ""
+    if prediction.box is not None:
+        above, left, below, right = prediction.box
+        place = f" {right - left}x{below - above}+{left}+{above}"
+    words = [
+        f"{prediction.file}{place}: {label} ({percent(probability)})",
+        *(f"{each} {percent(p)}" for each, p in others),
+    ]
     show("  ".join(words))

@@ -6,16 +6,22 @@ Source: Y. LeCun, C. Cortes, C. Burges, The MNIST database of handwritten digits
 import gzip
 import math
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from convcli.budget import memory_limit
 from convcli.errors import DataError
 
 GZIP = b"\x1f\x8b"
 _PACKING = 1 << 20  # bytes by which packing may lengthen what cannot be packed
-_UBYTE = 8  # the only type of value that data sets of pictures use
+_BYTES = {8: "u1"}  # the only type of value that data sets of pictures use
+_TYPES = _BYTES | {9: "i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
+_MOST_AXES = 4
+_LARGEST = 1 << 34  # bytes of a file of one's own
 
 
 def read_bytes(path: Path, limit: int) -> bytes:
@@ -48,8 +54,30 @@ def _too_long(path: Path, limit: int) -> DataError:
     return DataError(f"{path}: holds more than {limit:,} bytes, expected at most that; it is another file")
 
 
-def parse_idx(content: bytes, name: str, shape: tuple[int, ...] | None = None) -> npt.NDArray[np.uint8]:
-    """Turn the content of an IDX file of bytes into an array.
+def is_idx(path: Path) -> bool:
+    """Whether a file is IDX by its first bytes, packed or not."""
+    try:
+        with path.open("rb") as stream:
+            head = stream.read(4)
+            if head[:2] == GZIP:
+                stream.seek(0)
+                with gzip.open(stream) as unpacked:
+                    head = unpacked.read(4)
+    except (OSError, EOFError, zlib.error):
+        return False
+    return len(head) == 4 and head[:2] == b"\0\0" and head[2] in _TYPES and 1 <= head[3] <= _MOST_AXES
+
+
+def read_idx(path: Path) -> npt.NDArray[Any]:
+    """The array of an IDX file of one's own, of any type of value."""
+    content = read_bytes(path, min(_LARGEST, max(memory_limit() // 2, 1 << 20)))
+    return parse_idx(content, str(path), kinds=_TYPES)
+
+
+def parse_idx(
+    content: bytes, name: str, shape: tuple[int, ...] | None = None, kinds: Mapping[int, str] = _BYTES
+) -> npt.NDArray[Any]:
+    """Turn the content of an IDX file into an array.
 
     Parameters
     ----------
@@ -59,11 +87,13 @@ def parse_idx(content: bytes, name: str, shape: tuple[int, ...] | None = None) -
         What messages begin with.
     shape : tuple of int, optional
         The only shape that is accepted.
+    kinds : mapping
+        The types of values that are accepted, as numpy calls them; of bytes only, unless given.
 
     Returns
     -------
     ndarray
-        uint8, read-only, of the shape that the file states.
+        Read-only, of the shape that the file states.
 
     Raises
     ------
@@ -75,12 +105,13 @@ def parse_idx(content: bytes, name: str, shape: tuple[int, ...] | None = None) -
     >>> parse_idx(bytes([0, 0, 8, 1, 0, 0, 0, 3, 7, 8, 9]), "labels").tolist()
     [7, 8, 9]
     """
-    if len(content) < 4 or content[:2] != b"\0\0" or not 1 <= content[3] <= 4:
+    if len(content) < 4 or content[:2] != b"\0\0" or not 1 <= content[3] <= _MOST_AXES:
         raise DataError(
             f"{name}: begins with {content[:4].hex(' ') or 'nothing'}, expected an IDX file (00 00 08 01..)"
         )
-    if content[2] != _UBYTE:
-        raise DataError(f"{name}: holds values of type 0x{content[2]:02x}, expected 0x08 (bytes)")
+    if content[2] not in kinds:
+        expected = "0x08 (bytes)" if len(kinds) == 1 else ", ".join(f"0x{each:02x}" for each in kinds)
+        raise DataError(f"{name}: holds values of type 0x{content[2]:02x}, expected {expected}")
     axes = content[3]
     start = 4 + 4 * axes
     if len(content) < start:
@@ -92,7 +123,9 @@ def parse_idx(content: bytes, name: str, shape: tuple[int, ...] | None = None) -
     if shape is not None and sizes != shape:
         raise DataError(f"{name}: got an array of {stated}, expected {'x'.join(map(str, shape))}; it is another file")
     # Compared as Python's integers, which do not overflow whatever sizes a file claims.
-    if len(content) - start != math.prod(sizes):
-        reason = "truncated" if len(content) - start < math.prod(sizes) else "followed by something else"
-        raise DataError(f"{name}: is {reason}: got {len(content) - start:,} values, expected {stated}; fetch it again")
-    return np.frombuffer(content, np.uint8, offset=start).reshape(sizes)
+    dtype = np.dtype(kinds[content[2]])
+    got = (len(content) - start) / dtype.itemsize
+    if got != math.prod(sizes):
+        reason = "truncated" if got < math.prod(sizes) else "followed by something else"
+        raise DataError(f"{name}: is {reason}: got {int(got):,} values, expected {stated}; fetch it again")
+    return np.frombuffer(content, dtype, offset=start).reshape(sizes)

@@ -1,16 +1,22 @@
 """`load`: a data set by its name, a folder of pictures, or a file of arrays; found, fetched, checked, in memory."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from convcli.datasets.arrays import SUFFIXES, load_arrays
+import numpy as np
+
+from convcli.datasets.arrays import SUFFIXES, holds_arrays, load_arrays
 from convcli.datasets.downloading import Reports, download
-from convcli.datasets.folder import load_folder
-from convcli.datasets.model import Dataset
+from convcli.datasets.folder import load_folder, load_list
+from convcli.datasets.model import Dataset, Split
 from convcli.datasets.places import explain_absence, read_folder, read_set
-from convcli.datasets.preprocessing import Preprocessing
+from convcli.datasets.reading import Reading
 from convcli.datasets.registry import ENTRIES, Entry, find_entry
-from convcli.errors import DataError, missing, suggestion
+from convcli.datasets.tables import SUFFIXES as TABLES
+from convcli.datasets.tables import names_files
+from convcli.errors import DataError, missing, shortened, suggestion
 
 
 def load(
@@ -18,33 +24,30 @@ def load(
     *,
     data_dir: str | Path | None = None,
     offline: bool = False,
-    size: tuple[int, int] | None = None,
-    channels: int | None = None,
-    rule: Preprocessing | None = None,
     reports: Reports | None = None,
+    **said: Any,
 ) -> Dataset:
     """Load a data set whole into memory.
 
     Parameters
     ----------
     source : str or Path
-        ``mnist fashion-mnist kmnist cifar10 digits``, a folder with one sub-folder of pictures per class, or an .npz or
-        .csv file of images and labels. A folder that has one of these names is meant by ``./mnist``.
+        ``mnist fashion-mnist kmnist cifar10 digits``, a folder with one sub-folder of samples per class, or files of
+        arrays: .npz, .npy, .csv, IDX. A folder that has one of these names is meant by ``./mnist``.
     data_dir : str or Path, optional
         Where to look for data files first; then in CONVCLI_DATA_DIR and in the user's cache.
     offline : bool
         Never download.
-    size, channels : optional
-        For folders: height and width, and 1 or 3, where the network that will see the pictures has decided already.
-    rule : Preprocessing, optional
-        For folders: how that network wants its pictures, instead of size and channels.
     reports : Reports, optional
         What is called while files are downloaded.
+    **said
+        What `Reading` has: ``labels``, ``input``, ``size``, ``channels``, ``rule``, ``validation``, ``strict`` ...; of
+        data sets with a name ``validation`` only.
 
     Returns
     -------
     Dataset
-        uint8 images (N, H, W, C), int64 labels, class names and preprocessing.
+        Samples (N, ..., C), their targets, class names and preprocessing.
 
     Raises
     ------
@@ -56,21 +59,56 @@ def load(
     >>> load("digits").train.images.shape
     (1437, 8, 8, 1)
     """
+    reading = Reading(**said)
     entry = find_entry(source) if isinstance(source, str) else None
-    if entry is not None:
-        return _load_entry(entry, data_dir, offline, reports)
-    folder = Path(source)
-    if folder.suffix.lower() in SUFFIXES and folder.is_file():
-        return load_arrays(folder, rule)
-    if not folder.is_dir():
-        if str(source).endswith(("/", os.sep)):
-            raise DataError(missing(source))
-        known = ", ".join(ENTRIES)
-        near = suggestion(str(source), tuple(ENTRIES))
-        raise DataError(
-            f"data set: got {source}, expected one of {known}, a folder of classes, or an .npz or .csv{near}"
-        )
-    return load_folder(folder, size=size, channels=channels, rule=rule)
+    found = _load_files(source, reading) if entry is None else _load_entry(entry, data_dir, offline, reports)
+    return _with_validation(found, reading) if reading.validation else found
+
+
+def _load_files(source: str | Path, reading: Reading) -> Dataset:
+    """A folder, or files of arrays."""
+    path = Path(source)
+    if path.is_file() and path.suffix.lower() in TABLES and names_files(path, reading.labels):
+        return load_list(path, reading)
+    if path.exists() and holds_arrays(path):
+        return load_arrays(path, reading)
+    if path.is_dir():
+        return load_folder(path, reading)
+    if path.is_file():
+        raise DataError(f"data set: got {path}, expected a folder, or a file ending in {' '.join(SUFFIXES)}, or IDX")
+    if str(source).endswith(("/", os.sep)):
+        raise DataError(missing(source))
+    near = suggestion(str(source), tuple(ENTRIES))
+    known = ", ".join(ENTRIES)
+    raise DataError(
+        f"data set: got {source}, expected one of {known}, a folder of classes, or a file of arrays: "
+        f"{', '.join(SUFFIXES)}, IDX{near}"
+    )
+
+
+def _with_validation(found: Dataset, reading: Reading) -> Dataset:
+    """A data set whose validation lies elsewhere, in a folder or a file that is read as the training samples were."""
+    column = reading.labels if Path(found.origin).suffix.lower() in TABLES else ""  # else it is the file of labels
+    said = replace(
+        reading, validation="", labels=column, rule=found.preprocessing, classes=found.classes, targets=found.targets
+    )
+    other = _load_files(reading.validation, said)
+    held = placed(other.train, other.classes, found.classes, reading.validation) if found.classes else other.train
+    if held.labels.shape[1:] != found.train.labels.shape[1:]:
+        raise DataError(f"{reading.validation}: holds other targets than {found.origin}")
+    return replace(found, validation=held, notes=(*found.notes, *other.notes))
+
+
+def placed(split: Split, classes: tuple[str, ...], among: tuple[str, ...], label: str) -> Split:
+    """A split whose labels are places in other classes, which have to hold its own; raises `DataError` if not."""
+    if classes == among or (split.labels.ndim > 1 and len(classes) == len(among)):
+        return split
+    strange = [each for each in classes if each not in among]
+    if strange:
+        known = ", ".join(among[:10]) + (" ..." if len(among) > 10 else "")
+        raise DataError(f"{label}: got the class {shortened(strange[0])}, expected one of {known}")
+    places = np.array([among.index(each) for each in classes], np.int64)
+    return replace(split, labels=places[split.labels])
 
 
 def fetch(

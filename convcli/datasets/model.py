@@ -1,42 +1,61 @@
-"""What a data set is in memory: images, labels, class names; and how some of its images are held out, by seed."""
+"""What a data set is in memory: samples, their targets, class names; and how some are held out, by seed."""
 
 import hashlib
 import heapq
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from convcli.datasets.preprocessing import Preprocessing
+from convcli.datasets.rows import rows_of
 from convcli.errors import DataError
 
 Bytes = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]
+Array = npt.NDArray[Any]
+
+# What a network is to say of a sample, and how `Split.labels` hold it.
+Targets = Literal["classes", "numbers", "marks", "masks", "arrays"]
 
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Images and what they show.
+    """Samples and what is to be said of them.
 
     Parameters
     ----------
     images:
-        (N, H, W, C) uint8, C-contiguous; C is 1 (grey) or 3 (RGB). May be read-only.
+        (N, *spatial, C), C-contiguous: pictures (N, H, W, C), series (N, W, C), volumes (N, D, H, W, C), or plain
+        features (N, C). uint8 of 0..255, which networks see as 0..1, or float32 as they are. May be read-only; those of
+        a file that is larger than memory are `Rows`, which are read when they are asked for.
     labels:
-        (N,) int64: places in the data set's ``classes``.
+        As the data set's ``targets`` say. ``classes``: (N,) int64, places in its ``classes``. ``numbers``: (N, K)
+        float32. ``marks``: (N, K) float32 of 0 and 1, one for each class, any of which may hold. ``masks``:
+        (N, *spatial) uint8, a class at each place. ``arrays``: (N, *spatial, K) float32, pixels as 0..1.
+    names:
+        The file of each sample, where each has one.
     """
 
-    images: Bytes
-    labels: Labels
+    images: Array
+    labels: Array
+    names: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def take(self, indices: npt.NDArray[np.int64]) -> "Split":
-        """The images and labels at these places, in this order."""
-        return Split(self.images[indices], self.labels[indices])
+        """The samples and targets at these places, in this order."""
+        names = tuple(self.names[place] for place in indices.tolist()) if self.names else ()
+        return Split(rows_of(self.images, indices), self.labels[indices], names)
+
+    @property
+    def strata(self) -> Labels:
+        """(N,) what shares are taken of, so that each has its own: the classes, or one for all."""
+        plain = self.labels.ndim == 1 and self.labels.dtype.kind == "i"
+        return self.labels if plain else np.zeros(len(self.labels), np.int64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,17 +65,21 @@ class Dataset:
     Parameters
     ----------
     name:
-        ``"mnist"`` and the like, or the folder's name.
+        ``"mnist"`` and the like, or the name of a folder or a file.
     train, test:
         The two splits; a folder of classes without ``train`` and ``test`` inside has no test split.
     classes:
-        The name of each label.
+        The name of each label, of each mark, or of each value of a mask; of each number where they have names.
     preprocessing:
-        How a picture from outside becomes what ``train`` holds; belongs into the metadata of a model.
+        How a sample from outside becomes what ``train`` holds; belongs into the metadata of a model.
     origin:
-        The folder that the files were read from.
+        The folder or the file that was read.
     notes:
         One sentence each about what the reader should know, such as files that no checksum is known for.
+    validation:
+        The split to measure by while training, where the data have one of their own.
+    targets:
+        What the labels are.
     """
 
     name: str
@@ -66,12 +89,13 @@ class Dataset:
     preprocessing: Preprocessing
     origin: str = ""
     notes: tuple[str, ...] = ()
+    validation: Split | None = None
+    targets: Targets = "classes"
 
     @property
-    def shape(self) -> tuple[int, int, int]:
-        """Height, width and channels of one image."""
-        height, width, channels = self.train.images.shape[1:]
-        return height, width, channels
+    def shape(self) -> tuple[int, ...]:
+        """Of one sample: spatial sizes, then channels."""
+        return self.train.images.shape[1:]
 
     @property
     def digest(self) -> str:
@@ -100,7 +124,7 @@ def parted(train: Split, held_out: int | float, limit: int = 0) -> tuple[Split, 
     DataError
         As `hold_out` does, and for a limit that leaves a class out.
     """
-    present = np.count_nonzero(np.bincount(train.labels))
+    present = np.count_nonzero(np.bincount(train.strata))
     if 0 < limit < present:
         raise DataError(f"limit: got {limit}, expected at least {present}, an image of each class")
     return hold_out(sample(train, limit) if limit else train, held_out)
@@ -138,21 +162,23 @@ def hold_out(split: Split, amount: int | float, seed: int = 0) -> tuple[Split, S
     >>> [len(part) for part in hold_out(split, 0.2)]
     [8, 2]
     """
+    if not amount:
+        return split, split.take(np.arange(0))
     count = round(amount * len(split)) if isinstance(amount, float) and math.isfinite(amount) else amount
     if not 0 <= count < len(split):
         raise DataError(f"held-out images: got {amount} of {len(split)}, expected at least 0 and fewer than all")
-    if amount and not count:
+    if not count:
         raise DataError(
             f"held-out images: got {amount} of {len(split)}, which is none, expected 0 or at least {1 / len(split):.2g}"
         )
-    sizes = np.bincount(split.labels)
+    sizes = np.bincount(split.strata)
     spare = np.maximum(sizes - 1, 0)
     if count > spare.sum():
         raise DataError(
             f"held-out images: got {amount} of {len(split)}, expected at most {spare.sum()}, so that each of "
             f"{np.count_nonzero(sizes)} classes keeps an image to train on"
         )
-    chosen = _choose(split.labels, int(count), seed, np.minimum(spare, 1), spare)
+    chosen = _choose(split.strata, int(count), seed, np.minimum(spare, 1), spare)
     rest = np.ones(len(split), bool)
     rest[chosen] = False
     return split.take(np.flatnonzero(rest)), split.take(chosen)
@@ -170,8 +196,8 @@ def sample(split: Split, count: int, seed: int = 0) -> Split:
         raise DataError(f"number of images: got {count}, expected at least 1")
     if count >= len(split):
         return split
-    sizes = np.bincount(split.labels)
-    return split.take(_choose(split.labels, count, seed, np.minimum(sizes, 1), sizes))
+    sizes = np.bincount(split.strata)
+    return split.take(_choose(split.strata, count, seed, np.minimum(sizes, 1), sizes))
 
 
 def _choose(labels: Labels, count: int, seed: int, least: Labels, most: Labels) -> npt.NDArray[np.int64]:

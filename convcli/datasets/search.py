@@ -36,6 +36,8 @@ _LIKELY_DRAWN = 0.15  # on paper without noise, where little else could look lik
 _ONE_SHADE = 0.7  # of the pixels
 _RIVAL = 0.2  # of what stands beside a digit, as high as that is
 _LARGER = 1.5  # times the ink of a piece
+_LOWEST = 0.4  # of the median height of the digits of a picture
+MOST_DIGITS = 200  # of one picture
 _SURE = 0.95  # of a candidate beyond which no others are looked for
 
 
@@ -79,8 +81,60 @@ def search(pixels: Pixels, has_alpha: bool) -> Strokes:
         raise error
 
 
+def boxes_of_digits(pixels: Pixels, has_alpha: bool) -> list[Box]:
+    """Where the digits of a picture are, in its pixels: what is found is wiped away, and the search begins anew.
+
+    What is far lower than the others is none; raises `DataError` for a picture without a digit.
+    """
+    grey = to_grey(pixels, has_alpha).copy()
+    found: list[Box] = []
+    while len(found) < MOST_DIGITS:
+        small = shrunken(grey)
+        try:
+            _, best, others = _best(grey, small)
+        except DataError:
+            if found:
+                break
+            raise
+        scale = grey.shape[0] / small.shape[0]
+        boxes = [_scaled(each.box, scale) for each in (best.strokes, *others)]
+        tall = float(np.median([bottom - top for top, _, bottom, _ in found or boxes]))
+        found += [box for box in boxes if box[2] - box[0] >= _LOWEST * tall and not any(
+            box_overlap(box, other) >= _SAME for other in found)]  # fmt: skip
+        for box in boxes:
+            wipe(grey, box)
+    return found
+
+
+def wipe(plane: Floats, box: Box) -> None:
+    """Paint over what is in a box, with the lightness around it."""
+    top, left, bottom, right = box
+    edge = 1 + max(bottom - top, right - left) // 12
+    place = (slice(max(top - edge, 0), bottom + edge), slice(max(left - edge, 0), right + edge))
+    inside = plane[place]
+    rim = np.concatenate([inside[0], inside[-1], inside[:, 0], inside[:, -1]])
+    plane[place] = np.median(rim)
+
+
 def _search(grey: Floats) -> Strokes:
     small = shrunken(grey)
+    likely, best, others = _best(grey, small)
+    drawn = _is_drawn(grey)
+    if others:
+        scale = grey.shape[0] / small.shape[0]
+        boxes = tuple(_scaled(each.box, scale) for each in others)
+        return replace(best.strokes, box=_scaled(best.strokes.box, scale), others=boxes)
+    closer = looked_at_closer(grey, small, best)
+    if closer is None:
+        return best.strokes
+    likely, best = _first_of_the_best([*zip(judged(closer, small), closer, strict=True), (0.0, best)])
+    if likely < (_LIKELY_DRAWN if drawn else _LIKELY_CLOSER):
+        raise no_digit(f"strokes that, looked at closer, are a digit's with {likely:.0%} only")
+    return best.strokes
+
+
+def _best(grey: Floats, small: Floats) -> tuple[float, Candidate, list[Strokes]]:
+    """The likeliest digit of a picture, how likely that is, and the strokes of others beside it."""
     if is_flat(small):
         raise no_digit("a picture of one shade")
     reasons: list[DataError] = []
@@ -104,18 +158,7 @@ def _search(grey: Floats) -> Strokes:
     reason = why_no_one(best.strokes, small)
     if reason:
         raise no_digit(reason)
-    others = [each.strokes for score, each in found if score >= _RIVAL and _is_beside(each, best)]
-    if others:
-        scale = grey.shape[0] / small.shape[0]
-        boxes = tuple(_scaled(each.box, scale) for each in others)
-        return replace(best.strokes, box=_scaled(best.strokes.box, scale), others=boxes)
-    closer = looked_at_closer(grey, small, best)
-    if closer is None:
-        return best.strokes
-    likely, best = _first_of_the_best([*zip(judged(closer, small), closer, strict=True), (0.0, best)])
-    if likely < (_LIKELY_DRAWN if drawn else _LIKELY_CLOSER):
-        raise no_digit(f"strokes that, looked at closer, are a digit's with {likely:.0%} only")
-    return best.strokes
+    return likely, best, [each.strokes for score, each in found if score >= _RIVAL and _is_beside(each, best)]
 
 
 def _first_of_the_best(found: list[tuple[float, Candidate]]) -> tuple[float, Candidate]:

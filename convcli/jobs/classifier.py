@@ -16,6 +16,7 @@ from convcli.errors import DataError, ModelError, shortened
 from convcli.images import MAX_PIXELS, Image, read
 from convcli.jobs.tasks import STREAM, about
 from convcli.nn.model import Model
+from convcli.nn.tasks import TASKS
 from convcli.nn.weights import TrainedModel, load_model, shipped_model
 
 Array = NDArray[Any]
@@ -50,6 +51,11 @@ class Classifier:
         """The names of the network's outputs."""
         return self.trained.classes
 
+    @property
+    def task(self) -> str:
+        """What it was trained to do, of `convcli.nn.tasks`."""
+        return task_told(self.trained)
+
     def prepare(self, image: Image) -> Prepared:
         """A picture as its rule prepares it, and what there is to say of that."""
         pixels, warnings = self.rule.prepare(image)
@@ -83,7 +89,7 @@ class Classifier:
             return model.forward(batch, logits=True)
 
     def batch(self, images: Array) -> Array:
-        """(N, H, W, C) images, bytes or floats of 0..1, as the network takes them: floats, in its data format."""
+        """Samples (N, ..., C), bytes or floats, as the network takes them: floats, in its data format."""
         batch = self.rule.scaled(images) if images.dtype == np.uint8 else images
         return np.moveaxis(batch, -1, 1) if self.trained.model.data_format == "channels_first" else batch
 
@@ -92,8 +98,23 @@ class Classifier:
         return self.trained.of_each_class(self.trained.model.final.forward(logits))
 
 
-def load_classifier(path: str | Path | None = None) -> Classifier:
+def task_told(trained: TrainedModel) -> str:
+    """What a model was trained to do: as its card says, else classify."""
+    task = trained.card.recipe.get("task", "classify")
+    return task if task in TASKS else "classify"
+
+
+def load_classifier(path: str | Path | None = None, *, pictures: bool = True, any_task: bool = False) -> Classifier:
     """Read a model file; without a name, or for ``shipped``, the MNIST model that comes with convcli.
+
+    Parameters
+    ----------
+    path : str or Path, optional
+        The file.
+    pictures : bool
+        Whether it has to take pictures; other models take series, volumes or features.
+    any_task : bool
+        Whether it may do something else than tell classes apart.
 
     Raises
     ------
@@ -107,14 +128,22 @@ def load_classifier(path: str | Path | None = None) -> Classifier:
             f"no model named, and the one that comes with convcli is missing ({shipped_model()}); give --model"
         )
     path = model_file(SHIPPED if path is None else path)
-    return classifier_of(load_model(path), path)
+    trained = load_model(path)
+    if any_task and task_told(trained) != "classify":
+        return Classifier(path, trained, _rule_of(trained, path, pictures=False))
+    return classifier_of(trained, path, pictures=pictures)
 
 
-def classifier_of(trained: TrainedModel, path: Path) -> Classifier:
-    """A model from a file as a classifier; raises `ModelError` if it does not tell classes of pictures apart."""
+def classifier_of(trained: TrainedModel, path: Path, *, pictures: bool = True) -> Classifier:
+    """A model from a file as a classifier; raises `ModelError` if it does not tell classes (of pictures) apart."""
+    if task_told(trained) != "classify":
+        raise ModelError(
+            f"{path}: is a model to {task_told(trained)}, expected one that tells classes apart; convcli predict and "
+            "evaluate take it"
+        )
     if len(trained.classes) < 2 or len(trained.model.plan.output) != 1:
         raise ModelError(f"{path}: is a model without classes, expected one that convcli train wrote")
-    return Classifier(path, trained, _rule_of(trained, path))
+    return Classifier(path, trained, _rule_of(trained, path, pictures=pictures))
 
 
 def model_file(name: str | Path) -> Path:
@@ -138,17 +167,21 @@ def percent(probability: float) -> str:
     return "<0.1%" if 0 < probability < 0.0005 else f"{probability:.1%}"
 
 
-def _rule_of(trained: TrainedModel, path: Path) -> Preprocessing:
+def _rule_of(trained: TrainedModel, path: Path, *, pictures: bool) -> Preprocessing:
     size = trained.model.plan.input
-    if len(size) != 3 or size[2] not in (1, 3):
+    if pictures and (len(size) != 3 or size[2] not in (1, 3)):
         raise ModelError(f"{path}: takes {shape_text(size)}, expected a model for pictures of 1 or 3 channels")
     if trained.card.preprocessing is None:
-        return Preprocessing("picture", *size)
+        if len(size) == 3 and size[2] in (1, 3):
+            return Preprocessing("picture", size[0], size[1], size[2])
+        return Preprocessing.of_arrays(size, "numbers")
     try:
         rule = Preprocessing.from_dict(trained.card.preprocessing)
     except DataError as error:
         raise ModelError(f"{path}: card: {error}") from None
-    made = (rule.height, rule.width, rule.channels)
+    if pictures and not rule.takes_pictures:
+        raise ModelError(f"{path}: was trained on arrays of {shape_text(size)}, expected a model for pictures")
+    made = rule.input_shape
     if made != size:
         raise ModelError(f"{path}: card: prepares pictures of {shape_text(made)}, expected {shape_text(size)}")
     return rule

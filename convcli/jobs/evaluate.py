@@ -1,6 +1,6 @@
 """How good a model is on labelled pictures: accuracy, loss, every class by itself, what is taken for what."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,10 +10,13 @@ from numpy.typing import NDArray
 
 from convcli.architectures import shape_text
 from convcli.architectures.card import ModelCard
-from convcli.datasets import Dataset, Reports, Split, find_entry, load, parted, sample
+from convcli.datasets import Dataset, Reports, Split, find_entry, parted, sample
+from convcli.datasets.loading import placed
 from convcli.errors import DataError, shortened
 from convcli.images import Image
 from convcli.jobs.classifier import Classifier, percent
+from convcli.jobs.measures import Answers, f1_of
+from convcli.jobs.task import load_for
 from convcli.nn.losses import class_targets, loss_of_logits
 from convcli.nn.scoring import loss_for
 from convcli.views.grid import labelled_grid
@@ -36,13 +39,14 @@ class ClassScore:
     """One class: how many pictures show it, and two shares.
 
     ``precision``: of the pictures taken for it, those that show it; None if there are none. ``recall``: of the pictures
-    that show it, those taken for it; None if there are none.
+    that show it, those taken for it; None if there are none. ``f1``: their harmonic mean.
     """
 
     label: str
     count: int
     precision: float | None
     recall: float | None
+    f1: float | None = None
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,7 @@ class Evaluation:
         What the model was tried on. Beside `SPLITS` there is ``all``, of a folder without a test set that the model was
         not trained on, and ``mixed``, of one that has changed since the model was.
     images:
-        (N, H, W, C) uint8, as the network saw them.
+        (N, ..., C), as the network saw them.
     loss:
         The mean over the pictures.
     confusion:
@@ -77,17 +81,20 @@ class Evaluation:
         What the reader should know about the data.
     whole:
         How many pictures the split has, if it was not used whole; else 0.
+    answers:
+        The probabilities of each class for each picture.
     """
 
     data: str
     split: str
     classes: tuple[str, ...]
-    images: NDArray[np.uint8]
+    images: NDArray[Any]
     loss: float
     confusion: NDArray[np.int64]
     mistakes: tuple[Mistake, ...]
     notes: tuple[str, ...] = ()
     whole: int = 0
+    answers: Answers | None = None
 
     @property
     def count(self) -> int:
@@ -115,11 +122,17 @@ class Evaluation:
         """Each class by itself."""
         right = np.diag(self.confusion).tolist()
         shown, taken = self.confusion.sum(axis=1).tolist(), self.confusion.sum(axis=0).tolist()
+        precisions = [right[k] / taken[k] if taken[k] else None for k in range(len(shown))]
+        recalls = [right[k] / shown[k] if shown[k] else None for k in range(len(shown))]
         return tuple(
-            ClassScore(label, shown[k], right[k] / taken[k] if taken[k] else None,
-                       right[k] / shown[k] if shown[k] else None)
+            ClassScore(label, shown[k], precisions[k], recalls[k], f1_of(precisions[k] or 0.0, recalls[k]))
             for k, label in enumerate(self.classes)
-        )  # fmt: skip
+        )
+
+    @property
+    def f1(self) -> float:
+        """The mean of F1 over the classes that occur."""
+        return float(np.mean([each.f1 for each in self.per_class if each.f1 is not None]))
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -129,6 +142,8 @@ class Evaluation:
             "images": self.count,
             "accuracy": self.accuracy,
             "loss": self.loss,
+            "f1": self.f1,
+            **(self.answers.as_dict() if self.answers else {}),
             "wrong": len(self.mistakes),
             "classes": self.classes,
             "per_class": [vars(each) for each in self.per_class],
@@ -143,6 +158,7 @@ def load_data(
     data_dir: str | None = None,
     offline: bool = False,
     reports: Reports | None = None,
+    said: Mapping[str, Any] | None = None,
 ) -> Dataset:
     """The data set a model is tried on: the one it was trained on, or another with the same classes and size.
 
@@ -152,7 +168,9 @@ def load_data(
     ----------
     data : str, optional
         A data set's name or a folder of classes; without it, the name in the model's card, which may be that of a
-        folder here.
+        folder or of a file here.
+    said : Mapping, optional
+        What else is said about it: ``labels``, ``input`` and ``strict`` of `convcli.datasets.reading.Reading`.
 
     Raises
     ------
@@ -165,14 +183,21 @@ def load_data(
     if entry is not None:  # before it is downloaded
         rule = entry.preprocessing
         _check_fit(classifier, entry.name, entry.classes, (rule.height, rule.width, rule.channels))
-    elif data is None and not Path(source).is_dir():
-        raise DataError(f"data: the model was trained on the folder {source}; say where it lies with --data FOLDER")
-    found = load(source, data_dir=data_dir, offline=offline, reports=reports, rule=classifier.rule)
+    elif data is None and not Path(source).exists():
+        raise DataError(
+            f"data: the model was trained on the folder {source}; say where it lies with --data FOLDER|FILE"
+        )
+    found = load_for(
+        classifier.task, source, data_dir=data_dir, offline=offline, reports=reports, rule=classifier.rule,
+        classes=classifier.classes, **(said or {}),
+    )  # fmt: skip
     _check_fit(classifier, found.name, found.classes, found.shape)
-    places = np.array([classifier.classes.index(name) for name in found.classes], np.int64)
-    parts = [None if part is None else replace(part, labels=places[part.labels]) for part in (found.train, found.test)]
-    assert parts[0] is not None
-    return replace(found, train=parts[0], test=parts[1], classes=classifier.classes)
+    train, test, validation = (
+        part and placed(part, found.classes, classifier.classes, "data")
+        for part in (found.train, found.test, found.validation)
+    )
+    assert train is not None
+    return replace(found, train=train, test=test, validation=validation, classes=classifier.classes)
 
 
 def choose_split(dataset: Dataset, card: ModelCard, split: str | None = None) -> tuple[Split, str]:
@@ -206,7 +231,7 @@ def _parts(dataset: Dataset, card: ModelCard) -> tuple[Split, Split | None, str]
     if is_older or not isinstance(amount, int | float) or type(limit) is not int:
         return dataset.train, None, "train"
     learned, held = parted(dataset.train, amount, limit)
-    return learned, held if len(held) else None, "train"
+    return learned, held if len(held) else dataset.validation, "train"
 
 
 def evaluate(
@@ -260,6 +285,7 @@ def evaluate(
     return Evaluation(
         dataset.name, name, classifier.classes, pictures.images, total / count, confusion,
         _mistakes(pictures.labels, taken, shares), dataset.notes, len(every) if len(pictures) < len(every) else 0,
+        Answers(pictures.labels, taken, shares, pictures.names),
     )  # fmt: skip
 
 
@@ -268,6 +294,10 @@ def gallery(evaluation: Evaluation) -> Image:
 
     Raises `DataError` if there are none.
     """
+    if not is_picture(evaluation.images):
+        raise DataError(
+            f"gallery: the model takes {shape_text(evaluation.images.shape[1:])}, expected a model for pictures"
+        )
     if not evaluation.mistakes:
         raise DataError("gallery: there is no mistake to show")
     shown = evaluation.mistakes[:MOST_SHOWN]
@@ -276,6 +306,11 @@ def gallery(evaluation: Evaluation) -> Image:
     title = f"{wrong:,} wrong of {evaluation.count:,}: {evaluation.measured_on}; the worst first"
     pictures = [evaluation.images[each.place] for each in shown]
     return Image(labelled_grid(pictures, captions, columns=_COLUMNS, title=title))
+
+
+def is_picture(images: NDArray[Any]) -> bool:
+    """Whether samples (N, ..., C) can be shown as they are: grey or RGB pictures in bytes."""
+    return images.ndim == 4 and images.shape[3] in (1, 3) and images.dtype == np.uint8
 
 
 def most_confused(evaluation: Evaluation, most: int = 10) -> list[tuple[str, str, int]]:

@@ -19,7 +19,7 @@ MOST_VALUES = 512  # of a layer without maps
 MOST_MAPS = 256
 _MOST_DRAWN = 6000  # maps in one picture: beyond this nobody looks, and the picture is too tall to be opened
 # Layers that pass their input on, except in training.
-_PASSING = ("flatten", "dropout", "head")
+_PASSING = ("flatten", "dropout", "spatial_dropout", "head")
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ from convcli.architectures import GrammarError, NetworkPlan, NetworkSpec, load, 
 from convcli.architectures.files import find_shipped, is_file_name
 from convcli.architectures.grammar import LayerSpec
 from convcli.architectures.values import ACTIVATIONS, Named
-from convcli.architectures.vocabulary import LAYERS, PAD_MODES, POOL_MODES, REQUIRED
+from convcli.architectures.vocabulary import LAYERS, PAD_MODES, POOL_MODES, REQUIRED, SHARINGS, UPSAMPLE_MODES
 from convcli.errors import ShapeError
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ _AWKWARD = (
     ("conv:6,kernel=2x3x2,padding=0:1x1x0,elu", (5, 3, 4, 2)),
     ("conv_transpose:4,kernel=3,stride=2,same,groups=2,relu", (4, 5, 2)),
     ("depthwise:3,depth_multiplier=2,sigmoid", (7, 6, 4)),
+    ("separable_conv:5,kernel=3x2,stride=2,depth_multiplier=2,swish", (7, 6, 4)),
     ("dense:5,leaky_relu", (7,)),
     ("max_pool:3,stride=2,same", (7, 8, 2)),
     ("min_pool:2x3", (7, 6, 4)),
@@ -35,8 +36,13 @@ _AWKWARD = (
     ("global_average_pool", (5, 4, 3)),
     ("global_max_pool", (5, 4, 3)),
     ("batch_norm", (5, 4, 3)),
+    ("layer_norm", (4, 3, 5)),
+    ("group_norm:2", (4, 3, 6)),
     ("lrn:5,alpha=0.3", (3, 4, 7)),
     ("dropout:0.4", (5, 5, 2)),
+    ("spatial_dropout:0.4", (3, 2, 6)),
+    ("upsample:3x2,bilinear", (3, 2, 2)),
+    ("prelu", (5, 4, 3)),
     ("pad:1x2,mode=reflect", (5, 5, 2)),
     ("softmax", (5, 4, 3)),
     ("[ conv:3,same | max_pool:3,stride=1,same ]", (5, 4, 3)),
@@ -153,12 +159,15 @@ def every_kind() -> tuple[tuple[str, tuple[int, ...]], ...]:
 
 
 # The key of a kind whose every choice is a way of computing by itself.
-_VARIED = {"pool": "mode", "adaptive_pool": "mode", "global_pool": "mode", "pad": "mode", "activation": "activation"}
+_VARIED = {"pool": "mode", "adaptive_pool": "mode", "global_pool": "mode", "pad": "mode",
+           "upsample": "mode", "prelu": "share", "activation": "activation"}  # fmt: skip
 _CHOICES: dict[str, tuple[str, ...]] = {
     "pool": tuple(each for each in POOL_MODES if each not in _UNTRAINED_MODES),
     "adaptive_pool": tuple(each for each in POOL_MODES if each not in _UNTRAINED_MODES),
     "global_pool": ("average", "max", "min"),
     "pad": PAD_MODES,
+    "upsample": UPSAMPLE_MODES,
+    "prelu": SHARINGS,
     "activation": tuple(ACTIVATIONS),
 }
 

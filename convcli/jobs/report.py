@@ -15,7 +15,7 @@ from convcli.datasets import Dataset, Reports, find_entry
 from convcli.errors import ConvcliError, DataError, ModelError
 from convcli.images import Image, write
 from convcli.jobs.classifier import Classifier, classifier_of, model_file, percent
-from convcli.jobs.evaluate import Evaluation, evaluate, load_data, most_confused
+from convcli.jobs.evaluate import Evaluation, evaluate, is_picture, load_data, most_confused
 from convcli.jobs.filters import filter_panel, filters_of
 from convcli.jobs.recipe_words import preparation_in_words, recipe_in_words
 from convcli.nn.weights import TrainedModel, load_model
@@ -74,7 +74,7 @@ def make_report(
     path = model_file(source)
     trained = load_model(path)
     try:
-        classifier = classifier_of(trained, path)
+        classifier = classifier_of(trained, path, pictures=False)
         dataset = load_data(classifier, data, data_dir=data_dir, offline=offline or data is None, reports=reports)
     except (DataError, ModelError) as error:
         if data is not None:
@@ -131,7 +131,7 @@ def page_of(report: Report) -> ReportPage:
         confusion=found.confusion.tolist() if found is not None and few else None,
         confused=[] if found is None or few else most_confused(found, 25),
         scores=[] if found is None else _scores(found),
-        mistakes=[] if found is None else _mistakes(found),
+        mistakes=_mistakes(found) if found is not None and is_picture(found.images) else [],
         mistakes_in_all=0 if found is None else len(found.mistakes),
         measured="" if found is None else found.measured_on + f" ({found.count:,})" * (not found.whole),
         missing=report.missing,
@@ -140,6 +140,7 @@ def page_of(report: Report) -> ReportPage:
         layers=layers,
         facts=[*_named(totals(model.plan)), *([("source", spec.source)] if spec.source else [])],
         recipe=_recipe(report.trained),
+        calibration=_calibration(found),
         footer=f"Made by convcli {card.version} report from {report.path.name}",
     )
 
@@ -199,6 +200,11 @@ def _filters(trained: TrainedModel) -> Filters | None:
     picture = Picture(_png(panel.pixels), f"the filters of {found.layer}")
     largest = "" if panel.largest is None else number(panel.largest)
     return Filters(picture, f"{found.layer}: {panel.title}", panel.notes, largest)
+
+
+def _calibration(found: Evaluation | None) -> list[tuple[float, float, int]]:
+    answers = None if found is None else found.answers
+    return [] if answers is None else [(each.probability, each.accuracy, each.count) for each in answers.calibration]
 
 
 def _recipe(trained: TrainedModel) -> list[tuple[str, str]]:

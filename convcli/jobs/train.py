@@ -7,36 +7,42 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from convcli.architectures import NetworkPlan, load, shape_text
-from convcli.architectures.fitting import fitted, with_padded_windows
-from convcli.architectures.grammar import NetworkSpec
+from convcli.architectures import load, shape_text
+from convcli.architectures.files import resolved
 from convcli.atomic import check_folder, check_target
-from convcli.datasets import Dataset, Reports, Split, find_entry, parted, sample
-from convcli.datasets import load as load_data
-from convcli.datasets.preprocessing import LARGEST_SIDE
-from convcli.errors import ConvcliError, DataError, ModelError, ShapeError
+from convcli.datasets import Dataset, Reports, find_entry
+from convcli.errors import ConvcliError, DataError, ModelError
 from convcli.extras import install
 from convcli.jobs.documents import named
+from convcli.jobs.task import fitted_for, load_for, preset_for, task_of, units_of
+from convcli.jobs.training_data import (
+    NORMALIZE,
+    form_of,
+    held_out_by_default,
+    is_normalized,
+    measure,
+    network_for,
+    normalizes,
+    planned_network,
+    split_of,
+    take_over,
+)
 from convcli.jobs.training_log import check_log_name, write_log
 from convcli.jobs.training_notes import notes, warnings
 from convcli.jobs.training_plan import TrainingPlan
 from convcli.nn.checkpoint import Source, read_checkpoint, write_checkpoint
+from convcli.nn.class_weights import by_places
 from convcli.nn.model import Model
-from convcli.nn.presets import FEWEST_HELD, Preset, held_out_instead_of_a_test, preset
-from convcli.nn.scoring import Examples, Score, learns_squares, score_of
+from convcli.nn.presets import FEWEST_HELD, SIDE, Preset, preset
+from convcli.nn.recipe import Recipe
+from convcli.nn.scoring import Examples, Score, learns_squares
 from convcli.nn.training import DivergedError, Epoch, Listener, Training
-from convcli.nn.weights import ModelCard, save_model
+from convcli.nn.weights import ModelCard, load_model, save_model
+from convcli.ops.augmentation import Augmentation
 from convcli.views.curves import check_plot
 
 SUFFIX = ".safetensors"
 _CHECKPOINT = ".checkpoint"
-
-# The network that suits a data set; of other pictures their size decides.
-_NETWORKS = {"cifar10": "cifar10", "digits": "digits"}
-_BY_SHAPE = {(28, 28, 1): "mnist"}
-_ANY_PICTURE = "pictures"
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,16 @@ class TrainReport:
         """The epoch whose weights are the model's: the best on held-out images, else the last."""
         return self.history[(self.best_epoch or len(self.history)) - 1]
 
+    @property
+    def test_metrics(self) -> dict[str, float]:
+        """What the task measures of the test set beside accuracy: ``test_iou`` and the like."""
+        return {f"test_{name}": value for name, value in (self.test.metrics if self.test else {}).items()}
+
+    @property
+    def val_metrics(self) -> dict[str, float]:
+        """The same of held-out images, by the epoch that was kept."""
+        return {f"val_{name}": value for name, value in self.kept.metrics.items()}
+
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON: ``test_`` is of the test set, ``val_`` of held-out images, neither of the training's.
 
@@ -72,7 +88,9 @@ class TrainReport:
             "history": [each.as_dict() for each in self.history],
             "test_accuracy": self.test and self.test.accuracy,
             "test_loss": self.test and self.test.loss,
+            **self.test_metrics,
             **named(self.kept, "val_accuracy", "val_loss"),
+            **self.val_metrics,
             "train_images": len(plan.learned),
             "val_images": 0 if plan.held is None else len(plan.held),
             "test_images": 0 if plan.dataset.test is None else len(plan.dataset.test),
@@ -93,6 +111,9 @@ def plan_training(
     held_out: float | int | None = None,
     limit: int = 0,
     size: tuple[int, int] | None = None,
+    said: Mapping[str, Any] | None = None,
+    start: str | None = None,
+    normalize: str | None = None,
     output: str | None = None,
     overwrite: bool = False,
     log: str | None = None,
@@ -113,7 +134,7 @@ def plan_training(
     preset_name : str
         Where the recipe begins.
     changes : Mapping, optional
-        Values of the `Recipe` that differ from the preset's.
+        Values of the `Recipe` that differ from the preset's; without a ``task`` it is guessed from the labels.
     held_out : float or int, optional
         Share (below 1) or number of training images for validation; else the preset's, and of a folder without a
         test set up to a fifth.
@@ -121,6 +142,12 @@ def plan_training(
         Use so many training images, of each class its share; 0 for all.
     size : (int, int), optional
         Of a folder's pictures; without it the input of a model that was asked for, else their most common size.
+    said : Mapping, optional
+        What else is said about the data: ``labels``, ``input``, ``validation``, ``strict`` of `Reading`.
+    start : str, optional
+        A model to go on from; it brings its network along.
+    normalize : str, optional
+        ``mean-std`` or ``none``; without it ``mean-std`` where numbers are no pixels.
     output : str, optional
         The model's file; ``DATA.safetensors`` without it.
 
@@ -134,34 +161,51 @@ def plan_training(
     chosen = preset(preset_name)
     given = dict(changes or {})
     check_recipe(preset_name, given)
-    network = None if model is None else load(model)
+    said = dict(said or {})
+    begun = None if start is None else load_model(resolved(start))
+    if begun is not None and model is not None:
+        raise ModelError(f"model: got {model} and a model to go on from, expected one of them; --from brings its own")
+    network = (None if model is None else load(model)) if begun is None else begun.model.plan.spec
     target = _target(output, data)
     checkpoint = checkpoint_of(target)
     _check_targets(target, checkpoint, log, plot, overwrite=overwrite)
     asked = [word for word, value in (("size", size), ("held_out", held_out)) if value is not None] + ["keep"] * (
         given.get("keep") == "best"
     )
-    size, channels = (None, None) if find_entry(data) is not None else _form(network, size)
-    dataset = load_data(data, data_dir=data_dir, offline=offline, size=size, channels=channels, reports=reports)
+    size, channels = (None, None) if find_entry(data) is not None else form_of(network, size)
+    hint = None if network is None else network.input
+    dataset = load_for(
+        given.get("task"), data, data_dir=data_dir, offline=offline, size=size, channels=channels, hint=hint,
+        reports=reports, **said,
+    )  # fmt: skip
+    task = given["task"] = task_of(dataset, given.get("task"))
+    chosen = preset_for(chosen, task)
     images = min(limit or len(dataset.train), len(dataset.train))
-    recipe = replace(chosen.recipe_for(limit or images, min(dataset.shape[:2])), **given)
+    recipe = _recipe(chosen, given, dataset, limit or images, normalize)
     if held_out is None:
-        held_out = _held_out_by_default(chosen, dataset, limit)
-        if dataset.test is None and held_out < FEWEST_HELD and not {"keep", "patience"} & set(given):
+        held_out = held_out_by_default(chosen, dataset, limit)
+        validated = held_out if dataset.validation is None else len(dataset.validation)
+        if dataset.test is None and validated < FEWEST_HELD and not {"keep", "patience"} & set(given):
             recipe = replace(recipe, keep="last")
-    network = network or _fitting(load(chosen.network or _usual_network(dataset)), dataset)
-    source = Source(data, preset_name, held_out, limit, size, dataset.digest, command)
-    plan = _fitted(network, dataset)
-    if recipe.label_smoothing and "label_smoothing" not in given and learns_squares(plan):
+    network = network_for(network, chosen, dataset, task)
+    source = Source(data, preset_name, held_out, limit, size, dataset.digest, command, said)
+    plan = planned_network(network, dataset, task, normalizes=NORMALIZE in recipe.freeze)
+    if is_normalized(plan) and NORMALIZE not in recipe.freeze:  # of the model that the training goes on from
+        recipe = replace(recipe, freeze=_joined(recipe.freeze, NORMALIZE))
+    trial = Model(plan)
+    trial.freeze(recipe.freeze)
+    fresh = () if begun is None else take_over(trial, begun, dataset.classes)
+    squares = recipe.loss not in ("", "cross_entropy") or (task == "classify" and learns_squares(plan))
+    if recipe.label_smoothing and "label_smoothing" not in given and squares:
         recipe = replace(recipe, label_smoothing=0.0)  # the preset's, which is for cross-entropy
-    learned, held = _split(dataset, source)
+    learned, held = split_of(dataset, source)
     if recipe.patience and held is None:
         raise ModelError(
             f"patience: got {recipe.patience} without held-out images, expected some; add --validation 0.1"
         )
     made = TrainingPlan(
         dataset, learned, held, plan, recipe, source, target, checkpoint, overwrite,
-        None if log is None else Path(log), None if plot is None else Path(plot),
+        None if log is None else Path(log), None if plot is None else Path(plot), start=begun, fresh=fresh,
     )  # fmt: skip
     return replace(made, notes=tuple(notes(made, network, tuple(asked))), warnings=tuple(warnings(made)))
 
@@ -188,17 +232,18 @@ def plan_resumed(
     target = Path(output) if output is not None else _model_of(path)
     _check_targets(target, None, log, plot, overwrite=overwrite)
     # The network is written as it was fitted, so that its input is the form that a folder's pictures were brought to.
-    size, channels = _form(held.network, source.size)
-    dataset = load_data(
-        data or source.data, data_dir=data_dir, offline=offline, size=size, channels=channels, reports=reports
-    )
+    size, channels = form_of(held.network, source.size)
+    dataset = load_for(
+        held.recipe.task, data or source.data, data_dir=data_dir, offline=offline, size=size, channels=channels,
+        hint=held.network.input, reports=reports, **source.said,
+    )  # fmt: skip
     if dataset.digest != source.digest:
         raise DataError(
             f"{path}: was made with other images than {data or source.data} has now; expected the same data"
         )
-    network = fitted(held.network, dataset.shape, len(dataset.classes))
+    network = fitted_for(held.recipe.task, held.network, dataset)
     made = TrainingPlan(
-        dataset, *_split(dataset, source), network, held.recipe, source, target, path, overwrite,
+        dataset, *split_of(dataset, source), network, held.recipe, source, target, path, overwrite,
         None if log is None else Path(log), None if plot is None else Path(plot), held,
         (f"going on after epoch {held.epoch} of {held.recipe.epochs}",),
     )  # fmt: skip
@@ -234,30 +279,42 @@ def train(plan: TrainingPlan, listener: Listener | None = None) -> TrainReport:
         write_checkpoint(plan.checkpoint, training, plan.source)
         return TrainReport(plan, tuple(training.history), False, training=training)
     training.finish()
-    test = plan.dataset.test
-    score = None if test is None else score_of(training.model, Examples(test.images, test.labels))
+    test, units = plan.dataset.test, units_of(plan)
+    score = None if test is None else training.score(units.examples(test))
     if score is not None and not isfinite(score.loss):
         raise DivergedError(f"the loss on the test images became {score.loss}; try a lower learning rate")
+    units.fold(training.model)
     report = TrainReport(plan, tuple(training.history), True, score, training.best.epoch, training)
     save_model(plan.target, training.model, _card(plan, report), overwrite=plan.overwrite)
     plan.checkpoint.unlink(missing_ok=True)
     return report
 
 
+def write_beginning(plan: TrainingPlan) -> None:
+    """Write the checkpoint of a training of which nothing is done: whoever resumes it trains it from the start."""
+    write_checkpoint(plan.checkpoint, _begin(plan), plan.source)
+
+
 def _walk(plan: TrainingPlan) -> None:
     """Two steps and a validation of another training by the same plan, which call the loops that it will call."""
     model = Model(plan.network, seed=plan.recipe.seed, data_format="channels_last")
     few = plan.recipe.batch_size + 1
-    examples = Examples(plan.learned.images[:few], plan.learned.labels[:few])
+    examples = Examples(*(each[:few] for each in units_of(plan).examples(plan.learned)))
     Training(model, replace(plan.recipe, epochs=1), examples, examples).run()
 
 
 def _begin(plan: TrainingPlan) -> Training:
     """The training, new or as its checkpoint left it."""
-    validation = None if plan.held is None else Examples(plan.held.images, plan.held.labels)
+    units = units_of(plan)
+    validation = None if plan.held is None else units.examples(plan.held)
     # Data sets have their channels last, whatever the network's data format; the weights are the same in both.
     model = Model(plan.network, seed=plan.recipe.seed, data_format="channels_last")
-    training = Training(model, plan.recipe, Examples(plan.learned.images, plan.learned.labels), validation)
+    if plan.resumed is None:
+        fresh = take_over(model, plan.start, plan.dataset.classes) if plan.start is not None else (NORMALIZE,)
+        if NORMALIZE in fresh and is_normalized(plan.network):
+            measure(model, plan.learned.images)
+    training = Training(model, plan.recipe, units.examples(plan.learned), validation)
+    training.unit = units.deviation
     if plan.resumed is not None:
         try:
             training.load_state(plan.resumed.arrays, plan.resumed.numbers)
@@ -266,39 +323,10 @@ def _begin(plan: TrainingPlan) -> Training:
     return training
 
 
-def _split(dataset: Dataset, source: Source) -> tuple[Split, Split | None]:
-    """What is learned from, and what is held out of it; which images these are never depends on the seed."""
-    learned, held = parted(dataset.train, source.held_out, source.limit)
-    return learned, held if len(held) else None
-
-
-def _form(network: NetworkSpec | None, size: tuple[int, int] | None) -> tuple[tuple[int, int] | None, int | None]:
-    """Size and channels that a folder's pictures are brought to: those of a network that was asked for by name."""
-    if network is None or len(network.input) != 3:
-        return size, None
-    height, width, channels = network.input
-    if size is None and max(height, width) > LARGEST_SIDE:
-        raise ModelError(
-            f"{network.name}: its input is {shape_text(network.input)}, expected pictures of at most "
-            f"{LARGEST_SIDE}x{LARGEST_SIDE}; add --size HxW"
-        )
-    return size or (height, width), channels if channels in (1, 3) else None
-
-
-def _held_out_by_default(chosen: Preset, dataset: Dataset, limit: int) -> float | int:
-    """What a preset holds out; more where nothing else would say how good the network is."""
-    count = limit or len(dataset.train)
-    if dataset.test is not None:
-        return chosen.held_out_of(count, len(dataset.classes))
-    used = sample(dataset.train, limit) if limit else dataset.train
-    spare = np.maximum(np.bincount(used.labels) - 1, 0)
-    return held_out_instead_of_a_test(len(used), int(spare.sum()))
-
-
 def _card(plan: TrainingPlan, report: TrainReport) -> ModelCard:
-    scores = named(report.kept, "val_loss", "val_accuracy")
+    scores = named(report.kept, "val_loss", "val_accuracy") | report.val_metrics
     if report.test is not None:
-        scores |= {"test_loss": report.test.loss, "test_accuracy": report.test.accuracy}
+        scores |= {"test_loss": report.test.loss, "test_accuracy": report.test.accuracy, **report.test_metrics}
     metrics = {name: score for name, score in scores.items() if score is not None} | {"seconds": report.seconds}
     # The digest lets evaluate find the images again that were held out.
     recipe = plan.recipe.told() | named(plan.source, "preset", "held_out", "limit", "digest", "command")
@@ -313,9 +341,30 @@ def _card(plan: TrainingPlan, report: TrainReport) -> ModelCard:
     )
 
 
+def _recipe(chosen: Preset, given: Mapping[str, Any], dataset: Dataset, images: int, normalize: str | None) -> Recipe:
+    """The preset's recipe for these data, changed as was asked."""
+    shape, changes = dataset.shape, dict(given)
+    recipe = chosen.recipe_for(images, min(shape[:-1] or (1,)) if len(shape) > 1 else SIDE)
+    if len(shape) != 3:
+        if not Augmentation.from_words(changes.get("augment", "")).is_nothing:
+            raise DataError(f"augment: got samples of {shape_text(shape)}, expected pictures; leave it out")
+        changes["augment"] = ""
+    if dataset.targets in ("masks", "arrays") and not Augmentation.from_words(changes.get("augment", "")).is_nothing:
+        raise DataError(f"augment: got {dataset.targets} to learn, which would not move along; leave it out")
+    changes["class_weight"] = by_places(changes.get("class_weight", ""), dataset.classes)
+    if normalizes(normalize, dataset):
+        changes["freeze"] = _joined(changes.get("freeze", ""), NORMALIZE)
+    return replace(recipe, **changes)
+
+
+def _joined(*words: str) -> str:
+    return ",".join(filter(None, words))
+
+
 def check_recipe(preset_name: str, changes: Mapping[str, Any]) -> None:
     """Refuse what a preset's recipe cannot become, before any data are read; raises `ConvcliError`."""
-    replace(preset(preset_name).recipe, **changes)
+    known = {name: value for name, value in changes.items() if name != "loss" or "task" in changes}
+    replace(preset(preset_name).recipe, **known)
 
 
 def check_names(output: str | None, log: str | None = None, plot: str | None = None) -> None:
@@ -326,25 +375,6 @@ def check_names(output: str | None, log: str | None = None, plot: str | None = N
         check_log_name(Path(log))
     if plot is not None:
         check_plot(Path(plot))
-
-
-def _fitting(network: NetworkSpec, dataset: Dataset) -> NetworkSpec:
-    """A network that nobody asked for by name, with padded windows if pictures are too small or too thin for it."""
-    try:
-        fitted(network, dataset.shape, len(dataset.classes))
-    except ShapeError:
-        return with_padded_windows(network)
-    return network
-
-
-def _fitted(network: NetworkSpec, dataset: Dataset) -> NetworkPlan:
-    """The network for these pictures; an error says which of both did not go with the other."""
-    try:
-        return fitted(network, dataset.shape, len(dataset.classes))
-    except ShapeError as error:
-        raise ShapeError(
-            f"{network.name} does not fit the {shape_text(dataset.shape)} pictures of {dataset.name}: {error}"
-        ) from None
 
 
 def checkpoint_of(target: Path) -> Path:
@@ -386,7 +416,3 @@ def _check_targets(
     if plot is not None and find_spec("matplotlib") is None:
         raise ConvcliError(f"plot: matplotlib is not installed; {install('plot')}")
     check_folder(target)
-
-
-def _usual_network(dataset: Dataset) -> str:
-    return _NETWORKS.get(dataset.name) or _BY_SHAPE.get(dataset.shape, _ANY_PICTURE)

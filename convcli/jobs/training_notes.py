@@ -4,9 +4,11 @@ from collections.abc import Iterator
 
 from convcli.architectures import shape_text
 from convcli.architectures.grammar import NetworkSpec
+from convcli.jobs.training_data import NORMALIZE, is_normalized
 from convcli.jobs.training_plan import TrainingPlan
 from convcli.nn.presets import FEWEST_HELD
 from convcli.nn.scoring import learns_squares
+from convcli.nn.tasks import TASKS
 
 
 def notes(plan: TrainingPlan, network: NetworkSpec, asked: tuple[str, ...]) -> Iterator[str]:
@@ -17,7 +19,8 @@ def notes(plan: TrainingPlan, network: NetworkSpec, asked: tuple[str, ...]) -> I
     data, recipe, count = plan.dataset, plan.recipe, len(plan.learned)
     yield from data.notes
     yield from _fitting(plan, network)
-    if plan.source.size is not None and "size" not in asked:
+    yield from _going_on(plan)
+    if plan.source.size is not None and "size" not in asked and plan.learned.names:
         yield f"pictures are brought to {shape_text(data.shape)}, the input of {network.name}; --size HxW is another"
     if plan.held is not None and data.test is None and "held_out" not in asked and len(plan.held) >= FEWEST_HELD:
         yield f"{data.name} has no test set: {_held_of(plan)} are held out to measure by; --validation is another share"
@@ -29,11 +32,13 @@ def notes(plan: TrainingPlan, network: NetworkSpec, asked: tuple[str, ...]) -> I
         yield "keep: no image is held out that could tell the best epoch; the last is kept"
     if recipe.patience >= max(recipe.epochs - 1, 1):
         yield f"patience: {recipe.patience} epochs never pass within {recipe.epochs}; all are trained"
-    if plan.held is not None and (unseen := set(plan.learned.labels) - set(plan.held.labels)):
+    if recipe.task != "classify":
+        yield f"task: {recipe.task}, {TASKS[recipe.task].meaning}, by {recipe.loss or TASKS[recipe.task].losses[0]}"
+    if plan.held is not None and (unseen := set(plan.learned.strata) - set(plan.held.strata)):
         yield f"validation: no held-out image of {data.classes[min(unseen)]}" + (
             f" and {len(unseen) - 1} more classes" if len(unseen) > 1 else ""
         )
-    if learns_squares(plan.network):
+    if recipe.task == "classify" and not recipe.loss and learns_squares(plan.network):
         yield f"{network.name} ends without softmax or sigmoid: it learns squared errors of 1 for the class, else 0"
     for key in ("training", "preprocessing", "classes"):
         if key in network.extra:
@@ -61,12 +66,28 @@ def warnings(plan: TrainingPlan) -> Iterator[str]:
         )
 
 
+def _going_on(plan: TrainingPlan) -> Iterator[str]:
+    if plan.start is not None:
+        card, classes = plan.start.card, plan.dataset.classes
+        told = f"goes on from the weights of {plan.start.model.plan.spec.name}, trained on {card.name}"
+        new = [name for name in plan.fresh if name != NORMALIZE]
+        if new:
+            other = f" for {len(classes)} classes instead of {len(card.classes)}" if card.classes != classes else ""
+            told += f"; new from the start: {', '.join(new)}{other}"
+        yield told
+    if plan.recipe.freeze not in ("", NORMALIZE):
+        frozen = [each for each in plan.recipe.freeze.split(",") if each != NORMALIZE]
+        yield f"frozen, so that they do not learn: {', '.join(frozen)}"
+    if is_normalized(plan.network) and (plan.start is None or NORMALIZE in plan.fresh):
+        yield "each channel is brought to mean 0 and deviation 1 by a first layer of the model; --normalize none"
+
+
 def _fitting(plan: TrainingPlan, network: NetworkSpec) -> Iterator[str]:
     data, parts = plan.dataset, []
     if data.shape != network.input:
         parts.append(f"{shape_text(data.shape)} (its own input is {shape_text(network.input)})")
     if plan.network.spec.layers != network.layers:
-        parts.append(f"{len(data.classes)} classes")
+        parts.append(f"{len(data.classes)} classes" if data.classes else f"{plan.network.output[-1]} outputs")
     if parts:
         yield f"{network.name} is fitted to {' and '.join(parts)}"
 

@@ -7,6 +7,7 @@ from convcli.architectures import NetworkPlan
 from convcli.datasets import Dataset, Split
 from convcli.nn.checkpoint import Checkpoint, Source
 from convcli.nn.recipe import Recipe
+from convcli.nn.weights import TrainedModel
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,10 @@ class TrainingPlan:
         The model's file, and the checkpoint's beside it.
     notes, warnings : tuple of str
         What the user should know, and beware of.
+    start : TrainedModel, optional
+        What the training goes on from.
+    fresh : tuple of str
+        Of the layers that have weights there, those that begin anew.
     """
 
     dataset: Dataset
@@ -45,3 +50,5 @@ class TrainingPlan:
     resumed: Checkpoint | None = None
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    start: TrainedModel | None = None
+    fresh: tuple[str, ...] = ()

@@ -59,13 +59,25 @@ def _in_loop(name: str, gradient: Array, values: Array, out: Array) -> None:
     (activations.relu_gradient if name == "relu" else activations.gelu_gradient)(*flat)
 
 
+_SELU_FLOOR: float = responses.SELU_SCALE * responses.SELU_ALPHA
+
 # The derivative from input x, output y and the argument; relu and gelu are loops.
 _SLOPES: dict[str, Callable[[Array, Array, Any], Array]] = {
     "leaky_relu": lambda x, y, slope: np.where(x >= 0, x.dtype.type(1), slope),
     "elu": lambda x, y, alpha: np.where(x > 0, x.dtype.type(1), y + alpha),
     "sigmoid": lambda x, y, _: y * (1 - y),
     "tanh": lambda x, y, _: 1 - y * y,
+    "swish": lambda x, y, _: _swish_slope(x, y),
+    "selu": lambda x, y, _: np.where(x > 0, x.dtype.type(responses.SELU_SCALE), y + x.dtype.type(_SELU_FLOOR)),
+    "hard_sigmoid": lambda x, y, _: ((x > -3) & (x < 3)) * x.dtype.type(1 / 6),
+    "relu6": lambda x, y, _: ((x > 0) & (x < 6)).astype(x.dtype),
 }
+
+
+def _swish_slope(x: Array, y: Array) -> Array:
+    gate = responses.ACTIVATIONS["sigmoid"](x)
+    return np.asarray(gate + y * (1 - gate))
+
 
 LINEAR, RELU, SOFTMAX = Activation(), Activation("relu"), Activation("softmax")
 

@@ -11,26 +11,32 @@ from convcli.errors import ModelError
 from convcli.nn.activations import LINEAR, Activation
 from convcli.nn.branches import Add, Head, Parallel
 from convcli.nn.layer import Layer
-from convcli.nn.normalization import BatchNorm, LocalResponseNorm
+from convcli.nn.normalization import BatchNorm, GroupNorm, LocalResponseNorm
 from convcli.nn.pooling import GlobalPool, make_pool
 from convcli.nn.randomness import generator_for
-from convcli.nn.shaping import ActivationLayer, Dropout, Flatten, Pad
-from convcli.nn.weighted import Conv, ConvTranspose, Dense, Weighted
+from convcli.nn.shaping import ActivationLayer, Dropout, Flatten, Pad, PReLU, Upsample
+from convcli.nn.weighted import Conv, ConvTranspose, Dense, SeparableConv, Weighted
 
 # Kinds whose layers draw random numbers, each from a generator of its own.
-_DRAWING: dict[str, type[Conv | ConvTranspose | Dense | BatchNorm | Dropout]] = {
+_DRAWING: dict[str, type[Conv | ConvTranspose | Dense | SeparableConv | BatchNorm | GroupNorm | Dropout | PReLU]] = {
     "conv": Conv,
     "depthwise": Conv,
     "conv_transpose": ConvTranspose,
+    "separable_conv": SeparableConv,
     "dense": Dense,
     "batch_norm": BatchNorm,
+    "layer_norm": GroupNorm,
+    "group_norm": GroupNorm,
     "dropout": Dropout,
+    "spatial_dropout": Dropout,
+    "prelu": PReLU,
 }
-_PLAIN: dict[str, type[GlobalPool | Flatten | LocalResponseNorm | Pad | ActivationLayer]] = {
+_PLAIN: dict[str, type[GlobalPool | Flatten | LocalResponseNorm | Pad | Upsample | ActivationLayer]] = {
     "global_pool": GlobalPool,
     "flatten": Flatten,
     "lrn": LocalResponseNorm,
     "pad": Pad,
+    "upsample": Upsample,
     "activation": ActivationLayer,
 }
 

@@ -5,7 +5,7 @@ The metadata says what is trained, on which data and how; the arrays are those o
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,8 @@ class Source:
         Of images and labels, to notice other data.
     command : str
         What was typed.
+    said : Mapping
+        What else was said about the data: words of `convcli.datasets.reading.Reading`.
     """
 
     data: str
@@ -49,6 +51,7 @@ class Source:
     size: tuple[int, int] | None = None
     digest: str = ""
     command: str = ""
+    said: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Source":
@@ -57,7 +60,9 @@ class Source:
             "held_out": (int, float),
             "limit": (int,),
             "size": (list, tuple, type(None)),
+            "said": (dict,),
         }
+        values = {"said": {}} | dict(values)
         for name in (each.name for each in fields(cls)):
             value = values.get(name)
             if not isinstance(value, kinds.get(name, (str,))) or isinstance(value, bool):
@@ -65,7 +70,24 @@ class Source:
         size = values["size"] and tuple(values["size"])
         if size is not None and (len(size) != 2 or any(type(each) is not int for each in size)):
             raise ModelError(f"checkpoint: got size={size!s:.60}, expected height and width")
+        said = values["said"]
+        texts = all(isinstance(said.get(name, ""), str) for name in ("labels", "validation"))
+        sizes = said.get("input")
+        if not (
+            texts
+            and set(said) <= _SAID
+            and (sizes is None or _are_sizes(sizes))
+            and said.get("strict", False) in (0, 1)
+        ):
+            raise ModelError(f"checkpoint: got said={said!s:.60}, expected what convcli train wrote")
         return cls(**{each.name: values[each.name] for each in fields(cls)} | {"size": size})
+
+
+_SAID = {"labels", "validation", "input", "strict"}
+
+
+def _are_sizes(value: object) -> bool:
+    return isinstance(value, list | tuple) and all(type(each) is int and 0 < each < 2**31 for each in value)
 
 
 @dataclass(frozen=True)
@@ -108,7 +130,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         if metadata.get("format") in EARLIER_CHECKPOINTS:
             known = "one of an earlier; train from the start"
         elif "architecture" in metadata:
-            known = "a finished model; convcli evaluate and predict take those"
+            known = "a finished model; train DATASET --from it goes on"
         raise ModelError(f"{path}: is no checkpoint of this version, but {known}")
     try:
         about = json.loads(metadata["convcli"])

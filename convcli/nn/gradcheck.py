@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from convcli.nn.layer import Array, Layer
-from convcli.nn.losses import Loss, MeanSquaredError, usual_loss
+from convcli.nn.losses import Huber, Loss, MeanAbsoluteError, MeanSquaredError, usual_loss
 from convcli.nn.model import Model
 from convcli.nn.randomness import restore, state_of
 from convcli.nn.shaping import Dropout
@@ -172,7 +172,7 @@ def _repeatable(layer: Layer) -> Callable[[], None]:
 
 def _made_labels(model: Model, batch: int, loss: Loss, generator: np.random.Generator) -> Array:
     output: tuple[int, ...] = model.plan.output
-    if isinstance(loss, MeanSquaredError):
+    if isinstance(loss, MeanSquaredError | MeanAbsoluteError | Huber):
         values: Any = generator.standard_normal((batch, *output))
         first = model.data_format == "channels_first" and values.ndim > 2
         return np.asarray(np.moveaxis(values, -1, 1) if first else values)

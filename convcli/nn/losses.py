@@ -1,4 +1,4 @@
-"""Losses with their gradients: cross-entropies from logits, and the mean squared error. Nothing is ever broadcast.
+"""Losses with their gradients: cross-entropies from logits, errors of numbers, Dice. Nothing is ever broadcast.
 
 A loss is called with predictions (N, ..., K) and labels and gives (loss, gradient of the predictions). A loss whose
 ``fused`` is an activation takes the values before that activation, where loss and gradient cannot overflow.
@@ -118,14 +118,86 @@ class MeanSquaredError:
 
     def __call__(self, predictions: Array, labels: Any) -> tuple[float, Array]:
         """Loss and gradient for predictions (N, ...)."""
-        given = np.asarray(labels)
-        if given.shape != predictions.shape or given.dtype.kind not in "buif":
-            raise ShapeError(
-                f"labels: got {given.dtype} of shape {given.shape}, expected numbers of shape {predictions.shape}"
-            )
-        difference = predictions - given.astype(predictions.dtype)
+        difference = _difference(predictions, labels)
         loss = float(np.square(difference, dtype=np.float64).sum()) / predictions.size
         return loss, np.asarray(difference * predictions.dtype.type(2 / predictions.size))
+
+
+@dataclass(frozen=True)
+class MeanAbsoluteError:
+    """The mean of ``|prediction - label|`` over all numbers; its gradient has a sign and no size."""
+
+    fused: ClassVar[str] = ""
+
+    def __call__(self, predictions: Array, labels: Any) -> tuple[float, Array]:
+        """Loss and gradient for predictions (N, ...)."""
+        difference = _difference(predictions, labels)
+        loss = float(np.abs(difference).sum(dtype=np.float64)) / predictions.size
+        return loss, np.asarray(np.sign(difference) / predictions.dtype.type(predictions.size))
+
+
+@dataclass(frozen=True)
+class Huber:
+    """The mean of half the square of errors up to ``delta``, and beyond of ``delta * (|error| - delta / 2)``.
+
+    Source: P. J. Huber, "Robust Estimation of a Location Parameter", Annals of Mathematical Statistics 35, 1964.
+    """
+
+    delta: float = 1.0
+    fused: ClassVar[str] = ""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.delta < np.inf:
+            raise ModelError(f"delta: got {self.delta}, expected a number above 0")
+
+    def __call__(self, predictions: Array, labels: Any) -> tuple[float, Array]:
+        """Loss and gradient for predictions (N, ...)."""
+        difference = _difference(predictions, labels)
+        slope = np.clip(difference, -self.delta, self.delta)
+        losses = slope * (difference - slope / 2)
+        gradient = slope / predictions.dtype.type(predictions.size)
+        return float(losses.sum(dtype=np.float64)) / predictions.size, np.asarray(gradient)
+
+
+@dataclass(frozen=True)
+class Dice:
+    """One minus the mean over classes of ``(2 * sum(p * t) + 1) / (sum(p) + sum(t) + 1)``, of all of a batch.
+
+    ``p`` are probabilities (N, ..., K) behind softmax or sigmoid, ``t`` what they should be. A class counts the same
+    however few its pixels are.
+
+    Source: F. Milletari, N. Navab, S.-A. Ahmadi, "V-Net", 3DV 2016, section 3 (whose sums are of squares).
+    """
+
+    fused: ClassVar[str] = ""
+
+    def __call__(self, predictions: Array, labels: Any) -> tuple[float, Array]:
+        """Loss and gradient for probabilities (N, ..., K)."""
+        given = np.asarray(labels)
+        if given.shape == predictions.shape[:-1] and predictions.shape[-1] == 1:
+            given = given[..., None]
+        _check_numbers(predictions, given)
+        targets = given.astype(predictions.dtype)
+        axes = tuple(range(predictions.ndim - 1))
+        above = 2 * (predictions * targets).sum(axis=axes, dtype=np.float64) + 1
+        below = predictions.sum(axis=axes, dtype=np.float64) + targets.sum(axis=axes, dtype=np.float64) + 1
+        classes = predictions.shape[-1]
+        constant, along = (above / below**2 / classes, 2 / below / classes)
+        gradient = constant.astype(predictions.dtype) - along.astype(predictions.dtype) * targets
+        return float(1 - (above / below).mean()), np.asarray(np.broadcast_to(gradient, predictions.shape))
+
+
+def _difference(predictions: Array, labels: Any) -> Array:
+    given = np.asarray(labels)
+    _check_numbers(predictions, given)
+    return np.asarray(predictions - given.astype(predictions.dtype))
+
+
+def _check_numbers(predictions: Array, given: Array) -> None:
+    if given.shape != predictions.shape or given.dtype.kind not in "buif":
+        raise ShapeError(
+            f"labels: got {given.dtype} of shape {given.shape}, expected numbers of shape {predictions.shape}"
+        )
 
 
 def class_targets(loss: "Loss", labels: Array, outputs: Array) -> Array:
@@ -178,14 +250,14 @@ def count_right(loss: "Loss", outputs: Array, labels: Array) -> tuple[int, int]:
         right = outputs.argmax(axis=-1) == labels
     elif isinstance(loss, SoftmaxCrossEntropy):
         right = outputs.argmax(axis=-1) == labels.argmax(axis=-1)
-    elif isinstance(loss, BinaryCrossEntropy):
+    elif isinstance(loss, BinaryCrossEntropy | Dice) and labels.size == outputs.size:
         right = (outputs > 0) == (labels.reshape(outputs.shape) > 0.5)
     else:
         return 0, 0
     return int(right.sum()), right.size
 
 
-Loss: TypeAlias = SoftmaxCrossEntropy | BinaryCrossEntropy | MeanSquaredError
+Loss: TypeAlias = SoftmaxCrossEntropy | BinaryCrossEntropy | MeanSquaredError | MeanAbsoluteError | Huber | Dice
 
 # Keras's names are understood too.
 _LOSSES: dict[str, type[Loss]] = {
@@ -196,7 +268,14 @@ _LOSSES: dict[str, type[Loss]] = {
     "binary_crossentropy": BinaryCrossEntropy,
     "mse": MeanSquaredError,
     "mean_squared_error": MeanSquaredError,
+    "mae": MeanAbsoluteError,
+    "mean_absolute_error": MeanAbsoluteError,
+    "huber": Huber,
+    "dice": Dice,
 }
+_SETTINGS: dict[type[Loss], str] = {
+    SoftmaxCrossEntropy: "label_smoothing", BinaryCrossEntropy: "label_smoothing", Huber: "delta",
+}  # fmt: skip
 
 
 def make_loss(name: str, **settings: float) -> Loss:
@@ -205,7 +284,7 @@ def make_loss(name: str, **settings: float) -> Loss:
         raise ModelError(f"loss: got {name!r}, expected one of {', '.join(_LOSSES)}")
     kind = _LOSSES[name]
     for key in settings:
-        if kind is MeanSquaredError or key != "label_smoothing":
+        if _SETTINGS.get(kind) != key:
             raise ModelError(f"loss: {name} has no setting {key!r}")
     return kind(**settings)
 

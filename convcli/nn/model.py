@@ -6,13 +6,14 @@ How it is trained (data, epochs, checkpoints) and how its weights get into a fil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from convcli.architectures import NetworkPlan, load, plan_network, read_network
-from convcli.errors import ModelError, ShapeError
+from convcli.errors import ModelError, ShapeError, shortened, suggestion
 from convcli.geometry import is_integer
 from convcli.loops import costs
 from convcli.nn.branches import Head
@@ -111,8 +112,47 @@ class Model:
         for layer in self.walk():
             if isinstance(layer, Weighted):
                 layer.winograd = winograd
-        learning = [any(each.parameters for each in layer.walk()) for layer in self.layers]
-        self._first = learning.index(True) if True in learning else len(self.layers)
+        self.frozen: frozenset[str] = frozenset()
+        self._first = self._first_learning()
+
+    def freeze(self, words: str) -> tuple[str, ...]:
+        """Let layers learn no more, nor their running averages change; returns their names.
+
+        Parameters
+        ----------
+        words : str
+            Names with commas between, or patterns as ``conv_*``; of those whose layers have layers inside, all.
+
+        Raises
+        ------
+        ModelError
+            For a word that means no layer with parameters.
+        """
+        owners = {layer.name: layer for layer in self.walk() if layer.parameters}
+        found: dict[str, None] = {}
+        for word in filter(None, (each.strip() for each in words.split(","))):
+            names = [name for name in owners if fnmatchcase(name, word)]
+            if not names:
+                near = suggestion(word, tuple(owners))
+                raise ModelError(f"freeze: got {shortened(word)}, expected names of layers: {', '.join(owners)}{near}")
+            found |= dict.fromkeys(names)
+        for name in found:
+            layer = owners[name]
+            if isinstance(layer, BatchNorm):
+                layer.frozen = True
+            for parameter in layer.parameters:
+                parameter.trainable = False
+        self.frozen |= {f"{name}/{each.name}" for name in found for each in owners[name].parameters}
+        self._first = self._first_learning()
+        return tuple(found)
+
+    def _first_learning(self) -> int:
+        """The place of the first layer that learns: back beyond it no gradient is wanted."""
+        learning = [
+            any(f"{each.name}/{one.name}" not in self.frozen for each in layer.walk() for one in each.parameters)
+            for layer in self.layers
+        ]
+        return learning.index(True) if True in learning else len(self.layers)
 
     @classmethod
     def from_architecture(cls, source: str, *, input: Sequence[int] | None = None, **others: Any) -> "Model":

@@ -1,4 +1,4 @@
-"""Layers that normalise: over the batch, and over neighbouring channels."""
+"""Layers that normalise: over the batch, over groups of channels, and over neighbouring channels."""
 
 from typing import Any
 
@@ -144,6 +144,65 @@ class BatchNorm(Layer):
             gradient_sums(read_only(gradient.reshape(-1)), values, self._slope, self._start, floor, partial)
         first, second = partial.sum(axis=0).reshape(2, -1, channels).sum(axis=1)
         return first, second
+
+
+class GroupNorm(Layer):
+    """``gamma * (x - mean) / sqrt(variance + epsilon) + beta``, with mean and variance of a group of numbers.
+
+    For ``layer_norm`` a group is the channels of one position, as in Keras; for ``group_norm`` all positions of some
+    neighbouring channels. Training and inference do the same.
+
+    Source: J. L. Ba, J. R. Kiros, G. E. Hinton, "Layer Normalization", 2016, equation 3; Y. Wu, K. He, "Group
+    Normalization", ECCV 2018, equations 1, 2 and 7.
+    """
+
+    def __init__(self, plan: LayerPlan, dtype: Any, generator: np.random.Generator) -> None:
+        super().__init__(plan, dtype)
+        settings, channels = plan.settings, (plan.input[-1],)
+        self.gamma = self.beta = None
+        if settings["scale"]:
+            self.gamma = Parameter("gamma", initial(settings["gamma_initializer"], channels, generator).astype(dtype))
+        if settings["center"]:
+            self.beta = Parameter("beta", initial(settings["beta_initializer"], channels, generator).astype(dtype))
+        self.parameters = tuple(each for each in (self.gamma, self.beta) if each is not None)
+        self._even = np.empty(0, self.dtype)
+        self._inverse = np.empty(0)
+
+    def forward(self, x: Array, training: bool = False) -> Array:
+        """Means in float64; each image by itself."""
+        grouped = self._grouped(x)
+        mean = grouped.mean(axis=(1, 3), keepdims=True, dtype=np.float64)
+        even = grouped - mean.astype(self.dtype)
+        variance = np.square(even).mean(axis=(1, 3), keepdims=True, dtype=np.float64)
+        inverse = (1 / np.sqrt(variance + self.plan.settings["epsilon"])).astype(self.dtype)
+        even *= inverse
+        if training:
+            self._even, self._inverse = even, inverse
+        out = even.reshape(x.shape)
+        if self.gamma is not None:
+            out = out * self.gamma.value
+        return np.asarray(out if self.beta is None else out + self.beta.value)
+
+    def backward(self, gradient: Array) -> Array:
+        """What is common to a group, and what goes along with its numbers, has no effect on them."""
+        even, rows = self._even, gradient.reshape(-1, gradient.shape[-1])
+        if self.gamma is not None:
+            products = rows * even.reshape(rows.shape)
+            self.gamma.gradient[...] = products.sum(axis=0, dtype=np.float64)
+            gradient = gradient * self.gamma.value
+        if self.beta is not None:
+            self.beta.gradient[...] = rows.sum(axis=0, dtype=np.float64)
+        given = self._grouped(gradient)
+        common = given.mean(axis=(1, 3), keepdims=True, dtype=np.float64).astype(self.dtype)
+        along = (given * even).mean(axis=(1, 3), keepdims=True, dtype=np.float64).astype(self.dtype)
+        return np.asarray((given - common - even * along) * self._inverse).reshape(gradient.shape)
+
+    def _grouped(self, x: Array) -> Array:
+        """(images, positions, groups, channels of a group); positions count as images where each has its own mean."""
+        channels, settings = x.shape[-1], self.plan.settings
+        if "groups" not in settings:
+            return x.reshape(-1, 1, 1, channels)
+        return x.reshape(len(x), -1, settings["groups"], channels // settings["groups"])
 
 
 class LocalResponseNorm(Layer):

@@ -19,6 +19,7 @@ from convcli.nn.onnx_graph import Graph
 from convcli.nn.onnx_pooling import adaptive_pool, global_pool, pool
 from convcli.nn.shaping import ActivationLayer
 from convcli.nn.weighted import Weighted
+from convcli.ops.responses import SELU_ALPHA, SELU_SCALE
 
 
 def express_chain(graph: Graph, layers: Sequence[Layer], x: str) -> str:
@@ -38,7 +39,7 @@ def express(graph: Graph, layer: Layer, x: str) -> str:
         If ONNX has no words for it.
     """
     kind = layer.plan.type
-    if kind in ("dropout", "head"):  # nothing is left of them after training
+    if kind in ("dropout", "spatial_dropout", "head"):  # nothing is left of them after training
         return x
     if kind in ("parallel", "add"):
         outputs = [express_chain(graph, branch, x) for branch in layer.branches]
@@ -61,7 +62,14 @@ def activate(graph: Graph, activation: Activation, x: str) -> str:
         bent = graph.node("Erf", graph.node("Mul", x, graph.constant(math.sqrt(0.5), "root_half")))
         bent = graph.node("Add", bent, graph.constant(1.0, "one"))
         return graph.node("Mul", graph.node("Mul", x, graph.constant(0.5, "half")), bent)
-    attributes: dict[str, Any] = {"leaky_relu": {"alpha": argument}, "elu": {"alpha": argument}, "softmax": {"axis": 1}}
+    if name == "swish":
+        return graph.node("Mul", x, graph.node("Sigmoid", x))
+    if name == "relu6":
+        return graph.node("Clip", x, graph.constant(0.0, "zero"), graph.constant(6.0, "six"))
+    attributes: dict[str, Any] = {
+        "leaky_relu": {"alpha": argument}, "elu": {"alpha": argument}, "softmax": {"axis": 1},
+        "selu": {"alpha": SELU_ALPHA, "gamma": SELU_SCALE}, "hard_sigmoid": {"alpha": 1 / 6, "beta": 0.5},
+    }  # fmt: skip
     operator = _ACTIVATIONS.get(name)
     if operator is None:
         raise ModelError(f"{graph.layer}: ONNX has no words for the activation {name}")
@@ -69,6 +77,8 @@ def activate(graph: Graph, activation: Activation, x: str) -> str:
 
 
 _ACTIVATIONS = {
+    "selu": "Selu",
+    "hard_sigmoid": "HardSigmoid",
     "relu": "Relu",
     "leaky_relu": "LeakyRelu",
     "elu": "Elu",
@@ -81,7 +91,7 @@ _ACTIVATIONS = {
 def _weights(graph: Graph, layer: Layer, turned: Callable[[Array], Array]) -> list[str]:
     """Kernel, laid out as ONNX has it, and bias if there is one."""
     return [
-        graph.constant(turned(each.value) if each.name == "kernel" else each.value, each.name)
+        graph.constant(turned(each.value) if each.name.endswith("kernel") else each.value, each.name)
         for each in layer.parameters
     ]
 
@@ -107,6 +117,13 @@ def _conv(graph: Graph, layer: Layer, x: str) -> str:
     return graph.node("ConvTranspose", x, *weights, output_padding=more, **words)
 
 
+def _separable(graph: Graph, layer: Layer, x: str) -> str:
+    """Two convolutions; only the first has windows."""
+    words = {**_window_words(layer.plan), "group": layer.plan.input[-1]}
+    depthwise, *others = _weights(graph, layer, lambda kernel: np.moveaxis(kernel, (-1, -2), (0, 1)))
+    return graph.node("Conv", graph.node("Conv", x, depthwise, **words), *others)
+
+
 def _dense(graph: Graph, layer: Layer, x: str) -> str:
     return graph.node("Gemm", x, *_weights(graph, layer, lambda kernel: kernel))
 
@@ -126,6 +143,48 @@ def _batch_norm(graph: Graph, layer: Layer, x: str) -> str:
     names = ("gamma", "beta", "moving_mean", "moving_variance")
     numbers = [graph.constant(known.get(name, usual.get(name)), name) for name in names]
     return graph.node("BatchNormalization", x, *numbers, epsilon=float(layer.plan.settings["epsilon"]))
+
+
+def _group_norm(graph: Graph, layer: Layer, x: str) -> str:
+    """Means over a group's numbers; opset 17 has a layer_norm for the last axis only, and no group_norm."""
+    groups, size = layer.plan.settings.get("groups"), layer.plan.input
+    outer = x
+    if groups is not None:
+        x = graph.node("Reshape", x, graph.integers([0, groups, -1], "groups"))
+    axes = [1] if groups is None else [2]
+    even = graph.node("Sub", x, graph.node("ReduceMean", x, axes=axes))
+    variance = graph.node("ReduceMean", graph.node("Mul", even, even), axes=axes)
+    safe = graph.node("Add", variance, graph.constant(layer.plan.settings["epsilon"], "epsilon"))
+    x = graph.node("Div", even, graph.node("Sqrt", safe))
+    if groups is not None:
+        x = graph.node("Reshape", x, graph.node("Shape", outer))
+    for each, operator in (("gamma", "Mul"), ("beta", "Add")):
+        for parameter in layer.parameters:
+            if parameter.name == each:
+                x = graph.node(operator, x, graph.constant(_per_channel(parameter.value, size), each))
+    return x
+
+
+def _per_channel(values: Array, size: Sequence[int]) -> Array:
+    """(C) as it goes with (N, C, *spatial)."""
+    return values.reshape(-1, *(1,) * (len(size) - 1))
+
+
+def _prelu(graph: Graph, layer: Layer, x: str) -> str:
+    (alpha,) = (each.value for each in layer.parameters)
+    whole = layer.plan.settings["share"] == "none"
+    slopes = np.moveaxis(alpha, -1, 0) if whole else _per_channel(alpha, layer.plan.input)
+    return graph.node("PRelu", x, graph.constant(slopes, "alpha"))
+
+
+def _upsample(graph: Graph, layer: Layer, x: str) -> str:
+    sizes = [made / n for made, n in zip(layer.plan.output[:-1], layer.plan.input[:-1], strict=True)]
+    scales = graph.constant([1.0, 1.0, *sizes], "scales", np.float32)
+    if layer.plan.settings["mode"] == "bilinear":
+        words = {"mode": "linear", "coordinate_transformation_mode": "half_pixel"}
+    else:
+        words = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+    return graph.node("Resize", x, "", scales, **words)
 
 
 def _lrn(graph: Graph, layer: Layer, x: str) -> str:
@@ -159,6 +218,11 @@ def _pad(graph: Graph, layer: Layer, x: str) -> str:
 _LAYERS: dict[str, Callable[[Graph, Layer, str], str]] = {
     "conv": _conv,
     "depthwise": _conv,
+    "separable_conv": _separable,
+    "layer_norm": _group_norm,
+    "group_norm": _group_norm,
+    "prelu": _prelu,
+    "upsample": _upsample,
     "conv_transpose": _conv,
     "dense": _dense,
     "flatten": _flatten,

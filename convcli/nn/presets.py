@@ -13,7 +13,7 @@ _MOST_EPOCHS = 100
 FEWEST_HELD = 50
 _USUAL_SHARE = 0.05
 _LARGEST_SHARE = 0.2  # of few images: fewer to learn from would harm more than a better measure helps
-_SIDE = 28  # pixels: the side of the pictures that a recipe's augmentation is meant for
+SIDE = 28  # pixels: the side of the pictures that a recipe's augmentation is meant for
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Preset:
     held_out: float = _USUAL_SHARE
     adapts: bool = True
 
-    def recipe_for(self, images: int, side: int = _SIDE) -> Recipe:
+    def recipe_for(self, images: int, side: int = SIDE) -> Recipe:
         """The recipe for so many training images with this shorter side.
 
         Few images come in smaller batches and more often; what is said in pixels grows with the side.
@@ -52,7 +52,7 @@ class Preset:
             batch_size //= 2
         steps = -(-images // batch_size)
         epochs = min(max(self.recipe.epochs, -(-_FEWEST_STEPS // steps)), max(_MOST_EPOCHS, self.recipe.epochs))
-        return replace(self.recipe, epochs=epochs, batch_size=batch_size, augment=self._augment(side / _SIDE))
+        return replace(self.recipe, epochs=epochs, batch_size=batch_size, augment=self._augment(side / SIDE))
 
     def held_out_of(self, images: int, classes: int = 1) -> float:
         """The share of so many training images that validates: none of few, where a handful would choose the epoch.

@@ -8,9 +8,11 @@ from typing import Any
 from convcli.errors import ModelError
 from convcli.nn.optimizers import LARGEST, SMALLEST, Optimizer, make_optimizer
 from convcli.nn.schedules import Schedule, make_schedule
+from convcli.nn.tasks import check_task
 from convcli.ops.augmentation import Augmentation
 
 KEPT = ("best", "last")  # epochs
+SELECTED = ("loss", "accuracy")
 
 
 @dataclass(frozen=True)
@@ -47,8 +49,18 @@ class Recipe:
         or the ``last``, averaged if so. A handful of images is better not asked to choose.
     patience : int
         Stop after so many epochs without a lower validation loss; 0 for never.
+    select : str
+        What the best epoch is known by: its held-out ``loss``, or its ``accuracy``.
+    freeze : str
+        Names of layers that do not learn, with commas between; ``conv_*`` is all that begin so.
+    class_weight : str
+        ``balanced``, or weights of classes by their places: ``0=2,3=0.5``; empty for all alike.
     seed : int
         Of initial weights, order of images, augmentation and dropout.
+    task : str
+        What is learned, of `convcli.nn.tasks`.
+    loss : str
+        One of the task's; empty for the usual one.
 
     Raises
     ------
@@ -74,7 +86,12 @@ class Recipe:
     augment: str = ""
     keep: str = "best"
     patience: int = 0
+    select: str = "loss"
+    freeze: str = ""
+    class_weight: str = ""
     seed: int = 0
+    task: str = "classify"
+    loss: str = ""
 
     def __post_init__(self) -> None:
         for name, (kinds, holds, expected) in _EXPECTED.items():
@@ -88,6 +105,7 @@ class Recipe:
             )
         if self.patience and self.keep != "best":
             raise ModelError(f"patience: got {self.patience} with keep {self.keep}, expected keep best to wait for")
+        check_task(self.task, self.loss)
         self.make_optimizer()
         self.make_schedule(1)
         moves, words = self.augmentation(), self.augment.lower().replace("-", "_")
@@ -187,5 +205,10 @@ _EXPECTED: dict[str, tuple[Any, Any, str]] = {
     "augment": _WORDS,
     "keep": (str, lambda value: value in KEPT, " or ".join(KEPT)),
     "patience": (int, lambda value: value >= 0, "a whole number of 0 or more"),
+    "select": (str, lambda value: value in SELECTED, " or ".join(SELECTED)),
+    "freeze": _WORDS,
+    "class_weight": _WORDS,
+    "task": _WORDS,
+    "loss": _WORDS,
     "seed": (int, lambda value: 0 <= value < 2**63, "a whole number of 0 or more"),
 }

@@ -1,11 +1,13 @@
 """What a network is measured by: the loss that suits its output, and that loss and the share of right answers."""
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from convcli.architectures import NetworkPlan
 from convcli.architectures.output import OF_A_LOSS, find_output
+from convcli.datasets.rows import Rows
 from convcli.errors import ModelError, ShapeError
 from convcli.nn.layer import Array, as_input
 from convcli.nn.losses import (
@@ -16,8 +18,10 @@ from convcli.nn.losses import (
     class_targets,
     count_right,
     loss_of_logits,
+    make_loss,
 )
 from convcli.nn.model import Model
+from convcli.nn.tasks import TASKS, Tally
 from convcli.ops.arguments import as_array
 
 _BATCH = 256
@@ -31,6 +35,8 @@ class Examples(NamedTuple):
 
     def checked(self, name: str) -> "Examples":
         """The same as arrays; raises `ShapeError`, beginning with a name, for what is no training data."""
+        if isinstance(self.x, Rows):  # which were looked at when they were read
+            return Examples(self.x, as_array(f"{name} labels", self.labels))
         arrays = [as_array(f"{name} {each}", value) for each, value in zip(("inputs", "labels"), self, strict=True)]
         for each, array in zip(("inputs", "labels"), arrays, strict=True):
             if array.dtype.kind not in "buif":
@@ -48,20 +54,32 @@ class Examples(NamedTuple):
 
 
 class Score(NamedTuple):
-    """The mean loss of some examples, and the share of answers that are right; None where nothing is classified."""
+    """The mean loss of some examples, and the share of answers that are right; None where nothing is classified.
+
+    ``metrics`` are the task's other measures by name.
+    """
 
     loss: float
     accuracy: float | None
+    metrics: Mapping[str, float] = {}
 
 
-def loss_for(model: Model, label_smoothing: float = 0.0) -> Loss:
-    """The loss for classes: binary cross-entropy after a sigmoid, else cross-entropy with softmax, built in or not.
+def loss_for(model: Model, label_smoothing: float = 0.0, *, task: str = "classify", name: str = "") -> Loss:
+    """The loss for a task: the one that is named, or the usual one.
 
-    A network that ends with another activation, or without any in a map or a single number, learns the mean squared
+    For classes that is binary cross-entropy after a sigmoid, else cross-entropy with softmax, built in or not; a
+    network that ends with another activation, or without any in a map or a single number, learns the mean squared
     error.
 
     Raises `ModelError` for label smoothing where no cross-entropy would know it.
     """
+    name = name or TASKS[task].losses[0]
+    if name != "cross_entropy":
+        if label_smoothing:
+            raise ModelError(f"label_smoothing: got {label_smoothing:g} for the loss {name}, expected 0")
+        return make_loss(name)
+    if task != "classify":
+        return BinaryCrossEntropy() if model.ending == "sigmoid" else SoftmaxCrossEntropy(label_smoothing)
     if learns_squares(model.plan):
         if label_smoothing:
             raise ModelError(
@@ -80,15 +98,24 @@ def learns_squares(plan: NetworkPlan) -> bool:
 
 
 @np.errstate(all="ignore")
-def score_of(model: Model, examples: Examples, batch_size: int = _BATCH) -> Score:
-    """Loss and accuracy of a network as it stands, without label smoothing, dropout or regularizers."""
-    loss, total, right, answers = loss_for(model), 0.0, 0, 0
+def score_of(
+    model: Model, examples: Examples, batch_size: int = _BATCH, *, task: str = "classify", loss_name: str = "",
+    unit: Any = 1.0,
+) -> Score:  # fmt: skip
+    """Loss and measures of a network as it stands, without label smoothing, dropout or regularizers.
+
+    ``unit`` is what 1 of the labels' numbers stands for; the loss is of the labels as they are.
+    """
+    loss, total, right, answers = loss_for(model, task=task, name=loss_name), 0.0, 0, 0
+    tally, counted = Tally(task, unit), "accuracy" in TASKS[task].metrics
     examples = Examples(*map(np.asarray, examples))
     for start in range(0, len(examples.x), batch_size):
         labels = model.channels_last(examples.labels[start : start + batch_size])
         x = as_input(examples.x[start : start + batch_size])
         logits = model.channels_last(model.forward(x, logits=True))
-        total += loss_of_logits(loss, model.final, logits, class_targets(loss, labels, logits))[0] * len(labels)
-        here = count_right(loss, logits, labels)
+        targets = class_targets(loss, labels, logits)
+        total += loss_of_logits(loss, model.final, logits, targets)[0] * len(labels)
+        tally.add(model.channels_last(x), model.final.forward(logits), targets if task == "regress" else labels)
+        here = count_right(loss, logits, labels) if counted else (0, 0)
         right, answers = right + here[0], answers + here[1]
-    return Score(total / len(examples.x), right / answers if answers else None)
+    return Score(total / len(examples.x), right / answers if answers else None, tally.metrics())

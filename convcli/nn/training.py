@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from convcli.errors import ModelError
+from convcli.nn.class_weights import class_weights, weighted
 from convcli.nn.layer import Array, as_input
 from convcli.nn.losses import count_right
 from convcli.nn.model import Model
@@ -23,6 +24,7 @@ from convcli.nn.recipe import Recipe
 from convcli.nn.restoring import check_arrays, check_below, check_numbers
 from convcli.nn.room import check_batch
 from convcli.nn.scoring import Examples, Score, loss_for, score_of
+from convcli.nn.tasks import TASKS
 from convcli.ops.augmentation import augment
 
 __all__ = ["DivergedError", "Epoch", "Examples", "Listener", "Progress", "Score", "Training", "as_input", "first_bad",
@@ -52,10 +54,19 @@ class Epoch:
     learning_rate: float
     seconds: float
     images_per_second: float
+    metrics: Mapping[str, float] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values."""
-        return asdict(self)
+        """Plain values; what a task measures of held-out images beside accuracy is ``val_mae`` and so on."""
+        values = asdict(self)
+        return values | {f"val_{name}": value for name, value in values.pop("metrics").items()}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Epoch":
+        """Read what `as_dict` gave."""
+        own = {name: value for name, value in values.items() if name in cls.__dataclass_fields__}
+        others = {name.removeprefix("val_"): value for name, value in values.items() if name not in own}
+        return cls(**own, metrics=others)
 
 
 @dataclass
@@ -125,6 +136,7 @@ class Training:
         train = train.checked("train")
         validation = None if validation is None else validation.checked("validation")
         check_batch(model.plan, min(recipe.batch_size, len(train.x)), model.dtype.itemsize, training=True)
+        model.freeze(recipe.freeze)
         self.model = model
         self.recipe = recipe
         self.train = train
@@ -132,9 +144,13 @@ class Training:
         self.optimizer = recipe.make_optimizer()
         self.steps_per_epoch = -(-len(train.x) // recipe.batch_size)
         self.schedule = recipe.make_schedule(self.steps_per_epoch)
-        self.loss = loss_for(model, recipe.label_smoothing)
+        self.loss = loss_for(model, recipe.label_smoothing, task=recipe.task, name=recipe.loss)
+        if recipe.class_weight:
+            self.loss = weighted(self.loss, self._class_weights())
+        self.unit: Any = 1.0  # what 1 of the labels' numbers stands for where they are told
         self._answers = 0  # of each image
-        self.average = WeightAverage(model.parameters, recipe.average) if recipe.average else None
+        changing = {name: each for name, each in model.parameters.items() if name not in model.frozen}
+        self.average = WeightAverage(changing, recipe.average) if recipe.average else None
         self.progress = Progress()
         self.history: list[Epoch] = []
         self.best = _Best()
@@ -142,6 +158,12 @@ class Training:
         if not self._augmentation.is_nothing and train.x.ndim == 4:
             first = 2 if model.data_format == "channels_first" else 1
             self._augmentation.check_size(*train.x.shape[first : first + 2])
+
+    def _class_weights(self) -> tuple[float, ...]:
+        labels, classes = self.train.labels, max(self.model.plan.output[-1], 2)
+        if labels.ndim != 1 or labels.dtype.kind not in "iu":
+            raise ModelError(f"class_weight: got labels of shape {labels.shape}, expected a class for each sample")
+        return class_weights(self.recipe.class_weight, labels, classes)
 
     @property
     def finished(self) -> bool:
@@ -213,12 +235,12 @@ class Training:
                     f"got {here[0]} and {here[1]}; expected the same data"
                 )
             progress = Progress(**numbers["progress"])
-            history = [Epoch(**row) for row in numbers["history"]]
+            history = [Epoch.from_dict(row) for row in numbers["history"]]
             best = _Best(float("inf"), numbers["best"]["epoch"], _within("best", arrays))
             if best.state:
                 best.loss = numbers["best"]["loss"]
             self._check_numbers(progress, history, best)
-        except (KeyError, TypeError, ValueError, IndexError) as error:
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
             if isinstance(error, ModelError):
                 raise
             raise ModelError(f"checkpoint: its values cannot be read ({error}), expected those of a training") from None
@@ -285,7 +307,9 @@ class Training:
         at.batch += 1
         at.seen += len(indices)
         at.loss += step.loss * len(indices)
-        right, answers = count_right(self.loss, *map(self.model.channels_last, (step.outputs, labels)))
+        right, answers = 0, 0
+        if "accuracy" in TASKS[self.recipe.task].metrics:
+            right, answers = count_right(self.loss, *map(self.model.channels_last, (step.outputs, labels)))
         at.right += right
         self._answers = answers // len(indices)
 
@@ -312,23 +336,35 @@ class Training:
                 learning_rate=self.schedule(last),
                 seconds=round(at.seconds, 3),
                 images_per_second=round(at.seen / max(at.seconds, 1e-9), 1),
+                metrics=score.metrics if score else {},
             )
         )
         self.progress = Progress(epoch=at.epoch + 1)
 
+    def score(self, examples: Examples) -> Score:
+        """How good the model is on some examples, by the recipe's loss and its task's measures."""
+        return score_of(self.model, examples, task=self.recipe.task, loss_name=self.recipe.loss, unit=self.unit)
+
     def _validate(self, epoch: int) -> Score:
         assert self.validation is not None
-        score = score_of(self.model, self.validation)
+        score = self.score(self.validation)
         self._require(score, "held-out")
-        if self.recipe.keep == "best" and score.loss < self.best.loss:
+        if self.recipe.keep == "best" and self._is_better(score):
             self.best = _Best(score.loss, epoch, self.model.state())
         return score
+
+    def _is_better(self, score: Score) -> bool:
+        """Whether an epoch is better than the best before: by its loss, or by its accuracy and then by its loss."""
+        before = self.history[self.best.epoch - 1].val_accuracy if self.best.state else None
+        if self.recipe.select == "loss" or score.accuracy is None or before is None:
+            return score.loss < self.best.loss
+        return (score.accuracy, -score.loss) > (before, -self.best.loss)
 
     def _look(self) -> None:
         """At the weights as they stand, which no step has tried yet: they, and a loss, have to be finite."""
         self._check_finite({name: each.value for name, each in self.model.parameters.items()})
         few = Examples(self.train.x[:_FEW], self.train.labels[:_FEW])
-        self._require(score_of(self.model, few), "training")
+        self._require(self.score(few), "training")
 
     def _require(self, score: Score, which: str) -> None:
         if not isfinite(score.loss):

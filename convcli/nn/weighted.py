@@ -2,11 +2,12 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from convcli.architectures import LayerPlan
+from convcli.architectures import LayerPlan, Named
 from convcli.geometry import TransposedWindow, Window
 from convcli.nn.activations import LINEAR, make_activation
 from convcli.nn.constraints import make_constraint
@@ -161,6 +162,50 @@ class Conv(Weighted):
     def kernel_gradient(self, x: Array, gradient: Array, out: Array) -> None:
         """See `Weighted`."""
         conv_weight_gradient(x, gradient, self._windows, self.plan.groups, winograd=self.winograd, out=out)
+
+
+class SeparableConv(Weighted):
+    """Each channel's own convolution without a bias, then one with kernel size 1: Keras's ``SeparableConv2D``.
+
+    ``kernel`` is the second's, ``depthwise_kernel`` the first's; ``kernel_...`` settings are of both.
+
+    Source: F. Chollet, "Xception: Deep Learning with Depthwise Separable Convolutions", CVPR 2017, section 1.
+    """
+
+    def __init__(self, plan: LayerPlan, dtype: Any, generator: np.random.Generator) -> None:
+        channels, alone = plan.input[-1], {"use_bias": False, "activation": Named("linear"), "connections": None}
+        between = (*plan.output[:-1], channels * plan.settings["depth_multiplier"])
+        first = {**plan.settings, **alone, "activity_regularizer": None}
+        self._depthwise = Conv(replace(plan, output=between, groups=channels, settings=first), dtype, generator)
+        self._ones = (Window(1),) * len(plan.windows)
+        super().__init__(plan, dtype, generator, (*(1,) * len(plan.windows), between[-1], plan.output[-1]))
+        self._depthwise.kernel.name = "depthwise_kernel"
+        self.parameters = (self._depthwise.kernel, *self.parameters)
+        self._between = np.empty(0, self.dtype)
+
+    def forward(self, x: Array, training: bool = False) -> Array:
+        """One after the other."""
+        if (self._depthwise.kept is None) != (self.kept is None):
+            self._depthwise.kept = None if self.kept is None else {}
+        self._between = self._depthwise.forward(x, training)
+        return super().forward(x, training)
+
+    def apply(self, x: Array, relu: bool, out: Array) -> None:
+        """See `Weighted`."""
+        bias = None if self.bias is None else self.bias.value
+        conv_forward(self._between, self.kernel.value, bias, self._ones, relu=relu, kept=self.kept, out=out)
+
+    def kernel_gradient(self, x: Array, gradient: Array, out: Array) -> None:
+        """Of both kernels."""
+        conv_weight_gradient(self._between, gradient, self._ones, out=out)
+        between = self.hold("between", self._between.shape)
+        conv_input_gradient(gradient, self.kernel.value, between.shape[1:-1], self._ones, out=between)
+        self._depthwise.kernel_gradient(x, between, self._depthwise.kernel.gradient)
+
+    def input_gradient(self, gradient: Array, out: Array) -> None:
+        """See `Weighted`; `kernel_gradient` has been asked before."""
+        between = self.hold("between", self._between.shape)
+        self._depthwise.input_gradient(between, out)
 
 
 class ConvTranspose(Weighted):

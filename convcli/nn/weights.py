@@ -19,6 +19,7 @@ from convcli.architectures.card import ModelCard, card_of, card_text
 from convcli.architectures.files import SHIPPED_MODEL, resolved
 from convcli.architectures.header import MODEL_FORMAT, WRITTEN, read_header, require_model
 from convcli.architectures.output import find_output
+from convcli.architectures.rules import slope_shape
 from convcli.errors import ModelError, ShapeError, shortened
 from convcli.nn.activations import SOFTMAX
 from convcli.nn.layer import Array, Shape
@@ -97,7 +98,8 @@ class TrainedModel:
     @property
     def makes_shares(self) -> bool:
         """Whether its outputs are no probabilities of its classes, and softmax makes them some."""
-        return len(self.classes) > 1 and len(self.model.plan.output) == 1 and self.model.final.name == "linear"
+        classifies = self.card.recipe.get("task", "classify") == "classify" and len(self.classes) > 1
+        return classifies and len(self.model.plan.output) == 1 and self.model.final.name == "linear"
 
     def of_each_class(self, outputs: Array) -> Array:
         """One column for each class, a probability: what `predict`, the commands and an exported model give.
@@ -115,7 +117,8 @@ class TrainedModel:
         if images.dtype.kind == "f" and not np.isfinite(images).all():
             raise ShapeError("x: got NaN or infinite numbers, expected finite ones")
         # Bytes that became floats on the way: the network would answer, and be wrong.
-        if self.card.preprocessing is not None and images.dtype.kind == "f" and images.size and images.max() > _LARGEST:
+        of_pixels = self.card.preprocessing is not None and self.card.preprocessing.get("values", "bytes") == "bytes"
+        if of_pixels and images.dtype.kind == "f" and images.size and images.max() > _LARGEST:
             raise ShapeError(f"x: got values up to {images.max():.4g}, expected 0 to 1; divide by 255, or give uint8")
 
     def __repr__(self) -> str:
@@ -234,10 +237,20 @@ def parameter_shapes(plan: NetworkPlan) -> dict[str, Shape]:
 def _shapes_of(layer: LayerPlan) -> dict[str, Shape]:
     channels, filters = layer.input[-1], layer.output[-1]
     kernel = tuple(window.kernel_size for window in layer.windows)
+    first: dict[str, Shape] = {}
     if layer.type == "batch_norm":
         learnt = [name for name, key in (("gamma", "scale"), ("beta", "center")) if layer.settings[key]]
         return dict.fromkeys((*learnt, "moving_mean", "moving_variance"), (channels,))
-    if layer.type in ("conv", "depthwise"):
+    if layer.type in ("layer_norm", "group_norm"):
+        return {name: (channels,) for name, key in (("gamma", "scale"), ("beta", "center")) if layer.settings[key]}
+    if layer.type == "prelu":
+        return {"alpha": slope_shape(layer.input, layer.settings["share"])}
+    shape: Shape
+    if layer.type == "separable_conv":
+        multiplier = layer.settings["depth_multiplier"]
+        first = {"depthwise_kernel": (*kernel, 1, channels * multiplier)}
+        shape = (*(1,) * len(kernel), channels * multiplier, filters)
+    elif layer.type in ("conv", "depthwise"):
         shape = (*kernel, channels // layer.groups, filters)
     elif layer.type == "conv_transpose":
         shape = (*kernel, filters // layer.groups, channels)
@@ -245,7 +258,7 @@ def _shapes_of(layer: LayerPlan) -> dict[str, Shape]:
         shape = (channels, filters)
     else:
         return {}
-    return {"kernel": shape} | ({"bias": (filters,)} if layer.settings["use_bias"] else {})
+    return first | {"kernel": shape} | ({"bias": (filters,)} if layer.settings["use_bias"] else {})
 
 
 @contextmanager

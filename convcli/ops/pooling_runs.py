@@ -28,7 +28,7 @@ MODES = {
     "stochastic": "a value drawn with a chance in proportion to it",
 }
 CHOOSING = ("max", "min", "median", "stochastic")  # these give values of the window; the others compute
-_ALIASES = {"avg": "average", "mean": "average", "maximum": "max", "minimum": "min"}
+ALIASES = {"avg": "average", "mean": "average", "maximum": "max", "minimum": "min"}
 _LARGE = 4  # times the image
 # Sums of integers below this are exact in float32, and their means are the same there as if rounded from float64.
 _EXACT = 2**24
@@ -39,7 +39,7 @@ Axes = tuple[PoolingAxis, ...]
 def check_mode(mode: str, count_include_pad: bool = False, p: float = 2.0, seed: int = 0) -> str:
     """One of `MODES`, in any case or by another name; raises `ShapeError` for what it is not or does not take."""
     word = str(mode).lower()
-    word = _ALIASES.get(word, word)
+    word = ALIASES.get(word, word)
     if word not in MODES:
         raise ShapeError(f"mode: got {shortened(repr(mode))}, expected {', '.join(MODES)}")
     if as_flag("count_include_pad", count_include_pad) and word not in ("average", "weighted"):
@@ -59,12 +59,14 @@ def pool_stack(
     p: float = 2.0,
     seed: int = 0,
     drawn: int = 0,
+    means: bool | None = None,
     whole: bool = False,
 ) -> Array:
     """Pool a stack (N, D, H, W, C): ``axes`` are the windows along the last of D, H and W.
 
-    ``drawn`` counts the numbers that ``stochastic`` has drawn before, for other parts of one image. With ``whole``
-    means of 8-bit pixels may come rounded half to even, as 8-bit pixels.
+    ``drawn`` counts the numbers that ``stochastic`` has drawn before, for other parts of one image; ``means`` is what
+    `takes_means` says of all of it, which decides by its borders. With ``whole`` means of 8-bit pixels may come rounded
+    half to even, as 8-bit pixels.
     """
     mode = check_mode(mode, count_include_pad, p, seed)
     axes = adaptive_axes(source.shape[1 : 4 - len(axes)], 1) + axes if len(axes) < 3 else axes
@@ -74,7 +76,7 @@ def pool_stack(
         return _medians(source, axes)
     if mode == "stochastic":
         return _drawn(source, axes, seed, drawn)
-    if mode == "average" and _all_inside(source, axes):
+    if mode == "average" and (takes_means(source.dtype, axes) if means is None else means):
         return _means(source, axes, whole and source.dtype == np.uint8)
     return _sums(source, axes, mode, count_include_pad, float(p))
 
@@ -125,11 +127,11 @@ def _sums(source: Array, axes: Axes, mode: str, count_padding: bool, p: float) -
     return out.astype(result_dtype(source.dtype), copy=False)
 
 
-def _all_inside(source: Array, axes: Axes) -> bool:
+def takes_means(pixels: np.dtype[Any], axes: Axes) -> bool:
     """Whether `_means` can do it: all windows have all their taps in the image, and sums of integers are exact."""
     if not axes[2].kernel_size or any((axis.table[:, 1] != _taps_of(axis)).any() for axis in axes):
         return False
-    dtype = loop_dtype(source.dtype)
+    dtype = loop_dtype(pixels)
     return dtype.kind == "f" or np.iinfo(dtype).max * prod(map(_taps_of, axes)) < _EXACT
 
 

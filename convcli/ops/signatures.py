@@ -34,7 +34,10 @@ class ExplainWords(TypedDict, total=False):
     convolve: bool
     normalize: Literal["none", "sum", "abs"]
     scale: float
-    activation: Literal["none", "linear", "relu", "leaky_relu", "elu", "gelu", "sigmoid", "tanh", "softmax"]
+    activation: Literal[
+        "none", "linear", "relu", "leaky_relu", "elu", "gelu", "sigmoid", "tanh", "softmax", "swish", "selu",
+        "hard_sigmoid", "relu6",
+    ]  # fmt: skip
     channels: Literal["each", "gray", "sum"]
     range: Literal["auto", "clip", "abs", "offset", "minmax", "raw"]
     depth: Literal["same", "8", "16", "float"]

@@ -1,5 +1,6 @@
 """A network plan as text and as plain data: the table of `convcli summary`, the lines of `convcli shape`, JSON."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from math import prod
 from textwrap import wrap
@@ -12,6 +13,7 @@ from convcli.geometry import AdaptiveWindow, ReceptiveField, TransposedWindow, W
 WIDTH = 80
 FLOAT32 = 4
 _HEADER = ("layer", "output", "parameters", "multiply-adds", "memory", "field")
+_WITHOUT_KERNEL = ("batch_norm", "layer_norm", "group_norm", "prelu")  # what they learn is neither weights nor biases
 _CELLS = {1: "samples", 2: "pixels", 3: "voxels"}
 
 
@@ -69,13 +71,15 @@ def totals(plan: NetworkPlan) -> list[str]:
     """The last lines of a table: counts, memory, receptive field, leftovers, heads."""
     layers = list(plan.flat())
     biases = sum(layer.output[-1] for layer in layers if layer.settings.get("use_bias"))
-    norms = sum(layer.params for layer in layers if layer.type == "batch_norm")
-    parts = [f"{plan.params - biases - norms:,} weights", f"{biases:,} biases"]
-    if norms:
-        parts.append(f"{norms:,} of batch_norm ({plan.untrained:,} fixed)")
+    others: Counter[str] = Counter()
+    for layer in layers:
+        others[layer.type] += layer.params * (layer.type in _WITHOUT_KERNEL)
+    parts = [f"{plan.params - biases - others.total():,} weights", f"{biases:,} biases"]
+    fixed = {"batch_norm": f" ({plan.untrained:,} fixed)"}
+    parts += [f"{count:,} of {kind}{fixed.get(kind, '')}" for kind, count in others.items() if count]
     lines = [
         f"parameters       {plan.params:,} ({_bytes(plan.params)} at float32)",
-        f"                 {', '.join(parts)}",
+        *_wrapped(f"{'':<17}{', '.join(parts)}"),
         f"multiply-adds    {plan.macs:,} for one input",
         f"activations      {plan.activations:,} values ({_bytes(plan.activations)} at float32) for one input",
     ]

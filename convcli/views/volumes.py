@@ -27,6 +27,7 @@ _KINDS = {
 }
 _KIND_OF = {
     "depthwise": "conv",
+    "separable_conv": "conv",
     "global_pool": "pool",
     "adaptive_pool": "pool",
     "pad": "flatten",
@@ -34,7 +35,9 @@ _KIND_OF = {
     "add": "join",
 }
 _OTHER = "flatten"  # how a kind is drawn that has no colour of its own
-_FOLDED = ("activation", "dropout", "batch_norm", "lrn")
+_FOLDED = (
+    "activation", "prelu", "dropout", "spatial_dropout", "batch_norm", "layer_norm", "group_norm", "lrn",
+)  # fmt: skip
 _MARGIN, _GAP, _WIDEST = 28, 26, 1560
 
 
@@ -142,7 +145,11 @@ def _operation(layer: LayerPlan) -> str:
         "global_pool": f"global {settings.get('mode')} pool",
         "adaptive_pool": f"{settings.get('mode')} pool to {shape_text(layer.output[:-1])}",
         "dropout": f"dropout {settings.get('rate')}",
+        "spatial_dropout": f"spatial dropout {settings.get('rate')}",
         "batch_norm": "batch norm",
+        "layer_norm": "layer norm",
+        "group_norm": f"norm of {settings.get('groups')} groups",
+        "separable_conv": "separable conv",
         "conv_transpose": "transposed conv",
         "parallel": "concatenated",
         "add": "added",
@@ -151,6 +158,9 @@ def _operation(layer: LayerPlan) -> str:
     }.get(layer.type, layer.type)
     if layer.type == "pad":
         return "pad " + _per_axis([f"{each.before}:{each.after}" for each in layer.windows])
+    if layer.type == "upsample":
+        sizes = [made // n for made, n in zip(layer.output[:-1], layer.input[:-1], strict=True)]
+        return f"{settings['mode']} upsampling {_per_axis(sizes)}"
     parts = [words] if words else []
     if layer.windows:
         parts = parts or [layer.type]

@@ -9,14 +9,24 @@ PARAMETERS = {
     "cats-dogs": 3_453_121,
     "cifar10": 703_594,
     "deep": 140_122,
+    "denoiser": 16_081,
     "dense": 407_050,
     "digits": 38_282,
+    "features": 5_898,
+    "forecast": 17_081,
     "googlenet": 6_998_552,
     "lenet5": 61_706,
     "lenet5-1998": 60_850,
     "mnist": 93_322,
+    "mobilenet": 4_253_864,
     "pictures": 98_810,
+    "resnet18": 11_699_112,
+    "resnet20": 274_042,
+    "series": 44_842,
+    "unet": 31_030_658,
+    "unet-small": 116_770,
     "vgg16": 138_357_544,
+    "volumes": 45_826,
 }
 
 
@@ -108,3 +118,28 @@ def test_vgg():
     network = plan("vgg16")
     assert layer(network, "fc6").params == 102_764_544
     assert layer(network, "conv5_3").field[0].size == 196
+
+
+def test_residual_networks():
+    # torchvision's resnet18, and He et al. 2016, Table 6: 0.27 million. They count what is learnt.
+    network, small = plan("resnet18"), plan("resnet20")
+    assert (network.params - network.untrained, small.params - small.untrained) == (11_689_512, 272_474)
+    assert [layer(network, f"conv{number}_b").output for number in range(2, 6)] == [
+        (56, 56, 64), (28, 28, 128), (14, 14, 256), (7, 7, 512),
+    ]  # fmt: skip
+    assert round(network.macs / 1e9, 1) == 1.8 and layer(small, "conv4_c").output == (8, 8, 64)
+
+
+def test_mobilenet():
+    network = plan("mobilenet")
+    # Howard et al. 2017, Table 4: 569 million multiply-adds, 4.2 million parameters; Keras counts 4,231,976 learnt.
+    assert (round(network.macs / 1e6), network.params - network.untrained) == (569, 4_231_976)
+    assert layer(network, "conv_pw_13").output == (7, 7, 1024)
+
+
+def test_u_nets_answer_for_each_pixel():
+    network = plan("unet")
+    assert network.output == (512, 512, 2) and plan("unet-small").output == (64, 64, 2)
+    bottom = next(each for each in network.flat() if each.output == (32, 32, 1024))
+    assert bottom.params == 9 * 512 * 1024 + 1024
+    assert plan("denoiser").output == (32, 32, 1) and plan("forecast").output == (4, 16, 16, 1)

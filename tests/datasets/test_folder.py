@@ -1,7 +1,10 @@
 """A folder of classes as a data set: the rules of size, colour, alpha and order."""
 
+import wave
+
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from convcli.datasets import Preprocessing, load
@@ -24,9 +27,9 @@ def save(path, pixels):
     Image.fromarray(pixels).save(path)
 
 
-def failure(path):
+def failure(path, *, strict=False):
     with pytest.raises(DataError) as caught:
-        load(path)
+        load(path, strict=strict)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -45,7 +48,7 @@ def test_classes_are_sorted_and_hidden_things_ignored(folder):
     assert data.notes[-1] == f"{folder}: left out: 1 .md, 1 hidden folder, 1 hidden file, 1 .txt"
 
 
-def test_what_lies_too_deep_or_beside_the_splits_is_counted(folder, tmp_path):
+def test_what_lies_deeper_is_of_the_class_and_what_lies_beside_is_counted(folder, tmp_path):
     assert not any("left out" in note for note in load(folder).notes)
     for part in ("train", "test"):
         for name in ("cats", "dogs"):
@@ -53,9 +56,10 @@ def test_what_lies_too_deep_or_beside_the_splits_is_counted(folder, tmp_path):
     save(tmp_path / "both" / "train" / "cats" / "more" / "b.png", np.zeros((9, 9), np.uint8))
     save(tmp_path / "both" / "test" / "c.png", np.zeros((9, 9), np.uint8))
     (tmp_path / "both" / "sources").touch()
-    assert load(tmp_path / "both").notes == (
-        f"{tmp_path / 'both'}: left out: 1 file without a suffix, 1 .png, 1 folder",
-    )
+    save(tmp_path / "both" / "__MACOSX" / "cats" / "a.png", np.zeros((9, 9), np.uint8))
+    got = load(tmp_path / "both")
+    assert (len(got.train), len(got.test), got.train.labels.tolist()) == (3, 2, [0, 0, 1])
+    assert got.notes == (f"{tmp_path / 'both'}: left out: 1 file without a suffix, 1 .png, 1 folder of another system",)
 
 
 def test_the_most_common_size_and_the_middle_of_the_others(folder):
@@ -100,20 +104,75 @@ def test_train_and_test_inside(folder):
             save(folder / "split" / part / name / "0.png", np.zeros((5, 5), np.uint8))
     data = load(folder / "split")
     assert (len(data.train), len(data.test), data.classes) == (2, 2, ("a", "b"))
+    save(folder / "split" / "Valid" / "a" / "0.png", np.ones((5, 5), np.uint8))
+    assert load(folder / "split").validation.images.max() == 1
     (folder / "split" / "test" / "b").rename(folder / "split" / "test" / "c")
-    assert "the class b is in one of train and test only" in failure(folder / "split")
+    assert len(load(folder / "split").test) == 1
+    assert "1 class that the training set does not have left out" in failure(folder / "split", strict=True)
 
 
-def test_unreadable_pictures_are_reported_all_at_once(folder):
+def test_unreadable_pictures_are_left_out_or_reported_all_at_once(folder):
     for index in range(7):
         (folder / "dogs" / f"bad{index}.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing")
-    text = failure(folder)
-    assert "7 of 13 pictures cannot be read" in text
-    assert "bad0.png" in text and "bad4.png" in text and "bad5.png" not in text and "2 more" in text
+    (folder / "none").mkdir()
+    got = load(folder)
+    assert (got.classes, got.train.labels.tolist()) == (("cats", "dogs"), [0, 0, 0, 1, 1, 1])
+    assert got.notes[-1] == f"1 class without samples left out: {folder / 'none'}"
+    assert got.notes[-1] in failure(folder, strict=True)
+    (folder / "none").rmdir()
+    for text, what in ((got.notes[-2], "are left out"), (failure(folder, strict=True), "cannot be read")):
+        assert f"7 of 13 pictures {what}" in text
+        assert "bad0.png" in text and "bad4.png" in text and "bad5.png" not in text and "2 more" in text
+
+
+def test_a_folder_around_all_and_names_in_both_unicode_forms(folder, tmp_path):
+    folder.rename(tmp_path / "downloaded")
+    save(tmp_path / "set" / "pets" / "cafe\u0301" / "a.png", np.zeros((5, 5), np.uint8))
+    save(tmp_path / "set" / "pets" / "caf\xe9" / "b.png", np.zeros((5, 5), np.uint8))
+    save(tmp_path / "set" / "pets" / "tea" / "b.png", np.zeros((5, 5), np.uint8))
+    got = load(tmp_path / "set")
+    assert (got.classes, got.train.labels.tolist()) == (("caf\xe9", "tea"), [0, 0, 1])
+
+
+def write_wav(path, samples):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with wave.open(str(path), "wb") as sound:
+        sound.setparams((1, 2, 8000, 0, "NONE", ""))
+        sound.writeframes(samples.astype("<i2").tobytes())
+
+
+def test_sounds_series_and_volumes_in_folders(tmp_path, rng):
+    for number, name in enumerate("ab"):
+        for index in range(3):
+            write_wav(tmp_path / "wav" / name / f"{index}.wav", np.full(40 - 2 * (index == 2), 8192))
+            for kind, shape in (("npy", (40, 2)), ("tif", (6, 9, 8))):
+                path = tmp_path / kind / name / f"{index}.{kind}"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                array = rng.integers(0, 256, shape, np.uint8) + np.uint8(number)
+                np.save(path, array[:, 0] / 7) if kind == "npy" else tifffile.imwrite(path, array)
+    (tmp_path / "wav" / "a" / "cover.png").write_bytes((tmp_path / "wav" / "a" / "0.wav").read_bytes())
+    sounds = load(tmp_path / "wav")
+    assert (sounds.shape, sounds.train.labels.tolist()) == ((40, 1), [0, 0, 0, 1, 1, 1])
+    assert set(sounds.train.images[2, :, 0]) == {0.0, 0.25} and "cover.png: is no array" in sounds.notes[1]
+    assert "2 of 6 files have another shape" in sounds.notes[0]
+    assert (load(tmp_path / "npy").shape, load(tmp_path / "npy").preprocessing.values) == ((40, 1), "numbers")
+    volumes = load(tmp_path / "tif")
+    assert (volumes.shape, volumes.train.images.dtype) == ((6, 9, 8, 1), np.uint8)
+    assert np.array_equal(volumes.train.images[3, ..., 0], tifffile.imread(tmp_path / "tif" / "b" / "0.tif"))
+
+
+def test_a_table_of_files_and_labels(folder):
+    rows = ["picture,kind", *(f"{name}/{index}.png,{name}" for name in ("dogs", "cats") for index in range(3))]
+    (folder / "list.csv").write_text("\n".join([*rows, "cats/gone.png,cats"]))
+    got, whole = load(folder / "list.csv"), load(folder)
+    assert got.classes == whole.classes and got.train.labels.tolist() == [1, 1, 1, 0, 0, 0]
+    assert np.array_equal(np.roll(got.train.images, 3, axis=0), whole.train.images)
+    assert "1 of 7 pictures are left out" in got.notes[-1]
 
 
 def test_folders_that_are_no_data_set(folder, tmp_path):
-    assert "holds no picture" in failure(_made(folder / "empty"))
+    _made(tmp_path / "z" / "too")
+    assert "holds no picture" in failure(_made(tmp_path / "z" / "empty"))
     assert "got one class, one" in failure(_made(tmp_path / "x" / "one").parent)
     assert "got no sub-folder" in failure(_made(tmp_path / "y"))
 

@@ -128,8 +128,9 @@ def test_photographs_of_digits_in_a_folder_are_prepared_like_the_training_pictur
     assert data.shape == (8, 8, 1)
     assert (data.train.images.max(axis=(1, 2, 3)) > 150).all()
     (tmp_path / "7" / "blank.png").write_bytes(file_of(np.full((30, 30), 255, np.uint8)))
+    assert load_data(digits, str(tmp_path)).notes[-1].startswith("1 of 9 pictures are left out: ")
     with pytest.raises(DataError, match=r"^1 of 9 pictures cannot be read: .*blank.png: .*no digit found"):
-        load_data(digits, str(tmp_path))
+        load_data(digits, str(tmp_path), said={"strict": True})
 
 
 def test_data_of_another_size_or_other_classes_is_one_line(digits, tmp_path):

@@ -67,6 +67,44 @@ def test_adaptive_pooling_and_its_gradient_are_torchs(mode, rng):
     np.testing.assert_allclose(layer.backward(gradient), np.moveaxis(image.grad.numpy(), 1, -1), rtol=1e-12)
 
 
+def of_kernel(kernel):
+    """(*kernel, C, O) of a layer as (O, C, *kernel)."""
+    return torch.tensor(np.moveaxis(kernel, (-1, -2), (0, 1)).copy())
+
+
+# Words, and what torch has for them: a function of the input and of the layer's numbers by name.
+OTHERS = [
+    ("separable_conv:6,kernel=3x2,stride=2,padding=1,depth_multiplier=2", lambda x, p: functional.conv2d(
+        functional.conv2d(x, of_kernel(p["depthwise_kernel"]), stride=2, padding=1, groups=4),
+        of_kernel(p["kernel"]), torch.tensor(p["bias"]))),
+    ("layer_norm,eps=0.01,gamma_initializer=random_normal:1", lambda x, p: functional.layer_norm(
+        x.movedim(1, -1), (4,), torch.tensor(p["gamma"]), torch.tensor(p["beta"]), 0.01).movedim(-1, 1)),
+    ("group_norm:2,beta_initializer=random_normal:1", lambda x, p: functional.group_norm(
+        x, 2, torch.tensor(p["gamma"]), torch.tensor(p["beta"]), 1e-3)),
+    ("upsample:3", lambda x, p: functional.interpolate(x, scale_factor=3, mode="nearest")),
+    ("upsample:2x3,bilinear", lambda x, p: functional.interpolate(x, scale_factor=(2, 3), mode="bilinear")),
+    ("prelu,alpha_initializer=random_normal:1", lambda x, p: functional.prelu(x, torch.tensor(p["alpha"]))),
+    ("silu", lambda x, p: functional.silu(x)),
+    ("selu", lambda x, p: functional.selu(x)),
+    ("hard_sigmoid", lambda x, p: functional.hardsigmoid(x)),
+    ("relu6", lambda x, p: functional.relu6(x)),
+    ("GlobalMaxPooling2D", lambda x, p: functional.adaptive_max_pool2d(x, 1).flatten(1)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("words", "theirs"), OTHERS)
+def test_other_layers_and_their_gradients_are_torchs(words, theirs, rng):
+    (layer,) = Model.from_layers([words], (7, 6, 4), dtype=np.float64, seed=4).layers
+    x = rng.standard_normal((3, 7, 6, 4)) * 4
+    image = to_torch(x)
+    output = theirs(image, {each.name: each.value for each in layer.parameters})
+    ours = layer.forward(x, training=True)
+    gradient = rng.standard_normal(ours.shape)
+    output.backward(torch.tensor(np.moveaxis(gradient, -1, 1).copy()))
+    np.testing.assert_allclose(ours, np.moveaxis(output.detach().numpy(), 1, -1), rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(layer.backward(gradient), np.moveaxis(image.grad.numpy(), 1, -1), rtol=1e-7, atol=1e-11)
+
+
 OPTIMIZERS = [
     ("sgd", {"learning_rate": 0.1}, lambda p: torch.optim.SGD(p, 0.1)),
     ("sgd", {"learning_rate": 0.1, "momentum": 0.9}, lambda p: torch.optim.SGD(p, 0.1, momentum=0.9)),

@@ -56,7 +56,12 @@ FIELDS = {
     "augment": ({}, "shift=1"),
     "keep": ({"epochs": 12, "learning_rate": 0.3}, "last"),
     "patience": ({"epochs": 12, "learning_rate": 0.3}, 1),
+    "select": ({"epochs": 12, "learning_rate": 0.3, "seed": 2}, "accuracy"),
+    "freeze": ({}, "conv_1"),
+    "class_weight": ({}, "1=3"),
     "seed": ({}, 4),
+    "task": ({}, "regress"),
+    "loss": ({}, "mse"),
 }
 
 
@@ -114,6 +119,7 @@ def test_every_setting_of_an_optimizer_changes_the_weights(name, key):
 WORDS = {
     "shift": ("1", ""), "rotation": ("20", ""), "scale": ("0.3", ""), "shear": ("20", ""), "elastic": ("1", ""),
     "elastic_sigma": ("1", "elastic=1"), "flip": ("yes", ""), "stretch": ("yes", "scale=0.3"),
+    "crop": ("0.5", ""), "brightness": ("0.3", ""), "contrast": ("0.5", ""), "erase": ("0.6", ""),
 }  # fmt: skip
 
 
@@ -184,11 +190,15 @@ OTHER = {
     "ceil_mode": True, "count_include_pad": True, "rate": 0.3, "momentum": 0.5, "epsilon": 0.5, "center": False,
     "scale": False, "beta_initializer": "ones", "gamma_initializer": "zeros", "size": 1, "alpha": 0.5, "beta": 0.1,
     "k": 1.0, "amount": 2, "value": 1.0, "p": 3.0, "output_padding": 1, ("pad", "mode"): "edge",
+    "share": "all", "alpha_initializer": "ones", ("upsample", "mode"): "bilinear", ("upsample", "size"): 3,
+    ("group_norm", "groups"): 1, ("separable_conv", "kernel_initializer"): "he_normal",
+    ("separable_conv", "activity_regularizer"): "l2:0.01",
 }  # fmt: skip
 GIVEN = {
     "conv": {"filters": 6}, "conv_transpose": {"filters": 6}, "depthwise": {}, "pool": {}, "global_pool": {},
     "adaptive_pool": {"output_size": 2}, "dense": {"units": 3}, "dropout": {}, "batch_norm": {},
-    "lrn": {"size": 2, "alpha": 0.3}, "pad": {}, "activation": {"activation": "tanh"},
+    "lrn": {"size": 2, "alpha": 0.3}, "pad": {}, "activation": {"activation": "tanh"}, "separable_conv": {"filters": 6},
+    "spatial_dropout": {}, "layer_norm": {}, "group_norm": {"groups": 2}, "upsample": {}, "prelu": {},
 }  # fmt: skip
 BESIDE = {
     ("pool", "kernel_size"): {"kernel_size": 3}, ("pool", "ceil_mode"): {"kernel_size": 3, "stride": 2},
@@ -231,7 +241,8 @@ def test_what_would_do_nothing_is_refused(word):
 
 
 def test_activations_know_zero_and_differ():
-    outputs = [trained(network=(f"conv:3,{name}", "flatten", "dense:3,softmax")) for name in ACTIVATIONS]
+    wide = "kernel_initializer=random_normal:0:4"
+    outputs = [trained(network=(f"conv:3,{name},{wide}", "flatten", "dense:3,softmax")) for name in ACTIVATIONS]
     assert len(set(outputs)) == len(ACTIVATIONS)
     for name, keys in ACTIVATIONS.items():
         for key in keys:
@@ -242,6 +253,7 @@ def test_activations_know_zero_and_differ():
 def test_every_option_of_train_is_a_word_of_the_recipe_or_says_what_to_read_and_write():
     about = {
         "dataset", "model", "preset_name", "held_out", "output", "resume", "limit", "size", "log", "plot", "page",
-        "data_dir", "offline", "overwrite", "threads", "max_memory", "as_json", "quiet",
+        "data_dir", "offline", "start", "normalize", "labels", "input", "strict", "overwrite", "threads", "max_memory",
+        "as_json", "quiet", "seeds", "settings", "workers", "cluster",
     }  # fmt: skip
     assert {each.name for each in command.params} == about | set(FIELDS)
