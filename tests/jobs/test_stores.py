@@ -187,6 +187,8 @@ def test_what_it_would_cost(source, convcli, monkeypatch):
     assert convcli(*words).code == 0
     assert known["read"] == sum(each for each, _ in read) and known["decoded"] == sum(each for _, each in read)
     assert known["amplification"] == round(known["decoded"] / (2 * np.prod(SHAPE)), 3)
+    planes = convcli("filter", source, "-k", "sobel", "--each-plane", "-o", target, "--estimate", "--json")
+    assert json.loads(planes.out)["estimates"][0]["block"][1:] == list(SHAPE[1:])
     text = convcli(*words, "--estimate", "--overwrite", "--workers", "2").out
     assert "36 of 8x8x8" in text and "for each of 2" in text
 
