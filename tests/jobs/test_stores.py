@@ -41,8 +41,8 @@ def voxels_of(path):
 def test_in_other_processes(source, expected, convcli, cluster, monkeypatch):
     monkeypatch.chdir(source.parent)  # where the processes are not
     target = source.with_name("b.zarr")
-    result = convcli("filter", source.name, *FILTER, "-o", target, "--cluster", cluster, "--json")
-    assert result.code == 0 and json.loads(result.out)["files"][0]["blocks"] == 3 * 3 * 4
+    result = convcli("filter", source.name, *FILTER, "--block", "16", "-o", target, "--cluster", cluster, "--json")
+    assert result.code == 0 and json.loads(result.out)["files"][0]["blocks"] == 2 * 2 * 2
     assert "workers; dashboard: http" in result.err
     np.testing.assert_array_equal(voxels_of(target), expected)
     # What is finished is known, and nothing is done again.
