@@ -104,6 +104,7 @@ def plan_words(inputs: Sequence[str], settings: dict[str, Any], known: Mapping[s
     if acts == "x" and of_stacks:
         raise WrongUsage("got --axes x with a word for stacks, expected --axes x alone: a signal has no planes")
     words["axes"] = acts = "yx" if each_plane else acts
+    settings["channels_first"] = axes == "cx"
     settings["reading"] = Reading(axes or "yx", **chosen) if (axes or of_stacks) and acts != "x" else None
     if settings["stack"] and settings["reading"] is None:
         raise WrongUsage("got --stack without --axes zyx, expected both, or --each-plane: a stack is one volume")
@@ -308,7 +309,7 @@ def _run_signals(
     """Work on each input as a signal."""
     if settings["format"] is not None:
         raise WrongUsage(f"format: got {settings['format']} for a signal, which keeps its own; leave --format out")
-    work = partial(work_on_signal, operation=operation)
+    work = partial(work_on_signal, operation=operation, channels_first=settings["channels_first"])
     return carry_out(
         inputs,
         name,

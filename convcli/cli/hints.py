@@ -5,6 +5,7 @@ import stat
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 
 import click
@@ -37,10 +38,24 @@ def _kernels_as_options(words: Sequence[str]) -> Iterator[str]:
     """``--resize 50%`` and ``-blur``, as other programs have them."""
     for word in words:
         name = word.lstrip("-").partition("=")[0].lower()
+        if word.startswith("--") and (spec := _parameter_of(words, name)):
+            yield f"It is a parameter of the kernel: -k {spec}"
         if word.startswith("-") and (spec := kernel_named(name)):
             yield f"It is a kernel here: -k {spec}"
         if word.startswith("-") and name in _TURNS:
             yield "Pictures are turned by what their EXIF says, and not otherwise."
+
+
+def _parameter_of(words: Sequence[str], name: str) -> str | None:
+    """Where ``--sigma 2`` stands beside ``-k gaussian``: how the two are said."""
+    from convcli.kernels.library import ALIASES, LIBRARY
+
+    for before, spec in pairwise(words):
+        kernel = spec.partition(":")[0].lower()
+        entry = LIBRARY.get(ALIASES.get(kernel, kernel)) if before in ("-k", "--kernel") else None
+        if entry is not None and (found := entry.parameter(name.replace("-", "_"))):
+            return f"{entry.name}:{found.name}={'VALUE' if found.default is None else found.default_text}"
+    return None
 
 
 def _is_piped() -> bool:

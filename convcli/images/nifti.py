@@ -178,6 +178,15 @@ def _has_extensions(head: bytes, start: int) -> bool:
     return start > size + 4 and head[size : size + 1] not in (b"", b"\0")
 
 
+def _transform(header: Any, name: str) -> tuple[Any, int]:
+    """From voxels to space, and which space; none where the header makes no sense of it."""
+    try:
+        affine, code = getattr(header, name)(coded=True)
+    except _nibabel().spatialimages.HeaderDataError:
+        return None, 0
+    return affine, int(code)
+
+
 def _outgoing(shape: Sequence[int], dtype: np.dtype[Any], metadata: VolumeMetadata, leading: Axes) -> Any:
     """A header of the result: sizes, type, and where voxels are in space."""
     nibabel = _nibabel()
@@ -190,7 +199,7 @@ def _outgoing(shape: Sequence[int], dtype: np.dtype[Any], metadata: VolumeMetada
         order = "<" if struct.unpack_from("<i", block)[0] in _SIZES else ">"
         header = getattr(nibabel, kind)(block, endianness=order, check=False).as_byteswapped("<")
     zooms = dict(zip("xyztc", header.get_zooms(), strict=False)) if block is not None else {}
-    transforms = (header.get_sform(coded=True), header.get_qform(coded=True))
+    transforms = [_transform(header, name) for name in ("get_sform", "get_qform")]
     sizes = dict(leading)
     depth = sizes.get("Z", sizes.get("Q", 1))
     whole = [shape[2], shape[1], depth, sizes.get("T", 1), sizes.get("C", 1)]

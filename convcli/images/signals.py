@@ -27,6 +27,7 @@ _HEAD = 1 << 16
 _FOREIGN = {
     b"fLaC\0": "FLAC", b"OggS\0": "Ogg", b"ID3\3": "MP3", b"ID3\4": "MP3", b"FORM\0": "AIFF", b"riff.\x91": "Wave64",
 }  # fmt: skip
+_FEW = "--axes cx takes the rows of an array for channels"
 _TEXT_BYTES = 8  # of memory for each byte of text, at least
 _SUFFIXES = {"WAV": (".wav",), "CSV": (".csv", ".tsv"), "NPY": (".npy",), "NPZ": (".npz",)}
 
@@ -48,8 +49,10 @@ def is_signal(path: str | Path) -> bool:
         return False
 
 
-def read_signal(source: str | Path | BinaryIO, *, max_samples: int = MAX_PIXELS) -> Signal:
-    """Read one signal, completely or not at all.
+def read_signal(
+    source: str | Path | BinaryIO, *, max_samples: int = MAX_PIXELS, channels_first: bool = False
+) -> Signal:
+    """Read one signal, completely or not at all; of an array with ``channels_first`` the rows are channels.
 
     Raises `ImageError`, one line naming the file: missing, truncated, damaged, no numbers, or too long.
     """
@@ -69,6 +72,7 @@ def read_signal(source: str | Path | BinaryIO, *, max_samples: int = MAX_PIXELS)
     try:
         with explaining(format):
             signal = _decode(data, format, max_samples)
+            signal = _turned(signal) if channels_first else signal
         length, channels = signal.samples.shape
         check_samples(length, channels, max_samples)
     except ImageError as error:
@@ -154,7 +158,22 @@ def _decode_npy(data: bytes, max_samples: int) -> Signal:
         np.save(written, samples if has_channels or samples.shape[1] > 1 else samples[:, 0])
         return written.getvalue()
 
+    length, channels = samples.shape
+    if channels > max(length, 8):
+        warnings += (f"got {length} moments of {channels} channels; {_FEW}",)
     return Signal(samples, "NPY", encode, has_channels=has_channels, warnings=warnings)
+
+
+def _turned(signal: Signal) -> Signal:
+    """The signal whose channels are the rows, and which is written so."""
+    if signal.format not in ("NPY", "NPZ") or not signal.has_channels:
+        raise ImageError(f"got axes cx for {signal.format}, expected an array (C, W) in .npy or .npz; leave --axes out")
+
+    def encode(samples: Pixels, *words: Any) -> bytes:
+        return signal.encode(np.ascontiguousarray(samples.T), *words)
+
+    few = tuple(each for each in signal.warnings if _FEW not in each)
+    return replace(signal, samples=np.ascontiguousarray(signal.samples.T), encode=encode, warnings=few)
 
 
 def _held(array: Pixels) -> np.dtype[Any]:

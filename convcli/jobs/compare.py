@@ -100,6 +100,7 @@ class _Opened(NamedTuple):
 
     volume: Volume
     is_flat: bool
+    profile: bytes | None = None  # of a picture, other than sRGB
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -170,6 +171,8 @@ def compare(
             numbers = np.concatenate([plane[np.isfinite(plane)] for plane in planes])
             low, high = (float(numbers.min()), float(numbers.max())) if numbers.size else (0.0, 1.0)
         previews = [_preview(plane, low, high) for plane in planes]
+    if pair[0].profile != pair[1].profile:
+        warnings += ("A and B have different colour profiles: their numbers are compared, not the colours they mean",)
     warnings += tuple(warning for each in pair if each.is_flat for warning in each.volume.warnings)
     if common.kind == "f" and white is None and full == 1 and tally.outside:
         warnings += ("numbers lie outside 0..1; PSNR and SSIM take 1 for full scale unless --white says another",)
@@ -281,7 +284,9 @@ def _open(source: str | BinaryIO, reading: Reading, max_pixels: int, stack: Exit
     pixels, name = image.pixels[None], shown(source) if isinstance(source, str) else "standard input"
     words: dict[str, Any] = {"has_alpha": image.has_alpha, "warnings": image.warnings, "numbers": image.numbers}
     plane = Volume(name, pixels.shape, pixels.dtype, VolumeMetadata(""), lambda first, end: pixels, **words)
-    return _Opened(plane, True)
+    icc = image.metadata.icc
+    is_usual = icc is None or any(name in icc for name in (b"sRGB", "sRGB".encode("utf-16-be")))
+    return _Opened(plane, True, None if is_usual else icc)
 
 
 def _open_signal(source: str | BinaryIO, max_samples: int) -> _Opened:

@@ -10,8 +10,9 @@ from functools import partial
 from pathlib import Path
 
 from convcli.errors import ConvcliError, ImageError, shortened
-from convcli.images.formats import suffix_of, suffixes_of
+from convcli.images.formats import recognise, suffix_of, suffixes_of
 from convcli.images.model import shown
+from convcli.images.reading import HEAD
 from convcli.jobs.inputs import STREAM as STREAM
 from convcli.stores import is_address, is_store
 
@@ -162,7 +163,9 @@ def _target(
         suffix_of(Path(source).name.removesuffix(ext)).lower() + ext.lower() == each for each in suffixes
     ):
         ext = suffix_of(Path(source).name.removesuffix(ext)) + ext  # .ome.tif
+    ext_of_content = "" if ext or format is not None else _suffix_by_content(source)
     stem = "stdin" if source == STREAM else Path(source).name.removesuffix(ext)
+    ext = ext or ext_of_content
     ext = (suffixes or {}).get(ext.lower(), ext) if format is None else suffixes_of(format)[0]
     if output is None:
         return str(Path(source).with_name(f"{stem}_{name}{ext}"))
@@ -180,6 +183,16 @@ def _target(
             f"or a template ({{stem}}{Path(output).suffix})"
         )
     return str(Path(output) / f"{stem}_{name}{ext}")
+
+
+def _suffix_by_content(source: str) -> str:
+    """The usual suffix of what a file without one holds; nothing where that is not known."""
+    try:
+        with Path(source).open("rb") as stream:
+            kind = recognise(stream.read(HEAD))
+    except (OSError, ValueError):
+        return ""
+    return (*kind.suffixes, *kind.read_only_suffixes, "")[0] if kind else ""
 
 
 def beside(file: str, word: str, suffix: str = ".png") -> str:

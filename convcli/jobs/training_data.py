@@ -11,7 +11,7 @@ from convcli.datasets import Dataset, Split, parted, sample
 from convcli.datasets.model import Array
 from convcli.datasets.preprocessing import LARGEST_SIDE
 from convcli.errors import ModelError, ShapeError
-from convcli.jobs.task import fitted_for, usual_network
+from convcli.jobs.task import fitted_for, network_of
 from convcli.nn.checkpoint import Source
 from convcli.nn.layer import as_input
 from convcli.nn.model import Model
@@ -23,6 +23,11 @@ MEAN_STD = "mean-std"
 NORMALIZATIONS = ("none", MEAN_STD)
 _SETTINGS = {"center": False, "scale": False, "epsilon": 0.0}
 _CHUNK = 1 << 24  # numbers that are summed at a time
+
+# The network that suits a data set; of others their shape decides.
+_NETWORKS = {"cifar10": "cifar10", "digits": "digits"}
+_BY_SHAPE: dict[tuple[int, ...], str] = {(28, 28, 1): "mnist"}
+_BY_AXES = {1: "features", 2: "series", 3: "pictures", 4: "volumes"}
 
 
 def form_of(network: NetworkSpec | None, size: tuple[int, int] | None) -> tuple[tuple[int, int] | None, int | None]:
@@ -78,12 +83,17 @@ def _fitted(network: NetworkSpec, dataset: Dataset, task: str) -> NetworkPlan:
         ) from None
 
 
+def _usual_network(dataset: Dataset) -> str:
+    by_axes = _BY_AXES[len(dataset.shape)]
+    return _NETWORKS.get(dataset.name) or _BY_SHAPE.get(dataset.shape, by_axes)
+
+
 def network_for(network: NetworkSpec | None, chosen: Preset, dataset: Dataset, task: str) -> NetworkSpec:
     """The network that was asked for, else what suits the preset and the data, before it is fitted."""
     if network is not None:
         return network
-    suits = chosen.network if len(dataset.shape) == 3 else ""
-    return _fitting(load(suits or usual_network(dataset, task)), dataset, task)
+    suits = network_of(dataset, task) or (chosen.network if len(dataset.shape) == 3 else "")
+    return _fitting(load(suits or _usual_network(dataset)), dataset, task)
 
 
 def planned_network(network: NetworkSpec, dataset: Dataset, task: str, *, normalizes: bool) -> NetworkPlan:

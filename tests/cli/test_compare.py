@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from convcli.jobs.compare import compare
 
@@ -99,3 +99,13 @@ def test_json_is_one_document_also_when_all_fails(convcli):
         result = convcli(*words, "--json")
         document = json.loads(result.out)
         assert (result.code, document["exit_code"]) == (code, code) and result.err == f"Error: {document['error']}\n"
+
+
+def test_profiles_that_differ_are_told(convcli, pair):
+    usual = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    other = usual.replace("sRGB".encode("utf-16-be"), "wide".encode("utf-16-be")).replace(b"sRGB", b"wide")
+    with Image.open("a.png") as picture:
+        picture.save("c.png", icc_profile=usual)
+        picture.save("d.png", icc_profile=other)
+    assert convcli("compare", "a.png", "c.png").err == ""
+    assert "different colour profiles" in convcli("compare", "a.png", "d.png").err

@@ -190,3 +190,9 @@ def test_a_file_of_two_names_is_taken_by_its_own(convcli, tmp_path, monkeypatch,
 def test_a_point_before_the_suffixs_own(convcli, shots):
     result = convcli("filter", "shots/a.png", "-k", "box", "-o", "{stem}-x.{ext}")
     assert result.out == "a-x.png\n"
+
+
+def test_a_file_without_a_suffix_gives_one_of_its_format(convcli, shots):
+    (shots / "bare").write_bytes((shots / "shots" / "a.png").read_bytes())
+    assert convcli("filter", "bare", "-k", "box").out == "bare_box.png\n"
+    assert "as x/y/" in convcli("filter", "bare", "-k", "box", "-o", "x/y").err

@@ -9,7 +9,7 @@ import click
 import pytest
 
 from convcli.cli import COMMANDS, group
-from convcli.cli.completing import KERNEL, VARIABLE
+from convcli.cli.completing import KERNEL, KERNEL_OR_SIZE, VARIABLE
 from convcli.cli.reference import commands
 
 
@@ -66,6 +66,7 @@ def test_a_word_in_the_place_of_a_file(convcli, words, said):
     (["filter", "a.jpg", "--resize", "50%"], "It is a kernel here: -k resize:width=800 "),
     (["filter", "a.jpg", "-blur", "0x2", "-k", "box"], "No such option '-b'. It is a kernel here: -k gaussian "),
     (["filter", "a.jpg", "--rotate", "90", "-k", "box"], "Pictures are turned by what their EXIF says"),
+    (["filter", "a.jpg", "-k", "gaussian", "--sigma", "2"], "a parameter of the kernel: -k gaussian:sigma=1 "),
     (["filter", "a.jpg"], "Or name a --recipe; -k identity converts a file"),
     (["filter", "a.jpg", "-k", "grayscale"], "; --channels gray makes grey of colour. "),
     (["filter", "a.jpg", "-k", "box", "--border", "mirorr"], "; did you mean 'mirror'? "),
@@ -204,5 +205,5 @@ def test_k_is_a_kernel_wherever_it_is():
     found = [(words, each) for words, command in commands() for each in command.params if "-k" in each.opts]
     assert len(found) >= 7
     for words, option in found:
-        assert option.type is KERNEL, words
+        assert option.type in (KERNEL, KERNEL_OR_SIZE), words
         assert "kernel" in f"{option.name} {option.help}".lower(), words

@@ -343,7 +343,7 @@ def test_the_command_to_go_on_with_can_be_typed(convcli, here):
 
 @pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs a folder in which nobody may write")
 def test_a_folder_that_takes_no_files_is_noticed_before_any_training(convcli, monkeypatch):
-    monkeypatch.setattr("convcli.jobs.train.load_data", lambda *words, **more: pytest.fail("read the data"))
+    monkeypatch.setattr("convcli.jobs.train.load_for", lambda *words, **more: pytest.fail("read the data"))
     result = convcli("train", "digits", "-o", "/proc/m.safetensors")
     assert result.code == 1 and "/proc/m.safetensors: cannot be written" in result.err
 

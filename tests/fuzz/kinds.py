@@ -328,6 +328,8 @@ _FORMATS = {
     "netpbm": (seeds.netpbm, "ppm", "text"),
     "npy": (seeds.npy, "npy", None),
     "avif": (seeds.avif, "avif", "boxes"),
+    "heic": (seeds.heic, "heic", "boxes"),
+    "raw": (seeds.raw, "dng", "tiff"),
     "jp2": (seeds.jp2, "jp2", "boxes"),
     "jxl": (seeds.jxl, "jxl", "boxes"),
     "tga": (seeds.tga, "tga", None),

@@ -17,6 +17,8 @@ import numpy as np
 import tifffile
 from PIL import Image, ImageCms, PngImagePlugin, features
 
+from convcli.errors import ImageError
+
 H, W = 9, 12
 
 
@@ -254,6 +256,30 @@ def avif():
     """8 and 12 bits, alpha, metadata, an animation where Pillow writes one."""
     more = [_saved("AVIF", "RGB", save_all=True)] if features.check("avif") else []
     return [*_kinds_of("avif"), *more]
+
+
+@functools.cache
+def heic():
+    """As AVIF; without the extra that writes it, its boxes alone."""
+    try:
+        return _kinds_of("heic")
+    except ImageError:
+        return [data[:8] + b"heic" + data[12:].replace(b"av01", b"hvc1").replace(b"av1C", b"hvcC") for data in avif()]
+
+
+@functools.cache
+def raw():
+    """A negative in DNG: rows of red and green, and of green and blue."""
+    tags = [
+        (33421, 3, 2, (2, 2), True),
+        (33422, 1, 4, b"\0\1\1\2", True),
+        (50706, 1, 4, b"\1\4\0\0", True),
+        (50708, 2, 5, "none", True),
+        (50714, 4, 1, 100, True),
+        (50717, 4, 1, 4095, True),
+    ]
+    mosaic = np.full((64, 96), 2000, np.uint16)
+    return [_tiff(mosaic, photometric=32803, metadata=None, extratags=tags)]
 
 
 @functools.cache
