@@ -1,9 +1,11 @@
 """`convcli evaluate`: how good a model is, class by class."""
 
+from pathlib import Path
 from textwrap import wrap
 
 import click
 
+from convcli.atomic import check_target, write_whole
 from convcli.cli import answers, downloads, options
 from convcli.cli.completing import DATA, MODEL
 from convcli.cli.printing import say, show, show_result
@@ -24,12 +26,14 @@ _LONGEST_LABEL = 20
               help="[default: test where there is one, else what training held out, else all]")  # fmt: skip
 @click.option("--limit", type=options.AtLeast(1), metavar="N", help="Use N pictures, of each class its share.")
 @click.option("--gallery", "drawing", metavar="OUT.png", help="Draw the worst mistakes.")
+@click.option("--top", type=options.AtLeast(1), metavar="K", help="Tell how often the truth is among the K likeliest.")
+@click.option("--csv", "table", metavar="OUT.csv", help="Write what each picture was taken for, and how surely.")
 @click.option("--batch-size", type=click.IntRange(1, 65536), default=256, show_default=True, metavar="N",
               help="Pictures that go through the network at a time.")  # fmt: skip
 @downloads.of_own_data
 @downloads.data_dir
 @downloads.offline
-@click.option("--overwrite", is_flag=True, help="Let --gallery replace an existing file.")
+@click.option("--overwrite", is_flag=True, help="Let --gallery and --csv replace an existing file.")
 @options.threads
 @options.max_memory
 @options.as_json
@@ -40,6 +44,8 @@ def command(
     split: str | None,
     limit: int | None,
     drawing: str | None,
+    top: int | None,
+    table: str | None,
     batch_size: int,
     labels: str | None,
     input: tuple[int, ...] | None,
@@ -53,11 +59,12 @@ def command(
 ) -> None:
     """Measure a trained model: accuracy, loss, every class, what is taken for what.
 
-    MODEL is a .safetensors file that convcli train wrote. It is tried on the test set; of a folder without one, on the
-    images that its training held out of that very folder, or on all of a folder that it has not learned. The first line
-    says on what. Precision: of the pictures taken for a class, those that show
-    it. Recall: of the pictures that show it, those taken for it. In the confusion matrix rows are the truth, columns
-    what the model said. Pictures in a folder of classes are prepared as convcli predict does.
+    MODEL is a .safetensors file that convcli train wrote. It is tried on the test set; of data without one, on the
+    samples that its training held out of those very data, or on all of data that it has not learned. The first line
+    says on what. Precision: of the pictures taken for a class, those that show it. Recall: of the pictures that show
+    it, those taken for it. F1 is their harmonic mean, of all classes the mean. Calibration error: how far the
+    probabilities of the answers are from how often answers as sure are right. In the confusion matrix rows are the
+    truth, columns what the model said. Pictures in a folder of classes are prepared as convcli predict does.
 
     Of a model for another task the task's own measures are printed: MAE and R2, F1, IoU, or PSNR and what it gained.
 
@@ -70,9 +77,13 @@ def command(
       convcli evaluate mnist.safetensors --gallery wrong.png
       convcli evaluate pets.safetensors --data pets/ --split train
       convcli evaluate mnist.safetensors --data my-digits/ --json
+      convcli evaluate pets.safetensors --data pets/ --top 3 --csv pets.csv
     """
     if drawing is not None:
         options.check_picture(drawing, overwrite=overwrite)
+    if table is not None:
+        options.usage(lambda: options.require_suffix(table, (".csv",)))
+        check_target(Path(table), overwrite=overwrite)
     options.start_loops(threads, quiet=quiet)
     classifier = load_classifier(model, pictures=False, any_task=True)
     said = {name: value for name, value in (("labels", labels), ("input", input), ("strict", strict)) if value}
@@ -91,19 +102,29 @@ def command(
         write(gallery(result), drawn, overwrite=overwrite)
     elif drawing is not None and not quiet:
         say("Note: there is no mistake to draw")
+    if table is not None and result.answers is not None:
+        write_whole(Path(table), result.answers.as_table(result.classes), overwrite=overwrite)
+    written = {name: path for name, path in (("gallery", drawn), ("csv", table)) if path}
     if as_json:
-        show_result(json_text({"model": model} | result.as_dict() | ({"gallery": drawn} if drawn else {})))
+        asked = {"top": result.answers.tops | {str(top): result.answers.top(top)}} if top and result.answers else {}
+        show_result(json_text({"model": model} | result.as_dict() | asked | written))
         return
-    show(*_lines(result), *([drawn] if drawn else []))
+    show(*_lines(result, top), *written.values())
 
 
-def _lines(result: Evaluation) -> list[str]:
-    wrong = len(result.mistakes)
+def _lines(result: Evaluation, top: int | None) -> list[str]:
+    wrong, answers = len(result.mistakes), result.answers
+    told = [f"F1 {result.f1:.2%}"]
+    if answers is not None:
+        ranks = [top] if top else [int(each) for each in answers.tops][1:2]
+        told = [f"top-{k} accuracy {answers.top(k):.2%}" for k in ranks] + told
+        told.append(f"calibration error {answers.calibration_error:.2%}")
     return [
         *wrap(f"accuracy {result.accuracy:.2%} on {result.measured_on}", _WIDTH),
         f"{wrong:,} wrong of {result.count:,}, loss {result.loss:.4f}",
         "",
         *_table(result),
+        *wrap(", ".join(told), _WIDTH),
         "",
         *_confusion(result),
     ]

@@ -49,7 +49,7 @@ def command(
     as_json: bool,
     quiet: bool,
 ) -> int:
-    """Tell what pictures show, or arrays, with a trained model.
+    """Tell what pictures show, with a trained model; also of series, volumes and features.
 
     IMAGE is a file, a glob pattern, a folder, or - for standard input. A picture is prepared as the model's training
     pictures were: for digits the one digit in a drawing or a photograph is found, whatever its size, place and colour,

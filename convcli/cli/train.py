@@ -12,8 +12,8 @@ import click
 
 from convcli.cli import downloads, options
 from convcli.cli.completing import DATA, MODEL, NETWORK
-from convcli.cli.printing import say, show, show_result
-from convcli.cli.training_lines import head, line_of, measure, measured, opening
+from convcli.cli.printing import say, show_result
+from convcli.cli.training_display import Display, closing
 from convcli.errors import ConvcliError
 from convcli.jobs.documents import json_text
 from convcli.jobs.runtime import prepare_loops, request_threads
@@ -21,7 +21,6 @@ from convcli.jobs.runtime import prepare_loops, request_threads
 if TYPE_CHECKING:
     from convcli.jobs.train import TrainReport
     from convcli.jobs.training_plan import TrainingPlan
-    from convcli.nn.training import Training
 
 TASKS = ("classify", "regress", "multi-label", "segment", "denoise")
 LOSSES = ("cross_entropy", "mse", "mae", "huber", "dice")
@@ -48,7 +47,7 @@ def _held(text: Any) -> float | int | str:
             return str(text)
         number = -1.0
     if not 0 <= number <= 1e9 or (number >= 1 and (number != int(number) or "." in text)):
-        raise ValueError(f"got {text!r}, expected a share below 1, a whole number of images, or a folder or file")
+        raise ValueError(f"got {text!r}, expected a share below 1 or a whole number of images, or a folder or file")
     return int(number) if number >= 1 else number
 
 
@@ -192,13 +191,13 @@ def command(
     from convcli.jobs.train import train
     from convcli.nn.training import Listener
 
-    with _Display(plan, shown=not quiet, lines=not as_json) as display, _stopping() as stop:
+    with Display(plan, shown=not quiet, lines=not as_json) as display, _stopping() as stop:
         report = train(plan, Listener(display.batch, display.epoch, stop.is_set))
     if not report.finished:
         return _interrupted(report)
     _draw(report, page)
     pages = {"report": page} if page else {}
-    for line in [json_text(report.as_dict() | pages)] if as_json else [*_closing(report), *pages.values()]:
+    for line in [json_text(report.as_dict() | pages)] if as_json else [*closing(report), *pages.values()]:
         show_result(line)
     return 0
 
@@ -320,64 +319,3 @@ def _command_to_go_on(plan: "TrainingPlan") -> str:
     if any(path is not None and path.exists() for path in (plan.target, plan.log, plan.plot)):
         words.append("--overwrite")
     return shlex.join(words)
-
-
-def _closing(report: "TrainReport") -> list[str]:
-    plan, lines = report.plan, []
-    if report.best_epoch and (report.best_epoch != len(report.history) or report.test is None):
-        lines.append(f"kept the weights of epoch {report.best_epoch}, with the lowest held-out loss")
-    lines.append(f"{measured(report)}, after {report.seconds:.0f} s")
-    model = shlex.quote(str(plan.target))
-    data = f" --data {shlex.quote(plan.source.data)}" if plan.dataset.name != plan.source.data else ""
-    what = "PICTURE" if plan.dataset.preprocessing.takes_pictures else "FILE.npy"
-    next_ones = (f"  convcli predict {what} --model {model}", f"  convcli evaluate {model}{data}")
-    return [*lines, str(plan.target), "next:", *next_ones]
-
-
-class _Display:
-    """A line per epoch on stdout, and on a terminal a bar within it on stderr."""
-
-    def __init__(self, plan: "TrainingPlan", *, shown: bool, lines: bool) -> None:
-        self.plan = plan
-        self.lines = lines
-        self.bar: Any = None
-        self.shown = shown and sys.stderr.isatty()
-
-    def __enter__(self) -> "_Display":
-        if self.lines:
-            show(*opening(self.plan), *head(measure(self.plan)))
-        if self.shown:
-            from rich.console import Console
-            from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-            columns = (TextColumn("{task.description}"), BarColumn(bar_width=10), TimeRemainingColumn(compact=True))
-            self.bar = Progress(*columns, console=Console(stderr=True), transient=True)
-            self.bar.start()
-            self.task = self.bar.add_task("", total=None)
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        if self.bar is not None:
-            self.bar.stop()
-
-    def batch(self, training: "Training") -> None:
-        """Move the bar."""
-        if self.bar is None:
-            return
-        at, steps = training.progress, training.steps_per_epoch
-        text = (
-            f"epoch {at.epoch + 1}/{training.recipe.epochs} training loss {at.loss / at.seen:.4f} "
-            f"accuracy {at.right / at.seen:.2%} {at.seen / max(at.seconds, 1e-9):,.0f}/s"
-        )
-        total = steps * training.recipe.epochs
-        self.bar.update(self.task, description=text, completed=at.epoch * steps + at.batch, total=total)
-
-    def epoch(self, training: "Training") -> None:
-        """Print the epoch's line, the bar out of its way."""
-        if not self.lines:
-            return
-        if self.bar is not None:
-            self.bar.stop()
-        show(line_of(training.history[-1], training.recipe.epochs, measure(self.plan)))
-        if self.bar is not None and not training.finished:
-            self.bar.start()

@@ -22,7 +22,7 @@ from convcli.datasets.known import known_set
 from convcli.datasets.model import Dataset, Split
 from convcli.datasets.naming import TEST, TRAIN, VALIDATION
 from convcli.datasets.reading import AS_IT_IS, Reading
-from convcli.datasets.samples import arranged, rule_for, take
+from convcli.datasets.samples import arranged, rule_for, take, told_of_shape
 from convcli.datasets.tables import SUFFIXES as TABLES
 from convcli.datasets.tables import find_columns, read_rows
 from convcli.datasets.targets import Labelled
@@ -74,6 +74,8 @@ def load_arrays(path: Path, reading: Reading = AS_IT_IS) -> Dataset:
     labelled = Labelled([parts[name][1] for name in names], reading, label, rule.input_shape[:-1])
     splits = {name: Split(*each) for name, each in zip(names, zip(made, labelled.parts, strict=True), strict=True)}
     known = known_set(splits[TRAIN], labelled.classes) if labelled.targets == "classes" else None
+    if reading.rule is None and reading.input is None:
+        notes += told_of_shape(raw[0].shape[1:], rule)
     name, classes = (path.resolve().name if path.is_dir() else path.stem), labelled.classes
     if known is not None:
         name, classes, rule = known.name, known.classes, reading.rule or known.preprocessing
@@ -106,9 +108,9 @@ def _read(path: Path, label: str, reading: Reading) -> tuple[Parts, bool, tuple[
             return read_parts(bundle, label), False, ()
     if reading.labels:
         return read_parts(pair_in(path, reading.labels), label), False, ()
-    bundle = files_beside(path, path.parent)
-    if len(bundle) < 2:
-        kind = "y.npy" if is_npy(path) else "its labels"
+    bundle = files_beside(path)
+    if not bundle:
+        kind = "y.npy" if is_npy(path) else "a file of labels"
         raise DataError(f"{label}: holds no labels, and {kind} does not lie beside it; name their file with --labels")
     return read_parts(bundle, label), False, ()
 

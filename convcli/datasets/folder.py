@@ -70,11 +70,12 @@ def load_folder(folder: Path, reading: Reading = AS_IT_IS) -> Dataset:
     loaded = load_files([path for path, _ in files], reading, str(folder))
     labels = np.array([label for _, label in files], np.int64)[loaded.used]
     part = np.repeat(np.arange(len(names)), [len(found.parts[name]) for name in names])[loaded.used]
+    paths = [str(files[place][0]) for place in loaded.used.tolist()]
     splits = {}
     for place, name in enumerate(names):
         here = np.flatnonzero(part == place)  # one run, since files are in the splits' order
         run = slice(here[0], here[-1] + 1) if len(here) else slice(0, 0)
-        splits[name] = Split(loaded.samples[run], labels[run])
+        splits[name] = Split(loaded.samples[run], labels[run], tuple(paths[run]))
     if len(np.unique(splits[TRAIN].labels)) < 2:
         raise DataError(f"{folder}: of one class or none a file can be used, expected two or more")
     name = folder.resolve().name
@@ -90,9 +91,9 @@ def load_list(path: Path, reading: Reading = AS_IT_IS) -> Dataset:
     columns = find_columns(path, label, reading.labels)
     files, raw = read_files(path, label, columns), read_labels(path, label, columns)
     loaded = load_files(files, reading, label)
-    plain = replace(reading, targets=reading.targets)
-    labelled = Labelled([raw[loaded.used]], plain, label, loaded.rule.input_shape[:-1])
-    split = Split(loaded.samples, labelled.parts[0])
+    labelled = Labelled([raw[loaded.used]], reading, label, loaded.rule.input_shape[:-1])
+    names = tuple(str(files[place]) for place in loaded.used.tolist())
+    split = Split(loaded.samples, labelled.parts[0], names)
     notes = (*columns.note, *loaded.notes)
     return Dataset(
         path.stem, split, None, labelled.classes, loaded.rule, str(path), notes, targets=labelled.targets

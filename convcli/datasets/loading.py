@@ -61,6 +61,9 @@ def load(
     """
     reading = Reading(**said)
     entry = find_entry(source) if isinstance(source, str) else None
+    if entry is not None and (reading.labels or reading.input):
+        word = "labels" if reading.labels else "input"
+        raise DataError(f"{word}: got {getattr(reading, word)}, but {entry.name} comes with its own; leave it out")
     found = _load_files(source, reading) if entry is None else _load_entry(entry, data_dir, offline, reports)
     return _with_validation(found, reading) if reading.validation else found
 
@@ -88,7 +91,10 @@ def _load_files(source: str | Path, reading: Reading) -> Dataset:
 
 def _with_validation(found: Dataset, reading: Reading) -> Dataset:
     """A data set whose validation lies elsewhere, in a folder or a file that is read as the training samples were."""
-    said = replace(reading, validation="", rule=found.preprocessing, classes=found.classes, targets=found.targets)
+    column = reading.labels if Path(found.origin).suffix.lower() in TABLES else ""  # else it is the file of labels
+    said = replace(
+        reading, validation="", labels=column, rule=found.preprocessing, classes=found.classes, targets=found.targets
+    )
     other = _load_files(reading.validation, said)
     held = placed(other.train, other.classes, found.classes, reading.validation) if found.classes else other.train
     if held.labels.shape[1:] != found.train.labels.shape[1:]:
@@ -105,7 +111,7 @@ def placed(split: Split, classes: tuple[str, ...], among: tuple[str, ...], label
         known = ", ".join(among[:10]) + (" ..." if len(among) > 10 else "")
         raise DataError(f"{label}: got the class {shortened(strange[0])}, expected one of {known}")
     places = np.array([among.index(each) for each in classes], np.int64)
-    return Split(split.images, places[split.labels])
+    return replace(split, labels=places[split.labels])
 
 
 def fetch(

@@ -17,7 +17,7 @@ LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 _MOST_OVERSHOOT = 1.0
 
 # Integers that go this part of the way to white only are of another scale: bytes, 12 bits, 0 to 16, masks of 0 and 1.
-_NEARLY_BLACK = 12
+NEARLY_BLACK = 12
 
 
 def check_values(image: Image) -> tuple[str, ...]:
@@ -27,7 +27,7 @@ def check_values(image: Image) -> tuple[str, ...]:
     """
     if image.pixels.dtype.kind != "f":
         largest, white = int(image.pixels.max()), int(image.white)
-        if not 0 < largest <= white // _NEARLY_BLACK:
+        if not 0 < largest <= white // NEARLY_BLACK:
             return ()
         dtype = image.pixels.dtype.name
         return (f"its largest value is {largest} and {dtype}'s white {white}: it is nearly black; scale it if not",)

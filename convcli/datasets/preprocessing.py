@@ -111,9 +111,12 @@ class Preprocessing:
         share = 1 - scale * self.height * scale * self.width / (height * width)
         return share if self.kind == "picture" and share > _HARDLY else 0.0
 
-    def scaled(self, images: npt.NDArray[np.uint8]) -> Floats:
-        """Bytes of a data set as the float32 numbers of 0..1 that the network takes."""
-        return np.divide(images, np.float32(255), dtype=np.float32)
+    def scaled(self, images: npt.NDArray[Any]) -> Floats:
+        """Bytes of a data set as the float32 numbers of 0..1 that the network takes; other numbers as they are."""
+        if images.dtype != np.uint8:
+            return np.asarray(images, np.float32)
+        shares: Floats = np.divide(images, np.float32(255), dtype=np.float32)
+        return shares
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for a model's metadata; `from_dict` reads them back."""

@@ -9,13 +9,16 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from convcli.architectures import shape_text
+from convcli.budget import check_memory
 from convcli.datasets.model import Array
+from convcli.datasets.pictures import NEARLY_BLACK
 from convcli.datasets.preprocessing import Preprocessing
 from convcli.errors import DataError
 
 _CHUNK = 1 << 24  # numbers that are looked at together
 _MOST_CHANNELS = 4  # of an axis that is taken for channels without being told
 _FEWEST_MOMENTS = 16  # of a row of numbers that is taken for a series
+_SMALLEST = 8  # side of a square of colours that a row is taken for
 _STEP = 1e-3  # how far a pixel may be from a whole number of 255ths
 
 
@@ -46,6 +49,8 @@ def rule_for(
     shape = _guessed(size, pixels, label) if wanted is None else wanted
     if arranged(size, shape) is None:
         raise DataError(f"{label}: got samples of shape {size}, expected {shape_text(shape)}")
+    if pixels and _are_dark(parts):
+        pixels = False
     if len(shape) < 3 and not all(part.dtype in (np.uint8, bool) for part in parts):
         pixels = False
     if pixels and len(shape) == 3 and shape[2] in (1, 3):
@@ -79,6 +84,26 @@ def arranged(size: tuple[int, ...], shape: tuple[int, ...]) -> str | None:
     return "as a row" if len(size) == 1 and math.prod(size) == math.prod(shape) else None
 
 
+def _are_dark(parts: Sequence[Array]) -> bool:
+    """Whether whole numbers are of another scale than 0 to 255: 0 to 16, or masks of 0 and 1."""
+    whole = [
+        part for part in parts if part.dtype.kind != "b" and not (part.dtype.kind == "f" and _extremes(part)[1] <= 1)
+    ]
+    highest = max((_extremes(part)[1] for part in whole), default=255.0)
+    return 0 < highest <= 255 // NEARLY_BLACK
+
+
+def told_of_shape(size: tuple[int, ...], rule: Preprocessing) -> tuple[str, ...]:
+    """What samples of this size were taken for, where they could be something else."""
+    shape = rule.input_shape
+    what = {1: "plain features", 2: "series", 3: "pictures", 4: "volumes"}[len(shape)]
+    if arranged(size, shape) == "channels first":
+        return (f"samples of {shape_text(size)} are taken for {what} of {shape_text(shape)}, channels moved last",)
+    if len(size) == 1 or (len(size) == 2 and not rule.takes_pictures):
+        return (f"samples of {shape_text(size)} are taken for {what} of {shape_text(shape)}; --input says another",)
+    return ()
+
+
 def are_pixels(raw: Array) -> bool:
     """Whether numbers are whole ones of 0..255, or floats of 0..1 that are such divided by 255."""
     if raw.dtype == np.uint8 or raw.dtype.kind == "b":
@@ -100,8 +125,13 @@ def _guessed(size: tuple[int, ...], pixels: bool, label: str) -> tuple[int, ...]
         side = math.isqrt(size[0])
         if pixels and side * side == size[0] and side > 1:
             return side, side, 1
+        colours = math.isqrt(size[0] // 3)
+        if pixels and 3 * colours * colours == size[0] and colours >= _SMALLEST:
+            return colours, colours, 3
         return size if size[0] < _FEWEST_MOMENTS else (*size, 1)
     if len(size) == 2:
+        if not pixels and size[0] <= _MOST_CHANNELS and size[1] >= _FEWEST_MOMENTS:
+            return (size[1], size[0])
         series = size[1] <= _MOST_CHANNELS and size[0] >= _FEWEST_MOMENTS
         series |= not pixels and size[1] <= _FEWEST_MOMENTS and size[0] >= 2 * size[1]
         return size if series or size[1] == 1 else (*size, 1)
@@ -132,6 +162,8 @@ def _as_bytes(raw: Array, label: str) -> Array:
 
 
 def _as_numbers(raw: Array, label: str) -> Array:
+    if raw.dtype != np.float32:
+        check_memory(4 * raw.size, f"{label}: got {len(raw):,} samples of {raw.dtype}; save float32", DataError)
     made = raw.astype(np.float32, copy=False)
     if raw.dtype.kind == "f":
         for part in _chunks(made):

@@ -15,6 +15,7 @@ from convcli.datasets.loading import placed
 from convcli.errors import DataError, shortened
 from convcli.images import Image
 from convcli.jobs.classifier import Classifier, percent
+from convcli.jobs.measures import Answers, f1_of
 from convcli.jobs.task import load_for
 from convcli.nn.losses import class_targets, loss_of_logits
 from convcli.nn.scoring import loss_for
@@ -38,13 +39,14 @@ class ClassScore:
     """One class: how many pictures show it, and two shares.
 
     ``precision``: of the pictures taken for it, those that show it; None if there are none. ``recall``: of the pictures
-    that show it, those taken for it; None if there are none.
+    that show it, those taken for it; None if there are none. ``f1``: their harmonic mean.
     """
 
     label: str
     count: int
     precision: float | None
     recall: float | None
+    f1: float | None = None
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,8 @@ class Evaluation:
         What the reader should know about the data.
     whole:
         How many pictures the split has, if it was not used whole; else 0.
+    answers:
+        The probabilities of each class for each picture.
     """
 
     data: str
@@ -90,6 +94,7 @@ class Evaluation:
     mistakes: tuple[Mistake, ...]
     notes: tuple[str, ...] = ()
     whole: int = 0
+    answers: Answers | None = None
 
     @property
     def count(self) -> int:
@@ -117,11 +122,17 @@ class Evaluation:
         """Each class by itself."""
         right = np.diag(self.confusion).tolist()
         shown, taken = self.confusion.sum(axis=1).tolist(), self.confusion.sum(axis=0).tolist()
+        precisions = [right[k] / taken[k] if taken[k] else None for k in range(len(shown))]
+        recalls = [right[k] / shown[k] if shown[k] else None for k in range(len(shown))]
         return tuple(
-            ClassScore(label, shown[k], right[k] / taken[k] if taken[k] else None,
-                       right[k] / shown[k] if shown[k] else None)
+            ClassScore(label, shown[k], precisions[k], recalls[k], f1_of(precisions[k] or 0.0, recalls[k]))
             for k, label in enumerate(self.classes)
-        )  # fmt: skip
+        )
+
+    @property
+    def f1(self) -> float:
+        """The mean of F1 over the classes that occur."""
+        return float(np.mean([each.f1 for each in self.per_class if each.f1 is not None]))
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -131,6 +142,8 @@ class Evaluation:
             "images": self.count,
             "accuracy": self.accuracy,
             "loss": self.loss,
+            "f1": self.f1,
+            **(self.answers.as_dict() if self.answers else {}),
             "wrong": len(self.mistakes),
             "classes": self.classes,
             "per_class": [vars(each) for each in self.per_class],
@@ -172,7 +185,7 @@ def load_data(
         _check_fit(classifier, entry.name, entry.classes, (rule.height, rule.width, rule.channels))
     elif data is None and not Path(source).exists():
         raise DataError(
-            f"data: the model was trained on the folder or file {source}; say where it lies with --data FOLDER|FILE"
+            f"data: the model was trained on the folder {source}; say where it lies with --data FOLDER|FILE"
         )
     found = load_for(
         classifier.task, source, data_dir=data_dir, offline=offline, reports=reports, rule=classifier.rule,
@@ -272,6 +285,7 @@ def evaluate(
     return Evaluation(
         dataset.name, name, classifier.classes, pictures.images, total / count, confusion,
         _mistakes(pictures.labels, taken, shares), dataset.notes, len(every) if len(pictures) < len(every) else 0,
+        Answers(pictures.labels, taken, shares, pictures.names),
     )  # fmt: skip
 
 

@@ -25,7 +25,12 @@ _MOVES = {
     "scale": "made up to {}% larger or smaller",
     "shear": "slanted by up to {}°",
     "elastic": "bent by about {} pixels",
+    "crop": "cropped by up to {}%",
+    "brightness": "made up to {}% lighter or darker",
+    "contrast": "made up to {}% richer or poorer in contrast",
+    "erase": "erased in part, up to {}% of the sides",
 }
+_SHARES = ("scale", "crop", "brightness", "contrast", "erase")
 _LEFT_OUT = ("command", "digest")  # the one stands by itself, the other is for evaluate
 
 
@@ -104,7 +109,7 @@ def _augmentation(value: Any) -> str:
     for name, template in _MOVES.items():
         amount = getattr(moves, name)
         if amount:
-            told.append(template.format(f"{amount * (100 if name == 'scale' else 1):g}"))
+            told.append(template.format(f"{amount * (100 if name in _SHARES else 1):g}"))
             if name == "scale" and moves.stretch:
                 told[-1] += ", each axis by itself"
     if moves.flip:
@@ -130,6 +135,10 @@ _WORDS: dict[str, tuple[str, Say]] = {
     "average": ("average", _counted("weights are averaged over steps, with a decay of {}")),
     "augment": ("images are", _augmentation),
     "keep": ("weights kept", _chosen(_KEPT)),
+    "select": ("the best epoch", _chosen({"loss": "", "accuracy": "has the highest held-out accuracy"})),
+    "freeze": ("frozen", as_text),
+    "class_weight": ("class weights", as_text),
+    "said": ("data read with", lambda value: ", ".join(f"{key} {as_text(each)}" for key, each in dict(value).items())),
     "patience": ("stops early", _counted("after {} epochs without a lower held-out loss")),
     "held_out": ("held out", _held_out),
     "limit": ("limit", _counted("at most {} training images")),

@@ -140,6 +140,7 @@ def page_of(report: Report) -> ReportPage:
         layers=layers,
         facts=[*_named(totals(model.plan)), *([("source", spec.source)] if spec.source else [])],
         recipe=_recipe(report.trained),
+        calibration=_calibration(found),
         footer=f"Made by convcli {card.version} report from {report.path.name}",
     )
 
@@ -199,6 +200,11 @@ def _filters(trained: TrainedModel) -> Filters | None:
     picture = Picture(_png(panel.pixels), f"the filters of {found.layer}")
     largest = "" if panel.largest is None else number(panel.largest)
     return Filters(picture, f"{found.layer}: {panel.title}", panel.notes, largest)
+
+
+def _calibration(found: Evaluation | None) -> list[tuple[float, float, int]]:
+    answers = None if found is None else found.answers
+    return [] if answers is None else [(each.probability, each.accuracy, each.count) for each in answers.calibration]
 
 
 def _recipe(trained: TrainedModel) -> list[tuple[str, str]]:

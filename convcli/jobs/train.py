@@ -192,7 +192,9 @@ def plan_training(
     plan = planned_network(network, dataset, task, normalizes=NORMALIZE in recipe.freeze)
     if is_normalized(plan) and NORMALIZE not in recipe.freeze:  # of the model that the training goes on from
         recipe = replace(recipe, freeze=_joined(recipe.freeze, NORMALIZE))
-    Model(plan).freeze(recipe.freeze)
+    trial = Model(plan)
+    trial.freeze(recipe.freeze)
+    fresh = () if begun is None else take_over(trial, begun, dataset.classes)
     squares = recipe.loss not in ("", "cross_entropy") or (task == "classify" and learns_squares(plan))
     if recipe.label_smoothing and "label_smoothing" not in given and squares:
         recipe = replace(recipe, label_smoothing=0.0)  # the preset's, which is for cross-entropy
@@ -203,7 +205,7 @@ def plan_training(
         )
     made = TrainingPlan(
         dataset, learned, held, plan, recipe, source, target, checkpoint, overwrite,
-        None if log is None else Path(log), None if plot is None else Path(plot), start=begun,
+        None if log is None else Path(log), None if plot is None else Path(plot), start=begun, fresh=fresh,
     )  # fmt: skip
     return replace(made, notes=tuple(notes(made, network, tuple(asked))), warnings=tuple(warnings(made)))
 

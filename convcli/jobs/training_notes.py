@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from convcli.architectures import shape_text
 from convcli.architectures.grammar import NetworkSpec
+from convcli.jobs.training_data import NORMALIZE, is_normalized
 from convcli.jobs.training_plan import TrainingPlan
 from convcli.nn.presets import FEWEST_HELD
 from convcli.nn.scoring import learns_squares
@@ -18,7 +19,8 @@ def notes(plan: TrainingPlan, network: NetworkSpec, asked: tuple[str, ...]) -> I
     data, recipe, count = plan.dataset, plan.recipe, len(plan.learned)
     yield from data.notes
     yield from _fitting(plan, network)
-    if plan.source.size is not None and "size" not in asked:
+    yield from _going_on(plan)
+    if plan.source.size is not None and "size" not in asked and plan.learned.names:
         yield f"pictures are brought to {shape_text(data.shape)}, the input of {network.name}; --size HxW is another"
     if plan.held is not None and data.test is None and "held_out" not in asked and len(plan.held) >= FEWEST_HELD:
         yield f"{data.name} has no test set: {_held_of(plan)} are held out to measure by; --validation is another share"
@@ -62,6 +64,22 @@ def warnings(plan: TrainingPlan) -> Iterator[str]:
             f"{data.name} has a test set of {_images(len(data.test))}: each is {1 / len(data.test):.1%} of the test "
             "accuracy, which is a rough guess for so few"
         )
+
+
+def _going_on(plan: TrainingPlan) -> Iterator[str]:
+    if plan.start is not None:
+        card, classes = plan.start.card, plan.dataset.classes
+        told = f"goes on from the weights of {plan.start.model.plan.spec.name}, trained on {card.name}"
+        new = [name for name in plan.fresh if name != NORMALIZE]
+        if new:
+            other = f" for {len(classes)} classes instead of {len(card.classes)}" if card.classes != classes else ""
+            told += f"; new from the start: {', '.join(new)}{other}"
+        yield told
+    if plan.recipe.freeze not in ("", NORMALIZE):
+        frozen = [each for each in plan.recipe.freeze.split(",") if each != NORMALIZE]
+        yield f"frozen, so that they do not learn: {', '.join(frozen)}"
+    if is_normalized(plan.network) and (plan.start is None or NORMALIZE in plan.fresh):
+        yield "each channel is brought to mean 0 and deviation 1 by a first layer of the model; --normalize none"
 
 
 def _fitting(plan: TrainingPlan, network: NetworkSpec) -> Iterator[str]:

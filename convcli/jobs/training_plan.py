@@ -32,6 +32,8 @@ class TrainingPlan:
         What the user should know, and beware of.
     start : TrainedModel, optional
         What the training goes on from.
+    fresh : tuple of str
+        Of the layers that have weights there, those that begin anew.
     """
 
     dataset: Dataset
@@ -49,3 +51,4 @@ class TrainingPlan:
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     start: TrainedModel | None = None
+    fresh: tuple[str, ...] = ()

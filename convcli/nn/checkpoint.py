@@ -130,7 +130,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         if metadata.get("format") in EARLIER_CHECKPOINTS:
             known = "one of an earlier; train from the start"
         elif "architecture" in metadata:
-            known = "a finished model; convcli evaluate and predict take those"
+            known = "a finished model; train DATASET --from it goes on"
         raise ModelError(f"{path}: is no checkpoint of this version, but {known}")
     try:
         about = json.loads(metadata["convcli"])

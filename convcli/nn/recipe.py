@@ -205,10 +205,10 @@ _EXPECTED: dict[str, tuple[Any, Any, str]] = {
     "augment": _WORDS,
     "keep": (str, lambda value: value in KEPT, " or ".join(KEPT)),
     "patience": (int, lambda value: value >= 0, "a whole number of 0 or more"),
-    "task": _WORDS,
-    "loss": _WORDS,
     "select": (str, lambda value: value in SELECTED, " or ".join(SELECTED)),
     "freeze": _WORDS,
     "class_weight": _WORDS,
+    "task": _WORDS,
+    "loss": _WORDS,
     "seed": (int, lambda value: 0 <= value < 2**63, "a whole number of 0 or more"),
 }

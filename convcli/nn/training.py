@@ -145,9 +145,9 @@ class Training:
         self.steps_per_epoch = -(-len(train.x) // recipe.batch_size)
         self.schedule = recipe.make_schedule(self.steps_per_epoch)
         self.loss = loss_for(model, recipe.label_smoothing, task=recipe.task, name=recipe.loss)
-        self.unit: Any = 1.0  # what 1 of the labels' numbers stands for where they are told
         if recipe.class_weight:
             self.loss = weighted(self.loss, self._class_weights())
+        self.unit: Any = 1.0  # what 1 of the labels' numbers stands for where they are told
         self._answers = 0  # of each image
         changing = {name: each for name, each in model.parameters.items() if name not in model.frozen}
         self.average = WeightAverage(changing, recipe.average) if recipe.average else None

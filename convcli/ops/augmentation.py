@@ -1,4 +1,4 @@
-"""Pictures moved at random while a network learns: shifted, turned, scaled, sheared, mirrored, bent.
+"""Pictures changed at random while a network learns: moved, turned, scaled, bent, cropped, lightened, partly erased.
 
 What a picture undergoes is drawn on the calling thread, so many numbers for each image in a fixed order; the pixels
 are then moved in one parallel loop that samples each of them once. Random numbers are the caller's `Generator`.
@@ -15,18 +15,21 @@ from convcli.kernels.parameters import format_number, read_number, shortened
 from convcli.ops.words import read_only
 
 Floats = NDArray[np.float32]
+Draws = NDArray[np.float64]
 
 _DRAWS = 8  # raw numbers per image, drawn whether used or not: a result does not depend on the other settings
+_MORE = 9  # and so many more, if one of what came later is asked for: crop, brightness, contrast, erase
 _TAPS = 8  # knots that reach a pixel, per axis: all that lie within 4 sigma
 # A setting's largest value. Beyond it nothing of a picture is left, or it is a slip of the keyboard.
-_LARGEST = {"shift": 4096, "rotation": 180, "scale": 0.9, "shear": 60, "elastic": 1000, "elastic_sigma": 1000}
+_LARGEST = {"shift": 4096, "rotation": 180, "scale": 0.9, "shear": 60, "elastic": 1000, "elastic_sigma": 1000,
+            "crop": 0.9, "brightness": 1, "contrast": 1, "erase": 1}  # fmt: skip
 _SMALLEST_SIGMA = 0.5
 _YES, _NO = ("", "true", "yes", "on", "1"), ("false", "no", "off", "0")
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How far pictures are moved; every picture by amounts of its own. The default is not at all.
+    """How far pictures are moved and changed; every picture by amounts of its own. The default is not at all.
 
     Parameters
     ----------
@@ -46,6 +49,14 @@ class Augmentation:
         Whether every other picture, on average, is mirrored left to right.
     stretch:
         Whether each axis is scaled by a factor of its own.
+    crop:
+        A share: of each side as much is cut off at most, anywhere, and the rest brought to the picture's size.
+    brightness:
+        A share of full scale: as much is added or taken away at most.
+    contrast:
+        A share: differences from the picture's mean are multiplied by 1 - contrast to 1 + contrast.
+    erase:
+        A share of the sides: a rectangle as long at most gets the mean of each channel, anywhere in the picture.
 
     Raises
     ------
@@ -54,7 +65,7 @@ class Augmentation:
 
     Source: P. Simard, D. Steinkraus, J. Platt, "Best Practices for Convolutional Neural Networks Applied to Visual
     Document Analysis", 2003, section 2 (there the noise is scaled by alpha; here the displacement has the standard
-    deviation that is asked for).
+    deviation that is asked for); Z. Zhong et al., "Random Erasing Data Augmentation", AAAI 2020, for ``erase``.
     """
 
     shift: float = 0.0
@@ -65,6 +76,10 @@ class Augmentation:
     elastic_sigma: float = 4.0
     flip: bool = False
     stretch: bool = False
+    crop: float = 0.0
+    brightness: float = 0.0
+    contrast: float = 0.0
+    erase: float = 0.0
 
     def __post_init__(self) -> None:
         for name, largest in _LARGEST.items():
@@ -96,7 +111,18 @@ class Augmentation:
     @property
     def is_nothing(self) -> bool:
         """Whether pictures stay as they are."""
-        return not (self.shift or self.rotation or self.scale or self.shear or self.elastic or self.flip)
+        return not (self.moves or self.brightness or self.contrast or self.erase)
+
+    @property
+    def moves(self) -> bool:
+        """Whether pixels go elsewhere."""
+        moved = self.shift or self.rotation or self.scale or self.shear or self.elastic or self.flip or self.crop
+        return bool(moved)
+
+    @property
+    def draws_more(self) -> bool:
+        """Whether more random numbers are needed than were drawn when there were fewer words."""
+        return bool(self.crop or self.brightness or self.contrast or self.erase)
 
     @classmethod
     def from_words(cls, text: str) -> "Augmentation":
@@ -147,11 +173,12 @@ _EXAMPLE = f"none, or {', '.join(field.name for field in fields(Augmentation))},
 def augment(
     images: Floats, augmentation: Augmentation, generator: np.random.Generator, *, out: Floats | None = None
 ) -> Floats:
-    """Move every picture of a batch at random.
+    """Change every picture of a batch at random.
 
     A picture is mirrored, scaled, sheared and turned about its centre, then shifted, and bent where ``elastic`` says
-    so. Values are bilinear, outside a picture they are 0. Eight random numbers are drawn for each image, always; the
-    result does not depend on the number of threads, to the bit.
+    so. Values are bilinear, outside a picture they are 0. Then come contrast, brightness and what is erased. Eight
+    random numbers are drawn for each image, always, and nine more for crop, brightness, contrast or erase; the result
+    does not depend on the number of threads, to the bit.
 
     Parameters
     ----------
@@ -192,11 +219,23 @@ def augment(
             f"out: got {out.dtype} of shape {out.shape}, expected C-contiguous float32 of shape {images.shape}"
         )
     draws = generator.random((len(images), _DRAWS))
+    more = generator.random((len(images), _MORE)) if augmentation.draws_more else np.zeros((len(images), _MORE))
     if augmentation.is_nothing or images.size == 0:
         out[:] = images
         return out
+    if augmentation.moves:
+        _move(images, augmentation, (draws, more), out)
+    else:
+        out[:] = images
+    _shade(out, augmentation, more)
+    _erase(out, augmentation, more)
+    return out
+
+
+def _move(images: Floats, augmentation: Augmentation, draws: tuple[Draws, Draws], out: Floats) -> None:
+    """Let each pixel of the result come from where its picture's map says."""
     height, width = images.shape[1:3]
-    maps = _maps(draws, augmentation, height, width)
+    maps = _maps(*draws, augmentation, height, width)
     images = np.ascontiguousarray(images)
     if np.may_share_memory(images, out) and images.ctypes.data != out.ctypes.data:
         images = images.copy()  # a result that overlaps a later image would be read as that image
@@ -204,15 +243,38 @@ def augment(
         from convcli.loops.networks.warp import warp
 
         warp(read_only(images), maps, out)
-        return out
+        return
     from convcli.loops.networks.warp import warp_elastic
 
-    seeds = (draws[:, 7] * 2.0**53).astype(np.uint64)
+    seeds = (draws[0][:, 7] * 2.0**53).astype(np.uint64)
     warp_elastic(read_only(images), maps, seeds, *_elastic_tables(augmentation, height, width), out)
-    return out
 
 
-def _maps(draws: NDArray[np.float64], augmentation: Augmentation, height: int, width: int) -> Floats:
+def _shade(out: Floats, augmentation: Augmentation, draws: Draws) -> None:
+    """Make pictures lighter or darker, and their differences from their own mean larger or smaller."""
+    sides = (2 * draws - 1).astype(np.float32)[:, :, None, None, None]
+    if augmentation.contrast:
+        means = out.mean(axis=(1, 2, 3), keepdims=True, dtype=np.float64).astype(np.float32)
+        out -= means
+        out *= 1 + np.float32(augmentation.contrast) * sides[:, 3]
+        out += means
+    if augmentation.brightness:
+        out += np.float32(augmentation.brightness) * sides[:, 4]
+
+
+def _erase(out: Floats, augmentation: Augmentation, draws: Draws) -> None:
+    """Put a rectangle of the picture's mean over a part of it, which may reach beyond its border."""
+    if not augmentation.erase:
+        return
+    height, width = out.shape[1:3]
+    for picture, (tall, wide, down, across) in zip(out, draws[:, 5:9].tolist(), strict=True):
+        rows, columns = (round(augmentation.erase * share * size) for share, size in ((tall, height), (wide, width)))
+        top, left = round(down * height - rows / 2), round(across * width - columns / 2)
+        place = (slice(max(top, 0), max(top + rows, 0)), slice(max(left, 0), max(left + columns, 0)))
+        picture[place] = picture.mean(axis=(0, 1), dtype=np.float64)
+
+
+def _maps(draws: Draws, more: Draws, augmentation: Augmentation, height: int, width: int) -> Floats:
     """(N, 6): where each pixel of the result comes from, as `loops.warp` wants it; ``draws`` are 0..1."""
     sides = 2 * draws - 1
     shifts = augmentation.shift * sides[:, 0:2]
@@ -226,11 +288,15 @@ def _maps(draws: NDArray[np.float64], augmentation: Augmentation, height: int, w
     # y = cos*v + sin*u, x = cos*u - sin*v (the inverse turn); then x += slant * y; then both by their factors.
     from_v = np.stack([cosine, slants * cosine - sine])
     from_u = np.stack([sine, slants * sine + cosine])
-    factors = np.stack([1 / grow_y, mirrors / grow_x])
+    # Cropped to a part, which is brought to the size of the whole.
+    parts = 1 - augmentation.crop * more[:, 0]
+    corners = (1 - parts) * (2 * more[:, 1] - 1) / 2, (1 - parts) * (2 * more[:, 2] - 1) / 2
+    factors = np.stack([parts / grow_y, parts * mirrors / grow_x])
     from_v, from_u = from_v * factors, from_u * factors
     centre = np.array([(height - 1) / 2, (width - 1) / 2])
     ends_v, ends_u = centre[0] + shifts[:, 0], centre[1] + shifts[:, 1]
     starts = centre[:, None] - from_v * ends_v - from_u * ends_u
+    starts = starts + np.stack([corners[0] * (height - 1), corners[1] * (width - 1)])
     maps = np.stack([from_v[0], from_u[0], starts[0], from_v[1], from_u[1], starts[1]], axis=1)
     return maps.astype(np.float32)
 

@@ -60,6 +60,8 @@ class ReportPage:
         What the confusion, the scores and the mistakes are of.
     layers:
         Rows of the architecture's table: layer, output, parameters, multiply-adds, memory, field.
+    calibration:
+        Of each range of probabilities: how sure the answers are, how often they are right, both shares, and how many.
     facts, recipe:
         Names and values; the last one's ``command`` is shown as code.
     """
@@ -82,6 +84,7 @@ class ReportPage:
     facts: Sequence[tuple[str, str]]
     recipe: Sequence[tuple[str, str]]
     footer: str
+    calibration: Sequence[tuple[float, float, int]] = ()
 
 
 def page(shown: ReportPage) -> str:
@@ -134,7 +137,27 @@ def _measured(shown: ReportPage) -> str:
         text = f"Confusion matrix, classes and mistakes are left out: {shown.missing}"
         return _section("What is taken for what", f'<p class="quiet">{escape(text)}</p>')
     parts = [_section("What is taken for what", _confusion(shown)), _section("Classes", _scores(shown))]
+    parts += [_section("How sure it is", _calibration(shown))] if shown.calibration else []
     return "\n".join([*parts, _section("The worst mistakes", _mistakes(shown))])
+
+
+def _calibration(shown: ReportPage) -> str:
+    lead = (
+        "<p>Of answers as sure as this, so many are right: on the dashed line the network is as sure as it should be, "
+        "below it too sure.</p>"
+    )
+    points = [(100 * sure, right) for sure, right, _ in shown.calibration]
+    ends = (points[0][0], points[-1][0])
+    series = [("right", points), ("as sure as right", [(each, each / 100) for each in ends])]
+    drawn = chart("Calibration", series, across="probability in percent", shown=lambda share: f"{100 * share:.4g}%")
+    rows = "".join(
+        f"<li>{count:,} pictures with {sure:.1%} on the mean: {right:.1%} are right</li>"
+        for sure, right, count in shown.calibration
+    )
+    return (
+        f'{lead}<div class="charts"><figure class="chart">{drawn}</figure></div>'
+        f"<details><summary>The numbers</summary><ul>{rows}</ul></details>"
+    )
 
 
 def _confusion(shown: ReportPage) -> str:

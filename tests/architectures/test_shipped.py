@@ -12,6 +12,7 @@ PARAMETERS = {
     "denoiser": 16_081,
     "dense": 407_050,
     "digits": 38_282,
+    "features": 5_898,
     "forecast": 17_081,
     "googlenet": 6_998_552,
     "lenet5": 61_706,
@@ -21,9 +22,11 @@ PARAMETERS = {
     "pictures": 98_810,
     "resnet18": 11_699_112,
     "resnet20": 274_042,
+    "series": 44_842,
     "unet": 31_030_658,
     "unet-small": 116_770,
     "vgg16": 138_357_544,
+    "volumes": 45_826,
 }
 
 

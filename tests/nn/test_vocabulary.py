@@ -56,6 +56,9 @@ FIELDS = {
     "augment": ({}, "shift=1"),
     "keep": ({"epochs": 12, "learning_rate": 0.3}, "last"),
     "patience": ({"epochs": 12, "learning_rate": 0.3}, 1),
+    "select": ({"epochs": 12, "learning_rate": 0.3, "seed": 2}, "accuracy"),
+    "freeze": ({}, "conv_1"),
+    "class_weight": ({}, "1=3"),
     "seed": ({}, 4),
     "task": ({}, "regress"),
     "loss": ({}, "mse"),
@@ -116,6 +119,7 @@ def test_every_setting_of_an_optimizer_changes_the_weights(name, key):
 WORDS = {
     "shift": ("1", ""), "rotation": ("20", ""), "scale": ("0.3", ""), "shear": ("20", ""), "elastic": ("1", ""),
     "elastic_sigma": ("1", "elastic=1"), "flip": ("yes", ""), "stretch": ("yes", "scale=0.3"),
+    "crop": ("0.5", ""), "brightness": ("0.3", ""), "contrast": ("0.5", ""), "erase": ("0.6", ""),
 }  # fmt: skip
 
 
@@ -249,6 +253,7 @@ def test_activations_know_zero_and_differ():
 def test_every_option_of_train_is_a_word_of_the_recipe_or_says_what_to_read_and_write():
     about = {
         "dataset", "model", "preset_name", "held_out", "output", "resume", "limit", "size", "log", "plot", "page",
-        "data_dir", "offline", "overwrite", "threads", "max_memory", "as_json", "quiet",
+        "data_dir", "offline", "start", "normalize", "labels", "input", "strict", "overwrite", "threads", "max_memory",
+        "as_json", "quiet",
     }  # fmt: skip
     assert {each.name for each in command.params} == about | set(FIELDS)

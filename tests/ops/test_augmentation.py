@@ -279,3 +279,49 @@ def test_no_images_are_no_work():
 
 def test_examples():
     assert doctest.testmod(module).failed == 0
+
+
+class Twice:
+    """A generator that gives eight draws of one half, and then nine that are known."""
+
+    def __init__(self, **places):
+        names = ["crop", "crop_y", "crop_x", "contrast", "brightness", "tall", "wide", "down", "across"]
+        self._rows = iter([np.full((1, 8), 0.5), np.array([[places.get(name, 0.5) for name in names]])])
+
+    def random(self, shape):
+        rows = next(self._rows)
+        assert rows.shape == shape
+        return rows
+
+
+def changed(image, augmentation, **places):
+    return augment(image[None, :, :, None], augmentation, Twice(**places))[0, :, :, 0]
+
+
+def test_crop_brightness_contrast_and_erase_do_what_they_say():
+    image = np.random.default_rng(3).random((8, 12)).astype(np.float32)
+    mean = image.mean(dtype=np.float64)
+    np.testing.assert_allclose(changed(image, Augmentation(brightness=0.4), brightness=1), image + 0.4, atol=1e-6)
+    poorer = changed(image, Augmentation(contrast=0.5), contrast=0)
+    np.testing.assert_allclose(poorer, mean + 0.5 * (image - mean), atol=1e-6)
+    erased = image.copy()
+    erased[2:6, 3:9] = mean
+    got = changed(image, Augmentation(erase=0.5), tall=1, wide=1, down=0.5, across=0.5)
+    np.testing.assert_allclose(got, erased, atol=1e-6)
+    corner = changed(image, Augmentation(erase=0.5), tall=1, wide=1, down=0, across=1)
+    assert (corner[:2, 9:] == corner[0, 11]).all() and np.array_equal(corner[2:], image[2:])
+    # A quarter of a ramp, from the upper left corner: half as steep, and the corner's half as far.
+    ramp = np.add.outer(np.arange(8.0), np.arange(8.0) * 10).astype(np.float32)
+    part = changed(ramp, Augmentation(crop=0.5), crop=1, crop_y=0, crop_x=0)
+    np.testing.assert_allclose(part, ramp / 2, atol=1e-4)
+
+
+def test_what_is_not_asked_for_draws_nothing():
+    images = np.random.default_rng(4).random((3, 8, 8, 1)).astype(np.float32)
+    plain, more = (np.random.default_rng(5) for _ in range(2))
+    before = augment(images, Augmentation(shift=2), plain)
+    after = augment(images, Augmentation(shift=2, brightness=1e-9), more)
+    np.testing.assert_allclose(before, after, atol=1e-6)
+    assert plain.random() == np.random.default_rng(5).random(25)[24], "no more than eight numbers for each image"
+    words = "shift=2,crop=0.2,brightness=0.1,contrast=0.3,erase=0.4"
+    assert Augmentation.from_words(words).as_words() == words
