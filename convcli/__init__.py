@@ -6,7 +6,16 @@ Images are (H, W), (H, W, C) or (N, H, W, C); ``correlate*`` computes cross-corr
 
 from typing import TYPE_CHECKING, Any
 
-from convcli.errors import ConvcliError, DataError, FileError, ImageError, KernelError, ModelError, ShapeError
+from convcli.errors import (
+    ConvcliError,
+    DataError,
+    FileError,
+    ImageError,
+    KernelError,
+    ModelError,
+    ShapeError,
+    suggestion,
+)
 
 __version__ = "0.1.0"
 
@@ -153,7 +162,20 @@ def __getattr__(name: str) -> Any:
             if home.startswith(_COMPUTING):
                 import_module("convcli.jobs.compiling").listen()
             return value
-    raise AttributeError(f"module 'convcli' has no attribute {name!r}")
+    raise _UnknownNameError(name)
+
+
+class _UnknownNameError(AttributeError):
+    """A name that is not ours; what may be meant is looked for when somebody reads of it, since imports ask too."""
+
+    def __str__(self) -> str:
+        from convcli.kernels import LIBRARY
+
+        name = str(self.args[0])
+        near = suggestion(name, __all__)
+        if (spec := name.replace("_", "-")) in LIBRARY:
+            near = f"; convcli.filter(image, '{spec}') filters with it"
+        return f"module 'convcli' has no attribute {name!r}{near}"
 
 
 def __dir__() -> list[str]:

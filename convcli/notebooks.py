@@ -5,6 +5,7 @@ Colours are said for text and ground together, so that they can be read on a lig
 
 from collections.abc import Sequence
 from html import escape
+from math import isfinite
 
 _MOST_NUMBERS = 400  # in a matrix: more are shown as colours alone
 _MOST_CELLS = 10_000  # of colours: more are only counted
@@ -29,10 +30,13 @@ def matrices(
     2
     """
     count = sum(len(row) for plane in planes for row in plane)
+    if not count:
+        return f"{_BOX}{_title(title)}{_note('no numbers')}{''.join(map(_note, notes))}</div>"
     if count > _MOST_CELLS:
         size = "x".join(map(str, (len(planes), len(planes[0]), len(planes[0][0]))))
         return f"{_BOX}{_title(title)}{_note(f'{size} numbers: too many to draw')}{''.join(map(_note, notes))}</div>"
-    largest = max((abs(each) for plane in planes for row in plane for each in row), default=0.0) or 1.0
+    sizes = (abs(each) for plane in planes for row in plane for each in row)
+    largest = max((each for each in sizes if isfinite(each)), default=0.0) or 1.0
     style = "display:inline-table;margin:0 1em .5em 0"
     drawn = [
         f'<table style="{style}">{_caption(name)}{_rows(plane, largest, count)}</table>'
@@ -58,7 +62,7 @@ def _rows(plane: Sequence[Sequence[float]], largest: float, count: int) -> str:
 
 
 def _number(number: float, largest: float, *, shows: bool) -> str:
-    share = min(abs(number) / largest, 1.0) if number == number else 0.0
+    share = min(abs(number) / largest, 1.0) if isfinite(number) else 0.0
     end = _BELOW if number < 0 else _ABOVE
     colour = ",".join(str(round(255 + (each - 255) * share)) for each in end)
     text = f"{number:.4g}" if shows else ""

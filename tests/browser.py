@@ -125,12 +125,24 @@ class Browser:
 
     def open(self, path, *, width=1400, height=900, dark=False, fragment=""):
         """Load a file in a window of a size, in light or dark."""
+        self.visit(Path(path).resolve().as_uri() + fragment, width=width, height=height, dark=dark)
+
+    def visit(self, url, *, width=1400, height=900, dark=False):
+        """Load an address in a window of a size, in light or dark."""
+        self.resize(width, height)
+        self.prefer(dark)
+        self.call("Page.navigate", url="about:blank")
+        self.call("Page.navigate", url=url)
+        self.wait_for("document.readyState === 'complete' && location.protocol !== 'about:'")
+
+    def resize(self, width, height):
+        """Give the window another size."""
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
+
+    def prefer(self, dark):
+        """Let the system prefer dark, or light."""
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", features=[scheme])
-        self.call("Page.navigate", url="about:blank")
-        self.call("Page.navigate", url=Path(path).resolve().as_uri() + fragment)
-        self.wait_for("document.readyState === 'complete' && location.protocol === 'file:'")
 
     def evaluate(self, expression):
         """The value of a JavaScript expression."""
@@ -156,6 +168,13 @@ class Browser:
         for kind in ("mousePressed", "mouseReleased"):
             self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
 
+    def drag(self, *places):
+        """Press the left button at the first place, go to the others, and release it."""
+        self.call("Input.dispatchMouseEvent", type="mousePressed", **_at(places[0]), button="left", clickCount=1)
+        for place in places[1:]:
+            self.call("Input.dispatchMouseEvent", type="mouseMoved", **_at(place), button="left", buttons=1)
+        self.call("Input.dispatchMouseEvent", type="mouseReleased", **_at(places[-1]), button="left", clickCount=1)
+
     def press(self, key):
         """Press and release a key."""
         for kind in ("keyDown", "keyUp"):
@@ -166,3 +185,7 @@ class Browser:
         """Save a PNG of the page, or of what the window shows."""
         picture = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=whole)
         Path(path).write_bytes(base64.b64decode(picture["data"]))
+
+
+def _at(place):
+    return {"x": place[0], "y": place[1]}

@@ -75,6 +75,16 @@ def done(convcli):
     return call
 
 
+@pytest.fixture(scope="session")
+def cluster():
+    """The scheduler's address of two processes, which all tests share: they take seconds to begin."""
+    distributed = pytest.importorskip("distributed")
+    from convcli.engines import dask
+
+    with dask._hushed(), dask._local(distributed, 2) as made:
+        yield made.scheduler_address
+
+
 @pytest.fixture
 def quiet_stream():
     """A binary stream that remembers what was written to it."""

@@ -18,7 +18,7 @@ import zarr
 
 import convcli as convcli_package
 from convcli.cli import COMMANDS
-from convcli.cli.reference import API_PAGE, PAGE, api, commands, reference
+from convcli.cli.reference import API_PAGE, PAGE, SCALE_PAGE, api, commands, reference, scale
 from convcli.jobs.filter import NORMALIZE, FilterPlan
 from convcli.jobs.output_policy import ALPHA, CHANNELS, DEPTHS, RANGES
 from convcli.ops import borders, pooling_runs, signatures
@@ -58,6 +58,10 @@ def make_readme_files():
 
 def test_the_reference_is_up_to_date():
     assert PAGE.read_text(encoding="utf-8") == reference(), "run: python -m convcli.cli.reference"
+
+
+def test_the_page_of_what_large_work_costs_is_up_to_date():
+    assert SCALE_PAGE.read_text(encoding="utf-8") == scale(), "run: python -m convcli.cli.reference"
 
 
 def test_every_command_is_in_the_reference():
@@ -147,7 +151,7 @@ def test_every_public_function_has_types_and_examples_that_run(name):
 
 def test_types_name_every_word_that_is_understood():
     assert set(get_args(signatures.BorderWord)) == set(BORDERS) | set(borders.ALIASES)
-    assert set(get_args(signatures.PoolMode)) == set(MODES) | set(pooling_runs._ALIASES)
+    assert set(get_args(signatures.PoolMode)) == set(MODES) | set(pooling_runs.ALIASES)
     assert set(get_args(signatures.OperationWord)) == set(OPERATIONS)
     hints = get_type_hints(signatures.FilterWords)
     tables = {"activation": ACTIVATIONS, "normalize": NORMALIZE, "channels": CHANNELS, "range": RANGES,

@@ -85,3 +85,18 @@ def test_a_summary_and_models_are_tables():
 
 def test_names_from_files_are_escaped():
     assert "<script>" not in table("<script>", ["<script>"], [["<script>"]], ["<script>"])
+
+
+def test_a_network_prints_as_a_table_and_is_short_in_lists():
+    plan = package.summary("lenet5")
+    assert repr(plan) == "NetworkPlan(lenet5, 32x32x1 to 10, 61,706 parameters)"
+    lines = str(plan).splitlines()
+    assert lines[0].startswith("lenet5: ") and len(lines) == len(plan.layers) + 4
+    assert lines[3].split() == ["C1", "28x28x6", "156", "117,600", "5x5"] and max(map(len, lines)) < 80
+
+
+def test_numbers_that_are_none_are_drawn_without_a_colour():
+    weights = package.kernel("box")
+    for odd in (np.nan, np.inf, -np.inf):
+        weights[0, 0] = odd
+        assert weights._repr_html_().count("<td") == 9

@@ -17,6 +17,7 @@ from convcli.errors import ShapeError
 from convcli.geometry import ReceptiveField, TransposedWindow, Window
 from convcli.notebooks import table
 
+_HEAD = ("layer", "output", "parameters", "multiply-adds", "field")
 _MOST_DIGITS = 40  # four axes of the largest size that may be given, flattened, have 36
 
 
@@ -73,7 +74,7 @@ class LayerPlan:
         return sum(layer.macs for layer in self.flat(heads=self.type == "head"))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class NetworkPlan:
     """A network with everything resolved. Its counts leave out heads: they are dropped after training."""
 
@@ -114,18 +115,38 @@ class NetworkPlan:
 
     def as_html(self, notes: Sequence[str] = ()) -> str:
         """A table of the layers, those of branches in the layer that joins them, with notes beneath it."""
-        rows = [("input", shape_text(self.input), "", "", "")]
-        rows += [
+        return table(self._title, _HEAD, self._rows, [self._counts, *notes])
+
+    def _repr_html_(self) -> str:
+        return self.as_html()
+
+    def __str__(self) -> str:
+        rows = (_HEAD, *self._rows)
+        widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD))]
+        lines = ["  ".join([row[0].ljust(widths[0]), *(map(str.rjust, row[1:], widths[1:]))]).rstrip() for row in rows]
+        return "\n".join([self._title or "network", *lines, self._counts])
+
+    def __repr__(self) -> str:
+        name = f"{self.spec.name}, " * bool(self.spec.name)
+        return f"NetworkPlan({name}{shape_text(self.input)} to {shape_text(self.output)}, {self.params:,} parameters)"
+
+    @property
+    def _title(self) -> str:
+        return ": ".join(each for each in (self.spec.name, self.spec.title) if each)
+
+    @property
+    def _rows(self) -> list[tuple[str, ...]]:
+        """The input, and each layer with those of its branches."""
+        layers = [
             (layer.name, shape_text(layer.output), f"{layer.all_params:,}", f"{layer.all_macs:,}",
              shape_text([axis.size for axis in layer.field]))
             for layer in self.layers
         ]  # fmt: skip
-        title = ": ".join(each for each in (self.spec.name, self.spec.title) if each)
-        counts = f"{self.params:,} parameters, {self.macs:,} multiply-adds for one input"
-        return table(title, ("layer", "output", "parameters", "multiply-adds", "field"), rows, [counts, *notes])
+        return [("input", shape_text(self.input), "", "", ""), *layers]
 
-    def _repr_html_(self) -> str:
-        return self.as_html()
+    @property
+    def _counts(self) -> str:
+        return f"{self.params:,} parameters, {self.macs:,} multiply-adds for one input"
 
 
 def plan_network(spec: NetworkSpec) -> NetworkPlan:
@@ -262,7 +283,7 @@ def _ragged(where: str, number: int, got: Shape, first: Shape, adds: bool) -> No
     elif got[:-1] != first[:-1]:
         fix = "padding=same and equal strides keep branches equal"
     else:
-        fix = f"end the branch with {first[-1]} filters"
+        fix = f"end both with as many filters, {first[-1]} or {got[-1]}"  # one of them may be the input itself
     _fail(
         where,
         f"branch {number} gives {shape_text(got)}, expected {expected}: only equal "

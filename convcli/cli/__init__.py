@@ -9,7 +9,6 @@ import os
 import sys
 from contextlib import suppress
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import click
@@ -27,6 +26,7 @@ COMMANDS = {
     "morph": ("morph", "Grow, shrink, open or close bright areas of images."),
     "gallery": ("gallery", "Show what kernels do to your pictures, on one sheet."),
     "compare": ("compare", "Compare two pictures: how far apart, how alike, and where they differ."),
+    "lab": ("lab", "Play with kernels, arithmetic, digits and training, on a page in your browser."),
     "explain": ("explain", "Show how each output pixel is made, on a page to play with."),
     "animate": ("animate", "Animate convolution, transposed convolution and pooling."),
     "toeplitz": ("toeplitz", "Write a correlation as a matrix, and multiply with it."),
@@ -77,8 +77,11 @@ class Commands(click.Group):
         """Find the command that the first word names, or fail with the one that is meant."""
         known = self.list_commands(ctx)
         if args[0] not in known and not args[0].startswith("-") and not ctx.resilient_parsing:
+            from convcli.cli.hints import unknown_command
+
             near = suggestion(args[0], known) or f", expected one of {', '.join(known)}"
-            raise click.UsageError(f"command: got {shortened(args[0])}{near}", ctx)
+            meant = unknown_command(args[0]) if ctx.parent is None else None
+            raise click.UsageError(meant or f"command: got {shortened(args[0])}{near}", ctx)
         return super().resolve_command(ctx, args)
 
 
@@ -135,7 +138,8 @@ def main(arguments: list[str] | None = None) -> None:
     except BrokenPipeError:
         pass
     except OSError as error:
-        code = _fail(_one_line(error), 1)
+        say(f"Error: {_one_line(error)}")
+        code = 1
     # All work is done and every file closed; to take numba and LLVM apart once more would take 0.12 s.
     os._exit(code)
 
@@ -143,27 +147,48 @@ def main(arguments: list[str] | None = None) -> None:
 def run(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit code; errors are one line on stderr."""
     TELLER.begin()
+    words = sys.argv[1:] if arguments is None else arguments
+    code, message = _outcome(words)
+    if not message:
+        return code
+    if "--json" in words:  # stdout has one document, whatever happens
+        from convcli.cli.printing import show_result
+        from convcli.jobs.documents import json_text
+
+        with suppress(BrokenPipeError):
+            show_result(json_text({"error": message.strip(), "exit_code": code}))
+    say(f"Error: {message.strip()}")
+    return code
+
+
+def _outcome(words: list[str]) -> tuple[int, str]:
+    """Run the command line: its exit code, and what went wrong with all of it."""
+    if npz := sys.modules.get("convcli.images.npz"):
+        npz.choose(None)  # of a run before
     try:
-        words = sys.argv[1:] if arguments is None else arguments
         _check_words(words)
         result: Any = group.main(args=words, prog_name="convcli", standalone_mode=False)
-        return result if isinstance(result, int) else 0
+        code = result if isinstance(result, int) else 0
+        if not code and (npz := sys.modules.get("convcli.images.npz")) and npz.not_asked() and not TELLER.is_quiet:
+            say(f"Warning: --key {shortened(npz.not_asked())}: no .npz was read, whose arrays have names")
+        return code, ""
     except click.exceptions.Exit as stop:
-        return stop.exit_code
+        return stop.exit_code, ""
     except click.exceptions.NoArgsIsHelpError as error:
         say(*error.format_message().splitlines())
-        return 2
+        return 2, ""
     except click.UsageError as error:
         hint = f" (see: {error.ctx.command_path} --help)" if error.ctx else ""
-        return _fail(f"{error.format_message()}{_dash_hint(error, words)}{hint}", 2)
+        return 2, f"{error.format_message()}{_hint(error, words)}{hint}"
     except click.ClickException as error:
-        return _fail(error.format_message(), error.exit_code)
-    except (KeyboardInterrupt, click.Abort):
-        return _fail("interrupted; nothing half-written was left", 130)
+        return error.exit_code, f"{error.format_message()}{_hint(error, words)}"
+    except (KeyboardInterrupt, click.Abort) as stop:
+        # Click raises its own from the interrupt, which may say how to go on.
+        return 130, str(stop.__cause__ or "") or "interrupted; nothing half-written was left"
     except Exception as error:
         if os.environ.get("CONVCLI_DEBUG") == "1":
             raise
-        return _fail(_one_line(error), 1)
+        return 1, _one_line(error)
     finally:
         if telling := sys.modules.get("convcli.jobs.compiling"):
             telling.on_compiling(None)  # what a command says while loops are compiled ends with it
@@ -180,25 +205,20 @@ def _check_words(words: list[str]) -> None:
             raise click.UsageError(f"got {strange} in '{word[:60]}', expected characters that a name can have")
 
 
-def _dash_hint(error: click.UsageError, words: list[str]) -> str:
-    """What to write instead where a file's name was taken for an option."""
-    if isinstance(error, click.NoSuchOption):
-        for word in words:
-            with suppress(OSError):  # longer than a name can be
-                if word.startswith(error.option_name) and Path(word).exists():
-                    return f" The file of that name is ./{word}"
-    return ""
+def _hint(error: click.ClickException, words: list[str]) -> str:
+    from convcli.cli.hints import hint
+
+    return hint(error, words)
 
 
 def _one_line(error: BaseException) -> str:
+    if isinstance(error, FileNotFoundError) and error.filename:
+        from convcli.cli.hints import missing_file
+
+        return missing_file(os.fsdecode(error.filename))
     if isinstance(error, OSError) and error.strerror:
         place = f"{error.filename}: " if error.filename else ""
         return f"{place}{error.strerror}"
     if isinstance(error, ConvcliError | OSError | MemoryError):
         return str(error) or type(error).__name__
     return f"internal error ({type(error).__name__}: {error}); CONVCLI_DEBUG=1 shows where"
-
-
-def _fail(message: str, code: int) -> int:
-    say(f"Error: {message.strip()}")
-    return code

@@ -4,7 +4,7 @@
 Without it, and the words that go with it, files are pictures; a signal is known by its file.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import groupby
 from pathlib import Path
@@ -12,38 +12,45 @@ from typing import Any, TypeVar
 
 import click
 
+from convcli.budget import shown_size
+from convcli.cli import scaling
 from convcli.cli.completing import AXES
 from convcli.cli.files import carry_out
 from convcli.cli.frames import run_frames
 from convcli.cli.options import Command, WrongUsage, usage
+from convcli.cli.printing import say, show
 from convcli.cli.progress import progress_bar
-from convcli.errors import ImageError
+from convcli.cli.scaling import check_pictures, check_plain, scaling_of
+from convcli.errors import ConvcliError, FileError, ImageError, shown
 from convcli.images import READABLE_SUFFIXES, Image, format_of
-from convcli.images.formats import written_as
+from convcli.images.formats import suffix_of, written_as
 from convcli.images.signal_model import Signal
 from convcli.images.signals import SIGNAL_SUFFIXES, is_signal
 from convcli.images.volume_axes import acts_along
 from convcli.images.volume_model import Volume
 from convcli.images.volumes import holds_planes
 from convcli.jobs.axes import OperationPlan
-from convcli.jobs.batch import Files, Outcome, Produced, run_one_by_one, run_tasks
+from convcli.jobs.batch import Files, Outcome, Produced, failed, run_one_by_one, run_tasks
 from convcli.jobs.inputs import search
 from convcli.jobs.signals import SignalResult, work_on_signal
-from convcli.jobs.stacks import EachPlane, each_volume
+from convcli.jobs.spread import spread_tasks
+from convcli.jobs.stacks import Begin, acted
 from convcli.jobs.stores import work_on_stack
 from convcli.jobs.tasks import STREAM, Task
-from convcli.jobs.volumes import Reading, VolumeWork, Work
-from convcli.stores import is_store
+from convcli.jobs.volumes import Input, Reading, VolumeWork
+from convcli.stores import SUFFIX, is_store
 
 Plan = TypeVar("Plan", bound=OperationPlan)
 
 # Frames can be read from animations and, with --stack, from any pictures; volumes are written as TIFF then.
 _FRAMES = (".gif", ".webp", ".png")
-_KEPT = {suffix: suffix for suffix in (".tif", ".tiff", ".npy", ".nii", ".nii.gz", ".zarr")}
+_KEPT = {suffix: suffix for suffix in (".tif", ".tiff", ".npy", ".npz", ".nii", ".nii.gz", ".zarr")}
+_KEPT |= {f".ome{suffix}": f".ome{suffix}" for suffix in (".tif", ".tiff", ".zarr")}
+_VOLUMES = (".nii", ".nii.gz")  # what these hold is always one
 # Settings that say how files are read and written; all others are words of an operation's plan.
 _FILE_WORDS = (
-    "output", "overwrite", "skip_existing", "format", "quality", "strip", "max_pixels", "threads", "as_json", "quiet",
-    "preview", "stack", "recursive", "reading", "watch", "frame_size", "pix_fmt",
+    "output", "overwrite", "skip_existing", "format", "quality", "strip", "keep_profile", "max_pixels", "threads",
+    "as_json", "quiet", "preview", "stack", "recursive", "reading", "watch", "frame_size", "pix_fmt", *scaling.WORDS,
 )  # fmt: skip
 
 
@@ -72,22 +79,32 @@ def stacks(command: Command) -> Command:
     return part(_each_plane(_stack(command)))
 
 
-def plan_words(inputs: Sequence[str], settings: dict[str, Any]) -> dict[str, Any]:
+def plan_words(inputs: Sequence[str], settings: dict[str, Any], known: Mapping[str, Iterable[str]]) -> dict[str, Any]:
     """Take the words of an operation's plan out of a command's settings, with the axes that it acts along.
 
     What stays says how files are read and written, ``reading`` what is read of stacks; what does not go together is
-    wrong usage.
+    wrong usage. So is an input that is no file but one of the ``known`` words of an option.
     """
+    for option, names in known.items():
+        for each in inputs:
+            if each in names and not Path(each).exists():
+                raise WrongUsage(f"{each}: no such file, but a word of {option}: {option} {each}")
     words = {name: settings.pop(name) for name in list(settings) if name not in _FILE_WORDS}
     axes, each_plane = words.pop("axes"), words.pop("each_plane")
     if axes is None and not each_plane and _axes_of(inputs) == "zyx":
-        axes = "zyx"  # of Zarr
+        axes = "zyx"  # of Zarr and NIfTI
     chosen = {name: words.pop(name) for name in ("channel", "time")}
     of_stacks = each_plane or chosen != {"channel": None, "time": None}
+    if axes is None and of_stacks and _axes_of(inputs) == "x":
+        word = "--each-plane" if each_plane else "--channel or --time"
+        raise WrongUsage(
+            f"got the signal {inputs[0]} with {word}, which choose of stacks: all its channels are worked on"
+        )
     acts = acts_along(axes) if axes else "yx" if of_stacks else _axes_of(inputs)
     if acts == "x" and of_stacks:
         raise WrongUsage("got --axes x with a word for stacks, expected --axes x alone: a signal has no planes")
     words["axes"] = acts = "yx" if each_plane else acts
+    settings["channels_first"] = axes == "cx"
     settings["reading"] = Reading(axes or "yx", **chosen) if (axes or of_stacks) and acts != "x" else None
     if settings["stack"] and settings["reading"] is None:
         raise WrongUsage("got --stack without --axes zyx, expected both, or --each-plane: a stack is one volume")
@@ -97,8 +114,11 @@ def plan_words(inputs: Sequence[str], settings: dict[str, Any]) -> dict[str, Any
 
 
 def _axes_of(inputs: Sequence[str]) -> str:
-    """``x`` for signals, ``zyx`` for Zarr stores, else ``yx``; a mixture is wrong usage."""
-    stores = [is_store(each) for each in inputs]
+    """``x`` for signals, ``zyx`` for Zarr stores and NIfTI, else ``yx``; a mixture is wrong usage."""
+    for each in inputs:
+        if Path(each).suffix.lower() == SUFFIX and Path(each).is_file():
+            raise WrongUsage(f"{shown(each)}: is a file, expected a folder, as Zarr stores are")
+    stores = [is_store(each) or suffix_of(each).lower() in _VOLUMES for each in inputs]
     if any(stores):
         if not all(stores):
             store, other = inputs[stores.index(True)], inputs[stores.index(False)]
@@ -125,41 +145,50 @@ def run(
     ``settings`` are what `plan_words` left: how files are read and written.
     """
     if settings["format"] == "rawvideo":
+        check_plain(settings, "frames of video")
         return run_frames(inputs, lambda each, format: image(each, plan, format), plan.axes, settings)
     if settings["frame_size"] is not None:
         raise WrongUsage("frame size: got one without --format rawvideo, expected both: files say how large they are")
     reading = settings["reading"]
     if plan.axes == "x":
+        check_plain(settings, "a signal")
         return _run_signals(inputs, lambda each: signal(each, plan), plan.name, settings)
     if plan.axes == "zyx":
-        return _run_volumes(
-            inputs, lambda each, format: each_volume(each, lambda one: volume(one, plan, format)), plan, settings
-        )
-
-    def on_planes(opened: Volume, format: str) -> Work:
-        return EachPlane(opened, plan, format, image)
+        return _run_volumes(inputs, Begin(plan, image, volume), settings)
 
     def on_pictures(tasks: Sequence[Task], files: Files, prepare: Callable[[], None]) -> Iterator[Outcome]:
-        return run_tasks(tasks, lambda each, format: image(each, plan, format), files, prepare=prepare)
+        operation: Any = partial(acted, image, plan)
+        if not (settings["workers"] or settings["cluster"]):
+            yield from run_tasks(tasks, operation, files, prepare=prepare)
+            return
+        with scaling_of(settings).engine(tell) as engine:
+            yield from spread_tasks(tasks, operation, files, engine, tell)
+
+    def tell(line: str) -> None:
+        if not settings["quiet"]:
+            say(line)
 
     if settings["stack"] or (reading is not None and reading != Reading("yx")):
-        return _run_volumes(inputs, on_planes, plan, settings)
-    work = on_pictures if reading is None else partial(_by_kind, on_pictures, on_planes, plan, settings)
+        return _run_volumes(inputs, Begin(plan, image), settings)
+    if not any(map(is_store, inputs)):
+        check_pictures(settings)
+    if settings["estimate"]:
+        return _estimate_pictures(inputs, plan.name, settings)
+    work = on_pictures if reading is None else partial(_by_kind, on_pictures, Begin(plan, image), settings)
     return carry_out(
         inputs,
         plan.name,
         settings,
         work,
         shows_progress=settings.get("preview") is None,
-        check_name=lambda target: None if is_store(target) else format_of(target),
+        check_name=_format_of,
         suffixes=written_as(),
     )
 
 
 def _by_kind(
     on_pictures: Callable[[Sequence[Task], Files, Callable[[], None]], Iterator[Outcome]],
-    on_planes: Callable[[Volume, str], Work],
-    plan: OperationPlan,
+    on_planes: Begin,
     settings: dict[str, Any],
     tasks: Sequence[Task],
     files: Files,
@@ -172,8 +201,9 @@ def _by_kind(
             continue
         # Of several files the bar of all of them is there already.
         with progress_bar("planes", hidden=settings["quiet"] or len(tasks) > 1) as progress:
-            words: dict[str, Any] = {"reading": Reading("yx"), "alpha_fix": plan.alpha_fix, "progress": progress}
-            work = partial(_without_preview, settings, partial(work_on_stack, begin=on_planes, **words))
+            source = Input(Reading("yx"), alpha_fix=on_planes.plan.alpha_fix)
+            act = partial(work_on_stack, begin=on_planes, source=source, progress=progress)
+            work = partial(_without_preview, settings, act)
             yield from run_one_by_one(list(group), work, files, prepare=prepare)
 
 
@@ -189,37 +219,85 @@ def _without_preview(
     return work(task, files)
 
 
-def _run_volumes(
-    inputs: Sequence[str], begin: Callable[[Volume, str], Work], plan: OperationPlan, settings: dict[str, Any]
-) -> int:
+def _format_of(target: str) -> str | None:
+    """The format that an output's name says, None for a store; raises `ImageError` for a name that says none."""
+    if is_store(target):
+        return None
+    if Path(target).suffix.lower() == SUFFIX:
+        raise FileError(f"{shown(target)}: is a file, where Zarr would be a folder; choose another name")
+    return format_of(target)
+
+
+def _run_volumes(inputs: Sequence[str], begin: Begin, settings: dict[str, Any]) -> int:
     """Work on each input as a stack, or with ``--stack`` on all of them as the planes of one."""
     from convcli.images.volume_writing import check_volume_format
 
     stacked = settings["stack"]
     has_frames = stacked or all(Path(each).suffix.lower() in _FRAMES for each in inputs)
     planes: list[str] = usage(lambda: search(inputs, recursive=settings["recursive"]).files) if stacked else []
-    words: dict[str, Any] = {"reading": settings["reading"], "stack": planes, "alpha_fix": plan.alpha_fix}
-    work = partial(work_on_stack, begin=begin, **words)
+    source = Input(settings["reading"], tuple(planes), begin.plan.alpha_fix)
+    scaling = scaling_of(settings)
 
     def run_all(tasks: list[Task], files: Files, prepare: Callable[[], None]) -> Iterator[Outcome]:
-        with progress_bar("planes", hidden=settings["quiet"]) as progress:
-            yield from run_one_by_one(tasks, partial(work, progress=progress), files, prepare=prepare)
+        if settings["estimate"]:
+            yield from _estimated(tasks, files, begin, source, settings)
+            return
+        unit = "blocks" if any(is_store(task.target) for task in tasks) else "planes"
+        with (
+            progress_bar(unit, hidden=settings["quiet"]) as progress,
+            scaling.engine(lambda line: None if settings["quiet"] else say(line)) as engine,
+        ):
+            words: dict[str, Any] = {"progress": progress, "scaling": scaling, "engine": engine}
+            work = partial(work_on_stack, begin=begin, source=source, **words)
+            yield from run_one_by_one(tasks, work, files, prepare=prepare)
 
     def check(target: str) -> None:
-        if not is_store(target):
-            check_volume_format(format_of(target), 1, has_frames=has_frames)
+        format = _format_of(target)
+        if format is not None:
+            check_volume_format(format, 1, has_frames=has_frames)
 
     return carry_out(
         planes[:1] or inputs,
-        plan.name,
+        begin.plan.name,
         settings,
         run_all,
         shows_progress=False,
-        check_name=lambda target: (
-            None if is_store(target) else check_volume_format(format_of(target), 1, has_frames=has_frames)
-        ),
+        check_name=check,
         suffixes=dict.fromkeys(READABLE_SUFFIXES, ".tiff") | _KEPT if stacked else _KEPT,
     )
+
+
+def _estimated(
+    tasks: Sequence[Task], files: Files, begin: Begin, source: Input, settings: dict[str, Any]
+) -> Iterator[Outcome]:
+    from convcli.jobs.estimate import estimate_stack, in_words
+
+    scaling = scaling_of(settings)
+    estimate = partial(estimate_stack, begin=begin, source=source, scaling=scaling)
+    for task in tasks:
+        try:
+            outcome = estimate(task, files)
+        except (ConvcliError, OSError) as error:
+            yield failed(task, error)
+            continue
+        if not settings["as_json"]:
+            show(*in_words(outcome, scaling.workers))
+        yield outcome
+
+
+def _estimate_pictures(inputs: Sequence[str], name: str, settings: dict[str, Any]) -> int:
+    from convcli.jobs.estimate import estimate_pictures
+
+    def estimated(tasks: list[Task], files: Files, prepare: Callable[[], None]) -> Iterator[Outcome]:
+        known = estimate_pictures(tasks, scaling_of(settings))
+        if not settings["as_json"]:
+            show(
+                f"{known['pictures']:,} pictures of {shown_size(known['bytes'])} in {known['tasks']:,} tasks of "
+                f"{known['pictures_per_task']}"
+            )
+        yield Outcome(Task("", ""), "estimated", details=known)
+
+    return carry_out(inputs, name, settings, estimated, shows_progress=False, suffixes=written_as())
 
 
 def _run_signals(
@@ -228,7 +306,7 @@ def _run_signals(
     """Work on each input as a signal."""
     if settings["format"] is not None:
         raise WrongUsage(f"format: got {settings['format']} for a signal, which keeps its own; leave --format out")
-    work = partial(work_on_signal, operation=operation)
+    work = partial(work_on_signal, operation=operation, channels_first=settings["channels_first"])
     return carry_out(
         inputs,
         name,

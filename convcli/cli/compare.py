@@ -70,8 +70,9 @@ def command(
           pixels and sigma 1.5, constants 0.01 and 0.03, mean over the windows
           inside the picture and over channels; 1 is equal
 
-    Files of several planes (TIFF, GIF, WebP, and .npy that is no picture) are compared as stacks, SSIM plane by plane;
-    --axes names what a .npy holds. In --json null stands for infinity, as the PSNR of equal pictures, and for an SSIM
+    Files of several planes (TIFF, GIF, WebP, Zarr, NIfTI, and .npy that is no picture) are compared as stacks, SSIM
+    plane by plane; --axes names what a .npy holds. Signals (.wav, .csv, .npy of one axis) are compared as a row of
+    numbers. In --json null stands for infinity, as the PSNR of equal pictures, and for an SSIM
     of pictures smaller than its window.
     """
     if first == second == STREAM:

@@ -5,7 +5,9 @@ from typing import Any
 
 import click
 
+from convcli.cli.library_warnings import TELLER
 from convcli.cli.options import ParamType
+from convcli.cli.printing import say
 from convcli.errors import ConvcliError
 
 # Command line completion is click's; it runs convcli with this variable set.
@@ -32,6 +34,24 @@ def _kernels() -> Iterable[str]:
     return LIBRARY
 
 
+class _Spec(Completed):
+    """A kernel's SPEC: behind the colon of a name its parameters are completed."""
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Any]:
+        """The names, or the parameters, that begin so."""
+        from click.shell_completion import CompletionItem
+
+        from convcli.kernels.library import ALIASES, LIBRARY
+
+        name, colon, rest = incomplete.partition(":")
+        entry = LIBRARY.get(ALIASES.get(name, name))
+        if not colon or entry is None:
+            return super().shell_complete(ctx, param, incomplete)
+        before, comma, last = rest.rpartition(",")
+        beginnings = [f"{name}:{before}{comma}{each.name}=" for each in entry.parameters if each.name.startswith(last)]
+        return [CompletionItem(each) for each in beginnings]
+
+
 def _elements() -> Iterable[str]:
     from convcli.ops.elements import ELEMENTS
 
@@ -50,6 +70,17 @@ def _data() -> Iterable[str]:
     return ENTRIES
 
 
+class _Kernel(_Spec):
+    """A kernel; a lone whole number is one, though perhaps not the one that was meant."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The text as it is, with a note on what a number means."""
+        if isinstance(value, str) and value.strip().isdecimal() and int(value) > 1 and not TELLER.is_quiet:
+            sized = f"{value}x{value}"
+            say(f"Note: the kernel {value} is one weight, which multiplies; one of {sized} has a name: box:{value}")
+        return str(super().convert(value, param, ctx))
+
+
 class _Axes(Completed):
     """A word for axes, of which the usual ones are completed."""
 
@@ -65,7 +96,8 @@ class _Axes(Completed):
 
 AXES = _Axes("AXES", lambda: ("yx", "zyx", "tzyx", "zcyx", "czyx", "tzcyx", "yxc", "x"))
 FILE = Completed("FILE")
-KERNEL = Completed("SPEC", _kernels)
+KERNEL = _Kernel("SPEC", _kernels)
+KERNEL_OR_SIZE = _Spec("SPEC", _kernels)
 ELEMENT = Completed("SPEC", _elements)
 MODEL = Completed("MODEL", lambda: ("shipped",))
 NETWORK = Completed("NETWORK", _networks)

@@ -11,6 +11,8 @@ from convcli.cli.completing import VARIABLE
 from convcli.cli.printing import say, show_result
 
 SHELLS = ("bash", "zsh", "fish")
+# Bash takes a colon for the end of a word, and would complete gaussian:si as if it were si.
+_ONE_WORD = "\nCOMP_WORDBREAKS=${COMP_WORDBREAKS//:}\n"
 
 
 @click.command()
@@ -33,7 +35,7 @@ def command(shell: str, install: bool) -> None:
 
     kind = get_completion_class(shell)
     assert kind is not None
-    script = kind(group, {}, "convcli", VARIABLE).source()
+    script = kind(group, {}, "convcli", VARIABLE).source() + (_ONE_WORD if shell == "bash" else "")
     if not install:
         show_result(script.rstrip("\n"))
         return

@@ -90,8 +90,8 @@ def command(picture: str | None, matrix: str | None, kernels: tuple[str, ...], o
     plans = options.usage(lambda: plan_filters(kernels, biases, **words))
     options.require_suffix(output, (".html", ".htm"))
     try:
-        check_target(Path(output), overwrite=settings["overwrite"])
         image = _input(picture, matrix, settings)
+        check_target(Path(output), overwrite=settings["overwrite"])
     except ImageError as error:
         raise click.ClickException(str(error)) from error
     options.start_loops(settings["threads"], quiet=settings["quiet"])

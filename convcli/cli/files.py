@@ -102,7 +102,7 @@ def _run(
     failed = [outcome for outcome in outcomes if outcome.status == "failed"]
     for outcome in failed:
         say(f"Error: {outcome.error}")
-    if len(tasks) > 1 and not quiet:
+    if len(tasks) > 1 and not quiet and not settings.get("estimate"):
         say(_summary(outcomes, time.perf_counter() - started))
     if not quiet:
         say_left_out(found)
@@ -151,7 +151,8 @@ def _plan(
     files = Files(
         overwrite=settings["overwrite"],
         skip_existing=settings["skip_existing"],
-        strip=settings["strip"],
+        strip=settings["strip"] or settings["keep_profile"],
+        keep_profile=settings["keep_profile"],
         quality=settings["quality"],
         max_pixels=settings["max_pixels"] or MAX_PIXELS,
         format=settings["format"],
@@ -208,7 +209,16 @@ def _document(outcomes: list[Outcome]) -> dict[str, Any]:
         "errors": [
             {"input": outcome.task.source, "error": outcome.error} for outcome in outcomes if outcome.status == "failed"
         ],
-    }
+    } | _estimates(outcomes)
+
+
+def _estimates(outcomes: list[Outcome]) -> dict[str, Any]:
+    found = [
+        {"input": outcome.task.source, "output": outcome.task.target, **outcome.details}
+        for outcome in outcomes
+        if outcome.status == "estimated"
+    ]
+    return {"estimates": found} if found else {}
 
 
 def _summary(outcomes: list[Outcome], seconds: float) -> str:

@@ -4,13 +4,14 @@ from typing import Any
 
 import click
 
-from convcli.cli import carriers, options, preview, recipes
+from convcli.cli import carriers, options, preview, recipes, scaling
 from convcli.cli.completing import FILE, KERNEL
 from convcli.cli.frames import frames
 from convcli.jobs.filter import FilterPlan, filter_image, plan_filter
 from convcli.jobs.filter_signal import filter_signal
 from convcli.jobs.filter_volume import VolumeFilter
 from convcli.jobs.output_policy import CHANNELS, RANGES
+from convcli.kernels import LIBRARY
 from convcli.ops.responses import ACTIVATIONS
 
 
@@ -52,6 +53,7 @@ class FilterCommand(preview.PreviewCommand, options.MatrixCommand):
 @click.option("--linear", is_flag=True, help="Filter in linear light instead of sRGB's curve.")
 @carriers.axes()
 @carriers.stacks
+@scaling.options
 @preview.option
 @frames("--size", "--frame-size")
 @options.rest_of_files
@@ -127,6 +129,6 @@ def command(inputs: tuple[str, ...], kernels: tuple[str, ...], recipe: str | Non
     and blur alpha too.
     In a chain the stride is the last kernel's; padding, border and dilation are each kernel's.
     """
-    words = carriers.plan_words(inputs, settings)
+    words = carriers.plan_words(inputs, settings, {"-k": LIBRARY})
     plan: FilterPlan = options.usage(lambda: plan_filter(kernels, title=recipe or "", **words))
     return carriers.run(inputs, plan, settings, image=filter_image, volume=VolumeFilter, signal=filter_signal)

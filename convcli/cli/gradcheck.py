@@ -63,7 +63,8 @@ def _table(report: GradcheckReport) -> list[str]:
         lines.append(f"{shown:<46} {check.array:<12} {check.error:>8.1e}  {check.verdict}")
         before = here
     failed = sum(not row.check.passed for row in report.rows)
-    end = f"{failed} of {len(report.rows)} failed" if failed else f"all {len(report.rows)} gradients are right"
+    right = f"all {len(report.rows)} gradients are right" if len(report.rows) > 1 else "the gradient is right"
+    end = f"{failed} of {len(report.rows)} failed" if failed else right
     return [*lines, f"{end}; largest error {report.worst:.1e}"]
 
 

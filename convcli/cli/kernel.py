@@ -12,7 +12,7 @@ from convcli.architectures import shape_text
 from convcli.cli import Commands, options
 from convcli.cli.completing import KERNEL
 from convcli.cli.printing import show, show_result
-from convcli.errors import KernelError
+from convcli.errors import KernelError, shortened
 from convcli.jobs.documents import json_text
 from convcli.jobs.kernel import KernelDescription, aliases_of, describe, entry_as_dict, library
 from convcli.kernels import LIBRARY, Entry
@@ -51,9 +51,10 @@ def command() -> None:
 
 
 @command.command("list")
+@click.argument("word", metavar="[WORD]", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document with everything that is known.")
-def list_command(as_json: bool) -> None:
-    """Print every kernel of the library with its parameters.
+def list_command(word: str | None, as_json: bool) -> None:
+    """Print every kernel of the library with its parameters, or those of whose name or summary WORD is a part.
 
     Parameters are shown with their defaults; auto means that a value follows from the others. Edge kernels come as -x
     and -y; the name without an ending is the magnitude of both, -angle their direction.
@@ -61,15 +62,22 @@ def list_command(as_json: bool) -> None:
     \b
     Examples:
       convcli kernel list
+      convcli kernel list sharp
       convcli kernel list --json
     """
+    entries = [entry for entry in LIBRARY.values() if word is None or _speaks_of(entry, word)]
+    if not entries:
+        raise options.WrongUsage(f"kernel list: no name or summary has {shortened(word)} in it; leave it out for all")
     if as_json:
-        show(*json_text([entry_as_dict(entry) for entry in LIBRARY.values()], indent=2).splitlines())
+        show(*json_text([entry_as_dict(entry) for entry in entries], indent=2).splitlines())
         return
     width = _width()
     for group in library():
+        families = [family for family in group.families if any(each in entries for each in family)]
+        if not families:
+            continue
         show(group.title)
-        for head, *members in group.families:
+        for head, *members in families:
             show(*"\n".join(_list_lines(head, members, width)).split("\n"))
         show("")
     show("Details of one: convcli kernel show NAME")
@@ -100,6 +108,10 @@ def show_command(spec: str, as_json: bool) -> None:
         show_result(json_text(described.as_dict()))
         return
     show(*"\n".join(_show_lines(described, _width())).split("\n"))
+
+
+def _speaks_of(entry: Entry, word: str) -> bool:
+    return any(word.lower() in each.lower() for each in (entry.name, entry.summary, *aliases_of(entry)))
 
 
 def _list_lines(head: Entry, members: list[Entry], width: int) -> Iterator[str]:

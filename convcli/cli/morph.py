@@ -4,10 +4,11 @@ from typing import Any
 
 import click
 
-from convcli.cli import carriers, options, preview
+from convcli.cli import carriers, options, preview, scaling
 from convcli.cli.completing import ELEMENT, FILE
 from convcli.cli.frames import frames
 from convcli.jobs.morph import MorphPlan, VolumeMorph, morph_image, morph_signal, plan_morph
+from convcli.ops.elements import ELEMENTS
 from convcli.ops.morphology import OPERATIONS
 
 
@@ -28,6 +29,7 @@ from convcli.ops.morphology import OPERATIONS
 @options.depth
 @carriers.axes()
 @carriers.stacks
+@scaling.options
 @preview.option
 @frames("--frame-size")
 @options.rest_of_files
@@ -73,6 +75,6 @@ def command(operation: str, inputs: tuple[str, ...], **settings: Any) -> int:
     Stacks are written as .tiff or .npy, frames as an animation too, piece by piece.
     Signals, .wav, .csv and a .npy of one axis, need no --axes; their element has one row.
     """
-    words = carriers.plan_words(inputs, settings)
+    words = carriers.plan_words(inputs, settings, {"--element": ELEMENTS})
     plan: MorphPlan = options.usage(lambda: plan_morph(operation, **words))
     return carriers.run(inputs, plan, settings, image=morph_image, volume=VolumeMorph, signal=morph_signal)

@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -77,12 +77,16 @@ class Padding(ParamType):
 
 
 class NearChoice(click.Choice):  # type: ignore[type-arg]
-    """One of some words; what is none of them is told which may be meant."""
+    """One of some words, or another word for one; what is none of them is told which may be meant."""
+
+    def __init__(self, choices: Sequence[str], case_sensitive: bool = True, aliases: Mapping[str, str] = {}) -> None:
+        super().__init__(choices, case_sensitive)
+        self.aliases = aliases
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The word, or fail with those that are known and the nearest."""
         try:
-            return super().convert(value, param, ctx)
+            return super().convert(self.aliases.get(value, value), param, ctx)
         except click.BadParameter as error:
             self.fail(f"{error.message.rstrip('.')}{suggestion(str(value), map(str, self.choices)) or '.'}", param, ctx)
 
@@ -178,6 +182,19 @@ def _chained(*options: Callable[[Command], Command]) -> Callable[[Command], Comm
     return decorate
 
 
+def _completed(*names: str) -> Callable[[click.Context, click.Parameter, str], list[Any]]:
+    """What the shell is offered for an option: the names that begin so, or files where there are none."""
+
+    def complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[Any]:
+        from click.shell_completion import CompletionItem
+
+        if not names:
+            return [CompletionItem(incomplete, type="file")]
+        return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+
+    return complete
+
+
 # Words that several commands take, with what differs between them: their default, or how a help says it.
 def stride(
     axes: int | None = None, default: str | None = "1", help: str = "Step between windows."
@@ -202,6 +219,7 @@ def padding(axes: int = 2, default: str | None = None, help: str = "") -> Callab
 def border(help: str, default: str | None = "reflect", type: Any = None) -> Callable[[Command], Command]:
     """``--border``: what lies beyond it."""
     words: dict[str, Any] = {"default": default, "show_default": True} if default else {}
+    words["shell_complete"] = _completed("reflect", "symmetric", "edge", "wrap", "constant")
     return click.option("--border", type=type or Read("BORDER", _border, "border"), metavar="NAME", help=help, **words)
 
 
@@ -241,8 +259,9 @@ def normalize(command: Command) -> Command:
 
 
 output = click.option(
-    "-o", "--output", metavar="OUT", help="A file, a folder/, a template with {stem} {kernel} {ext} {index}, or -."
-)
+    "-o", "--output", metavar="OUT", help="A file, a folder/, a template with {stem} {kernel} {ext} {index}, or -.",
+    shell_complete=_completed(),
+)  # fmt: skip
 recursive = click.option(
     "-r", "--recursive", is_flag=True, help="Of folders take the folders below too; -o FOLDER gets the same tree."
 )
@@ -252,8 +271,14 @@ watch = click.option("--watch", is_flag=True, help="Run again whenever an input 
 overwrite = click.option("--overwrite", is_flag=True, help="Replace existing outputs.")
 skip_existing = click.option("--skip-existing", is_flag=True, help="Leave out inputs whose output exists.")
 strip = click.option("--strip", is_flag=True, help="Drop all metadata: profile, EXIF, comments ...")
+keep_profile = click.option(
+    "--keep-profile", is_flag=True, help="--strip, but for the colour profile, without which colours are others."
+)
 format_ = click.option(
-    "--format", metavar="NAME", help="Output format where no file name tells: png, jpeg ...; or rawvideo."
+    "--format",
+    metavar="NAME",
+    help="Output format where no file name tells: png, jpeg ...; or rawvideo.",
+    shell_complete=_completed("png", "jpeg", "tiff", "webp", "avif", "gif", "npy", "rawvideo"),
 )
 quality = click.option(
     "--quality",
@@ -267,6 +292,7 @@ background = click.option(
     type=Read("COLOUR", _colour, "background"),
     metavar="COLOUR",
     help="Lay the result on a colour instead of keeping alpha: white, #fff, #ffffff or 255,255,255.",
+    shell_complete=_completed("white", "black", "grey"),
 )
 max_memory = click.option(
     "--max-memory",
@@ -299,7 +325,7 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON d
 
 
 def _choose_array(key: str | None) -> None:
-    if key is not None or "convcli.images.npz" in sys.modules:  # else nothing was chosen before
+    if key is not None:
         from convcli.images.npz import choose
 
         choose(key)
@@ -324,8 +350,8 @@ one_result = _chained(overwrite, max_pixels, threads, as_json, quiet)
 # What every command that turns picture files into picture files takes.
 # The first is apart because it belongs near the top of a help page.
 rest_of_files = _chained(
-    recursive, watch, background, overwrite, skip_existing, format_, quality, strip, max_pixels, threads, as_json,
-    quiet,
+    recursive, watch, background, overwrite, skip_existing, format_, quality, strip, keep_profile, max_pixels, threads,
+    as_json, quiet,
 )  # fmt: skip
 
 

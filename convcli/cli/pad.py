@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from convcli.cli import carriers, options
+from convcli.cli import carriers, options, scaling
 from convcli.cli.completing import FILE
 from convcli.cli.frames import frames
 from convcli.jobs.pad import PadPlan, VolumePad, pad_image, pad_signal, plan_pad
@@ -26,11 +26,12 @@ MODES = ("constant", "edge", "reflect", "symmetric", "wrap")
     "--mode", type=click.Choice(MODES), default="constant", show_default=True, help="What the new pixels show."
 )
 @click.option(
-    "--value", default="0", show_default=True, metavar="N|N,N,N",
-    help="constant: the pixel's value, in its own units, or one for each channel.",
+    "--value", default="0", show_default=True, metavar="N|N,N,N|COLOUR",
+    help="constant: the pixel's value, in its own units, or one for each channel; or a colour, white or #fff.",
 )  # fmt: skip
 @carriers.axes()
 @carriers.stacks
+@scaling.options
 @frames("--size", "--frame-size")
 @options.rest_of_files
 def command(inputs: tuple[str, ...], amount: str, value: str, **settings: Any) -> int:
@@ -64,7 +65,7 @@ def command(inputs: tuple[str, ...], amount: str, value: str, **settings: Any) -
     Signals, .wav, .csv and a .npy of one axis, need no --axes; the amount is N, or samples before and after as
     in 100,0.
     """
-    words = carriers.plan_words(inputs, settings) | {"value": _values(value)}
+    words = carriers.plan_words(inputs, settings, {"--mode": MODES}) | {"value": _values(value)}
     plan: PadPlan = options.usage(lambda: plan_pad(_amounts(amount, words["axes"]), **words))
     return carriers.run(inputs, plan, settings, image=pad_image, volume=VolumePad, signal=pad_signal)
 
@@ -83,8 +84,8 @@ def _amounts(text: str, axes: str) -> Any:
     return numbers[0] if len(numbers) == 1 else tuple(numbers)
 
 
-def _values(text: str) -> tuple[float, ...]:
+def _values(text: str) -> tuple[float, ...] | str:
     try:
         return tuple(float(each) for each in text.split(","))
     except ValueError:
-        raise options.WrongUsage(f"value: got {text!r}, expected a number, or one per channel as in 255,0,0") from None
+        return text

@@ -4,11 +4,11 @@ from typing import Any
 
 import click
 
-from convcli.cli import carriers, options, preview
+from convcli.cli import carriers, options, preview, scaling
 from convcli.cli.completing import FILE
 from convcli.cli.frames import frames
 from convcli.jobs.pool import PoolPlan, VolumePool, plan_pool, pool_image, pool_signal
-from convcli.ops.pooling_runs import MODES
+from convcli.ops.pooling_runs import ALIASES, MODES
 
 
 @click.command(cls=preview.PreviewCommand)
@@ -20,7 +20,11 @@ from convcli.ops.pooling_runs import MODES
 )
 @options.output
 @click.option(
-    "--mode", type=click.Choice(tuple(MODES)), default="max", show_default=True, help="What becomes of a window."
+    "--mode",
+    type=options.NearChoice(tuple(MODES), aliases=ALIASES),
+    default="max",
+    show_default=True,
+    help="What becomes of a window.",
 )
 @options.stride(default=None, help="Step between windows; default: the size.")
 @options.padding(3, "valid", "valid, same, full, or pixels added at each side.")
@@ -35,6 +39,7 @@ from convcli.ops.pooling_runs import MODES
 @options.depth
 @carriers.axes()
 @carriers.stacks
+@scaling.options
 @preview.option
 @frames("--frame-size")
 @options.rest_of_files
@@ -89,6 +94,6 @@ def command(
     if sum(given.values()) != 1:
         got = " and ".join(name for name, is_given in given.items() if is_given) or "none"
         raise options.WrongUsage(f"got {got} of {', '.join(given)}, expected one of them")
-    words = carriers.plan_words(inputs, settings)
+    words = carriers.plan_words(inputs, settings, {"--mode": (*MODES, *ALIASES)})
     plan: PoolPlan = options.usage(lambda: plan_pool("global" if everything else size, adaptive=adaptive, **words))
     return carriers.run(inputs, plan, settings, image=pool_image, volume=VolumePool, signal=pool_signal)

@@ -1,4 +1,5 @@
-"""The pages made from the code itself: `REFERENCE.md` beside this file, every command, and `API.md`, every function.
+"""The pages made from the code itself: `REFERENCE.md` beside this file, every command, `API.md`, every function, and
+`SCALE.md`, what large work costs.
 
 ``python -m convcli.cli.reference`` writes them anew; a test holds that they are up to date.
 """
@@ -19,6 +20,7 @@ from convcli.ops import signatures
 
 PAGE = Path(__file__).with_name("REFERENCE.md")
 API_PAGE = Path(convcli.__file__).with_name("API.md")
+SCALE_PAGE = Path(convcli.__file__).with_name("SCALE.md")
 _HEAD = """# Every command of convcli
 
 What `--help` says, command by command. Made by `python -m convcli.cli.reference`: change the commands, not this page.
@@ -80,6 +82,13 @@ def api() -> str:
     return "".join(parts)
 
 
+def scale() -> str:
+    """The page of what goes beyond one machine, with its tables."""
+    from convcli.jobs.paper_plan import page
+
+    return "\n".join(page()) + "\n"
+
+
 def _errors() -> list[str]:
     return [name for name in convcli.__all__ if name.endswith("Error")]
 
@@ -135,3 +144,4 @@ def _argument(argument: ast.arg, default: ast.expr | None) -> str:
 if __name__ == "__main__":
     PAGE.write_text(reference(), encoding="utf-8")
     API_PAGE.write_text(api(), encoding="utf-8")
+    SCALE_PAGE.write_text(scale(), encoding="utf-8")

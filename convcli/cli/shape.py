@@ -1,5 +1,6 @@
 """`convcli shape`: what comes out of a layer or a chain of layers, with the numbers worked through."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +9,11 @@ import click
 from convcli.architectures import GrammarError, LayerSpec, files, grammar, shape_text
 from convcli.architectures import values as read
 from convcli.architectures.values import Reader
-from convcli.cli.completing import KERNEL
+from convcli.cli.completing import KERNEL_OR_SIZE
 from convcli.cli.library_warnings import TELLER
 from convcli.cli.options import MatrixCommand, usage
 from convcli.cli.printing import say, show, show_result
-from convcli.errors import shortened
+from convcli.errors import ShapeError, shortened
 from convcli.jobs.documents import json_text
 from convcli.jobs.shape import ShapeResult, shape
 from convcli.jobs.summary import check_target, plot
@@ -54,7 +55,9 @@ SIZES = Value("N or NxM", read.sizes())
 @click.option("--filters", "-f", type=Value("N", read.count()), metavar="N",
               help="A convolution with N filters. Without it, only window positions are asked for.")  # fmt: skip
 @click.option("--kernel-size", type=SIZES, metavar="N|NxM", help="Cells of the kernel along each axis.  [default: 3]")
-@click.option("-k", "kernel", type=KERNEL, metavar="SPEC", help="A kernel, whose size is taken for --kernel-size.")
+@click.option(
+    "-k", "kernel", type=KERNEL_OR_SIZE, metavar="SPEC", help="A kernel, whose size is taken for --kernel-size."
+)
 @click.option("--stride", type=SIZES, metavar="N|NxM", help="Cells between windows.  [default: 1; the size for --pool]")
 @click.option("--padding", type=Value("PADDING", read.padding), metavar="PADDING",
               help="valid, same, full, N, NxM (or N,M), or before:after as in 0:1.  [default: valid]")  # fmt: skip
@@ -110,6 +113,10 @@ def command(
         result = shape(layers or [_single_layer(given)], size, dimensions=dimensions)
     except GrammarError as error:
         raise click.UsageError(str(error)) from None
+    except ShapeError as error:
+        if layers:
+            raise
+        raise ShapeError(_in_options(str(error), "pool" in given)) from None
     if target:
         plot(result.plan, str(target), overwrite=overwrite)
     if as_json:
@@ -122,6 +129,13 @@ def command(
         show(f"                 for a series of {size[1]} channels add --dimensions 1")
     if target:
         show(f"drawing          {target}")
+
+
+def _in_options(message: str, is_pool: bool) -> str:
+    """What is said of a layer, in the words of the options that described it."""
+    size = "pool" if is_pool else "kernel_size"
+    described = re.sub(r"^layer 1 \([^)]*\): ", "", message).replace("kernel_size=", f"{size}=")
+    return re.sub(r"\b(kernel_size|pool|padding|stride|dilation)=", lambda word: f"{_option(word[1])} ", described)
 
 
 def _with_size_of_kernel(given: dict[str, Any], *, is_series: bool) -> dict[str, Any]:

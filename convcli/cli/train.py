@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from convcli.cli import downloads, options
+from convcli.cli import downloads, options, sweep
 from convcli.cli.completing import DATA, MODEL, NETWORK
 from convcli.cli.printing import say, show_result
 from convcli.cli.training_display import Display, closing
@@ -110,6 +110,7 @@ class Size(options.Counts):
 @click.option("--log", metavar="FILE", help="Write the history into a .csv or .json file, after each epoch.")
 @click.option("--plot", metavar="FILE", help="Draw the curves into a .png, .svg or .pdf file (needs matplotlib).")
 @click.option("--report", "page", metavar="FILE.html", help="Write the page of convcli report at the end.")
+@sweep.options
 @downloads.data_dir
 @downloads.offline
 @options.overwrite
@@ -176,7 +177,26 @@ def command(
       convcli train sensors.csv --labels activity --input 128x3
       convcli train clothes.npz --from mnist.safetensors --freeze 'conv_*'
       convcli train --resume mnist.checkpoint.safetensors
+      convcli train mnist --seeds 0..4 --sweep lr=1e-3,3e-3 --workers 2
+
+    --seeds and --sweep train many times, --workers of them side by side, each as the one training with its seed and
+    settings, to the bit. -o is a folder then; a table tells of each setting the mean, the spread of one training and
+    the standard error of the mean. The same command goes on where it was interrupted or killed.
+    One training is not shared out: measured, two processes that sum their gradients in a fixed order gave the same bits
+    as one, and 1,770 images/s against the 3,450 of two threads (batches of 64; of 512 3,600 against 4,350).
     """
+    many = sweep.take(words, {"resume": resume, "page": page})
+    if many is not None:
+        request_threads(threads)
+        prepare_loops(threads, None if quiet else options.say_compiling)
+        shown = {"as_json": as_json, "quiet": quiet}
+        return sweep.run(
+            many,
+            words,
+            dataset[0] if dataset else None,
+            lambda each: _planned(dataset, preset_name, None, quiet, each),
+            **shown,
+        )
     _check_outputs(page, words)
     request_threads(threads)
     plan = _planned(dataset, preset_name, resume, quiet, words)

@@ -25,6 +25,7 @@ class Watch:
     seen: dict[str, Stamp] = field(default_factory=dict)
     pending: dict[str, Stamp] = field(default_factory=dict)
     ours: set[str] = field(default_factory=set)
+    written: set[str] = field(default_factory=set)
     rounds: int = 0
 
     def due(self, tasks: Sequence[Task]) -> list[Task]:
@@ -32,6 +33,8 @@ class Watch:
         found = []
         for task in tasks:
             stamp = _stamp(task.source)
+            if task.source in self.written and task.source not in self.seen:
+                self.seen[task.source] = stamp  # a result, whose own input has gone
             if task.source in self.seen and stamp == self.seen[task.source]:
                 self.pending.pop(task.source, None)
             elif self.rounds and self.pending.get(task.source, ()) != stamp:
@@ -52,6 +55,7 @@ class Watch:
     def made(self, task: Task) -> None:
         """Take note of an output; where it is an input too, it has been seen."""
         self.ours.add(_without_suffix(task))
+        self.written.add(task.target)
         if task.target in self.seen:
             self.seen[task.target] = _stamp(task.target)
 

@@ -57,17 +57,21 @@ def resized(
     width: int | None = None,
     height: int | None = None,
     longest: int | None = None,
+    within: int | None = None,
     scale: float | None = None,
 ) -> tuple[Resized, Resized]:
     """The axes (rows, columns) of a picture of some sizes at another size; raises `ShapeError` for one beyond reason.
 
     ``width`` and ``height`` are those of the result, the one that is not given follows from the other; ``longest`` is
-    that of its longer side; ``scale`` multiplies both. No side is less than one.
+    that of its longer side, ``within`` too, unless the picture is smaller already; ``scale`` multiplies both. No side
+    is less than one.
 
     >>> [axis.size for axis in resized((300, 400), width=100)]
     [75, 100]
     """
     rows, columns = sizes
+    if within is not None:
+        longest = min(within, max(sizes))
     if scale is None:
         if longest is not None:
             width, height = (longest, None) if columns >= rows else (None, longest)
@@ -97,10 +101,12 @@ def cropped(
     axes = (("rows", "height", height, "y", y), ("columns", "width", width, "x", x))
     windows = []
     for n, (name, length, size, corner, start) in zip(sizes, axes, strict=True):
+        said = [f"{word}={value}" for word, value in ((length, size), (corner, start)) if value is not None]
         size = n - (start or 0) if size is None else size
         start = (n - size) // 2 if start is None else start
         if start < 0 or size < 1 or start + size > n:
-            got = f"{length}={size}" + (f",{corner}={start}" if start >= 0 else "")
-            raise ShapeError(f"crop: got {got}, expected a part of the {n} {name} that the picture has there")
+            raise ShapeError(
+                f"crop: got {','.join(said)}, expected a part of the {n} {name} that the picture has there"
+            )
         windows.append(Window(1, before=-start, after=start + size - n))
     return windows[0], windows[1]

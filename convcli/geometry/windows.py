@@ -112,12 +112,14 @@ class Window(_Taps):
         )
 
     def formula(self, n: int) -> str:
-        """The output size with its numbers in it: ``(7 - 3 + 0)/1 + 1 = 5``."""
+        """The output size with its numbers in it: ``(7 - 3 + 0)/1 + 1 = 5``; below 1 if no window fits."""
         room = n + self.before + self.after - self.effective
         padding = _twice(self.before) if self.before == self.after else f"{self.before} + {self.after}"
         quotient = f"({n} - {_effective_text(self)} + {padding})/{self.stride}"
         if room % self.stride:
             quotient = f"{'ceil' if self.ceil_mode else 'floor'}({quotient})"
+        if room < 0:  # there the formula goes on, where a size ends at 0
+            return f"{quotient} + 1 = {(-(-room // self.stride) if self.ceil_mode else room // self.stride) + 1}"
         output = self.output(n)
         if self.ceil_mode and output == -(-room // self.stride):
             return f"{quotient} + 1 - 1 = {output} (one window less: it would start outside)"

@@ -10,13 +10,14 @@ from convcli.images.av1_header import size_in
 from convcli.images.bmff import Picture, read_picture
 from convcli.images.bmff_writing import with_more
 from convcli.images.depth import stretch
-from convcli.images.model import Decoded, Image, Metadata, Pixels, bytes_with_result, check_size
+from convcli.images.model import FIRST_ALONE, Decoded, Image, Metadata, Pixels, bytes_with_result, check_size
 
 # As in WebP: where loss stops being visible on photographs.
 DEFAULT_QUALITY = 90
 # Of 10: on a photograph 2% more bytes than 6, in a third of its time. What imagecodecs takes by itself is 0: minutes.
 _SPEED = 8
 _DEEPEST = 12  # bits
+_STILL = b"avif"  # main brand
 _UNSPECIFIED = 2
 _SRGB = (1, 13)  # primaries and transfer function
 _PIXEL_BYTES = 4 * 2 + bytes_with_result(4, 2)  # of the decoder, and ours
@@ -33,12 +34,14 @@ def decode(data: bytes, max_pixels: int) -> Decoded:
         width, height = size_in(beginning)
         if width * height > picture.width * picture.height:
             check_size(width, height, max_pixels, _PIXEL_BYTES)
-    stored: Pixels = imagecodecs.avif_decode(data, 0)
+    # Of a sequence, by its main brand, libavif would decode all frames, and imagecodecs write them beyond one's memory.
+    still = data if data[8:12] == _STILL else b"".join((data[:8], _STILL, data[12:]))
+    stored: Pixels = imagecodecs.avif_decode(still)
     stored = stored.reshape(*stored.shape[:2], -1)
     top, left, bottom, right = picture.window
     bits = depth_of(picture)
     pixels = stretch(np.ascontiguousarray(stored[top:bottom, left:right]), (1 << bits) - 1)
-    notes = ("animated AVIF: only the first frame was read",) if b"avis" in picture.brands else ()
+    notes = (f"animated AVIF: {FIRST_ALONE}",) if b"avis" in picture.brands else ()
     return Decoded(
         Image(pixels, pixels.shape[2] in (2, 4), described(picture, "AVIF", bits), notes), picture.orientation
     )

@@ -13,6 +13,7 @@ _PLURALS = {
     "folder of results": "folders of results",
     "link to a folder": "links to folders",
     "result of an earlier run": "results of an earlier run",
+    "second name of a file": "second names of files",
 }
 
 

@@ -1,5 +1,6 @@
 """The table of file formats: suffixes, first bytes, and what each can hold. No pixels are touched here."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -159,6 +160,7 @@ FORMATS = (
         longest_side=65535,
     ),
 )
+_STREAM = re.compile("([a-z0-9]+):-", re.IGNORECASE)  # ImageMagick's word
 BY_NAME = {each.name: each for each in FORMATS}
 
 WRITABLE_SUFFIXES = tuple(suffix for each in FORMATS for suffix in each.suffixes)
@@ -193,7 +195,10 @@ def format_of(path: str | Path) -> str:
         if suffix in each.suffixes:
             return each.name
     got = f"the suffix {suffix!r}" if suffix else "no suffix"
-    raise ImageError(f"{shown(path)}: got {got}, expected one of {' '.join(WRITABLE_SUFFIXES)}")
+    fix = "" if suffix else f", or / behind the name of a folder, as {shown(path)}/"
+    stream = _STREAM.fullmatch(str(path))
+    fix = f"; standard output is -o - --format {stream[1]}" if stream else fix
+    raise ImageError(f"{shown(path)}: got {got}, expected one of {' '.join(WRITABLE_SUFFIXES)}{fix}")
 
 
 def suffix_of(path: str | Path) -> str:
@@ -211,7 +216,7 @@ def format_named(name: str) -> str:
 
     Raises `ImageError` for an unknown one, listing the known.
     """
-    wanted = name.lower().removeprefix(".")
+    wanted = str(name).lower().removeprefix(".")
     for each in FORMATS:
         if each.suffixes and (wanted == each.name.lower() or f".{wanted}" in each.suffixes):
             return each.name

@@ -11,7 +11,7 @@ from convcli.images import resolution
 from convcli.images.model import Metadata
 
 _EXTENSION, _FRAME, _END = 0x21, 0x2C, 0x3B
-_COMMENT, _APPLICATION, _PLAIN_TEXT = 0xFE, 0xFF, 0x01
+_COMMENT, _APPLICATION, _PLAIN_TEXT, _CONTROL = 0xFE, 0xFF, 0x01, 0xF9
 _ICC, _XMP = b"ICCRGBG1012", b"XMP DataXMP"
 _LOOPS = (b"NETSCAPE2.0", b"ANIMEXTS1.0")  # of an animation
 # Behind an XMP packet: whatever length a reader takes a byte of the packet for, it arrives at the end of the block.
@@ -37,6 +37,28 @@ def describe(data: bytes) -> Metadata:
     # A pixel's width by its height, in 64ths from 15; 0 says nothing.
     aspect = (64.0, data[12] + 15.0) if data[12] else None
     return replace(metadata, texts=tuple(texts), aspect=aspect, lost=tuple(lost))
+
+
+def plays(data: bytes) -> int:
+    """How often an animation is to be shown, 0 for ever: once, unless it says how often again."""
+    for label, start, end in _extensions(data):
+        if label == _APPLICATION and data[start + 1 : start + 12] in _LOOPS and end >= start + 16:
+            again = int.from_bytes(data[start + 14 : start + 16], "little")
+            return again + 1 if again else 0
+    return 1
+
+
+def looping(plays: int) -> bytes:
+    """The block that says it; none for once."""
+    again = min(max(plays - 1, 0), 65535)
+    block = bytes((_EXTENSION, _APPLICATION, 11)) + _LOOPS[0] + b"\3\1" + again.to_bytes(2, "little") + b"\0"
+    return block if plays != 1 else b""
+
+
+def hidden_colour(before: bytes) -> int | None:
+    """The number of the transparent colour, of what stands before a frame (`parts_of`); None if there is none."""
+    at = before.rfind(bytes((_EXTENSION, _CONTROL, 4)))
+    return before[at + 6] if at >= 0 and before[at + 3] & 1 else None
 
 
 def with_metadata(encoded: bytes, metadata: Metadata) -> bytes:

@@ -13,7 +13,7 @@ from convcli.images import exif, xmp_orientation
 from convcli.images.boxes import box, boxes_in
 from convcli.images.depth import convert_depth, stretch, supported
 from convcli.images.jxl_header import START, Header, read_header, with_srgb
-from convcli.images.model import Decoded, Image, Metadata, Pixels, check_size
+from convcli.images.model import FIRST_ALONE, Decoded, Image, Metadata, Pixels, check_size
 from convcli.images.pillow import divided
 
 SIGNATURE = b"\0\0\0\x0cJXL \r\n\x87\n"
@@ -41,7 +41,7 @@ def decode(data: bytes, max_pixels: int) -> Decoded:
     if header.is_premultiplied:
         pixels = np.concatenate([divided(pixels[..., :-1], pixels[..., -1:]), pixels[..., -1:]], axis=-1)
     if header.is_animated:
-        notes = (*notes, "animated JPEG XL: only the first frame was read")
+        notes = (*notes, f"animated JPEG XL: {FIRST_ALONE}")
     metadata = _described(boxes, header)
     return Decoded(Image(np.ascontiguousarray(pixels), header.has_alpha, metadata, notes))
 

@@ -20,6 +20,13 @@ Pixels = npt.NDArray[Any]
 _EMPTY, _MOST_EMPTY = 1 << 22, 64  # pixels of a canvas that may be empty, and as a multiple of its largest frame
 MOST_FRAMES = 50_000  # an hour of 10 a second has 36,000; each is composed by itself
 
+# Of animations whose frames are not read, and of a file without planes, behind what it is.
+FIRST_ALONE = "only the first frame was read; as an animated PNG, WebP or GIF all are"
+FLAT = (
+    "a flat picture; expected a volume: a multi-page TIFF, .npy, .npz, NIfTI, an animation, or several pictures with "
+    "--stack"
+)
+
 
 @dataclass(frozen=True)
 class JpegSettings:

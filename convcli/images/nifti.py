@@ -6,6 +6,7 @@ along time. What its numbers say of places is kept true: both transforms from vo
 Source: NIfTI Data Format Working Group, "NIfTI-1 Data Format", 2004, and "NIfTI-2", 2011.
 """
 
+import contextlib
 import gzip
 import io
 import struct
@@ -34,6 +35,7 @@ _HEAD = 540
 _LETTERS = {"": "Z", "Q": "Z"}  # axes without a name are taken for depth
 _ORDER = "CTZ"  # of axes in a file, from the slowest on
 _COLOUR = {("R", "G", "B"): 3, ("R", "G", "B", "A"): 4}
+_CODES, _ALIGNED = range(6), 2  # what space is meant: those that are defined, and the one that says nothing more
 _PLACES = (Placement(), Placement(), Placement())
 
 
@@ -116,7 +118,9 @@ def check_axes(leading: Axes, channels: int) -> None:
     """Raise `FileError` for planes along axes, or of channels, that the format has not."""
     letters = letters_of(leading)
     if "".join(each for each in _ORDER if each in letters) != _LETTERS.get(letters, letters):
-        raise FileError(f"got axes {letters}YX for NIfTI, expected some of C, T and Z in this order; write .tiff")
+        raise FileError(
+            f"got axes {letters}YX for NIfTI, expected some of C, T, Z in this order; write .tiff or --channel N"
+        )
     if channels not in (1, 3):
         raise FileError(f"got {channels} channels for NIfTI, expected 1 or 3; write .npy")
 
@@ -174,6 +178,15 @@ def _has_extensions(head: bytes, start: int) -> bool:
     return start > size + 4 and head[size : size + 1] not in (b"", b"\0")
 
 
+def _transform(header: Any, name: str) -> tuple[Any, int]:
+    """From voxels to space, and which space; none where the header makes no sense of it."""
+    try:
+        affine, code = getattr(header, name)(coded=True)
+    except _nibabel().spatialimages.HeaderDataError:
+        return None, 0
+    return affine, int(code)
+
+
 def _outgoing(shape: Sequence[int], dtype: np.dtype[Any], metadata: VolumeMetadata, leading: Axes) -> Any:
     """A header of the result: sizes, type, and where voxels are in space."""
     nibabel = _nibabel()
@@ -186,7 +199,7 @@ def _outgoing(shape: Sequence[int], dtype: np.dtype[Any], metadata: VolumeMetada
         order = "<" if struct.unpack_from("<i", block)[0] in _SIZES else ">"
         header = getattr(nibabel, kind)(block, endianness=order, check=False).as_byteswapped("<")
     zooms = dict(zip("xyztc", header.get_zooms(), strict=False)) if block is not None else {}
-    transforms = (header.get_sform(coded=True), header.get_qform(coded=True))
+    transforms = [_transform(header, name) for name in ("get_sform", "get_qform")]
     sizes = dict(leading)
     depth = sizes.get("Z", sizes.get("Q", 1))
     whole = [shape[2], shape[1], depth, sizes.get("T", 1), sizes.get("C", 1)]
@@ -199,14 +212,18 @@ def _outgoing(shape: Sequence[int], dtype: np.dtype[Any], metadata: VolumeMetada
     header.set_slope_inter(1, 0)
     header["cal_max"] = header["cal_min"] = 0
     steps = metadata.places or _PLACES
-    sides = [float(zooms.get(letter, 1)) * place.step for letter, place in zip("zyx", steps, strict=True)]
-    header.set_zooms([*sides[::-1], *(float(zooms.get(letter, 1)) for letter in "tc")][: len(whole)])
+    # A damaged file may have negative ones, which nibabel does not write.
+    zooms = {letter: abs(float(side)) for letter, side in zooms.items()}
+    sides = [zooms.get(letter, 1) * place.step for letter, place in zip("zyx", steps, strict=True)]
+    header.set_zooms([*sides[::-1], *(zooms.get(letter, 1) for letter in "tc")][: len(whole)])
     moved = np.eye(4)
     for axis, place in zip((2, 1, 0), steps, strict=True):
         moved[axis, axis], moved[axis, 3] = place.step, place.start + place.step / 2 - 0.5
     for put, (affine, code) in zip((header.set_sform, header.set_qform), transforms, strict=True):
-        if affine is not None:
-            put(affine @ moved, int(code))
+        if affine is None:
+            continue
+        with contextlib.suppress(nibabel.spatialimages.HeaderDataError):  # of numbers that are no place
+            put(affine @ moved, int(code) if int(code) in _CODES else _ALIGNED)
     header["vox_offset"] = 352 if len(header.binaryblock) < _HEAD else 544
     header["magic"] = b"n+1" if len(header.binaryblock) < _HEAD else header["magic"]
     return header

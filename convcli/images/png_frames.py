@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from convcli.errors import ImageError
-from convcli.images.model import Pixels, check_frames
+from convcli.images.model import FLAT, Pixels, check_frames
 from convcli.images.png import SIGNATURE, check_packed, chunk, chunks_in
 
 _TO_BACKGROUND, _TO_PREVIOUS = 1, 2
@@ -52,10 +52,7 @@ def decode_frames(
     header, shared, frames = _parse(data)
     width, height = struct.unpack_from(">II", header)
     if not frames:
-        raise ImageError(
-            "is a PNG, a flat picture; expected a volume: a multi-page TIFF, .npy, an animation, "
-            "or several pictures with --stack"
-        )
+        raise ImageError(f"is a PNG, {FLAT}")
     check_frames(len(frames), width, height, max_pixels, 24 if header[8] == 16 else 12)
     for each in frames:
         if each.left + each.width > width or each.top + each.height > height or not each.rows:

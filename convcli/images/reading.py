@@ -106,7 +106,10 @@ def _name(source: str | Path | BinaryIO) -> str:
 def _load(source: str | Path | BinaryIO, name: str, max_pixels: int) -> bytes:
     with opening(name):
         if not isinstance(source, str | Path):
-            return read_all(source, name)
+            data = read_all(source, name)
+            if not data and source.seekable() and source.tell():
+                raise ImageError(f"{name}: stands at its end, expected it where a picture begins: stream.seek(0)")
+            return data
         with Path(source).open("rb") as stream:
             head = stream.read(HEAD)
             kind = recognised(head, name)  # before a film of many gigabytes is read into memory
@@ -165,7 +168,9 @@ def opening(name: str) -> Iterator[None]:
     except FileNotFoundError as error:
         raise ImageError(missing(error.filename if name.startswith("'") else name)) from error
     except IsADirectoryError as error:
-        raise ImageError(f"{name}: is a folder, expected a picture file") from error
+        is_zarr = name.rstrip("/").lower().endswith(".zarr")
+        what = "a Zarr store, which filter, pool, pad, morph and compare take" if is_zarr else "a folder"
+        raise ImageError(f"{name}: is {what}, expected a picture file") from error
     except PermissionError as error:
         raise ImageError(f"{name}: may not be read (permission denied); check its permissions") from error
     except ImageError:
@@ -180,6 +185,8 @@ def recognised(data: bytes, name: str) -> Format:
     if not data:
         raise ImageError(f"{name}: is empty (0 bytes), expected a picture")
     kind = recognise(data[:HEAD])
+    if kind is None and name.lower().endswith(".zarr"):
+        raise ImageError(f"{name}: is a file, expected a folder, as Zarr stores are")
     if kind is None:
         known = ", ".join(each.name for each in FORMATS if each is not BY_NAME["PGM"])
         raise ImageError(f"{name}: is not a picture convcli knows by its content, expected {known}")

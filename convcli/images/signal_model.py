@@ -24,7 +24,7 @@ class Signal:
         NPY or CSV with whole numbers beyond 2**53, which floats do not hold, int64 or uint64: these may be chosen and
         copied, not computed with.
     format:
-        ``WAV``, ``CSV`` or ``NPY``.
+        ``WAV``, ``CSV``, ``NPY`` or ``NPZ``.
     encode:
         Makes a file like the one that was read; see `Encode`.
     limits:

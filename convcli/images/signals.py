@@ -1,4 +1,4 @@
-"""Signals: numbers along one axis, from .wav, .csv and one-dimensional .npy files, and back into the same format.
+"""Signals: numbers along one axis, from .wav, .csv and one-dimensional .npy and .npz, and back into the same format.
 
 The format is found by content: RIFF is WAV, numpy's magic is NPY, anything else is read as a table of text. A signal is
 written as what it was read from, with the same sample rate, sample type, header row and delimiter.
@@ -7,6 +7,7 @@ written as what it was read from, with the same sample rate, sample type, header
 import contextlib
 import io
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -20,32 +21,38 @@ from convcli.images.reading import AT_ONCE, MAX_PIXELS, explaining, opening, rea
 from convcli.images.signal_model import EXACT, MOST_CHANNELS, Signal
 from convcli.kernels.npy import MAGIC
 
-SIGNAL_SUFFIXES = (".wav", ".csv", ".tsv", ".npy")
-_WAVES = (b"RIFF", b"RF64", b"BW64", b"RIFX")
+SIGNAL_SUFFIXES = (".wav", ".csv", ".tsv", ".npy", ".npz")
+_STARTS = {"WAV": (b"RIFF", b"RF64", b"BW64", b"RIFX"), "NPY": (MAGIC,), "NPZ": (b"PK\3\4", b"PK\5\6")}
 _HEAD = 1 << 16
 _FOREIGN = {
     b"fLaC\0": "FLAC", b"OggS\0": "Ogg", b"ID3\3": "MP3", b"ID3\4": "MP3", b"FORM\0": "AIFF", b"riff.\x91": "Wave64",
 }  # fmt: skip
+_FEW = "--axes cx takes the rows of an array for channels"
 _TEXT_BYTES = 8  # of memory for each byte of text, at least
-_SUFFIXES = {"WAV": (".wav",), "CSV": (".csv", ".tsv"), "NPY": (".npy",)}
+_SUFFIXES = {"WAV": (".wav",), "CSV": (".csv", ".tsv"), "NPY": (".npy",), "NPZ": (".npz",)}
 
 
 def is_signal(path: str | Path) -> bool:
-    """Whether a file can only be a signal: by its suffix, or as a one-dimensional .npy; False for what is not there."""
+    """Whether a file can only be a signal: by its suffix, or as a one-dimensional .npy or .npz; else False."""
     suffix = Path(path).suffix.lower()
-    if suffix != ".npy":
+    if suffix not in (".npy", ".npz"):
         return suffix in SIGNAL_SUFFIXES
     from convcli.images.npy import read_header
+    from convcli.images.npz import header_in
 
     try:
+        if suffix == ".npz":
+            return len(header_in(Path(path)).shape) == 1
         with Path(path).open("rb") as stream:
             return len(read_header(stream).shape) == 1
     except (OSError, ValueError, ImageError):
         return False
 
 
-def read_signal(source: str | Path | BinaryIO, *, max_samples: int = MAX_PIXELS) -> Signal:
-    """Read one signal, completely or not at all.
+def read_signal(
+    source: str | Path | BinaryIO, *, max_samples: int = MAX_PIXELS, channels_first: bool = False
+) -> Signal:
+    """Read one signal, completely or not at all; of an array with ``channels_first`` the rows are channels.
 
     Raises `ImageError`, one line naming the file: missing, truncated, damaged, no numbers, or too long.
     """
@@ -53,9 +60,7 @@ def read_signal(source: str | Path | BinaryIO, *, max_samples: int = MAX_PIXELS)
     with opening(name), contextlib.ExitStack() as stack:
         stream = stack.enter_context(Path(source).open("rb")) if isinstance(source, str | Path) else source
         head = stream.read(_HEAD)
-        format = (
-            "WAV" if head[:4] in (b"RIFF", b"RF64", b"BW64", b"RIFX") else "NPY" if head.startswith(MAGIC) else "CSV"
-        )
+        format = next((name for name, starts in _STARTS.items() if head.startswith(starts)), "CSV")
         if size_of(stream) > AT_ONCE:
             _check_head(head, size_of(stream), format, name, max_samples)
         data = read_all(stream, name, head)
@@ -67,6 +72,7 @@ def read_signal(source: str | Path | BinaryIO, *, max_samples: int = MAX_PIXELS)
     try:
         with explaining(format):
             signal = _decode(data, format, max_samples)
+            signal = _turned(signal) if channels_first else signal
         length, channels = signal.samples.shape
         check_samples(length, channels, max_samples)
     except ImageError as error:
@@ -87,7 +93,7 @@ def _check_head(head: bytes, size: int, format: str, name: str, max_samples: int
                 from convcli.images.wav import sizes_of
 
                 check_samples(*sizes_of(head, size), max_samples)
-            else:
+            elif format == "CSV":
                 check_memory(_TEXT_BYTES * size, f"got a table of {size:,} bytes", ImageError)
     except ImageError as error:
         raise ImageError(f"{name}: {error}") from error.__cause__
@@ -115,7 +121,22 @@ def _decode(data: bytes, format: str, max_samples: int) -> Signal:
 
         check_table(data)
         return decode(data)
-    return _decode_npy(data, max_samples)
+    return _decode_npz(data, max_samples) if format == "NPZ" else _decode_npy(data, max_samples)
+
+
+def _decode_npz(data: bytes, max_samples: int) -> Signal:
+    from convcli.images.npz import array_in, own_key, writing
+
+    key, content = array_in(data)
+    signal = _decode_npy(content, max_samples)
+
+    def encode(*words: Any) -> bytes:
+        written = io.BytesIO()
+        with writing(written, (own_key(key),)) as array:
+            array.write(signal.encode(*words))
+        return written.getvalue()
+
+    return replace(signal, format="NPZ", encode=encode)
 
 
 def _decode_npy(data: bytes, max_samples: int) -> Signal:
@@ -137,7 +158,22 @@ def _decode_npy(data: bytes, max_samples: int) -> Signal:
         np.save(written, samples if has_channels or samples.shape[1] > 1 else samples[:, 0])
         return written.getvalue()
 
+    length, channels = samples.shape
+    if channels > max(length, 8):
+        warnings += (f"got {length} moments of {channels} channels; {_FEW}",)
     return Signal(samples, "NPY", encode, has_channels=has_channels, warnings=warnings)
+
+
+def _turned(signal: Signal) -> Signal:
+    """The signal whose channels are the rows, and which is written so."""
+    if signal.format not in ("NPY", "NPZ") or not signal.has_channels:
+        raise ImageError(f"got axes cx for {signal.format}, expected an array (C, W) in .npy or .npz; leave --axes out")
+
+    def encode(samples: Pixels, *words: Any) -> bytes:
+        return signal.encode(np.ascontiguousarray(samples.T), *words)
+
+    few = tuple(each for each in signal.warnings if _FEW not in each)
+    return replace(signal, samples=np.ascontiguousarray(signal.samples.T), encode=encode, warnings=few)
 
 
 def _held(array: Pixels) -> np.dtype[Any]:

@@ -26,18 +26,20 @@ MOST_CHANNELS = 4
 
 
 def read_axes(text: str) -> str:
-    """A word for axes: ``x``, or what files hold, as in ``yx``, ``tzcyx``, ``yxc``. Raises `ImageError` for others.
+    """A word for axes: ``x`` of signals, ``cx`` if channels come first; else what files hold: ``yx``, ``tzcyx`` ...
+
+    Raises `ImageError` for others.
 
     >>> read_axes("TZCYX"), read_axes("yxs")
     ('tzcyx', 'yxc')
     """
     word = text.strip().lower()
     found = re.fullmatch(r"([tzc]*)yx([cs]?)", word)
-    if word == "x":
-        return word
+    if word in ("x", "xc", "cx"):
+        return "x" if word == "xc" else word
     if not found or len(set(found[1])) < len(found[1]) or (found[2] == "c" and "c" in found[1]):
         raise ImageError(
-            f"axes: got {text!r}, expected x for signals, or a file's axes from the slowest on: some of t, z, c, "
+            f"axes: got {text!r}, expected x or cx for signals, or a file's axes from the slowest on: some of t, z, c, "
             "then yx, and c where channels come last, as in yx, zyx, tzcyx or yxc"
         )
     return f"{found[1]}yx{found[2] and ('s' if 'c' in found[1] else 'c')}"
@@ -45,7 +47,7 @@ def read_axes(text: str) -> str:
 
 def acts_along(axes: str) -> str:
     """What an operation acts along in files of these axes: ``x``, ``yx`` or ``zyx``."""
-    return axes if axes == "x" else "zyx" if "z" in axes else "yx"
+    return "x" if axes in ("x", "cx") else "zyx" if "z" in axes else "yx"
 
 
 def letters_of(axes: Axes) -> str:

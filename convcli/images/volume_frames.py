@@ -44,6 +44,7 @@ def open_animation(path: Path, name: str, format: str, max_pixels: int, alpha_fi
         resolution_unit=2 if found.dpi else 1,
         icc=found.icc,
         durations=durations,
+        plays=_plays(data, format),
         picture=replace(found, icc=None, dpi=None, aspect=None),
     )
     return Volume(
@@ -61,6 +62,18 @@ def _described(data: bytes, format: str) -> tuple[Metadata, int]:
     if format == "PNG":
         return png_chunks.describe(png.chunks_in(data))
     return webp.describe(list(webp.chunks_in(data)))
+
+
+def _plays(data: bytes, format: str) -> int:
+    """How often an animation is to be shown, 0 for ever."""
+    from convcli.images import gif_blocks, png, webp
+
+    if format == "GIF":
+        return gif_blocks.plays(data)
+    chunks = dict(png.chunks_in(data) if format == "PNG" else webp.chunks_in(data))
+    if format == "PNG":
+        return int.from_bytes(bytes(chunks.get(b"acTL", b""))[4:8], "big")
+    return int.from_bytes(bytes(chunks.get(b"ANIM", b""))[4:6], "little")
 
 
 def _gif(data: bytes, max_pixels: int, look: Look) -> tuple[Pixels, tuple[int, ...]]:

@@ -1,6 +1,7 @@
 """What an open volume is, and what travels with it; `convcli.images.volumes` opens one."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Any
@@ -42,6 +43,8 @@ class VolumeMetadata:
         What ImageJ or OME say, by their own names: ``spacing``, ``unit``, ``PhysicalSizeZ`` ...
     durations:
         Milliseconds each frame of an animation is shown.
+    plays:
+        How often an animation is shown; 0 for ever.
     picture:
         What else the first plane says, as of a picture: texts, EXIF, XMP, tags.
     placement:
@@ -63,6 +66,7 @@ class VolumeMetadata:
     icc: bytes | None = None
     notes: dict[str, Any] = field(default_factory=dict)
     durations: tuple[int, ...] = ()
+    plays: int = 0
     picture: Metadata = field(default_factory=Metadata)
     placement: tuple[Placement, Placement] = (Placement(), Placement())
     header: bytes | None = None
@@ -134,6 +138,8 @@ class Volume:
         The axes along which the D planes lie; without them, the metadata's one.
     beside:
         How many volumes are worked on at the same time, and share the memory for it.
+    read_box:
+        Some planes' rows and columns, for files that hold parts of planes; without one planes are read whole.
     """
 
     name: str
@@ -148,6 +154,7 @@ class Volume:
     close: Callable[[], None] = lambda: None
     axes: Axes | None = None
     beside: int = 1
+    read_box: Callable[[Pixels, range, range], Pixels] | None = None
 
     def __enter__(self) -> "Volume":
         return self
@@ -156,6 +163,11 @@ class Volume:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    @property
+    def holds_boxes(self) -> bool:
+        """Whether parts of planes cost less to read than all of them."""
+        return self.read_box is not None or self.metadata.format == "NPY"
 
     @property
     def white(self) -> float:
@@ -174,6 +186,9 @@ class Volume:
         if (np.diff(planes) == 1).all():
             read_run = lambda begin, end: read(first + begin, first + end)  # noqa: E731
         words: dict[str, Any] = {"axes": axes, "beside": beside, "read_run": read_run}
+        box = self.read_box
+        if box is not None:
+            words["read_box"] = lambda indices, rows, columns: box(planes[indices], rows, columns)
         return replace(self, shape=(len(planes), *self.shape[1:]), **words)
 
     def chosen(self, *, channel: int | None = None, time: int | None = None) -> "Volume":
@@ -207,6 +222,13 @@ class Volume:
             **words,  # type: ignore[arg-type]
         )
 
+    def box(self, indices: Pixels, rows: range, columns: range) -> Pixels:
+        """Rows and columns of planes by their indices, which rise: (n, H, W, C); raises as `planes`."""
+        if self.read_box is None or (len(rows), len(columns)) == self.shape[1:3]:
+            return self.planes(indices)[:, rows.start : rows.stop, columns.start : columns.stop]
+        with self._named():
+            return self.read_box(indices, rows, columns)
+
     def planes(self, indices: Sequence[int] | Pixels) -> Pixels:
         """Read planes by their indices, which rise: (n, H, W, C), perhaps a read-only view of the file.
 
@@ -214,13 +236,17 @@ class Volume:
         """
         wanted = np.asarray(indices, np.int64)
         breaks = np.flatnonzero(np.diff(wanted) != 1) + 1
+        with self._named(), explaining(self.metadata.format):
+            runs = [self.read_run(int(run[0]), int(run[-1]) + 1) for run in np.split(wanted, breaks)]
+        return runs[0] if len(runs) == 1 else np.concatenate(runs)
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
         try:
-            with explaining(self.metadata.format):
-                runs = [self.read_run(int(run[0]), int(run[-1]) + 1) for run in np.split(wanted, breaks)]
+            yield
         except ImageError as error:
             prefix = "" if self.name in str(error) else f"{self.name}: "
             raise ImageError(f"{prefix}{error}") from error.__cause__
-        return runs[0] if len(runs) == 1 else np.concatenate(runs)
 
 
 def with_alpha(fix: str) -> ImageError:

@@ -1,6 +1,7 @@
 """Writing a volume plane by plane: memory stays flat, and the file appears complete or not at all."""
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
@@ -11,17 +12,18 @@ from convcli.atomic import replacing
 from convcli.errors import ConvcliError, FileError, ImageError
 from convcli.geometry import Placement
 from convcli.images import exif_tiff, resolution
-from convcli.images.animation_writing import ANIMATED, lossy_durations, write_animation
+from convcli.images.animation_writing import ANIMATED, frame_times, lossy_durations, write_animation
 from convcli.images.geotiff import TAGS as GEOTIFF
 from convcli.images.keeping import outgoing, strange_profile
 from convcli.images.model import Image, Metadata, Pixels, shown
 from convcli.images.nifti import check_axes, write_nifti
+from convcli.images.npz import writing
 from convcli.images.tiff import COMPRESSIONS
 from convcli.images.volume_axes import Axes
 from convcli.images.volume_model import PLANES_LOST, VolumeMetadata
 
-VOLUME_FORMATS = ("TIFF", "NPY", "NIFTI")
-_CHANNELS = {"TIFF": (1, 3), "GIF": (1, 3), "WEBP": (1, 3), "PNG": (1, 3), "NIFTI": (1, 3)}  # without alpha
+VOLUME_FORMATS = ("TIFF", "NPY", "NPZ", "NIFTI")
+_CHANNELS = {"TIFF": (1, 3), "GIF": (1, 3), "WEBP": (1, 3), "PNG": (1, 3), "NIFTI": (1, 3)}  # alpha aside
 _INCH = 2
 _STYLES = {"plain": "TIFF's", "shaped": "tifffile's", "imagej": "ImageJ's", "ome": "OME's"}
 
@@ -34,7 +36,7 @@ def check_volume_format(format: str, channels: int, *, has_frames: bool = False)
     if format not in VOLUME_FORMATS + (ANIMATED if has_frames else ()):
         more = ", or of frames an animation: .gif, .webp, .png" if has_frames else ""
         raise FileError(
-            f"got {format} for a volume, expected .tiff, .npy or .nii{more}; name the output with -o volume.tiff"
+            f"got {format} for a volume, expected .tiff, .npy, .npz or .nii{more}; name the output with -o volume.tiff"
         )
     if format in _CHANNELS and channels not in _CHANNELS[format]:
         raise FileError(f"got {channels} channels for {format}, expected 1 or 3; write .npy")
@@ -50,8 +52,10 @@ def write_volume(
     format: str,
     axes: Axes | None = None,
     has_channels: bool = False,
+    has_alpha: bool = False,
     overwrite: bool = False,
     strip: bool = False,
+    keep_profile: bool = False,
     compression: str | None = None,
     quality: int | None = None,
 ) -> tuple[str, ...]:
@@ -71,8 +75,10 @@ def write_volume(
         Those that the D planes lie along; without them, the metadata's one.
     has_channels:
         Whether an .npy gets an axis of channels even for one channel.
+    has_alpha:
+        Whether the last channel is alpha, which animations hold.
     strip:
-        Whether to drop resolution, profile and what ImageJ or OME say.
+        Whether to drop resolution, profile (but with ``keep_profile``) and what ImageJ or OME say.
     quality:
         1 to 100 for WebP that loses something; without it, the input's.
 
@@ -92,25 +98,32 @@ def write_volume(
     if strip:
         stored = Metadata(lossless=metadata.picture.lossless)
         kept = VolumeMetadata(
-            metadata.format, compression=metadata.compression, durations=metadata.durations, picture=stored
+            metadata.format,
+            compression=metadata.compression,
+            durations=metadata.durations,
+            plays=metadata.plays,
+            picture=stored,
+            icc=metadata.icc if keep_profile else None,
         )
         kept = replace(kept, header=metadata.header, places=metadata.places)  # without it voxels are nowhere
     else:
-        kept, lost = _outgoing(metadata, shape, dtype, format)
+        kept, lost = _outgoing(metadata, shape, dtype, format, has_alpha)
     leading = ((metadata.axis, shape[0]),) if axes is None else axes
     if format == "NIFTI":
         check_axes(leading, shape[3])
     with replacing(Path(target), overwrite=overwrite) as stream:
-        if format == "NPY":
+        if format in ("NPY", "NPZ"):
             whole = (*(size for _, size in leading), *shape[1:])
-            _write_npy(planes, stream, whole if has_channels or shape[3] > 1 else whole[:-1], dtype)
+            with writing(stream, kept.picture.own) if format == "NPZ" else nullcontext(stream) as array:
+                _write_npy(planes, array, whole if has_channels or shape[3] > 1 else whole[:-1], dtype)
             return lost
         if format == "NIFTI":
             write_nifti(planes, stream, shape, dtype, kept, leading, packed=str(target).lower().endswith(".gz"))
             return lost
         if format in ANIMATED:
             picture = replace(kept.picture, icc=kept.icc)
-            write_animation(planes, stream, format, shape[0], kept.durations, picture, quality)
+            times = frame_times(kept.durations, shape[0])
+            write_animation(planes, stream, format, times, kept.plays, picture, quality, has_alpha=has_alpha)
             return lost
         from convcli.images.volume_tiff import write_tiff
 
@@ -125,7 +138,7 @@ def write_volume(
 
 
 def _outgoing(
-    metadata: VolumeMetadata, shape: tuple[int, int, int, int], dtype: np.dtype[Any], format: str
+    metadata: VolumeMetadata, shape: tuple[int, int, int, int], dtype: np.dtype[Any], format: str, has_alpha: bool
 ) -> tuple[VolumeMetadata, tuple[str, ...]]:
     """The metadata as they are true of the planes that are written, and names of what is not kept."""
     plane = np.broadcast_to(np.zeros(1, dtype), shape[1:])
@@ -140,7 +153,7 @@ def _outgoing(
     if own != before.own or (before.kind and before.kind[:2] != shape[1:3]):
         own = tuple(each for each in before.own if each.format != "TIFF" or each.code not in GEOTIFF)
         lost += ["GeoTIFF tags"] if len(own) < len(before.own) else []
-    image = Image(plane, False, replace(picture, own=own), placement=metadata.placement)
+    image = Image(plane, has_alpha, replace(picture, own=own), placement=metadata.placement)
     strange = strange_profile(image)
     lost += [f"colour profile for {strange}"] if strange else []
     picture, names = outgoing(image, format)
@@ -150,7 +163,7 @@ def _outgoing(
     lost += metadata.lost
     if metadata.header is not None and format != "NIFTI":
         lost.append("NIfTI's header")
-    if format in ("NPY", "NIFTI"):
+    if format in ("NPY", "NPZ", "NIFTI"):
         has_resolution = metadata.resolution and not (
             metadata.resolution_unit == 1 and resolution.is_square(metadata.resolution) and metadata.style != "imagej"
         )

@@ -1,10 +1,11 @@
 """Volumes: files of many planes, opened and then read a few planes at a time, so that they need not fit into memory.
 
-Multi-page TIFF (`convcli.images.volume_tiff`), .npy (here), animations and sequences of pictures
+Multi-page TIFF (`convcli.images.volume_tiff`), .npy and .npz (here), animations and sequences of pictures
 (`convcli.images.volume_frames`). That a file *is* a volume is the caller's word; it is never guessed. What axes mean is
 decided by `convcli.images.volume_axes`.
 """
 
+import io
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -12,10 +13,12 @@ from typing import Any
 
 import numpy as np
 
+from convcli.budget import check_memory
 from convcli.errors import ImageError
 from convcli.images.depth import own_numbers, supported
-from convcli.images.model import Pixels, check_size, shown
+from convcli.images.model import FLAT, Pixels, check_size, shown
 from convcli.images.npy import check_numbers, read_header
+from convcli.images.npz import array_in, header_in, own_key
 from convcli.images.reading import HEAD, MAX_PIXELS, explaining, opening, recognised
 from convcli.images.remarks import remarks
 from convcli.images.volume_axes import array_axes, count_of, letters_of, named
@@ -23,6 +26,7 @@ from convcli.images.volume_model import Volume, VolumeMetadata
 
 # An array in Fortran's order has its planes scattered over the file: it is read whole, up to this size.
 _MOST_SCATTERED = 1 << 30
+_UNSEEN = ("AVIF", "JXL", "HEIC")  # formats whose animations are not read
 _HEAD = 1 << 16  # bytes in which a PNG says that it is animated
 
 
@@ -39,7 +43,7 @@ def open_volume(
     Parameters
     ----------
     path:
-        A TIFF of several pages, an array in an .npy file, or an animated GIF, WebP or PNG.
+        A TIFF of several pages, an array in an .npy or .npz file, or an animated GIF, WebP or PNG.
     axes:
         What the user says that the file holds: a word of `convcli.images.volume_axes.read_axes`.
     wanted:
@@ -69,6 +73,8 @@ def open_volume(
                 return replace(volume, warnings=(*volume.warnings, *said))
             if kind.name == "NPY":
                 return _open_npy(Path(path), name, axes, max_pixels)
+            if kind.name == "NPZ":
+                return _open_npz(Path(path), name, axes, max_pixels)
             if kind.name == "NIFTI":
                 from convcli.images.nifti import open_nifti
 
@@ -81,12 +87,12 @@ def open_volume(
                 volume = open_animation(Path(path), name, kind.name, max_pixels, alpha_fix)
                 found, notes = named(volume.leading, axes, wanted=wanted)
                 return replace(volume, axes=found, warnings=(*volume.warnings, *notes))
+        if kind.name in _UNSEEN:
+            raise ImageError(f"is {kind.name}, of which one frame is read, as a picture; save all as PNG, WebP or GIF")
+        raise ImageError(f"is a {kind.name}, {FLAT}")
     except ImageError as error:
-        raise ImageError(f"{name}: {error}") from error.__cause__
-    raise ImageError(
-        f"{name}: is a {kind.name}, a flat picture; expected a volume: a multi-page TIFF, .npy, NIfTI, an animation, "
-        "or several pictures with --stack"
-    )
+        choice = "; --channel and --time choose of stacks" if wanted and str(error).endswith(FLAT) else ""
+        raise ImageError(f"{name}: {error}{choice}") from error.__cause__
 
 
 def holds_planes(path: str | Path, max_pixels: int = MAX_PIXELS) -> bool:
@@ -101,6 +107,8 @@ def holds_planes(path: str | Path, max_pixels: int = MAX_PIXELS) -> bool:
             if kind == "NPY":
                 stream.seek(0)
                 return array_axes(tuple(read_header(stream).shape), "yx")[0] != ()
+            if kind == "NPZ":
+                return array_axes(tuple(header_in(Path(path)).shape), "yx")[0] != ()
         if kind not in ("TIFF", "GIF", "WEBP", "NIFTI") and not (kind == "PNG" and b"acTL" in head):
             return False
         with open_volume(path, axes="yx", max_pixels=max_pixels) as volume:
@@ -109,15 +117,25 @@ def holds_planes(path: str | Path, max_pixels: int = MAX_PIXELS) -> bool:
         return False
 
 
-def _open_npy(path: Path, name: str, axes: str, max_pixels: int) -> Volume:
-    with path.open("rb") as stream:
+def _open_npz(path: Path, name: str, axes: str, max_pixels: int) -> Volume:
+    """An array of an archive, which is read whole."""
+    check_memory(path.stat().st_size, f"got an NPZ of {path.stat().st_size:,} bytes", ImageError)
+    key, content = array_in(path.read_bytes())
+    volume = _open_npy(content, name, axes, max_pixels)
+    picture = replace(volume.metadata.picture, own=(own_key(key),))
+    return replace(volume, metadata=replace(volume.metadata, picture=picture))
+
+
+def _open_npy(source: Path | bytes, name: str, axes: str, max_pixels: int) -> Volume:
+    """An array in a file, or in what was read of one."""
+    with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as stream:
         header = read_header(stream)
     shape, fortran, dtype, start = header
     leading, has_channels = array_axes(tuple(shape), axes)
     height, width, channels = (*shape[len(leading) :], 1)[:3]
     if 0 not in shape:
         check_size(width, height, max_pixels, 2 * max(dtype.itemsize, 1) * channels)
-    left_out = check_numbers(header, path.stat().st_size)
+    left_out = check_numbers(header, len(source) if isinstance(source, bytes) else source.stat().st_size)
     depth, flat = count_of(leading), (height, width, channels)
     plane = math.prod((dtype.itemsize, *flat))
     sample, notes = supported(np.zeros(1, dtype))
@@ -127,13 +145,17 @@ def _open_npy(path: Path, name: str, axes: str, max_pixels: int) -> Volume:
         )
 
     def read_run(first: int, end: int) -> Pixels:
-        if fortran:
-            scattered = np.memmap(path, dtype, "r", start, tuple(shape), "F")
+        if fortran or isinstance(source, bytes):
+            scattered = (
+                header.array(source)
+                if isinstance(source, bytes)
+                else np.memmap(source, dtype, "r", start, tuple(shape), "F")
+            )
             places = np.unravel_index(np.arange(first, end), shape[: len(leading)] or (1,))
             stored = scattered[places] if leading else scattered[None]
         else:
             # A map of this run alone: what one map of the whole file has touched would count as resident memory.
-            stored = np.memmap(path, dtype, "r", start + first * plane, (end - first, *flat))
+            stored = np.memmap(source, dtype, "r", start + first * plane, (end - first, *flat))
         return supported(np.ascontiguousarray(stored.view(np.ndarray)))[0].reshape(end - first, *flat)
 
     words: dict[str, Any] = {"warnings": (*notes, *left_out), "numbers": own_numbers(dtype), "axes": leading}

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import BinaryIO, TypeVar, cast
 
 from convcli.atomic import check_target, replacing
-from convcli.errors import ImageError
+from convcli.errors import ImageError, shortened
+from convcli.geometry import is_integer
 from convcli.images.formats import BY_NAME, format_named, format_of, holds
 from convcli.images.keeping import outgoing
 from convcli.images.model import Image, Metadata, shown
@@ -26,6 +27,7 @@ def write(
     format: str | None = None,
     overwrite: bool = False,
     strip: bool = False,
+    keep_profile: bool = False,
     quality: int | None = None,
     compression: str | None = None,
 ) -> tuple[str, ...]:
@@ -43,6 +45,8 @@ def write(
         Whether an existing file may be replaced. A symbolic link stays and the file it names is replaced.
     strip:
         Whether to drop all metadata. JPEG tables are kept: they are quality, not metadata.
+    keep_profile:
+        Whether ``strip`` leaves what says which colours the numbers mean.
     quality:
         1 to 100 for JPEG, WebP, AVIF, JPEG 2000 and JPEG XL, of which the last three lose nothing at 100; without it,
         the input's.
@@ -63,7 +67,8 @@ def write(
     name = shown(target if isinstance(target, str | Path) else getattr(target, "name", "<stream>"))
     chosen = _choose(image, target, format)
     try:
-        metadata, lost = (_stripped(image.metadata), ()) if strip else outgoing(image, chosen)
+        metadata, lost = outgoing(image, chosen) if keep_profile or not strip else (image.metadata, ())
+        metadata, lost = (_stripped(metadata, keep_profile), ()) if strip else (metadata, lost)
         encode = _encoder(replace(image, metadata=metadata), chosen, quality=quality, compression=compression)
     except ImageError as error:
         raise ImageError(f"{name}: {error}") from error.__cause__
@@ -111,14 +116,16 @@ def _encoder(image: Image, chosen: str, *, quality: int | None, compression: str
     longest = BY_NAME[chosen].longest_side
     if max(height, width) > longest:
         raise ImageError(f"got {width}x{height} pixels, expected at most {longest} a side in a {chosen}; write a PNG")
-    if quality is not None and not 1 <= quality <= 100:
-        raise ImageError(f"quality: got {quality}, expected 1 to 100")
+    if quality is not None and not (is_integer(quality) and 1 <= quality <= 100):
+        raise ImageError(f"quality: got {shortened(quality)}, expected a whole number from 1 to 100")
     return ENCODERS[chosen](image, quality, compression)
 
 
-def _stripped(metadata: Metadata) -> Metadata:
-    """How the pixels were stored, and nothing else."""
+def _stripped(metadata: Metadata, keep_profile: bool) -> Metadata:
+    """How the pixels were stored, perhaps what colours they mean, and nothing else."""
     return Metadata(
+        icc=metadata.icc if keep_profile else None,
+        png_colour=metadata.png_colour if keep_profile else (),
         format=metadata.format,
         jpeg=metadata.jpeg,
         lossless=metadata.lossless,

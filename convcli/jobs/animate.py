@@ -4,6 +4,7 @@ Which cells a frame shows is read off the windows of `convcli.geometry`, so that
 disagree. How a film looks is `convcli.views.animation`'s.
 """
 
+import math
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from typing import Any
 
 from convcli.errors import ConvcliError, ShapeError
 from convcli.geometry import PaddingSpec, TransposedWindow, Window, is_integer, transposed_windows_of, windows_of
-from convcli.views.animation import Cell, Film, Frame, Numbers, short
+from convcli.views.animation import Cell, Film, Frame, Numbers, short, short_weight
 
 # Frames of more would be neither quick to draw nor patient to watch.
 MOST_FRAMES = 256
@@ -120,7 +121,8 @@ def plan_animation(
 
 def _check(plan: AnimationPlan) -> None:
     if min(plan.output) < 1:
-        raise ShapeError(f"kernel_size: no window fits: {'; '.join(plan.formulas)}; try a smaller kernel or padding")
+        found = "; ".join(dict.fromkeys(plan.formulas))
+        raise ShapeError(f"kernel_size: no window fits: {found}; try a smaller kernel or padding")
     frames = plan.output[0] * plan.output[1]
     if frames > MOST_FRAMES:
         raise ShapeError(f"animate: got {frames} positions of the window, expected at most {MOST_FRAMES}")
@@ -240,7 +242,7 @@ def _result(
         if plan.kind == "max":
             return max(seen), f"max of {', '.join(map(short, seen))} = {short(max(seen))}"
         mean = sum(seen) / len(seen)
-        return mean, f"({' + '.join(_signed(each) for each in seen)})/{len(seen)} = {short(mean, 5)}"
+        return mean, f"({' + '.join(_signed(short(each)) for each in seen)})/{len(seen)} {_equals(mean, seen)}"
     assert weights is not None
     # The zeros that a transposed convolution puts in are not worth their words.
     shown = [tap for tap in taps if plan.kind != "transposed" or _kind(plan, tap[0]) == "input"]
@@ -248,11 +250,20 @@ def _result(
     total = sum(value * weight for value, weight in pairs)
     if not pairs:
         return total, "no input cell lies under the window = 0"
-    return total, " + ".join(f"{_signed(value)}·{_signed(weight)}" for value, weight in pairs) + f" = {short(total, 5)}"
+    products = (f"{_signed(short(value))}·{_signed(short_weight(weight))}" for value, weight in pairs)
+    return total, f"{' + '.join(products)} {_equals(total, [value for value, _ in pairs])}"
 
 
-def _signed(value: float) -> str:
-    return f"({short(value)})" if value < 0 else short(value)
+def _signed(text: str) -> str:
+    return f"({text})" if text.startswith("−") else text
+
+
+def _equals(total: float, values: Sequence[float]) -> str:
+    """The end of a sum, which is only near what is written where a number had too many digits for it."""
+    exact = math.isclose(total, float(f"{total:.5g}"), rel_tol=1e-12) and all(
+        each == float(f"{each:.3g}") for each in values
+    )
+    return f"{'=' if exact else '≈'} {short(total, 5)}"
 
 
 def _title(plan: AnimationPlan) -> str:
@@ -283,7 +294,16 @@ def _labels(plan: AnimationPlan) -> tuple[str, ...]:
         sizes = [f"output {formulas[0]}" + (" a side" if plan.axes == 2 else "")]
     else:
         sizes = [f"output {('rows', 'columns')[axis]} {formulas[axis]}" for axis in axes]
-    return (",  ".join(words), *sizes, *_as_convolution(plan))
+    return (",  ".join(words), *sizes, *_not_reached(plan), *_as_convolution(plan))
+
+
+def _not_reached(plan: AnimationPlan) -> tuple[str, ...]:
+    """A line for input cells that no window touches, as where a stride does not divide."""
+    pairs = zip(plan.windows[-plan.axes :], plan.sizes[-plan.axes :], strict=True)
+    left = [window.leftover(n) if isinstance(window, Window) else 0 for window, n in pairs]
+    names = ("row", "column") if plan.axes == 2 else ("cell",)
+    found = [f"{count} {name}{'s' * (count > 1)}" for count, name in zip(left, names, strict=True) if count]
+    return (f"not reached by any window: {', '.join(found)}",) if found else ()
 
 
 def _as_convolution(plan: AnimationPlan) -> tuple[str, ...]:
@@ -379,12 +399,15 @@ def write_animation(film: Film, target: str, *, delay: float | None = None, over
     if not 0.02 <= delay <= 60:
         raise ConvcliError(f"delay: got {delay:g}, expected 0.02 to 60 seconds")
     check_target(Path(target), overwrite=overwrite)
+    write_whole(Path(target), encoded(film, suffix, delay), overwrite=overwrite)
+
+
+def encoded(film: Film, suffix: str, delay: float) -> bytes | str:
+    """A film as one of `SUFFIXES` holds it."""
     if suffix == ".svg":
         from convcli.views.animation_svg import as_svg
 
-        content: bytes | str = as_svg(film, delay)
-    else:
-        from convcli.views.animation_raster import as_picture
+        return as_svg(film, delay)
+    from convcli.views.animation_raster import as_picture
 
-        content = as_picture(film, suffix, delay)
-    write_whole(Path(target), content, overwrite=overwrite)
+    return as_picture(film, suffix, delay)

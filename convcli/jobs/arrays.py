@@ -18,7 +18,7 @@ import numpy.typing as npt
 from numpy.typing import NDArray
 
 from convcli import images
-from convcli.errors import ConvcliError, ImageError, ShapeError, suggestion
+from convcli.errors import ConvcliError, ImageError, KernelError, ShapeError, suggestion
 from convcli.geometry import is_integer
 from convcli.images import MAX_PIXELS, Image, Metadata, convert_depth, format_of, holds
 from convcli.images.depth import in_numbers, own_numbers, supported
@@ -33,7 +33,7 @@ from convcli.jobs.filter import filter_image, plan_filter
 from convcli.kernels import Kernel, parse_kernel
 from convcli.kernels.matrices import format_matrix
 from convcli.kernels.parameters import shortened
-from convcli.ops.arguments import as_array, as_number, as_weights
+from convcli.ops.arguments import as_array, as_flag, as_number, as_weights
 from convcli.ops.signatures import ExplainWords, FilterWords
 
 Source = str | os.PathLike[str]
@@ -72,6 +72,8 @@ def read(path: Source | BinaryIO, *, max_pixels: int = MAX_PIXELS) -> NDArray[An
     array([[  0, 128],
            [255,   7]], dtype=uint8)
     """
+    if not is_integer(max_pixels) or max_pixels < 1:
+        raise ImageError(f"max_pixels: got {shortened(repr(max_pixels))}, expected a whole number of at least 1")
     with _words_of_python():
         image = images.read(_named(path), max_pixels=max_pixels)
     _tell(image.warnings)
@@ -121,15 +123,18 @@ def write(
     array([[  0,  64, 128, 191, 255]], dtype=uint8)
     """
     target = _named(path, "write")
-    metadata = Metadata() if like is None else images.read(_named(like)).metadata
+    metadata = Metadata() if like is None else images.read(_named(like, of="like")).metadata
     if format is None and not isinstance(target, Path):
         raise ImageError("format: got none for a stream, expected one, such as format='png'")
     chosen = format_of(target) if format is None else format_named(format)  # type: ignore[arg-type]
     array = as_array("image", image, "a picture")
     picture = image_of(array)
+    if picture.has_alpha and (reason := holds(chosen, np.uint8, picture.pixels.shape[2], True)):
+        raise ImageError(f"image: {reason}; image[..., :{picture.pixels.shape[2] - 1}] leaves it out")
     picture = replace(picture, pixels=_in_depth(picture, chosen), numbers=None, metadata=metadata)
     with _words_of_python():
-        lost = images.write(picture, target, format=chosen, overwrite=overwrite, quality=quality)
+        allowed = as_flag("overwrite", overwrite)
+        lost = images.write(picture, target, format=chosen, overwrite=allowed, quality=quality)
     _tell(unkept(lost))
 
 
@@ -189,7 +194,7 @@ def filter(image: npt.ArrayLike, *kernels: str | npt.ArrayLike, **words: Unpack[
 
 def explain(
     image: npt.ArrayLike,
-    *kernels: str,
+    *kernels: str | npt.ArrayLike,
     region: tuple[slice, slice] | tuple[int, int, int, int] | None = None,
     title: str = "image",
     bias: float | Sequence[float] = 0.0,
@@ -201,8 +206,9 @@ def explain(
     ----------
     image : array_like
         As `filter` takes it; alpha is left out. Lists of numbers are taken as they are, not as pixels.
-    kernels : str
-        A SPEC, or one for each filter of a layer: all of one size, with a plane for each channel or one for all.
+    kernels : str or array_like
+        A SPEC or weights, or one for each filter of a layer: all of one size, with a plane for each channel or one for
+        all.
     region : (slice, slice), optional
         The rows and columns of a large picture that are shown, ``np.s_[80:110, 120:160]``; without it, its middle. The
         four numbers (x, y, width, height) of earlier versions are still taken, with a warning.
@@ -233,15 +239,20 @@ def explain(
     picture = image_of(image)
     several = isinstance(bias, Sequence | np.ndarray) and not isinstance(bias, str | bytes)
     biases = [as_number("bias", each) for each in (bias if several else [bias])]  # type: ignore[union-attr]
-    _check_words("explain", words, ExplainWords)
-    plans = plan_filters(kernels, biases, **words)
-    part = None if region is None else _region(region)
+    _check_words("explain", words, ExplainWords, ("title", "region", "bias"))
+    plans = plan_filters([_kernel(each) for each in kernels], biases, **words)
+    part = None if region is None else _region(region, picture.pixels.shape)
     explanation = explain_image(picture, plans, title=str(title), region=part)
     _tell(explanation.warnings)
     return explanation
 
 
-def _region(region: tuple[slice, slice] | tuple[int, int, int, int]) -> Region:
+def _region(region: Any, sizes: tuple[int, ...]) -> Region:
+    """A region of rows and columns, each as Python counts them: from the end, and without an end."""
+    if isinstance(region, slice):
+        region = (region, slice(None))
+    if isinstance(region, tuple) and len(region) == 2 and all(isinstance(each, slice) for each in region):
+        region = tuple(_counted(each, n) for each, n in zip(region, sizes, strict=False))
     if not (isinstance(region, tuple | list) and [*map(is_integer, region)] == [True] * 4):
         return region_of(region)
     column, row, width, height = map(int, region)  # type: ignore[arg-type]
@@ -254,15 +265,25 @@ def _region(region: tuple[slice, slice] | tuple[int, int, int, int]) -> Region:
     return found
 
 
-def _check_words(command: str, words: Any, known: Any) -> None:
+def _counted(run: slice, n: int) -> slice:
+    start, stop = (each + n if is_integer(each) and each < 0 else each for each in (run.start, run.stop))
+    return slice(start, n if stop is None else stop, run.step)
+
+
+def _check_words(command: str, words: Any, typed: Any, others: Sequence[str] = ()) -> None:
     """Raise `ShapeError` for a word that is no option, with the one that may be meant."""
+    known = [*get_type_hints(typed), *others]
     for word in words:
-        if word not in get_type_hints(known):
-            near = suggestion(word, get_type_hints(known)) or f", expected one of {', '.join(get_type_hints(known))}"
+        if word not in known:
+            near = suggestion(word, known) or f", expected one of {', '.join(known)}"
             raise ShapeError(f"{command}: got the word {word!r}{near}")
 
 
 def _kernel(kernel: Any) -> Kernel:
+    if isinstance(kernel, list | tuple) and kernel and all(isinstance(each, str) for each in kernel):
+        raise KernelError("kernel: got a list of SPECs, expected one after the other: filter(image, *kernels)")
+    if kernel is None:
+        raise KernelError("kernel: got None, expected a SPEC such as 'gaussian:sigma=2', or weights")
     if isinstance(kernel, str | Kernel):
         return parse_kernel(kernel) if isinstance(kernel, str) else kernel
     weights = as_weights(kernel, 2)
@@ -308,14 +329,15 @@ def _in_depth(picture: Image, format: str) -> NDArray[Any]:
     return convert_depth(pixels, np.uint8)
 
 
-def _named(path: Any, does: str = "read") -> Any:
+def _named(path: Any, does: str = "read", of: str = "path") -> Any:
     """A file's name as a path; a stream, which ``does`` what is wanted of it, as it is."""
     if hasattr(path, does):
         return path
     name = os.fspath(path) if isinstance(path, str | os.PathLike) else None
     if not isinstance(name, str) or not name or "\0" in name:
-        order = "; the order is write(path, image)" if isinstance(path, np.ndarray | list | tuple) else ""
-        raise ImageError(f"path: got {shortened(repr(path))}, expected a file's name{order}")
+        is_image = isinstance(path, np.ndarray | list | tuple) and does == "write"
+        order = "; the order is write(path, image)" if is_image else ""
+        raise ImageError(f"{of}: got {shortened(repr(path))}, expected a file's name{order}")
     return Path(name)
 
 
@@ -330,6 +352,7 @@ def _words_of_python() -> Iterator[None]:
 
 def _in_words_of_python(text: str) -> str:
     """``--range minmax`` is ``range='minmax'`` here, and ``--overwrite`` is ``overwrite=True``."""
+    text = re.sub(r"--region (\d+:\d+),(\d+:\d+)", r"region=np.s_[\1, \2]", text)
     text = re.sub(r"--([a-z]+(?:-[a-z]+)*) (\d+|minmax|raw|drop)\b", _option, text)
     return text.replace("--overwrite", "overwrite=True")
 

@@ -14,6 +14,7 @@ from convcli.jobs.background import Colour, check_background
 from convcli.jobs.output_policy import ALPHA, CHANNELS, DEPTHS, RANGES
 from convcli.kernels import LIBRARY, Kernel
 from convcli.kernels.entry import RESHAPING
+from convcli.ops.arguments import as_number
 
 AXES = ("yx", "zyx", "x")
 _NAMES = {"yx": "a picture", "zyx": "a volume", "x": "a signal"}
@@ -87,9 +88,9 @@ def check_word(name: str, word: str, known: Sequence[str]) -> None:
 
 
 def check_finite(**numbers: float) -> None:
-    """Raise `ConvcliError` for a number that is not finite."""
+    """Raise `ConvcliError` for what is no number, or not finite."""
     for name, number in numbers.items():
-        if not math.isfinite(number):
+        if not math.isfinite(as_number(name, number)):
             raise ConvcliError(f"{name}: got {number}, expected a finite number")
 
 
@@ -139,8 +140,12 @@ def _along_time(kernel: Kernel) -> Kernel:
         return replace(kernel, planes=tuple(np.ascontiguousarray(plane.T) for plane in kernel.planes))
     # fsum rounds once: nine times 1/81 is 1/9 again.
     planes = tuple(np.array([[math.fsum(column) for column in plane.T]]) for plane in kernel.planes)
-    if not all(plane.any() for plane in planes):
+    if not any(plane.any() for plane in planes):
         raise KernelError(f"{kernel.name}: every weight is zero along a signal; it looks across rows only")
+    if not all(plane.any() for plane in planes):
+        sibling = f"{kernel.name.removesuffix('-angle')}-x"
+        fix = f"; try {sibling}" if sibling in LIBRARY else ""
+        raise KernelError(f"{kernel.name}: is made of slopes along two axes, expected one for a signal{fix}")
     return replace(kernel, planes=planes)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from convcli.errors import ConvcliError
 from convcli.images import Image
 from convcli.images.volume_model import Volume
+from convcli.kernels.parameters import shortened
 from convcli.ops.arguments import Array
 from convcli.ops.responses import to_linear, to_srgb
 
@@ -17,7 +18,7 @@ Colour = tuple[float, float, float]
 _ROWS = 256
 
 
-def parse_colour(text: str) -> Colour:
+def parse_colour(text: str, of: str = "background", others: str = "") -> Colour:
     """Parse a colour: one of CSS's names, ``#rgb``, ``#rrggbb``, or three numbers of 0 to 255, ``r,g,b``.
 
     Raises `ConvcliError` for anything else.
@@ -37,14 +38,17 @@ def parse_colour(text: str) -> Colour:
         parts = [int(each) if re.fullmatch(r"\s*\d{1,3}\s*", each) else 256 for each in word.split(",")]
     if len(parts) != 3 or max(parts) > 255:
         raise ConvcliError(
-            f"background: got {text!r}, expected a name such as white, #rgb, #rrggbb or r,g,b of 0 to 255"
+            f"{of}: got {text!r}, expected {others}a name such as white, #rgb, #rrggbb or r,g,b of 0 to 255"
         )
     red, green, blue = (each / 255 for each in parts)
     return red, green, blue
 
 
 def check_background(background: Colour | None, alpha: str, axes: str = "yx") -> None:
-    """Raise `ConvcliError` where a background has nothing to show through."""
+    """Raise `ConvcliError` for what is no colour, and where a background has nothing to show through."""
+    if background is not None and not (np.shape(background) == (3,) and all(0 <= each <= 1 for each in background)):
+        got = shortened(repr(background))
+        raise ConvcliError(f"background: got {got}, expected a name as 'white', '#rgb', or three numbers of 0 to 1")
     if background is not None and axes == "x":
         raise ConvcliError("background: a signal has no alpha; leave --background out")
     if background is not None and alpha == "drop":

@@ -20,7 +20,7 @@ from convcli.images.formats import format_named
 from convcli.images.model import pictures_of, shown
 from convcli.images.turns import Turn, Turns
 from convcli.jobs.tasks import STREAM, Task
-from convcli.stores import is_store
+from convcli.stores import is_address, is_store
 
 _PART = 512  # pixels: the side of what is walked through to learn which loops are missing
 _WORKERS = 4  # decoding and encoding threads each; pictures in memory are limited to about twice as many
@@ -50,6 +50,7 @@ class Files:
     overwrite: bool = False
     skip_existing: bool = False
     strip: bool = False
+    keep_profile: bool = False
     quality: int | None = None
     compression: str | None = None
     max_pixels: int = MAX_PIXELS
@@ -147,7 +148,7 @@ def is_due(task: Task, files: Files, *, pictures: bool = True) -> bool:
 
     ``pictures`` tells whether the target's suffix has to be one that pictures have.
     """
-    if task.source != STREAM and not Path(task.source).exists():
+    if task.source != STREAM and not is_address(task.source) and not Path(task.source).exists():
         raise ImageError(missing(task.source))
     if task.target == STREAM:
         return True
@@ -158,11 +159,7 @@ def is_due(task: Task, files: Files, *, pictures: bool = True) -> bool:
         format_of(target)
     if task.makes_folder:
         make_folder(target)
-    if is_store(task.target):
-        from convcli.stores.writing import check_store_target
-
-        check_store_target(target, overwrite=files.overwrite)
-    else:
+    if not is_store(task.target):  # others, which may be gone on with, are looked at where they are written
         check_target(target, overwrite=files.overwrite)
     return True
 
@@ -220,6 +217,7 @@ def _write(task: Task, produced: Produced, files: Files, seconds: float) -> Outc
             format=files.format,
             overwrite=files.overwrite,
             strip=files.strip,
+            keep_profile=files.keep_profile,
             quality=files.quality,
             compression=files.compression,
         )

@@ -13,15 +13,18 @@ import numpy as np
 from convcli.errors import ConvcliError, ImageError
 from convcli.images import MAX_PIXELS, Image, convert_depth, read
 from convcli.images.model import shown, white_of
+from convcli.images.signals import is_signal, read_signal
 from convcli.images.volume_axes import sizes_of
 from convcli.images.volume_model import Volume, VolumeMetadata
 from convcli.images.volumes import holds_planes
 from convcli.jobs.volumes import Reading
 from convcli.ops.arguments import Array
 from convcli.ops.similarity import WINDOW, ssim
+from convcli.stores import is_store
 from convcli.views.thinning import strongest
 
 _BAND_NUMBERS = 1 << 22  # of a picture looked at at a time
+_WHOLE = ("int8", "int16", "int32")  # of WAV
 MAP_SIDE = 480  # cells of the picture of where, along its longer side at most
 
 
@@ -83,6 +86,7 @@ class Comparison:
     map: Array
     block: int
     previews: tuple[Array, Array]
+    plane: int = 0
     warnings: tuple[str, ...] = ()
 
     @property
@@ -96,6 +100,7 @@ class _Opened(NamedTuple):
 
     volume: Volume
     is_flat: bool
+    profile: bytes | None = None  # of a picture, other than sRGB
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -144,8 +149,6 @@ def compare(
     for word, value in (("white", white), ("tolerance", tolerance)):
         if value is not None and (not math.isfinite(value) or value < 0 or (word == "white" and not value)):
             raise ConvcliError(f"{word}: got {value}, expected a number {'above' if word == 'white' else 'from'} 0")
-    if axes == "x":
-        raise ConvcliError("axes: got x, expected pictures or stacks; signals are not compared")
     with ExitStack() as stack:
         reading = Reading(axes or "yx", channel, time)
         pair = tuple(_open(source, reading, max_pixels, stack) for source in (first, second))
@@ -156,14 +159,20 @@ def compare(
         limit = None if tolerance is None else tolerance * full if relative else tolerance
         tally = _Tally(pair[0].shape, limit)
         alike: list[float] = []
-        previews: list[Array] = []
         for index in range(pair[0].shape[0]):
             planes = [_brought(each.planes([index])[0], common, by_numbers) for each in volumes]
             tally.add(index, *planes)
             if min(planes[0].shape[:2]) >= WINDOW:
                 alike.append(ssim(planes[0], planes[1], full))
-            if index == pair[0].shape[0] // 2:
-                previews = [_preview(plane, full) for plane in planes]
+        # The plane with the largest difference, in numbers that all can be seen.
+        planes = [_brought(each.planes([tally.shown])[0], common, by_numbers) for each in volumes]
+        low, high = 0.0, full
+        if volumes[0].numbers is not None or tally.outside:
+            numbers = np.concatenate([plane[np.isfinite(plane)] for plane in planes])
+            low, high = (float(numbers.min()), float(numbers.max())) if numbers.size else (0.0, 1.0)
+        previews = [_preview(plane, low, high) for plane in planes]
+    if pair[0].profile != pair[1].profile:
+        warnings += ("A and B have different colour profiles: their numbers are compared, not the colours they mean",)
     warnings += tuple(warning for each in pair if each.is_flat for warning in each.volume.warnings)
     if common.kind == "f" and white is None and full == 1 and tally.outside:
         warnings += ("numbers lie outside 0..1; PSNR and SSIM take 1 for full scale unless --white says another",)
@@ -211,6 +220,11 @@ class _Tally:
         held = self.map[top // self.block : top // self.block + len(cells)]
         np.copyto(held, cells, where=np.abs(cells) > np.abs(held))
 
+    @property
+    def shown(self) -> int:
+        """The plane with the largest difference; the middle one, where there is none."""
+        return self.place[0] if self.place else self.shape[0] // 2
+
     def result(
         self,
         white: float,
@@ -242,6 +256,7 @@ class _Tally:
             map=self.map,
             block=self.block,
             previews=previews,
+            plane=self.shown,
             warnings=tuple(dict.fromkeys(warnings)),
         )
 
@@ -258,8 +273,10 @@ def _difference(first: Array, second: Array) -> Array:
 
 
 def _open(source: str | BinaryIO, reading: Reading, max_pixels: int, stack: ExitStack) -> _Opened:
+    if reading.axes == "x" or (isinstance(source, str) and reading == Reading("yx") and is_signal(source)):
+        return _open_signal(source, max_pixels)
     is_told = reading != Reading("yx")
-    if isinstance(source, str) and (is_told or holds_planes(source, max_pixels)):
+    if isinstance(source, str) and (is_told or is_store(source) or holds_planes(source, max_pixels)):
         return _Opened(stack.enter_context(reading.open(source, max_pixels=max_pixels)), False)
     if is_told:
         raise ImageError("a stack is read plane by plane: expected a file, not standard input")
@@ -267,7 +284,21 @@ def _open(source: str | BinaryIO, reading: Reading, max_pixels: int, stack: Exit
     pixels, name = image.pixels[None], shown(source) if isinstance(source, str) else "standard input"
     words: dict[str, Any] = {"has_alpha": image.has_alpha, "warnings": image.warnings, "numbers": image.numbers}
     plane = Volume(name, pixels.shape, pixels.dtype, VolumeMetadata(""), lambda first, end: pixels, **words)
-    return _Opened(plane, True)
+    icc = image.metadata.icc
+    is_usual = icc is None or any(name in icc for name in (b"sRGB", "sRGB".encode("utf-16-be")))
+    return _Opened(plane, True, None if is_usual else icc)
+
+
+def _open_signal(source: str | BinaryIO, max_samples: int) -> _Opened:
+    """A signal as a picture of one row, whose numbers are what they are."""
+    signal = read_signal(source, max_samples=max_samples)
+    pixels, name = signal.samples[None, None], shown(source) if isinstance(source, str) else "standard input"
+    words: dict[str, Any] = {"warnings": signal.warnings}
+    if signal.limits is not None:  # whole numbers, whose full scale is that of their type
+        words["numbers"] = np.dtype(signal.sample_type if signal.sample_type in _WHOLE else "int32")
+    return _Opened(
+        Volume(name, pixels.shape, pixels.dtype, VolumeMetadata(""), lambda first, end: pixels, **words), True
+    )
 
 
 def _check_sizes(first: _Opened, second: _Opened) -> None:
@@ -313,11 +344,13 @@ def _brought(plane: Array, common: np.dtype[Any], by_numbers: bool) -> Array:
     return plane.astype(common) if by_numbers else convert_depth(plane, common)
 
 
-def _preview(plane: Array, white: float) -> Array:
-    """A plane as (H', W', 3) bytes, thinned out to what a figure shows."""
+def _preview(plane: Array, low: float, high: float) -> Array:
+    """A plane as (H', W', 3) bytes from black to white, thinned out to what a figure shows."""
     step = -(-max(plane.shape[:2]) // (2 * MAP_SIDE))
     colour = plane[::step, ::step, :3] if plane.shape[2] >= 3 else plane[::step, ::step, :1].repeat(3, axis=2)
-    scaled = np.nan_to_num(colour.astype(np.float64) * (255 / white), nan=0.0, posinf=255.0, neginf=0.0)
+    with np.errstate(invalid="ignore", over="ignore"):
+        scaled = (colour.astype(np.float64) - low) * (255 / ((high - low) or 1.0))
+    scaled = np.nan_to_num(scaled, nan=0.0, posinf=255.0, neginf=0.0)
     return np.rint(np.clip(scaled, 0, 255)).astype(np.uint8)
 
 
@@ -329,10 +362,15 @@ def where_picture(found: Comparison, names: tuple[str, str]) -> Image:
     planes = math.prod(found.shape[:-3])
     told = [
         f"largest {figures(found.largest)} of {figures(found.white)}" + (f" at {found.place}" if found.place else ""),
-        f"{found.differing} of {found.pixels} pixels differ; PSNR {decibels(found.psnr)}"
+        f"{found.differing} of {found.pixels} {'voxels' if planes > 1 else 'pixels'} differ; "
+        f"PSNR {decibels(found.psnr)}"
         + ("" if found.ssim is None or math.isnan(found.ssim) else f"; SSIM {found.ssim:.4f}"),
     ]
-    return Image(draw_comparison(found.previews, found.map, names, told, place=place, block=found.block, planes=planes))
+    return Image(
+        draw_comparison(
+            found.previews, found.map, names, told, place=place, block=found.block, planes=planes, plane=found.plane
+        )
+    )
 
 
 def decibels(psnr: float) -> str:

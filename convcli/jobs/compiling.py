@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from convcli.errors import printable
+from convcli.errors import ConvcliError, printable, shortened
 
 if TYPE_CHECKING:
     from convcli.loops.compiling.waiting import Compiling
@@ -34,6 +34,8 @@ def on_compiling(tell: "Callable[[Compiling], object] | None") -> None:
     >>> on_compiling(lambda state: print(f"{state.done} of {state.total}"))
     >>> on_compiling(None)
     """
+    if tell is not None and not callable(tell):
+        raise ConvcliError(f"tell: got {shortened(tell)}, expected a function, or None")
     _TELL[:] = [] if tell is None else [tell]
     listen()
 
@@ -60,7 +62,13 @@ def _hear(state: "Compiling") -> None:
         logging.getLogger("convcli").info(f"{words}{ended}")
     _UNDER_WAY[:] = [True] * (not state.over)
     if _TELL:
-        _TELL[0](state)
+        try:
+            _TELL[0](state)
+        except Exception as error:  # the caller's function, whose failure is not the loop's
+            _TELL.clear()
+            logging.getLogger("convcli").error(
+                f"the function given to on_compiling raised {type(error).__name__}: {error}; it is not called again"
+            )
     elif _is_seen():
         far = f"{words} (kept for later): {min(state.done + 1, state.total)} of {state.total}, {state.seconds:.0f} s"
         sys.stderr.write(f"\r{' ' * 79 if state.over else far[:79]}{chr(13) * state.over}")

@@ -100,13 +100,14 @@ def matrix_image(text: str, *, as_pixels: bool = False) -> Image:
     return Image(numbers.astype(np.uint8))
 
 
-def plan_filters(specs: Sequence[str], biases: Sequence[float] = (), **words: Any) -> tuple[FilterPlan, ...]:
+def plan_filters(specs: Sequence[str | Kernel], biases: Sequence[float] = (), **words: Any) -> tuple[FilterPlan, ...]:
     """One plan for each filter of a layer.
 
     Parameters
     ----------
-    specs : sequence of str
-        Kernel SPECs of one size. One with several planes has one for each channel of the input and sums over them.
+    specs : sequence of str or Kernel
+        Kernels of one size, or their SPECs. One with several planes has one for each channel of the input and sums over
+        them.
     biases : sequence of float
         None, one for all filters, or one each.
     words
@@ -120,11 +121,12 @@ def plan_filters(specs: Sequence[str], biases: Sequence[float] = (), **words: An
     if len(specs) > MOST_FILTERS:
         raise ConvcliError(f"kernel: got {len(specs)} filters, expected at most {MOST_FILTERS}")
     if len(biases) not in (0, 1, len(specs)):
-        raise ConvcliError(f"bias: got {len(biases)} numbers for {len(specs)} filters, expected one, or one each")
+        raise ConvcliError(f"bias: got {len(biases)} numbers, expected one, or one for each filter ({len(specs)})")
     if words.get("activation", "none") not in ACTIVATIONS:
         raise ConvcliError(f"activation: got {words['activation']!r}, expected one of {', '.join(ACTIVATIONS)}")
     spread = list(biases) * len(specs) if len(biases) == 1 else list(biases) or [0.0] * len(specs)
-    plans = [_plan(parse_kernel(spec), bias, dict(words)) for spec, bias in zip(specs, spread, strict=True)]
+    kernels = [parse_kernel(spec) if isinstance(spec, str) else spec for spec in specs]
+    plans = [_plan(kernel, bias, dict(words)) for kernel, bias in zip(kernels, spread, strict=True)]
     if not plans:
         raise KernelError("kernel: got none, expected at least one; convcli kernel list shows the library")
     sizes = [plan.kernels[0].planes[0].shape[-2:] for plan in plans]

@@ -85,7 +85,7 @@ def region_of(slices: object) -> Region:
         if all(is_integer(each) and each >= 0 for each in (*starts, *ends)) and steps == (1, 1):
             (top, left), (bottom, right) = starts, ends
             return Region(int(top), int(left), int(bottom - top), int(right - left))
-    raise ShapeError(f"region: got {shortened(repr(slices))}, expected slices of rows and columns, as np.s_[0:9, 5:9]")
+    raise ShapeError(f"region: got {shortened(slices)}, expected slices of rows and columns, as np.s_[0:9, 5:9]")
 
 
 def choose_region(height: int, width: int, region: Region | None) -> tuple[Region, bool]:

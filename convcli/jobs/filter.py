@@ -31,15 +31,19 @@ from convcli.jobs.links import Link, link, placed
 from convcli.jobs.output_policy import OutputPolicy, choose_colour, finish, output_policy, split_alpha
 from convcli.kernels import Kernel, flipped, normalized, parse_kernel
 from convcli.kernels.entry import RESHAPING
-from convcli.ops.arguments import Array
+from convcli.ops.arguments import Array, as_flag
 from convcli.ops.borders import resolve_border
 from convcli.ops.correlation import Counts
+from convcli.ops.nonlinear import bilateral_pixels
 from convcli.ops.plan import plan_correlation
-from convcli.ops.responses import ACTIVATIONS, to_linear, to_srgb
+from convcli.ops.responses import ACTIVATIONS, Ways, to_linear, to_srgb
 from convcli.ops.stacks import correlate_stack
 from convcli.ops.sums import Border
 
-_SIZED = {"resize": "resize:width=800, height=, longest= or scale=1/2", "crop": "crop:width=400,height=300,x=0,y=0"}
+_SIZED = {
+    "resize": "resize:width=800, height=, longest=, within= or scale=1/2",
+    "crop": "crop:width=400,height=300,x=0,y=0",
+}
 NORMALIZE = ("none", "sum", "abs")
 
 
@@ -90,6 +94,12 @@ class FilterPlan(OperationPlan):
             and policy.gain == 1
             and policy.range != "minmax"
         )
+
+    def goes_straight_otherwise(self, policy: OutputPolicy) -> bool:
+        """`goes_straight` for the kernel without a matrix that has such a loop."""
+        kernels, shapes = [kernel.combine for kernel in self.kernels], (self.scale, self.bias, self.activation)
+        is_plain = shapes in ((1, 0, "none"), (1, 0, "linear")) and not self.linear and policy.offset == 0
+        return kernels == ["bilateral"] and is_plain and policy.gain == 1 and policy.range != "minmax"
 
     def leaves(self, response: Array, policy: OutputPolicy) -> bool:
         """Whether a response is pixels, chosen or copied from those of the input, that are written as they are."""
@@ -143,13 +153,14 @@ def plan_filter(
     """
     plan = FilterPlan(kernels=(), **words)
     axes = plan.axes
+    convolve, linear = as_flag("convolve", convolve), as_flag("linear", plan.linear)
     check_word("normalize", normalize, NORMALIZE)
     check_word("activation", plan.activation, tuple(ACTIVATIONS))
     check_finite(scale=plan.scale, bias=plan.bias, border_value=border_value)
     check_policies(plan, range=plan.range, channels=plan.channels)
     if plan.channels != "each" and plan.alpha == "independent":
         raise ConvcliError(f"alpha: got independent with channels {plan.channels}, expected premultiply, keep or drop")
-    if plan.linear and axes != "yx":
+    if linear and axes != "yx":
         carrier = "a volume" if axes == "zyx" else "a signal"
         raise ConvcliError(f"linear: {carrier} is filtered in the numbers it holds; leave --linear out")
     chain = _read_chain(specs, axes)
@@ -164,6 +175,7 @@ def plan_filter(
         dilation=counts_for(axes, plan.dilation, "dilation"),
         scale=float(plan.scale),
         bias=float(plan.bias),
+        linear=linear,
     )
 
 
@@ -222,23 +234,34 @@ def _filter_opaque(
     if plan.goes_straight(policy):
         pixels, clipped = respond_in_pixels(source[None, None], links[0].windows, plan.border, plan, policy)
         return pixels[0, 0], clipped
+    if plan.goes_straight_otherwise(policy) and source.dtype == policy.dtype:
+        kernel, windows = plan.kernels[0], links[0].windows
+        pixels, clipped = bilateral_pixels(
+            source[None, None], kernel, windows, plan.border, policy.white_in, policy.store
+        )
+        return policy.as_written(pixels[0, 0]), clipped
     for each in links:
         source = each.respond(source[None, None], plan.border, policy.working, policy.white_in)[0, 0]
     return _finished(source, plan, policy, seen)
 
 
 def respond_in_pixels(
-    stack: Array, windows: tuple[Window, ...], border: Border, plan: FilterPlan, policy: OutputPolicy
+    stack: Array, windows: tuple[Window, ...], border: Border, plan: FilterPlan, policy: OutputPolicy, ways: Ways = ()
 ) -> tuple[Array, int]:
-    """A stack (N, D, H, W, C) through the kernel of a plan that goes straight, and how many numbers were clipped."""
+    """A stack (N, D, H, W, C) through the kernel of a plan that goes straight, and how many numbers were clipped.
+
+    ``ways`` are as in `convcli.ops.responses.respond`.
+    """
+    how, way = ways[0] if ways else (plan_correlation(plan.kernels[0].weights, stack.dtype), None)
     pixels, clipped = correlate_stack(
         stack,
-        plan_correlation(plan.kernels[0].weights, stack.dtype),
+        how,
         windows,
         border,
         store=policy.store,
         scale=plan.scale,
         bias=plan.bias + policy.offset,
+        way=way,
     )
     return policy.as_written(pixels), clipped
 

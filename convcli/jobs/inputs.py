@@ -75,12 +75,23 @@ def search(
         else:
             files = [name]
         for each in files:
-            if first.setdefault(each if each == STREAM else os.path.realpath(each), each) != each:
+            file = each if each == STREAM else os.path.realpath(each)
+            known = first.setdefault(file, each)
+            if known != each and base is not None:
+                found.left_out["second name of a file"] += 1
+                if _plainness(each) < _plainness(known):
+                    first[file] = each
+            if first[file] != each:
                 continue
             deeper = "." if base is None or not recursive else os.path.relpath(Path(each).parent, base)
             found.below.update({each: deeper} if deeper != "." else {})
     found.files[:] = first.values()
     return found
+
+
+def _plainness(name: str) -> tuple[bool, int]:
+    """By which of a file's names it is known: rather its own than a link's, rather a short one."""
+    return Path(name).is_symlink(), len(name)
 
 
 def check_apart(target: str, sources: Sequence[str]) -> None:

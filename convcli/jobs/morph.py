@@ -14,9 +14,9 @@ from convcli.jobs.axes import OperationPlan, check_finite, check_policies, count
 from convcli.jobs.batch import Produced
 from convcli.jobs.pictures import Colours, process, without
 from convcli.jobs.signals import SignalResult, fitted
-from convcli.jobs.volumes import Progress, VolumeWork
+from convcli.jobs.volumes import Progress, Ranges, VolumeWork
 from convcli.ops.arguments import Array
-from convcli.ops.borders import border_table
+from convcli.ops.borders import Part, border_table, runs_in
 from convcli.ops.elements import USUAL_SIZE, Element, as_element
 from convcli.ops.morphology import (
     OPERATIONS,
@@ -106,39 +106,81 @@ class VolumeMorph(VolumeWork):
         super().__init__(volume, plan, format)
         self.operation = OPERATIONS[plan.operation]
         self.beyond = beyond_border(plan.border, plan.value, volume.dtype)
-        self.element = plan.element
-        if isinstance(self.element, tuple):
+        element = plan.element
+        if isinstance(element, tuple):
             # What is two volumes away has been seen before, in any border.
-            self.element = (min(self.element[0], 4 * volume.shape[0] + 1), *self.element[1:])
-        self.kernel_z = self.element[0] if isinstance(self.element, tuple) else len(self.element)
+            sides = zip(element, volume.shape, strict=False)
+            self.element: Element | tuple[int, ...] = tuple(min(side, 4 * n + 1) for side, n in sides)
+        else:
+            self.element = element
+        self.sides = self.element if isinstance(self.element, tuple) else self.element.shape
+
+    def sources(self, axis: int, wanted: range) -> Array:
+        """See `Work.sources`."""
+        found = []
+        for stages in (self.operation.upper, self.operation.lower):
+            positions = np.arange(wanted.start, wanted.stop)
+            for stage in reversed(stages or ()):
+                parts = [self._part(axis, run, stage == "dilate") for run in runs_in(positions)]
+                positions = np.unique(np.concatenate([part.wanted for part in parts]))
+            found.append(positions)
+        return np.unique(np.concatenate(found))
 
     def planes(self, progress: Progress = lambda done, total: None) -> Iterator[Array]:
         """The result's planes (H, W, C) in order."""
         for first, end in self.slabs(progress):
-            wanted = np.arange(first, end)
-            slab = self._through(self.operation.upper, wanted)  # the dtypes of volumes are their own order
-            if self.operation.lower is not None:
-                slab = difference(slab, self._through(self.operation.lower, wanted), self.volume.dtype)
-            yield from self.emit(slab)
+            yield from self.box(range(first, end), *self.whole)
 
-    def _through(self, stages: tuple[str, ...], wanted: Array) -> Array:
-        """Planes (n, H, W, C) after some stages; ``wanted`` rises, and each run of neighbours is done at once."""
+    def box(self, planes: range, rows: range, columns: range) -> Array:
+        """A part (n, h, w, C) of the result as it is written."""
+        ranges = (planes, rows, columns)
+        slab = self._run(self.operation.upper, ranges)  # the dtypes of volumes are their own order
+        if self.operation.lower is not None:
+            slab = difference(slab, self._run(self.operation.lower, ranges), self.volume.dtype)
+        return self.emit(slab)
+
+    def _part(self, axis: int, run: range, largest: bool) -> Part:
+        """Which positions before a stage a run along an axis is made from."""
+        before, after = reach(self.sides[axis], largest)
+        table = border_table(self.volume.shape[axis], (before, after), self.beyond.border)
+        return Part.of(table[run.start : run.stop + before + after])
+
+    def _run(self, stages: tuple[str, ...], ranges: Ranges) -> Array:
+        """A part (n, h, w, C) after some stages."""
         if not stages:
-            return as_ordered(self.read(wanted))[0]
-        runs = np.split(wanted, np.flatnonzero(np.diff(wanted) != 1) + 1)
-        return np.concatenate([self._run(stages, int(run[0]), int(run[-1]) + 1) for run in runs])
-
-    def _run(self, stages: tuple[str, ...], first: int, end: int) -> Array:
+            return as_ordered(self.read(*(np.arange(run.start, run.stop) for run in ranges)))[0]
         *earlier, last = stages
         largest = last == "dilate"
-        before, after = reach(self.kernel_z, largest)
-        sources = border_table(self.volume.shape[0], (before, after), self.beyond.border)[first : end + before + after]
-        needed = np.unique(sources[sources >= 0])
-        held = self._through(tuple(earlier), needed)
-        slab = held[np.searchsorted(needed, np.maximum(sources, needed[0]))]
-        slab[sources < 0] = self.beyond.value(slab.dtype, largest)
-        # Planes at either end lack neighbours, but those are the ones cut off.
-        return slide(slab[None], self.element, largest, self.beyond)[0, before : before + end - first]
+        # All rows, or columns, are slid over as they are, with what lies beyond them.
+        whole = [axis > 0 and len(run) == n for axis, (run, n) in enumerate(zip(ranges, self.shape, strict=False))]
+        parts = [
+            Part(np.arange(len(run))) if all_ else self._part(axis, run, largest)
+            for axis, (run, all_) in enumerate(zip(ranges, whole, strict=True))
+        ]
+        held = self._through(tuple(earlier), *(part.wanted for part in parts))
+        for axis, part in enumerate(parts):
+            held = _filled(part.repeated(held, axis), axis, part, self.beyond.value(held.dtype, largest))
+        slab = slide(np.ascontiguousarray(held)[None], self.element, largest, self.beyond)[0]
+        # Cells at either end lack neighbours, but those are the ones cut off.
+        first = [0 if all_ else reach(side, largest)[0] for side, all_ in zip(self.sides, whole, strict=True)]
+        return np.asarray(slab[tuple(slice(start, start + len(run)) for start, run in zip(first, ranges, strict=True))])
+
+    def _through(self, stages: tuple[str, ...], planes: Array, rows: Array, columns: Array) -> Array:
+        """Positions (n, h, w, C) after some stages, which rise; each run of neighbours is done at once."""
+        return np.concatenate([
+            np.concatenate([
+                np.concatenate([self._run(stages, (z, y, x)) for x in runs_in(columns)], 2) for y in runs_in(rows)
+            ], 1)
+            for z in runs_in(planes)
+        ])  # fmt: skip
+
+
+def _filled(held: Array, axis: int, part: Part, fill: Any) -> Array:
+    """What is held of a part with its constant around it."""
+    if not part.before and not part.after:
+        return held
+    widths = [(part.before, part.after) if number == axis else (0, 0) for number in range(4)]
+    return np.pad(held, widths, constant_values=fill)
 
 
 def morph_signal(signal: Signal, plan: MorphPlan) -> SignalResult:

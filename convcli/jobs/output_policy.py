@@ -114,7 +114,12 @@ class OutputPolicy:
         if share < WORTH_SAYING or self.range in ("raw", "minmax") or self.dtype.kind == "b":
             return ()
         low, high = self.limits
-        fix = " (--range minmax shows them all; --range raw writes the numbers, as .tiff or .npy)" if has_range else ""
+        numbers = "the numbers, as .tiff or .npy)"
+        fix = (
+            f" (--range minmax shows them all; --range raw writes {numbers}"
+            if has_range
+            else f" (--depth float keeps {numbers}"
+        )
         return (f"{share:.1%} of the values lay outside {low:g}..{high:g} and were clipped{fix}",)
 
 
@@ -169,10 +174,12 @@ def _depth(source: np.dtype[Any], format: str | None, depth: str) -> tuple[np.dt
 def _fix(format: str | None, dtype: np.dtype[Any], has_alpha: bool) -> str:
     if has_alpha:
         return "add --background white or --alpha drop, or write .png"
+    is_deep = format is None or holds(format, np.uint16, 1, False) is None
     if dtype.kind == "f":
-        return "add --depth 8 or 16, or write .tiff or .npy"
+        return f"add --depth 8{' or 16' * is_deep}, or write .tiff or .npy"
     if dtype.kind in "biu" and dtype not in (np.uint8, np.uint16):
-        return "add --depth 8" if dtype.kind == "b" else "add --range minmax --depth 8 (or 16), or write .tiff or .npy"
+        depths = f"8{' (or 16)' * is_deep}"
+        return "add --depth 8" if dtype.kind == "b" else f"add --range minmax --depth {depths}, or write .tiff or .npy"
     return "add --depth 8, or write .png or .tiff" if dtype == np.uint16 else "write .png, .tiff or .npy"
 
 

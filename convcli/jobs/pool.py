@@ -21,7 +21,7 @@ from convcli.ops.arguments import Array
 from convcli.ops.ordering import highest
 from convcli.ops.pooling import adaptive_pool2d, check_global, pool2d
 from convcli.ops.pooling_axes import Counts, PoolingAxis, adaptive_axes, sliding_axes
-from convcli.ops.pooling_runs import CHOOSING, check_mode, pool_stack
+from convcli.ops.pooling_runs import CHOOSING, check_mode, pool_stack, takes_means
 
 _MOST_NUMBERS = 1 << 22  # of windows with hidden pixels, looked at at a time
 
@@ -65,7 +65,9 @@ class PoolPlan(OperationPlan):
             sizes, self.size, stride=self.stride or self.size, padding=self.padding, dilation=self.dilation,
             ceil_mode=self.ceil_mode,
         )  # fmt: skip
-        return [(np.array(each.anchors(n)), Placement.of(each)) for n, each in zip(sizes, windows, strict=True)]
+        anchors = [each.anchors(n) for n, each in zip(sizes, windows, strict=True)]
+        middles = (np.arange(each.start, each.stop, each.step) for each in anchors)
+        return list(zip(middles, map(Placement.of, windows), strict=True))
 
 
 def plan_pool(
@@ -133,7 +135,14 @@ def pool_image(image: Image, plan: PoolPlan, format: str | None = None) -> Produ
     def choose(colour: Array, hidden: Array) -> Array:
         return _pooled_visible(colour, hidden, plan)
 
-    produced = process(image, Colours(act, cover, sample, choose if plan.mode in CHOOSING else None), plan, format)
+    def whole(pixels: Array) -> Array:
+        axes = plan.axes_of((pixels.shape[0], pixels.shape[1]))
+        given = (axes, plan.mode, plan.count_include_pad, plan.p, plan.seed)
+        rounded: Array = pool_stack(pixels[None, None], *given, whole=True)[0, 0]
+        return rounded
+
+    steps = Colours(act, cover, sample, choose if plan.mode in CHOOSING else None, whole)
+    produced = process(image, steps, plan, format)
     (_, down), (_, across) = plan.places(sizes)
     return replace(produced, image=replace(produced.image, placement=(down, across)))
 
@@ -148,17 +157,35 @@ class VolumePool(VolumeWork):
         depth, height, width = (len(axis.table) for axis in self.axes)
         self.shape = (depth, height, width, self.channels)
 
+    @property
+    def cuttable(self) -> str | None:
+        """See `Work.cuttable`."""
+        return "numbers are drawn in the order of a plane's pixels" if self.plan.mode == "stochastic" else None
+
+    def sources(self, axis: int, wanted: range) -> Array:
+        """See `Work.sources`."""
+        _, begin, end = self.axes[axis].part(wanted.start, wanted.stop)
+        return np.arange(begin, end)
+
     def planes(self, progress: Progress = lambda done, total: None) -> Iterator[Array]:
         """The result's planes (OH, OW, C) in order."""
-        plan, (depth, *others) = self.plan, self.axes
         for first, end in self.slabs(progress, arrays=max(ceil(self.places[0].step), 1)):
-            part, begin, finish = depth.part(first, end)
-            source = self.read(np.arange(begin, finish))[None]
-            drawn = first * int(np.prod(self.shape[1:]))
-            slab = pool_stack(
-                source, (part, *others), plan.mode, plan.count_include_pad, plan.p, plan.seed, drawn=drawn
-            )
-            yield from self.emit(slab[0])
+            yield from self.box(range(first, end), *self.whole)
+
+    def box(self, planes: range, rows: range, columns: range) -> Array:
+        """A part (n, h, w, C) of the result as it is written; counts what is clipped."""
+        plan, parts, wanted = self.plan, [], []
+        for axis, run in zip(self.axes, (planes, rows, columns), strict=True):
+            part, begin, end = axis.part(run.start, run.stop)
+            parts.append(part)
+            wanted.append(np.arange(begin, end))
+        drawn = planes.start * int(np.prod(self.shape[1:]))
+        means = takes_means(self.volume.dtype, self.axes)
+        words: dict[str, Any] = {"drawn": drawn, "means": means}
+        slab = pool_stack(
+            self.read(*wanted)[None], tuple(parts), plan.mode, plan.count_include_pad, plan.p, plan.seed, **words
+        )
+        return self.emit(slab[0])
 
 
 def pool_signal(signal: Signal, plan: PoolPlan) -> SignalResult:

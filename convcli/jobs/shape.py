@@ -1,6 +1,6 @@
 """What comes out of a layer or a chain of layers: words or specs in, a resolved plan out."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from convcli.architectures import (
@@ -64,10 +64,10 @@ def shape(
     return ShapeResult(plan, plan.layers[-1] if len(specs) == 1 and not specs[0].branches else None)
 
 
-def numbers_of(input: str | Sequence[int]) -> tuple[int, ...]:
+def numbers_of(input: str | int | Sequence[int]) -> tuple[int, ...]:
     """The numbers of an input as they are given; raises `GrammarError` for what is none."""
     try:
-        return read_numbers(input if isinstance(input, str) else list(input))
+        return read_numbers(list(input) if isinstance(input, Iterable) and not isinstance(input, str) else input)
     except ValueError as error:
         raise GrammarError(f"input: got {shortened(input)}, expected {error}") from None
 

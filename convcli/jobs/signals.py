@@ -68,13 +68,15 @@ def inexact(signal: Signal, operation: str) -> ImageError:
     )
 
 
-def work_on_signal(task: Task, files: Files, operation: Callable[[Signal], SignalResult]) -> Outcome:
-    """Carry out an operation on one task's signal."""
+def work_on_signal(
+    task: Task, files: Files, operation: Callable[[Signal], SignalResult], *, channels_first: bool = False
+) -> Outcome:
+    """Carry out an operation on one task's signal, whose channels may be the rows of an array."""
     source: Any = files.stdin if task.source == STREAM else task.source
     target: Any = files.stdout if task.target == STREAM else task.target
     if source is None or target is None:
         raise ImageError("standard input or output: is not open")
-    signal = read_signal(source, max_samples=files.max_pixels)
+    signal = read_signal(source, max_samples=files.max_pixels, channels_first=channels_first)
     if task.target != STREAM:
         check_signal_target(signal, target)
     result = operation(signal)

@@ -1,8 +1,9 @@
 """Files of several volumes, by time and channel, or of planes that are pictures: one operation on each of them."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
-from itertools import chain
+from itertools import chain, product
 from typing import Any
 
 import numpy as np
@@ -10,11 +11,12 @@ import numpy as np
 from convcli.errors import kind_of, share_in
 from convcli.geometry import Placement
 from convcli.images import Image
+from convcli.images.animation_writing import ANIMATED
 from convcli.images.volume_axes import count_of, depth_of, volumes_along
 from convcli.images.volume_model import Volume
 from convcli.jobs.axes import OperationPlan
 from convcli.jobs.batch import Produced, produce
-from convcli.jobs.volumes import Progress, VolumeWork, Work, without_alpha
+from convcli.jobs.volumes import Progress, Ranges, VolumeWork, Work, without_alpha
 from convcli.ops.arguments import Array
 
 # An operation on a picture: with its plan, and the format to be written.
@@ -42,7 +44,7 @@ class EachVolume(Work):
 
     def planes(self, progress: Progress = lambda done, total: None) -> Iterator[Array]:
         """The result's planes (OH, OW, C) in order."""
-        clipped, volumes, done = 0.0, 0, 0
+        self.clipped, done = 0.0, 0
         for together in volumes_along(self._volume.leading, self.depth):
             works = [self._work(planes, len(together)) for planes in together]
             turns = zip(*(work.planes() for work in works), strict=True)
@@ -50,11 +52,41 @@ class EachVolume(Work):
                 yield plane
                 done += 1
                 progress(done, self.shape[0])
-            clipped, volumes = clipped + sum(work.clipped for work in works), volumes + len(works)
-        self.first.clipped = clipped / volumes
+            self.clipped += sum(work.clipped for work in works)
+
+    @property
+    def cuttable(self) -> str | None:
+        """See `Work.cuttable`."""
+        return self.first.cuttable
+
+    def region(self, ranges: Ranges) -> Array:
+        """See `Work.region`: the part of each of the volumes."""
+        out = np.empty([len(each) for each in ranges], self.dtype)
+        along, (rows, columns) = list(ranges[:-2]), ranges[-2:]
+        depth = along.pop(self.depth)
+        places = np.arange(count_of(self._volume.leading)).reshape([size for _, size in self._volume.leading])
+        places, parts = np.moveaxis(places, self.depth, -1), np.moveaxis(out, self.depth, -3)
+        for index in product(*along):
+            work = self._work(places[index], 1)
+            at = tuple(each - run.start for each, run in zip(index, along, strict=True))
+            parts[at] = work.region((depth, rows, columns))
+            self.clipped += work.clipped
+        return out
+
+    def working_bytes(self, voxels: int) -> int:
+        """See `Work.working_bytes`."""
+        return self.first.working_bytes(voxels)
+
+    def sources(self, axis: int, wanted: range) -> Array:
+        """See `Work.sources`."""
+        others = len(self.leading) - 1
+        if axis < others + 1 and axis != self.depth:
+            return np.arange(wanted.start, wanted.stop)
+        return self.first.sources(0 if axis == self.depth else axis - others, wanted)
 
     def report(self) -> tuple[tuple[str, ...], dict[str, Any]]:
         """Warnings and details, once the planes have been taken."""
+        self.first.clipped = self.clipped / (count_of(self.leading) // self.first.shape[0])
         return self.first.report()
 
 
@@ -70,35 +102,71 @@ class EachPlane(Work):
     """
 
     def __init__(self, volume: Volume, plan: OperationPlan, format: str, operation: PictureWork) -> None:
-        self._volume, self._name = without_alpha(volume, plan), plan.name
-        self._channels = self._volume.shape[3] - self._volume.has_alpha
-        self._format, self._act = format, partial(_acted, operation, plan)
+        shows_alpha = format in ANIMATED and volume.metadata.format in ANIMATED and plan.background is None
+        self._volume, self._name = volume if shows_alpha else without_alpha(volume, plan), plan.name
+        self._keeps_alpha = shows_alpha and volume.has_alpha
+        self._channels = self._volume.shape[3] - (self._volume.has_alpha and not self._keeps_alpha)
+        self._format, self._act = format, partial(acted, operation, plan)
         self._warnings: dict[str, list[tuple[int, str]]] = {}
-        self._clipped: list[float] = []
         self._first = produce(self._act, self._image(0), format)
-        pixels = self._first.image.pixels
+        pixels, self.has_alpha = self._first.image.pixels, self._first.image.has_alpha
         down, across = self._first.image.placement
         self.leading, self.places = self._volume.leading, (Placement(), down, across)
         self.shape, self.dtype = (self._volume.shape[0], *pixels.shape), pixels.dtype
 
     def _image(self, index: int) -> Image:
         plane = self._volume.planes([index])[0][..., : self._channels]
-        return Image(np.ascontiguousarray(plane), numbers=self._volume.numbers)
+        return Image(np.ascontiguousarray(plane), self._keeps_alpha, numbers=self._volume.numbers)
 
     def planes(self, progress: Progress = lambda done, total: None) -> Iterator[Array]:
         """The result's planes (OH, OW, C) in order."""
         for index in range(self.shape[0]):
             produced = self._first if index == 0 else self._act(self._image(index), self._format)
-            self._clipped.append(produced.details.get("clipped", 0.0))
-            for warning in produced.warnings:
-                self._warnings.setdefault(kind_of(warning), []).append((index, warning))
-            yield produced.image.pixels
+            yield self._heard(index, produced)
             progress(index + 1, self.shape[0])
+
+    def _heard(self, index: int, produced: Produced) -> Array:
+        self.clipped += produced.details.get("clipped", 0.0)
+        for warning in produced.warnings:
+            self._warnings.setdefault(kind_of(warning), []).append((index, warning))
+        return produced.image.pixels
+
+    def said(self) -> Any:
+        """See `Work.said`: the sum of the planes' shares of clipped numbers, and the warnings."""
+        said, self._warnings = (super().said(), self._warnings), {}
+        return said
+
+    def hear(self, said: Any) -> None:
+        """See `Work.hear`."""
+        super().hear(said[0])
+        for kind, warnings in said[1].items():
+            self._warnings.setdefault(kind, []).extend(warnings)
+
+    @property
+    def cuttable(self) -> str | None:
+        """See `Work.cuttable`."""
+        return "planes are pictures, each by itself"
+
+    def region(self, ranges: Ranges) -> Array:
+        """See `Work.region`."""
+        along, across = ranges[:-2], self.shape[1:3]
+        out = np.empty([*(len(each) for each in along), *across], self.dtype)
+        sizes = [size for _, size in self.leading]
+        for place, index in zip(np.ndindex(*out.shape[:-2]), product(*along), strict=True):
+            plane = int(np.ravel_multi_index(index, sizes)) if index else 0
+            out[place] = self._heard(plane, self._act(self._image(plane), self._format))[..., 0]
+        return out
+
+    def sources(self, axis: int, wanted: range) -> Array:
+        """See `Work.sources`."""
+        across = self._volume.shape[1:3]
+        at = axis - len(self.leading)
+        return np.arange(across[at]) if at >= 0 else np.arange(wanted.start, wanted.stop)
 
     def report(self) -> tuple[tuple[str, ...], dict[str, Any]]:
         """Warnings, each kind once with a plane it is about, and details, once the planes have been taken."""
         warnings = [self._told(said) for said in self._warnings.values()]
-        clipped = float(np.mean(self._clipped))
+        clipped = self.clipped / self.shape[0]
         details = {name: value for name, value in self._first.details.items() if name != "seconds"}
         return tuple(warnings), details | ({"clipped": round(clipped, 6)} if "clipped" in details else {})
 
@@ -109,5 +177,25 @@ class EachPlane(Work):
         return f"{warning} (plane {index}" + (f", the most; {len(said) - 1} more alike)" if len(said) > 1 else ")")
 
 
-def _acted(operation: PictureWork, plan: OperationPlan, image: Image, format: str | None) -> Produced:
+@dataclass(frozen=True)
+class Begin:
+    """How an operation begins on an open file of planes; may be sent to other processes.
+
+    ``volume`` works on what acts along z, y and x, ``image`` on pictures: without the first each plane is one.
+    """
+
+    plan: OperationPlan
+    image: PictureWork
+    volume: Callable[[Volume, Any, str | None], VolumeWork] | None = None
+
+    def __call__(self, opened: Volume, format: str) -> Work:
+        """The work on an open file."""
+        make = self.volume
+        if make is None:
+            return EachPlane(opened, self.plan, format, self.image)
+        return each_volume(opened, lambda one: make(one, self.plan, format))
+
+
+def acted(operation: PictureWork, plan: OperationPlan, image: Image, format: str | None) -> Produced:
+    """An operation on a picture, which may be sent to other processes as a partial of this."""
     return operation(image, plan, format)

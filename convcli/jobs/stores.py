@@ -1,77 +1,295 @@
-"""An operation whose result is Zarr: the planes as they come, then the coarser levels of an image."""
+"""An operation whose result is Zarr: block by block, then the coarser levels of an image, then its name.
+
+Blocks are made here or by many processes (`convcli.engines`); which of them are done stands in a ledger, so that what
+was killed goes on where it was.
+"""
 
 import shutil
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from convcli.budget import check_memory
+from convcli.engines import Done, Engine, is_final
+from convcli.engines.here import Here
 from convcli.errors import FileError
 from convcli.geometry import Placement
+from convcli.geometry.blocks import Grid, choose_block, share_of, voxels_of_block
+from convcli.images.model import shown
 from convcli.images.volume_model import Volume
 from convcli.jobs.batch import Files, Outcome
-from convcli.jobs.pool import VolumePool, plan_pool
-from convcli.jobs.stacks import each_volume
-from convcli.jobs.tasks import Task
-from convcli.jobs.volumes import Progress, Reading, Work, check_files, open_task, work_on_volume
-from convcli.stores import is_store
-from convcli.stores.reading import Stored, open_stored, volume_of
-from convcli.stores.writing import StoreWriter, factors_of, replacing_folder
+from convcli.jobs.ledger import PLAN, Bits, Ledger, digest, is_of
+from convcli.jobs.pool import VolumePool, plan_pool, pool_image
+from convcli.jobs.regions import FORMAT, FinerLevel, Opens, RegionPlan, costs_of, forget, run_block
+from convcli.jobs.scaling import Scaling, versions
+from convcli.jobs.stacks import Begin
+from convcli.jobs.tasks import Task, absolute
+from convcli.jobs.volumes import Input, Progress, Work, check_files, work_on_volume
+from convcli.stores import is_address, is_store
+from convcli.stores.growing import LEDGER, alone, begin_folder, drop_folder, end_folder
+from convcli.stores.reading import Stored, open_stored
+from convcli.stores.writing import StoreWriter, check_store_target, factors_of
 
-_FORMAT = "NPY"  # what a chunk can hold, in the words of `output_policy`
+_TOLD = 3  # failures that are named
+
+
+class Stopped(KeyboardInterrupt):
+    """Ctrl-C, with what is to be said of it."""
 
 
 def work_on_stack(
     task: Task,
     files: Files,
-    begin: Callable[[Volume, str], Work],
-    *,
-    reading: Reading,
-    stack: Sequence[str] = (),
-    alpha_fix: str | None = None,
+    begin: Begin,
+    source: Input,
     progress: Progress = lambda done, total: None,
+    *,
+    scaling: Scaling = Scaling(),  # noqa: B008 (frozen)
+    engine: Engine | None = None,
 ) -> Outcome:
     """As `convcli.jobs.volumes.work_on_volume`, where the target may be a Zarr store as well."""
     if not is_store(task.target):
-        words: dict[str, Any] = {"reading": reading, "stack": stack, "alpha_fix": alpha_fix, "progress": progress}
-        return work_on_volume(task, files, begin, **words)
+        if scaling != Scaling():
+            raise FileError(f"{task.target}: is one file, expected a .zarr to be written by many or in parts")
+        return work_on_volume(task, files, begin, source, progress)
     check_files(task)
-    source, target = Path(task.source).resolve(), Path(task.target).resolve()
-    if source in target.parents or target in source.parents:
+    if is_address(task.target):
+        raise FileError(
+            f"{task.target}: is an address, expected a folder here; write it with -o NAME.zarr, then copy it"
+        )
+    there, target = Path(task.source).resolve(), Path(task.target).resolve()
+    if there in target.parents or target in there.parents:
         raise FileError(f"{task.target}: of this and {task.source} one lies in the other; choose another name")
-    stored = open_stored(task.source) if is_store(task.source) and not stack else None
-    with open_task(task, files, stack, reading, alpha_fix) as volume:
-        work = begin(volume, _FORMAT)
+    if not scaling.goes_on:
+        check_store_target(Path(task.target), overwrite=files.overwrite)
+    stored = open_stored(task.source) if is_store(task.source) and not source.stack else None
+    with source.open(task, files.max_pixels) as volume:
+        work = begin(volume, FORMAT)
         if work.shape[3] != 1:
             raise FileError(f"{task.target}: got {work.shape[3]} channels behind each voxel, expected one for Zarr")
-        with replacing_folder(Path(task.target), overwrite=files.overwrite) as folder:
-            writer = StoreWriter(folder, stored, work.leading, work.shape[1:3], work.dtype)
-            writer.write(work.planes(progress))
-            factors = _coarser(writer, writer.like) if writer.group is not None and writer.like else []
-            lost = _labels(volume, work, Path(task.source), folder) if writer.group is not None else ()
-            writer.describe(work.places, factors)
-    warnings, details = work.report()
-    shape = tuple(writer.array.shape)
-    return Outcome(task, "done", "", (*volume.warnings, *lost, *warnings), shape, work.dtype.name, details)
+        if work.cuttable == "passes" and not scaling.is_plain:
+            raise FileError(f"{task.target}: minmax looks at all of a volume first; choose another --range")
+        run = _Run(task, files, begin, source, scaling, engine or Here(), progress)
+        return run.carry_out(volume, work, stored)
 
 
-def _coarser(writer: StoreWriter, stored: Stored) -> list[tuple[int, ...]]:
-    """Make the coarser levels anew: each voxel the mean of those of the finer level that it covers."""
-    finer, done = writer.array, []
-    has_depth = "z" in writer.axes
-    for level, steps in enumerate(factors_of(stored), 1):
-        if any(n < step for n, step in zip(finer.shape[-len(steps) :], steps, strict=True)):
-            break
-        plan = plan_pool((1,) * (3 - len(steps)) + steps, mode="average", axes="zyx")
-        volume = volume_of(replace(stored, array=finer, axes=writer.axes))
-        if not has_depth:  # planes by themselves
-            volume = replace(volume, axes=(("Z", volume.shape[0]),))
-        work = each_volume(volume, lambda each, plan=plan: VolumePool(each, plan, _FORMAT))  # type: ignore[misc]
-        leading = work.leading if has_depth else writer.leading
-        finer = writer.add_level(level, (*(size for _, size in leading), *work.shape[1:3]))
-        writer.write(work.planes(), finer)
-        done.append(steps)
-    return done
+@dataclass
+class _Run:
+    """One store that is written: what is asked for, and how far it is."""
+
+    task: Task
+    files: Files
+    begin: Begin
+    source: Input
+    scaling: Scaling
+    engine: Engine
+    progress: Progress
+    done: int = 0  # blocks, by this process
+    total: int = 0
+    blocks: int = 0  # of level 0, all processes'
+
+    def carry_out(self, volume: Volume, work: Work, stored: Stored | None) -> Outcome:
+        """Write all of it, or the share that was asked for."""
+        target, scaling = Path(self.task.target), self.scaling
+        plan = {
+            "operation": (self.begin.plan, self.source.reading),
+            "source": _identity(self.task, self.source, volume, stored),
+            "versions": versions(),
+            "target": (work.shape, work.leading, work.dtype.name, scaling.levels),
+        }
+        if scaling.goes_on and not self.files.overwrite and is_of(target / LEDGER, plan):
+            return Outcome(self.task, "skipped")
+        folder = begin_folder(target, overwrite=self.files.overwrite, goes_on=scaling.goes_on)
+        try:
+            with alone(folder / LEDGER / "lock"):
+                ledger, writer = self._set_out(folder, plan, volume, work, stored)
+            pending = self._blocks(folder, ledger, writer, volume, work)
+            lost: tuple[str, ...] = ()
+            if pending:
+                lost = (
+                    f"{pending} of {self.blocks} blocks are other parts'; the last to end gives the store its name",
+                )
+            elif (folder / LEDGER).exists():  # else another part was the last
+                with alone(folder / LEDGER / "lock"):
+                    lost = self._finish(folder, ledger, writer, volume, work)
+        except KeyboardInterrupt:
+            if not self.done:
+                self._drop(target)
+                raise
+            raise Stopped(
+                f"interrupted; {self.done} of {self.total} blocks are written to {shown(folder)}: the same command "
+                "with --resume goes on"
+            ) from None
+        except BaseException:
+            self._drop(target)
+            raise
+        warnings, details = work.report()
+        shape = tuple(writer.array.shape)
+        details |= {"blocks": self.blocks} if self.blocks else {}
+        return Outcome(self.task, "done", "", (*volume.warnings, *lost, *warnings), shape, work.dtype.name, details)
+
+    def _drop(self, target: Path) -> None:
+        """Leave nothing of what was to be done at once, or of what has not begun."""
+        if self.scaling.is_plain:
+            drop_folder(target)
+
+    def _set_out(
+        self, folder: Path, plan: dict[str, Any], volume: Volume, work: Work, stored: Stored | None
+    ) -> tuple[Ledger, StoreWriter]:
+        """The ledger and the array to be written, made or found."""
+        ledger = Ledger(folder / LEDGER, plan)
+        if ledger.is_new:
+            for path in folder.iterdir():  # what was killed before it had a plan
+                if path.name != LEDGER:
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()
+        writer = writer_for(str(folder), stored, work, exists=not ledger.is_new)
+        if ledger.is_new:
+            ledger.notes["block"] = block_of(writer, volume, work, self.scaling, self.engine.workers)
+            ledger.begin()
+        elif self.scaling.block and block_of(writer, volume, work, self.scaling, self.engine.workers) != tuple(
+            ledger.notes["block"]
+        ):
+            sides = "x".join(map(str, ledger.notes["block"]))
+            raise FileError(f"{shown(folder)}: is cut into blocks of {sides}; leave --block out")
+        return ledger, writer
+
+    def _blocks(self, folder: Path, ledger: Ledger, writer: StoreWriter, volume: Volume, work: Work) -> int:
+        """Write level 0, or a share of it; returns how many blocks are not done, which are others'."""
+        if work.cuttable == "passes":
+            writer.write(work.planes(self.progress))
+            return 0
+        grid = Grid(tuple(writer.array.shape), tuple(ledger.notes["block"]))
+        self.blocks = len(grid)
+        needed = costs_of(work, volume, grid, (1,) * len(grid.shape)).memory
+        check_memory(needed, f"block: got {'x'.join(map(str, grid.block))} voxels", FileError)
+        part, parts = self.scaling.part or (1, 1)
+        plan = self._plan(folder, writer.path(0), self.source, self.begin, grid)
+        with ledger.bits("level-0", len(grid), f"{part}-of-{parts}") as bits:
+            self._run(plan, bits, share_of(len(grid), part, parts), work)
+            return int((~bits.done()).sum())
+
+    def _plan(self, folder: Path, path: str, source: Opens, begin: Begin, grid: Grid) -> RegionPlan:
+        task = self.task
+        if self.scaling.cluster:  # whose processes may run in other folders
+            task = absolute(task)
+            if isinstance(source, Input):
+                source = replace(source, stack=tuple(str(Path(each).absolute()) for each in source.stack))
+        words = (task, source, begin, self.files.max_pixels, str(folder), path, grid)
+        return RegionPlan(digest((words, versions())), *words)
+
+    def _run(self, plan: RegionPlan, bits: Bits, share: range, work: Work | None = None) -> None:
+        """Make the blocks of a share that are not done; raises `FileError` that names those that failed."""
+        is_done = bits.done()
+        todo = [index for index in share if not is_done[index]]
+        self.total, self.done = len(share), len(share) - len(todo)
+        self.progress(self.done, self.total)
+        failures: list[Done] = []
+        try:
+            for each in self.engine.run(partial(run_block, plan), todo):
+                if each.error is not None or each.killed:
+                    failures.append(each)
+                    self._stop_at(each.error)
+                    continue
+                bits.add(each.item)
+                if work is not None:
+                    work.hear(each.value)
+                self.done += 1
+                self.progress(self.done, self.total)
+        finally:
+            forget(plan)
+        if failures:
+            raise FileError(self._told(plan, failures))
+
+    def _stop_at(self, error: Exception | None) -> None:
+        """Raise an error that others would share, or that ends what is to be done at once or not at all."""
+        if isinstance(error, OSError) and is_final(error):
+            fix = "" if self.scaling.is_plain else "; --resume goes on when that is mended"
+            raise FileError(f"{self.task.target}: {error.strerror}{fix}")
+        if error is not None and self.scaling.is_plain:
+            raise error
+
+    def _told(self, plan: RegionPlan, failures: list[Done]) -> str:
+        reasons = [
+            f"{_box(plan.grid.ranges(each.item))}: {'its workers die' if each.killed else each.error}"
+            for each in failures[:_TOLD]
+        ]
+        more = f"; and {len(failures) - _TOLD} more" if len(failures) > _TOLD else ""
+        return (
+            f"{self.task.target}: {len(failures)} of {len(plan.grid)} blocks failed ({'; '.join(reasons)}{more}); the "
+            f"others are in {shown(Path(plan.folder))}, and --resume tries these again"
+        )
+
+    def _finish(self, folder: Path, ledger: Ledger, writer: StoreWriter, volume: Volume, work: Work) -> tuple[str, ...]:
+        """The coarser levels, the labels, what is said of the image; then the store gets its name."""
+        if not folder.exists():  # another part was the last
+            return ()
+        factors = self._coarser(folder, ledger, writer)
+        lost = _labels(volume, work, Path(self.task.source), folder) if writer.group is not None else ()
+        writer.describe(work.places, factors)
+        end_folder(Path(self.task.target), keeps="" if self.scaling.is_plain else PLAN)
+        return lost
+
+    def _coarser(self, folder: Path, ledger: Ledger, writer: StoreWriter) -> list[tuple[int, ...]]:
+        """Make the coarser levels anew: each voxel the mean of those of the finer level that it covers."""
+        done: list[tuple[int, ...]] = []
+        shape = tuple(writer.array.shape)
+        for level, steps in enumerate(_factors(writer, self.scaling.levels), 1):
+            if any(n < step for n, step in zip(shape[-len(steps) :], steps, strict=True)):
+                break
+            plan = plan_pool((1,) * (3 - len(steps)) + steps, mode="average", axes="zyx")
+            begin, source = (
+                Begin(plan, pool_image, VolumePool),
+                FinerLevel(str(folder), writer.path(level - 1), writer.axes),
+            )
+            with source.open(self.task, self.files.max_pixels) as finer:
+                work = begin(finer, FORMAT)
+            shape = (*shape[: -len(steps)], *(n // step for n, step in zip(shape[-len(steps) :], steps, strict=True)))
+            array = writer.add_level(level, shape)
+            grid = Grid(shape, block_of(writer, finer, work, Scaling(), self.engine.workers, array))
+            with ledger.bits(f"level-{level}", len(grid)) as bits:
+                self._run(self._plan(folder, writer.path(level), source, begin, grid), bits, range(len(grid)))
+            done.append(steps)
+        return done
+
+
+def writer_for(store: Any, stored: Stored | None, work: Work, *, exists: bool = False) -> StoreWriter:
+    """What writes the result of a work to a folder, or to one of zarr's stores."""
+    return StoreWriter(store, stored, work.leading, work.shape[1:3], work.dtype, exists=exists)
+
+
+def block_of(
+    writer: StoreWriter, volume: Volume, work: Work, scaling: Scaling, workers: int, array: Any = None
+) -> tuple[int, ...]:
+    """The sides of the blocks of an array, level 0 if none is named: whole chunks, or shards; perhaps whole planes."""
+    array = writer.array if array is None else array
+    step = tuple(array.shards or array.chunks)
+    voxels = voxels_of_block(array.shape, work.dtype.itemsize, workers)
+    return choose_block(
+        array.shape,
+        step,
+        whole=0 if work.cuttable is None and volume.holds_boxes else 2,
+        voxels=voxels,
+        wanted=scaling.block,
+    )
+
+
+def _factors(writer: StoreWriter, levels: str | int) -> list[tuple[int, ...]]:
+    """How many voxels of each level, along the axes in space, make one of the next."""
+    if writer.group is None or writer.like is None or levels == "none":
+        return []
+    if levels == "same":
+        return factors_of(writer.like)
+    return [(2,) * (3 if "z" in writer.axes else 2)] * (int(levels) - 1)
+
+
+def _identity(task: Task, source: Input, volume: Volume, stored: Stored | None) -> Any:
+    """What is known of a source without reading it."""
+    given = source.stack or (task.source,)
+    names = [each if is_address(each) else str(Path(each).resolve()) for each in given]
+    if stored is not None:
+        return names, stored.array.metadata.to_dict(), stored.axes
+    return names, volume.shape, volume.dtype.name, [Path(each).stat().st_mtime_ns for each in names]
 
 
 def _labels(volume: Volume, work: Work, source: Path, folder: Path) -> tuple[str, ...]:
@@ -81,6 +299,10 @@ def _labels(volume: Volume, work: Work, source: Path, folder: Path) -> tuple[str
         return ()
     same = work.places == (Placement(),) * 3 and work.leading == volume.leading and work.shape[:3] == volume.shape[:3]
     if same:
-        shutil.copytree(labels, folder / "labels")
+        shutil.copytree(labels, folder / "labels", dirs_exist_ok=True)
         return ()
     return ("not kept: labels, which speak of other voxels",)
+
+
+def _box(ranges: tuple[range, ...]) -> str:
+    return f"block [{', '.join(f'{each.start}:{each.stop}' for each in ranges)}]"

@@ -1,5 +1,6 @@
 """A whole network, read from a name or a file: its plan, and its drawing in a file."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,14 +14,14 @@ from convcli.jobs.shape import numbers_of
 from convcli.views.volumes import draw
 
 
-def summary(source: str, input: str | Sequence[int] | None = None) -> NetworkPlan:
+def summary(source: str | os.PathLike[str], input: str | int | Sequence[int] | None = None) -> NetworkPlan:
     """Resolve a shipped architecture, a ``.toml`` or ``.json`` file, or the network of a ``.safetensors`` file.
 
     Parameters
     ----------
-    source : str
-        A name (``lenet5``) or a path.
-    input : str or sequence of int, optional
+    source : str or path
+        A name (``lenet5``) or a file.
+    input : str, int or sequence of int, optional
         Another input than the network's own; without the channels, those of the network.
 
     Raises
@@ -35,7 +36,10 @@ def summary(source: str, input: str | Sequence[int] | None = None) -> NetworkPla
     >>> summary("mnist").params
     93322
     """
-    spec = load(source)
+    name = os.fspath(source) if isinstance(source, str | os.PathLike) else None
+    if not isinstance(name, str):
+        raise ModelError(f"network: got {shortened(source)}, expected a name such as 'lenet5', or a file")
+    spec = load(name)
     if input is None:
         return plan_network(spec)
     numbers = numbers_of(input)

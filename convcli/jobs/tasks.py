@@ -5,15 +5,16 @@ import re
 import string
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from convcli.errors import ConvcliError, ImageError, shortened
-from convcli.images.formats import suffix_of, suffixes_of
+from convcli.images.formats import recognise, suffix_of, suffixes_of
 from convcli.images.model import shown
+from convcli.images.reading import HEAD
 from convcli.jobs.inputs import STREAM as STREAM
-from convcli.stores import is_store
+from convcli.stores import is_address, is_store
 
 _FIELDS = ("stem", "kernel", "ext", "index")
 
@@ -25,6 +26,15 @@ class Task:
     source: str
     target: str
     makes_folder: bool = False  # whether the target's folder is created if it is missing
+
+
+def absolute(task: Task) -> Task:
+    """The same for processes that run in other folders."""
+    source, target = (
+        name if name == STREAM or is_address(name) else str(Path(name).absolute())
+        for name in (task.source, task.target)
+    )
+    return replace(task, source=source, target=target)
 
 
 def plan_tasks(
@@ -43,9 +53,10 @@ def plan_tasks(
     Without ``output`` a picture goes to ``{stem}_{kernel}{ext}`` beside it; ``output`` is a file for one source, a
     folder, or a template with the fields ``{stem} {kernel} {ext} {index}`` (``ext`` with its dot, ``index`` from 1).
     ``name`` is what ``{kernel}`` stands for; ``format`` decides ``ext`` if it is given. Sources that are not among the
-    ``explicit`` ones, found in a folder for instance, are left out if they are another source's target: results of an
-    earlier run. ``suffixes`` says which suffix the results of sources with another one get. ``below`` names
-    the folders of sources that lie deeper than others, which are kept below the output's folder.
+    ``explicit`` ones, found in a folder for instance, are left out if they are another source's target, or are called
+    like what some operation wrote beside one: results of an earlier run. ``suffixes`` says which suffix the results of
+    sources with another one get. ``below`` names the folders of sources that lie deeper than others, which are kept
+    below the output's folder.
 
     Raises `ConvcliError` when two sources would get one target, a target is a source, or a target's suffix belongs to
     another format than ``format``.
@@ -62,7 +73,12 @@ def plan_tasks(
             _real(place(_target(source, output, name, 1, len(sources), format, suffixes), source)): source
             for source in sources
         }
-        sources = [source for source in sources if source in explicit or made.get(_real(source), source) == source]
+        earlier = _results_among(sources) if output is None else set()
+        sources = [
+            source
+            for source in sources
+            if source in explicit or (made.get(_real(source), source) == source and source not in earlier)
+        ]
         if not sources:
             raise ConvcliError("inputs: all of them would be results of others; choose other names with -o")
     count = len(sources)
@@ -94,6 +110,32 @@ def plan_tasks(
     return [Task(source, target, makes_folder) for source, target in zip(sources, targets, strict=True)]
 
 
+def _results_among(sources: Sequence[str]) -> set[str]:
+    """The sources that are called as the results of others are that lie beside pictures: ``cat_unsharp_sobel.jpg``."""
+    stems = {str(Path(each).with_suffix("")) for each in sources}
+    words = None
+    found = set()
+    for source in sources:
+        stem, more = str(Path(source).with_suffix("")), []
+        while "_" in Path(stem).name.lstrip("_"):
+            stem, _, word = stem.rpartition("_")
+            more.append(word)
+            if stem in stems:
+                words = _result_words() if words is None else words
+                found |= {source} if words.issuperset(more) else set()
+    return found
+
+
+def _result_words() -> set[str]:
+    """What `{kernel}` may have been in names of results."""
+    from convcli.jobs.recipes import names
+    from convcli.kernels import LIBRARY
+    from convcli.ops.morphology import OPERATIONS
+    from convcli.ops.pooling_runs import MODES
+
+    return {*LIBRARY, *names(), *OPERATIONS, *(f"{mode}-pool" for mode in MODES), "pad", "matrix"}
+
+
 def _placed(target: str, source: str, output: str | None, below: Mapping[str, str]) -> str:
     """A target in an output's folder, as deep below it as its source lies."""
     if source not in below or output in (None, STREAM):
@@ -117,12 +159,18 @@ def _target(
     if output == STREAM or (source == STREAM and output is None):
         return STREAM
     ext = "" if source == STREAM else suffix_of(source)
+    if suffixes and any(
+        suffix_of(Path(source).name.removesuffix(ext)).lower() + ext.lower() == each for each in suffixes
+    ):
+        ext = suffix_of(Path(source).name.removesuffix(ext)) + ext  # .ome.tif
+    ext_of_content = "" if ext or format is not None else _suffix_by_content(source)
     stem = "stdin" if source == STREAM else Path(source).name.removesuffix(ext)
+    ext = ext or ext_of_content
     ext = (suffixes or {}).get(ext.lower(), ext) if format is None else suffixes_of(format)[0]
     if output is None:
         return str(Path(source).with_name(f"{stem}_{name}{ext}"))
     has_fields = any(field is not None for _, field, _, _ in _template_parts(output))
-    output = output.format(stem=stem, kernel=name, ext=ext, index=index)
+    output = output.replace(".{ext}", "{ext}").format(stem=stem, kernel=name, ext=ext, index=index)
     if has_fields:
         return output
     if _names_folder(output):
@@ -135,6 +183,16 @@ def _target(
             f"or a template ({{stem}}{Path(output).suffix})"
         )
     return str(Path(output) / f"{stem}_{name}{ext}")
+
+
+def _suffix_by_content(source: str) -> str:
+    """The usual suffix of what a file without one holds; nothing where that is not known."""
+    try:
+        with Path(source).open("rb") as stream:
+            kind = recognise(stream.read(HEAD))
+    except (OSError, ValueError):
+        return ""
+    return (*kind.suffixes, *kind.read_only_suffixes, "")[0] if kind else ""
 
 
 def beside(file: str, word: str, suffix: str = ".png") -> str:

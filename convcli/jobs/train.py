@@ -290,6 +290,11 @@ def train(plan: TrainingPlan, listener: Listener | None = None) -> TrainReport:
     return report
 
 
+def write_beginning(plan: TrainingPlan) -> None:
+    """Write the checkpoint of a training of which nothing is done: whoever resumes it trains it from the start."""
+    write_checkpoint(plan.checkpoint, _begin(plan), plan.source)
+
+
 def _walk(plan: TrainingPlan) -> None:
     """Two steps and a validation of another training by the same plan, which call the loops that it will call."""
     model = Model(plan.network, seed=plan.recipe.seed, data_format="channels_last")

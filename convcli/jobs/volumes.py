@@ -5,7 +5,7 @@ flat, and the bits are those of the whole volume. Of a file of several volumes e
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,10 +25,14 @@ from convcli.jobs.batch import Files, Outcome, unkept
 from convcli.jobs.output_policy import output_policy, stored
 from convcli.jobs.tasks import STREAM, Task
 from convcli.ops.arguments import Array
+from convcli.ops.borders import runs_in
 from convcli.stores import is_store
 
 # Called with the planes done and all planes.
 Progress = Callable[[int, int], None]
+
+# Of a result: a run along each axis.
+Ranges = tuple[range, ...]
 
 # For the planes of a slab, with those it is made from; what lies between may take a few times as much.
 SLAB_BYTES = 64 << 20
@@ -73,16 +77,47 @@ class Work(ABC):
         Of the result.
     places : tuple of Placement
         Where the result's voxels lie among the input's, along z, y, x.
+    has_alpha : bool
+        Whether the last channel of its planes is alpha.
     """
 
     shape: tuple[int, int, int, int]
     leading: Axes
     dtype: Any
     places: tuple[Placement, ...]
+    has_alpha = False
 
     @abstractmethod
     def planes(self, progress: Progress = lambda done, total: None) -> Iterator[Array]:
         """The result's planes (OH, OW, C) in order."""
+
+    @property
+    @abstractmethod
+    def cuttable(self) -> str | None:
+        """Why `region` cannot be asked for any region but whole planes: None if it can; ``"passes"`` if not even so."""
+
+    @abstractmethod
+    def region(self, ranges: Ranges) -> Array:
+        """A part of the result of one channel, along its leading axes, rows and columns; the bits are the whole's."""
+
+    @abstractmethod
+    def sources(self, axis: int, wanted: range) -> Array:
+        """The positions, rising, of the input's axis that a run of the result's needs; axes as those of `region`."""
+
+    clipped: float = 0.0
+
+    def working_bytes(self, voxels: int) -> int:
+        """About how much memory sums take while a region of so many voxels is made."""
+        return 0
+
+    def said(self) -> Any:
+        """What `report` has to know of the regions since this was asked before; may be sent to other processes."""
+        said, self.clipped = self.clipped, 0.0
+        return said
+
+    def hear(self, said: Any) -> None:
+        """Take note of what the same work in another process, or another of the same, has `said`."""
+        self.clipped += said
 
     @abstractmethod
     def report(self) -> tuple[tuple[str, ...], dict[str, Any]]:
@@ -117,9 +152,15 @@ class VolumeWork(Work):
         sample = Image(np.zeros((1, 1, 1), volume.dtype), numbers=volume.numbers)
         self.policy = output_policy(sample, format, plan.depth, **policy)
         self.policy.check(1, False)
-        self.dtype, self.clipped = self.policy.dtype, 0.0
+        self.dtype = self.policy.dtype
         self.shape = (*volume.shape[:3], self.channels)
         self.places = (Placement(),) * 3
+        self._held: tuple[tuple[Array, ...], Array] | None = None
+
+    @property
+    def whole(self) -> tuple[range, range]:
+        """All rows and columns of the result."""
+        return range(self.shape[1]), range(self.shape[2])
 
     @property
     def leading(self) -> Axes:  # type: ignore[override]
@@ -137,9 +178,51 @@ class VolumeWork(Work):
         """Of the result's numbers, 0..1."""
         return self.clipped / int(np.prod(self.shape, dtype=object))
 
-    def read(self, indices: Array) -> Array:
-        """Planes (n, H, W, C) of the volume, alpha left out."""
-        return np.ascontiguousarray(self.volume.planes(indices)[..., : self.channels])
+    def read(self, planes: Array, rows: Array | None = None, columns: Array | None = None) -> Array:
+        """Planes (n, H, W, C) of the volume, or some rows and columns of them; alpha left out."""
+        if rows is None or columns is None:
+            return np.ascontiguousarray(self.volume.planes(planes)[..., : self.channels])
+        parts = [[self._read(planes, down, across) for across in runs_in(columns)] for down in runs_in(rows)]
+        return np.ascontiguousarray(np.concatenate([np.concatenate(row, 2) for row in parts], 1))
+
+    def _read(self, planes: Array, rows: range, columns: range) -> Array:
+        if self._held is None:
+            return self.volume.box(planes, rows, columns)[..., : self.channels]
+        wanted, held = self._held
+        given = planes, np.array(rows), np.array(columns)
+        z, y, x = (np.searchsorted(all_, each) for all_, each in zip(wanted, given, strict=True))
+        part = held[z[0] : z[-1] + 1] if len(runs_in(z)) == 1 else held[z]
+        return part[:, y[0] : y[-1] + 1, x[0] : x[-1] + 1]
+
+    @abstractmethod
+    def box(self, planes: range, rows: range, columns: range) -> Array:
+        """A part (n, h, w, C) of the result as it is written; counts what is clipped."""
+
+    def planes_at_once(self, rows: range, columns: range) -> int:
+        """Of so many planes of a region the sums are in memory at a time."""
+        return self.shape[0]
+
+    @property
+    def cuttable(self) -> str | None:
+        """See `Work.cuttable`."""
+        return None
+
+    def region(self, ranges: Ranges) -> Array:
+        """See `Work.region`: what it needs of the input is read once, then planes are made a few at a time."""
+        planes, rows, columns = ranges
+        wanted = tuple(self.sources(axis, each) for axis, each in enumerate(ranges))
+        self._held = wanted, self.read(*wanted)
+        try:
+            step = self.planes_at_once(rows, columns)
+            runs = [range(first, min(first + step, planes.stop)) for first in range(planes.start, planes.stop, step)]
+            if len(runs) == 1:
+                return self.box(planes, rows, columns)[..., 0]
+            out = np.empty([len(each) for each in ranges], self.dtype)
+            for run in runs:
+                out[run.start - planes.start : run.stop - planes.start] = self.box(run, rows, columns)[..., 0]
+            return out
+        finally:
+            self._held = None
 
     def slabs(self, progress: Progress, arrays: float = 1) -> Iterator[tuple[int, int]]:
         """First and end of each slab, which takes so many ``arrays`` of its size; progress is told after each."""
@@ -151,26 +234,48 @@ class VolumeWork(Work):
             yield first, end
             progress(end, depth)
 
-    def emit(self, slab: Array) -> Iterator[Array]:
+    def emit(self, slab: Array) -> Array:
         """The planes of a result in input units as they are written."""
         pixels, clipped = stored(slab, self.policy)
         self.clipped += clipped
-        yield from pixels
+        return pixels
+
+
+@dataclass(frozen=True)
+class Input:
+    """How a task's planes are come by: what is read of its file, or of the pictures of a ``stack``.
+
+    ``alpha_fix`` is the operation's: what is said of a volume with alpha.
+    """
+
+    reading: Reading
+    stack: tuple[str, ...] = ()
+    alpha_fix: str | None = None
+
+    def open(self, task: Task, max_pixels: int) -> Volume:
+        """What a task is about, none of it read yet."""
+        if not self.stack:
+            return self.reading.open(task.source, max_pixels=max_pixels, alpha_fix=self.alpha_fix)
+        from convcli.images.volume_frames import open_sequence
+
+        target = Path(task.target).resolve()
+        if any(Path(each).resolve() == target for each in self.stack):
+            raise ImageError(f"{task.target}: is also an input; choose another name with -o")
+        volume = open_sequence(self.stack, max_pixels=max_pixels)
+        axes, _ = named(((UNNAMED, volume.shape[0]),), self.reading.axes)
+        return replace(volume, axes=axes).chosen(channel=self.reading.channel, time=self.reading.time)
 
 
 def work_on_volume(
     task: Task,
     files: Files,
     begin: Callable[[Volume, str], Work],
-    *,
-    reading: Reading,
-    stack: Sequence[str] = (),
-    alpha_fix: str | None = None,
+    source: Input,
     progress: Progress = lambda done, total: None,
 ) -> Outcome:
-    """Carry out an operation on one task's volume: a file, or the pictures of a ``stack`` as its planes.
+    """Carry out an operation on one task's volume.
 
-    ``begin`` brings an open file and the format to be written together with the operation; ``alpha_fix`` is the plan's.
+    ``begin`` brings an open file and the format to be written together with the operation.
     """
     from convcli.images.animation_writing import ANIMATED
     from convcli.images.volume_writing import check_volume_format, write_volume
@@ -178,10 +283,13 @@ def work_on_volume(
     check_files(task)
     format = format_named(files.format) if files.format else format_of(task.target)
     check_volume_format(format, 1, has_frames=True)
-    with open_task(task, files, stack, reading, alpha_fix) as volume:
+    # Frames may keep alpha where they become frames again; who works on them as a volume refuses it.
+    source = replace(source, alpha_fix=None) if format in ANIMATED else source
+    with source.open(task, files.max_pixels) as volume:
         work = begin(volume, format)
         channels = work.shape[3]
-        check_volume_format(format, channels, has_frames=bool(stack) or volume.metadata.format in ANIMATED)
+        has_frames = bool(source.stack) or volume.metadata.format in ANIMATED
+        check_volume_format(format, channels - work.has_alpha, has_frames=has_frames)
         lost = write_volume(
             work.planes(progress),
             Path(task.target),
@@ -190,9 +298,11 @@ def work_on_volume(
             replace(volume.metadata.strided([place.step for place in work.places]), places=work.places),
             format=format,
             axes=work.leading,
+            has_alpha=work.has_alpha,
             has_channels=volume.has_channels and (channels > 1 or volume.metadata.format == "NPY"),
             overwrite=files.overwrite,
             strip=files.strip,
+            keep_profile=files.keep_profile,
             compression=files.compression,
             quality=files.quality,
         )
@@ -205,17 +315,3 @@ def check_files(task: Task) -> None:
     """Refuse streams; raises `ImageError`."""
     if STREAM in (task.source, task.target):
         raise ImageError("a volume is read and written piece by piece: expected files, not standard input or output")
-
-
-def open_task(task: Task, files: Files, stack: Sequence[str], reading: Reading, alpha_fix: str | None) -> Volume:
-    """What a task is about: its file, or the pictures of a stack."""
-    if not stack:
-        return reading.open(task.source, max_pixels=files.max_pixels, alpha_fix=alpha_fix)
-    from convcli.images.volume_frames import open_sequence
-
-    target = Path(task.target).resolve()
-    if any(Path(each).resolve() == target for each in stack):
-        raise ImageError(f"{task.target}: is also an input; choose another name with -o")
-    volume = open_sequence(stack, max_pixels=files.max_pixels)
-    axes, _ = named(((UNNAMED, volume.shape[0]),), reading.axes)
-    return replace(volume, axes=axes).chosen(channel=reading.channel, time=reading.time)

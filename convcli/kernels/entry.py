@@ -98,6 +98,10 @@ class Kernel:
         frozen = tuple(_read_only(plane) for plane in self.planes)
         object.__setattr__(self, "planes", frozen)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # For other processes, which need what it does, not what the library says of it: entries hold functions.
+        return Kernel, (self.name, self.spec, self.planes, self.combine, None, self.parameters)
+
     @property
     def weights(self) -> Weights:
         """The one plane of a linear kernel; raises `KernelError` for a compound one."""
@@ -168,6 +172,8 @@ def _drawn_in_html(planes: Sequence[Weights], title: str, names: Sequence[str], 
 def is_zero_sum(weights: npt.ArrayLike) -> bool:
     """Whether weights sum to zero, up to rounding: ``|sum w| <= 1e-6 * sum |w|``."""
     array = np.asarray(weights, dtype=np.float64)
+    if not np.isfinite(array).all():
+        return False
     array = array / max(np.abs(array).max(initial=0.0), 1.0)  # sums of the largest numbers would be infinite
     return bool(abs(array.sum()) <= ZERO_SUM_TOLERANCE * np.abs(array).sum())
 

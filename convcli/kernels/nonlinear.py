@@ -97,7 +97,8 @@ def _complete_resize(values: dict[str, Value]) -> dict[str, Value]:
     if len(given) > 1 and set(given) != {"width", "height"}:
         got = " and ".join(given)
         raise KernelError(
-            f"kernel resize: got {got}, expected width, height, both of these, longest or scale: resize:width=800"
+            f"kernel resize: got {got}, expected width, height, both of these, longest, within or scale: "
+            "resize:width=800"
         )
     return given
 
@@ -238,6 +239,7 @@ ENTRIES = (
             Parameter("width", None, 1, _LONGEST, "in pixels; the height follows unless it is given", integer=True),
             Parameter("height", None, 1, _LONGEST, "in pixels; the width follows unless it is given", integer=True),
             Parameter("longest", None, 1, _LONGEST, "the longer side in pixels", integer=True),
+            Parameter("within", None, 1, _LONGEST, "it too, but nothing is made larger", integer=True),
             Parameter("scale", None, 0.0001, 1000, "what both sides are multiplied by: 1/2 halves them"),
         ),
         complete=_complete_resize,

@@ -9,6 +9,9 @@ from convcli.errors import KernelError
 
 Value: TypeAlias = int | float | tuple[int, ...] | tuple[float, ...] | None
 
+# Parameters that may be given in hundredths: 150%.
+_FACTORS = ("scale", "amount")
+
 # 2000 x 2000. More is a slip of the keyboard; the matrix alone would take longer to read than an image.
 MAX_WEIGHTS = 4_000_000
 
@@ -66,7 +69,8 @@ class Parameter:
         return tuple(values * axes if len(values) == 1 else values)
 
     def _read_one(self, word: str, where: str, axes: int) -> float:
-        value = read_number(word)
+        is_share = word.endswith("%") and self.name in _FACTORS
+        value = read_number(word.removesuffix("%").rstrip() + "/100" if is_share else word)
         if value is None or (self.integer and value != math.floor(value)):
             kind = "a whole number" if self.integer else "a number"
             raise KernelError(

@@ -4,6 +4,7 @@
 
     name                      gaussian            sobel-x
     name:param=value,...      gaussian:sigma=2    box:size=3x5    log:sigma=1/2
+    name:value,...            gaussian:2          box:3x5         bilateral:4,sigma_color=22
     matrix                    0 -1 0; -1 5 -1; 0 -1 0             1/9 1/9 1/9, ...
     planes of a 3-D matrix    0 1; 1 0 | 2 3; 3 2
     file                      mine.txt  mine.csv  mine.json  mine.npy
@@ -18,7 +19,7 @@ Which of these a text is, is decided in this order:
 4. It is the path of something that exists, or contains a ``/``: a file, read as text.
 5. Anything else is a name that the library does not know; the nearest one is suggested.
 
-Names may be written in capitals and with ``_`` for ``-``.
+Names may be written in capitals and with ``_`` for ``-``. The first parameter may be given without its name.
 """
 
 import difflib
@@ -37,14 +38,26 @@ from convcli.kernels.library import ALIASES, LIBRARY
 from convcli.kernels.matrices import check_weights, format_matrix, read_matrix
 from convcli.kernels.parameters import NUMBER, Value, format_value, shortened
 
+# What people look for among kernels, and where it is.
+_OTHERWISE = {
+    ("gray", "grey", "grayscale", "greyscale", "desaturate"): "--channels gray makes grey of colour",
+    ("invert", "negative", "negate"): "-k identity --scale -1 --bias 255 turns light and dark about",
+    ("brightness", "contrast", "brighten", "darken"): "-k identity with --scale (contrast) and --bias does it",
+    ("dilate", "erode", "open", "close", "opening", "closing"): "convcli morph does it",
+    ("pad", "border", "pool"): "convcli pad and convcli pool are commands of their own",
+}
+_BEGINS_NUMBER = re.compile(r"[+\-−.]?[0-9]", re.ASCII)
 
-def parse_kernel(spec: str) -> Kernel:
+
+def parse_kernel(spec: str, *, files: bool = True) -> Kernel:
     """Read a kernel SPEC.
 
     Parameters
     ----------
     spec : str
         A name, a name with parameters, a matrix or a file, as described at the top of this module.
+    files : bool
+        Whether it may be a file; without, no file is looked at, whatever the text is.
 
     Returns
     -------
@@ -70,7 +83,7 @@ def parse_kernel(spec: str) -> Kernel:
     text = spec.strip()
     if not text:
         raise KernelError("kernel is empty: expected a name, a matrix or a file; see: convcli kernel list")
-    if text.lower().endswith(SUFFIXES):
+    if files and text.lower().endswith(SUFFIXES):
         return _from_file(text)
     if _looks_like_matrix(text):
         weights = read_matrix(text)
@@ -79,7 +92,7 @@ def parse_kernel(spec: str) -> Kernel:
     entry = _find(name)
     if entry:
         return _from_library(entry, parameters, bool(colon))
-    if "/" in text or _exists(text):
+    if files and ("/" in text or _exists(text)):
         return _from_file(text)
     raise KernelError(_unknown(name))
 
@@ -173,6 +186,7 @@ def _unknown(name: str) -> str:
     plain = re.sub(r"[\s_]+", "-", name.strip().lower())
     near = difflib.get_close_matches(plain, [*LIBRARY, *ALIASES], n=1, cutoff=0.6)
     hint = f"; did you mean {near[0]}?" if near else "."
+    hint = next((f"; {fix}." for words, fix in _OTHERWISE.items() if plain in words), hint)
     head = re.split(r"[\s;|,=]", name.strip(), maxsplit=1)[0]
     entry = _find(head)
     if entry and entry.parameters:
@@ -203,6 +217,9 @@ def _read_parameters(entry: Entry, text: str) -> dict[str, Value]:
     values: dict[str, Value] = {}
     for position, item in enumerate(text.split(","), 1):
         name, equals, value = (part.strip() for part in item.partition("="))
+        if position == 1 and not equals and entry.parameters and _BEGINS_NUMBER.match(name):
+            is_share = name.endswith("%") and entry.parameter("scale")
+            name, equals, value = "scale" if is_share else entry.parameters[0].name, "=", name
         if not equals or not name or not value:
             got = f"parameter {position}: got '{shortened(item.strip())}'"
             is_axis = position > 1 and NUMBER.fullmatch(item.strip())

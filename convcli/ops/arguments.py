@@ -1,5 +1,6 @@
 """Checks shared by the array functions: images and kernels as the loops want them, or one clear line."""
 
+import os
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +19,8 @@ _LAYOUTS = {
 }
 
 
+# Of Pillow's pictures: numbers that are neither grey nor red, green and blue.
+_FOREIGN_MODES = ("P", "PA", "CMYK", "YCbCr", "LAB", "HSV")
 # Along an axis, of padding or windows; more is a slip, and would fill the memory.
 MOST_CELLS = 10_000_000
 
@@ -43,6 +46,14 @@ def as_array(name: str, value: Any, expected: str = "a full array", error: type[
 
     Arrays with masked values are refused: what lies under a mask is no number.
     """
+    if isinstance(value, str | os.PathLike):
+        got = shortened(repr(os.fspath(value)))
+        fix = "convcli.read reads a picture's file" if name in ("image", "x") else "convcli.kernel gives weights"
+        raise error(f"{name}: got the text {got}, expected {expected}; {fix}")
+    mode = getattr(value, "mode", None)
+    if mode in _FOREIGN_MODES and hasattr(value, "getpalette"):
+        fix = f"image.convert('{'RGBA' if mode == 'PA' else 'RGB'}') makes one"
+        raise error(f"{name}: got a Pillow picture of mode {mode}, expected grey or RGB; {fix}")
     try:
         array = np.asarray(value)
     except ValueError:
@@ -50,6 +61,8 @@ def as_array(name: str, value: Any, expected: str = "a full array", error: type[
     except (TypeError, OverflowError, MemoryError, RuntimeError) as problem:  # torch's that need a gradient, too
         reason = str(problem) or type(problem).__name__
         raise error(f"{name}: got {type(value).__name__} ({reason}), expected {expected}") from None
+    if array.dtype.kind == "O" and not array.ndim:
+        raise error(f"{name}: got {shortened(repr(value))}, expected {expected}")
     mask = getattr(value, "mask", None)
     if isinstance(mask, np.ndarray) and mask.any():
         raise error(f"{name}: got masked values, expected {expected}; fill them first: {name}.filled(0)")

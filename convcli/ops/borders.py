@@ -4,11 +4,14 @@ A table says, for each padded position along one axis, which source position it 
 loops need not know one border from another, and a window larger than the image is nothing special.
 """
 
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from convcli.budget import check_memory
-from convcli.errors import ShapeError
+from convcli.errors import ShapeError, suggestion
 from convcli.geometry import Pair
 from convcli.kernels.parameters import shortened
 
@@ -48,15 +51,58 @@ ALIASES = {
 _SMALL = 1 << 20  # positions that need not be counted
 
 
+@dataclass(frozen=True, eq=False)
+class Part:
+    """A run of padded positions along an axis, as an operation on it reads them.
+
+    Attributes
+    ----------
+    wanted : ndarray
+        The source positions that it needs, rising, at least one.
+    index : ndarray or None
+        Which of them each padded position repeats; None where they are as they come.
+    before, after : int
+        Positions of the constant around them.
+    """
+
+    wanted: NDArray[np.int64]
+    index: NDArray[np.int64] | None = None
+    before: int = 0
+    after: int = 0
+
+    @staticmethod
+    def of(table: NDArray[np.int64]) -> "Part":
+        """A part of a `border_table`."""
+        inside = np.flatnonzero(table >= 0)
+        if not len(inside):
+            return Part(np.zeros(1, np.int64), None, len(table))
+        first, end = int(inside[0]), int(inside[-1]) + 1
+        around = {"before": first, "after": len(table) - end}
+        positions = table[first:end]
+        wanted = np.unique(positions)
+        if len(wanted) == len(positions) and (wanted == positions).all():
+            return Part(wanted, None, **around)
+        return Part(wanted, np.searchsorted(wanted, positions), **around)
+
+    def repeated(self, held: NDArray[Any], axis: int) -> NDArray[Any]:
+        """What is held of the wanted positions, as often as the padded ones repeat them."""
+        return held if self.index is None else held.take(self.index, axis)
+
+
+def runs_in(positions: NDArray[np.int64]) -> list[range]:
+    """Rising positions as runs of neighbours."""
+    breaks = np.flatnonzero(np.diff(positions) != 1) + 1
+    return [range(int(run[0]), int(run[-1]) + 1) for run in np.split(positions, breaks)]
+
+
 def resolve_border(name: str) -> str:
     """One of `BORDERS`, from its own name or another library's, in any case; raises `ShapeError` for others."""
     word = str(name).lower().replace("_", "-")
     word = ALIASES.get(word, word)
     if word not in BORDERS:
-        raise ShapeError(
-            f"border: got {shortened(repr(name))}, expected {', '.join(BORDERS)}, or a name of scipy, OpenCV or torch "
-            f"({', '.join(sorted(ALIASES))})"
-        )
+        others = f", or a name of scipy, OpenCV or torch ({', '.join(sorted(ALIASES))})"
+        near = suggestion(word, [*BORDERS, *ALIASES])
+        raise ShapeError(f"border: got {shortened(repr(name))}, expected {', '.join(BORDERS)}{near or others}")
     return word
 
 

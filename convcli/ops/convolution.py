@@ -10,7 +10,7 @@ import numpy.typing as npt
 from convcli.errors import ShapeError
 from convcli.geometry import PaddingSpec, is_integer, transposed_windows_of, windows_of
 from convcli.kernels.parameters import shortened
-from convcli.ops.arguments import Array, as_array, as_contiguous, check_fit, result_dtype
+from convcli.ops.arguments import Array, as_array, as_contiguous, as_flag, check_fit, result_dtype
 from convcli.ops.convolution_passes import conv_forward, conv_input_gradient
 
 Counts = int | Sequence[int]
@@ -308,6 +308,7 @@ def conv_transpose3d(
 
 
 def _convolution(x: Any, weight: Any, bias: Any, axes: int, groups: int, exact: bool, **moves: Any) -> Array:
+    exact = as_flag("exact", exact)
     array, weights, floats = _arrays(x, weight, axes, "C/groups, O")
     _check_channels(array, weights, groups, weights.shape[-1], weights.shape[-2], "filters")
     sizes = array.shape[1:-1]
@@ -331,6 +332,7 @@ _known_windows = lru_cache(maxsize=256)(windows_of)
 def _transposed(
     x: Any, weight: Any, bias: Any, axes: int, groups: int, output_padding: Counts, exact: bool, **moves: Any
 ) -> Array:
+    exact = as_flag("exact", exact)
     array, weights, floats = _arrays(x, weight, axes, "O/groups, C")
     filters = weights.shape[-2] * (int(groups) if is_integer(groups) else 1)
     _check_channels(array, weights, groups, filters, weights.shape[-1], "channels of weight")

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from convcli.errors import KernelError, ShapeError, suggestion
 from convcli.geometry import per_axis
+from convcli.kernels.files import SUFFIXES, read_kernel_file
 from convcli.kernels.matrices import read_matrix
 from convcli.kernels.parameters import read_number, shortened
 from convcli.ops.arguments import as_array
@@ -90,6 +91,11 @@ def as_element(size: Any, element: Any, axes: int) -> Element | tuple[int, ...]:
     else:
         array = as_array("element", element, "a full matrix", KernelError)
         _check_cells(array.size)
+        if array.dtype.kind == "f" and np.isin(array, (0, 1)).all():
+            array = array.astype(bool)  # as numpy.ones makes them
+    if array.ndim != axes and isinstance(element, str):
+        planes = "; planes are set apart by |, as in '0 1; 1 1 | 1 1; 1 0'" if axes == 3 else ""
+        raise KernelError(f"element: got {array.ndim} dimensions, expected {axes}{planes}")
     if array.ndim != axes or array.dtype.kind not in "bui" or not array.any():
         raise KernelError(
             f"element: got {array.dtype} of shape {array.shape}, expected truth values or integers, not all zero, "
@@ -100,7 +106,7 @@ def as_element(size: Any, element: Any, axes: int) -> Element | tuple[int, ...]:
 
 
 def parse_element(spec: str, axes: int) -> Element:
-    """Read ``disk:radius=3``, ``cross``, ``line:length=9,angle=45`` or a matrix such as ``0 1 0; 1 1 1; 0 1 0``.
+    """Read ``disk:radius=3``, ``disk:3``, ``cross``, ``line:9,angle=45`` or a matrix such as ``0 1 0; 1 1 1; 0 1 0``.
 
     >>> parse_element("cross", 2).astype(int)
     array([[0, 1, 0],
@@ -108,6 +114,11 @@ def parse_element(spec: str, axes: int) -> Element:
            [0, 1, 0]])
     """
     text = spec.strip()
+    if text.lower().endswith(SUFFIXES):
+        try:
+            return np.asarray(read_kernel_file(text) != 0)
+        except KernelError as error:
+            raise KernelError(str(error).replace("kernel", "element", 1)) from None
     if text[:1].isdigit() or text[:1] == "[":
         try:
             return np.asarray(read_matrix(text) != 0)
@@ -121,8 +132,10 @@ def parse_element(spec: str, axes: int) -> Element:
         raise KernelError(f"element: got {shortened(spec)!r}{near}")
     build, defaults = ELEMENTS[name]
     values = dict(defaults)
-    for word in rest.split(",") if colon else ():
-        key, _, number = (part.strip() for part in word.partition("="))
+    for index, word in enumerate(rest.split(",") if colon else ()):
+        key, equals, number = (part.strip() for part in word.partition("="))
+        if index == 0 and not equals:  # the first one may do without its name, as a kernel's
+            key, number = next(iter(defaults)), key
         value = read_number(number)
         if key not in defaults or value is None:
             example = ",".join(f"{each}={default:g}" for each, default in defaults.items())

@@ -45,7 +45,8 @@ class PoolingAxis:
         begin = int(table[:, 0].min())
         finish = int((table[:, 0] + (table[:, 1] - 1) * self.dilation).max()) + 1
         table[:, 0] -= begin
-        return replace(self, table=table, padded_ends=self.padded_ends[first:end]), begin, finish
+        before = self.before + begin - first * self.stride if self.kernel_size else 0
+        return replace(self, table=table, padded_ends=self.padded_ends[first:end], before=before), begin, finish
 
     def middles(self) -> NDArray[np.int64]:
         """(OUT,): the cell in the middle of what each window covers of the image, the first one of two."""

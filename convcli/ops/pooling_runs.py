@@ -28,7 +28,7 @@ MODES = {
     "stochastic": "a value drawn with a chance in proportion to it",
 }
 CHOOSING = ("max", "min", "median", "stochastic")  # these give values of the window; the others compute
-_ALIASES = {"avg": "average", "mean": "average", "maximum": "max", "minimum": "min"}
+ALIASES = {"avg": "average", "mean": "average", "maximum": "max", "minimum": "min"}
 _LARGE = 4  # times the image
 # Sums of integers below this are exact in float32, and their means are the same there as if rounded from float64.
 _EXACT = 2**24
@@ -39,7 +39,7 @@ Axes = tuple[PoolingAxis, ...]
 def check_mode(mode: str, count_include_pad: bool = False, p: float = 2.0, seed: int = 0) -> str:
     """One of `MODES`, in any case or by another name; raises `ShapeError` for what it is not or does not take."""
     word = str(mode).lower()
-    word = _ALIASES.get(word, word)
+    word = ALIASES.get(word, word)
     if word not in MODES:
         raise ShapeError(f"mode: got {shortened(repr(mode))}, expected {', '.join(MODES)}")
     if as_flag("count_include_pad", count_include_pad) and word not in ("average", "weighted"):
@@ -59,10 +59,14 @@ def pool_stack(
     p: float = 2.0,
     seed: int = 0,
     drawn: int = 0,
+    means: bool | None = None,
+    whole: bool = False,
 ) -> Array:
     """Pool a stack (N, D, H, W, C): ``axes`` are the windows along the last of D, H and W.
 
-    ``drawn`` counts the numbers that ``stochastic`` has drawn before, for other parts of one image.
+    ``drawn`` counts the numbers that ``stochastic`` has drawn before, for other parts of one image; ``means`` is what
+    `takes_means` says of all of it, which decides by its borders. With ``whole`` means of 8-bit pixels may come rounded
+    half to even, as 8-bit pixels.
     """
     mode = check_mode(mode, count_include_pad, p, seed)
     axes = adaptive_axes(source.shape[1 : 4 - len(axes)], 1) + axes if len(axes) < 3 else axes
@@ -72,8 +76,8 @@ def pool_stack(
         return _medians(source, axes)
     if mode == "stochastic":
         return _drawn(source, axes, seed, drawn)
-    if mode == "average" and _all_inside(source, axes):
-        return _means(source, axes)
+    if mode == "average" and (takes_means(source.dtype, axes) if means is None else means):
+        return _means(source, axes, whole and source.dtype == np.uint8)
     return _sums(source, axes, mode, count_include_pad, float(p))
 
 
@@ -123,11 +127,11 @@ def _sums(source: Array, axes: Axes, mode: str, count_padding: bool, p: float) -
     return out.astype(result_dtype(source.dtype), copy=False)
 
 
-def _all_inside(source: Array, axes: Axes) -> bool:
+def takes_means(pixels: np.dtype[Any], axes: Axes) -> bool:
     """Whether `_means` can do it: all windows have all their taps in the image, and sums of integers are exact."""
     if not axes[2].kernel_size or any((axis.table[:, 1] != _taps_of(axis)).any() for axis in axes):
         return False
-    dtype = loop_dtype(source.dtype)
+    dtype = loop_dtype(pixels)
     return dtype.kind == "f" or np.iinfo(dtype).max * prod(map(_taps_of, axes)) < _EXACT
 
 
@@ -136,11 +140,11 @@ def _taps_of(axis: PoolingAxis) -> int:
     return axis.kernel_size or int(axis.table[0, 1])
 
 
-def _means(source: Array, axes: Axes) -> Array:
+def _means(source: Array, axes: Axes, rounded: bool) -> Array:
     from convcli.loops.pooling.means import Windows, pool_means
 
     numbers = as_contiguous("image", source, loop_dtype(source.dtype))
-    out = _result(source, axes, result_dtype(numbers.dtype))
+    out = _result(source, axes, source.dtype if rounded else result_dtype(numbers.dtype))
     depth, height, width = axes
     channels, (planes, rows, columns) = source.shape[4], map(_taps_of, axes)
     taps, whole = planes * rows * columns, numbers.dtype.kind == "u"
@@ -151,10 +155,10 @@ def _means(source: Array, axes: Axes) -> Array:
     two_by_two = (planes, rows, columns, width.stride, width.dilation, channels) == (1, 2, 2, 2, 1, 1)
     windows = Windows(
         channels, planes, rows, columns, depth.dilation, height.dilation, width.dilation, width.stride,
-        _tile(width, columns, channels * sums.itemsize), divisor, multiplies, two_by_two,
+        _tile(width, columns, channels * sums.itemsize), divisor, multiplies, two_by_two, rounded,
     )  # fmt: skip
     pool_means(_rows(numbers), _tables(axes), windows, sums, _flat(out))
-    return out.astype(result_dtype(source.dtype), copy=False)
+    return out if rounded else out.astype(result_dtype(source.dtype), copy=False)
 
 
 def _walk(source: Array, axes: Axes, itemsize: int, *, by_table: bool = False) -> "Walk":

@@ -10,7 +10,7 @@ from convcli.kernels import Kernel
 from convcli.ops.arguments import Array
 from convcli.ops.canny import outline
 from convcli.ops.nonlinear import respond_otherwise
-from convcli.ops.plan import plan_correlation
+from convcli.ops.plan import CorrelationPlan, plan_correlation
 from convcli.ops.stacks import correlate_stack
 from convcli.ops.sums import Border, Store
 
@@ -18,17 +18,33 @@ from convcli.ops.sums import Border, Store
 _SRGB_LINEAR_END = 0.04045
 
 
+# For each plane of a kernel its plan and way, as `convcli.ops.stacks.way_of_whole` has found them.
+Ways = tuple[tuple[CorrelationPlan, str], ...]
+
+
 def respond(
-    stack: Array, kernel: Kernel, windows: tuple[Window, ...], border: Border, dtype: Any, white: float = 255.0
+    stack: Array,
+    kernel: Kernel,
+    windows: tuple[Window, ...],
+    border: Border,
+    dtype: Any,
+    white: float = 255.0,
+    *,
+    ways: Ways = (),
 ) -> Array:
     """The response (N, OD, OH, OW, C) of a kernel to a stack (N, D, H, W, C), in a float ``dtype``; checked arguments.
 
     A compound kernel's planes are combined as `Kernel.combine` says; an angle is in radians, edges are ``white`` and
-    have one channel. What only chooses keeps the stack's dtype.
+    have one channel. What only chooses keeps the stack's dtype. ``ways`` are those of a whole that this is a part of.
     """
     if not kernel.has_matrix:
         return respond_otherwise(stack, kernel, windows, border, dtype, white)
-    return combined(kernel, lambda plane: _plane(stack, kernel, plane, windows, border, dtype), white)
+
+    def response(plane: int) -> Array:
+        plan, way = ways[plane] if ways else (plan_correlation(kernel.planes[plane], stack.dtype), None)
+        return correlate_stack(stack, plan, windows, border, store=Store(dtype), way=way)[0]
+
+    return combined(kernel, response, white)
 
 
 def combined(kernel: Kernel, response: Callable[[int], Array], white: float) -> Array:
@@ -57,11 +73,6 @@ def combined(kernel: Kernel, response: Callable[[int], Array], white: float) -> 
         ends = kernel.combine == "magnitude" and plane == last
         (pointwise.root_of_squares if ends else combine)(flat, np.ascontiguousarray(response(plane)).reshape(-1))
     return total
-
-
-def _plane(stack: Array, kernel: Kernel, plane: int, windows: tuple[Window, ...], border: Border, dtype: Any) -> Array:
-    plan = plan_correlation(kernel.planes[plane], stack.dtype)
-    return correlate_stack(stack, plan, windows, border, store=Store(dtype))[0]
 
 
 def store_pixels(values: Array, store: Store) -> tuple[Array, int]:

@@ -66,6 +66,22 @@ def choose_way(asked: Correlation) -> tuple[Correlation, str]:
     return asked, "fourier" if fourier.cost(asked) < asked.plan.cost else asked.plan.method
 
 
+# Ways whose sums are the same in any part of a stack, wherever it is cut: none goes by tiles of transforms or by what
+# else a plane holds.
+CUTTABLE = ("volume", "depth first", "separable", "taps")
+
+
+def way_of_whole(asked: Correlation) -> tuple[CorrelationPlan, str] | None:
+    """The plan and the way of a whole stack, for those who correlate parts of it; None where parts could differ.
+
+    Thin parts would choose otherwise. The source may be of `numpy.broadcast_to`: none of it is looked at.
+    """
+    if asked.plan.method == "sum":
+        return None
+    chosen, way = choose_way(asked)
+    return (chosen.plan, way) if way in CUTTABLE else None
+
+
 @dataclass(frozen=True)
 class Choice:
     """The way that `choose_way` takes, and why.

@@ -3,14 +3,25 @@
 Only this room imports zarr, which is an extra; nothing here is imported by commands that do not meet such a folder.
 """
 
+import re
 from pathlib import Path
 
 SUFFIX = ".zarr"
 _MARKS = ("zarr.json", ".zarray", ".zgroup")
 
 
+def is_address(name: str) -> bool:
+    """Whether a name is an address that fsspec reads: ``s3://bucket/a.zarr``, ``zip://::a.zip``."""
+    return re.match(r"[A-Za-z][A-Za-z0-9+.-]*:(//|:)", name) is not None
+
+
 def is_store(name: str) -> bool:
-    """Whether a name is that of a Zarr array or group: a folder that says so, or nothing yet and ends in .zarr."""
+    """Whether a name is that of a Zarr array or group.
+
+    That is a folder that says so, or nothing yet and ends in .zarr; or an address in whose path some name does.
+    """
+    if is_address(name):
+        return SUFFIX in name.lower()
     path = Path(name)
     if path.is_dir():
         return path.suffix.lower() == SUFFIX or is_store_folder(path)

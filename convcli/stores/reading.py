@@ -4,7 +4,7 @@ Source: the OME-NGFF specification, versions 0.4 and 0.5 (multiscales, axes, coo
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import prod
 from pathlib import Path
@@ -19,9 +19,12 @@ from convcli.images.model import Pixels, check_size, shown
 from convcli.images.reading import MAX_PIXELS
 from convcli.images.volume_axes import named
 from convcli.images.volume_model import Volume, VolumeMetadata
+from convcli.stores import is_address, is_store_folder
 
 _MOST_AXES = 5
 _TOGETHER = 8  # volumes whose last chunks are held, where they take turns
+# What the library raises about stores in which something is wrong.
+_DAMAGE = (OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError)
 _GUESSED = {2: "yx", 3: "zyx"}
 
 
@@ -92,7 +95,36 @@ def volume_of(stored: Stored, *, axes: str = "zyx", wanted: str = "", max_pixels
     shape = (prod(leading), height, width, 1)
     numbers = own_numbers(array.dtype)
     words: dict[str, Any] = {"axes": found, "numbers": numbers, "warnings": notes}
+    words["read_box"] = _box_reader(stored, leading)
     return Volume(stored.name, shape, sample.dtype, VolumeMetadata("ZARR"), _reader(stored, leading), **words)
+
+
+def _box_reader(stored: Stored, leading: tuple[int, ...]) -> Callable[[Pixels, range, range], Pixels]:
+    """A `Volume.read_box`: neighbours along one of the leading axes are read at once."""
+    has_depth = len(stored.array.shape) > 2
+
+    def read_box(indices: Pixels, rows: range, columns: range) -> Pixels:
+        across = slice(rows.start, rows.stop), slice(columns.start, columns.stop)
+        places = np.stack(np.unravel_index(indices, leading), -1)
+        steps = np.diff(places, axis=0)
+        breaks = np.flatnonzero((steps != steps[:1]).any(1) | (np.abs(steps).sum(1) != 1)) + 1
+        parts = []
+        for run in np.split(places, breaks):
+            along = tuple(slice(int(low), int(high) + 1) for low, high in zip(run[0], run[-1], strict=True))
+            voxels = _voxels(stored, (*along, *across) if has_depth else across)
+            parts.append(supported(voxels)[0].reshape(len(run), len(rows), len(columns), 1))
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    return read_box
+
+
+def _voxels(stored: Stored, where: Any) -> Pixels:
+    try:
+        return np.asarray(stored.array[where])
+    except _DAMAGE as error:
+        if isinstance(error, OSError) and "Local" not in type(stored.array.store).__name__:
+            raise  # at an address it may be read the next time
+        raise ImageError(f"{stored.name}: damaged Zarr: a chunk cannot be read ({_reason(error)})") from error
 
 
 def _reader(stored: Stored, leading: tuple[int, ...]) -> Callable[[int, int], Pixels]:
@@ -102,10 +134,7 @@ def _reader(stored: Stored, leading: tuple[int, ...]) -> Callable[[int, int], Pi
     chunk = int(array.chunks[-3]) if has_depth else 1
 
     def read(before: tuple[int, ...], first: int, end: int) -> Pixels:
-        try:
-            voxels = np.asarray(array[(*before, slice(first, end))] if has_depth else array[...])
-        except (OSError, ValueError, RuntimeError, KeyError) as error:
-            raise ImageError(f"{stored.name}: damaged Zarr: a chunk cannot be read ({_reason(error)})") from error
+        voxels = _voxels(stored, (*before, slice(first, end)) if has_depth else ...)
         return supported(voxels)[0].reshape(end - first, *array.shape[-2:], 1)
 
     @lru_cache(maxsize=_TOGETHER)
@@ -132,15 +161,34 @@ def open_stored(name: str) -> Stored:
     """
     zarr = zarr_library(name)
     label = shown(name)
-    if not Path(name).exists():
+    if not is_address(name) and not Path(name).exists():
         raise ImageError(f"{label}: no such folder")
+    if not is_address(name) and not is_store_folder(Path(name)):
+        raise ImageError(
+            f"{label}: is a folder of other things, expected a Zarr store, which has a zarr.json or .zarray"
+        )
     try:
         opened = zarr.open(name, mode="r")
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        if isinstance(opened, zarr.Array):
+            return Stored(label, opened, _axes_of(opened, label), dict(opened.attrs))
+        return _image(label, opened)
+    except ConvcliError:
+        raise
+    except ImportError as error:
+        raise ConvcliError(f"{label}: needs another library ({_reason(error)})") from None
+    except Exception as error:  # at an address whatever its library raises: of credentials, of connections
+        if not isinstance(error, _DAMAGE) and not is_address(name):
+            raise
         raise ImageError(f"{label}: cannot be read as Zarr ({_reason(error)})") from error
-    if isinstance(opened, zarr.Array):
-        return Stored(label, opened, _axes_of(opened, label), dict(opened.attrs))
-    return _image(label, opened)
+
+
+def open_level(folder: str, path: str, axes: str) -> Volume:
+    """One level of a store that is being written, to make the next of it: its last leading axis counts as depth."""
+    zarr = zarr_library(folder)
+    array = zarr.open_array(f"{folder}/{path}", mode="r")
+    volume = volume_of(Stored(shown(folder), array, axes, {}))
+    *others, (_, depth) = volume.leading
+    return replace(volume, axes=(*others, ("Z", depth)))
 
 
 def zarr_library(name: str) -> Any:

@@ -3,9 +3,7 @@
 Source: the OME-NGFF specification, versions 0.4 and 0.5; Zarr 2 and 3.
 """
 
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice, product
 from pathlib import Path
@@ -13,16 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from convcli.atomic import make_folder
 from convcli.errors import FileError
 from convcli.geometry import Placement
 from convcli.images.model import Pixels, shown
 from convcli.images.volume_axes import Axes
 from convcli.stores import is_store_folder
-from convcli.stores.reading import Stored, zarr_library
-from convcli.unfinished import sweep, unfinished_name
+from convcli.stores.reading import Stored
 
 _CHUNK = 64  # voxels along each axis, where the source has no chunks
+_CONFIG = {"write_empty_chunks": True}  # that a chunk of nothing but the fill value is absent would say nothing
 
 
 def check_store_target(target: Path, *, overwrite: bool) -> None:
@@ -39,31 +36,11 @@ def check_store_target(target: Path, *, overwrite: bool) -> None:
         raise FileError(f"{shown(target)}: its folder {shown(target.parent)} does not exist; create it first")
 
 
-@contextmanager
-def replacing_folder(target: Path, *, overwrite: bool) -> Iterator[Path]:
-    """A hidden folder that becomes ``target`` when the block ends well, and vanishes when it does not."""
-    check_store_target(target, overwrite=overwrite)
-    make_folder(target)
-    target = target.resolve()  # through a link, as files are written
-    parent = target.parent
-    if not parent.is_dir():
-        raise FileError(f"{shown(target)}: its folder {shown(parent)} does not exist; create it first")
-    sweep(parent)
-    part, before = parent / unfinished_name(), parent / unfinished_name()
-    try:
-        part.mkdir()
-        yield part
-        if target.exists():
-            target.rename(before)
-        part.rename(target)
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise FileError(f"{shown(target)}: cannot be written ({reason})") from error
-    finally:
-        if before.exists() and not target.exists():  # an error, or an interrupt, between the two names
-            before.rename(target)
-        for folder in (part, before):
-            shutil.rmtree(folder, ignore_errors=True)
+def memory_store() -> Any:
+    """A store of nothing but this process's memory, to see how something would be laid out."""
+    from zarr.storage import MemoryStore
+
+    return MemoryStore()
 
 
 class StoreWriter:
@@ -86,14 +63,25 @@ class StoreWriter:
         Of an OME-Zarr image.
     """
 
-    def __init__(self, folder: Path, stored: Stored | None, leading: Axes, plane: Sequence[int], dtype: Any) -> None:
-        zarr_library(str(folder))
-        self.folder, known = folder, stored.axes[:-2].upper() if stored else "Z"
+    def __init__(
+        self,
+        store: Any,
+        stored: Stored | None,
+        leading: Axes,
+        plane: Sequence[int],
+        dtype: Any,
+        *,
+        exists: bool = False,
+    ) -> None:
+        """``store`` is a folder's name or one of zarr's stores; what ``exists`` is opened, and made where it lacks."""
+        known = stored.axes[:-2].upper() if stored else "Z"
+        self._exists = exists
         self.leading = tuple(each for each in leading if each[1] > 1 or each[0] in known)
         self.axes = "".join(letter for letter, _ in self.leading).lower() + "yx"
         self.like = _with_axes(stored, self.axes) if stored else None
         is_image = self.like is not None and self.like.group is not None
-        self.group = _new_group(folder, self.like) if self.like is not None and is_image else None
+        self.group = _group(store, self.like, exists) if self.like is not None and is_image else None
+        self._store = self.group.store if self.group is not None else store
         self.array = self._new(0, (*(size for _, size in self.leading), *plane), dtype)
 
     def write(self, planes: Iterator[Pixels], array: Any = None) -> None:
@@ -110,6 +98,17 @@ class StoreWriter:
                 array[(*before, slice(first, first + count))] = np.stack(
                     [plane[..., 0] for plane in islice(planes, count)]
                 )
+
+    @property
+    def step(self) -> tuple[int, ...]:
+        """What is written whole: shards, or chunks where there are none."""
+        return _step(self.array)
+
+    def path(self, level: int) -> str:
+        """Of a level's array, below what is written."""
+        if self.group is None or self.like is None:
+            return ""
+        return self.like.levels[level].path if level < len(self.like.levels) else str(level)
 
     def add_level(self, level: int, shape: Sequence[int]) -> Any:
         """A new array for a coarser level."""
@@ -137,7 +136,7 @@ class StoreWriter:
                 start, scale = start + scale * (steps - 1) / 2, scale * steps
             said: list[Mapping[str, Any]] = [{"type": "scale", "scale": scale.tolist()}]
             said += [{"type": "translation", "translation": start.tolist()}] if start.any() else []
-            datasets.append({"path": self.like.levels[level].path, "coordinateTransformations": said})
+            datasets.append({"path": self.path(level), "coordinateTransformations": said})
         image["datasets"] = datasets
         image.pop("coordinateTransformations", None)
         attributes = dict(self.like.attributes)
@@ -153,11 +152,13 @@ class StoreWriter:
         like = None if self.like is None else self.like.array
         words = _words(like, self.like.kept if self.like else (), shape, dtype)
         words["attributes"] = {} if self.group is not None or like is None else dict(like.attrs)
-        store = self.group.store if self.group is not None else str(self.folder)
-        path = self.like.levels[level].path if self.group is not None and self.like is not None else None
-        # Chunks of nothing but the fill value are written too: that one is absent says nothing.
+        path = self.path(level) or None
+        if self._exists and (self.group is None or path in self.group):
+            found = zarr.open_array(self._store, path=path, mode="r")
+            if tuple(found.shape) == shape and found.dtype == dtype:
+                return zarr.open(self._store, path=path, mode="r+", config=_CONFIG)
         return zarr.create_array(
-            store, name=path, shape=shape, dtype=dtype, config={"write_empty_chunks": True}, **words
+            self._store, name=path, shape=shape, dtype=dtype, config=_CONFIG, overwrite=path is not None, **words
         )
 
 
@@ -200,10 +201,10 @@ def factors_of(stored: Stored) -> list[tuple[int, ...]]:
     return found
 
 
-def _new_group(folder: Path, stored: Stored) -> Any:
+def _group(store: Any, stored: Stored, exists: bool) -> Any:
     import zarr
 
-    return zarr.open_group(str(folder), mode="w", zarr_format=stored.group.metadata.zarr_format)
+    return zarr.open_group(store, mode="r+" if exists else "a", zarr_format=stored.group.metadata.zarr_format)
 
 
 def _step(array: Any) -> tuple[int, ...]:

@@ -6,6 +6,7 @@ only.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import accumulate
 
 from convcli.views.svg import broken, text_width
@@ -150,6 +151,18 @@ def short(value: float, digits: int = 3) -> str:
     return text.replace("-", "−")
 
 
+def short_weight(value: float, digits: int = 3) -> str:
+    """A kernel's number: as `short`, but a fraction where few decimals would only come near it.
+
+    >>> short_weight(1 / 9), short_weight(-0.25), short_weight(0.0871)
+    ('1/9', '−0.25', '0.0871')
+    """
+    near = Fraction(value).limit_denominator(128)
+    if abs(near - Fraction(value)) < 1e-9 and round(value, 3) != value:
+        return f"{near.numerator}/{near.denominator}".replace("-", "−")
+    return short(value, digits)
+
+
 def lay_out(film: Film) -> Scene:
     """Place a film's grids side by side, labels above, arithmetic below."""
     rows, columns = len(film.kinds), len(film.kinds[0])
@@ -254,7 +267,7 @@ def _window(film: Film, frame: Frame, left: int, top: int, cell: int) -> list[It
             continue
         if film.weights is not None and cell >= _WEIGHT_CELL:
             items += number(film.numbers[row][column], x, y - cell * 0.1, cell)
-            weight = short(film.weights[i][j], 2)
+            weight = short_weight(film.weights[i][j], 2)
             points = min(cell * 0.27, cell * 0.9 / (0.6 * (len(weight) + 1)))
             items.append(Text(x + cell - 3, y + cell * 0.83, f"×{weight}", round(points, 1), INK, "end"))
         else:

@@ -1,6 +1,6 @@
 """A film's frames as lines of text for the terminal. Standard library only."""
 
-from convcli.views.animation import Film, Frame, short
+from convcli.views.animation import Film, Frame, short, short_weight
 
 _GAP = "    "
 _SIGNS = {"input": "o", "padding": ".", "zero": "0"}
@@ -16,7 +16,7 @@ def frame_lines(film: Film, index: int, *, width: int = 80, colour: bool = False
     frame = film.frames[index]
     blocks = [_left(film, frame, colour)]
     if film.weights is not None:
-        blocks.append(_block([[short(weight) for weight in row] for row in film.weights], set(), ""))
+        blocks.append(_block([[short_weight(weight) for weight in row] for row in film.weights], set(), ""))
     blocks.append(_output(film, index, colour))
     heads = [film.captions[0], *([film.captions[1]] if film.weights is not None else []), film.captions[2]]
     row, column = frame.position

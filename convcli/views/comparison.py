@@ -20,6 +20,7 @@ def draw_comparison(
     place: tuple[int, int] | None,
     block: int = 1,
     planes: int = 1,
+    plane: int = 0,
 ) -> Pixels:
     """Draw two pictures and where they differ.
 
@@ -35,6 +36,8 @@ def draw_comparison(
         Lines below the title.
     place : (int, int) or None
         Row and column in ``difference`` of the largest.
+    plane : int
+        Which of the ``planes`` A and B are.
 
     Returns
     -------
@@ -51,7 +54,7 @@ def draw_comparison(
         notes.append(f"each cell: the strongest of {block}x{block} pixels")
     if planes > 1:
         notes.append(f"the strongest of all {planes} planes")
-    middle = () if planes == 1 else (f"plane {planes // 2} of {planes}",)
+    middle = () if planes == 1 else (f"plane {plane} of {planes}",)
     row = [
         Panel(f"A: {names[0]}", fitted(previews[0], _SIDE), middle),
         Panel(f"B: {names[1]}", fitted(previews[1], _SIDE), middle),

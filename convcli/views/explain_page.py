@@ -18,11 +18,16 @@ def page(document: dict[str, Any]) -> str:
     filled = {
         "{{title}}": escape(str(document["title"])),
         "/*style*/": (parts / "explain.css").read_text(encoding="utf-8"),
-        "/*script*/": (parts / "explain.js").read_text(encoding="utf-8"),
+        "/*script*/": arithmetic() + (parts / "explain.js").read_text(encoding="utf-8"),
         "{{document}}": _as_json(document),
     }
     # In one go: what has been filled in is never searched for further marks.
     return re.sub("|".join(map(re.escape, filled)), lambda mark: filled[mark[0]], text)
+
+
+def arithmetic() -> str:
+    """The script that repeats a filter's arithmetic, writes numbers and colours them; the lab's page has it too."""
+    return (files("convcli.views") / "pages" / "arithmetic.js").read_text(encoding="utf-8")
 
 
 def _as_json(document: dict[str, Any]) -> str:

@@ -37,9 +37,13 @@ def length(text: str, points: float) -> float:
 
 
 def shortened(text: str, width: float, points: float) -> str:
-    """A text cut so that it is at most so many pixels wide."""
+    """A text cut so that it is at most so many pixels wide; of a path the end is kept, which names the file."""
     if length(text, points) <= width:
         return text
+    if "/" in text:
+        while text and length(f"…{text}", points) > width:
+            text = text[1:]
+        return f"…{text}"
     while text and length(f"{text}…", points) > width:
         text = text[:-1]
     return f"{text}…"

@@ -121,7 +121,7 @@ def draw_matrix(figure: MatrixFigure) -> Drawing:
         right += 48 + cell
     bottom = top + (max(rows, columns) if readable else rows) * cell
     items.append(Text(_MARGIN, bottom + 20, "rows: output cells, in reading order", 13, QUIET))
-    items.append(Text(_MARGIN, bottom + 42, "orange: positive weights; blue: negative; blank: zero", 13, QUIET))
+    items.append(Text(_MARGIN, bottom + 42, "orange: positive weights; blue: negative; dots: zero", 13, QUIET))
     texts = [text_width(title, 19, bold=True), *(text_width(line, 14) for line in figure.labels), 400]
     width = max(right + 40, int(max(texts)) + _MARGIN) + _MARGIN
     return Drawing(int(width), int(bottom + 42 + _MARGIN), items, title, ". ".join(figure.labels), pictures, drawn=True)

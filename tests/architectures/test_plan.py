@@ -176,7 +176,7 @@ def test_connections_after_lenet():
         ("conv:3,kernel=3x3x3", (8, 8, 1), "kernel_size: got 3 values"),
         ("[ conv:3 | conv:3,kernel=5 ]", (8, 8, 1), "branch 2 gives 4x4x3, expected 6x6 as in branch 1"),
         ("[ conv:3 | conv:3 | conv:3,stride=2 ],name=a", (8, 8, 1), "layer 1 (a): branch 3 gives 3x3x3"),
-        ("[ conv:3 + conv:4 ]", (8, 8, 1), "end the branch with 3 filters"),
+        ("[ conv:3 + conv:4 ]", (8, 8, 1), "end both with as many filters, 3 or 4"),
         ("[ conv:3 | flatten ]", (8, 8, 1), "flatten all branches or none"),
         (
             "[ relu | conv:3 conv:3,kernel=9 ]",

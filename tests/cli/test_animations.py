@@ -1,5 +1,7 @@
 """Frames in, frames out: animated GIF, WebP and PNG, with their times and what else they say."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
@@ -79,3 +81,49 @@ def test_grey_frames_stay_exact_in_a_gif(convcli, folder):
     assert convcli("pad", "a.gif", "--each-plane", "--amount", "2", "--mode", "edge", "-o", "b.gif").code == 0
     expected = [library.pad2d(each, 2, mode="edge") for each in grey]
     np.testing.assert_array_equal(read("b.gif")[0][..., 0], expected)
+
+
+def disc(index):
+    """A square that moves over nothing."""
+    frame = np.zeros((24, 30, 4), np.uint8)
+    frame[4:14, 3 + 4 * index : 13 + 4 * index] = (200, 40 * index, 50, 255)
+    return frame
+
+
+def shown(name):
+    """Frames with alpha, and how often they are played: 0 for ever."""
+    with Image.open(name) as file:
+        frames = []
+        for index in range(file.n_frames):
+            file.seek(index)
+            frames.append(np.asarray(file.convert("RGBA")))
+        loop = file.info.get("loop", 1)
+        return np.array(frames), loop + 1 if file.format == "GIF" and file.info.get("loop") else loop
+
+
+@pytest.mark.parametrize("suffix", ["png", "webp", "gif"])
+def test_alpha_stays_and_so_does_how_often_frames_are_played(convcli, folder, suffix):
+    frames = [Image.fromarray(disc(index)) for index in range(3)]
+    words = {"loop": 2 if suffix == "gif" else 3, "lossless": True, "disposal": 2 if suffix == "gif" else 1}
+    frames[0].save(f"a.{suffix}", save_all=True, append_images=frames[1:], duration=80, **words)
+    for other in ("png", "webp", "gif"):
+        result = convcli("filter", f"a.{suffix}", "-k", "crop:width=20,x=2", "--each-plane", "-o", f"b.{other}", "-q")
+        assert (result.code, result.err) == (0, "")
+        got, plays = shown(f"b.{other}")
+        assert plays == 3
+        for index, each in enumerate(got):
+            expected = disc(index)[:, 2:22]
+            np.testing.assert_array_equal(each[..., 3], expected[..., 3])
+            apart = np.abs(each[..., :3].astype(int) - expected[..., :3])[expected[..., 3] > 0]
+            assert apart.max() <= (60 if other == "webp" else 6)  # which loses something by default
+        Path(f"b.{other}").unlink()
+    for refused in (["-k", "box3d", "--axes", "zyx"], ["-k", "box", "--each-plane", "-o", "b.tiff"]):
+        assert "has an alpha channel" in convcli("filter", f"a.{suffix}", *refused).err
+
+
+def test_a_gif_that_plays_once_does_so_again(convcli, folder):
+    frames = [Image.fromarray(each) for each in FRAMES]
+    frames[0].save("a.gif", save_all=True, append_images=frames[1:], duration=80)
+    for other in ("png", "webp", "gif"):
+        assert convcli("filter", "a.gif", "-k", "identity", "--each-plane", "-o", f"b.{other}").code == 0
+        assert shown(f"b.{other}")[1] == 1

@@ -4,7 +4,9 @@ import json
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
+
+from convcli.jobs.compare import compare
 
 
 @pytest.fixture
@@ -71,3 +73,39 @@ def test_errors_are_one_line(convcli, pair, words, code, message):
     assert (result.code, result.out) == (code, "")
     assert message in result.err
     assert result.err.count("\n") == 1
+
+
+def test_signals_and_stacks_whose_numbers_are_no_pixels(convcli, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    signal = np.arange(50.0)
+    np.save("a.npy", signal)
+    np.save("b.npy", signal + (np.arange(50) == 7) / 2)
+    result = convcli("compare", "a.npy", "b.npy", "--tolerance", "0.1")
+    assert result.code == 1 and "largest difference  0.5 of 1 (50.0%) at row 0, column 7\n" in result.out
+    np.savetxt("a.csv", signal)
+    assert convcli("compare", "a.csv", "a.npy", "--axes", "x", "--tolerance", "0").code == 0
+    scan = np.random.default_rng(0).integers(-300, 700, (5, 20, 30)).astype(np.int16)
+    np.save("scan.npy", scan)
+    scan[1, 3] += 9
+    np.save("other.npy", scan)
+    assert convcli("compare", "scan.npy", "other.npy", "-o", "where.png").code == 0
+    found = compare("scan.npy", "other.npy")
+    assert found.plane == 1 and all(each.min() == 0 and each.max() >= 250 for each in found.previews)
+
+
+def test_json_is_one_document_also_when_all_fails(convcli):
+    commands = ((["compare", "a.png", "b.png"], 1), (["filter", "a.png", "-k", "bx"], 2), (["evaluate", "x.y"], 1))
+    for words, code in commands:
+        result = convcli(*words, "--json")
+        document = json.loads(result.out)
+        assert (result.code, document["exit_code"]) == (code, code) and result.err == f"Error: {document['error']}\n"
+
+
+def test_profiles_that_differ_are_told(convcli, pair):
+    usual = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    other = usual.replace("sRGB".encode("utf-16-be"), "wide".encode("utf-16-be")).replace(b"sRGB", b"wide")
+    with Image.open("a.png") as picture:
+        picture.save("c.png", icc_profile=usual)
+        picture.save("d.png", icc_profile=other)
+    assert convcli("compare", "a.png", "c.png").err == ""
+    assert "different colour profiles" in convcli("compare", "a.png", "d.png").err

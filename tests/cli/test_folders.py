@@ -165,3 +165,34 @@ def test_a_sheet_that_cannot_be_written_is_to_blame(convcli, shots, words, says)
     result = convcli(*words)
     assert result.code in (1, 2) and result.err.startswith(f"Error: {says}"), result.err
     assert result.err.count("\n") == 1 and Path("shots/a.png").read_bytes() == before
+
+
+def test_results_beside_pictures_are_no_pictures_of_other_kernels(convcli, shots):
+    for name in ("a.png", "b_box.png"):  # of which the second is nobody's result
+        (shots / name).write_bytes((shots / "shots" / "a.png").read_bytes())
+    for words in (["filter", "-k", "box"], ["filter", "-k", "box", "-k", "sobel"], ["pool", "--size", "2"]):
+        assert convcli(words[0], ".", *words[1:], "-q").code == 0
+    result = convcli("filter", ".", "-k", "median")
+    assert result.out.splitlines() == ["a_median.png", "b_box_median.png"]
+    assert "results of an earlier run" in result.err
+    assert convcli("filter", "a_box.png", "-k", "median").out == "a_box_median.png\n"
+
+
+def test_a_file_of_two_names_is_taken_by_its_own(convcli, tmp_path, monkeypatch, shots):
+    folder = shots / "linked"
+    folder.mkdir()
+    (folder / "b.png").write_bytes((shots / "shots" / "a.png").read_bytes())
+    (folder / "a.png").symlink_to("b.png")
+    result = convcli("filter", "linked", "-k", "box", "-o", "out/")
+    assert result.out == "out/b_box.png\n" and "left out: 1 second name of a file" in result.err
+
+
+def test_a_point_before_the_suffixs_own(convcli, shots):
+    result = convcli("filter", "shots/a.png", "-k", "box", "-o", "{stem}-x.{ext}")
+    assert result.out == "a-x.png\n"
+
+
+def test_a_file_without_a_suffix_gives_one_of_its_format(convcli, shots):
+    (shots / "bare").write_bytes((shots / "shots" / "a.png").read_bytes())
+    assert convcli("filter", "bare", "-k", "box").out == "bare_box.png\n"
+    assert "as x/y/" in convcli("filter", "bare", "-k", "box", "-o", "x/y").err

@@ -35,7 +35,7 @@ def test_a_failure_is_exit_1(convcli):
     [
         (["conv"], 2, "conv needs filters"),
         (["nonsense"], 2, "unknown layer 'nonsense'"),
-        (["missing.toml"], 1, "missing.toml: No such file or directory"),
+        (["missing.toml"], 1, "missing.toml: no such file"),
         (["median_pool"], 1, "a network cannot train it"),
         (["pool:9", "--input", "3x3x1"], 1, "expected at least 9"),
     ],

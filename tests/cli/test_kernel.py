@@ -199,3 +199,12 @@ def test_neither_numba_nor_the_codecs_are_loaded(command):
         env={**os.environ, "COLUMNS": "80"},
     )
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_list_of_what_has_a_word_in_it(convcli):
+    code, out, _ = convcli("list", "SHARP")
+    assert code == 0 and "  sharpen-8 " in out and "  unsharp " in out and "sobel" not in out
+    names = [each["name"] for each in json.loads(convcli("list", "sharp", "--json")[1])]
+    assert "sharpen3d" in names and "gaussian" not in names
+    code, _, error = convcli("list", "xyz")
+    assert code == 2 and "no name or summary has 'xyz' in it" in error

@@ -9,7 +9,7 @@ import click
 import pytest
 
 from convcli.cli import COMMANDS, group
-from convcli.cli.completing import KERNEL, VARIABLE
+from convcli.cli.completing import KERNEL, KERNEL_OR_SIZE, VARIABLE
 from convcli.cli.reference import commands
 
 
@@ -41,8 +41,59 @@ def test_a_file_whose_name_begins_with_a_dash(convcli, tmp_path, monkeypatch):
         answer.err == "Error: No such option '-d'. The file of that name is ./-dash.png (see: convcli filter --help)\n"
     )
     assert "./" not in convcli("filter", "-other.png", "-k", "box").err
+    (tmp_path / "-kitten.png").write_bytes(b"")  # -k itten.png
+    assert convcli("filter", "-k", "box", "-kitten.png").err.startswith(
+        "Error: Missing argument 'INPUT...'. The file of that name is ./-kitten.png "
+    )
     long = convcli("filter", f"-{'z' * 300}", "-k", "box")
     assert (long.code, long.err) == (2, "Error: No such option '-z'. (see: convcli filter --help)\n")
+
+
+@pytest.mark.parametrize(("words", "said"), [
+    (["pool", "--global", "average", "cat.jpg"], "average: no such file, but a word of --mode: --mode average"),
+    (["filter", "cat.jpg", "-k", "box", "sobel"], "sobel: no such file, but a word of -k: -k sobel"),
+    (["pad", "--amount", "3", "edge", "cat.jpg"], "edge: no such file, but a word of --mode: --mode edge"),
+    (["morph", "dilate", "disk", "a.png"], "disk: no such file, but a word of --element: --element disk"),
+])  # fmt: skip
+def test_a_word_in_the_place_of_a_file(convcli, words, said):
+    answer = convcli(*words)
+    assert (answer.code, answer.err) == (2, f"Error: {said}\n")
+
+
+@pytest.mark.parametrize(("words", "said"), [
+    (["sharpen", "a.jpg"], "command: got the kernel 'sharpen'; write convcli filter PICTURE -k sharpen "),
+    (["a.jpg", "-k", "box"], "command: got the file 'a.jpg', expected a command before it, as convcli filter a.jpg "),
+    (["filter", "a.jpg", "--resize", "50%"], "It is a kernel here: -k resize:width=800 "),
+    (["filter", "a.jpg", "-blur", "0x2", "-k", "box"], "No such option '-b'. It is a kernel here: -k gaussian "),
+    (["filter", "a.jpg", "--rotate", "90", "-k", "box"], "Pictures are turned by what their EXIF says"),
+    (["filter", "a.jpg", "-k", "gaussian", "--sigma", "2"], "a parameter of the kernel: -k gaussian:sigma=1 "),
+    (["filter", "a.jpg"], "Or name a --recipe; -k identity converts a file"),
+    (["filter", "a.jpg", "-k", "grayscale"], "; --channels gray makes grey of colour. "),
+    (["filter", "a.jpg", "-k", "box", "--border", "mirorr"], "; did you mean 'mirror'? "),
+    (["pool", "a.jpg", "--size", "2", "--mode", "averge"], "; did you mean 'average'? "),
+])  # fmt: skip
+def test_habits_from_other_programs(convcli, words, said):
+    answer = convcli(*words)
+    assert answer.code in (1, 2) and said in answer.err and answer.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(("words", "said"), [
+    (["predict", "a.png", "--model", "shiped"], "shiped: no such file or folder; did you mean 'shipped'?"),
+    (["evaluate", "mnist"], "mnist: no such file or folder; it is a network without weights: convcli train makes"),
+    (["evaluate", "mine"], "mine: no such file or folder; did you mean mine.safetensors?"),
+    (["report", "no.safetensors"], "no.safetensors: no such file"),
+])  # fmt: skip
+def test_a_model_that_is_not_there(convcli, tmp_path, monkeypatch, words, said):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.safetensors").write_bytes(b"")
+    answer = convcli(*words)
+    assert answer.code == 1 and answer.err.startswith(f"Error: {said}") and answer.err.count("\n") == 1
+
+
+def test_what_is_piped_is_read_by_a_dash(tmp_path):
+    command = [sys.executable, "-m", "convcli", "filter", "-k", "box"]
+    done = subprocess.run(command, input="", capture_output=True, text=True)
+    assert done.returncode == 2 and "'INPUT...'. To read standard input, write - in its place." in done.stderr
 
 
 @pytest.mark.parametrize("words", [["filter"], ["kernel", "show"], ["cache", "warm"]])
@@ -112,6 +163,23 @@ def test_the_shell_completes(words, offered):
     assert completed(*words) == offered
 
 
+@pytest.mark.parametrize(("spec", "offered"), [
+    ("gaussian:", ["gaussian:sigma=", "gaussian:truncate=", "gaussian:size="]),
+    ("gauss:si", ["gauss:sigma=", "gauss:size="]),
+    ("resize:width=3,h", ["resize:width=3,height="]),
+])  # fmt: skip
+def test_parameters_are_completed_too(spec, offered):
+    assert [each.value for each in KERNEL.shell_complete(None, None, spec)] == offered
+
+
+def test_values_of_options_are_completed():
+    options = {each.name: each for each in group.get_command(None, "filter").params}
+    found = {name: options[name].shell_complete(None, "") for name in ("border", "background", "format", "output")}
+    assert [each.value for each in found["border"]] == ["reflect", "symmetric", "edge", "wrap", "constant"]
+    assert "white" in [each.value for each in found["background"]] and "png" in [each.value for each in found["format"]]
+    assert [each.type for each in found["output"]] == ["file"]
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_a_script_for_each_shell_and_where_it_belongs(convcli, tmp_path, monkeypatch, shell):
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
@@ -137,5 +205,5 @@ def test_k_is_a_kernel_wherever_it_is():
     found = [(words, each) for words, command in commands() for each in command.params if "-k" in each.opts]
     assert len(found) >= 7
     for words, option in found:
-        assert option.type is KERNEL, words
+        assert option.type in (KERNEL, KERNEL_OR_SIZE), words
         assert "kernel" in f"{option.name} {option.help}".lower(), words

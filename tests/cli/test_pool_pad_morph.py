@@ -117,7 +117,7 @@ def test_json_and_many_inputs(convcli, photo):
         (["pool", "--global", "--stride", "2"], "stride: got"),
         (["pad", "--amount", "1,2,3"], "amount: got '1,2,3'"),
         (["pad", "--amount", "-1"], "amount"),
-        (["pad", "--amount", "1", "--value", "red"], "value: got 'red'"),
+        (["pad", "--amount", "1", "--value", "redd"], "value: got 'redd'"),
         (["pad"], "--amount"),
         (["morph", "dilate", "--size", "3", "--element", "cross"], "both"),
         (["morph", "dilate", "--element", "star"], "element: got 'star'"),
@@ -141,3 +141,24 @@ def test_what_does_not_fit_the_picture_is_exit_1(convcli, photo, words):
     assert result.code == 1
     assert result.err.startswith("Error: photo.png: ")
     assert result.err.count("\n") == 1
+
+
+def test_a_frame_of_a_colour_whatever_the_depth(convcli, tmp_path):
+    deep, plain = np.zeros((4, 5, 3), np.uint16), np.zeros((4, 5, 4), np.uint8)
+    library.write(tmp_path / "deep.png", deep)
+    library.write(tmp_path / "alpha.png", plain)
+    library.write(tmp_path / "grey.png", plain[..., 0])
+    np.save(tmp_path / "signed.npy", plain[..., 0].astype(np.int16))
+    words = ["--amount", "1", "--value"]
+    for name, colour, expected in (
+        ("deep", "white", [65535] * 3),
+        ("deep", "#f00", [65535, 0, 0]),
+        ("alpha", "white", [255] * 4),
+        ("grey", "white", 255),
+    ):
+        output = ("-o", tmp_path / "o.png", "--overwrite")
+        assert convcli("pad", tmp_path / f"{name}.png", *words, colour, *output).code == 0
+        np.testing.assert_array_equal(library.read(tmp_path / "o.png")[0, 0], expected)
+    assert "got a colour for a grey picture" in convcli("pad", tmp_path / "grey.png", *words, "red").err
+    assert "whose white nobody knows" in convcli("pad", tmp_path / "signed.npy", *words, "white").err
+    assert "colours are for pictures" in convcli("pad", tmp_path / "grey.png", "--axes", "zyx", *words, "white").err

@@ -4,6 +4,8 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image as Pillow
+from PIL import ImageCms
 
 from convcli.images import Image, read, write
 from convcli.jobs import recipes
@@ -56,7 +58,7 @@ def test_those_that_come_along_work(convcli, kitchen, name):
     (document,) = json.loads(result.out)["files"]
     assert result.code == 0 and document["output"] == f"photo_{name}.png" and document["kernel"] == name
     if name == "web-photo":
-        assert document["shape"] == [1280, 1600, 3]
+        assert document["shape"] == list(read("photo.png").pixels.shape)  # nothing is enlarged
 
 
 def test_ones_own_is_taken_before_one_that_came_along(convcli, kitchen):
@@ -123,3 +125,19 @@ def test_bytes_that_are_no_text_and_files_that_are_not_there(convcli, kitchen):
     assert "nowhere.toml: no such file" in convcli("recipe", "show", "nowhere.toml").err
     unknown = convcli("filter", "photo.png", "--recipe", "soft-portrat")
     assert unknown.code == 2 and "recipe: got 'soft-portrat'; did you mean 'soft-portrait'?" in unknown.err
+
+
+def test_a_page_keeps_the_meaning_of_colours_and_enlarges_nothing(convcli, tmp_path):
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    exif = Pillow.Exif()
+    exif[271] = "maker"
+    for name, size in (("small", (30, 20)), ("large", (1700, 850))):
+        Pillow.new("RGB", size, (9, 99, 199)).save(tmp_path / f"{name}.jpg", icc_profile=profile, exif=exif)
+        words = ("--recipe", "web-photo", "-o", tmp_path / "o.jpg", "--overwrite")
+        assert convcli("filter", tmp_path / f"{name}.jpg", *words).code == 0
+        with Pillow.open(tmp_path / "o.jpg") as got:
+            assert got.info["icc_profile"] == profile and "exif" not in got.info
+            assert got.size == (size if name == "small" else (1600, 800))
+    assert convcli("pad", tmp_path / "small.jpg", "--amount", "1", "--strip", "-o", tmp_path / "bare.jpg").code == 0
+    with Pillow.open(tmp_path / "bare.jpg") as got:
+        assert "icc_profile" not in got.info

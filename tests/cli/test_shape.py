@@ -123,7 +123,7 @@ def test_json_is_the_contract_s(convcli):
         (
             "--input 5x5x3 --kernel-size 7",
             1,
-            "height 5, expected at least 7 for kernel_size=7; try kernel_size=5 or padding=1",
+            "got 5x5x3 with height 5, expected at least 7 for --kernel-size 7; try --kernel-size 5 or --padding 1",
         ),
         ("--input 5x5x3 --groups 2", 1, "groups: got 2, expected a divisor of the 3 input channels"),
         ("--input 8x8x3 [ conv:3 | conv:3,kernel=5 ]", 1, "branch 2 gives 4x4x3, expected 6x6 as in branch 1"),

@@ -2,6 +2,7 @@
 
 import os
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -149,3 +150,9 @@ def test_a_chunk_of_a_store_is_a_change(tmp_path):
     assert watch.due(tasks) == []
     chunk.write_bytes(b"three")
     assert watch.due(tasks) == [] and watch.due(tasks) == tasks and watch.due(tasks) == []
+
+
+def test_results_of_an_input_that_has_gone_are_not_filtered_in_turn(convcli, folder, between):
+    between += [lambda: Path("shots/a.png").rename("shots/c.png"), nothing, nothing, nothing]
+    result = convcli("filter", "shots", "-k", "median", "--watch", "-q")
+    assert result.out.splitlines() == ["shots/a_median.png", "shots/c_median.png"]

@@ -9,12 +9,14 @@ from pathlib import Path
 class Case:
     """What is tried in a folder of its own.
 
-    ``files`` are written first; then ``words`` are given to the command line, or ``expression`` is evaluated.
+    ``files`` are written first; then ``words`` are given to the command line, which reads ``stdin``, or ``expression``
+    is evaluated.
     """
 
     words: tuple[str, ...] = ()
     files: dict[str, bytes] = field(default_factory=dict)
     expression: str = ""
+    stdin: bytes = b""
 
     def place(self, folder):
         """Write the files."""
@@ -27,6 +29,8 @@ class Case:
         """Write what somebody needs who wants to see it again."""
         Path(folder).mkdir(parents=True, exist_ok=True)
         self.place(folder)
+        if self.stdin:
+            Path(folder, "STDIN").write_bytes(self.stdin)
         what = "\n".join([title, *problems, "", self.text(), "", detail])
         Path(folder, "WHAT.txt").write_text(what, errors="backslashreplace")
 

@@ -89,6 +89,7 @@ class Judge:
     def _run(self, case):
         with self._captured():
             try:
+                sys.stdin = io.TextIOWrapper(io.BytesIO(case.stdin))
                 # What is written to the root of the machine is written to the root of the case.
                 code = run([f"{self.place}{word}" if word.startswith("/") else word for word in case.words])
             except BaseException as error:  # whatever it is, it should not have come out
@@ -159,7 +160,7 @@ class Judge:
 
     def _hear(self, message, category, filename, line, *_, **__):
         """A library's own warning about a file is told; what NumPy or Python say of our code is a fault."""
-        told = category is UserWarning and PACKAGE not in Path(filename).parents
+        told = issubclass(category, UserWarning) and PACKAGE not in Path(filename).parents
         if told or issubclass(category, (ResourceWarning, Image.DecompressionBombWarning)):
             self.tell(message, category, filename, line)
         else:

@@ -16,7 +16,7 @@ _FILTERS = (
     ("pool", "--size", "2"),
     ("pad", "--amount", "1"),
 )
-_RESULTS = ("png", "png", "tif", "jpg", "webp", "gif", "bmp", "npy", "ppm")
+_RESULTS = ("png", "png", "tif", "jpg", "webp", "gif", "bmp", "npy", "ppm", "npz", "tga", "qoi", "jp2", "jxl", "avif")
 
 
 def _picture(rng, corpus, suffix, form):
@@ -66,6 +66,41 @@ def _volume(rng):
     return _through(
         rng, seeds.scans, "scan", rng.choice(("tiff", "gif", "riff", None)), words, rng.choice(("tif", "npy"))
     )
+
+
+def _nifti(rng):
+    command = rng.choice((["filter", "-k", "identity"], ["pool", "--size", "2"], ["pad", "--amount", "1"]))
+    axes = rng.choice(("--axes zyx", "--axes zyx", "--axes yx", "--axes tzyx --time 1")).split()
+    words = [command[0], "in.nii", *command[1:], *axes, "--max-pixels", "1000000", "--threads", "1"]
+    return _through(rng, seeds.nifti, "nii", "nifti", words, rng.choice(("nii", "nii.gz", "tif", "npy", "npz")))
+
+
+def _store(rng):
+    """A Zarr store of which a file is damaged, or gone."""
+    files = dict(rng.choice(seeds.stores()))
+    about = [name for name in files if "/" not in name or name.endswith((".json", ".zarray"))]
+    for _ in range(rng.choice((1, 1, 2))):
+        name = rng.choice(about if rng.random() < 0.7 else list(files))
+        if rng.random() < 0.1 and len(files) > 1:
+            files.pop(name, None)
+        elif name in files:
+            files[name] = damage(rng, files[name], list(files.values()), "json")
+    command = rng.choice((["filter", "-k", "identity"], ["pool", "--size", "2"], ["pad", "--amount", "1"]))
+    options = rng.choice(([], [], ["--each-plane"], ["--axes", "tzyx"], ["--overwrite"]))
+    words = [command[0], "in.zarr", *command[1:], *options, "--max-pixels", "1000000", "--threads", "1"]
+    output = rng.choice(("out.zarr", "out.zarr", "out.npy", "out.tif"))
+    return Case((*words, "-o", output), {f"in.zarr/{name}": content for name, content in files.items()})
+
+
+def _film(rng):
+    """Frames of video, as many bytes of them as there are, in words that may not be theirs."""
+    command = rng.choice((["filter", "-k", "identity"], ["pool", "--size", "2"], ["pad", "--amount", "1"]))
+    size = words.odd(rng, rng.choice(("6x4", "6x4", "3x4", "12x6", "6x4x3", "1000x900")), 0.15)
+    kinds = ("rgb24", "gray", "rgba", "gray16le", "rgb48le", "bgr24", "yuv420p", "rgb")
+    option = "--size" if command[0] == "filter" else "--frame-size"
+    line = [command[0], "-", *command[1:], "--format", "rawvideo", option, size, "--threads", "1"]
+    line += ["--pix-fmt", words.odd(rng, rng.choice(kinds), 0.1)] if rng.random() < 0.6 else []
+    return Case(tuple(line), stdin=damage(rng, seeds.film(), [seeds.film()]))
 
 
 def _seen(rng):
@@ -292,12 +327,23 @@ _FORMATS = {
     "bmp": (seeds.bmp, "bmp", None),
     "netpbm": (seeds.netpbm, "ppm", "text"),
     "npy": (seeds.npy, "npy", None),
+    "avif": (seeds.avif, "avif", "boxes"),
+    "heic": (seeds.heic, "heic", "boxes"),
+    "raw": (seeds.raw, "dng", "tiff"),
+    "jp2": (seeds.jp2, "jp2", "boxes"),
+    "jxl": (seeds.jxl, "jxl", "boxes"),
+    "tga": (seeds.tga, "tga", None),
+    "qoi": (seeds.qoi, "qoi", None),
+    "npz": (seeds.npz, "npz", "zip"),
     "others": (seeds.others, "ico", None),
 }
 _PICTURES = tuple(_FORMATS.values())
 _MAKERS = {
     **{name: _damaged(kind) for name, kind in _FORMATS.items()},
     "volume": _volume,
+    "nifti": _nifti,
+    "zarr": _store,
+    "rawvideo": _film,
     "wav": lambda rng: _signal(rng, seeds.wav, "wav", "riff"),
     "csv": lambda rng: _signal(rng, seeds.csv, "csv", "text"),
     "seen": _seen,

@@ -2,9 +2,13 @@
 
 import contextlib
 import struct
+import zipfile
+import zlib
 
 from .parts import FORMS
 
+_NO_FORM = (IndexError, KeyError, TypeError, ValueError, OSError, EOFError, NotImplementedError, RuntimeError)
+_NO_FORM += (struct.error, zipfile.BadZipFile, zlib.error)
 _BYTES = (0, 1, 2, 0x0A, 0x20, 0x22, 0x2C, 0x3A, 0x3F, 0x40, 0x7F, 0x80, 0x81, 0xFE, 0xFF)
 _NUMBERS = {
     1: (0, 1, 2, 3, 4, 8, 16, 24, 32, 64, 127, 128, 254, 255),
@@ -19,7 +23,7 @@ def damage(rng, content, others, form=None):
     for _ in range(rng.choice((1, 1, 1, 2, 2, 3, 4))):
         if form in FORMS and rng.random() < 0.5:
             # What was damaged before may no longer have a form that can be followed.
-            with contextlib.suppress(IndexError, KeyError, TypeError, ValueError, struct.error):
+            with contextlib.suppress(*_NO_FORM):
                 content = FORMS[form](rng, content)
         else:
             content = rng.choice(_BLIND)(rng, content, others)

@@ -1,9 +1,13 @@
 """Damage that knows a format: chunks dropped, doubled, exchanged or changed, with lengths and check sums right."""
 
 import contextlib
+import gzip
+import io
 import json
 import re
 import struct
+import warnings
+import zipfile
 import zlib
 
 from .words import ODD
@@ -165,6 +169,67 @@ def _text(rng, content):
     return "\n".join(lines).encode("utf-8", "surrogatepass")
 
 
+def _json(rng, content):
+    """A document with one thing changed."""
+    return json.dumps(_changed(rng, json.loads(content))).encode("utf-8", "surrogatepass")
+
+
+# Boxes of boxes, and what stands in them before the first.
+_HOLDERS = {b"meta": 4, b"iprp": 0, b"ipco": 0, b"iinf": 6, b"jp2h": 0, b"moov": 0, b"trak": 0, b"mdia": 0, b"minf": 0}
+
+
+def _boxes(rng, content):
+    """Boxes of ISO's media files, on any level; those after the pictures' bytes move them."""
+    boxes, at = [], 0
+    while at + 8 <= len(content):
+        size = struct.unpack_from(">I", content, at)[0] or len(content) - at
+        boxes.append((content[at + 4 : at + 8], content[at + 8 : at + max(size, 8)]))
+        at += max(size, 8)
+    inner = [place for place, (kind, _) in enumerate(boxes) if kind in _HOLDERS]
+    if inner and rng.random() < 0.8:
+        place = rng.choice(inner)
+        kind, body = boxes[place]
+        head = _HOLDERS[kind]
+        boxes[place] = (kind, body[:head] + _boxes(rng, body[head:]))
+    else:
+        boxes = _shuffled(rng, boxes)
+    return b"".join(struct.pack(">I", 8 + len(body)) + kind[:4].ljust(4) + body for kind, body in boxes)
+
+
+def _zip(rng, content):
+    """Files of an archive, with lengths and check sums right."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        files = _shuffled(rng, [(name.encode(), archive.read(name)) for name in archive.namelist()])
+    stream = io.BytesIO()
+    with warnings.catch_warnings(), zipfile.ZipFile(stream, "w", rng.choice((0, 8))) as archive:
+        warnings.simplefilter("ignore")  # of names that are there twice
+        for name, body in files:
+            archive.writestr(name.decode("latin-1"), body)
+    return stream.getvalue()
+
+
+# Where numbers stand in a NIfTI-1, and how they are packed.
+_IN_NIFTI = ((0, "i"), (70, "h"), (72, "h"), (108, "f"), (112, "f"), (116, "f"), (123, "B"), (252, "h"), (254, "h"))
+_IN_NIFTI += tuple((40 + 2 * place, "h") for place in range(8)) + tuple((76 + 4 * place, "f") for place in range(8))
+
+
+def _nifti(rng, content):
+    """Numbers of a header, also inside a .gz."""
+    if content[:2] == b"\x1f\x8b":
+        return gzip.compress(_nifti(rng, gzip.decompress(content)), 1)
+    found = bytearray(content)
+    for _ in range(rng.choice((1, 1, 2, 3))):
+        place, kind = rng.choice(_IN_NIFTI)
+        values = {
+            "f": (0, -1, 1, 351, 1e30, float("nan"), float("inf")),
+            "h": (0, 1, -1, 2, 5, 8, 16, 128, 512, 2304, 32767),
+            "i": (0, 348, 540, 348 << 16, -1),
+            "B": (0, 2, 255),
+        }[kind]
+        struct.pack_into("<" + kind, found, place, rng.choice(values))
+    return bytes(found)
+
+
 def _shuffled(rng, chunks):
     """(kind, content) of chunks with one of them dropped, doubled, moved, renamed, emptied or changed."""
     if not chunks:
@@ -204,4 +269,8 @@ FORMS = {
     "gif": _gif,
     "safetensors": _safetensors,
     "text": _text,
+    "json": _json,
+    "boxes": _boxes,
+    "zip": _zip,
+    "nifti": _nifti,
 }

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import gzip
 import io
 import json
 import struct
@@ -14,7 +15,9 @@ from pathlib import Path
 import imagecodecs
 import numpy as np
 import tifffile
-from PIL import Image, ImageCms, PngImagePlugin
+from PIL import Image, ImageCms, PngImagePlugin, features
+
+from convcli.errors import ImageError
 
 H, W = 9, 12
 
@@ -231,10 +234,157 @@ def npy():
     return [*found, _npy(np.zeros(3, [("a", "u1"), ("b", "f4")])), _npy(np.zeros((0, 3), "u1")), _npy(np.float64(3))]
 
 
+def _coded(format, array, *, more=False, **words):
+    """A picture as convcli writes it, perhaps with all that can stand beside pixels."""
+    from convcli.images import Image as Picture
+    from convcli.images import Metadata, write
+
+    said = {"icc": profile(), "exif": exif().removeprefix(b"Exif\0\0"), "xmp": XMP, "dpi": (72.0, 72.0)} if more else {}
+    array = array if array.ndim == 3 else array[..., None]
+    stream = io.BytesIO()
+    write(Picture(array, array.shape[2] in (2, 4), Metadata(**said)), stream, format=format, **words)
+    return stream.getvalue()
+
+
+def _kinds_of(format, types=(np.uint8, np.uint16), **words):
+    found = [_coded(format, pixels(channels, each), **words) for channels in (1, 3, 4) for each in types]
+    return [*found, _coded(format, pixels(3), more=True)]
+
+
+@functools.cache
+def avif():
+    """8 and 12 bits, alpha, metadata, an animation where Pillow writes one."""
+    more = [_saved("AVIF", "RGB", save_all=True)] if features.check("avif") else []
+    return [*_kinds_of("avif"), *more]
+
+
+@functools.cache
+def heic():
+    """As AVIF; without the extra that writes it, its boxes alone."""
+    try:
+        return _kinds_of("heic")
+    except ImageError:
+        return [data[:8] + b"heic" + data[12:].replace(b"av01", b"hvc1").replace(b"av1C", b"hvcC") for data in avif()]
+
+
+@functools.cache
+def raw():
+    """A negative in DNG: rows of red and green, and of green and blue."""
+    tags = [
+        (33421, 3, 2, (2, 2), True),
+        (33422, 1, 4, b"\0\1\1\2", True),
+        (50706, 1, 4, b"\1\4\0\0", True),
+        (50708, 2, 5, "none", True),
+        (50714, 4, 1, 100, True),
+        (50717, 4, 1, 4095, True),
+    ]
+    mosaic = np.full((64, 96), 2000, np.uint16)
+    return [_tiff(mosaic, photometric=32803, metadata=None, extratags=tags)]
+
+
+@functools.cache
+def jp2():
+    """Boxes and bare code streams, with and without loss."""
+    bare = [imagecodecs.jpeg2k_encode(pixels(3), level=0, codecformat="j2k")]
+    return [*_kinds_of("jp2"), _coded("jp2", pixels(3), quality=30), *map(bytes, bare)]
+
+
+@functools.cache
+def jxl():
+    """Bare and in boxes, floats, loss, an animation."""
+    frames = imagecodecs.jpegxl_encode(np.stack([pixels(3)] * 3), lossless=True)
+    return [*_kinds_of("jxl", (np.uint8, np.uint16, np.float32)), _coded("jxl", pixels(3), quality=30), bytes(frames)]
+
+
+@functools.cache
+def tga():
+    """Grey, palettes, colour, alpha; runs."""
+    found = [_saved("TGA", mode) for mode in ("L", "LA", "P", "RGB", "RGBA")]
+    return found + [_saved("TGA", mode, compression="tga_rle") for mode in ("L", "P", "RGB", "RGBA")]
+
+
+@functools.cache
+def qoi():
+    """RGB and RGBA."""
+    return [bytes(imagecodecs.qoi_encode(pixels(channels))) for channels in (3, 4)]
+
+
+def _npz(compressed=False, **arrays):
+    stream = io.BytesIO()
+    (np.savez_compressed if compressed else np.savez)(stream, **arrays)
+    return stream.getvalue()
+
+
+@functools.cache
+def npz():
+    """One array and several, packed and not; pictures, volumes, a signal."""
+    volume = np.stack([pixels(1), pixels(1)[::-1], pixels(1)])
+    found = [_npz(packed, picture=pixels(3)) for packed in (False, True)]
+    found += [_npz(True, a=pixels(1), b=volume), _npz(scan=volume), _npz(line=np.arange(9.0))]
+    return [*found, _npz(**{"x/images": pixels(1)}), _npz(images=np.asfortranarray(volume.astype("f4")))]
+
+
+@functools.cache
+def nifti():
+    """NIfTI-1 of several types and both byte orders, of moments, scaled, packed."""
+    found = []
+    for code, dtype, order in ((2, "u1", "<"), (4, "i2", "<"), (16, "f4", ">"), (512, "u2", "<"), (256, "i1", "<")):
+        for sizes in ((12, 9, 4), (12, 9, 2, 3)):
+            head = bytearray(352)
+            struct.pack_into(order + "i", head, 0, 348)
+            struct.pack_into(order + "8h", head, 40, len(sizes), *sizes, *(1,) * (7 - len(sizes)))
+            struct.pack_into(order + "hh", head, 70, code, np.dtype(dtype).itemsize * 8)
+            struct.pack_into(order + "8f", head, 76, 1, 2, 2.5, 3, 1, 1, 1, 1)
+            struct.pack_into(order + "fff", head, 108, 352, 1, 0)
+            struct.pack_into(order + "hh", head, 252, 0, 1)
+            struct.pack_into(order + "12f", head, 280, 2, 0, 0, 5, 0, 2.5, 0, 6, 0, 0, 3, 7)
+            head[344:348] = b"n+1\0"
+            found.append(bytes(head) + np.arange(prod(sizes)).astype(order + dtype).tobytes())
+    scaled = bytearray(found[2])
+    struct.pack_into("<ff", scaled, 112, 0.5, -3)
+    return [*found, bytes(scaled), gzip.compress(found[0], 1), gzip.compress(found[3], 1)]
+
+
+@functools.cache
+def stores():
+    """Zarr 2 and 3, sharded, and OME-Zarr: the files of each, by their names."""
+    import zarr
+
+    volume = np.stack([pixels(1)] * 4)
+    found = []
+    with tempfile.TemporaryDirectory() as folder:
+        for number, words in enumerate(
+            (
+                {"zarr_format": 2, "chunks": (2, 5, 12)},
+                {"zarr_format": 3, "chunks": (2, 5, 6), "compressors": None},
+                {"zarr_format": 3, "chunks": (2, 3, 4), "shards": (4, 9, 12)},
+            )
+        ):
+            array = zarr.create_array(f"{folder}/{number}", shape=volume.shape, dtype=volume.dtype, **words)
+            array[...] = volume
+        for number, form in ((3, 2), (4, 3)):
+            group = zarr.open_group(f"{folder}/{number}", mode="w", zarr_format=form)
+            group.create_array("0", shape=volume.shape, dtype="u1", chunks=(2, 9, 12))[...] = volume
+            scale = [{"type": "scale", "scale": [2.0, 1.0, 1.0]}]
+            axes = [{"name": name, "type": "space", "unit": "micrometer"} for name in "zyx"]
+            image = {"axes": axes, "datasets": [{"path": "0", "coordinateTransformations": scale}], "version": "0.4"}
+            group.attrs.update({"multiscales": [image]} if form == 2 else {"ome": {"multiscales": [image]}})
+        for number in range(5):
+            top = Path(folder, str(number))
+            files = sorted(path for path in top.rglob("*") if path.is_file())
+            found.append({path.relative_to(top).as_posix(): path.read_bytes() for path in files})
+    return found
+
+
+def film():
+    """Frames of 6 columns and 4 rows of RGB, one behind the other."""
+    return pixels(3, size=(12, 6)).tobytes()
+
+
 @functools.cache
 def others():
     """Formats that are not read, and files of other kinds."""
-    found = [_saved(each, "RGB") for each in ("ICO", "TGA", "PCX", "SGI", "PPM", "TIFF", "PDF", "JPEG2000", "AVIF")]
+    found = [_saved(each, "RGB") for each in ("ICO", "PCX", "SGI", "PPM", "TIFF", "PDF")]
     return [
         *found,
         b"%PDF-1.4\n",

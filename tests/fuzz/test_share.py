@@ -15,7 +15,7 @@ from fuzz.workers import Worker
 
 ROUNDS = 8
 # These may compile loops, or train: one of each here, the others by hand.
-SLOW = ("arrays", "recipe", "checkpoint", "folder", "options", "seen", "volume", "model")
+SLOW = ("arrays", "recipe", "checkpoint", "folder", "options", "seen", "volume", "model", "zarr")
 
 # What stands for `convcli.cli.run`, and what has to be said of it.
 FAULTS = """

@@ -23,6 +23,8 @@ def test_sizes_keep_proportions(words, expected):
 def test_the_longer_side_is_the_longer_one():
     assert [axis.size for axis in resized((40, 30), longest=20)] == [20, 15]
     assert [axis.size for axis in resized((30, 30), longest=20)] == [20, 20]
+    assert [axis.size for axis in resized((40, 30), within=20)] == [20, 15]
+    assert [axis.size for axis in resized((40, 30), within=50)] == [40, 30]
 
 
 def test_cells_lie_from_edge_to_edge():

@@ -7,12 +7,13 @@ import imagecodecs
 import numpy as np
 import pytest
 from PIL import Image as Pillow
-from PIL import ImageCms
+from PIL import ImageCms, features
 
 from convcli.errors import ImageError
 from convcli.images import Image, Metadata, read, write
 from convcli.images.av1_header import size_in
 from convcli.images.bmff import read_picture
+from convcli.images.model import FIRST_ALONE
 
 RANDOM = np.random.default_rng(9)
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -114,3 +115,13 @@ def test_damaged_files():
         assert "\n" not in str(caught.value)
     with pytest.raises(ImageError, match="got 30x20 = 600 pixels, expected at most 100"):
         load(data, max_pixels=100)
+
+
+@pytest.mark.skipif(not features.check("avif"), reason="Pillow writes the animation")
+def test_of_an_animation_one_frame_is_read_and_nothing_beyond_its_memory(convcli, tmp_path):
+    frames = [Pillow.new("RGB", (32, 32), (shade,) * 3) for shade in (10, 120, 240)]
+    frames[0].save(tmp_path / "a.avif", save_all=True, append_images=frames[1:])
+    got = read(tmp_path / "a.avif")
+    assert (got.pixels == 10).all() and got.warnings == (f"animated AVIF: {FIRST_ALONE}",)
+    result = convcli("filter", tmp_path / "a.avif", "-k", "box3d", "--axes", "zyx")
+    assert result.code == 1 and "is AVIF, of which one frame is read, as a picture" in result.err

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from convcli.errors import ImageError
-from convcli.images import read, write
+from convcli.images import Image, read, write
 from convcli.images.npz import choose
 
 ARRAY = np.random.default_rng(4).integers(0, 65536, (7, 9, 3)).astype(np.uint16)
@@ -72,3 +72,28 @@ def test_an_array_that_unpacks_to_much():
     assert len(data) < 20_000
     with pytest.raises(ImageError, match="got 3000x3000 = 9000000 pixels, expected at most 1000"):
         load(data, max_pixels=1000)
+
+
+def test_a_volume_and_a_signal_stay_in_their_archive(convcli, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    volume = ARRAY[..., 0].reshape(7, 3, 3)
+    np.savez_compressed("all.npz", scan=np.asfortranarray(volume), line=np.arange(9.0))
+    np.save("scan.npy", volume)
+    words = ("--axes", "zyx", "-k", "box3d", "--threads", "1")
+    assert convcli("filter", "scan.npy", *words).code == 0
+    result = convcli("filter", "all.npz", *words, "--key", "scan")
+    assert (result.code, result.out, result.err) == (0, "all_box3d.npz\n", "")
+    with np.load("all_box3d.npz") as got:
+        assert list(got) == ["scan"]
+        np.testing.assert_array_equal(got["scan"], np.load("scan_box3d.npy"))
+    assert "got 2 arrays, scan, line, expected one" in convcli("filter", "all.npz", *words, "-o", "x.npy").err
+    assert convcli("filter", "all.npz", "--each-plane", "-k", "box", "--key", "scan", "-o", "planes.npz").code == 0
+    assert convcli("pool", "all.npz", "--size", "3", "--key", "line", "-o", "less.npz").code == 0
+    with np.load("less.npz") as got:
+        np.testing.assert_array_equal(got["line"], [2, 5, 8])
+
+
+def test_a_key_for_nothing_is_told(convcli, tmp_path):
+    write(Image(ARRAY), tmp_path / "a.png")
+    result = convcli("pad", tmp_path / "a.png", "--amount", "1", "--key", "x")
+    assert (result.code, result.err) == (0, "Warning: --key 'x': no .npz was read, whose arrays have names\n")

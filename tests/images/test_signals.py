@@ -231,3 +231,25 @@ def test_a_second_array_in_a_file_is_told(tmp_path):
 def test_other_sounds_are_called_by_their_names(start, name):
     with pytest.raises(ImageError, match=f"got a sound in {name}, expected WAV, CSV or NPY; convert it to WAV first"):
         read_signal(io.BytesIO(start + bytes(60)))
+
+
+def test_channels_may_be_the_rows_of_an_array(convcli, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rows = np.arange(60.0).reshape(3, 20) ** 2
+    np.save("rows.npy", rows)
+    np.save("columns.npy", rows.T)
+    assert convcli("filter", "rows.npy", "-k", "box:3", "--axes", "cx", "-o", "a.npy").err == ""
+    assert convcli("filter", "columns.npy", "-k", "box:3", "--axes", "x", "-o", "b.npy").err == ""
+    np.testing.assert_array_equal(np.load("a.npy"), np.load("b.npy").T)
+    told = convcli("filter", "rows.npy", "-k", "box:3", "--axes", "x", "-o", "c.npy").err
+    assert told == "Warning: got 3 moments of 20 channels; --axes cx takes the rows of an array for channels\n"
+    (tmp_path / "t.csv").write_text("1\n2\n3\n")
+    assert "got axes cx for CSV, expected an array" in convcli("filter", "t.csv", "-k", "box", "--axes", "cx").err
+
+
+def test_words_for_stacks_are_none_for_signals(convcli, tmp_path):
+    np.save(tmp_path / "a.npy", np.arange(9.0))
+    for words, said in ((("--channel", "0"), "--channel or --time"), (("--each-plane",), "--each-plane")):
+        result = convcli("filter", tmp_path / "a.npy", "-k", "box", *words)
+        assert result.code == 2 and f"a.npy with {said}, which choose of stacks" in result.err
+    assert "try sobel-x" in convcli("filter", tmp_path / "a.npy", "-k", "sobel").err

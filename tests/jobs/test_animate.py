@@ -164,7 +164,19 @@ def test_labels_carry_the_numbers():
         "input 5×6,  kernel 3×3,  stride 2,  padding 1,  dilation 2",
         "output rows (5 − (2·(3 − 1) + 1) + 2·1)/2 + 1 = 2",
         "output columns floor((6 − (2·(3 − 1) + 1) + 2·1)/2) + 1 = 2",
+        "not reached by any window: 3 rows, 3 columns",
     )
+    assert len(make_film(plan_animation((5, 5), 3)).labels) == 2
+
+
+def test_a_formula_goes_on_below_one():
+    with pytest.raises(ShapeError, match=r"no window fits: \(5 - 7 \+ 0\)/1 \+ 1 = -1; try"):
+        plan_animation((5, 5), 7)
+
+
+def test_what_is_rounded_is_not_called_equal():
+    film = make_film(plan_animation((2, 2), 2), ((1, 2), (4, 5)), ((1 / 9,) * 2,) * 2)
+    assert film.frames[0].arithmetic == "1·1/9 + 2·1/9 + 4·1/9 + 5·1/9 ≈ 1.3333"
     film = make_film(plan_animation((2, 2), 3, stride=2, transposed=True, output_padding=1))
     assert film.labels[0].endswith("output padding 1")
     assert film.labels[1] == "output (2 − 1)·2 + 3 − 0 + 1 = 6 a side"

@@ -3,6 +3,7 @@
 import io
 import logging
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -140,9 +141,8 @@ def test_an_explanation_is_a_page_in_a_frame():
         (1, 2, 3, 4.5),
         (1, (2, 3)),
         [[1, 2, 3, 4]],
-        np.s_[1:2],
         np.s_[1:2, 3],
-        np.s_[:, 1:2],
+        np.s_[1:2:2],
     )
     for region in (*odd, np.s_[0:0, 0:0], np.s_[0:4, 60:64], np.s_[4:1, 0:2], np.s_[0:9:2, 0:9], np.s_[-4:9, 0:9]):
         with pytest.raises(package.ShapeError, match=r"^region: "):
@@ -164,3 +164,84 @@ def test_a_second_frame_is_told(tmp_path, caplog):
         package.read(tmp_path / "a.gif")
     assert "frame" in caplog.text
     assert "convcli" in sys.modules
+
+
+PIXELS = np.zeros((4, 5, 3), np.uint8)
+
+
+def at_its_end():
+    stream = io.BytesIO()
+    package.write(stream, PIXELS, format="png")
+    return stream
+
+
+@pytest.mark.parametrize(("call", "says"), [
+    (lambda: package.filter(PIXELS, "box", convolve="no"), "convolve: got 'no', expected True or False"),
+    (lambda: package.filter(PIXELS, "box", linear="yes"), "linear: got 'yes', expected True or False"),
+    (lambda: package.filter(PIXELS, "box", scale="2"), "scale: got '2', expected a number"),
+    (lambda: package.filter(PIXELS, "box", background=(1, 2)), "background: got (1, 2), expected a name as 'white'"),
+    (lambda: package.filter(PIXELS, "box", background=3), "background: got 3, expected a name as 'white'"),
+    (lambda: package.filter("cat.jpg", "box"), "image: got the text 'cat.jpg', expected a picture; convcli.read reads"),
+    (lambda: package.sobel(Path("a.png")), "image: got the text 'a.png', expected a full array; convcli.read reads"),
+    (lambda: package.filter(Image.fromarray(PIXELS).convert("P"), "box"),
+     "image: got a Pillow picture of mode P, expected grey or RGB; image.convert('RGB') makes one"),
+    (lambda: package.sobel(Image.fromarray(PIXELS).convert("CMYK")), "image: got a Pillow picture of mode CMYK"),
+    (lambda: package.filter(PIXELS, ["box", "sobel"]), "kernel: got a list of SPECs, expected one after the other"),
+    (lambda: package.filter(PIXELS, None), "kernel: got None, expected a SPEC such as 'gaussian:sigma=2', or weights"),
+    (lambda: package.filter(None, "box"), "image: got None, expected a picture"),
+    (lambda: package.explain(PIXELS, "box", titel="x"), "explain: got the word 'titel'; did you mean 'title'?"),
+    (lambda: package.write("a.png", PIXELS, like=PIXELS), "like: got array("),
+    (lambda: package.write("a.jpg", np.zeros((2, 2, 4), np.uint8)), "image: JPEG holds no alpha channel; image["),
+    (lambda: package.read(at_its_end()), "<stream>: stands at its end, expected it where a picture begins"),
+    (lambda: package.explain(PIXELS, "box", convolve=2), "convolve: got 2, expected True or False"),
+    (lambda: package.write("a.png", PIXELS, overwrite="no"), "overwrite: got 'no', expected True or False"),
+    (lambda: package.write("a.jpg", PIXELS, quality="x"), "a.jpg: quality: got 'x', expected a whole number from 1"),
+    (lambda: package.write("a.png", PIXELS, format=3), "format: got 3, expected one of png"),
+    (lambda: package.read("a.png", max_pixels="x"), "max_pixels: got 'x', expected a whole number of at least 1"),
+    (lambda: package.on_compiling(3), "tell: got 3, expected a function, or None"),
+    (lambda: package.summary(3), "network: got 3, expected a name such as 'lenet5', or a file"),
+    (lambda: package.summary("lenet5", input=3), "input: got 3, expected as many numbers as in 32x32x1"),
+])  # fmt: skip
+def test_what_is_given_by_mistake(tmp_path, monkeypatch, call, says):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(package.ConvcliError) as caught:
+        call()
+    assert str(caught.value).startswith(says) and not any(tmp_path.iterdir())
+
+
+def test_a_name_that_is_none_of_ours():
+    with pytest.raises(AttributeError, match=r"; convcli\.filter\(image, 'gaussian'\) filters with it$"):
+        _ = package.gaussian
+    with pytest.raises(AttributeError, match=r"has no attribute 'sobl'; did you mean 'sobel'\?$"):
+        _ = package.sobl
+    assert not hasattr(package, "__wrapped__")
+
+
+def test_an_explanation_of_weights_and_of_rows_counted_from_the_end(caplog):
+    picture = np.arange(100 * 90, dtype=np.float64).reshape(100, 90)
+    found = package.explain(picture, [[1, 0], [0, -1]], region=np.s_[-30:, -20:-5])
+    assert repr(found).startswith("Explanation(image, 70:100,70:85 of the input")
+    assert repr(package.explain(picture, package.kernel("log"), region=np.s_[80:95])).count("80:95,0:90")
+    with caplog.at_level(logging.WARNING, "convcli"):
+        package.explain(picture, "box")
+    assert "region=np.s_[34:66, 29:61]" in caplog.text
+
+
+def test_what_goes_wrong_in_a_function_of_the_callers_is_told_as_such(caplog, monkeypatch):
+    from convcli.jobs import compiling
+
+    def bad(state):
+        raise RuntimeError("mine")
+
+    monkeypatch.setattr(compiling, "_TELL", [bad])
+    monkeypatch.setattr(compiling, "_UNDER_WAY", [])
+    state = compiling_state()
+    compiling._hear(state)
+    assert "the function given to on_compiling raised RuntimeError: mine; it is not called again" in caplog.text
+    assert compiling._TELL == []
+
+
+def compiling_state():
+    from convcli.loops.compiling.waiting import Compiling
+
+    return Compiling("", 1, 1, 0.5, True)

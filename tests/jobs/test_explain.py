@@ -151,7 +151,7 @@ def test_a_matrix_of_pixels():
 
 @pytest.mark.parametrize(("specs", "biases", "words", "message"), [
     (["box:size=3", "box:size=5"], [], {}, "filter 2 is 5x5, expected 3x3"),
-    (["box"], [1, 2], {}, "got 2 numbers for 1 filters"),
+    (["box"], [1, 2], {}, r"got 2 numbers, expected one, or one for each filter \(1\)"),
     (["box"] * 17, [], {}, "got 17 filters"),
     (["1 | 2"], [], {"channels": "gray"}, "plane for each channel"),
     (["box"], [], {"activation": "softmax"}, "activation: got 'softmax'"),

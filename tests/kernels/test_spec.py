@@ -161,7 +161,13 @@ def test_canonical_specs(spec, canonical):
             "kernel gaussian: unknown parameter 'radius'; gaussian takes sigma=1, truncate=4, size=auto",
         ),
         ("box:", "kernel box, parameter 1: got '', expected param=value; box takes size=3"),
-        ("box:5", "kernel box, parameter 1: got '5', expected param=value; box takes size=3"),
+        ("box:-5", "kernel box: size=-5 is out of range: expected 1 to 4000000"),
+        (
+            "gaussian:2,3",
+            "kernel gaussian, parameter 2: got '3', expected param=value (values per axis are written 3x5); "
+            "gaussian takes sigma=1, truncate=4, size=auto",
+        ),
+        ("sobel:3", "kernel sobel, parameter 1: got '3', expected param=value; sobel takes no parameters"),
         ("box:size", "kernel box, parameter 1: got 'size', expected param=value; box takes size=3"),
         ("box:size=", "kernel box, parameter 1: got 'size=', expected param=value; box takes size=3"),
         (
@@ -422,3 +428,12 @@ def test_normalizing():
     assert [np.abs(plane).sum() for plane in normalized(parse_kernel("sobel"), "abs").planes] == [1, 1]
     with pytest.raises(KernelError, match="normalize: got 'max', expected none, sum or abs"):
         normalized(parse_kernel("box"), "max")
+
+
+@pytest.mark.parametrize(("short", "long"), [
+    ("gaussian:2", "gaussian:sigma=2"), ("box:3x5", "box:size=3x5"), ("log:1/2", "log:sigma=1/2"),
+    ("median:5", "median:size=5"), ("bilateral: 4, sigma_color=22", "bilateral:sigma=4,sigma_color=22"),
+    ("resize:100", "resize:width=100"), ("gaussian3d:.5", "gaussian3d:sigma=0.5"),
+])  # fmt: skip
+def test_the_first_parameter_may_do_without_its_name(short, long):
+    assert parse_kernel(short).spec == parse_kernel(long).spec

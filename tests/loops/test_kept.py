@@ -5,12 +5,13 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pytest
 
-from convcli.loops.compiling import kept
+from convcli.loops.compiling import kept, prebuilt
 from convcli.loops.compiling.cache import _files
 
 NOTHING_PREBUILT = (
@@ -143,33 +144,54 @@ def test_numba_may_come_afterwards(first, tmp_path):
     assert not loaded and after_kept == alone
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [
-        lambda code: code[:-100],
-        lambda code: b"not ours",
-        lambda code: b"[]\n" + code.split(b"\n", 1)[1],
-        lambda code: b"",
-        lambda code: bytes([code[0] ^ 1]) + code[1:],
-        lambda code: code[:-5000] + bytes([code[-5000] ^ 4]) + code[-4999:],
-        lambda code: signed(code.replace(b'"parallel": true', b'"layer": "omp"   ')),
-        lambda code: signed(re.sub(rb'"environment": "[^"]+"', b'"environment": ""', code)),
-        lambda code: signed(code.split(b"\n", 1)[1][:300]),
-    ],
-    ids=[
-        "shorter", "something else", "another digest", "empty", "a bit of the digest", "a bit of the code",
-        "another word", "a name less", "half the head, signed",
-    ],
-)  # fmt: skip
-def test_a_damaged_file_is_made_anew(first, damage):
+DAMAGES = {
+    "shorter": lambda code: code[:-100],
+    "something else": lambda code: b"not ours",
+    "another digest": lambda code: b"[]\n" + code.split(b"\n", 1)[1],
+    "empty": lambda code: b"",
+    "a bit of the digest": lambda code: bytes([code[0] ^ 1]) + code[1:],
+    "a bit of the code": lambda code: code[:-5000] + bytes([code[-5000] ^ 4]) + code[-4999:],
+    "another word": lambda code: signed(code.replace(b'"parallel": true', b'"layer": "omp"   ')),
+    "a name less": lambda code: signed(re.sub(rb'"environment": "[^"]+"', b'"environment": ""', code)),
+    "half the head, signed": lambda code: signed(code.split(b"\n", 1)[1][:300]),
+}
+
+
+def test_a_damaged_file_is_made_anew(first):
     cache, said = first
     (file,) = files(cache)
-    good = file.read_bytes()
-    file.write_bytes(damage(good))
+    file.write_bytes(file.read_bytes()[:-100])
     result = run(cache)
     assert json.loads(result.stdout)[:2] == [said[0], True]
     assert result.stderr == f"{file}: damaged, so the loop is compiled anew\n"
     assert python(cache)[:2] == [said[0], False]
+
+
+@pytest.fixture
+def found(first, monkeypatch):
+    """Look for the loop in the cache of `first`, in this process: whether it is found, and what is told."""
+    cache, _ = first
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(cache))
+    monkeypatch.setattr(prebuilt, "PLACE", Path("nowhere"))
+    told = []
+    monkeypatch.setattr(kept, "tell", told.append)
+    total = np.zeros(5000, np.float32)
+
+    def find():
+        told.clear()
+        return kept.find("filtering.pointwise.add_squares", (total, total)) is not None, *told
+
+    return find
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_no_damaged_file_is_run(first, found, damage):
+    (file,) = files(first[0])
+    good = file.read_bytes()
+    assert found() == (True,)
+    file.write_bytes(damage(good))
+    assert found() == (False, f"{file}: damaged, so the loop is compiled anew") and not file.exists()
+    file.write_bytes(good)
 
 
 def signed(content):
@@ -188,17 +210,14 @@ def test_a_folder_in_its_place_is_taken_away(first):
 
 
 @pytest.mark.parametrize("mode", [0o777, 0o775, 0o1777])
-def test_a_folder_that_others_can_write_is_refused(first, mode):
-    cache, said = first
-    (file,) = files(cache)
+def test_a_folder_that_others_can_write_is_refused(first, found, mode):
+    (file,) = files(first[0])
     before = file.stat()
     file.parent.chmod(mode)
-    result = run(cache)
+    refused, line = found()
     file.parent.chmod(0o755)
-    assert json.loads(result.stdout)[:2] == [said[0], True]
-    assert result.stderr.startswith(f"{file.parent}: others can write there") and result.stderr.count("\n") == 1
-    assert file.stat() == before
-    assert list(file.parent.iterdir()) == [file]
+    assert not refused and line.startswith(f"{file.parent}: others can write there")
+    assert file.stat() == before and list(file.parent.iterdir()) == [file]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
@@ -364,6 +383,8 @@ def test_other_types_are_told_apart():
     types = [kept.types_of(call) for call in calls]
     assert len(set(types)) == len(set(map(repr, types))) == len(calls)
     assert types == [kept.types_of(call) for call in calls]
+    spelled = ARRAY.astype(ARRAY.dtype.newbyteorder("<"))  # as files name their numbers
+    assert repr(kept.types_of((spelled,))) == repr(kept.types_of((ARRAY,)))
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 import convcli
-from convcli.errors import ConvcliError
-from convcli.ops.elements import parse_element
+from convcli.errors import ConvcliError, KernelError
+from convcli.ops.elements import as_element, parse_element
 
 SCIPY = {"edge": "nearest", "reflect": "mirror", "symmetric": "reflect", "wrap": "wrap"}
 # Loops know six dtypes and each costs a compilation; test_ordering has the others.
@@ -204,8 +204,11 @@ def test_elements():
     assert np.array_equal(parse_element("disk:radius=2", 2).sum(axis=1), [1, 3, 5, 3, 1])
     assert np.array_equal(parse_element("disk:radius=2.5", 2).sum(axis=1), [3, 5, 5, 5, 3])
     assert np.array_equal(parse_element("diamond:radius=2", 2).sum(axis=1), [1, 3, 5, 3, 1])
-    assert parse_element("cross:radius=3", 3).sum() == 19
+    assert parse_element("cross:radius=3", 3).sum() == parse_element("cross:3", 3).sum() == 19
     assert parse_element("ball:radius=1", 3).sum() == 7
+    assert as_element(None, np.ones((3, 5)), 2) == (3, 5)
+    with pytest.raises(KernelError, match=r"element: got 2 dimensions, expected 3; planes are set apart by \|"):
+        as_element(None, "0 1; 1 1", 3)
     assert np.array_equal(parse_element("line:length=5,angle=90", 2), np.ones((5, 1)))
     assert np.array_equal(parse_element("line:length=5,angle=45", 2), np.eye(3)[::-1])
     assert np.array_equal(parse_element("0 1; 1 1", 2), [[0, 1], [1, 1]])

@@ -105,6 +105,7 @@ COUNTS = {
     "anchor",
 }
 NO_FLAGS = ["yes", None, 2, np.zeros(3), np.array([]), object()]
+FLAGS = ("ceil_mode", "count_include_pad", "exact", "overwrite")
 ODD = {
     **dict.fromkeys(ARRAYS, NO_ARRAYS),
     "kernel": [each for each in NO_ARRAYS if not isinstance(each, str)],
@@ -114,7 +115,7 @@ ODD = {
     **dict.fromkeys(("p", "low", "high", "sigma"), NO_NUMBERS),
     "value": [each for each in NO_NUMBERS if each is not True],
     **dict.fromkeys(("mode", "operation", "border"), NO_WORDS),
-    **dict.fromkeys(("ceil_mode", "count_include_pad"), NO_FLAGS),
+    **dict.fromkeys(FLAGS, NO_FLAGS),
     "seed": [-1, 1.5, "1", None, 2**64, True, (1,), 10**400, Place()],
     "path": [None, 3, b"a.png", ["a.png"], np.zeros((3, 3)), "", "a\0b.png", object()],
     "spec": [None, 3, b"box", ["box"], np.zeros((3, 3)), "", "no.npy", "a\0b.txt", "\udcff.csv", "/", "\x1b[2J"],
@@ -278,3 +279,9 @@ def test_weights_and_thresholds_beyond_the_type_are_infinite():
     image = np.ones((5, 8, 1), np.float32)
     assert np.isinf(convcli.correlate2d(image, np.full((3, 3), 1e300))).all()
     assert not convcli.canny(image, low=1e299, high=1e300).any()
+
+
+def test_every_flag_of_a_public_function_is_among_these():
+    for name in NAMES:
+        for each in inspect.signature(getattr(convcli, name)).parameters.values():
+            assert (each.annotation in (bool, "bool")) == (each.name in FLAGS)

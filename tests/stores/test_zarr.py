@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from convcli.stores import is_store, reading
-from convcli.stores.writing import replacing_folder
+from convcli.stores.growing import begin_folder, end_folder, growing
 from convcli.unfinished import unfinished_name
 
 zarr = pytest.importorskip("zarr")
@@ -218,9 +218,11 @@ def test_an_interrupt_between_the_names_leaves_what_was_there(tmp_path, voxels, 
         return rename(path, other)
 
     monkeypatch.setattr(type(target), "rename", interrupted)
-    with pytest.raises(KeyboardInterrupt), replacing_folder(target, overwrite=True) as part:
-        (part / "new").write_text("")
-    assert zarr.open(str(target), mode="r").shape == (3, 23, 29) and len(list(tmp_path.iterdir())) == 1
+    (begin_folder(target, overwrite=True, goes_on=False) / "new").write_text("")
+    with pytest.raises(KeyboardInterrupt):
+        end_folder(target)
+    assert zarr.open(str(target), mode="r").shape == (3, 23, 29)
+    assert sorted(tmp_path.iterdir()) == [target, growing(target)]
 
 
 def test_a_link_stays_one_and_nothing_else_is_left(convcli, tmp_path, voxels):
@@ -275,7 +277,9 @@ def test_what_a_killed_process_left_is_swept(convcli, tmp_path, voxels):
 
 @pytest.mark.parametrize(("make", "message"), [
     (lambda path: None, "no such file"),
-    (lambda path: path.mkdir(), "cannot be read as Zarr"),
+    (lambda path: path.mkdir(), "is a folder of other things, expected a Zarr store"),
+    (lambda path: path.write_text("a"), "a.zarr: is a file, expected a folder, as Zarr stores are"),
+    (lambda path: (path.mkdir(), (path / "zarr.json").write_text('"x"')), "cannot be read as Zarr"),
     (lambda path: zarr.open_group(str(path), mode="w"), "is a group, expected an array or an OME-Zarr image"),
     (lambda path: written(path, np.zeros((2, 2, 2), "c8"), "one"), "got complex64 values"),
     (lambda path: zarr.create_array(str(path), shape=(2, 3, 4, 5), dtype="u1"), "does not name its axes"),
@@ -309,7 +313,32 @@ def test_what_counts_as_a_store(tmp_path):
     assert {name: is_store(str(tmp_path / name)) for name in names} == names
 
 
+def test_as_many_levels_as_are_asked_for(tmp_path, convcli, rng):
+    path = ome(tmp_path / "a.zarr", rng.integers(0, 255, (1, 2, 16, 20, 22), dtype=np.uint8))
+    for words, paths in (("none", ["0"]), ("3", ["0", "1", "2"])):
+        target = tmp_path / f"{words}.zarr"
+        assert convcli("filter", path, "-k", "box3d", "-o", target, "--levels", words, "--block", "8").code == 0
+        got = reading.open_stored(str(target))
+        assert [level.path for level in got.levels] == sorted(got.group.array_keys()) == paths
+    assert [level.scale[-3:] for level in got.levels] == [(2, 0.5, 0.5), (4, 1, 1), (8, 2, 2)]
+    fine = got.group["1"][0, 1].astype(float)
+    means = fine.reshape(4, 2, 5, 2, 11, 1)[:, :, :, :, :10].reshape(4, 2, 5, 2, 5, 2).mean((1, 3, 5))
+    np.testing.assert_allclose(got.group["2"][0, 1], means, atol=0.5)
+
+
 def test_levels_end_where_a_voxel_would_be_none(tmp_path, convcli, rng):
     ome(tmp_path / "a.zarr", rng.integers(0, 255, (1, 1, 4, 4, 4), dtype=np.uint8), levels=3)
     convcli("pool", tmp_path / "a.zarr", "--size", "3", "-o", tmp_path / "b.zarr")
     assert len(reading.open_stored(str(tmp_path / "b.zarr")).levels) == 1
+
+
+def test_compare_takes_stores_and_what_takes_none_says_who_does(convcli, tmp_path, voxels):
+    written(tmp_path / "a.zarr", voxels)
+    np.save(tmp_path / "a.npy", voxels)
+    result = convcli("compare", tmp_path / "a.zarr", tmp_path / "a.npy")
+    assert result.code == 0 and result.out.startswith("largest difference  0 ")
+    result = convcli("explain", tmp_path / "a.zarr", "-k", "box", "-o", tmp_path / "a.html")
+    assert result.code == 1 and "is a Zarr store, which filter, pool, pad, morph and compare take" in result.err
+    (tmp_path / "b.zarr").write_text("a")
+    result = convcli("filter", tmp_path / "a.zarr", "-k", "box3d", "-o", tmp_path / "b.zarr", "--overwrite")
+    assert result.code == 2 and "b.zarr: is a file, where Zarr would be a folder" in result.err

@@ -119,3 +119,8 @@ def test_examples(module):
     result = doctest.testmod(module)
     assert result.attempted > 0
     assert result.failed == 0
+
+
+def test_of_a_path_the_end_is_kept():
+    text = shortened("sample_images/more/five.jpg", 90, 14)
+    assert text.startswith("…") and text.endswith("five.jpg") and length(text, 14) <= 90

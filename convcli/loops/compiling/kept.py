@@ -48,7 +48,8 @@ def types_of(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
     for each in arguments:
         kind = type(each)
         if kind is np.ndarray:
-            types.append((each.dtype, each.ndim, each.flags.num & (_CONTIGUOUS | _ALIGNED | _WRITEABLE)))
+            dtype = each.dtype if each.dtype.byteorder != "<" else each.dtype.newbyteorder("=")  # one word for one type
+            types.append((dtype, each.ndim, each.flags.num & (_CONTIGUOUS | _ALIGNED | _WRITEABLE)))
         elif isinstance(each, tuple):
             within = tuple(map(type, each))
             types.append((kind, within if _SCALARS.issuperset(within) else types_of(each)))

@@ -1,207 +1,18 @@
-"use strict";
-
 // The page's numbers, written by convcli. Positions are those of the input; negative ones lie in the padding.
 const page = JSON.parse(document.getElementById("document").textContent);
-const stage = page.stage;
-const shape = page.window;
-const output = page.output;
+const explained = new Explained(page);
+const { stage, shape, output, allChannels } = explained;
 const [inputRows, inputColumns] = page.input.size;
 const isBroad = shape.kernel[1] > 7;
 const positions = output.rows * output.columns;
 const state = { filter: 0, channel: 0, part: 0, y: 0, x: 0, zoom: 1, timer: null };
 const byId = (id) => document.getElementById(id);
 
-// ---------------------------------------------------------------- numbers
-
-// JSON has no words for these; Number("NaN") and Number("-Infinity") are what they say.
-const numbers = (list) => list.map(Number);
-stage.values = stage.values.map(numbers);
-for (const filter of page.filters) filter.pixels = filter.pixels.map(numbers);
-
-function tidy(value, digits) {
-  if (!Number.isFinite(value)) return Number.isNaN(value) ? "NaN" : value > 0 ? "∞" : "−∞";
-  const text = Number.isInteger(value) && Math.abs(value) < 1e9 ? String(value) : String(Number(value.toPrecision(digits)));
-  return text.replaceAll("-", "−");
-}
-
-// For a cell: no digit before the point is lost, and what is too long for that has a power of ten.
-function tight(value, digits) {
-  const size = Math.abs(value);
-  if (!Number.isFinite(value) || value === 0 || (Number.isInteger(value) && size < 1e6)) return tidy(value, digits);
-  if (size < 1e6 && size >= 1e-3) return tidy(value, Math.max(digits, Math.floor(Math.log10(size)) + 1));
-  return value.toExponential(Math.min(digits - 1, 2)).replace("e+", "e").replaceAll("-", "−");
-}
-const format = (value) => tidy(value, 6);
-
-// 1/9 reads better than 0.111111; a number with few decimals stays as it is.
-function formatWeight(value, digits = 5) {
-  if (Math.abs(value * 1000 - Math.round(value * 1000)) > 1e-9) {
-    for (let below = 3; below <= 128; below += 1) {
-      const above = value * below;
-      if (Math.abs(above - Math.round(above)) < 1e-9 * below) return `${tidy(Math.round(above), 6)}/${below}`;
-    }
-  }
-  return tidy(value, digits);
-}
-
-const cellWeight = (value, digits) => {
-  const text = formatWeight(value, digits);
-  return text.includes("/") && text.length < 6 ? text : tight(value, digits);
-};
-
-// Short enough for a column among many.
-const brief = (value) => (value !== 0 && Math.abs(value) < 1e-3 ? value.toExponential(1).replaceAll("-", "−") : tidy(value, 3));
-
-const bracketed = (text) => (text.startsWith("−") ? `(${text})` : text);
-
-function roundHalfToEven(value) {
-  const below = Math.floor(value);
-  const rest = value - below;
-  if (rest === 0.5) return below % 2 === 0 ? below : below + 1;
-  return rest < 0.5 ? below : below + 1;
-}
-
-// ---------------------------------------------------------------- arithmetic
-
-const ACTIVATIONS = {
-  relu: ["max(0, s)", (s) => Math.max(s, 0)],
-  leaky_relu: ["s, or 0.2·s below zero", (s) => (s >= 0 ? s : 0.2 * s)],
-  sigmoid: ["1 / (1 + exp(−s))", (s) => 1 / (1 + Math.exp(-s))],
-  tanh: ["tanh(s)", Math.tanh],
-};
-const COMBINATIONS = {
-  magnitude: ["root of the sum of squares", (sums) => Math.sqrt(sums.reduce((total, each) => total + each * each, 0))],
-  angle: ["atan2(second, first), in radians", (sums) => Math.atan2(sums[1], sums[0])],
-  maximum: ["the largest", (sums) => Math.max(...sums)],
-};
-
-const allChannels = page.input.channels.map((_, channel) => channel);
 const sumsChannels = () => page.filters[state.filter].sums_channels;
-const usedChannels = () => (sumsChannels() ? allChannels : [state.channel]);
+const workOut = (y, x) => explained.workOut(page.filters[state.filter], state.channel, y, x);
 const shownChannels = () => (sumsChannels() && state.channel < 0 ? allChannels : [Math.max(state.channel, 0)]);
-const planeOf = (filter, part, channel) => {
-  const planes = filter.weights[part];
-  return planes[planes.length === 1 ? 0 : channel];
-};
 
-// The first cell under the window, in positions of the input.
-const corner = (y, x) => [
-  (output.first[0] + y) * shape.stride[0] - shape.before[0],
-  (output.first[1] + x) * shape.stride[1] - shape.before[1],
-];
-
-function tapsAt(filter, part, channel, y, x) {
-  const plane = planeOf(filter, part, channel);
-  const [top, left] = corner(y, x);
-  const taps = [];
-  for (let i = 0; i < shape.kernel[0]; i += 1) {
-    for (let j = 0; j < shape.kernel[1]; j += 1) {
-      const row = top + i * shape.dilation[0];
-      const column = left + j * shape.dilation[1];
-      const value = stage.values[channel][(row - stage.top) * stage.columns + column - stage.left];
-      const weight = plane[i][j];
-      // A weight of zero does not look at its pixel: 0 times NaN is no NaN here.
-      taps.push({ row, column, value, weight, product: weight === 0 ? 0 : weight * value, padding: isPadding(row, column) });
-    }
-  }
-  return taps;
-}
-
-const isPadding = (row, column) => row < 0 || column < 0 || row >= inputRows || column >= inputColumns;
-
-function pixelAt(y, x) {
-  const filter = page.filters[state.filter];
-  const map = filter.pixels[sumsChannels() || filter.pixels.length === 1 ? 0 : state.channel];
-  return map[y * output.columns + x];
-}
-
-// Every step from the products to the pixel, in the order in which `convcli filter` takes them.
-function workOut(y, x) {
-  const filter = page.filters[state.filter];
-  const parts = filter.weights.map((_, part) => {
-    const groups = usedChannels().map((channel) => {
-      const taps = tapsAt(filter, part, channel, y, x);
-      return { channel, taps, sum: taps.reduce((total, tap) => total + tap.product, 0) };
-    });
-    return { groups, sum: groups.reduce((total, group) => total + group.sum, 0) };
-  });
-  const steps = sumSteps(filter, parts);
-  let value = steps[steps.length - 1].value;
-  const step = (id, name, how, result) => {
-    value = result;
-    steps.push({ id, name, how, value });
-  };
-  if (filter.scale !== 1) step("scale", "Scale", `${format(filter.scale)} · ${bracketed(format(value))}`, value * filter.scale);
-  if (page.filters.some((each) => each.bias !== 0)) {
-    step("bias", "Bias", `${format(value)} + ${bracketed(format(filter.bias))}`, value + filter.bias);
-  }
-  if (filter.activation !== "none") {
-    const [how, act] = ACTIVATIONS[filter.activation];
-    step("activation", "Activation", `${filter.activation}: ${how}`, act(value));
-  }
-  rangeSteps(filter, () => value, step);
-  const pixel = pixelAt(y, x);
-  steps.push({ id: "pixel", name: "Pixel", how: "as convcli writes it", value: pixel, computed: value });
-  return { parts, steps, pixel, computed: value };
-}
-
-function sumSteps(filter, parts) {
-  if (parts.length === 1) {
-    const { groups, sum } = parts[0];
-    const how = groups.length > 1 ? groups.map((group) => bracketed(format(group.sum))).join(" + ") : "of the products";
-    return [{ id: "sum", name: "Sum", how, value: sum }];
-  }
-  const steps = parts.map((part, index) => ({
-    id: `sum-${index}`, name: `Sum ${index + 1}`, how: filter.parts[index], value: part.sum,
-  }));
-  const [how, combine] = COMBINATIONS[filter.combine];
-  return [...steps, { id: "sum", name: "Together", how, value: combine(parts.map((part) => part.sum)) }];
-}
-
-function rangeSteps(filter, current, step) {
-  const white = filter.white;
-  if (filter.range === "raw") {
-    step("range", "Range", "raw: numbers stay as they are, nothing is rounded or clipped", current());
-    return;
-  }
-  if (filter.is_angle) step("range", "Range", `(angle + π) · ${white} / 2π`, ((current() + Math.PI) * white) / (2 * Math.PI));
-  if (filter.range === "minmax") {
-    const [low, high] = filter.between.map(Number);
-    const stretched = high > low ? ((current() - low) * white) / (high - low) : 0;
-    step("range", "Range", `minmax: ${format(low)} … ${format(high)} becomes 0 … ${white}`, stretched);
-  }
-  if (filter.range === "offset") step("range", "Range", `offset: + ${format(filter.offset)}, so that 0 is middle grey`, current() + filter.offset);
-  if (filter.fold) step("range", "Range", `abs: |${format(current())}|`, Math.abs(current()));
-  if (filter.rounds) step("round", "Rounding", "to the nearest whole number, half to even", roundHalfToEven(current()));
-  const clipped = Math.min(Math.max(current(), 0), white);
-  step("clip", "Clipping", `to 0 … ${white}${clipped === current() ? ": inside" : ""}`, clipped);
-}
-
-// ---------------------------------------------------------------- colours
-
-const NEUTRAL = [247, 246, 243];
-const BELOW = [24, 90, 169];
-const ABOVE = [196, 88, 4];
-const mix = (from, to, share) => from.map((each, index) => Math.round(each + (to[index] - each) * share));
-
-// Blue is negative, orange positive, zero neutral: told apart with any colour vision.
-function signed(value, largest) {
-  if (!Number.isFinite(value)) return [200, 60, 160];
-  const share = largest > 0 ? Math.min(Math.abs(value) / largest, 1) : 0;
-  return mix(NEUTRAL, value < 0 ? BELOW : ABOVE, share ** 0.85);
-}
-function grey(value, white) {
-  const level = Math.round((Math.min(Math.max(value / white, 0), 1) || 0) * 255);
-  return [level, level, level];
-}
-const css = (colour) => `rgb(${colour.join(" ")})`;
-// Black or white, whichever has the higher contrast: never less than 4.5, in WCAG's measure.
-const linear = (level) => (level <= 10 ? level / 3295 : ((level / 255 + 0.055) / 1.055) ** 2.4);
-const luminance = ([red, green, blue]) => 0.2126 * linear(red) + 0.7152 * linear(green) + 0.0722 * linear(blue);
-const inkOn = (colour) => (luminance(colour) > 0.179 ? "#000" : "#fff");
 const panelColour = () => (getComputedStyle(document.body).getPropertyValue("--panel").match(/[0-9a-f]{2}/gi) || []).map((each) => Number.parseInt(each, 16));
-const largestOf = (list) => list.reduce((most, each) => (Number.isFinite(each) ? Math.max(most, Math.abs(each)) : most), 0);
-
 const stageLargest = largestOf(stage.values.map(largestOf));
 const cellColour = (value) => (page.input.pixels ? grey(value, page.input.white) : signed(value, stageLargest));
 const isGrey = (filter) => page.input.pixels && filter.clips;
@@ -450,7 +261,7 @@ function inputLook(channel) {
   const look = (row, column) => {
     const [y, x] = [row + stage.top, column + stage.left];
     const value = values[row * stage.columns + column];
-    const padding = isPadding(y, x);
+    const padding = explained.isPadding(y, x);
     const faint = !padding && (y < top || x < left || y >= top + height || x >= left + width);
     return { colour: cellColour(value), text: (digits) => tight(value, digits), padding, faint };
   };
@@ -531,7 +342,7 @@ function layOutKernel(cell) {
 }
 
 function paint() {
-  const [top, left] = corner(state.y, state.x).map((each, axis) => each - [stage.top, stage.left][axis]);
+  const [top, left] = explained.corner(state.y, state.x).map((each, axis) => each - [stage.top, stage.left][axis]);
   const dense = shape.dilation[0] === 1 && shape.dilation[1] === 1;
   const spans = shape.kernel.map((size, axis) => shape.dilation[axis] * (size - 1) + 1);
   for (const grid of inputGrids) {
@@ -569,7 +380,7 @@ function show({ hovered = false } = {}) {
   write();
   paint();
   const spans = shape.kernel.map((size, axis) => shape.dilation[axis] * (size - 1) + 1);
-  const [top, left] = corner(state.y, state.x);
+  const [top, left] = explained.corner(state.y, state.x);
   for (const grid of inputGrids) follow(grid, top - stage.top, left - stage.left, ...spans);
   if (!hovered) follow(outputGrid, state.y, state.x, 1, 1);
 }
@@ -598,7 +409,8 @@ function showAnew() {
 function showProducts(part) {
   const shown = part.groups.length > 1 && state.channel >= 0 ? part.groups.filter((group) => group.channel === state.channel) : part.groups;
   const place = byId("products");
-  const isSmall = shape.kernel[1] * shown.length <= 7 && shape.kernel[0] <= 3 && !isNarrow();
+  // Large where they are few; a low window's room is for the grids.
+  const isSmall = shape.kernel[1] * shown.length <= 7 && shape.kernel[0] <= 3 && !isNarrow() && window.innerHeight >= 800;
   place.classList.toggle("large", isSmall);
   const several = part.groups.length > 1;
   place.replaceChildren(...shown.map((group) => {
@@ -613,14 +425,14 @@ function showProducts(part) {
     if (several) {
       const subtotal = box.appendChild(document.createElement("p"));
       subtotal.className = "subtotal";
-      subtotal.textContent = `sum ${format(group.sum)}`;
+      subtotal.textContent = `sum = ${format(group.sum)}`;
     }
     return box;
   }));
   const terms = shown.flatMap((group) => group.taps).filter((tap) => tap.weight !== 0);
   const few = terms.length <= 27 && shown.length === part.groups.length;
   byId("equation").textContent = few
-    ? `${terms.map((tap) => `${formatWeight(tap.weight)}·${bracketed(format(tap.value))}`).join(" + ").replaceAll("+ −", "− ")} = ${format(part.sum)}`
+    ? `${terms.map((tap) => `${bracketed(format(tap.value))}·${bracketed(formatWeight(tap.weight))}`).join(" + ")} = ${format(part.sum)}`
     : "";
 }
 
@@ -673,15 +485,15 @@ const pair = ([rows, columns]) => (rows === columns ? String(rows) : `${rows} ×
 function writeFacts() {
   const names = [...new Set(page.filters.map((filter) => filter.spec))];
   byId("title").textContent = `${page.input.name} with ${names.length > 1 ? `${names.length} filters` : names[0].replaceAll("-", page.filters[0].name ? "-" : "−")}`;
+  const [rows, columns] = shape.formula;
+  const typeset = (text) => text.replaceAll(" - ", " − ").replaceAll("*", "·");
+  fact("output size", typeset(rows === columns ? rows : `rows ${rows}, columns ${columns}`));
   fact("stride", pair(shape.stride));
   const [above, beside] = [0, 1].map((axis) => (shape.before[axis] === shape.after[axis] ? String(shape.before[axis]) : `${shape.before[axis]} and ${shape.after[axis]}`));
   const none = [...shape.before, ...shape.after].every((each) => each === 0);
   const filling = page.border.name === "constant" ? `the constant ${format(page.border.value)}` : page.border.name;
   fact("padding", none ? "none" : `${above === beside ? above : `${above} × ${beside}`}, filled by ${filling}`);
   fact("dilation", pair(shape.dilation));
-  const [rows, columns] = shape.formula;
-  const typeset = (text) => text.replaceAll(" - ", " − ").replaceAll("*", "·");
-  fact("output size", typeset(rows === columns ? rows : `rows ${rows}, columns ${columns}`));
   if (shape.leftover.some((each) => each > 0)) fact("not reached", `${shape.leftover[0]} rows, ${shape.leftover[1]} columns`);
   byId("kernel-size").textContent = shape.kernel.join(" × ");
   byId("input-size").textContent = `${page.input.size.join(" × ")}, ${page.input.type}`;
@@ -739,7 +551,7 @@ function rebuild() {
   const mayShowAll = filter.sums_channels && channels.length > 1 && channels.length <= 4;
   if (state.channel < 0 && !mayShowAll) state.channel = 0;
   state.part = Math.min(state.part, filter.weights.length - 1);
-  tabs("filters", page.filters.map((each, index) => [index, each.name && page.filters.length > 1 ? `${index + 1}: ${each.name}` : String(index + 1)]), state.filter, (value) => { state.filter = value; rebuild(); });
+  tabs("filters", page.filters.map((each, index) => [index, each.name && page.filters.length > 1 ? `${index}: ${each.name}` : String(index)]), state.filter, (value) => { state.filter = value; rebuild(); });
   tabs("channels", mayShowAll ? [[-1, "all"], ...channels] : channels, state.channel, (value) => { state.channel = value; rebuild(); });
   tabs("parts", filter.parts.map((name, part) => [part, name]), state.part, (value) => { state.part = value; rebuild(); });
   buildPanels();
@@ -833,7 +645,7 @@ function listenToInput(grid, channel) {
     if (!cell) return;
     const [row, column] = [cell[0] + stage.top, cell[1] + stage.left];
     const value = stage.values[channel][cell[0] * stage.columns + cell[1]];
-    byId("readout").textContent = `${isPadding(row, column) ? "Padding" : "Input"} row ${row}, column ${column}: ${format(value)}`;
+    byId("readout").textContent = `${explained.isPadding(row, column) ? "Padding" : "Input"} row ${row}, column ${column}: ${format(value)}`;
   });
   grid.canvas.addEventListener("pointerleave", () => { byId("readout").textContent = ""; });
   grid.canvas.addEventListener("click", (event) => {
