@@ -136,12 +136,13 @@ def _shown(signature: Sequence[tuple[str, tuple[int, ...]]]) -> str:
 
 
 def _give(model: Model, layer: Layer, module: Mapping[str, Array]) -> None:
-    names = _theirs(layer)
+    names, is_dense = _theirs(layer), layer.plan.type == "dense"
+    order = _order(model, layer) if len(layer.plan.input) == 1 else None
     for parameter in layer.parameters:
         array = module[names[parameter.name]]
+        if order is not None and (parameter.name == "kernel" or (not is_dense and array.shape == order.shape)):
+            array = array[..., order]
         if parameter.name == "kernel":
-            if layer.plan.type == "dense":
-                array = array[:, _order(model, layer)]
             array = np.moveaxis(array, (0, 1), (-1, -2))
         parameter.assign(np.asarray(array))
 

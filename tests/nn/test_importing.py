@@ -219,7 +219,7 @@ def test_files_that_are_none(convcli, here):
         (["weights.safetensors", "-o", "m.safetensors"], "holds weights without a network, expected --model"),
         (["weights.safetensors", "-o", "m.safetensors", "--model", "digits"], "holds no weights for conv_1"),
         (["own.safetensors", "-o", "m.safetensors"], "own.safetensors: is convcli's own already"),
-        (["missing.onnx"], "missing.onnx: No such file"),
+        (["missing.onnx"], "missing.onnx: no such file"),
     ]
     for words, message in cases:
         result = convcli("import", *words)
