@@ -73,9 +73,10 @@ def fitted(network: NetworkSpec, shape: Sequence[int], classes: int) -> NetworkP
 def fitted_to(network: NetworkSpec, shape: Sequence[int], output: Sequence[int], final: str) -> NetworkPlan:
     """The network for inputs and outputs of these shapes, ending with ``final``: softmax, sigmoid or linear.
 
-    A network for maps whose branches do not meet in an odd size gets a frame of copied edges, cut off at its end. Its last layer with weights, in branches that are added the last of each, gets as many channels or units as the
+    Its last layer with weights, in branches that are added the last of each, gets as many channels or units as the
     outputs have. Of an ending with another activation than these, such as tanh, nothing is changed where ``linear`` is
-    asked for.
+    asked for. A network for maps whose branches do not meet in an odd size gets a frame of copied edges, which its last
+    layer cuts off.
 
     Raises
     ------
