@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from convcli.budget import check_memory
 from convcli.errors import ConvcliError, ModelError, shortened
 from convcli.extras import install
 from convcli.nn.imported import INPUT, Array, Graph, build
@@ -95,7 +96,7 @@ def _json(text: str | bytes, path: Path) -> Any:
 def _by_class(file: Any, key: tuple[str, str]) -> list[Array]:
     """The arrays of a layer that is called by its class."""
     group = file.get(f"layers/{key[0]}/vars") or file.get(f"_layer_checkpoint_dependencies/{key[0]}/vars")
-    return [] if group is None else [np.asarray(group[str(place)]) for place in range(len(group))]
+    return [] if group is None else [_array(group, str(place)) for place in range(len(group))]
 
 
 def _by_name(file: Any, key: tuple[str, str]) -> list[Array]:
@@ -104,7 +105,23 @@ def _by_name(file: Any, key: tuple[str, str]) -> list[Array]:
     if group is None:
         return []
     names = [each.decode() if isinstance(each, bytes) else str(each) for each in group.attrs.get("weight_names", [])]
-    return [np.asarray(group[name]) for name in names]
+    return [_array(group, name) for name in names]
+
+
+def _array(group: Any, name: str) -> Array:
+    """An array that lies in the file itself: links may lead anywhere, and sizes may be claimed."""
+    import h5py
+
+    *folders, last = name.split("/")
+    for each in folders:
+        if not isinstance(group.get(each, getlink=True), h5py.HardLink):
+            raise ModelError(f"weights: {shortened(name)} is a link, expected an array")
+        group = group[each]
+    found = group[last] if isinstance(group.get(last, getlink=True), h5py.HardLink) else None
+    if not isinstance(found, h5py.Dataset) or found.is_virtual or found.external:
+        raise ModelError(f"weights: {shortened(name)} is a link, expected an array")
+    check_memory(found.size * 8, f"weights: got {found.size:,} numbers in {shortened(name)}", ModelError)
+    return np.asarray(found)
 
 
 class _Reader:
