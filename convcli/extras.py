@@ -1,6 +1,5 @@
 """How to install what only some commands need: the extras of the project. Standard library only."""
 
-from importlib import metadata
 from pathlib import Path
 
 _CHECKOUT = Path(__file__).parents[1]
@@ -11,6 +10,8 @@ def install(extra: str) -> str:
 
     Python packages cannot be fetched by the name of what runs from a folder of sources.
     """
+    from importlib import metadata  # which takes as long to import as all that a small picture needs of ours
+
     try:
         metadata.distribution("convcli")
         return f"pip install 'convcli[{extra}]'"

@@ -24,7 +24,7 @@ WIDTH, HEIGHT, GAP = 1440, 880, 16
 ROOMS = (
     ("kernel=sobel-x&range=offset", False,
      "const stage = document.getElementById('k-stage'); stage.focus();"
-     " for (const key of 'RRRRRRUUU') stage.dispatchEvent(new KeyboardEvent('keydown',"
+     " for (const key of 'RRRR') stage.dispatchEvent(new KeyboardEvent('keydown',"
      " {key: key === 'R' ? 'ArrowRight' : 'ArrowUp', shiftKey: true})); stage.blur();",
      "document.querySelectorAll('#k-steps tr').length > 3 && document.getElementById('k-histogram-text').textContent"),
     ("arithmetic=convolution&rows=6&columns=6&padding=1&stride=2&at=4", True, "",

@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -21,15 +22,24 @@ def room(module):
     return parts[1] if len(parts) > 1 else ""
 
 
+@cache
+def nodes(path):
+    """What a module is made of, read once."""
+    return list(ast.walk(ast.parse(path.read_text())))
+
+
+@cache
 def imports(path):
     """Every (line, dotted name) a module imports, those inside functions too."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    found = []
+    for node in nodes(path):
         if isinstance(node, ast.Import):
-            yield from ((node.lineno, alias.name) for alias in node.names)
+            found += [(node.lineno, alias.name) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             for alias in node.names:
                 submodule = PACKAGE.parent / (node.module or "").replace(".", "/") / f"{alias.name}.py"
-                yield node.lineno, f"{node.module}.{alias.name}" if submodule.exists() else node.module
+                found.append((node.lineno, f"{node.module}.{alias.name}" if submodule.exists() else node.module))
+    return found
 
 
 def name_of(path):
@@ -84,7 +94,7 @@ def test_who_may_import_what(path):
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_only_the_command_line_prints(path):
-    calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+    calls = [node for node in nodes(path) if isinstance(node, ast.Call)]
     printed = [node.lineno for node in calls if isinstance(node.func, ast.Name) and node.func.id == "print"]
     assert not printed or room(name_of(path)) == "cli", f"{path.name}: prints in line {printed}"
 
@@ -99,7 +109,7 @@ def test_documents_for_people_are_made_in_one_place(path):
 def test_modules_and_functions_stay_readable(path):
     text = path.read_text()
     assert text.count("\n") <= 450, f"{path.name}: {text.count(chr(10))} lines; does it hold two things?"
-    for node in ast.walk(ast.parse(text)):
+    for node in nodes(path):
         if isinstance(node, ast.FunctionDef):
             body = [each for each in node.body if not isinstance(each, ast.Expr)] or node.body
             lines = (node.end_lineno or 0) - body[0].lineno
@@ -113,7 +123,7 @@ def test_few_functions_take_many_arguments():
         f"{name_of(path)}.{node.name}"
         for path in MODULES
         if room(name_of(path)) not in ("loops", "cli")
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in nodes(path)
         if isinstance(node, ast.FunctionDef) and node.name not in public
         if len([each for each in (*node.args.args, *node.args.kwonlyargs) if each.arg != "self"]) > 8
     ]
@@ -122,7 +132,7 @@ def test_few_functions_take_many_arguments():
 
 def test_prange_is_used_in_parallel_loops_only():
     for path in (PACKAGE / "loops").rglob("*.py"):
-        for function in ast.walk(ast.parse(path.read_text())):
+        for function in nodes(path):
             if not isinstance(function, ast.FunctionDef):
                 continue
             inner = {

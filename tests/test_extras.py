@@ -40,7 +40,11 @@ def test_what_is_installed_has_a_name(monkeypatch):
 
 @pytest.mark.parametrize(
     ("module", "extra", "words"),
-    [("matplotlib", "plot", ["train", "digits", "--plot", "a.png"]), ("onnx", "onnx", ["export", "shipped"])],
+    [
+        ("matplotlib", "plot", ["train", "digits", "--plot", "a.png"]),
+        ("onnx", "onnx", ["export", "shipped"]),
+        ("uvicorn", "lab", ["lab"]),
+    ],
 )
 def test_a_command_that_lacks_an_extra_says_what_to_type(tmp_path, module, extra, words):
     code = (

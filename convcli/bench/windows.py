@@ -1,5 +1,6 @@
 """Windows without weights: pooling of a float plane, morphology of an 8-bit one."""
 
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -8,6 +9,8 @@ from convcli import morph2d, pool2d
 from convcli.bench.filters import pillow_side
 from convcli.bench.model import Array, Case, Contest, Setting, Side, Tolerance, Work
 from convcli.bench.pictures import float_plane, noise
+from convcli.images import Image
+from convcli.jobs.pool import plan_pool, pool_image
 from convcli.ops.signatures import OperationWord, PoolMode
 
 _EXACT = Tolerance(0)
@@ -19,7 +22,7 @@ def head(setting: Setting) -> str:
     height, width = setting.picture_size
     return (
         f"one {width}x{height} plane: float32 for pooling, uint8 for morphology, where nothing beyond the border wins. "
-        "convcli: pool2d, morph2d"
+        "convcli: pool2d, morph2d; averages of 8 bits: jobs.pool.pool_image, the path of the command without its files"
     )
 
 
@@ -29,6 +32,17 @@ def cases(setting: Setting) -> list[Case]:
     return [
         Case("pool", "2x2", "max", ("torch", "skimage"), lambda: _pool(setting, "max")),
         Case("pool", "2x2", "average", ("torch", "opencv"), lambda: _pool(setting, "average")),
+        *(
+            Case(
+                "pool",
+                "8 bits",
+                f"{size}x{size} {name}",
+                ("opencv",),
+                partial(_averages, setting, size, channels),
+            )
+            for size in (2, 3)
+            for name, channels in (("grey", 1), ("RGB", 3))
+        ),
         Case("morph", "grey", "dilate 3x3", (*every, "pillow"), lambda: _morph(setting, "dilate", 3)),
         Case("morph", "grey", "dilate 15x15", every, lambda: _morph(setting, "dilate", 15)),
         Case("morph", "grey", "open 3x3", ("opencv",), lambda: _morph(setting, "open", 3)),
@@ -56,6 +70,20 @@ def _pool(setting: Setting, mode: str) -> Contest:
         sides.append(Side("OpenCV resize", lambda: cv2.resize(plane, half, interpolation=cv2.INTER_AREA), "opencv"))
     ours = Side("convcli", lambda: pool2d(plane, 2, mode=cast(PoolMode, mode)))
     return Contest(ours, tuple(sides), _EXACT if mode == "max" else _ROUNDED, Work(1.25 * plane.nbytes))
+
+
+def _averages(setting: Setting, size: int, channels: int) -> Contest:
+    height, width = (n - n % size for n in setting.picture_size)
+    pixels = noise(height, width, channels)
+    image, plan, small = Image(pixels), plan_pool(size, mode="average"), (width // size, height // size)
+    sides = []
+    if "opencv" in setting.peers:
+        import cv2
+
+        sides = [Side("OpenCV resize", lambda: cv2.resize(pixels, small, interpolation=cv2.INTER_AREA), "opencv")]
+    ours = Side("convcli", lambda: pool_image(image, plan).image.pixels)
+    # Of two neighbours a half is as far from either: OpenCV takes the larger, we the even one.
+    return Contest(ours, tuple(sides), Tolerance(1), Work(pixels.nbytes * (1 + 1 / size**2)))
 
 
 def _morph(setting: Setting, operation: str, size: int) -> Contest:

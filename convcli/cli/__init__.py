@@ -45,6 +45,7 @@ COMMANDS = {
     "saliency": ("saliency", "Show where a trained network looks: what in a picture speaks for a class."),
     "report": ("report", "Write a page about a trained model: curves, confusion, mistakes, filters."),
     "export": ("export", "Write a trained model as ONNX, for other programs."),
+    "import": ("importing", "Read a network of another program: ONNX, Keras, weights of PyTorch."),
     "data": ("data", "Data sets for training: list them, fetch them, say where they lie."),
     "bench": ("bench", "Measure convcli on this machine, beside every peer that is installed."),
     "cache": ("cache", "Look after the compiled loops: info, clear, warm."),

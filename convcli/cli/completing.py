@@ -13,7 +13,6 @@ from convcli.errors import ConvcliError
 
 # Command line completion is click's; it runs convcli with this variable set.
 VARIABLE = "_CONVCLI_COMPLETE"
-_SIZE = re.compile("[2-9]|[1-9][0-9]{1,3}")  # a number that is rather a kernel's size
 
 
 class Completed(ParamType):
@@ -77,7 +76,7 @@ class _Kernel(_Spec):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """The text as it is, with a note on what a number means."""
-        if isinstance(value, str) and _SIZE.fullmatch(value.strip()) and not TELLER.is_quiet:
+        if isinstance(value, str) and re.fullmatch("[2-9]|[1-9][0-9]{1,3}", value.strip()) and not TELLER.is_quiet:
             sized = f"{value}x{value}"
             say(f"Note: the kernel {value} is one weight, which multiplies; one of {sized} has a name: box:{value}")
         return str(super().convert(value, param, ctx))

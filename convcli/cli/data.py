@@ -19,10 +19,18 @@ def command() -> None:
 
     A folder with one sub-folder of pictures per class is a data set too, and needs no name: classes are sorted; the
     most common size counts, at most 256, and other pictures are scaled to fill it and cropped at the centre; all are
-    grey unless one shows a colour; what is transparent shows white. Sub-folders train and test are two splits.
+    grey unless one shows a colour; what is transparent shows white. Files may lie deeper in a class's folder.
+    Sub-folders train and test, val, valid or validation are splits. Folders of WAV, .npy or TIFF volumes are brought to
+    their most common shape: cut off, or filled with zeros, at both ends.
 
-    So is an .npz with images and labels (x_train, y_train, perhaps x_test, y_test; images, labels; X, y), and a .csv
-    with a label and the pixels of a square in each row, the label first or in a column called label, class or target.
+    So is an .npz with samples and labels (x_train, y_train, perhaps x_val, y_val, x_test, y_test; images, labels; X,
+    y), the same names as .npy or IDX files side by side, and a .csv with a label and numbers, or the name of a file, in
+    each row: the label is in a column called label, class or target, else the only one with words; else the first, or
+    of columns with names without digits the last. Rows of pixels are squares, 16 numbers or more series, fewer
+    features.
+
+    Arrays of whole numbers of 0 to 255, or of floats that are such divided by 255, are pixels; all others are brought
+    to mean 0 and deviation 1 by the model.
 
     \b
     Examples:

@@ -6,7 +6,7 @@ from textwrap import wrap
 import click
 
 from convcli.atomic import check_target, write_whole
-from convcli.cli import downloads, options
+from convcli.cli import answers, downloads, options
 from convcli.cli.completing import DATA, MODEL
 from convcli.cli.printing import say, show, show_result
 from convcli.cli.progress import progress_bar
@@ -66,6 +66,8 @@ def command(
     probabilities of the answers are from how often answers as sure are right. In the confusion matrix rows are the
     truth, columns what the model said. Pictures in a folder of classes are prepared as convcli predict does.
 
+    Of a model for another task the task's own measures are printed: MAE and R2, F1, IoU, or PSNR and what it gained.
+
     In --json, split is test, held-out, train, all (of a folder not learned) or mixed (of one that has changed since);
     classes are names, per_class the table, and confusion[i][j] pictures of class i that were taken for j.
 
@@ -83,13 +85,16 @@ def command(
         options.usage(lambda: options.require_suffix(table, (".csv",)))
         check_target(Path(table), overwrite=overwrite)
     options.start_loops(threads, quiet=quiet)
-    classifier = load_classifier(model, pictures=False)
+    classifier = load_classifier(model, pictures=False, any_task=True)
     said = {name: value for name, value in (("labels", labels), ("input", input), ("strict", strict)) if value}
     with downloads.reporting(quiet=quiet) as reports:
         dataset = load_data(classifier, data, data_dir=data_dir, offline=offline, reports=reports, said=said)
     if not quiet:
         for note in dataset.notes:
             say(f"Note: {note}")
+    if classifier.task != "classify":
+        answers.evaluate(classifier, dataset, model, split=split, limit=limit, batch_size=batch_size, as_json=as_json)
+        return
     with progress_bar("pictures", hidden=quiet) as advance:
         result = evaluate(classifier, dataset, split=split, limit=limit, batch_size=batch_size, on_progress=advance)
     drawn = drawing if result.mistakes else None
@@ -101,7 +106,7 @@ def command(
         write_whole(Path(table), result.answers.as_table(result.classes), overwrite=overwrite)
     written = {name: path for name, path in (("gallery", drawn), ("csv", table)) if path}
     if as_json:
-        asked = {"top": result.answers.tops | {str(top): result.answers.top(top)}} if top and result.answers else {}
+        asked = result.answers.as_dict(top) if top and result.answers else {}
         show_result(json_text({"model": model} | result.as_dict() | asked | written))
         return
     show(*_lines(result, top), *written.values())
@@ -111,7 +116,7 @@ def _lines(result: Evaluation, top: int | None) -> list[str]:
     wrong, answers = len(result.mistakes), result.answers
     told = [f"F1 {result.f1:.2%}"]
     if answers is not None:
-        ranks = [top] if top else [int(each) for each in answers.tops][1:2]
+        ranks = [top] if top else answers.usual_ranks[1:2]
         told = [f"top-{k} accuracy {answers.top(k):.2%}" for k in ranks] + told
         told.append(f"calibration error {answers.calibration_error:.2%}")
     return [

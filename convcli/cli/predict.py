@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from convcli.atomic import check_target, write_whole
-from convcli.cli import options
+from convcli.cli import answers, options
 from convcli.cli.completing import FILE, MODEL
 from convcli.cli.files import look_for, say_left_out
 from convcli.cli.printing import Warnings, say, show, show_result
@@ -26,8 +26,9 @@ from convcli.jobs.predict import MOST_SHOWN, Prediction, boxed_pictures, predict
 @click.option("--top", type=options.AtLeast(1), default=3, show_default=True, metavar="N", help="Classes to print.")
 @click.option("--show", metavar="OUT.png", help="Write the picture that the network saw; of several, a sheet.")
 @click.option("--each", is_flag=True, help="Tell each of several digits in a picture, and where it is.")
+@click.option("-o", "--output", metavar="OUT", help="The mask or the picture that is made: a file, folder or template.")
 @click.option("--csv", "table", metavar="OUT.csv", help="Write a table with the probability of each class.")
-@click.option("--overwrite", is_flag=True, help="Let --show and --csv replace an existing file.")
+@click.option("--overwrite", is_flag=True, help="Let -o, --show and --csv replace an existing file.")
 @options.looking_below
 @options.max_pixels
 @options.threads
@@ -40,6 +41,7 @@ def command(
     top: int,
     show: str | None,
     each: bool,
+    output: str | None,
     table: str | None,
     overwrite: bool,
     max_pixels: int | None,
@@ -57,6 +59,9 @@ def command(
     A model of series, volumes or features takes .npy, .npz, .csv, WAV and TIFF files of one sample or of many, which
     are told one by one, as x.npy[0]; a model of pictures takes arrays of its input's size, too.
 
+    What a model of --task segment or denoise makes of a picture is written beside it (photo_mask.png, photo_clean.png),
+    or where -o says; as .npy it keeps the places of classes, or all digits. Numbers and marks are printed.
+
     A line has the file, the likeliest class with its probability, and the next ones. Pictures that cannot be used are
     named at the end, and the exit code is then 1; what else a folder held is counted by kind.
 
@@ -68,19 +73,28 @@ def command(
       convcli predict digit.png --show seen.png
       convcli predict page.jpg --each --show boxes.png --csv page.csv
       convcli predict photo.jpg --model pets.safetensors --json
+      convcli predict cells.png --model cells.safetensors -o mask.png
     """
     if show is not None:
         options.check_picture(show, overwrite=overwrite)
     if table is not None:
         options.usage(lambda: options.require_suffix(table, (".csv",)))
         check_target(Path(table), overwrite=overwrite)
-    classifier = load_classifier(model, pictures=False)
-    kinds = READABLE_SUFFIXES if classifier.rule.takes_pictures else (*ARRAYS, ".tif", ".tiff", ".nii", ".nii.gz")
+    classifier = load_classifier(model, pictures=False, any_task=True)
+    takes_pictures = classifier.rule.takes_pictures or classifier.task in ("segment", "denoise")
+    kinds = READABLE_SUFFIXES if takes_pictures else (*ARRAYS, ".tif", ".tiff", ".nii", ".nii.gz")
     found = look_for(images, recursive, kinds)
     sources = found.files
     for target in filter(None, (show, table)):
         options.usage(partial(check_apart, target, sources))
     options.start_loops(threads, quiet=quiet)
+    if classifier.task != "classify":
+        return answers.predict(
+            classifier, sources, output, max_pixels=max_pixels or MAX_PIXELS, overwrite=overwrite, as_json=as_json,
+            quiet=quiet,
+        )  # fmt: skip
+    if output is not None:
+        raise click.UsageError("-o: got a model that tells classes apart, which are printed; --csv writes a table")
     stdin = getattr(sys.stdin, "buffer", None) if STREAM in sources else None
     predictions: list[Prediction] = []
     warnings = Warnings()

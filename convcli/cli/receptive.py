@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from convcli.architectures import shape_text
+from convcli.architectures import GrammarError, shape_text
 from convcli.architectures import values as shapes
 from convcli.cli import options
 from convcli.cli.completing import FILE, NETWORK
@@ -15,7 +15,7 @@ from convcli.views.networks import field_bound
 
 
 @click.command()
-@click.argument("network", metavar="NETWORK", type=NETWORK)
+@click.argument("network", metavar="NETWORK|LAYER...", type=NETWORK, nargs=-1, required=True)
 @click.option("--layer", metavar="NAME", help="The unit's layer.  [default: the last that has a map]")
 @click.option("--unit", metavar="Y,X", help="Its row and column on that map, from 0.  [default: the middle]")
 @click.option("--input", "-i", "size", metavar="HxWxC", type=Value("HxWxC", shapes.shape),
@@ -31,7 +31,7 @@ from convcli.views.networks import field_bound
 @options.max_pixels
 @options.as_json
 def command(
-    network: str,
+    network: tuple[str, ...],
     layer: str | None,
     unit: str | None,
     size: tuple[int, ...] | None,
@@ -46,11 +46,12 @@ def command(
     NETWORK is the name of one that comes with convcli (convcli summary lists them), a .toml or .json file, a
     .safetensors file that convcli train wrote, or the word shipped: the MNIST model of convcli. The receptive field of
     a unit is the part of the input it depends on. Layers before the unit's are shown by the units in the middle of its
-    field, so that the fields lie in one another.
+    field, so that the fields lie in one another. LAYERs, in the words of convcli shape, need --input.
 
     \b
     Examples:
       convcli receptive lenet5
+      convcli receptive --input 32x32x1 conv:8 conv:8 conv:8
       convcli receptive vgg16 --layer pool_3 --unit 0,0
       convcli receptive mnist -o field.svg
       convcli receptive mnist.safetensors --image digit.png -o field.png
@@ -66,7 +67,8 @@ def command(
     of its field is padding; so does one under adaptive windows, the widest of which counts, or after a transposed
     convolution; and a dilated window has gaps in its field.
     """
-    network = network_named(network)
+    is_chain = len(network) > 1 or ":" in network[0]
+    source = "" if is_chain else network_named(network[0])
     if image is not None and output is None:
         raise options.WrongUsage("got --image without -o, expected a file to draw into: -o field.png")
     from convcli.jobs.receptive import answer, check_drawing, draw, prepared, receptive
@@ -75,12 +77,15 @@ def command(
     if output is not None:
         options.require_suffix(output, SUFFIXES)
     place = _unit(unit)
-    found = receptive(network, input=size, layer=layer, unit=place)
+    try:
+        found = receptive(network if is_chain else source, input=size, layer=layer, unit=place)
+    except GrammarError as error:
+        raise click.UsageError(str(error)) from None
     if output is not None:
         check_drawing(output, found.plan, overwrite=overwrite)
         pixels = None
         if image is not None:
-            pixels = prepared(network, found.plan, options.read_picture(image, max_pixels))
+            pixels = prepared(source, found.plan, options.read_picture(image, max_pixels))
         draw(found, output, pixels=pixels, overwrite=overwrite)
     if as_json:
         show_result(json_text(_document(found, output)))

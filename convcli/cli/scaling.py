@@ -20,7 +20,7 @@ _OPTIONS = (
         help="Of Zarr: only this share of all blocks, for jobs that know nothing of each other.",
     ),
     click.option(
-        "--block", type=Counts(None), metavar="N|NxMxK", help="Of Zarr: the sides of what is done at once; see below."
+        "--block", type=Counts(None), metavar="N|NxMxK", help="Of Zarr: the least sides of what is done at once."
     ),
     click.option(
         "--levels", type=Read("WORD", read_levels, "levels"), default="same", show_default=True, metavar="same|none|N",

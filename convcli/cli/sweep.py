@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -87,10 +88,17 @@ def run(
     make_folder(folder)
     if not folder.is_dir():
         folder.mkdir()
-    base = planned({**words, "output": str(folder / "sweep.safetensors")})
-    points = usage(lambda: points_of(base.recipe, given["seeds"] or (base.recipe.seed,), axes))
+    try:
+        base = planned({**words, "output": str(folder / "sweep.safetensors")})
+        points = usage(lambda: points_of(base.recipe, given["seeds"] or (base.recipe.seed,), axes))
+    except BaseException:
+        with suppress(OSError):  # it is not empty
+            folder.rmdir()
+        raise
     scaling = Scaling(given["workers"] or 0, given["cluster"] or "")
     places = {"data_dir": words["data_dir"], "offline": words["offline"]}
+    if data and Path(data).exists():
+        places["data"] = str(Path(data).absolute())
     with (
         progress_bar(hidden=quiet) as progress,
         scaling.engine(lambda line: None if quiet else say(line)) as engine,

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from convcli.datasets.preprocessing import Preprocessing
+from convcli.datasets.rows import rows_of
 from convcli.errors import DataError
 
 Bytes = npt.NDArray[np.uint8]
@@ -28,7 +29,8 @@ class Split:
     ----------
     images:
         (N, *spatial, C), C-contiguous: pictures (N, H, W, C), series (N, W, C), volumes (N, D, H, W, C), or plain
-        features (N, C). uint8 of 0..255, which networks see as 0..1, or float32 as they are. May be read-only.
+        features (N, C). uint8 of 0..255, which networks see as 0..1, or float32 as they are. May be read-only; those of
+        a file that is larger than memory are `Rows`, which are read when they are asked for.
     labels:
         As the data set's ``targets`` say. ``classes``: (N,) int64, places in its ``classes``. ``numbers``: (N, K)
         float32. ``marks``: (N, K) float32 of 0 and 1, one for each class, any of which may hold. ``masks``:
@@ -47,7 +49,7 @@ class Split:
     def take(self, indices: npt.NDArray[np.int64]) -> "Split":
         """The samples and targets at these places, in this order."""
         names = tuple(self.names[place] for place in indices.tolist()) if self.names else ()
-        return Split(self.images[indices], self.labels[indices], names)
+        return Split(rows_of(self.images, indices), self.labels[indices], names)
 
     @property
     def strata(self) -> Labels:

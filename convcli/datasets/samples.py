@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from convcli.architectures import shape_text
+from convcli.budget import check_memory
 from convcli.datasets.model import Array
 from convcli.datasets.pictures import NEARLY_BLACK
 from convcli.datasets.preprocessing import Preprocessing
@@ -17,6 +18,7 @@ from convcli.errors import DataError
 _CHUNK = 1 << 24  # numbers that are looked at together
 _MOST_CHANNELS = 4  # of an axis that is taken for channels without being told
 _FEWEST_MOMENTS = 16  # of a row of numbers that is taken for a series
+_SMALLEST = 8  # side of a square of colours that a row is taken for
 _STEP = 1e-3  # how far a pixel may be from a whole number of 255ths
 
 
@@ -123,8 +125,13 @@ def _guessed(size: tuple[int, ...], pixels: bool, label: str) -> tuple[int, ...]
         side = math.isqrt(size[0])
         if pixels and side * side == size[0] and side > 1:
             return side, side, 1
+        colours = math.isqrt(size[0] // 3)
+        if pixels and 3 * colours * colours == size[0] and colours >= _SMALLEST:
+            return colours, colours, 3
         return size if size[0] < _FEWEST_MOMENTS else (*size, 1)
     if len(size) == 2:
+        if not pixels and size[0] <= _MOST_CHANNELS and size[1] >= _FEWEST_MOMENTS:
+            return (size[1], size[0])
         series = size[1] <= _MOST_CHANNELS and size[0] >= _FEWEST_MOMENTS
         series |= not pixels and size[1] <= _FEWEST_MOMENTS and size[0] >= 2 * size[1]
         return size if series or size[1] == 1 else (*size, 1)
@@ -155,6 +162,8 @@ def _as_bytes(raw: Array, label: str) -> Array:
 
 
 def _as_numbers(raw: Array, label: str) -> Array:
+    if raw.dtype != np.float32:
+        check_memory(4 * raw.size, f"{label}: got {len(raw):,} samples of {raw.dtype}; save float32", DataError)
     made = raw.astype(np.float32, copy=False)
     if raw.dtype.kind == "f":
         for part in _chunks(made):

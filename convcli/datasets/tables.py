@@ -29,6 +29,7 @@ _LABELS = (
     "diagnosis",
 )
 _FILES = ("file", "filename", "file_name", "path", "filepath", "image", "image_path", "img", "picture")
+_NUMBERING = ("", "id", "index", "unnamed: 0")
 _LOOK = 20  # rows that tell what a table's columns are
 _BYTES_A_NUMBER = 12  # of a table while it is read
 
@@ -49,6 +50,8 @@ class Columns:
         The place of the column with the names of files, if it is a list of those.
     chosen:
         Whether the labels' column was taken without being told: the first one.
+    left_out:
+        Columns that number rows, or hold texts.
     """
 
     names: tuple[str, ...]
@@ -58,6 +61,7 @@ class Columns:
     samples: tuple[int, ...]
     files: int | None = None
     chosen: bool = False
+    left_out: tuple[str, ...] = ()
 
     @property
     def are_features(self) -> bool:
@@ -68,7 +72,10 @@ class Columns:
     def note(self) -> tuple[str, ...]:
         """What was decided without being told."""
         name = self.names[self.labels[0]]
-        return (f"the labels are taken from {name}; --labels COLUMN is another",) if self.chosen else ()
+        told = [f"the labels are taken from {name}; --labels COLUMN is another"] if self.chosen else []
+        if self.left_out:
+            told.append(f"columns without numbers to learn from are left out: {', '.join(self.left_out)}")
+        return tuple(told)
 
 
 def find_columns(path: Path, label: str, wanted: str = "") -> Columns:
@@ -97,8 +104,12 @@ def find_columns(path: Path, label: str, wanted: str = "") -> Columns:
         labels = (found,)
     if files in labels:
         files = None
-    samples = tuple(place for place in range(len(names)) if place not in labels and place != files)
-    return Columns(names, delimiter, int(has_header), labels, samples, files, chosen)
+    others = [place for place in range(len(names)) if place not in labels and place != files]
+    words = [place for place in texts if not any(is_number(row[place]) or not row[place] for row in body)]
+    aside = [place for place in others if has_header and (place in words or names[place].lower() in _NUMBERING)]
+    samples = tuple(place for place in others if place not in aside)
+    left_out = tuple(names[place] or "a column without a name" for place in aside) if files is None else ()
+    return Columns(names, delimiter, int(has_header), labels, samples, files, chosen, left_out)
 
 
 def names_files(path: Path, wanted: str = "") -> bool:

@@ -165,6 +165,11 @@ class Volume:
         self.close()
 
     @property
+    def holds_boxes(self) -> bool:
+        """Whether parts of planes cost less to read than all of them."""
+        return self.read_box is not None or self.metadata.format == "NPY"
+
+    @property
     def white(self) -> float:
         """Full scale of the voxels: see `white_of`."""
         return white_of(self.dtype, self.numbers)

@@ -16,6 +16,7 @@ from convcli.errors import DataError, ModelError, shortened
 from convcli.images import MAX_PIXELS, Image, read
 from convcli.jobs.tasks import STREAM, about
 from convcli.nn.model import Model
+from convcli.nn.tasks import TASKS
 from convcli.nn.weights import TrainedModel, load_model, shipped_model
 
 Array = NDArray[Any]
@@ -49,6 +50,11 @@ class Classifier:
     def classes(self) -> tuple[str, ...]:
         """The names of the network's outputs."""
         return self.trained.classes
+
+    @property
+    def task(self) -> str:
+        """What it was trained to do, of `convcli.nn.tasks`."""
+        return task_told(self.trained)
 
     def prepare(self, image: Image) -> Prepared:
         """A picture as its rule prepares it, and what there is to say of that."""
@@ -92,7 +98,13 @@ class Classifier:
         return self.trained.of_each_class(self.trained.model.final.forward(logits))
 
 
-def load_classifier(path: str | Path | None = None, *, pictures: bool = True) -> Classifier:
+def task_told(trained: TrainedModel) -> str:
+    """What a model was trained to do: as its card says, else classify."""
+    task = trained.card.recipe.get("task", "classify")
+    return task if task in TASKS else "classify"
+
+
+def load_classifier(path: str | Path | None = None, *, pictures: bool = True, any_task: bool = False) -> Classifier:
     """Read a model file; without a name, or for ``shipped``, the MNIST model that comes with convcli.
 
     Parameters
@@ -101,6 +113,8 @@ def load_classifier(path: str | Path | None = None, *, pictures: bool = True) ->
         The file.
     pictures : bool
         Whether it has to take pictures; other models take series, volumes or features.
+    any_task : bool
+        Whether it may do something else than tell classes apart.
 
     Raises
     ------
@@ -114,11 +128,19 @@ def load_classifier(path: str | Path | None = None, *, pictures: bool = True) ->
             f"no model named, and the one that comes with convcli is missing ({shipped_model()}); give --model"
         )
     path = model_file(SHIPPED if path is None else path)
-    return classifier_of(load_model(path), path, pictures=pictures)
+    trained = load_model(path)
+    if any_task and task_told(trained) != "classify":
+        return Classifier(path, trained, _rule_of(trained, path, pictures=False))
+    return classifier_of(trained, path, pictures=pictures)
 
 
 def classifier_of(trained: TrainedModel, path: Path, *, pictures: bool = True) -> Classifier:
     """A model from a file as a classifier; raises `ModelError` if it does not tell classes (of pictures) apart."""
+    if task_told(trained) != "classify":
+        raise ModelError(
+            f"{path}: is a model to {task_told(trained)}, expected one that tells classes apart; convcli predict and "
+            "evaluate take it"
+        )
     if len(trained.classes) < 2 or len(trained.model.plan.output) != 1:
         raise ModelError(f"{path}: is a model without classes, expected one that convcli train wrote")
     return Classifier(path, trained, _rule_of(trained, path, pictures=pictures))

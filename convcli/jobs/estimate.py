@@ -27,7 +27,7 @@ def estimate_stack(task: Task, files: Files, begin: Begin, source: Input, *, sca
     with source.open(task, files.max_pixels) as volume:
         work = begin(volume, FORMAT)
         writer = writer_for(memory_store(), stored, work)
-        grid = Grid(tuple(writer.array.shape), block_of(writer, work, scaling, scaling.workers))
+        grid = Grid(tuple(writer.array.shape), block_of(writer, volume, work, scaling, scaling.workers))
         chunks = stored.array.chunks if stored is not None else (1, *volume.shape[1:3])
         costs = costs_of(work, volume, grid, tuple(chunks))
     return Outcome(task, ESTIMATED, details=vars(costs) | {"amplification": round(costs.amplification, 3)})

@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 from convcli.architectures import shape_text
 from convcli.architectures.card import ModelCard
-from convcli.datasets import Dataset, Reports, Split, find_entry, load, parted, sample
+from convcli.datasets import Dataset, Reports, Split, find_entry, parted, sample
 from convcli.datasets.loading import placed
 from convcli.errors import DataError, shortened
 from convcli.images import Image
 from convcli.jobs.classifier import Classifier, percent
 from convcli.jobs.measures import Answers, f1_of
+from convcli.jobs.task import load_for
 from convcli.nn.losses import class_targets, loss_of_logits
 from convcli.nn.scoring import loss_for
 from convcli.views.grid import labelled_grid
@@ -186,8 +187,10 @@ def load_data(
         raise DataError(
             f"data: the model was trained on the folder {source}; say where it lies with --data FOLDER|FILE"
         )
-    found = load(source, data_dir=data_dir, offline=offline, reports=reports, rule=classifier.rule,
-                 classes=classifier.classes, **(said or {}))  # fmt: skip
+    found = load_for(
+        classifier.task, source, data_dir=data_dir, offline=offline, reports=reports, rule=classifier.rule,
+        classes=classifier.classes, **(said or {}),
+    )  # fmt: skip
     _check_fit(classifier, found.name, found.classes, found.shape)
     train, test, validation = (
         part and placed(part, found.classes, classifier.classes, "data")

@@ -34,6 +34,7 @@ from convcli.kernels.entry import RESHAPING
 from convcli.ops.arguments import Array, as_flag
 from convcli.ops.borders import resolve_border
 from convcli.ops.correlation import Counts
+from convcli.ops.nonlinear import bilateral_pixels
 from convcli.ops.plan import plan_correlation
 from convcli.ops.responses import ACTIVATIONS, Ways, to_linear, to_srgb
 from convcli.ops.stacks import correlate_stack
@@ -93,6 +94,12 @@ class FilterPlan(OperationPlan):
             and policy.gain == 1
             and policy.range != "minmax"
         )
+
+    def goes_straight_otherwise(self, policy: OutputPolicy) -> bool:
+        """`goes_straight` for the kernel without a matrix that has such a loop."""
+        kernels, shapes = [kernel.combine for kernel in self.kernels], (self.scale, self.bias, self.activation)
+        is_plain = shapes in ((1, 0, "none"), (1, 0, "linear")) and not self.linear and policy.offset == 0
+        return kernels == ["bilateral"] and is_plain and policy.gain == 1 and policy.range != "minmax"
 
     def leaves(self, response: Array, policy: OutputPolicy) -> bool:
         """Whether a response is pixels, chosen or copied from those of the input, that are written as they are."""
@@ -227,6 +234,12 @@ def _filter_opaque(
     if plan.goes_straight(policy):
         pixels, clipped = respond_in_pixels(source[None, None], links[0].windows, plan.border, plan, policy)
         return pixels[0, 0], clipped
+    if plan.goes_straight_otherwise(policy) and source.dtype == policy.dtype:
+        kernel, windows = plan.kernels[0], links[0].windows
+        pixels, clipped = bilateral_pixels(
+            source[None, None], kernel, windows, plan.border, policy.white_in, policy.store
+        )
+        return policy.as_written(pixels[0, 0]), clipped
     for each in links:
         source = each.respond(source[None, None], plan.border, policy.working, policy.white_in)[0, 0]
     return _finished(source, plan, policy, seen)

@@ -48,12 +48,15 @@ class Colours:
         On alpha that is kept: the pixels that stay.
     choose : callable or None
         On colour and where (H, W, 1) it is hidden, for operations that choose; None for those that compute.
+    whole : callable or None
+        The same as ``act`` on colour as it is, perhaps rounded to the colour's own type; None if there is no such way.
     """
 
     act: WeightedStep
     cover: Step | None
     sample: Step
     choose: Callable[[Array, Array], Array] | None = None
+    whole: Step | None = None
 
 
 def process(image: Image, steps: Colours, plan: OperationPlan, format: str | None) -> Produced:
@@ -64,7 +67,8 @@ def process(image: Image, steps: Colours, plan: OperationPlan, format: str | Non
     colour, cover = split_alpha(image, plan.alpha)
     policy = output_policy(image, format, plan.depth)
     if cover is None:
-        pixels, clipped = stored(steps.act(colour, 1), policy)
+        as_it_is = steps.whole and policy.gain == 1 and policy.dtype == colour.dtype
+        pixels, clipped = stored(steps.whole(colour) if steps.whole and as_it_is else steps.act(colour, 1), policy)
         clippable = pixels.size
     else:
         if plan.alpha == "premultiply" and bool((cover != image.white).any()):

@@ -65,7 +65,9 @@ class PoolPlan(OperationPlan):
             sizes, self.size, stride=self.stride or self.size, padding=self.padding, dilation=self.dilation,
             ceil_mode=self.ceil_mode,
         )  # fmt: skip
-        return [(np.array(each.anchors(n)), Placement.of(each)) for n, each in zip(sizes, windows, strict=True)]
+        anchors = [each.anchors(n) for n, each in zip(sizes, windows, strict=True)]
+        middles = (np.arange(each.start, each.stop, each.step) for each in anchors)
+        return list(zip(middles, map(Placement.of, windows), strict=True))
 
 
 def plan_pool(
@@ -133,7 +135,14 @@ def pool_image(image: Image, plan: PoolPlan, format: str | None = None) -> Produ
     def choose(colour: Array, hidden: Array) -> Array:
         return _pooled_visible(colour, hidden, plan)
 
-    produced = process(image, Colours(act, cover, sample, choose if plan.mode in CHOOSING else None), plan, format)
+    def whole(pixels: Array) -> Array:
+        axes = plan.axes_of((pixels.shape[0], pixels.shape[1]))
+        given = (axes, plan.mode, plan.count_include_pad, plan.p, plan.seed)
+        rounded: Array = pool_stack(pixels[None, None], *given, whole=True)[0, 0]
+        return rounded
+
+    steps = Colours(act, cover, sample, choose if plan.mode in CHOOSING else None, whole)
+    produced = process(image, steps, plan, format)
     (_, down), (_, across) = plan.places(sizes)
     return replace(produced, image=replace(produced.image, placement=(down, across)))
 

@@ -18,6 +18,7 @@ from convcli.datasets import Preprocessing
 from convcli.errors import ModelError, ShapeError, shortened
 from convcli.geometry import ReceptiveField
 from convcli.images import Image
+from convcli.jobs.shape import shape
 from convcli.jobs.summary import card_in, summary
 from convcli.views.receptive import Outline, draw_fields
 from convcli.views.still import SUFFIXES, as_still
@@ -67,7 +68,7 @@ class Fields:
 
 
 def receptive(
-    source: str,
+    source: str | Sequence[str],
     *,
     input: str | Sequence[int] | None = None,
     layer: str | None = None,
@@ -77,10 +78,11 @@ def receptive(
 
     Parameters
     ----------
-    source : str
-        A shipped architecture's name, or a .toml, .json or .safetensors file.
+    source : str or sequence of str
+        A shipped architecture's name, or a .toml, .json or .safetensors file; a sequence is a chain of layers in the
+        words of `convcli.jobs.shape.shape`.
     input : str or sequence of int, optional
-        Another input than the network's own.
+        Another input than the network's own; a chain of layers has none.
     layer : str, optional
         The unit's layer by its name; without it, the last one whose output is a map.
     unit : sequence of int, optional
@@ -92,15 +94,21 @@ def receptive(
     ModelError
         If there is no such network or layer.
     ShapeError
-        If the unit does not lie on the map, or the network has no map.
+        If the unit does not lie on the map, the network has no map, or a chain no input.
 
     Examples
     --------
     >>> found = receptive("lenet5", layer="S4", unit=(0, 1))
     >>> found.chosen.sizes, found.chosen.spans
     ((16, 16), ((0, 15), (4, 19)))
+    >>> receptive(["conv:1"] * 3, input="16x16x1").chosen.sizes
+    (7, 7)
     """
-    return fields_of(summary(source, input), layer=layer, unit=unit)
+    if isinstance(source, str):
+        return fields_of(summary(source, input), layer=layer, unit=unit)
+    if input is None:
+        raise ShapeError("input: got none, expected the size that the layers are given: --input 32x32x1")
+    return fields_of(shape(source, input).plan, layer=layer, unit=unit)
 
 
 def fields_of(plan: NetworkPlan, *, layer: str | None = None, unit: Sequence[int] | None = None) -> Fields:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from convcli.architectures.files import parse_toml
 from convcli.errors import ConvcliError, missing, shortened, shown, suggestion
 
 SHIPPED = Path(__file__).parents[1] / "recipes"
@@ -77,6 +76,8 @@ def find_recipe(source: str) -> Recipe:
 
 def read_recipe(path: Path) -> Recipe:
     """Read a recipe's file; raises `ConvcliError` that names it."""
+    from convcli.architectures.files import parse_toml  # most pictures are filtered without a recipe
+
     origin = f"recipe {shown(path)}" if path.parent != SHIPPED else f"recipe {path.stem}"
     try:
         with path.open("rb") as file:

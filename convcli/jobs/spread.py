@@ -7,7 +7,7 @@ from functools import partial
 from convcli.engines import Engine
 from convcli.errors import ConvcliError
 from convcli.jobs.batch import Files, Operation, Outcome, failed, is_due, run_tasks
-from convcli.jobs.tasks import STREAM, Task
+from convcli.jobs.tasks import STREAM, Task, absolute
 
 # Measured on 2,000 JPEGs: 20 to 200 files a task cost 20 s of CPU, one file a task 44.
 _FEWEST, _MOST = 20, 200
@@ -35,7 +35,7 @@ def spread_tasks(
 
     def due(groups: Sequence[range]) -> Iterator[tuple[tuple[int, Task], ...]]:
         for group in groups:
-            found = tuple((index, tasks[index]) for index in group if index not in ready and asked(index))
+            found = tuple((index, absolute(tasks[index])) for index in group if index not in ready and asked(index))
             if found:
                 yield found
 
@@ -56,12 +56,13 @@ def spread_tasks(
             if done.killed and len(done.item) > 1:  # one of them is to blame
                 dead += [range(index, index + 1) for index, _ in done.item]
             elif done.killed:
-                (index, task), reason = done.item[0], ConvcliError("the processes that work on it die")
-                ready[index] = failed(task, reason)
+                index, reason = done.item[0][0], ConvcliError("the processes that work on it die")
+                ready[index] = failed(tasks[index], reason)
             elif done.error is not None:
-                ready |= {index: failed(task, done.error) for index, task in done.item}
+                ready |= {index: failed(tasks[index], done.error) for index, _ in done.item}
             else:
-                ready |= zip((index for index, _ in done.item), done.value, strict=True)
+                told_of = zip(done.item, done.value, strict=True)
+                ready |= {index: _as_typed(outcome, tasks[index]) for (index, _), outcome in told_of}
             while told in ready:
                 yield ready.pop(told)
                 told += 1
@@ -69,6 +70,12 @@ def spread_tasks(
         files = replace(files, overwrite=True, skip_existing=False)
     for index in sorted(ready):
         yield ready[index]
+
+
+def _as_typed(outcome: Outcome, task: Task) -> Outcome:
+    """What became of a task, with the names that the user knows."""
+    error = outcome.error.replace(outcome.task.source, task.source).replace(outcome.task.target, task.target)
+    return replace(outcome, task=task, error=error)
 
 
 def _work(operation: Operation, files: Files, items: Sequence[tuple[int, Task]]) -> list[Outcome]:

@@ -5,7 +5,7 @@ was killed goes on where it was.
 """
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from convcli.jobs.pool import VolumePool, plan_pool, pool_image
 from convcli.jobs.regions import FORMAT, FinerLevel, Opens, RegionPlan, costs_of, forget, run_block
 from convcli.jobs.scaling import Scaling, versions
 from convcli.jobs.stacks import Begin
-from convcli.jobs.tasks import Task
+from convcli.jobs.tasks import Task, absolute
 from convcli.jobs.volumes import Input, Progress, Work, check_files, work_on_volume
 from convcli.stores import is_address, is_store
 from convcli.stores.growing import LEDGER, alone, begin_folder, drop_folder, end_folder
@@ -103,7 +103,7 @@ class _Run:
         folder = begin_folder(target, overwrite=self.files.overwrite, goes_on=scaling.goes_on)
         try:
             with alone(folder / LEDGER / "lock"):
-                ledger, writer = self._set_out(folder, plan, work, stored)
+                ledger, writer = self._set_out(folder, plan, volume, work, stored)
             pending = self._blocks(folder, ledger, writer, volume, work)
             lost: tuple[str, ...] = ()
             if pending:
@@ -135,7 +135,7 @@ class _Run:
             drop_folder(target)
 
     def _set_out(
-        self, folder: Path, plan: dict[str, Any], work: Work, stored: Stored | None
+        self, folder: Path, plan: dict[str, Any], volume: Volume, work: Work, stored: Stored | None
     ) -> tuple[Ledger, StoreWriter]:
         """The ledger and the array to be written, made or found."""
         ledger = Ledger(folder / LEDGER, plan)
@@ -145,9 +145,9 @@ class _Run:
                     shutil.rmtree(path) if path.is_dir() else path.unlink()
         writer = writer_for(str(folder), stored, work, exists=not ledger.is_new)
         if ledger.is_new:
-            ledger.notes["block"] = block_of(writer, work, self.scaling, self.engine.workers)
+            ledger.notes["block"] = block_of(writer, volume, work, self.scaling, self.engine.workers)
             ledger.begin()
-        elif self.scaling.block and block_of(writer, work, self.scaling, self.engine.workers) != tuple(
+        elif self.scaling.block and block_of(writer, volume, work, self.scaling, self.engine.workers) != tuple(
             ledger.notes["block"]
         ):
             sides = "x".join(map(str, ledger.notes["block"]))
@@ -170,7 +170,12 @@ class _Run:
             return int((~bits.done()).sum())
 
     def _plan(self, folder: Path, path: str, source: Opens, begin: Begin, grid: Grid) -> RegionPlan:
-        words = (self.task, source, begin, self.files.max_pixels, str(folder), path, grid)
+        task = self.task
+        if self.scaling.cluster:  # whose processes may run in other folders
+            task = absolute(task)
+            if isinstance(source, Input):
+                source = replace(source, stack=tuple(str(Path(each).absolute()) for each in source.stack))
+        words = (task, source, begin, self.files.max_pixels, str(folder), path, grid)
         return RegionPlan(digest((words, versions())), *words)
 
     def _run(self, plan: RegionPlan, bits: Bits, share: range, work: Work | None = None) -> None:
@@ -241,7 +246,7 @@ class _Run:
                 work = begin(finer, FORMAT)
             shape = (*shape[: -len(steps)], *(n // step for n, step in zip(shape[-len(steps) :], steps, strict=True)))
             array = writer.add_level(level, shape)
-            grid = Grid(shape, block_of(writer, work, Scaling(), self.engine.workers, array))
+            grid = Grid(shape, block_of(writer, finer, work, Scaling(), self.engine.workers, array))
             with ledger.bits(f"level-{level}", len(grid)) as bits:
                 self._run(self._plan(folder, writer.path(level), source, begin, grid), bits, range(len(grid)))
             done.append(steps)
@@ -253,12 +258,20 @@ def writer_for(store: Any, stored: Stored | None, work: Work, *, exists: bool = 
     return StoreWriter(store, stored, work.leading, work.shape[1:3], work.dtype, exists=exists)
 
 
-def block_of(writer: StoreWriter, work: Work, scaling: Scaling, workers: int, array: Any = None) -> tuple[int, ...]:
-    """The sides of the blocks of an array, level 0 if none is named: whole chunks, or shards."""
+def block_of(
+    writer: StoreWriter, volume: Volume, work: Work, scaling: Scaling, workers: int, array: Any = None
+) -> tuple[int, ...]:
+    """The sides of the blocks of an array, level 0 if none is named: whole chunks, or shards; perhaps whole planes."""
     array = writer.array if array is None else array
     step = tuple(array.shards or array.chunks)
     voxels = voxels_of_block(array.shape, work.dtype.itemsize, workers)
-    return choose_block(array.shape, step, whole=2 if work.cuttable else 0, voxels=voxels, wanted=scaling.block)
+    return choose_block(
+        array.shape,
+        step,
+        whole=0 if work.cuttable is None and volume.holds_boxes else 2,
+        voxels=voxels,
+        wanted=scaling.block,
+    )
 
 
 def _factors(writer: StoreWriter, levels: str | int) -> list[tuple[int, ...]]:

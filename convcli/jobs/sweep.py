@@ -27,7 +27,7 @@ from convcli.nn.weights import load_model
 
 _MOST = 10_000  # trainings
 # What decides otherwise than by its value alone is not for a sweep: which epoch is kept, and when to stop.
-_LEFT_OUT = ("seed", "keep", "patience")
+_LEFT_OUT = ("seed", "keep", "patience", "select")
 _NAMES = {"learning_rate": "lr"}
 _MEASURES = ("test_accuracy", "val_accuracy", "test_loss", "val_loss")
 _PLAN = "sweep.txt"
@@ -141,6 +141,7 @@ def sweep(
 
     Raises `ModelError` where the folder holds another sweep.
     """
+    folder = folder.absolute()  # processes of a cluster run elsewhere
     targets = {point: folder / f"{point.name}.safetensors" for point in points}
     if base.overwrite:
         for path in (folder / _PLAN, *targets.values(), *map(checkpoint_of, targets.values())):

@@ -8,7 +8,7 @@ import numpy as np
 from convcli.architectures import NetworkPlan
 from convcli.architectures.fitting import fitted, fitted_to
 from convcli.architectures.grammar import NetworkSpec
-from convcli.datasets import Dataset, Split
+from convcli.datasets import Dataset, Split, load
 from convcli.jobs.training_plan import TrainingPlan
 from convcli.nn.model import Model
 from convcli.nn.presets import Preset
@@ -16,17 +16,20 @@ from convcli.nn.scoring import Examples
 from convcli.nn.tasks import TASKS, task_for
 from convcli.nn.weighted import Dense
 
-# The network that suits a data set; of other pictures their size decides.
-_NETWORKS = {"cifar10": "cifar10", "digits": "digits"}
-_BY_SHAPE: dict[tuple[int, ...], str] = {(28, 28, 1): "mnist"}
-_BY_AXES = {1: "features", 2: "series", 3: "pictures", 4: "volumes"}
-_OF_MAPS = {"segment": "unet-small", "denoise": "denoiser"}
 _ENDINGS = {"regress": "linear", "multi-label": "sigmoid", "segment": "softmax", "denoise": "linear"}
 
 
-def targets_for(task: str | None) -> Any:
-    """What the labels are to be read as where a task was asked for; None to guess it."""
-    return None if task is None or len(TASKS[task].targets) > 1 else TASKS[task].targets[0]
+def load_for(task: str | None, source: str, **words: Any) -> Dataset:
+    """A data set whose labels are read as the task wants them; without one as they look.
+
+    Whole numbers look like classes, but are numbers to learn if that is the task.
+    """
+    known = () if task is None else TASKS[task].targets
+    said: dict[str, Any] = {"targets": known[0]} if len(known) == 1 else {}
+    found = load(source, **words, **said)
+    if task == "regress" and found.targets not in known:
+        found = load(source, **words, targets="arrays" if found.targets == "masks" else "numbers")
+    return found
 
 
 def task_of(dataset: Dataset, asked: str | None) -> str:
@@ -35,17 +38,17 @@ def task_of(dataset: Dataset, asked: str | None) -> str:
 
 
 def preset_for(chosen: Preset, task: str) -> Preset:
-    """A preset for another task than classes: nothing is smoothed, and nothing moved away from its answer."""
+    """A preset for a task: for others than classes nothing is smoothed, and nothing moved away from its answer."""
+    if task == "classify":
+        return chosen
     return replace(chosen, recipe=replace(chosen.recipe, augment="", label_smoothing=0.0), network="")
 
 
-def usual_network(dataset: Dataset, task: str) -> str:
-    """The architecture that suits a data set and a task."""
+def network_of(dataset: Dataset, task: str) -> str | None:
+    """The architecture that suits a task, whatever the data set; None where the data decide."""
     if dataset.targets == "arrays" and task == "regress":
         return "forecast" if len(dataset.shape) == 4 else "denoiser"
-    if task in _OF_MAPS:
-        return _OF_MAPS[task]
-    return _NETWORKS.get(dataset.name) or _BY_SHAPE.get(dataset.shape, _BY_AXES[len(dataset.shape)])
+    return {"segment": "unet-small", "denoise": "denoiser"}.get(task)
 
 
 def fitted_for(task: str, network: NetworkSpec, dataset: Dataset) -> NetworkPlan:

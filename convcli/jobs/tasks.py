@@ -5,7 +5,7 @@ import re
 import string
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from convcli.images.formats import recognise, suffix_of, suffixes_of
 from convcli.images.model import shown
 from convcli.images.reading import HEAD
 from convcli.jobs.inputs import STREAM as STREAM
-from convcli.stores import is_store
+from convcli.stores import is_address, is_store
 
 _FIELDS = ("stem", "kernel", "ext", "index")
 
@@ -26,6 +26,15 @@ class Task:
     source: str
     target: str
     makes_folder: bool = False  # whether the target's folder is created if it is missing
+
+
+def absolute(task: Task) -> Task:
+    """The same for processes that run in other folders."""
+    source, target = (
+        name if name == STREAM or is_address(name) else str(Path(name).absolute())
+        for name in (task.source, task.target)
+    )
+    return replace(task, source=source, target=target)
 
 
 def plan_tasks(

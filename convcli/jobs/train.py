@@ -7,17 +7,14 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from convcli.architectures import load, shape_text
 from convcli.architectures.files import resolved
 from convcli.atomic import check_folder, check_target
 from convcli.datasets import Dataset, Reports, find_entry
-from convcli.datasets import load as load_data
 from convcli.errors import ConvcliError, DataError, ModelError
 from convcli.extras import install
 from convcli.jobs.documents import named
-from convcli.jobs.task import fitted_for, preset_for, targets_for, task_of, units_of
+from convcli.jobs.task import fitted_for, load_for, preset_for, task_of, units_of
 from convcli.jobs.training_data import (
     NORMALIZE,
     form_of,
@@ -38,7 +35,7 @@ from convcli.nn.class_weights import by_places
 from convcli.nn.model import Model
 from convcli.nn.presets import FEWEST_HELD, SIDE, Preset, preset
 from convcli.nn.recipe import Recipe
-from convcli.nn.scoring import Score, learns_squares
+from convcli.nn.scoring import Examples, Score, learns_squares
 from convcli.nn.training import DivergedError, Epoch, Listener, Training
 from convcli.nn.weights import ModelCard, load_model, save_model
 from convcli.ops.augmentation import Augmentation
@@ -177,15 +174,14 @@ def plan_training(
     )
     size, channels = (None, None) if find_entry(data) is not None else form_of(network, size)
     hint = None if network is None else network.input
-    dataset = load_data(
-        data, data_dir=data_dir, offline=offline, size=size, channels=channels, hint=hint, reports=reports,
-        targets=targets_for(given.get("task")), **said,
+    dataset = load_for(
+        given.get("task"), data, data_dir=data_dir, offline=offline, size=size, channels=channels, hint=hint,
+        reports=reports, **said,
     )  # fmt: skip
-    task = task_of(dataset, given.get("task"))
-    if task != "classify":
-        chosen = preset_for(chosen, task)
+    task = given["task"] = task_of(dataset, given.get("task"))
+    chosen = preset_for(chosen, task)
     images = min(limit or len(dataset.train), len(dataset.train))
-    recipe = _recipe(chosen, {**given, "task": task}, dataset, limit or images, normalize)
+    recipe = _recipe(chosen, given, dataset, limit or images, normalize)
     if held_out is None:
         held_out = held_out_by_default(chosen, dataset, limit)
         validated = held_out if dataset.validation is None else len(dataset.validation)
@@ -237,9 +233,9 @@ def plan_resumed(
     _check_targets(target, None, log, plot, overwrite=overwrite)
     # The network is written as it was fitted, so that its input is the form that a folder's pictures were brought to.
     size, channels = form_of(held.network, source.size)
-    dataset = load_data(
-        data or source.data, data_dir=data_dir, offline=offline, size=size, channels=channels,
-        hint=held.network.input, reports=reports, targets=targets_for(held.recipe.task), **source.said,
+    dataset = load_for(
+        held.recipe.task, data or source.data, data_dir=data_dir, offline=offline, size=size, channels=channels,
+        hint=held.network.input, reports=reports, **source.said,
     )  # fmt: skip
     if dataset.digest != source.digest:
         raise DataError(
@@ -303,7 +299,7 @@ def _walk(plan: TrainingPlan) -> None:
     """Two steps and a validation of another training by the same plan, which call the loops that it will call."""
     model = Model(plan.network, seed=plan.recipe.seed, data_format="channels_last")
     few = plan.recipe.batch_size + 1
-    examples = units_of(plan).examples(plan.learned.take(np.arange(min(few, len(plan.learned)))))
+    examples = Examples(*(each[:few] for each in units_of(plan).examples(plan.learned)))
     Training(model, replace(plan.recipe, epochs=1), examples, examples).run()
 
 
@@ -353,6 +349,8 @@ def _recipe(chosen: Preset, given: Mapping[str, Any], dataset: Dataset, images: 
         if not Augmentation.from_words(changes.get("augment", "")).is_nothing:
             raise DataError(f"augment: got samples of {shape_text(shape)}, expected pictures; leave it out")
         changes["augment"] = ""
+    if dataset.targets in ("masks", "arrays") and not Augmentation.from_words(changes.get("augment", "")).is_nothing:
+        raise DataError(f"augment: got {dataset.targets} to learn, which would not move along; leave it out")
     changes["class_weight"] = by_places(changes.get("class_weight", ""), dataset.classes)
     if normalizes(normalize, dataset):
         changes["freeze"] = _joined(changes.get("freeze", ""), NORMALIZE)

@@ -11,7 +11,7 @@ from convcli.datasets import Dataset, Split, parted, sample
 from convcli.datasets.model import Array
 from convcli.datasets.preprocessing import LARGEST_SIDE
 from convcli.errors import ModelError, ShapeError
-from convcli.jobs.task import fitted_for, usual_network
+from convcli.jobs.task import fitted_for, network_of
 from convcli.nn.checkpoint import Source
 from convcli.nn.layer import as_input
 from convcli.nn.model import Model
@@ -23,6 +23,11 @@ MEAN_STD = "mean-std"
 NORMALIZATIONS = ("none", MEAN_STD)
 _SETTINGS = {"center": False, "scale": False, "epsilon": 0.0}
 _CHUNK = 1 << 24  # numbers that are summed at a time
+
+# The network that suits a data set; of others their shape decides.
+_NETWORKS = {"cifar10": "cifar10", "digits": "digits"}
+_BY_SHAPE: dict[tuple[int, ...], str] = {(28, 28, 1): "mnist"}
+_BY_AXES = {1: "features", 2: "series", 3: "pictures", 4: "volumes"}
 
 
 def form_of(network: NetworkSpec | None, size: tuple[int, int] | None) -> tuple[tuple[int, int] | None, int | None]:
@@ -78,12 +83,17 @@ def _fitted(network: NetworkSpec, dataset: Dataset, task: str) -> NetworkPlan:
         ) from None
 
 
+def _usual_network(dataset: Dataset) -> str:
+    by_axes = _BY_AXES[len(dataset.shape)]
+    return _NETWORKS.get(dataset.name) or _BY_SHAPE.get(dataset.shape, by_axes)
+
+
 def network_for(network: NetworkSpec | None, chosen: Preset, dataset: Dataset, task: str) -> NetworkSpec:
     """The network that was asked for, else what suits the preset and the data, before it is fitted."""
     if network is not None:
         return network
-    suits = chosen.network if len(dataset.shape) == 3 else ""
-    return _fitting(load(suits or usual_network(dataset, task)), dataset, task)
+    suits = network_of(dataset, task) or (chosen.network if len(dataset.shape) == 3 else "")
+    return _fitting(load(suits or _usual_network(dataset)), dataset, task)
 
 
 def planned_network(network: NetworkSpec, dataset: Dataset, task: str, *, normalizes: bool) -> NetworkPlan:
@@ -134,13 +144,18 @@ def take_over(model: Model, start: TrainedModel, classes: tuple[str, ...]) -> tu
     Those are layers of another shape, and the last one with weights if it told other classes.
     """
     state = start.model.state()
-    owners = [name.rpartition("/")[0] for name in model.parameters]
-    fresh = [] if start.classes == classes or not owners else [owners[-1]]
-    for name, parameter in model.parameters.items():
-        owner = name.rpartition("/")[0]
-        if owner not in fresh and (name not in state or state[name].shape != parameter.value.shape):
-            fresh.append(owner)
-    for name, parameter in model.parameters.items():
-        if name.rpartition("/")[0] not in fresh:
-            parameter.assign(state[name])
+    owners = list(dict.fromkeys(name.rpartition("/")[0] for name in model.parameters))
+    other = {
+        name.rpartition("/")[0] for name, parameter in model.parameters.items()
+        if name not in state or state[name].shape != parameter.value.shape
+    }  # fmt: skip
+    fresh = [each for each in owners if each in other or (start.classes != classes and each == owners[-1])]
+    kept = [name for name in model.parameters if name.rpartition("/")[0] not in fresh]
+    if not any(name.endswith("/kernel") for name in kept):
+        raise ModelError(
+            f"from: got {start.model.plan.spec.name} for {shape_text(start.model.plan.input)}, no weights of which fit "
+            f"{shape_text(model.plan.input)}; expected a model of the same kind of data"
+        )
+    for name in kept:
+        model.parameters[name].assign(state[name])
     return tuple(fresh)

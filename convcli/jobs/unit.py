@@ -236,7 +236,8 @@ def _steps(
         steps = [Step("Sum", f"of {inputs.size:,} products", total)]
         bias = model.parameters.get(f"{plan.name}/bias")
         if bias is not None:
-            steps.append(Step("Bias", f"+ {float(bias.value[channel]):.6g}", total + float(bias.value[channel])))
+            added = float(bias.value[channel])
+            steps.append(Step("Bias", f"{'+' if added >= 0 else '−'} {abs(added):.6g}", total + added))
         name = plan.settings["activation"].name
         if name != "linear" and not (plan.name == model.layers[-1].name and name == model.final.name):
             steps.append(Step("Activation", name, value))

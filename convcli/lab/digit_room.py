@@ -75,6 +75,7 @@ class DigitRoom:
         given = [] if model in ("", SHIPPED) and self._named == SHIPPED else ["--model", model or self._named]
         told = {
             "key": key,
+            "classes": classifier.classes,
             "top": features.seen.top(len(classifier.classes)),
             "warnings": features.seen.warnings,
             "layers": [_told(each) for each in features.layers],

@@ -6,6 +6,7 @@ pages of others.
 """
 
 import ipaddress
+import re
 import secrets
 import socket
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -90,8 +91,8 @@ class Guard:
         return ""
 
     def _may_be(self, host: str) -> bool:
-        name, colon, port = host.rpartition(":")
-        if not colon or port != str(self._port):
+        name, _, port = (host if re.search(r":\d+$", host) else f"{host}:80").rpartition(":")  # 80 need not be said
+        if port != str(self._port):
             return False
         name = name.removeprefix("[").removesuffix("]").lower()
         if name in (*LOOPBACK, self._host.lower()):

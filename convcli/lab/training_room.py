@@ -130,7 +130,7 @@ class TrainingRoom:
         run = self._run
         if run is None or run.file is None:
             raise ModelError("training: nothing to save yet, expected one that is done or stopped")
-        return Response(run.file.read_bytes(), headers={"x-name": run.file.name}, media_type="application/octet-stream")
+        return Response(run.file.read_bytes(), media_type="application/octet-stream")
 
     def close(self) -> None:
         """Stop what runs, and take its files away."""

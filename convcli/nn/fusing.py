@@ -1,9 +1,12 @@
 """Which layers of a network do part of their neighbours' work, so that a batch is read and written less often.
 
 - A ReLU behind a batch normalisation is done in the passes of the normalisation.
+- Batch normalisation behind a layer without activation is a line for each filter: where a network only predicts, it is
+  folded into the weights, see `BatchNorm.fold`.
 - The gradient of a ReLU before max or min pooling is done in the pooling's, where there are fewer numbers.
 
-The outputs and gradients are what they would be; `Layer.alone` gives a layer's own output all the same.
+The outputs and gradients are what they would be, of what is folded up to rounding; `Layer.alone` gives a layer's own
+output all the same.
 """
 
 from collections.abc import Sequence
@@ -13,7 +16,7 @@ from convcli.nn.layer import Layer
 from convcli.nn.normalization import BatchNorm
 from convcli.nn.pooling import ExtremaPool
 from convcli.nn.shaping import ActivationLayer
-from convcli.nn.weighted import Weighted
+from convcli.nn.weighted import Conv, Dense, Weighted
 
 
 def fuse(layers: Sequence[Layer]) -> None:
@@ -24,6 +27,8 @@ def fuse(layers: Sequence[Layer]) -> None:
     for before, layer in pairwise(layers):
         if isinstance(before, BatchNorm) and isinstance(layer, ActivationLayer) and layer.activation.name == "relu":
             before.relu = layer.idle = True
+        if isinstance(before, Conv | Dense) and before.activation.name == "linear" and isinstance(layer, BatchNorm):
+            layer.source = before
     for place, layer in enumerate(layers):
         source = _rectifier(layers[:place])
         if isinstance(layer, ExtremaPool) and source is not None:

@@ -222,14 +222,20 @@ class Model:
     @contextmanager
     def _keeping_weights(self) -> Iterator[None]:
         """Meanwhile the weights do not change: what the loops read is made of them once, not for each batch."""
-        layers = [layer for layer in self.walk() if isinstance(layer, Weighted)]
-        for layer in layers:
-            layer.kept = {}
+        layers = list(self.walk())
+        self._prepare(layers, True)
         try:
             yield
         finally:
-            for layer in layers:
-                layer.kept = None
+            self._prepare(layers, False)
+
+    @staticmethod
+    def _prepare(layers: Sequence[Layer], keeps: bool) -> None:
+        for layer in layers:
+            if isinstance(layer, Weighted):
+                layer.kept = {} if keeps else None
+            elif isinstance(layer, BatchNorm):
+                layer.fold(keeps)
 
     def loss_and_gradients(
         self, x: Any, labels: Any, loss: Loss | None = None, *, input_gradient: bool = False

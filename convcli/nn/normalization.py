@@ -7,6 +7,7 @@ import numpy as np
 from convcli.architectures import LayerPlan
 from convcli.nn.initializers import initial
 from convcli.nn.layer import Array, Layer, Parameter
+from convcli.nn.weighted import Weighted
 from convcli.ops.words import read_only
 
 # Runs of pixels that are summed by themselves: never the number of threads.
@@ -20,8 +21,9 @@ class BatchNorm(Layer):
     ``moving = momentum * moving + (1 - momentum) * batch's``.
 
     ``frozen`` keeps the running averages for training too: the gradient is then that of what inference computes.
-    ``relu`` and ``masked`` are set by `convcli.nn.fusing`: whether it does the ReLU behind it in its own passes, and
-    whether the gradient it gets has gone through that ReLU already.
+    ``relu``, ``masked`` and ``source`` are set by `convcli.nn.fusing`: whether it does the ReLU behind it in its own
+    passes, whether the gradient it gets has gone through that ReLU already, and which layer before it can do all of it
+    when a network predicts.
 
     Source: S. Ioffe, C. Szegedy, "Batch Normalization", ICML 2015, algorithms 1 and 2; the running averages, of the
     biased variance, are Keras's.
@@ -38,13 +40,23 @@ class BatchNorm(Layer):
         self.moving_variance = Parameter("moving_variance", np.ones(channels, self.dtype), trainable=False)
         learnt = tuple(each for each in (self.gamma, self.beta) if each is not None)
         self.parameters = (*learnt, self.moving_mean, self.moving_variance)
-        self.relu = self.masked = self.frozen = False
+        self.relu = self.masked = self.frozen = self._folded = False
+        self.source: Weighted | None = None
         self._input = self._slope = self._start = np.empty(0, self.dtype)
         self._mean = self._inverse = np.empty(0)
 
     def forward(self, x: Array, training: bool = False) -> Array:
         """One pass for the sums while training, one for the values."""
-        return self._normalized(x, training, self.relu)
+        return x if self._folded and not training else self._normalized(x, training, self.relu)
+
+    def fold(self, folded: bool) -> None:
+        """Have ``source`` compute what comes out here, for as long as no weights change; or no longer."""
+        if self.source is None:
+            return
+        slope, start = self._line(*self._moving())
+        self._folded = folded and self.source.fold(slope, start, self.relu)
+        if not self._folded:
+            self.source.folded = None
 
     def alone(self, x: Array) -> Array:
         """See `Layer`."""
@@ -62,16 +74,27 @@ class BatchNorm(Layer):
             for moving, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
                 moving.value[...] = keep * moving.value.astype(np.float64) + (1 - keep) * value
         else:
-            mean, variance = (each.value.astype(np.float64) for each in (self.moving_mean, self.moving_variance))
-        inverse = 1 / np.sqrt(variance + self.plan.settings["epsilon"])
-        exact = inverse if self.gamma is None else inverse * self.gamma.value
-        start = self._run(-mean * exact if self.beta is None else self.beta.value - mean * exact)
-        slope = self._run(exact)
+            mean, variance = self._moving()
+        slope, start = map(self._run, self._line(mean, variance))
         out = self.buffer("output", x.shape, training)
         channel_lines(read_only(x.reshape(-1)), slope, start, self._floor(relu), out.reshape(-1))
         if training:
-            self._input, self._mean, self._inverse, self._slope, self._start = x, mean, inverse, slope, start
+            self._input, self._mean, self._slope, self._start = x, mean, slope, start
+            self._inverse = self._inverse_of(variance)
         return out
+
+    def _moving(self) -> tuple[Array, Array]:
+        """The running averages in float64."""
+        return self.moving_mean.value.astype(np.float64), self.moving_variance.value.astype(np.float64)
+
+    def _inverse_of(self, variance: Array) -> Array:
+        return np.asarray(1 / np.sqrt(variance + self.plan.settings["epsilon"]))
+
+    def _line(self, mean: Array, variance: Array) -> tuple[Array, Array]:
+        """Slope and start of each channel's values."""
+        inverse = self._inverse_of(variance)
+        slope = inverse if self.gamma is None else inverse * self.gamma.value
+        return slope, -mean * slope if self.beta is None else self.beta.value - mean * slope
 
     def backward(self, gradient: Array) -> Array:
         """The input's gradient is a line in the output's gradient and in the input, for each channel."""

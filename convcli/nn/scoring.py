@@ -7,6 +7,7 @@ import numpy as np
 
 from convcli.architectures import NetworkPlan
 from convcli.architectures.output import OF_A_LOSS, find_output
+from convcli.datasets.rows import Rows
 from convcli.errors import ModelError, ShapeError
 from convcli.nn.layer import Array, as_input
 from convcli.nn.losses import (
@@ -34,6 +35,8 @@ class Examples(NamedTuple):
 
     def checked(self, name: str) -> "Examples":
         """The same as arrays; raises `ShapeError`, beginning with a name, for what is no training data."""
+        if isinstance(self.x, Rows):  # which were looked at when they were read
+            return Examples(self.x, as_array(f"{name} labels", self.labels))
         arrays = [as_array(f"{name} {each}", value) for each, value in zip(("inputs", "labels"), self, strict=True)]
         for each, array in zip(("inputs", "labels"), arrays, strict=True):
             if array.dtype.kind not in "buif":

@@ -31,6 +31,7 @@ class Weighted(Layer):
     ``winograd`` (True) lets float32 convolutions of 3x3 with stride 1 use Winograd's transforms where those are faster:
     the error, against a result's largest number, grows from 1e-6 to 4e-6, and a NaN reaches up to three pixels further.
     ``kept`` is a dictionary while the weights do not change, in which they stay as the loops read them.
+    ``folded`` are kernel, bias and whether there is a ReLU, of this layer and the batch normalisation behind it.
     ``masked`` is set by `convcli.nn.fusing`: whether the gradient has gone through the ReLU when it comes.
     """
 
@@ -44,6 +45,7 @@ class Weighted(Layer):
         self.winograd = True
         self.masked = False
         self.kept: Kept | None = None
+        self.folded: tuple[Array, Array, bool] | None = None
         self.kernel = self._parameter("kernel", kernel, filter_axis, generator, mask)
         self.bias = None
         if plan.settings["use_bias"]:
@@ -78,13 +80,28 @@ class Weighted(Layer):
 
     def forward(self, x: Array, training: bool = False) -> Array:
         """Weights, bias, activation."""
-        relu = self.activation.name == "relu"
+        relu = self.folded[2] if self.folded and not training else self.activation.name == "relu"
         linear = self.buffer("linear", (len(x), *self.output_shape), training)
         self.apply(x, relu, linear)
         output = linear if relu or self.activation is LINEAR else self.activation.forward(linear)
         if training:
             self._input, self._linear, self._output = x, linear, output
         return output
+
+    def fold(self, slope: Array, start: Array, relu: bool) -> bool:
+        """Take over what follows, a line for each filter and perhaps a ReLU; False where numbers do not allow it."""
+        kernel = self.kernel.value * slope.astype(self.dtype)
+        bias = (start if self.bias is None else self.bias.value * slope + start).astype(self.dtype)
+        finite = bool(np.isfinite(kernel).all() and np.isfinite(bias).all())
+        self.folded = (kernel, bias, relu) if finite else None
+        return finite
+
+    @property
+    def _weights(self) -> tuple[Array, Array | None]:
+        """Kernel and bias that are applied."""
+        if self.folded:
+            return self.folded[:2]
+        return self.kernel.value, None if self.bias is None else self.bias.value
 
     def backward(self, gradient: Array) -> Array:
         """Through the activation to kernel, bias and input."""
@@ -130,9 +147,8 @@ class Conv(Weighted):
 
     def apply(self, x: Array, relu: bool, out: Array) -> None:
         """See `Weighted`."""
-        bias = None if self.bias is None else self.bias.value
         conv_forward(
-            x, self.kernel.value, bias, self._windows, self.plan.groups, relu=relu, winograd=self.winograd,
+            x, *self._weights, self._windows, self.plan.groups, relu=relu, winograd=self.winograd,
             kept=self.kept, out=out,
         )  # fmt: skip
 
@@ -233,8 +249,8 @@ class Dense(Weighted):
 
     def apply(self, x: Array, relu: bool, out: Array) -> None:
         """See `Weighted`."""
-        bias = None if self.bias is None else self.bias.value
-        conv_forward(x[None], self.kernel.value[None], bias, self._WINDOW, relu=relu, kept=self.kept, out=out[None])
+        kernel, bias = self._weights
+        conv_forward(x[None], kernel[None], bias, self._WINDOW, relu=relu, kept=self.kept, out=out[None])
 
     def input_gradient(self, gradient: Array, out: Array) -> None:
         """See `Weighted`."""

@@ -98,7 +98,8 @@ class TrainedModel:
     @property
     def makes_shares(self) -> bool:
         """Whether its outputs are no probabilities of its classes, and softmax makes them some."""
-        return len(self.classes) > 1 and len(self.model.plan.output) == 1 and self.model.final.name == "linear"
+        classifies = self.card.recipe.get("task", "classify") == "classify" and len(self.classes) > 1
+        return classifies and len(self.model.plan.output) == 1 and self.model.final.name == "linear"
 
     def of_each_class(self, outputs: Array) -> Array:
         """One column for each class, a probability: what `predict`, the commands and an exported model give.

@@ -16,6 +16,9 @@ from convcli.kernels import Kernel
 from convcli.loops.costs import (
     EXTREME_CELLS,
     LOOK_BAND,
+    LOOK_KEPT_BYTES,
+    LOOK_LEAST,
+    LOOK_PAIRS_BAND,
     LOOK_TILE,
     NETWORK_BYTES,
     NETWORK_CELL_BYTES,
@@ -25,7 +28,7 @@ from convcli.loops.costs import (
 from convcli.loops.filtering.networks import rank_network
 from convcli.ops.arguments import Array, in_type
 from convcli.ops.ordering import as_keys
-from convcli.ops.sums import Border
+from convcli.ops.sums import Border, Store
 from convcli.ops.words import new_array, read_only
 
 if TYPE_CHECKING:
@@ -177,18 +180,48 @@ def _in_range(dtype: np.dtype[Any], value: float) -> Any:
     return value if info is None else int(min(max(round(value), info.min), info.max))
 
 
+def bilateral_pixels(
+    stack: Array, kernel: Kernel, windows: tuple[Window, ...], border: Border, white: float, store: Store
+) -> tuple[Array, int]:
+    """The response of a bilateral kernel as pixels (N, OD, OH, OW, C), and how many numbers were clipped."""
+    look = _Look(stack, (Window(1),) * (3 - len(windows)) + tuple(windows), border)
+    dtype = np.float64 if stack.dtype == np.float64 else np.float32
+    return _bilateral_stored(look, kernel, dtype, white / 255, store)
+
+
 def _bilateral(look: _Look, kernel: Kernel, dtype: Any, unit: float) -> Array:
-    from convcli.loops.filtering.bilateral import bilateral
+    return _bilateral_stored(look, kernel, dtype, unit, Store(dtype))[0]
+
+
+def _bilateral_stored(look: _Look, kernel: Kernel, dtype: Any, unit: float, store: Store) -> tuple[Array, int]:
+    from convcli.loops.filtering.bilateral import Neighbours, bilateral
 
     weights = kernel.planes[0].reshape(look.sizes)
     places = np.ascontiguousarray(np.argwhere(weights > 0), np.int64)
     deviation = _number(kernel, "sigma_color") * unit
-    out, frame = look.new_out(dtype), look.frame(LOOK_TILE, LOOK_BAND)
+    out = look.new_out(store.dtype)
     # exp(-distance^2/a) * exp(-difference^2/b) is exp(-(distance^2*b/a + difference^2)/b).
     space = (-np.log(weights[weights > 0]) * 2 * deviation**2).astype(dtype)
     decay = _decay(1 / (2 * deviation**2), dtype)
-    bilateral(_rows(look), look.tables, frame, places, space, decay, look.covered, _fill(look, dtype), out)
-    return look.strided(out)
+    kept, tile = _kept_weights(look, places, space.dtype.itemsize)
+    neighbours = Neighbours(places, space, decay, kept)
+    frame = look.frame(tile, LOOK_PAIRS_BAND if kept else LOOK_BAND)
+    outside = np.zeros(frame.blocks(out.shape), np.int64)
+    numbers = store.numbers(space.dtype.type, _fill(look, dtype))
+    bilateral(_rows(look), look.tables, frame, neighbours, look.covered, numbers, outside, out)
+    return look.strided(out), int(outside.sum())
+
+
+def _kept_weights(look: _Look, places: Array, itemsize: int) -> tuple[int, int]:
+    """Of how many neighbours weights are kept, and the columns of a block, in which they should stay in the cache."""
+    depth, rows, columns = look.sizes
+    kept = len(places) // 2
+    if depth > 1 or look.covered or look.channels not in (1, 3) or rows == 1:
+        return 0, LOOK_TILE
+    # Whole groups of vectors with what hangs over.
+    count = min(LOOK_KEPT_BYTES // (kept * (rows // 2 + 1) * itemsize), LOOK_TILE) // LOOK_LEAST * LOOK_LEAST
+    tile = count - columns + 1
+    return (kept, tile) if tile >= LOOK_LEAST else (0, LOOK_TILE)
 
 
 def _nlmeans(look: _Look, kernel: Kernel, dtype: Any, unit: float) -> Array:

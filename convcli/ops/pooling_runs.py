@@ -60,11 +60,13 @@ def pool_stack(
     seed: int = 0,
     drawn: int = 0,
     means: bool | None = None,
+    whole: bool = False,
 ) -> Array:
     """Pool a stack (N, D, H, W, C): ``axes`` are the windows along the last of D, H and W.
 
     ``drawn`` counts the numbers that ``stochastic`` has drawn before, for other parts of one image; ``means`` is what
-    `takes_means` says of all of it, which decides by its borders.
+    `takes_means` says of all of it, which decides by its borders. With ``whole`` means of 8-bit pixels may come rounded
+    half to even, as 8-bit pixels.
     """
     mode = check_mode(mode, count_include_pad, p, seed)
     axes = adaptive_axes(source.shape[1 : 4 - len(axes)], 1) + axes if len(axes) < 3 else axes
@@ -75,7 +77,7 @@ def pool_stack(
     if mode == "stochastic":
         return _drawn(source, axes, seed, drawn)
     if mode == "average" and (takes_means(source.dtype, axes) if means is None else means):
-        return _means(source, axes)
+        return _means(source, axes, whole and source.dtype == np.uint8)
     return _sums(source, axes, mode, count_include_pad, float(p))
 
 
@@ -138,11 +140,11 @@ def _taps_of(axis: PoolingAxis) -> int:
     return axis.kernel_size or int(axis.table[0, 1])
 
 
-def _means(source: Array, axes: Axes) -> Array:
+def _means(source: Array, axes: Axes, rounded: bool) -> Array:
     from convcli.loops.pooling.means import Windows, pool_means
 
     numbers = as_contiguous("image", source, loop_dtype(source.dtype))
-    out = _result(source, axes, result_dtype(numbers.dtype))
+    out = _result(source, axes, source.dtype if rounded else result_dtype(numbers.dtype))
     depth, height, width = axes
     channels, (planes, rows, columns) = source.shape[4], map(_taps_of, axes)
     taps, whole = planes * rows * columns, numbers.dtype.kind == "u"
@@ -153,10 +155,10 @@ def _means(source: Array, axes: Axes) -> Array:
     two_by_two = (planes, rows, columns, width.stride, width.dilation, channels) == (1, 2, 2, 2, 1, 1)
     windows = Windows(
         channels, planes, rows, columns, depth.dilation, height.dilation, width.dilation, width.stride,
-        _tile(width, columns, channels * sums.itemsize), divisor, multiplies, two_by_two,
+        _tile(width, columns, channels * sums.itemsize), divisor, multiplies, two_by_two, rounded,
     )  # fmt: skip
     pool_means(_rows(numbers), _tables(axes), windows, sums, _flat(out))
-    return out.astype(result_dtype(source.dtype), copy=False)
+    return out if rounded else out.astype(result_dtype(source.dtype), copy=False)
 
 
 def _walk(source: Array, axes: Axes, itemsize: int, *, by_table: bool = False) -> "Walk":

@@ -90,6 +90,6 @@ def test_wrong_usage_is_one_line(convcli, tmp_path, monkeypatch, arguments, code
     monkeypatch.chdir(tmp_path)
     result = convcli("animate", *arguments)
     assert (result.code, result.err.count("\n")) == (code, 1), result.err
-    assert result.out == "" or "--json" in arguments
     assert message in result.err
+    assert message in json.loads(result.out)["error"] if "--json" in arguments else not result.out
     assert list(Path().iterdir()) == []

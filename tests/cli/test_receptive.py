@@ -20,6 +20,17 @@ def test_the_table(convcli):
     assert max(map(len, lines)) <= 80
 
 
+def test_a_chain_of_layers(convcli):
+    result = convcli("receptive", "--input", "32x32x1", "conv:8", "conv:8", "conv:8")
+    assert result.out.startswith("a unit of conv_3 (row 13, column 13 of 26x26) sees 7x7 of the input's 32x32 pixels\n")
+    for words, code, message in [
+        (["conv:8", "conv:8"], 1, "input: got none, expected the size that the layers are given: --input 32x32x1"),
+        (["--input", "9x9x1", "conv:8", "pol:2"], 2, "layer 2 (pol:2): unknown layer 'pol'; did you mean 'pool'?"),
+    ]:
+        result = convcli("receptive", *words)
+        assert (result.code, result.out) == (code, "") and message in result.err
+
+
 def test_fields_wider_than_the_input(convcli):
     result = convcli("receptive", "googlenet")
     assert result.out.splitlines()[0].endswith(

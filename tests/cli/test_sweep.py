@@ -64,7 +64,7 @@ def test_words():
     for call, said in (
         (lambda: sweep.read_seeds("3..1"), "expected such as 0..4"),
         (lambda: sweep.read_seeds("0..99999"), "at most 10,000"),
-        (lambda: sweep.read_sweep(["seed=1,2"]), "expected such as lr=1e-3,3e-3"),
+        (lambda: sweep.read_sweep(["seed=1,2"]), "sweep: got 'seed=1,2'"),
         (lambda: sweep.read_sweep(["lr=1,"]), "expected such as lr"),
         (lambda: sweep.read_sweep(["epoch=1"]), "did you mean 'epochs'"),
         (lambda: sweep.points_of(Recipe(), (0,), {"epochs": ("x",)}), "expected a whole number"),

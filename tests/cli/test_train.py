@@ -343,7 +343,7 @@ def test_the_command_to_go_on_with_can_be_typed(convcli, here):
 
 @pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs a folder in which nobody may write")
 def test_a_folder_that_takes_no_files_is_noticed_before_any_training(convcli, monkeypatch):
-    monkeypatch.setattr("convcli.jobs.train.load_data", lambda *words, **more: pytest.fail("read the data"))
+    monkeypatch.setattr("convcli.jobs.train.load_for", lambda *words, **more: pytest.fail("read the data"))
     result = convcli("train", "digits", "-o", "/proc/m.safetensors")
     assert result.code == 1 and "/proc/m.safetensors: cannot be written" in result.err
 
@@ -419,7 +419,8 @@ def test_a_zero_is_recorded_as_it_was_used(convcli):
 def test_what_the_last_step_ruined_is_not_written(convcli):
     words = ("--epochs", "1", "--batch-size", "512", "--lr", "1e30", "--optimizer", "sgd", "--preset", "lecture")
     result = convcli("train", "digits", "--limit", "300", *words, "--json")
-    assert (result.code, result.out) == (1, "") and "try a lower learning rate" in result.err
+    assert result.code == 1 and "try a lower learning rate" in result.err
+    assert "try a lower learning rate" in json.loads(result.out)["error"]
     assert not list(Path().glob("*.safetensors")) and "Warning" not in result.err
 
 

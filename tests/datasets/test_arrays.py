@@ -6,8 +6,13 @@ import zipfile
 import numpy as np
 import pytest
 
+from convcli.budget import limit_memory
 from convcli.datasets import hold_out, load
+from convcli.datasets.rows import Rows
 from convcli.errors import DataError
+from convcli.nn.model import Model
+from convcli.nn.recipe import Recipe
+from convcli.nn.training import Examples, Training
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +99,30 @@ def test_labels_in_words_and_a_label_column_at_the_end(tmp_path):
     assert got.train.images[1].ravel().tolist() == [5, 6, 7, 8]
 
 
+def test_columns_that_number_rows_or_hold_words_are_left_out(tmp_path):
+    rows = [f"{place},n{place},{place}.5,{7 - place},{'ab'[place % 2]}" for place in range(6)]
+    (tmp_path / "a.csv").write_text("\n".join([",name,height,width,species", *rows]))
+    got = load(tmp_path / "a.csv")
+    assert (got.shape, got.classes) == ((2,), ("a", "b")) and got.train.images[1].tolist() == [1.5, 6]
+    assert got.notes[0].endswith("left out: a column without a name, name")
+    assert load(tmp_path / "a.csv", labels="height").targets == "numbers"
+    with pytest.raises(DataError, match=r"labels: got 'hight', expected a column: .*did you mean .height"):
+        load(tmp_path / "a.csv", labels="hight")
+
+
+def test_of_files_side_by_side_the_one_that_is_named_is_meant(tmp_path):
+    for name, array in {"x": ONE, "y": TWO, "x_test": ONE[:2] + 1, "y_test": TWO[:2], "other": ONE}.items():
+        np.save(tmp_path / f"{name}.npy", array)
+    whole, part = load(tmp_path / "x.npy"), load(tmp_path / "x_test.npy")
+    assert (len(whole.train), len(whole.test), len(part.train), part.test) == (4, 2, 2, None)
+    assert len(load(tmp_path).test) == 2 and load(tmp_path / "other.npy", labels="y.npy").name == "other"
+    for name in ("other", "y"):
+        with pytest.raises(DataError, match=rf"{name}\.npy: holds no labels"):
+            load(tmp_path / f"{name}.npy")
+    with pytest.raises(DataError, match=r"labels: got y\.npy, but digits comes with its own"):
+        load("digits", labels="y.npy")
+
+
 def test_labels_in_words_in_an_npz(tmp_path):
     np.savez(tmp_path / "a.npz", images=np.zeros((3, 2, 2), bool), labels=np.array(["b", "a", "b"]))
     assert load(tmp_path / "a.npz").classes == ("a", "b")
@@ -158,8 +187,9 @@ def test_a_wrong_npz_is_refused_in_a_line(tmp_path, make, message):
 @pytest.mark.parametrize(("text", "message"), [
     ("", "got 0 columns"),
     ("3\n4\n", "got 1 columns"),
+    ("a,b,label\n1,2,x\n,3,y\n", "expected rows of a label and pixels"),
+    ("a,b,label\n1,2,x\nNA,3,y\n", "expected rows of a label and pixels"),
     ("0,1,2,3,4\n1,2,3\n", "expected rows of a label and pixels"),
-    ("0,1,x,3,4\n1,y,2,3,4\nz,1,2,3,4\n", "expected rows of a label and pixels"),
     ("label,a,b,c,d\n\n", "got names of 5 columns and no row"),
     ("label," + "x" * 200_000 + "\n1,2\n", "field larger than field limit"),
 ])  # fmt: skip
@@ -184,6 +214,8 @@ PICTURES = np.arange(4 * 12 * 12, dtype=np.uint8).reshape(4, 12, 12)
 @pytest.mark.parametrize(("samples", "targets", "shape", "kind", "labels"), [
     (SERIES, TWO, (40, 1), "classes", (4,)),
     (SERIES.reshape(4, 20, 2), TWO, (20, 2), "classes", (4,)),
+    (SERIES.reshape(4, 2, 20), TWO, (20, 2), "classes", (4,)),
+    (np.arange(4 * 192).reshape(4, 192) % 256, TWO, (8, 8, 3), "classes", (4,)),
     (SERIES[:, :5], TWO + 0.5, (5,), "numbers", (4, 1)),
     (VOLUMES, TWO - 1, (8, 8, 8, 1), "classes", (4,)),
     (VOLUMES[:, None], SERIES[:, :3], (8, 8, 8, 1), "numbers", (4, 3)),
@@ -205,3 +237,24 @@ def test_samples_and_targets_of_every_shape(tmp_path, samples, targets, shape, k
         np.testing.assert_allclose(got.train.labels.ravel(), np.ravel(targets) * factor, rtol=1e-6)
     held = hold_out(got.train, 2)
     assert [len(part) for part in held] == [2, 2]
+
+
+def test_what_does_not_fit_into_memory_stays_in_its_file(tmp_path, rng):
+    np.save(tmp_path / "x.npy", rng.integers(0, 256, (400, 40, 40), np.uint8))
+    np.save(tmp_path / "y.npy", np.arange(400) % 2)
+    whole = load(tmp_path / "x.npy")
+    plain = hold_out(whole.train, 40)
+    try:
+        limit_memory(10**6)
+        learned, held = hold_out(whole.train, 40)
+    finally:
+        limit_memory(None)
+    assert isinstance(learned.images, Rows) and not isinstance(held.images, Rows)
+    assert learned.images.shape == plain[0].images.shape
+    assert np.array_equal(learned.images[np.array([5, 2])], plain[0].images[[5, 2]])
+    weights = []
+    for part in (learned, plain[0]):
+        model = Model.from_layers(["conv:2,kernel=3,stride=3,relu", "flatten", "dense:2,softmax"], (40, 40, 1))
+        Training(model, Recipe(epochs=1), Examples(part.images, part.labels)).run()
+        weights.append(model.state()["dense_1/kernel"])
+    assert np.array_equal(*weights)

@@ -175,6 +175,14 @@ def test_opaque_pictures_are_pooled_as_the_function_does(rng, mode, dtype):
     assert bool(result.warnings) == (mode == "lp" and dtype == "uint8")
 
 
+def test_averages_of_bytes_are_rounded_half_to_even(rng):
+    for channels in (1, 3):
+        pixels = rng.integers(0, 256, (37, 58, channels), np.uint8)
+        for size, words in ((2, {}), (3, {}), ((1, 5), {}), (2, {"stride": 1}), (4, {"padding": "same"})):
+            exact = convcli.pool2d(pixels, size, mode="average", **words)
+            np.testing.assert_array_equal(pool(picture(pixels), size, mode="average", **words), np.rint(exact))
+
+
 def test_sixteen_bits_stay_and_depth_changes(rng):
     pixels = rng.integers(0, 65536, (8, 8, 3), np.uint16)
     assert np.array_equal(pool(picture(pixels), 2, format="PNG"), convcli.pool2d(pixels, 2))

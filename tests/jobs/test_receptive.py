@@ -141,4 +141,4 @@ def test_refusals(tmp_path):
 
 
 def test_the_example():
-    assert doctest.testmod(module) == (0, 2)
+    assert doctest.testmod(module) == (0, 3)

@@ -66,7 +66,7 @@ def test_a_weight_is_dragged_and_the_picture_is_the_commands(page, shell):
     browser.evaluate("document.getElementById('k-stage').focus()")
     for key in ("ArrowDown", "ArrowRight", "ArrowRight"):
         browser.press(key)
-    browser.wait_for("document.getElementById('k-place').textContent === 'row 31, column 47'")
+    browser.wait_for("document.getElementById('k-place').textContent === 'row 25, column 58'")
     browser.wait_for("document.querySelectorAll('#k-steps tr').length > 3")
     assert "kernel=-1+0+1" in browser.evaluate("location.hash")
 
@@ -81,8 +81,8 @@ def test_a_weight_is_dragged_and_the_picture_is_the_commands(page, shell):
     )
     canvas = np.frombuffer(base64.b64decode(shown[2]), np.uint8).reshape(shown[0], shown[1], 4)
     np.testing.assert_array_equal(canvas[..., :3], pixels)
-    assert int(text(browser, "#k-steps tr.result td:last-child")) == pixels[31, 47, 0]
-    assert text(browser, "#k-said") == f"Row 31, column 47, red, pixel {pixels[31, 47, 0]}"
+    assert int(text(browser, "#k-steps tr.result td:last-child")) == pixels[25, 58, 0]
+    assert text(browser, "#k-said") == f"Row 25, column 58, red, pixel {pixels[25, 58, 0]}"
 
 
 def test_a_seven_is_drawn_and_any_number_is_the_networks(page, shell):

@@ -196,7 +196,7 @@ def test_other_machines_may_ask_only_where_they_are_let_in(lab):
     def allows(host, asked):
         return Guard(lab.room, host, 80, "t")._may_be(asked)
 
-    assert allows("127.0.0.1", "localhost:80") and allows("::1", "[::1]:80")
+    assert allows("127.0.0.1", "localhost:80") and allows("::1", "[::1]:80") and allows("127.0.0.1", "localhost")
     assert not allows("127.0.0.1", f"{socket.gethostname()}.evil:80") and not allows("127.0.0.1", "10.0.0.1:80")
     assert allows("0.0.0.0", "10.0.0.1:80") and allows("0.0.0.0", f"{socket.gethostname()}:80")
     assert not allows("0.0.0.0", "evil.example:80") and not allows("0.0.0.0", "10.0.0.1:81")
@@ -223,7 +223,9 @@ def test_it_prints_an_address_and_ends_with_ctrl_c():
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT) as process:
         address = process.stdout.readline().strip()
         assert address.startswith("http://127.0.0.1:") and len(address.split("/")[3]) == 32
-        time.sleep(0.3)
+        with socket.create_connection(("127.0.0.1", int(address.split(":")[2].split("/")[0]))) as asking:
+            asking.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            assert b"403" in asking.recv(100)  # it serves
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=20)
     assert (process.returncode, out) == (0, "")

@@ -5,6 +5,7 @@ import pytest
 
 from convcli.nn import Model, model
 from convcli.nn.gradcheck import check_model
+from convcli.nn.normalization import BatchNorm
 
 CHAINS = [
     ["conv:4,kernel=3", "batch_norm", "relu", "pool:2", "conv:4,kernel=2", "batch_norm", "relu"],
@@ -54,6 +55,26 @@ def test_something_is_fused():
         ("batch_norm_1", True, True),
         ("batch_norm_2", True, False),
     ]
+
+
+def test_predicting_folds_normalisation_into_the_weights(rng, monkeypatch):
+    words = ["conv:4,kernel=3", "batch_norm", "relu", "conv:3,kernel=2,bias=no,groups=1", "batch_norm,scale=no"]
+    network = Model.from_layers([*words, "flatten", "dense:6", "batch_norm", "dense:3,softmax"], (9, 11, 2))
+    for parameter in network.parameters.values():  # of a network that has learnt something
+        parameter.value[...] = rng.random(parameter.value.shape) + 0.1
+    x = rng.standard_normal((7, 9, 11, 2)).astype(np.float32)
+    plain = network.forward(x, logits=True)
+    passes: list[str] = []
+    normalized = BatchNorm._normalized
+    monkeypatch.setattr(BatchNorm, "_normalized", lambda self, *given: passes.append("") or normalized(self, *given))
+    np.testing.assert_allclose(network.predict(x, 3, logits=True), plain, rtol=2e-5)
+    assert passes == []
+    np.testing.assert_array_equal(network.forward(x, logits=True), plain)  # as before: nothing stays folded
+    assert len(passes) == 3
+    network.parameters["batch_norm_1/gamma"].value[0] = 3e38  # what no float32 weight holds is not folded
+    network.parameters["batch_norm_1/moving_variance"].value[0] = 0
+    with np.errstate(all="ignore"):
+        np.testing.assert_array_equal(network.predict(x, logits=True), network.forward(x, logits=True))
 
 
 def test_a_nan_is_seen_through_fused_layers():

@@ -254,6 +254,6 @@ def test_every_option_of_train_is_a_word_of_the_recipe_or_says_what_to_read_and_
     about = {
         "dataset", "model", "preset_name", "held_out", "output", "resume", "limit", "size", "log", "plot", "page",
         "data_dir", "offline", "start", "normalize", "labels", "input", "strict", "overwrite", "threads", "max_memory",
-        "as_json", "quiet",
+        "as_json", "quiet", "seeds", "settings", "workers", "cluster",
     }  # fmt: skip
     assert {each.name for each in command.params} == about | set(FIELDS)

@@ -194,6 +194,17 @@ def test_bilateral_is_the_naive_one(rng, dtype, channels, border, value):
     np.testing.assert_allclose(result, expected, rtol=0, atol=white * 2e-6)
 
 
+def test_bilateral_weights_of_pairs_are_those_of_each(rng, monkeypatch):
+    for channels in (1, 3):  # several blocks, whose weights are kept from row to row
+        picture = made(rng, "uint8", 70, 270, channels)
+        for size in (3, 9):
+            paired = filtered(picture, f"bilateral:sigma={size / 3},sigma_color=50,size={size}")
+            with monkeypatch.context() as patch:
+                patch.setattr(nonlinear, "LOOK_LEAST", 10**9)
+                single = filtered(picture, f"bilateral:sigma={size / 3},sigma_color=50,size={size}")
+            np.testing.assert_array_equal(paired, single)
+
+
 @pytest.mark.parametrize("shape", [(50, 61), (50, 61, 3)])
 @pytest.mark.parametrize(("diameter", "color", "space"), [(5, 40, 2), (9, 25, 3), (15, 80, 6)])
 def test_bilateral_is_opencvs(rng, shape, diameter, color, space):

@@ -1,5 +1,6 @@
 """Zarr and OME-Zarr through the operations: the numbers of the same volume in .npy, and metadata that stays true."""
 
+import shutil
 import subprocess
 import sys
 
@@ -311,6 +312,35 @@ def test_what_counts_as_a_store(tmp_path):
     (tmp_path / "plain").mkdir()
     names = {"file.zarr": False, "marked": True, "plain": False, "new.zarr": True, "new.npy": False}
     assert {name: is_store(str(tmp_path / name)) for name in names} == names
+
+
+def test_addresses_are_sources(tmp_path, convcli, voxels):
+    pytest.importorskip("fsspec")
+    path = written(tmp_path / "a.zarr", voxels)
+    shutil.make_archive(str(path), "zip", path)
+    written("memory://a.zarr", voxels)
+    assert convcli("filter", path, "-k", "box3d", "-o", tmp_path / "b.zarr").code == 0
+    for source in ("memory://a.zarr", f"zip:///::{path}.zip", f"file://{path}"):
+        assert convcli("filter", source, "-k", "box3d", "-o", tmp_path / "c.zarr", "--overwrite").code == 0
+        got, expected = (zarr.open(str(tmp_path / name), mode="r")[:] for name in ("c.zarr", "b.zarr"))
+        np.testing.assert_array_equal(got, expected)
+    for source, said in (("memory://none.zarr", "cannot be read as Zarr"), ("odd://a.zarr", "Protocol not known")):
+        result = convcli("filter", source, "-k", "box3d", "-o", tmp_path / "d.zarr")
+        assert result.code == 1 and said in result.err and result.err.count("\n") == 1
+    assert "is an address" in convcli("filter", path, "-k", "box3d", "-o", "memory://b.zarr").err
+
+
+def test_as_many_levels_as_are_asked_for(tmp_path, convcli, rng):
+    path = ome(tmp_path / "a.zarr", rng.integers(0, 255, (1, 2, 16, 20, 22), dtype=np.uint8))
+    for words, paths in (("none", ["0"]), ("3", ["0", "1", "2"])):
+        target = tmp_path / f"{words}.zarr"
+        assert convcli("filter", path, "-k", "box3d", "-o", target, "--levels", words, "--block", "8").code == 0
+        got = reading.open_stored(str(target))
+        assert [level.path for level in got.levels] == sorted(got.group.array_keys()) == paths
+    assert [level.scale[-3:] for level in got.levels] == [(2, 0.5, 0.5), (4, 1, 1), (8, 2, 2)]
+    fine = got.group["1"][0, 1].astype(float)
+    means = fine.reshape(4, 2, 5, 2, 11, 1)[:, :, :, :, :10].reshape(4, 2, 5, 2, 5, 2).mean((1, 3, 5))
+    np.testing.assert_allclose(got.group["2"][0, 1], means, atol=0.5)
 
 
 def test_levels_end_where_a_voxel_would_be_none(tmp_path, convcli, rng):

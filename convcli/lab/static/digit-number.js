@@ -38,6 +38,7 @@ export function showUnit() {
   state.focus ??= dots[0]?.channel;
   const focused = dots.find((each) => each.channel === state.focus);
   byId("d-focus").replaceChildren(...(focused && isLarge ? [showDot(focused)] : []));
+  if (!unit.arrays[0].values.length) byId("d-focus").textContent = "This layer joins or normalises several others: no single window makes the number.";
   const rows = unit.steps.map((step) => make("tr", { data: { step: step.name.toLowerCase(), value: step.value } }, make("th", { scope: "row", textContent: step.name }), make("td", { textContent: step.how }), make("td", { textContent: step.name === "Output" ? percent(step.value) : format(step.value) })));
   rows.push(make("tr", { className: "result", data: { step: "network", value: unit.value } }, make("th", { scope: "row", textContent: "Network" }), make("td", { textContent: "what it gives itself" }), make("td", { textContent: format(unit.value) })));
   byId("d-steps").tBodies[0].replaceChildren(...rows);
@@ -62,7 +63,7 @@ function showDots(dots) {
   holder.replaceChildren(head, ...shown.map((dot) => {
     const row = make("button", { type: "button", className: "dot", title: `Map ${dot.channel} of ${unit.source}` },
       make("span", { textContent: dot.channel }), mini(dot, (tap) => tap.value, largestInput, true), make("span", { textContent: "×" }),
-      mini(dot, (tap) => tap.weight, largestWeight), make("span", { textContent: "=" }), mini(dot, (tap) => tap.product, largestProduct), make("span", { textContent: tight(dot.sum, 4) }));
+      mini(dot, (tap) => tap.weight, largestWeight), make("span", { textContent: "=" }), mini(dot, (tap) => tap.product, largestProduct), make("span", { textContent: slim(tight(dot.sum, 3)) }));
     if (dot.channel === state.focus && columns > 1) row.setAttribute("aria-current", "true");
     row.addEventListener("click", () => {
       if (columns === 1) return goTo(dot, dot.taps[0]);

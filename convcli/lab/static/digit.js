@@ -260,7 +260,7 @@ function note(text, isBad = false) {
 // ---------------------------------------------------------------- what it says
 
 function showClasses() {
-  const names = state.found.top.map(([label]) => label).sort();
+  const names = state.found.classes;
   const field = byId("d-class");
   const [key, chosen] = [names.join("\n"), field.value];
   if (field.dataset.key === key) return;
@@ -270,18 +270,18 @@ function showClasses() {
 }
 
 function showBars() {
-  const { top, layers } = state.found;
+  const { top, layers, classes } = state.found;
   const [[best, share]] = top;
   byId("d-best").textContent = `${best}  ${percent(share)}`;
-  const byName = top.length <= 12 ? [...top].sort((one, other) => (one[0] < other[0] ? -1 : 1)) : top.slice(0, 12);
-  const names = [...top.map(([label]) => label)].sort();
-  byId("d-bars").replaceChildren(...byName.map(([label, probability]) => {
+  const place = (label) => classes.indexOf(label);
+  const inOrder = top.length <= 12 ? [...top].sort((one, other) => place(one[0]) - place(other[0])) : top.slice(0, 12);
+  byId("d-bars").replaceChildren(...inOrder.map(([label, probability]) => {
     const button = make("button", { type: "button", className: `bar${label === best ? " best" : ""}`, title: `How the network comes to ${label}` },
       make("span", { textContent: label }),
       make("i", {}, make("b", { style: { width: `${probability * 100}%` } })),
       make("span", { textContent: percent(probability) }));
     const last = layers.at(-1);
-    const channel = names.length === last.shape[0] ? names.indexOf(label) : 0;
+    const channel = classes.length === last.shape[0] ? place(label) : 0; // one sigmoid tells two classes apart
     button.addEventListener("click", () => pick({ layer: last.name, place: [], channel }));
     return make("li", {}, button);
   }));

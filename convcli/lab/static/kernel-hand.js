@@ -1,7 +1,7 @@
 // The kernel in the hand: its parameters, and its weights, each a cell to type into, to drag, or to step with arrows.
 
 import { css, format, formatWeight, inkOn, largestOf, signed, tight } from "./arithmetic-of-pixels.js";
-import { byId, make, mosaic, plain } from "./common.js";
+import { byId, make, mosaic, plain, slim } from "./common.js";
 import { state } from "./kernel-state.js";
 
 const MOST_EDITED = 15; // rows, and columns
@@ -99,7 +99,7 @@ export function drawMatrix() {
 function makePlane(part, rows, columns, edits, several) {
   const isLarge = rows * columns > MOST_EDITED ** 2;
   const grid = isLarge ? make("canvas", { className: "mosaic" }) : make("div", { className: "matrix", style: { gridTemplateColumns: `repeat(${columns}, minmax(0, 1fr))` } });
-  if (columns > 9) grid.classList.add("dense");
+  if (columns > 7) grid.classList.add("dense");
   else if (columns > 5) grid.classList.add("middling");
   for (let row = 0; row < rows && !isLarge; row += 1) {
     for (let column = 0; column < columns; column += 1) {
@@ -126,9 +126,12 @@ function paintWeight(cell, weight, largest) {
   cell.style.color = inkOn(ground);
   cell.dataset.weight = weight;
   if (cell.tagName === "SPAN") cell.textContent = tight(weight, 3);
-  else if (document.activeElement !== cell || cell.dataset.dragged) cell.value = formatWeight(weight, 4);
+  else if (document.activeElement !== cell || cell.dataset.dragged) cell.value = brief(cell, weight);
   cell.title = format(weight);
 }
+
+// As many digits as a cell has room for; all of them where one types.
+const brief = (cell, weight) => (cell.parentElement.className === "matrix" ? formatWeight(weight, 4) : slim(format(Number(weight.toFixed(3)))));
 
 // As fine as the weights: hundredths for means, tenths for the rest.
 const stepOf = (rows) => (largestOf(rows.flat()) < 0.6 ? 0.01 : 0.1);
@@ -174,8 +177,11 @@ function listenToWeights(grid) {
   };
   grid.addEventListener("pointerup", end);
   grid.addEventListener("pointercancel", end);
-  grid.addEventListener("focusin", (event) => event.target.select());
-  grid.addEventListener("focusout", (event) => { event.target.value = formatWeight(now(event.target), 4); });
+  grid.addEventListener("focusin", (event) => {
+    event.target.value = formatWeight(now(event.target), 4);
+    event.target.select();
+  });
+  grid.addEventListener("focusout", (event) => { event.target.value = brief(event.target, now(event.target)); });
   grid.addEventListener("input", (event) => {
     const [above, below = "1"] = plain(event.target.value).trim().split("/");
     const value = Number(above) / Number(below);

@@ -169,6 +169,7 @@ function listenToWords() {
       setWord(word, valueOf(word, field.value));
     });
   }
+  byId("k-kernel").addEventListener("change", (event) => { if (event.target.value.trim()) setWord("kernel", event.target.value.trim()); });
   byId("k-convolve").addEventListener("change", (event) => setWord("convolve", event.target.checked));
   byId("k-library").addEventListener("change", (event) => {
     if (event.target.value) setWord("kernel", event.target.value);
@@ -190,6 +191,7 @@ function showWords() {
     if (field.tagName === "SELECT" && ![...field.options].some((each) => each.value === value)) field.append(make("option", { value, textContent: value }));
     if (document.activeElement !== field || field.tagName === "SELECT") field.value = value;
   }
+  byId("k-kernel").value = state.words.kernel;
   byId("k-border-value-label").hidden = state.words.border !== "constant";
   byId("k-convolve").checked = Boolean(state.words.convolve);
   const address = new URLSearchParams({ kernel: state.words.kernel });
@@ -211,7 +213,7 @@ const changed = newestOnly(async () => {
     byId("k-stage").dataset.milliseconds = Math.round(performance.now() - begun);
     showResult(result);
     askHistogram().catch(complain);
-    if (state.place) pointAt(...state.place, true);
+    pointAt(...(state.place || [0.4 * result.size[0], 0.62 * result.size[1]].map(Math.floor)), true);
   } catch (error) {
     complain(error);
   }
@@ -232,7 +234,7 @@ function complain(error) {
 function showResult(result) {
   const [height, width] = result.size;
   const { kernel } = result;
-  byId("k-result").textContent = `${height} × ${width}, range ${result.range}${result.every > 1 ? `, every ${result.every}. pixel drawn` : ""}`;
+  byId("k-result").textContent = `${height} × ${width}, range ${result.range}${result.every > 1 ? `, one pixel in ${result.every ** 2} drawn` : ""}`;
   const notes = byId("k-notes");
   notes.classList.remove("bad");
   notes.textContent = result.warnings.map((each) => each.replace(/ \(--range.*\)/, "")).join("; ");
@@ -317,7 +319,6 @@ function listenToStage() {
   };
   stage.addEventListener("pointermove", pointed);
   stage.addEventListener("pointerdown", pointed);
-  stage.addEventListener("focus", () => { if (!state.place && state.result) pointAt(...state.result.size.slice(0, 2).map((n) => Math.floor(n / 2))); });
   stage.addEventListener("keydown", (event) => {
     const by = event.shiftKey ? 10 : 1;
     const way = { ArrowUp: [-by, 0], ArrowDown: [by, 0], ArrowLeft: [0, -by], ArrowRight: [0, by] }[event.key];

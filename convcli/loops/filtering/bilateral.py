@@ -1,51 +1,104 @@
-"""The bilateral filter: means of those neighbours that look alike."""
+"""The bilateral filter: means of those neighbours that look alike.
+
+Two pixels count as much for each other as the other way round. So only the weights of neighbours to the right and below
+are reckoned, and kept for the pixels for which they lie to the left and above.
+"""
+
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from convcli.loops.compiling.compiler import loop, prange
-from convcli.loops.filtering.blocks import block_of, blocks_of, decayed, divide, load_planar
-from convcli.loops.filtering.likeness import LANES, weigh_one, weigh_three
+from convcli.loops.filtering.blocks import block_of, decayed, divide, load_planar
+from convcli.loops.filtering.correlation import store_row
+from convcli.loops.filtering.likeness import BEYOND, Parts, weigh_one, weigh_three
+
+
+class Neighbours(NamedTuple):
+    """The places of a window, in its order, in which the one opposite to place t is t places before the end."""
+
+    places: Any  # (T, 3): planes, rows and columns in the window
+    space: Any  # (T): what the distance of a place counts for among squared differences, which ``decay`` takes
+    decay: Any  # see `decayed`
+    kept: int  # of how many places, all behind the middle, weights are kept; 0 for none
 
 
 @loop
-def bilateral(source, tables, frame, places, space, decay, covered, fill, out):
-    """Bilateral means of ``source`` (N, D, H, W*S) into floats ``out`` (N, OD, OH, OW*C); checked arguments.
+def bilateral(source, tables, frame, neighbours, covered, numbers, outside, out):
+    """Bilateral means of ``source`` (N, D, H, W*S) as `store_row` writes them into ``out`` (N, OD, OH, OW*C).
 
-    ``tables`` (planes, rows, columns) map padded places to source places, -1 to ``fill``. ``places`` (T, 3) are the
-    neighbours' planes, rows and columns in the window; ``space`` (T) is what their distance counts for among squared
-    differences, which ``decay`` takes. With ``covered`` the last of S = C + 1 channels says how far a pixel can be
-    seen, 0 to 1. Each index of the parallel loop owns one block of ``out``.
+    Arguments are already checked. ``tables`` (planes, rows, columns) map padded places to source places, -1 to the
+    border's value. With ``covered`` the last of S = C + 1 channels says how far a pixel can be seen, 0 to 1. Each index
+    of the parallel loop owns one block of ``out``, and one cell of ``outside``.
     """
     planes, rows, columns = tables
     channels = frame.channels
     given = channels + 1 if covered else channels
-    for task in prange(blocks_of(out.shape, frame)):
+    places, space, kept = neighbours.places, neighbours.space, neighbours.kept
+    slope, last = neighbours.decay.slope, places.shape[0]
+    half = (frame.rows - 1) // 2
+    side = (frame.columns - 1) // 2
+    for task in prange(outside.shape[0]):
         block = block_of(task, out.shape, frame)
-        count, height = block.x_end - block.x, block.y_end - block.y + frame.rows - 1
-        width = count + frame.columns - 1
-        held = np.zeros(frame.planes * height * given * width + LANES, out.dtype)
+        height = block.y_end - block.y + frame.rows - 1
+        width = block.x_end - block.x + frame.columns - 1
+        held = np.zeros(frame.planes * height * given * width + side + BEYOND, space.dtype)
         pixels = held[: frame.planes * height * given * width].reshape((frame.planes * height, given, width))
-        line = np.empty(width * given, out.dtype)
+        line = np.empty(width * given, space.dtype)
         for j in range(pixels.shape[0]):
             plane = planes[block.z * frame.stride_z + j // height]
             row = rows[block.y + j % height] if plane >= 0 else -1
-            numbers = source[block.image, max(plane, 0)]
-            load_planar(numbers, row, columns, frame.left, block.x, given, fill, line, pixels[j])
-        starts = np.empty(places.shape[0], np.int64)
-        for t in range(places.shape[0]):
+            values = source[block.image, max(plane, 0)]
+            load_planar(values, row, columns, frame.left, block.x, given, numbers.border_value, line, pixels[j])
+        starts, spots = np.empty(last, np.int64), np.zeros(last, np.int64)
+        for t in range(last):
             starts[t] = (places[t, 0] * height + places[t, 1]) * given * width + places[t, 2]
-        middle = ((frame.planes - 1) // 2 * height + (frame.rows - 1) // 2) * given * width + (frame.columns - 1) // 2
-        total, sums = np.empty(count + LANES, out.dtype), np.empty((channels, count + LANES), out.dtype)
-        for y in range(block.y_end - block.y):
-            base = y * given * width
+        middle = ((frame.planes - 1) // 2 * height + half) * given * width + side
+        # With weights that are kept, those of the pixels are needed too that hang over to the left and right.
+        over = side if kept else 0
+        count = width - 2 * (side - over)
+        weights = np.empty((half + 1) * kept * (width + BEYOND) + side + BEYOND if kept else BEYOND, space.dtype)
+        means = np.empty((block.x_end - block.x) * channels, space.dtype)
+        total, sums = np.empty(count + BEYOND, space.dtype), np.empty((channels, count + BEYOND), space.dtype)
+        for y in range(-half if kept else 0, block.y_end - block.y):
+            own, base = middle - over + y * given * width, y * given * width - over
+            parts = Parts(0, last, last, last)
+            if kept and y < 0:  # rows over the block only lend weights to those in it
+                first = _first(places, half - y)
+                parts = Parts(0, 0, first, first)
+            elif kept:
+                parts = Parts(kept, kept + 1, kept + 1, kept + 1 + side)
+            if kept:
+                _find_spots(places, y, half, side, kept, width + BEYOND, spots)
             if covered or (channels != 1 and channels != 3):
-                _weigh(held, middle + base, base, starts, space, decay, width, covered, total, sums, count)
+                _weigh(held, own, base, starts, space, neighbours.decay, width, covered, total, sums, count)
             elif channels == 1:
-                weigh_one(held, middle + base, base, starts, space, decay.slope, width, total, sums, count)
+                weigh_one(held, own, base, starts, space, slope, width, weights, spots, parts, total, sums, count)
             else:
-                weigh_three(held, middle + base, base, starts, space, decay.slope, width, total, sums, count)
-            target = out[block.image, block.z, block.y + y, block.x * channels : block.x_end * channels]
-            divide(sums, total, target)
+                weigh_three(held, own, base, starts, space, slope, width, weights, spots, parts, total, sums, count)
+            if y >= 0:
+                target = out[block.image, block.z, block.y + y, block.x * channels : block.x_end * channels]
+                divide(sums, total, over, means)
+                outside[task] += store_row(means, target, numbers)
+
+
+@loop(parallel=False)
+def _first(places, row):
+    """The first of places (T, 3) in this row or a later one; arguments are already checked."""
+    first = 0
+    while first < places.shape[0] and places[first, 1] < row:
+        first += 1
+    return first
+
+
+@loop(parallel=False)
+def _find_spots(places, y, half, side, kept, wide, spots):
+    """Where row ``y`` finds the weights of the first places, and where it puts those of the last; checked arguments."""
+    last = places.shape[0]
+    for t in range(kept):
+        above, opposite = (y + places[t, 1]) % (half + 1), last - 1 - t
+        spots[t] = (above * kept + kept - 1 - t) * wide + places[t, 2]
+        spots[opposite] = ((y + half) % (half + 1) * kept + kept - 1 - t) * wide + side
 
 
 @loop(parallel=False)

@@ -20,6 +20,10 @@ class Frame(NamedTuple):
     tile: int  # output columns in a block
     band: int  # output rows in a block
 
+    def blocks(self, shape: tuple[int, ...]) -> int:
+        """How many blocks an output (N, OD, OH, OW*C) has."""
+        return shape[0] * shape[1] * -(-shape[2] // self.band) * -(-(shape[3] // self.channels) // self.tile)
+
 
 class Block(NamedTuple):
     """What one index of a parallel loop owns: rows ``y`` to ``y_end``, columns ``x`` to ``x_end`` of a plane."""
@@ -109,6 +113,13 @@ def load_planar(source, row, columns, left, x, channels, fill, line, target):
         load_line(source, row, columns, left, x, channels, fill, target[0, : line.shape[0]])
         return
     load_line(source, row, columns, left, x, channels, fill, line)
+    if channels == 3:
+        red, green, blue = target[0], target[1], target[2]
+        for i in range(line.shape[0] // 3):
+            red[i] = line[3 * i]
+            green[i] = line[3 * i + 1]
+            blue[i] = line[3 * i + 2]
+        return
     for channel in range(channels):
         numbers = target[channel]
         for i in range(line.shape[0] // channels):
@@ -116,14 +127,26 @@ def load_planar(source, row, columns, left, x, channels, fill, line, target):
 
 
 @loop(parallel=False)
-def divide(sums, total, out):
-    """Sums (C, n) over their weights (n) as pixels (n*C), 0 where there is no weight; arguments are already checked."""
-    channels = sums.shape[0]
-    if channels == 1:
-        grey = sums[0]
-        for i in range(out.shape[0]):
-            out[i] = grey[i] / total[i] if total[i] != 0 else sums.dtype.type(0)
-        return
+def divide(sums, total, at, out):
+    """Sums (C, >= at + n) over their weights as pixels (n*C), 0 without weight; arguments are already checked.
+
+    Of several channels the quotients stand in ``sums`` then: vectors are divided first and put apart later.
+    """
+    channels, weights = sums.shape[0], total[at:]
+    count, nothing = out.shape[0] // channels, sums.dtype.type(0)
     for channel in range(channels):
-        for i in range(out.shape[0] // channels):
-            out[i * channels + channel] = sums[channel, i] / total[i] if total[i] != 0 else sums.dtype.type(0)
+        numbers = sums[channel, at:]
+        target = out if channels == 1 else numbers
+        for i in range(count):
+            target[i] = numbers[i] / weights[i] if weights[i] != 0 else nothing
+    if channels == 3:
+        red, green, blue = sums[0, at:], sums[1, at:], sums[2, at:]
+        for i in range(count):
+            out[3 * i] = red[i]
+            out[3 * i + 1] = green[i]
+            out[3 * i + 2] = blue[i]
+    elif channels > 1:
+        for channel in range(channels):
+            numbers = sums[channel, at:]
+            for i in range(count):
+                out[i * channels + channel] = numbers[i]

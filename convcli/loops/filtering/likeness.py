@@ -5,16 +5,32 @@ through. With sums in arrays, in vectors as LLVM chooses them, the bilateral fil
 three times.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
 from convcli.loops.compiling.compiler import inner_loop, intrinsic, runs_python
 from convcli.loops.vectors import VECTOR_BYTES, Vectors, along_row, pointers, types
 
 LANES = VECTOR_BYTES // 4  # rows of this many numbers leave no rest; up to so many beyond a row are read and written
+BEYOND = 4 * LANES  # so many numbers beyond a row of the bilateral filter's are read and written at most
 FARTHEST = 2.0  # from here on exp(-32 * x) is as good as nothing
 # exp(-x) by its first powers: what is left out is below 2e-7 once it has been squared five times.
 _TERMS = (1.0, -1.0, 1 / 2, -1 / 6, 1 / 24)
 _SQUARINGS = 5
+
+
+class Parts(NamedTuple):
+    """Of the neighbours of a pixel, in their order, those whose weights are kept.
+
+    Up to ``known`` they are, from earlier pixels. They are weighed up to ``alone``, and from ``mates`` on, where
+    weights are kept: up to ``below`` for pixels of the same row.
+    """
+
+    known: int
+    alone: int
+    mates: int
+    below: int
 
 
 def decay_twin(distance, slope):
@@ -24,14 +40,21 @@ def decay_twin(distance, slope):
 
 
 def _weigh_naive(channels):
-    def weigh(held, own, base, starts, space, slope, step, total, sums, count):
+    def weigh(held, own, base, starts, space, slope, step, kept, spots, parts, total, sums, count):
         places = step * np.arange(channels)[:, None] + np.arange(count)
         total[:count], sums[:, :count] = 0, 0
-        for start, far in zip(starts, space, strict=True):
-            values = held[base + start + places]
-            weight = decay_twin(far + abs(values - held[own + places]).sum(0) ** 2, slope)
+        after = range(parts.mates, len(starts))
+
+        def weight_of(t):
+            values = held[base + starts[t] + places]
+            return decay_twin(space[t] + abs(values - held[own + places]).sum(0) ** 2, slope)
+
+        for t in after:
+            kept[spots[t] : spots[t] + count] = weight_of(t)
+        for t in [*range(parts.alone), *after]:
+            weight = weight_of(t) if parts.known <= t < parts.alone else kept[spots[t] : spots[t] + count]
             total[:count] += weight
-            sums[:, :count] += weight * values
+            sums[:, :count] += weight * held[base + starts[t] + places]
 
     return weigh
 
@@ -63,36 +86,74 @@ class _Likeness(Vectors):
     def __init__(self, builder, bits, channels):
         super().__init__(builder, bits)
         self.channels = channels
+        self.group = 4 if channels == 1 else 2  # vectors whose sums are under way at once
         self.size = self.function(f"fabs.{self.name}", self.vector, [self.vector])
 
-    def weigh(self, held, own, base, starts, space, slope, step, total, sums, neighbours, row, count):
-        """All neighbours of each vector of pixels, one after the other."""
-        build, slope = self.ir, self.splat(slope)
+    def weigh(
+        self, held, own, base, starts, space, slope, step, kept, spots, known, alone, mates, below,
+        total, sums, neighbours, row, count,
+    ):  # fmt: skip
+        """All neighbours of some vectors of pixels, one after the other."""
+        build, slope, width = self.ir, self.splat(slope), self.channels + 1
 
-        def add(place, running, column, pixels):
-            others = self._pixels(held, build.add(base, build.load(build.gep(starts, [place]))), step, column)
-            far = None
-            for pixel, other in zip(pixels, others, strict=True):
-                apart = build.fsub(other, pixel)
-                apart = apart if self.channels == 1 else build.call(self.size, [apart])
-                far = apart if far is None else build.fadd(far, apart)
-            squared = self.splat(build.load(build.gep(space, [place])))
-            weight = self._decayed(build.call(self.multiply_add, [far, far, squared]), slope)
-            products = (
-                build.call(self.multiply_add, [weight, *pair]) for pair in zip(others, running[1:], strict=True)
-            )
-            return [build.fadd(running[0], weight), *products]
+        def others(place, column):
+            return self._pixels(held, build.add(base, build.load(build.gep(starts, [place]))), step, column)
+
+        def spot(place, column):
+            return build.add(build.load(build.gep(spots, [place])), column)
+
+        def weighed(place, column):
+            pixels = zip(self._pixels(held, own, step, column), others(place, column), strict=True)
+            return self._weight(pixels, self.splat(build.load(build.gep(space, [place]))), slope)
+
+        def lent(place, column):
+            weight = weighed(place, column)
+            self.store(weight, kept, spot(place, column))
+            return weight
+
+        def recalled(place, column):
+            return self.load(kept, spot(place, column))
+
+        def summed(first, end, found, weight_of, columns):
+            def step(place, running):
+                parts = [running[i * width : (i + 1) * width] for i in range(len(columns))]
+                return [
+                    each
+                    for at, part in zip(columns, parts, strict=True)
+                    for each in self._added(weight_of(place, at), others(place, at), part)
+                ]
+
+            return self._gone_through(first, end, found, step)
 
         def body(column):
-            pixels = self._pixels(held, own, step, column)
-            found = self._gone_through(
-                neighbours, self.channels + 1, lambda place, running: add(place, running, column, pixels)
-            )
-            self.store(found[0], total, column)
-            for channel, value in enumerate(found[1:]):
-                self.store(value, sums, self._at(column, row, channel))
+            columns = [build.add(column, self.number(i * self.lanes)) for i in range(self.group)]
+            self._gone_through(mates, below, [], lambda place, _: [lent(place, at) for at in columns][:0])
+            nothing = [self.all(0)] * (self.group * width)
+            begun = summed(self.number(0), known, nothing, recalled, columns)
+            for i, at in enumerate(columns):
+                found = summed(known, alone, begun[i * width : (i + 1) * width], weighed, [at])
+                found = summed(mates, below, found, recalled, [at])
+                found = summed(below, neighbours, found, lent, [at])
+                self.store(found[0], total, at)
+                for channel, value in enumerate(found[1:]):
+                    self.store(value, sums, self._at(at, row, channel))
 
-        along_row(self.ir, count, self.lanes, body)
+        along_row(self.ir, count, self.lanes * self.group, body)
+
+    def _weight(self, pixels, squared, slope):
+        """How much some pixels count for others, by pairs of their channels and their squared distance."""
+        build, far = self.ir, None
+        for pixel, other in pixels:
+            apart = build.fsub(other, pixel)
+            apart = apart if self.channels == 1 else build.call(self.size, [apart])
+            far = apart if far is None else build.fadd(far, apart)
+        return self._decayed(build.call(self.multiply_add, [far, far, squared]), slope)
+
+    def _added(self, weight, values, running):
+        """Sums of weights, and of values times weights, with one more."""
+        build, (total, *sums) = self.ir, running
+        products = (build.call(self.multiply_add, [weight, *pair]) for pair in zip(values, sums, strict=True))
+        return [build.fadd(total, weight), *products]
 
     def differ(self, held, mine, other, step, ring, slot, height, length, down):
         """Squared differences of two rows into a row of the ring, and the sums of the ring's columns."""
@@ -154,32 +215,36 @@ class _Likeness(Vectors):
         def add(place, running):
             return [build.fadd(running[0], self.load(numbers, build.add(first, build.mul(place, step))))]
 
-        return self._gone_through(count, 1, add)[0]
+        return self._gone_through(self.number(0), count, [self.all(0)], add)[0]
 
-    def _gone_through(self, count, vectors, step):
-        """What ``step(place, running)`` makes of vectors of zeros, called ``count`` times, at least once."""
+    def _gone_through(self, first, end, begun, step):
+        """What ``step(place, running)`` makes of vectors, called for each place from ``first`` to ``end``."""
         build, before = self.ir, self.ir.block
-        each, end = (build.append_basic_block(name) for name in ("each", "end"))
-        build.branch(each)
+        head, each, done = (build.append_basic_block(name) for name in ("head", "each", "done"))
+        build.branch(head)
+        build.position_at_end(head)
+        place, running = build.phi(self.int64), [build.phi(self.vector) for _ in begun]
+        build.cbranch(build.icmp_signed("<", place, end), each, done)
         build.position_at_end(each)
-        place, running = build.phi(self.int64), [build.phi(self.vector) for _ in range(vectors)]
         made = step(place, running)
         following = build.add(place, self.number(1))
-        zeros = [self.all(0)] * vectors
-        for phi, begin, then in zip([place, *running], [self.number(0), *zeros], [following, *made], strict=True):
+        for phi, begin, then in zip([place, *running], [first, *begun], [following, *made], strict=True):
             phi.add_incoming(begin, before)
-            phi.add_incoming(then, each)
-        build.cbranch(build.icmp_signed("<", following, count), each, end)
-        build.position_at_end(end)
-        return made
+            phi.add_incoming(then, build.block)
+        build.branch(head)
+        build.position_at_end(done)
+        return running
 
 
 def _weighing(channels):
     @intrinsic
-    def weigh(typing_context, held, own, base, starts, space, slope, step, total, sums, neighbours, row, count):
-        size = types.intp
-        signature = types.void(held, size, size, starts, space, held.dtype, size, total, sums, size, size, size)
-        return signature, _written(channels, _Likeness.weigh)
+    def weigh(
+        typing_context, held, own, base, starts, space, slope, step, kept, spots, known, alone, mates, below,
+        total, sums, neighbours, row, count,
+    ):  # fmt: skip
+        size, number = types.intp, held.dtype
+        given = (held, size, size, starts, space, number, size, kept, spots, size, size, size, size)
+        return types.void(*given, total, sums, size, size, size), _written(channels, _Likeness.weigh)
 
     return weigh
 
@@ -225,18 +290,27 @@ else:
     _add_one, _add_three = _adding(1), _adding(3)
 
     @inner_loop
-    def weigh_one(held, own, base, starts, space, slope, step, total, sums, count):
+    def weigh_one(held, own, base, starts, space, slope, step, kept, spots, parts, total, sums, count):
         """Sums of the weights (n) of neighbours, and of their values times weights (1, n), from flat ``held``.
 
         Pixels begin at ``own``, those of neighbour t at ``base + starts[t]``, with the weight
-        ``exp(-32 * slope * (space[t] + difference**2))``. Channels lie ``step`` numbers apart.
+        ``exp(-32 * slope * (space[t] + difference**2))``. Channels lie ``step`` numbers apart. By `Parts`, weights of
+        the first neighbours are in ``kept`` from ``spots[t]`` on, and those of the last are put there.
         """
-        _weigh_one(held, own, base, starts, space, slope, step, total, sums, starts.shape[0], sums.shape[1], count)
+        known, alone, mates, below = parts
+        _weigh_one(
+            held, own, base, starts, space, slope, step, kept, spots, known, alone, mates, below,
+            total, sums, starts.shape[0], sums.shape[1], count,
+        )  # fmt: skip
 
     @inner_loop
-    def weigh_three(held, own, base, starts, space, slope, step, total, sums, count):
+    def weigh_three(held, own, base, starts, space, slope, step, kept, spots, parts, total, sums, count):
         """`weigh_one` of three channels, whose differences are added up: sums (3, n)."""
-        _weigh_three(held, own, base, starts, space, slope, step, total, sums, starts.shape[0], sums.shape[1], count)
+        known, alone, mates, below = parts
+        _weigh_three(
+            held, own, base, starts, space, slope, step, kept, spots, known, alone, mates, below,
+            total, sums, starts.shape[0], sums.shape[1], count,
+        )  # fmt: skip
 
     @inner_loop
     def differ_one(held, mine, other, step, ring, slot, height, length, down):

@@ -10,9 +10,11 @@ from convcli.loops.compiling.compiler import inner_loop, intrinsic, runs_python
 from convcli.loops.filtering.networks import rank_network
 from convcli.loops.vectors import VECTOR_BYTES, along_row, ir, pointers, types
 
+LANES = VECTOR_BYTES  # at least so many numbers are written
 
-def _sort_naive(tall, row):
-    tall[:, :row] = np.sort(tall[:, :row], axis=0)
+
+def _sort_naive(held, tall, row):
+    tall[:, :row] = np.sort(held[:, :row], axis=0)
 
 
 def _choose_naive(tall, row, channels, target, count):
@@ -50,21 +52,21 @@ def _sorting(size):
     steps = rank_network(size, size, size * size // 2)[0]
 
     @intrinsic
-    def sort(typing_context, tall, row):
+    def sort(typing_context, held, tall, row):
         def generate(context, builder, signature, arguments):
-            tall, row = pointers(context, builder, signature, arguments)
+            held, tall, row = pointers(context, builder, signature, arguments)
             rows = _Rows(builder, signature.args[0].dtype.bitwidth)
 
             def body(at):
-                places = [rows.place(tall, builder.add(at, builder.mul(row, rows.int64(y)))) for y in range(size)]
-                vectors = [builder.load(place, align=rows.bytes) for place in places]
-                for vector, place in zip(rows.ordered(vectors, steps), places, strict=True):
-                    builder.store(vector, place, align=rows.bytes)
+                begins = [builder.add(at, builder.mul(row, rows.int64(y))) for y in range(size)]
+                vectors = [builder.load(rows.place(held, begin), align=rows.bytes) for begin in begins]
+                for vector, begin in zip(rows.ordered(vectors, steps), begins, strict=True):
+                    builder.store(vector, rows.place(tall, begin), align=rows.bytes)
 
             along_row(builder, row, rows.lanes, body)
             return context.get_dummy_value()
 
-        return types.void(tall, types.intp), generate
+        return types.void(held, tall, types.intp), generate
 
     return sort
 
@@ -78,8 +80,10 @@ def _choosing(size):
         def generate(context, builder, signature, arguments):
             tall, row, channels, target, count = pointers(context, builder, signature, arguments)
             rows = _Rows(builder, signature.args[0].dtype.bitwidth)
+            last = builder.sub(count, rows.int64(rows.lanes))
 
             def body(at):
+                at = builder.select(builder.icmp_signed("<", at, last), at, last)  # the last vector ends with the row
                 vectors = []
                 for cell in range(size * size):
                     more = builder.mul(channels, rows.int64(cell // size))
@@ -102,18 +106,18 @@ else:
     _sort_three, _sort_five, _choose_three, _choose_five = _sorting(3), _sorting(5), _choosing(3), _choosing(5)
 
     @inner_loop
-    def sort_three(tall, row):
-        """Sort the columns of ``tall`` (3, row); ``row`` is a multiple of a vector's numbers."""
-        _sort_three(tall, row)
+    def sort_three(held, tall, row):
+        """The columns of ``held`` (3, row) sorted into ``tall``; ``row`` is a multiple of a vector's numbers."""
+        _sort_three(held, tall, row)
 
     @inner_loop
-    def sort_five(tall, row):
-        """Sort the columns of ``tall`` (5, row)."""
-        _sort_five(tall, row)
+    def sort_five(held, tall, row):
+        """`sort_three` of five rows."""
+        _sort_five(held, tall, row)
 
     @inner_loop
     def choose_three(tall, row, channels, target, count):
-        """Medians under windows of three sorted columns, ``channels`` numbers apart; whole vectors are written."""
+        """Medians under windows of three sorted columns, ``channels`` numbers apart; ``count`` is at least `LANES`."""
         _choose_three(tall, row, channels, target, count)
 
     @inner_loop

@@ -65,7 +65,7 @@ def nlmeans(source, tables, frame, patch, decay, covered, fill, out):
                         add_three(down, patch[1], held, middle, step, decay.slope, total[y], sums[y], whole)
         for y in range(bands):
             target = out[block.image, block.z, block.y + y, block.x * channels : block.x_end * channels]
-            divide(sums[y], total[y], target)
+            divide(sums[y], total[y], 0, target)
 
 
 @loop(parallel=False)

@@ -18,7 +18,7 @@ import numpy as np
 from convcli.loops.compiling.compiler import loop, prange
 from convcli.loops.filtering.blocks import block_of, blocks_of, load_line
 from convcli.loops.filtering.counts import RUN, locate, shift_counts
-from convcli.loops.filtering.medians import choose_five, choose_three, sort_five, sort_three
+from convcli.loops.filtering.medians import LANES, choose_five, choose_three, sort_five, sort_three
 
 ROW = 256  # numbers in a row of a network are a multiple of this, so that vectors leave no rest
 _BINS = 256  # of a histogram of 8-bit values; of a coarse one each counts 16 of these together
@@ -78,6 +78,9 @@ def by_network(source, tables, frame, fill, columns_first, across, wanted, usual
         count = (block.x_end - block.x) * channels
         whole = (count + ROW - 1) // ROW * ROW
         tall = np.zeros((lines, (whole + (frame.columns - 1) * channels + ROW - 1) // ROW * ROW), source.dtype)
+        if usual:
+            _medians(source[block.image], tables, frame, fill, block, usual, tall, out[block.image, block.z])
+            continue
         cells = np.empty((lines * frame.columns, whole), source.dtype)
         for y in range(block.y, block.y_end):
             for line in range(lines):
@@ -86,22 +89,40 @@ def by_network(source, tables, frame, fill, columns_first, across, wanted, usual
                 target = tall[line, : count + (frame.columns - 1) * channels]
                 load_line(source[block.image, max(plane, 0)], row, columns, frame.left, block.x, channels, fill, target)
             target = out[block.image, block.z, y, block.x * channels : block.x_end * channels]
-            if usual == 3:
-                sort_three(tall, tall.shape[1])
-                choose_three(tall, tall.shape[1], channels, cells[0], whole)
-                _copy(cells[0, :count], target)
-                continue
-            if usual == 5:
-                sort_five(tall, tall.shape[1])
-                choose_five(tall, tall.shape[1], channels, cells[0], whole)
-                _copy(cells[0, :count], target)
-                continue
             _exchange(tall, columns_first)
             for cell in range(cells.shape[0]):
                 begin = cell // lines * channels
                 _copy(tall[cell % lines, begin : begin + whole], cells[cell])
             _exchange(cells, across)
             _copy(cells[wanted, :count], target)
+
+
+@loop(parallel=False)
+def _medians(source, tables, frame, fill, block, usual, held, out):
+    """Medians of squares of ``usual`` rows of a block, each row of the source read once; arguments are already checked.
+
+    ``held`` are the rows under a window, in any order: that of a column's numbers does not matter.
+    """
+    planes, rows, columns = tables
+    channels, plane, step = frame.channels, planes[block.z * frame.stride_z], held.shape[1]
+    count = (block.x_end - block.x) * channels
+    tall, short = np.empty_like(held), np.empty(LANES, held.dtype)
+    for y in range(block.y, block.y_end + usual - 1):
+        line = held[y % usual, : count + (usual - 1) * channels]
+        row = rows[y] if plane >= 0 else -1
+        load_line(source[max(plane, 0)], row, columns, frame.left, block.x, channels, fill, line)
+        if y - usual + 1 < block.y:
+            continue
+        target = out[y - usual + 1, block.x * channels : block.x_end * channels]
+        found = target if count >= LANES else short
+        if usual == 3:
+            sort_three(held, tall, step)
+            choose_three(tall, step, channels, found, found.shape[0])
+        else:
+            sort_five(held, tall, step)
+            choose_five(tall, step, channels, found, found.shape[0])
+        if count < LANES:
+            _copy(found[:count], target)
 
 
 @loop(parallel=False)

@@ -34,6 +34,7 @@ class Windows(NamedTuple):
     divisor: Any  # an array of one number, of the type in which is divided
     multiplies: bool  # that one number is the divisor's reciprocal, of a power of two
     two_by_two: bool  # side by side in one plane of one channel
+    whole: bool  # round half to even: means that are written as integers
 
 
 def _move_naive(row, step, target, unit, pixels):
@@ -130,10 +131,16 @@ def _pick(row, stride, channels, target):
 
 
 @loop(parallel=False)
-def _divide(sums, divisor, multiplies, target):
+def _divide(sums, divisor, multiplies, whole, target):
     """Sums as means (n); arguments are already checked."""
     kind, by = divisor.dtype.type, divisor[0]
-    if multiplies:
+    if whole and multiplies:
+        for i in range(target.shape[0]):
+            target[i] = np.int32(np.rint(kind(sums[i]) * by))
+    elif whole:
+        for i in range(target.shape[0]):
+            target[i] = np.int32(np.rint(kind(sums[i]) / by))
+    elif multiplies:
         for i in range(target.shape[0]):
             target[i] = kind(sums[i]) * by
     else:
@@ -142,10 +149,20 @@ def _divide(sums, divisor, multiplies, target):
 
 
 @loop(parallel=False)
-def _fourths(above, below, kind, by, target):
+def _fourths(above, below, kind, by, whole, target):
     """Means (n) of two by two numbers of two rows, the sums of the type ``kind``; arguments are already checked."""
     total, mean = kind.type, by.dtype.type
-    factor = by[0]
+    factor, short = by[0], np.uint16
+    if whole:  # numbers are bytes, of which two are seen as one of 16 bits
+        here, there = above[: 2 * target.shape[0]].view(short), below[: 2 * target.shape[0]].view(short)
+        for x in range(target.shape[0]):
+            first = short(short(here[x] & short(255)) + short(here[x] >> short(8)))
+            second = short(short(there[x] & short(255)) + short(there[x] >> short(8)))
+            four = short(first + second)
+            # Rounded half to even: of a half the one that makes it even.
+            odd = short(short(four >> short(2)) & short(1))
+            target[x] = short(short(short(four + short(1)) + odd) >> short(2))
+        return
     for x in range(target.shape[0]):
         left = total(total(above[2 * x]) + total(below[2 * x]))
         right = total(total(above[2 * x + 1]) + total(below[2 * x + 1]))
@@ -174,7 +191,7 @@ def pool_means(source, tables, windows, sums, out):
         if windows.two_by_two:
             above = source[image, planes[z, 0], rows[y, 0], columns[x, 0] :]
             below = source[image, planes[z, 0], rows[y, 0] + windows.dilation_y, columns[x, 0] :]
-            _fourths(above, below, kind, windows.divisor, target)
+            _fourths(above, below, kind, windows.divisor, windows.whole, target)
             continue
         starts = ((count - 1) * windows.stride_x + 1) * channels
         row = np.empty(starts + (beyond - 1) * channels, kind)
@@ -183,6 +200,6 @@ def pool_means(source, tables, windows, sums, out):
         _across(row, windows.dilation_x * channels, windows.columns, total[:starts])
         if windows.stride_x > 1:
             _pick(total, windows.stride_x, channels, means)
-            _divide(means, windows.divisor, windows.multiplies, target)
+            _divide(means, windows.divisor, windows.multiplies, windows.whole, target)
         else:
-            _divide(total, windows.divisor, windows.multiplies, target)
+            _divide(total, windows.divisor, windows.multiplies, windows.whole, target)

@@ -409,7 +409,8 @@ function showAnew() {
 function showProducts(part) {
   const shown = part.groups.length > 1 && state.channel >= 0 ? part.groups.filter((group) => group.channel === state.channel) : part.groups;
   const place = byId("products");
-  const isSmall = shape.kernel[1] * shown.length <= 7 && shape.kernel[0] <= 3 && !isNarrow();
+  // Large where they are few; a low window's room is for the grids.
+  const isSmall = shape.kernel[1] * shown.length <= 7 && shape.kernel[0] <= 3 && !isNarrow() && window.innerHeight >= 800;
   place.classList.toggle("large", isSmall);
   const several = part.groups.length > 1;
   place.replaceChildren(...shown.map((group) => {
@@ -484,15 +485,15 @@ const pair = ([rows, columns]) => (rows === columns ? String(rows) : `${rows} ×
 function writeFacts() {
   const names = [...new Set(page.filters.map((filter) => filter.spec))];
   byId("title").textContent = `${page.input.name} with ${names.length > 1 ? `${names.length} filters` : names[0].replaceAll("-", page.filters[0].name ? "-" : "−")}`;
+  const [rows, columns] = shape.formula;
+  const typeset = (text) => text.replaceAll(" - ", " − ").replaceAll("*", "·");
+  fact("output size", typeset(rows === columns ? rows : `rows ${rows}, columns ${columns}`));
   fact("stride", pair(shape.stride));
   const [above, beside] = [0, 1].map((axis) => (shape.before[axis] === shape.after[axis] ? String(shape.before[axis]) : `${shape.before[axis]} and ${shape.after[axis]}`));
   const none = [...shape.before, ...shape.after].every((each) => each === 0);
   const filling = page.border.name === "constant" ? `the constant ${format(page.border.value)}` : page.border.name;
   fact("padding", none ? "none" : `${above === beside ? above : `${above} × ${beside}`}, filled by ${filling}`);
   fact("dilation", pair(shape.dilation));
-  const [rows, columns] = shape.formula;
-  const typeset = (text) => text.replaceAll(" - ", " − ").replaceAll("*", "·");
-  fact("output size", typeset(rows === columns ? rows : `rows ${rows}, columns ${columns}`));
   if (shape.leftover.some((each) => each > 0)) fact("not reached", `${shape.leftover[0]} rows, ${shape.leftover[1]} columns`);
   byId("kernel-size").textContent = shape.kernel.join(" × ");
   byId("input-size").textContent = `${page.input.size.join(" × ")}, ${page.input.type}`;
