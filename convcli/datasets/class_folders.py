@@ -1,8 +1,9 @@
 """Folders of classes: which splits and classes there are, which files show them, and what is left out.
 
 - Classes are the sub-folders, sorted by name in its composed Unicode form; their files may lie in folders below them.
-- Sub-folders called train and test, val, valid or validation are splits, with the classes inside; without a split
-  called train all are classes. A single folder that holds all the others is gone into.
+- Sub-folders called train and test, val, valid or validation are splits, with the classes inside; what else lies
+  beside two of them is left out and named. Without a split called train all are classes. A single folder that holds
+  all the others is gone into.
 - Hidden files, ``__MACOSX`` and files of other kinds are counted; classes without files, and classes that the training
   set does not have, are named.
 """
@@ -37,6 +38,8 @@ class ClassFolders:
         Folders of classes without files.
     strange:
         Folders of classes that the training set does not have.
+    beside:
+        Folders that lie beside splits and are none.
     """
 
     root: Path
@@ -45,18 +48,21 @@ class ClassFolders:
     left_out: Counter[str] = field(default_factory=Counter)
     empty: list[Path] = field(default_factory=list)
     strange: list[Path] = field(default_factory=list)
+    beside: list[Path] = field(default_factory=list)
 
     def notes(self, *, strict: bool) -> tuple[str, ...]:
         """What was left out; raises `DataError` instead if nothing may be but files of other kinds."""
         told = [f"{self.root}: left out: {left_out_text(self.left_out, '')}"] if self.left_out else []
-        for folders, what in (
-            (self.empty, "without samples"),
-            (self.strange, "that the training set does not have"),
+        for folders, kind, what in (
+            (self.empty, "class", "without samples"),
+            (self.strange, "class", "that the training set does not have"),
+            (self.beside, "folder", "beside the splits"),
         ):
             if not folders:
                 continue
             names = ", ".join(map(str, folders[:_LISTED])) + (", ..." if len(folders) > _LISTED else "")
-            told.append(f"{len(folders)} class{'es' * (len(folders) > 1)} {what} left out: {names}")
+            many = f"{kind}{'es' if kind == 'class' else 's'}" if len(folders) > 1 else kind
+            told.append(f"{len(folders)} {many} {what} left out: {names}")
             if strict:
                 raise DataError(f"{self.root}: {told[-1]}; expected none (--strict)")
         return tuple(told)
@@ -68,9 +74,10 @@ def find_classes(folder: Path, suffixes: Sequence[str]) -> ClassFolders:
     while len(inside) == 1 and len(sub_folders(inside[0])) > 1 and part_of(inside[0].name) is None:
         root, inside = inside[0], sub_folders(inside[0])
     named = [(part_of(each.name), each) for each in inside]
-    are_splits = any(part == TRAIN for part, _ in named) and all(part for part, _ in named)
+    splits = {part for part, _ in named if part}
+    are_splits = TRAIN in splits and (len(splits) > 1 or all(part for part, _ in named))
     roots = {part: each for part, each in named if part} if are_splits else {TRAIN: root}
-    found = ClassFolders(root, (), {})
+    found = ClassFolders(root, (), {}, beside=[each for part, each in named if are_splits and not part])
     _count_others(found, dict.fromkeys((folder, root, *roots.values())))
     files = {part: _files_of_classes(place, suffixes, found) for part, place in roots.items()}
     found.classes = tuple(sorted(files[TRAIN]))

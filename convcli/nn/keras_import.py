@@ -138,6 +138,7 @@ class _Reader:
         self.values: dict[str, str] = {}
         self.flat: set[str] = set()
         self.size: tuple[int, ...] = ()
+        self.rank = 0  # of the values that a layer takes, without N
         self._classes: Counter[str] = Counter()
 
     def model(self) -> Model:
@@ -216,6 +217,7 @@ class _Reader:
         if read is None or len(sources) != 1:
             raise self.lack(kind, config)
         flat = sources[0] in self.flat
+        self.rank = 1 if flat else len(self.size)
         if plain == "Dense" and not flat:
             raise self.lack(kind, config, "maps, whose places it treats alike")
         table, numbers = read(self, config, arrays)
@@ -302,7 +304,7 @@ def _norm(kind: str, *more: str) -> Read:
     def read(reader: _Reader, config: dict[str, Any], arrays: list[Array]) -> tuple[Table, Mapping[str, Array]]:
         axis = config.get("axis", -1)
         last = axis[0] if isinstance(axis, list | tuple) and len(axis) == 1 else axis
-        if last not in (-1, len(reader.size)) or config.get("rms_scaling"):
+        if last not in (-1, reader.rank) or config.get("rms_scaling"):
             raise reader.lack(kind, config, f"axis {axis}")
         words = {"center": bool(config["center"]), "scale": bool(config["scale"]), "epsilon": config["epsilon"]}
         names = [name for name, there in (("gamma", words["scale"]), ("beta", words["center"])) if there]
@@ -334,6 +336,13 @@ def _activation(reader: _Reader, config: dict[str, Any], arrays: list[Array]) ->
     if word not in _ACTIVATIONS:
         raise reader.lack(f"the activation {shortened(word)}", config)
     return {"type": "activation", "activation": word}, {}
+
+
+def _softmax(reader: _Reader, config: dict[str, Any], arrays: list[Array]) -> tuple[Table, Mapping[str, Array]]:
+    axis = config.get("axis", -1)
+    if axis not in (-1, reader.rank):
+        raise reader.lack("Softmax", config, f"axis {axis}")
+    return {"type": "activation", "activation": "softmax"}, {}
 
 
 def _relu(reader: _Reader, config: dict[str, Any], arrays: list[Array]) -> tuple[Table, Mapping[str, Array]]:
@@ -389,7 +398,7 @@ _READ: dict[str, Read] = {
     "AveragePooling": _pool("average"), "GlobalAveragePooling": _global("average"), "GlobalMaxPooling": _global("max"),
     "Activation": _activation, "ReLU": _relu, "LeakyReLU": _sloped("leaky_relu", "negative_slope", "alpha"),
     "ELU": _sloped("elu", "alpha"), "PReLU": _prelu, "UpSampling": _upsample, "ZeroPadding": _pad,
-    "Softmax": lambda reader, config, arrays: ({"type": "activation", "activation": "softmax"}, {}),
+    "Softmax": _softmax,
 }  # fmt: skip
 
 

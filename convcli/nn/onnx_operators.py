@@ -105,6 +105,7 @@ def _pool(reader: Reader, node: Any, words: dict[str, Any]) -> Value:
     return reader.one(node, "pool", value, None, **keys)
 
 
+_FLOATS = (1, 10, 11, 16)  # float32, float16, float64, bfloat16
 _FLATTENING = ("Flatten", "Reshape", "Squeeze")
 
 
@@ -134,14 +135,14 @@ def _flatten(reader: Reader, node: Any, words: dict[str, Any]) -> Value:
         return replace(value, layout="first", groups=0)
     if value.layout == "first" and target is not None and target.tolist()[::2] == [0, -1] and len(target) == 3:
         return replace(value, layout="groups", groups=int(target[1]))
-    if value.layout == "flat":
-        return value
     shape = reader.shape(node.input[0], node)
     to = tuple(target.tolist()) if target is not None else reader.shapes.get(node.output[0], ())
     if node.op_type == "Flatten":
         to = (1, prod(shape[1:])) if words.get("axis", 1) == 1 else ()
     if len(to) != 2 or to[1] not in (-1, prod(shape[1:])):
         raise reader.lack(node, "a shape that is not flat")
+    if value.layout == "flat":
+        return value
     order = None
     if value.layout == "first" and shape[1] > 1 and prod(shape[2:]) > 1:
         order = np.moveaxis(np.arange(prod(shape[1:])).reshape(shape[1:]), 0, -1).reshape(-1)
@@ -179,8 +180,10 @@ def _softmax(reader: Reader, node: Any, words: dict[str, Any]) -> Value:
     value, axis = reader.value(node), int(words.get("axis", -1))
     rank = 2 if value.layout == "flat" else 1 + len(reader.size)
     channels = 1 if value.layout in ("first", "flat") else rank - 1
-    if axis % rank != channels:
+    if axis % rank != channels or value.layout == "groups":
         raise reader.lack(node, f"axis {axis}")
+    if rank > 2 and reader.opset < 13:  # where it is of all numbers from that axis on
+        raise reader.lack(node, f"maps in opset {reader.opset}")
     return reader.one(node, "activation", value, None, activation="softmax")
 
 
@@ -214,10 +217,17 @@ def _upsample(reader: Reader, node: Any, words: dict[str, Any]) -> Value:
     else:
         sizes = [made / n for made, n in zip(reader.shape(node.output[0], node)[2:], before, strict=True)]
     mode, place = words.get("mode", "nearest"), words.get("coordinate_transformation_mode", "half_pixel")
+    rounding = words.get("nearest_mode", "round_prefer_floor")
     whole = all(each == int(each) and each >= 1 for each in sizes)
-    simple = mode == "nearest" and (place in ("asymmetric", "half_pixel"))
-    if not whole or not (simple or (mode in ("linear", "bilinear") and place in ("half_pixel", "pytorch_half_pixel"))):
-        raise reader.lack(node, f"mode {mode}, {place}, scales {sizes}")
+    if node.op_type == "Upsample":
+        place, rounding = "asymmetric", "floor"
+    if mode == "nearest":  # each number as often as the scale says
+        simple = (place, rounding) == ("asymmetric", "floor") or (place == "half_pixel" and "prefer" in rounding)
+        simple |= (place, rounding) == ("asymmetric", "round_prefer_floor") and max(sizes) <= 2
+    else:
+        simple = mode in ("linear", "bilinear") and place in ("half_pixel", "pytorch_half_pixel")
+    if not whole or not simple:
+        raise reader.lack(node, f"mode {mode}, {place}, {rounding}, scales {sizes}")
     made = "nearest" if mode == "nearest" else "bilinear"
     return reader.one(node, "upsample", value, None, size=[int(each) for each in sizes], mode=made)
 
@@ -279,7 +289,8 @@ def _affine(reader: Reader, node: Any, words: dict[str, Any]) -> Value:
         raise reader.lack(node, f"a constant of shape {constant.shape}")
     each = _ordered(np.broadcast_to(constant.astype(np.float64).reshape(-1), (shape[axis],)), value)
     made = reader.graph.values[value.name] if value.name != INPUT else None
-    alone = len(reader.consumers.get(computed[0], [])) == 1
+    same = [name for name, other in reader.values.items() if other.name == value.name]
+    alone = sum(len(reader.consumers.get(name, [])) for name in same) == len(same)  # each but the last makes the next
     if operator == "Add" and alone and made is not None and made.table.get("use_bias") is False:
         made.table["use_bias"], made.numbers["bias"] = True, each
         return value
@@ -304,6 +315,12 @@ def _same(reader: Reader, node: Any, words: dict[str, Any]) -> Value:
     return reader.value(node)
 
 
+def _cast(reader: Reader, node: Any, words: dict[str, Any]) -> Value:
+    if words.get("to") not in _FLOATS:
+        raise reader.lack(node, "a type without fractions")
+    return reader.value(node)
+
+
 READ: dict[str, Callable[[Reader, Any, dict[str, Any]], Value]] = {
     "Conv": _conv, "ConvTranspose": _conv, "Gemm": _dense, "MatMul": _dense, "BatchNormalization": _norm,
     "LayerNormalization": _layer_norm, "InstanceNormalization": _group_norm, "GroupNormalization": _group_norm,
@@ -315,5 +332,5 @@ READ: dict[str, Callable[[Reader, Any, dict[str, Any]], Value]] = {
     "Tanh": _activation("tanh"), "Gelu": _activation("gelu"), "Swish": _activation("swish"), "Softmax": _softmax,
     "Clip": _clip, "PRelu": _prelu, "Resize": _upsample, "Upsample": _upsample, "Pad": _pad, "LRN": _lrn,
     "Concat": _join, "Sum": _join, "Add": _affine, "Sub": _affine, "Mul": _affine, "Div": _affine,
-    "Identity": _same, "Dropout": _same, "Cast": _same,
+    "Identity": _same, "Dropout": _same, "Cast": _cast,
 }  # fmt: skip

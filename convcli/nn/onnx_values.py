@@ -45,6 +45,7 @@ class Reader:
         self.graph = Graph()
         self.constants: dict[str, Array] = {each.name: array_of(each, path) for each in proto.graph.initializer}
         self.nodes = list(proto.graph.node)
+        self.opset = max((each.version for each in proto.opset_import if each.domain in ("", "ai.onnx")), default=1)
         self.consumers: dict[str, list[Any]] = {}
         for node in self.nodes:
             for name in node.input:

@@ -106,6 +106,11 @@ def test_train_and_test_inside(folder):
     assert (len(data.train), len(data.test), data.classes) == (2, 2, ("a", "b"))
     save(folder / "split" / "Valid" / "a" / "0.png", np.ones((5, 5), np.uint8))
     assert load(folder / "split").validation.images.max() == 1
+    (folder / "split" / "models").mkdir()  # which makes no classes of train and test
+    data = load(folder / "split")
+    assert data.classes == ("a", "b")
+    assert data.notes[-1] == f"1 folder beside the splits left out: {folder / 'split/models'}"
+    (folder / "split" / "models").rmdir()
     (folder / "split" / "test" / "b").rename(folder / "split" / "test" / "c")
     assert len(load(folder / "split").test) == 1
     assert "1 class that the training set does not have left out" in failure(folder / "split", strict=True)

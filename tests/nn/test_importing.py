@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from convcli.errors import ModelError
 from convcli.jobs.importing import import_model
 from convcli.nn.model import Model
 from convcli.nn.tensors import write_tensors
@@ -198,10 +199,87 @@ def test_a_keras_network_with_branches_gives_its_outputs(rng):
     read = load_model(report.path)
     assert read.classes == ("a", "b", "c") and np.abs(read.predict(x) - ours.forward(x)).max() < 1e-6
     assert not any(name.startswith("n1") for name in read.model.parameters)
+    for last in (
+        keras_layer("BatchNormalization", "o", ["g"], axis=[1], epsilon=0.01, center=True, scale=True),
+        keras_layer("Softmax", "o", ["g"], axis=1),
+    ):  # of flat values axis 1 is the channels
+        numbers = arrays | {"batch_normalization_1": [np.ones(4, np.float32)] * 4}
+        keras_file("flat.keras", [*layers[:-1], last], numbers, output_layers=["o", 0, 0])
+        import_model("flat.keras", overwrite=True)
+    layers[8] = keras_layer("Softmax", "l", ["n"], axis=1)
+    keras_file("axis.keras", layers, arrays, output_layers=["o", 0, 0])
+    with pytest.raises(ModelError, match="holds Softmax \\('l'\\) with axis 1"):
+        import_model("axis.keras")
     layers[8] = keras_layer("Lambda", "l", ["n"])
     keras_file("lambda.keras", layers, arrays, output_layers=["o", 0, 0])
     with pytest.raises(Exception, match=r"lambda\.keras: holds Lambda \('l'\), which convcli lacks"):
         import_model("lambda.keras")
+
+
+def onnx_file(name, nodes, arrays, opset=13):
+    """A small network of 1x4x4 numbers; what its output's shape is, says nobody."""
+    onnx = pytest.importorskip("onnx")
+    helper, kind = onnx.helper, onnx.TensorProto.FLOAT
+    ends = [helper.make_tensor_value_info(*each) for each in (("x", kind, [None, 1, 4, 4]), ("y", kind, None))]
+    made = [helper.make_node(*each[:3], **(each[3] if len(each) > 3 else {})) for each in nodes]
+    weights = [onnx.numpy_helper.from_array(np.asarray(each), key) for key, each in arrays.items()]
+    graph = helper.make_graph(made, "g", ends[:1], ends[1:], weights)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8), name)
+
+
+def test_what_onnx_means_otherwise_is_refused_or_right(rng):
+    kernel, dense = rng.random((2, 1, 3, 3), np.float32), rng.random((16, 20), np.float32)
+    conv = ("Conv", ["x", "k"], ["c"], {"pads": [1, 1, 1, 1]})
+    row = [("Flatten", ["x"], ["f"]), ("MatMul", ["f", "w"], ["m"])]
+    arrays = {"k": kernel, "w": dense, "s": np.array([1, 1, 3, 3], np.float32), "t": [-1, 2, 10], "r": [0, 2, -1]}
+    turned = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric"}
+    cases = [
+        ([conv, ("Resize", ["c", "", "s"], ["y"], turned)], 13, "Resize with mode nearest, asymmetric, round_prefer"),
+        ([conv, ("Resize", ["c", "", "s"], ["y"], {"nearest_mode": "ceil"})], 13, "Resize with mode nearest, half_pix"),
+        ([conv, ("Upsample", ["c", "s"], ["y"], {"mode": "linear"})], 9, "Upsample with mode linear, asymmetric"),
+        ([*row, ("Reshape", ["m", "t"], ["n"]), ("Softmax", ["n"], ["y"])], 13, "Reshape with a shape that is not fl"),
+        ([*row, ("Cast", ["m"], ["i"], {"to": 6}), ("Cast", ["i"], ["y"], {"to": 1})], 13, "Cast with a type without"),
+        ([conv, ("Reshape", ["c", "r"], ["n"]), ("Softmax", ["n"], ["y"])], 13, r"Softmax with axis -1"),
+        ([conv, ("Softmax", ["c"], ["y"], {"axis": 1})], 11, "Softmax with maps in opset 11"),
+    ]
+    for nodes, opset, message in cases:
+        onnx_file("net.onnx", nodes, arrays, opset)
+        with pytest.raises(ModelError, match=f"holds {message}"):
+            import_model("net.onnx")
+    more = [("Identity", ["c"], ["d"]), ("Add", ["d", "b"], ["e"]), ("Add", ["e", "c"], ["y"])]
+    onnx_file("net.onnx", [conv, *more], {"k": kernel, "b": np.full((1, 2, 1, 1), 5, np.float32)})
+    read = load_model(import_model("net.onnx").path)
+    assert (read.predict(np.zeros((1, 4, 4, 1), np.float32)) == 5).all()  # the bias is one branch's alone
+
+
+def test_a_keras_file_cannot_bring_other_files_in():
+    h5py = pytest.importorskip("h5py")
+    Path("secret").write_bytes(bytes(range(128)))
+    layers = [keras_layer("Dense", "o", units=4, use_bias=False, activation="linear")]
+    secret = [(str(Path("secret").absolute()), 0, h5py.h5f.UNLIMITED)]
+    virtual = h5py.VirtualLayout((8, 4), "f4")
+    virtual[:] = h5py.VirtualSource("other.h5", "w", (8, 4))
+    with h5py.File("other.h5", "w") as file:
+        file["w"] = np.ones((8, 4), np.float32)
+    for name, words, message in (
+        ("external", {"shape": (8, 4), "dtype": "f4", "external": secret}, "is a link, expected an array"),
+        ("linked", None, "is a link, expected an array"),
+        ("virtual", virtual, "is a link, expected an array"),
+        ("huge", {"shape": (10**7, 10**5), "dtype": "f4", "chunks": (10, 10)}, "--max-memory"),
+    ):
+        with h5py.File(f"{name}.h5", "w") as file:
+            config = {"layers": layers, "build_input_shape": [None, 8]}
+            file.attrs["model_config"] = json.dumps({"class_name": "Sequential", "config": config})
+            group = file.create_group("model_weights/o")
+            group.attrs["weight_names"] = ["w"]
+            if words is None:
+                group["w"] = h5py.ExternalLink(str(Path("other.h5").absolute()), "/w")
+            elif words is virtual:
+                group.create_virtual_dataset("w", virtual)
+            else:
+                group.create_dataset("w", **words)
+        with pytest.raises(ModelError, match=message):
+            import_model(f"{name}.h5")
 
 
 def test_files_that_are_none(convcli, here):
@@ -214,7 +292,8 @@ def test_files_that_are_none(convcli, here):
         (["words.onnx"], "words.onnx: is no ONNX network, expected one with nodes"),
         (["words.keras"], "words.keras: is no zip file, expected what Keras saves as .keras"),
         (["words.h5"], "words.h5: is no HDF5 file, expected one that Keras saved"),
-        (["model.pt"], "model.pt: got the suffix '.pt', expected one of .onnx, .keras, .h5, .safetensors"),
+        (["model.pt"], "model.pt: is a pickle, and nothing is ever unpickled; save it there with safetensors.torch"),
+        (["model.pb"], "model.pb: got the suffix '.pb', expected one of .onnx, .keras, .h5, .safetensors"),
         (["weights.safetensors"], "is a file of weights; say with -o where the model goes"),
         (["weights.safetensors", "-o", "m.safetensors"], "holds weights without a network, expected --model"),
         (["weights.safetensors", "-o", "m.safetensors", "--model", "digits"], "holds no weights for conv_1"),
