@@ -137,10 +137,27 @@ def _masks(
         raise DataError(f"{label}: got masks of {parts[0].shape[1:]} for samples of {spatial}, expected one size")
     if values.dtype.kind not in "iufb" or not np.isfinite(values).all() or len(values) > _MOST_OF_A_MASK:
         raise DataError(f"{label}: got masks of {len(values):,} values, expected at most {_MOST_OF_A_MASK} classes")
-    if values[0] >= 0 and values[-1] < max((_SPARSE + 1) * len(values), len(known)) and not (values % 1).any():
+    if known:
+        places = _places_of(values, known, label)
+        return known, [places[np.searchsorted(values, each)] for each in parts]
+    if values[0] >= 0 and values[-1] < (_SPARSE + 1) * len(values) and not (values % 1).any():
         values = np.arange(int(values[-1]) + 1)
-    classes = known or tuple(f"{value:g}" for value in values)
+    classes = tuple(f"{value:g}" for value in values)
     return classes, [np.searchsorted(values, each).astype(np.uint8) for each in parts]
+
+
+def _places_of(values: Array, known: tuple[str, ...], label: str) -> Array:
+    """Of each value of a mask the place among known classes: of the one that is called so, else the value itself.
+
+    A file may show some of the classes only, so what its values are to each other says nothing.
+    """
+    names = [f"{value:g}" for value in values]
+    if all(name in known for name in names):
+        return np.array([known.index(name) for name in names], np.uint8)
+    strange = next((name for name in names if not name.isdecimal() or int(name) >= len(known)), None)
+    if strange is not None:
+        raise DataError(f"{label}: got masks with the value {strange}, expected one of {', '.join(known[:10])}")
+    return values.astype(np.uint8)
 
 
 def _channels_last(raw: Array, spatial: tuple[int, ...]) -> Array:

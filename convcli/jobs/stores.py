@@ -157,7 +157,8 @@ class _Run:
     def _blocks(self, folder: Path, ledger: Ledger, writer: StoreWriter, volume: Volume, work: Work) -> int:
         """Write level 0, or a share of it; returns how many blocks are not done, which are others'."""
         if work.cuttable == "passes":
-            writer.write(work.planes(self.progress))
+            with ledger.bits("level-0", 1):  # by which others know that it is being written
+                writer.write(work.planes(self.progress))
             return 0
         grid = Grid(tuple(writer.array.shape), tuple(ledger.notes["block"]))
         self.blocks = len(grid)

@@ -1,5 +1,6 @@
 """What a task means for a training: which targets are read, which network suits, how it is made to end."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -87,6 +88,14 @@ class Units:
             return
         last.kernel.value[...] = last.kernel.value * self.deviation
         last.bias.value[...] = last.bias.value * self.deviation + self.mean
+
+    def unfold(self, model: Model, fresh: Collection[str]) -> None:
+        """Make a network that gives the data's own numbers give these; not where its last layer begins anew."""
+        last = _last_dense(model)
+        if last is None or last.name in fresh or last.bias is None or isinstance(self.deviation, float):
+            return
+        last.kernel.value[...] = last.kernel.value / self.deviation
+        last.bias.value[...] = (last.bias.value - self.mean) / self.deviation
 
 
 def units_of(plan: TrainingPlan) -> Units:

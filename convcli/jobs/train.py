@@ -310,7 +310,10 @@ def _begin(plan: TrainingPlan) -> Training:
     # Data sets have their channels last, whatever the network's data format; the weights are the same in both.
     model = Model(plan.network, seed=plan.recipe.seed, data_format="channels_last")
     if plan.resumed is None:
-        fresh = take_over(model, plan.start, plan.dataset.classes) if plan.start is not None else (NORMALIZE,)
+        fresh: tuple[str, ...] = (NORMALIZE,)
+        if plan.start is not None:
+            fresh = take_over(model, plan.start, plan.dataset.classes)
+            units.unfold(model, fresh)
         if NORMALIZE in fresh and is_normalized(plan.network):
             measure(model, plan.learned.images)
     training = Training(model, plan.recipe, units.examples(plan.learned), validation)

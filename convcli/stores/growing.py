@@ -39,7 +39,7 @@ def begin_folder(target: Path, *, overwrite: bool, goes_on: bool) -> Path:
     if folder.exists() and not goes_on:
         if not overwrite:
             raise FileError(f"{shown(folder)}: is of a run that did not end; --resume goes on, --overwrite starts anew")
-        for path in (folder / LEDGER).glob("level-*"):
+        for path in (folder / LEDGER).glob("l*"):  # bitmaps, and the lock
             with alone(path, busy(folder)):
                 pass
         shutil.rmtree(folder)

@@ -258,3 +258,18 @@ def test_what_does_not_fit_into_memory_stays_in_its_file(tmp_path, rng):
         Training(model, Recipe(epochs=1), Examples(part.images, part.labels)).run()
         weights.append(model.state()["dense_1/kernel"])
     assert np.array_equal(*weights)
+
+
+def test_masks_that_show_some_classes_only_keep_their_names(tmp_path):
+    samples = np.full((4, 6, 6), 200, np.uint8)
+    for known, values, places in (
+        (("0", "255"), [255, 255, 255, 255], [1, 1, 1, 1]),
+        (("0", "85", "170"), [170, 0, 170, 170], [2, 0, 2, 2]),
+        (("sky", "tree", "house"), [2, 0, 2, 2], [2, 0, 2, 2]),
+    ):
+        masks = np.full((4, 6, 6), np.array(values).reshape(4, 1, 1), np.uint8)
+        np.savez(tmp_path / "some.npz", x=samples, y=masks)
+        found = load(tmp_path / "some.npz", classes=known, targets="masks")
+        assert found.classes == known and found.train.labels[:, 0, 0].tolist() == places
+    with pytest.raises(DataError, match=r"some\.npz: got masks with the value 2, expected one of 0, 255"):
+        load(tmp_path / "some.npz", classes=("0", "255"), targets="masks")

@@ -114,6 +114,10 @@ def test_a_task_is_guessed_measured_and_resumed_to_the_bit_with_any_threads(kind
     assert resumed.finished and resumed.as_dict()["test_loss"] == told["test_loss"]
     arrays = [load_model(name).model.state() for name in ("whole.safetensors", "parts.safetensors")]
     assert all(np.array_equal(arrays[0][name], arrays[1][name]) for name in arrays[0])
+    if kind == "regress":  # whoever goes on from a model begins where it ended
+        still = {"changes": {"epochs": 1, "learning_rate": 1e-9}, "held_out": 8}
+        on = train(plan_training(data, start="whole.safetensors", output="on.safetensors", **still))
+        assert on.as_dict()["test_mae"] == pytest.approx(told["test_mae"], rel=1e-4)
 
 
 def test_discs_are_found_and_their_mask_is_written(convcli, here):

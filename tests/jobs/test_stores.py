@@ -168,6 +168,20 @@ def test_an_interrupt_says_how_to_go_on(source, expected, convcli, monkeypatch):
     np.testing.assert_array_equal(voxels_of(target), expected)
 
 
+def test_what_is_written_in_passes_is_one_commands(source, convcli, monkeypatch):
+    target, planes = source.with_name("b.zarr"), stores.StoreWriter.write
+    words = ("filter", source, "-k", "box3d", "--range", "minmax", "-o", target)
+    others = []
+
+    def write(writer, given):
+        others.append(convcli(*words, "--overwrite").err)
+        return planes(writer, given)
+
+    monkeypatch.setattr(stores.StoreWriter, "write", write)
+    assert convcli(*words).code == 0 and target.is_dir()
+    assert len(others) == 1 and "another process writes it" in others[0]
+
+
 def test_what_it_would_cost(source, convcli, monkeypatch):
     target, read = source.with_name("b.zarr"), []
     words = ("filter", source, *FILTER, "-o", target)
