@@ -81,8 +81,10 @@ def cluster():
     distributed = pytest.importorskip("distributed")
     from convcli.engines import dask
 
-    with dask._hushed(), dask._local(distributed, 2) as made:
-        yield made.scheduler_address
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dask, "_DEATHS", 1)  # each costs a second
+        with dask._hushed(), dask._local(distributed, 2) as made:
+            yield made.scheduler_address
 
 
 @pytest.fixture

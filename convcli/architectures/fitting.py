@@ -75,7 +75,8 @@ def fitted_to(network: NetworkSpec, shape: Sequence[int], output: Sequence[int],
 
     Its last layer with weights, in branches that are added the last of each, gets as many channels or units as the
     outputs have. Of an ending with another activation than these, such as tanh, nothing is changed where ``linear`` is
-    asked for.
+    asked for. A network for maps whose branches do not meet in an odd size gets a frame of copied edges, which its last
+    layer cuts off.
 
     Raises
     ------
@@ -85,7 +86,13 @@ def fitted_to(network: NetworkSpec, shape: Sequence[int], output: Sequence[int],
         If it does not end with outputs of that shape.
     """
     spec = replace(network, input=tuple(shape), layers=_ending(network.layers, output[-1], final))
-    plan = plan_network(spec)
+    try:
+        plan = plan_network(spec)
+    except ShapeError:
+        framed = _framed(spec, tuple(output))
+        if framed is None:
+            raise
+        plan = framed
     if plan.output != tuple(output):
         each = "each place" if len(output) > 1 else "each sample"
         raise ModelError(
@@ -109,6 +116,29 @@ def _ending(layers: tuple[LayerSpec, ...], count: int, final: str) -> tuple[Laye
     return (*layers[:place], last, *behind)
 
 
+def _framed(spec: NetworkSpec, output: tuple[int, ...]) -> NetworkPlan | None:
+    """The network with a frame up to a size that its poolings halve evenly; None if its end cannot cut that off again.
+
+    A transposed convolution of size 1 is a convolution of size 1 that leaves cells at the ends out.
+    """
+    last = spec.layers[-1]
+    if len(output) == 1 or last.type != "conv" or last.settings.get("kernel_size") != 1 or "stride" in last.settings:
+        return None
+    settings = {key: value for key, value in last.settings.items() if key != "connections"}
+    for step in _STEPS:
+        amount = tuple((0, -n % step) for n in spec.input[:-1])
+        frame = LayerSpec("pad", {"amount": amount, "mode": "edge"}, word=f"pad to multiples of {step}")
+        end = replace(last, type="conv_transpose", settings={**settings, "padding": amount}, word=f"{last.word},cut")
+        try:
+            plan = plan_network(replace(spec, layers=(frame, *spec.layers[:-1], end)))
+        except ShapeError:
+            continue
+        if plan.output == output:
+            return plan
+    return None
+
+
+_STEPS = (2, 4, 8, 16, 32)
 _BEHIND = ("activation", "dropout", "spatial_dropout", "flatten", "head")
 _WIDTHS = {"dense": "units", "conv": "filters", "conv_transpose": "filters", "separable_conv": "filters"}
 

@@ -15,7 +15,7 @@ from convcli.ops.convolution_passes import conv_forward, conv_input_gradient, co
 _TOLERANCE = Tolerance(5e-5, "relative")
 
 PASSES = ("forward", "input gradient", "weight gradient", "conv2d")
-_IN_GROUPS = "forward, in groups"
+_IN_GROUPS = "in groups"
 
 
 class Layer(NamedTuple):
@@ -30,11 +30,9 @@ class Layer(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The input and the filters."""
+        """The input, and the filters or, of as many filters as channels, the groups."""
         name = f"{self.side}x{self.side}x{self.channels}"
-        if self.groups == 1:
-            return f"{name}-{self.filters}"
-        return f"{name} " + ("depthwise" if self.groups == self.channels else f"{self.groups} groups")
+        return f"{name}-{self.filters}" if self.groups == 1 else f"{name}/{self.groups}"
 
 
 LAYERS = (
@@ -59,7 +57,8 @@ def head(setting: Setting) -> str:
     batches = "batch 2" if setting.quick else "batch 64 for the MNIST network's three, 16 for the others"
     return (
         f"3x3, float32, {batches}. convcli: ops.convolution_passes as Model calls it (NHWC, Winograd allowed: the "
-        "count of multiply-adds is that of plain sums); the rows conv2d: the public function. "
+        "count of multiply-adds is that of plain sums); the rows conv2d: the public function; in groups: forward, "
+        "with as many filters as channels, depthwise where groups are as many too. "
         "torch: conv2d and aten.convolution_backward"
     )
 

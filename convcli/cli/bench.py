@@ -78,9 +78,9 @@ def command(
       box       equal weights 3x3 to 101x101 on the same picture
       nonlinear medians, bilateral and non-local means of 8-bit pictures
       volume    general and Gaussian kernels 3^3 to 7^3 on a float volume
-      pool      largest and mean of 2x2 of a float plane
+      pool      largest and mean of 2x2 of a float plane, means of 8-bit pictures
       morph     dilation 3x3 and 15x15, and opening, of an 8-bit plane
-      conv      convolution layers: forward and both gradients
+      conv      convolution layers: forward, both gradients, in groups
       train     training steps of the MNIST network
       predict   predicting 10,000 images with it
       start     whole short commands, and what each import costs

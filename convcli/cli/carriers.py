@@ -168,10 +168,13 @@ def run(
         if not settings["quiet"]:
             say(line)
 
-    if settings["stack"] or (reading is not None and reading != Reading("yx")):
+    becomes_store = bool(settings["output"]) and is_store(settings["output"])
+    has_stores = all(map(is_store, inputs)) or becomes_store
+    if settings["stack"] or (reading is not None and (reading != Reading("yx") or has_stores)):
+        if settings.get("preview") is not None:
+            raise WrongUsage("--preview: got a stack, expected pictures")
         return _run_volumes(inputs, Begin(plan, image), settings)
-    if not any(map(is_store, inputs)):
-        check_pictures(settings)
+    check_pictures(settings)
     if settings["estimate"]:
         return _estimate_pictures(inputs, plan.name, settings)
     work = on_pictures if reading is None else partial(_by_kind, on_pictures, Begin(plan, image), settings)

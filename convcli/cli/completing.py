@@ -1,5 +1,6 @@
 """What the shell completes: names from our lists, and files."""
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -75,7 +76,7 @@ class _Kernel(_Spec):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """The text as it is, with a note on what a number means."""
-        if isinstance(value, str) and value.strip().isdecimal() and int(value) > 1 and not TELLER.is_quiet:
+        if isinstance(value, str) and re.fullmatch("[2-9]|[1-9][0-9]{1,3}", value.strip()) and not TELLER.is_quiet:
             sized = f"{value}x{value}"
             say(f"Note: the kernel {value} is one weight, which multiplies; one of {sized} has a name: box:{value}")
         return str(super().convert(value, param, ctx))

@@ -106,7 +106,7 @@ def command(
         write_whole(Path(table), result.answers.as_table(result.classes), overwrite=overwrite)
     written = {name: path for name, path in (("gallery", drawn), ("csv", table)) if path}
     if as_json:
-        asked = {"top": result.answers.tops | {str(top): result.answers.top(top)}} if top and result.answers else {}
+        asked = result.answers.as_dict(top) if top and result.answers else {}
         show_result(json_text({"model": model} | result.as_dict() | asked | written))
         return
     show(*_lines(result, top), *written.values())
@@ -116,7 +116,7 @@ def _lines(result: Evaluation, top: int | None) -> list[str]:
     wrong, answers = len(result.mistakes), result.answers
     told = [f"F1 {result.f1:.2%}"]
     if answers is not None:
-        ranks = [top] if top else [int(each) for each in answers.tops][1:2]
+        ranks = [top] if top else answers.usual_ranks[1:2]
         told = [f"top-{k} accuracy {answers.top(k):.2%}" for k in ranks] + told
         told.append(f"calibration error {answers.calibration_error:.2%}")
     return [

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from convcli.jobs.training_plan import TrainingPlan
     from convcli.nn.training import Training
 
-_WIDTH = 79
 _BEST = {"loss": "lowest held-out loss", "accuracy": "highest held-out accuracy"}
 
 

@@ -108,9 +108,9 @@ def _read(path: Path, label: str, reading: Reading) -> tuple[Parts, bool, tuple[
             return read_parts(bundle, label), False, ()
     if reading.labels:
         return read_parts(pair_in(path, reading.labels), label), False, ()
-    bundle = files_beside(path, path.parent)
-    if len(bundle) < 2:
-        kind = "y.npy" if is_npy(path) else "its labels"
+    bundle = files_beside(path)
+    if not bundle:
+        kind = "y.npy" if is_npy(path) else "a file of labels"
         raise DataError(f"{label}: holds no labels, and {kind} does not lie beside it; name their file with --labels")
     return read_parts(bundle, label), False, ()
 

@@ -11,7 +11,7 @@ import numpy as np
 from convcli.budget import check_memory
 from convcli.datasets.idx import is_idx, read_idx
 from convcli.datasets.model import Array
-from convcli.datasets.naming import pairs_of, part_of, role_of
+from convcli.datasets.naming import TRAIN, pairs_of, part_of, role_of
 from convcli.errors import DataError
 from convcli.images.npz import DAMAGED
 
@@ -58,10 +58,22 @@ def read_npy(path: Path) -> Array:
         raise DataError(f"{path}: cannot be read as .npy ({' '.join(str(error).split())[:120]})") from error
 
 
-def files_beside(path: Path, folder: Path) -> Bundle:
-    """The .npy or the IDX files of a folder, whichever ``path`` is one of."""
+def files_beside(path: Path) -> Bundle:
+    """A file of samples with its labels, and those of other splits, by their names; empty if its labels are not there.
+
+    What lies beside a test set is its labels only.
+    """
     same = is_npy if is_npy(path) else is_idx
-    return {_stem(each): _reader(each) for each in sorted(folder.iterdir()) if each.is_file() and same(each)}
+    files = {_stem(each): each for each in sorted(path.parent.iterdir()) if each.is_file() and same(each)}
+    mine = role_of(_stem(path))
+    if mine is None or mine[1] != "samples":
+        return {}
+    roles = {name: role for name in files if (role := role_of(name)) is not None}
+    fair = {
+        name: _reader(files[name]) for name, role in roles.items()
+        if name == _stem(path) or (role != mine and (mine[0] == TRAIN or role[0] == mine[0]))
+    }  # fmt: skip
+    return fair if (mine[0], "targets") in map(role_of, fair) else {}
 
 
 def pair_in(path: Path, labels: str) -> Bundle:

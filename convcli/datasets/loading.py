@@ -61,6 +61,9 @@ def load(
     """
     reading = Reading(**said)
     entry = find_entry(source) if isinstance(source, str) else None
+    if entry is not None and (reading.labels or reading.input):
+        word = "labels" if reading.labels else "input"
+        raise DataError(f"{word}: got {getattr(reading, word)}, but {entry.name} comes with its own; leave it out")
     found = _load_files(source, reading) if entry is None else _load_entry(entry, data_dir, offline, reports)
     return _with_validation(found, reading) if reading.validation else found
 

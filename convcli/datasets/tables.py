@@ -111,7 +111,8 @@ def find_columns(path: Path, label: str, wanted: str = "") -> Columns:
         labels = (found,)
     files, splits = (None if place in labels else place for place in (files, splits))
     others = [place for place in range(len(names)) if place not in labels and place not in (files, splits)]
-    aside = [place for place in others if has_header and (place in texts or names[place].lower() in _NUMBERING)]
+    words = [place for place in texts if not any(is_number(row[place]) or not row[place] for row in body)]
+    aside = [place for place in others if has_header and (place in words or names[place].lower() in _NUMBERING)]
     samples = tuple(place for place in others if place not in aside)
     left_out = tuple(names[place] or "a column without a name" for place in aside) if files is None else ()
     return Columns(names, delimiter, int(has_header), labels, samples, files, chosen, left_out, splits)

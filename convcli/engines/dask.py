@@ -25,6 +25,7 @@ PATIENCE = 120.0  # seconds without any worker
 _CONNECT = 20.0
 _DEATHS = 2  # of processes that work on an item, before it is set aside, and again when it is tried alone
 _AHEAD = 2  # items for each thread: one that is worked on, and one that waits
+_LOUD = ("distributed", "tornado", "asyncio")  # whose logs say what a line of ours says
 _GLANCE = 2.0  # seconds between looks at who is there
 
 # What results depend on, by name; with a number of threads, loops are made ready for them.
@@ -132,7 +133,10 @@ class Dask:
 
 def _done(future: Any, item: Any) -> Done:
     if future.status == "finished":
-        done: Done = future.result()
+        try:
+            done: Done = future.result()
+        except OSError as closed:  # what the work itself raises is in what it returns
+            raise _lost(closed) from None
         return done
     if future.status in ("cancelled", "lost"):
         raise _lost(None)
@@ -244,7 +248,8 @@ def _connected(distributed: Any, address: str) -> Iterator[Any]:
 @contextmanager
 def _hushed() -> Iterator[None]:
     """Leave out what the libraries log of dead workers: who needs to know is told in a line."""
-    loggers = [logging.getLogger(name) for name in ("distributed", "tornado", "asyncio")]
+    names = [name for name in logging.root.manager.loggerDict if name.partition(".")[0] in _LOUD]
+    loggers = [logging.getLogger(name) for name in sorted({*_LOUD, *names})]
     before = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.CRITICAL)

@@ -117,7 +117,7 @@ def _encoder(image: Image, chosen: str, *, quality: int | None, compression: str
     if max(height, width) > longest:
         raise ImageError(f"got {width}x{height} pixels, expected at most {longest} a side in a {chosen}; write a PNG")
     if quality is not None and not (is_integer(quality) and 1 <= quality <= 100):
-        raise ImageError(f"quality: got {shortened(quality)}, expected a whole number from 1 to 100")
+        raise ImageError(f"quality: got {shortened(quality)}, expected 1 to 100")
     return ENCODERS[chosen](image, quality, compression)
 
 

@@ -151,8 +151,10 @@ def _of_picture(classifier: Classifier, source: str, max_pixels: int, models: di
 
 def _of_size(own: Model, size: tuple[int, int]) -> Model:
     """The same network for pictures of this size or a little more; itself if it is for one size only."""
-    for step in _STEPS:
-        framed = tuple(-(-n // step) * step for n in size)
+    sizes = [tuple(-(-n // step) * step for n in size) for step in _STEPS]
+    # A network that was given a frame for its own size fits sizes that are as odd.
+    sizes.append(tuple(n + (own_n - n) % _STEPS[-1] for n, own_n in zip(size, own.plan.input, strict=False)))
+    for framed in sizes:
         try:
             plan = plan_network(replace(own.plan.spec, input=(*framed, own.plan.input[-1])))
         except ShapeError:

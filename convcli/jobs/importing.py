@@ -13,6 +13,7 @@ from convcli.nn.model import Model
 from convcli.nn.weights import save_model
 
 SUFFIXES = (".onnx", ".keras", ".h5", ".safetensors")
+_PICKLES = (".pt", ".pth", ".pkl", ".bin")
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,11 @@ def import_model(
     """
     path = Path(source)
     suffix = path.suffix.lower()
+    if suffix in _PICKLES:
+        raise ModelError(
+            f"{path}: is a pickle, and nothing is ever unpickled; save it there with safetensors.torch.save_file, or "
+            "export it as ONNX"
+        )
     if suffix not in SUFFIXES:
         raise ModelError(f"{path}: got the suffix {path.suffix or 'none'!r}, expected one of {', '.join(SUFFIXES)}")
     goal = path.with_suffix(".safetensors") if target is None else Path(target)

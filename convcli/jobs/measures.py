@@ -46,9 +46,9 @@ class Answers:
         return float(np.mean(self.ranks < k))
 
     @property
-    def tops(self) -> dict[str, float]:
-        """`top` of some k below the number of classes, by their text."""
-        return {str(k): self.top(k) for k in _RANKS if k < self.shares.shape[1]}
+    def usual_ranks(self) -> tuple[int, ...]:
+        """For which k `top` is told if nobody asks: some below the number of classes."""
+        return tuple(k for k in _RANKS if k < self.shares.shape[1])
 
     @property
     def calibration(self) -> tuple["Bin", ...]:
@@ -83,10 +83,10 @@ class Answers:
             rows.writerow([name, classes[label], classes[taken], int(label == taken), shares[taken], *shares])
         return text.getvalue().encode()
 
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+    def as_dict(self, *more: int) -> dict[str, Any]:
+        """Plain values for JSON, with `top` of ``more`` numbers of answers."""
         return {
-            "top": self.tops,
+            "top": [{"answers": k, "accuracy": self.top(k)} for k in sorted({*self.usual_ranks, *more})],
             "calibration_error": self.calibration_error,
             "calibration": [vars(each) for each in self.calibration],
         }

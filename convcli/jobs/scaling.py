@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib import metadata
 from typing import Any
 
 from convcli import __version__
@@ -66,6 +65,8 @@ def versions(threads: int | None = None) -> dict[str, str]:
 
     Runs in every process that works.
     """
+    from importlib import metadata
+
     from convcli.jobs.runtime import prepare_loops, request_threads
     from convcli.loops.compiling import compiler
 

@@ -144,13 +144,18 @@ def take_over(model: Model, start: TrainedModel, classes: tuple[str, ...]) -> tu
     Those are layers of another shape, and the last one with weights if it told other classes.
     """
     state = start.model.state()
-    owners = [name.rpartition("/")[0] for name in model.parameters]
-    fresh = [] if start.classes == classes or not owners else [owners[-1]]
-    for name, parameter in model.parameters.items():
-        owner = name.rpartition("/")[0]
-        if owner not in fresh and (name not in state or state[name].shape != parameter.value.shape):
-            fresh.append(owner)
-    for name, parameter in model.parameters.items():
-        if name.rpartition("/")[0] not in fresh:
-            parameter.assign(state[name])
+    owners = list(dict.fromkeys(name.rpartition("/")[0] for name in model.parameters))
+    other = {
+        name.rpartition("/")[0] for name, parameter in model.parameters.items()
+        if name not in state or state[name].shape != parameter.value.shape
+    }  # fmt: skip
+    fresh = [each for each in owners if each in other or (start.classes != classes and each == owners[-1])]
+    kept = [name for name in model.parameters if name.rpartition("/")[0] not in fresh]
+    if not any(name.endswith("/kernel") for name in kept):
+        raise ModelError(
+            f"from: got {start.model.plan.spec.name} for {shape_text(start.model.plan.input)}, no weights of which fit "
+            f"{shape_text(model.plan.input)}; expected a model of the same kind of data"
+        )
+    for name in kept:
+        model.parameters[name].assign(state[name])
     return tuple(fresh)

@@ -282,7 +282,6 @@ def work_on_volume(
 
     check_files(task)
     format = format_named(files.format) if files.format else format_of(task.target)
-    check_volume_format(format, 1, has_frames=True)
     # Frames may keep alpha where they become frames again; who works on them as a volume refuses it.
     source = replace(source, alpha_fix=None) if format in ANIMATED else source
     with source.open(task, files.max_pixels) as volume:

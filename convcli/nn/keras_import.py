@@ -64,7 +64,7 @@ def read_keras(path: Path) -> Model:
                 raise ModelError(f"{path}: holds weights but no network, expected a whole model; save it as .keras")
             config, version = _json(text, path), file.attrs.get("keras_version", "")
             version = version.decode() if isinstance(version, bytes) else str(version)
-            return _Reader(path, config, lambda key: _by_name(file["model_weights"], key), version).model()
+            return _Reader(path, config, lambda key: _by_name(file, key), version).model()
     except ConvcliError:
         raise
     except _DAMAGED as error:
@@ -100,30 +100,33 @@ def _json(text: str | bytes, path: Path) -> Any:
 def _by_class(file: Any, key: tuple[str, str]) -> list[Array]:
     """The arrays of a layer that is called by its class."""
     group = file.get(f"layers/{key[0]}/vars") or file.get(f"_layer_checkpoint_dependencies/{key[0]}/vars")
-    return [] if group is None else [_array(file, group[str(place)]) for place in range(len(group))]
+    return [] if group is None else [_array(file, group, str(place)) for place in range(len(group))]
 
 
 def _by_name(file: Any, key: tuple[str, str]) -> list[Array]:
     """The arrays of a layer in an older file, by the layer's own name."""
-    group = file.get(key[1])
+    group = file["model_weights"].get(key[1])
     if group is None:
         return []
     names = [each.decode() if isinstance(each, bytes) else str(each) for each in group.attrs.get("weight_names", [])]
-    return [_array(file, group[name]) for name in names]
+    return [_array(file, group, name) for name in names]
 
 
-def _array(file: Any, found: Any) -> Array:
-    """An array that the file itself holds: one may name others on this machine, or be far larger than its file."""
+def _array(file: Any, group: Any, name: str) -> Array:
+    """An array that lies in the file itself: links may lead anywhere, and sizes may be claimed."""
     import h5py
 
-    if not isinstance(found, h5py.Dataset):
-        raise ValueError(f"{found.name} is no array")
-    elsewhere = h5py.h5o.get_info(found.id).fileno != h5py.h5o.get_info(file.id).fileno
-    if elsewhere or found.external or found.is_virtual:
-        raise ModelError(f"{found.name}: lies in another file, expected weights that the model's own file holds")
-    check_memory(
-        2 * found.size * found.dtype.itemsize, f"{found.name}: got an array of shape {found.shape}", ModelError
-    )
+    if h5py.h5o.get_info(group.id).fileno != h5py.h5o.get_info(file.id).fileno:
+        raise ModelError(f"weights: {shortened(group.name)} is a link, expected what the file itself holds")
+    *folders, last = name.split("/")
+    for each in folders:
+        if not isinstance(group.get(each, getlink=True), h5py.HardLink):
+            raise ModelError(f"weights: {shortened(name)} is a link, expected an array")
+        group = group[each]
+    found = group[last] if isinstance(group.get(last, getlink=True), h5py.HardLink) else None
+    if not isinstance(found, h5py.Dataset) or found.is_virtual or found.external:
+        raise ModelError(f"weights: {shortened(name)} is a link, expected an array")
+    check_memory(found.size * 8, f"weights: got {found.size:,} numbers in {shortened(name)}", ModelError)
     return np.asarray(found)
 
 

@@ -60,7 +60,7 @@ def read_onnx(path: Path, size: tuple[int, ...] | None = None) -> tuple[Model, M
         return _model(Reader(proto, path, size)), told
     except ConvcliError:
         raise
-    except (KeyError, IndexError, ValueError, TypeError, OverflowError, RecursionError) as error:
+    except (KeyError, IndexError, ValueError, TypeError, ArithmeticError, RecursionError) as error:
         raise ModelError(f"{path}: its nodes do not go together ({shortened(str(error))})") from None
 
 

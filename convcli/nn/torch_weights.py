@@ -136,15 +136,14 @@ def _shown(signature: Sequence[tuple[str, tuple[int, ...]]]) -> str:
 
 
 def _give(model: Model, layer: Layer, module: Mapping[str, Array]) -> None:
-    names = _theirs(layer)
+    names, is_dense = _theirs(layer), layer.plan.type == "dense"
+    order = _order(model, layer) if len(layer.plan.input) == 1 else None
     for parameter in layer.parameters:
         array = module[names[parameter.name]]
+        if order is not None and (parameter.name == "kernel" or (not is_dense and array.shape == order.shape)):
+            array = array[..., order]
         if parameter.name == "kernel":
-            if layer.plan.type == "dense":
-                array = array[:, _order(model, layer)]
             array = np.moveaxis(array, (0, 1), (-1, -2))
-        elif len(layer.plan.input) == 1 and array.shape == layer.plan.input and layer.plan.type != "dense":
-            array = array[_order(model, layer)]  # of a norm between the two
         parameter.assign(np.asarray(array))
 
 

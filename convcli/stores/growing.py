@@ -43,7 +43,11 @@ def begin_folder(target: Path, *, overwrite: bool, goes_on: bool) -> Path:
             with alone(path, busy(folder)):
                 pass
         shutil.rmtree(folder)
-    (folder / LEDGER).mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(exist_ok=goes_on)
+    except FileExistsError:  # made since we looked
+        raise FileError(busy(folder)) from None
+    (folder / LEDGER).mkdir(exist_ok=True)
     return folder
 
 

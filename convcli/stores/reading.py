@@ -24,7 +24,7 @@ from convcli.stores import is_address, is_store_folder
 _MOST_AXES = 5
 _TOGETHER = 8  # volumes whose last chunks are held, where they take turns
 # What the library raises about stores in which something is wrong.
-_DAMAGE = (OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError)
+_DAMAGE = (OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError, ArithmeticError)
 _GUESSED = {2: "yx", 3: "zyx"}
 
 

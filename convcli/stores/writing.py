@@ -99,11 +99,6 @@ class StoreWriter:
                     [plane[..., 0] for plane in islice(planes, count)]
                 )
 
-    @property
-    def step(self) -> tuple[int, ...]:
-        """What is written whole: shards, or chunks where there are none."""
-        return _step(self.array)
-
     def path(self, level: int) -> str:
         """Of a level's array, below what is written."""
         if self.group is None or self.like is None:

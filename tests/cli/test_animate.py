@@ -89,6 +89,7 @@ def test_convolve_turns_the_kernel(convcli, tmp_path):
 def test_wrong_usage_is_one_line(convcli, tmp_path, monkeypatch, arguments, code, message):
     monkeypatch.chdir(tmp_path)
     result = convcli("animate", *arguments)
-    assert (result.code, result.err.count("\n"), result.out) == (code, 1, ""), result.err
+    assert (result.code, result.err.count("\n")) == (code, 1), result.err
     assert message in result.err
+    assert message in json.loads(result.out)["error"] if "--json" in arguments else not result.out
     assert list(Path().iterdir()) == []

@@ -78,7 +78,7 @@ def test_the_list_measures_nothing(convcli):
     for name in GROUPS:
         assert any(line.startswith(f"{name}: ") for line in result.out.splitlines())
     document = json.loads(convcli("bench", "--list", "conv", "--json").out)
-    assert list(document["groups"]) == ["conv"] and len(document["groups"]["conv"]) == 24
+    assert list(document["groups"]) == ["conv"] and len(document["groups"]["conv"]) == 27
     assert list(document["peers"]) == ["torch"] and "not in the extra bench" in document["peers"]["torch"]["install"]
 
 

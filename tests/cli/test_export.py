@@ -47,7 +47,7 @@ def test_json_and_layout(convcli, saved):
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
-        (["missing.safetensors"], 1, "missing.safetensors: No such file"),
+        (["missing.safetensors"], 1, "missing.safetensors: no such file"),
         (["small.safetensors", "-o", "small.pb"], 1, "small.pb: got the suffix '.pb', expected a name that ends in"),
         (["small.safetensors", "-o", "nowhere/small.onnx"], 1, "its folder nowhere does not exist"),
         (["small.safetensors", "--layout", "hwc"], 2, "--layout"),

@@ -90,7 +90,7 @@ def test_a_file(convcli, tmp_path):
     [
         ("lenet", 2, "did you mean 'lenet5'?"),
         ("nosuch", 2, "got 'nosuch', expected one of alexnet"),
-        ("nowhere/net.toml", 1, "nowhere/net.toml: No such file"),
+        ("nowhere/net.toml", 1, "nowhere/net.toml: no such file: there is no folder nowhere"),
         ("lenet5 --input 3x3", 1, "layer 1 (conv:6,kernel=5,tanh,name=C1)"),
         ("lenet5 --input 3", 1, "as many numbers as in 32x32x1"),
         ("lenet5 --input 0x3", 2, "got '0x3'"),

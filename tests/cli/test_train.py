@@ -419,7 +419,8 @@ def test_a_zero_is_recorded_as_it_was_used(convcli):
 def test_what_the_last_step_ruined_is_not_written(convcli):
     words = ("--epochs", "1", "--batch-size", "512", "--lr", "1e30", "--optimizer", "sgd", "--preset", "lecture")
     result = convcli("train", "digits", "--limit", "300", *words, "--json")
-    assert (result.code, result.out) == (1, "") and "try a lower learning rate" in result.err
+    assert result.code == 1 and "try a lower learning rate" in result.err
+    assert "try a lower learning rate" in json.loads(result.out)["error"]
     assert not list(Path().glob("*.safetensors")) and "Warning" not in result.err
 
 

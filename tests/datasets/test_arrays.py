@@ -110,6 +110,19 @@ def test_columns_that_number_rows_or_hold_words_are_left_out(tmp_path):
         load(tmp_path / "a.csv", labels="hight")
 
 
+def test_of_files_side_by_side_the_one_that_is_named_is_meant(tmp_path):
+    for name, array in {"x": ONE, "y": TWO, "x_test": ONE[:2] + 1, "y_test": TWO[:2], "other": ONE}.items():
+        np.save(tmp_path / f"{name}.npy", array)
+    whole, part = load(tmp_path / "x.npy"), load(tmp_path / "x_test.npy")
+    assert (len(whole.train), len(whole.test), len(part.train), part.test) == (4, 2, 2, None)
+    assert len(load(tmp_path).test) == 2 and load(tmp_path / "other.npy", labels="y.npy").name == "other"
+    for name in ("other", "y"):
+        with pytest.raises(DataError, match=rf"{name}\.npy: holds no labels"):
+            load(tmp_path / f"{name}.npy")
+    with pytest.raises(DataError, match=r"labels: got y\.npy, but digits comes with its own"):
+        load("digits", labels="y.npy")
+
+
 def test_labels_in_words_in_an_npz(tmp_path):
     np.savez(tmp_path / "a.npz", images=np.zeros((3, 2, 2), bool), labels=np.array(["b", "a", "b"]))
     assert load(tmp_path / "a.npz").classes == ("a", "b")
@@ -174,6 +187,8 @@ def test_a_wrong_npz_is_refused_in_a_line(tmp_path, make, message):
 @pytest.mark.parametrize(("text", "message"), [
     ("", "got 0 columns"),
     ("3\n4\n", "got 1 columns"),
+    ("a,b,label\n1,2,x\n,3,y\n", "expected rows of a label and pixels"),
+    ("a,b,label\n1,2,x\nNA,3,y\n", "expected rows of a label and pixels"),
     ("0,1,2,3,4\n1,2,3\n", "expected rows of a label and pixels"),
     ("label,a,b,c,d\n\n", "got names of 5 columns and no row"),
     ("label," + "x" * 200_000 + "\n1,2\n", "field larger than field limit"),

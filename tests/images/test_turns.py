@@ -8,7 +8,7 @@ import pytest
 from PIL import Image as Pillow
 
 from convcli import budget
-from convcli.datasets import folder
+from convcli.datasets import folder, picture_files
 from convcli.errors import ImageError
 from convcli.images.model import check_size
 from convcli.images.turns import Turns
@@ -125,9 +125,9 @@ def test_classes_of_pictures_are_read_in_turns(tmp_path, monkeypatch):
             most.append(sum(each.held for each in turns.waiting))
         return read(path, **words)
 
-    made, read = [], folder.read
-    monkeypatch.setattr(folder, "Turns", lambda: made.append(Turns()) or made[-1])
-    monkeypatch.setattr(folder, "read", reading)
+    made, read = [], picture_files.read
+    monkeypatch.setattr(picture_files, "Turns", lambda: made.append(Turns()) or made[-1])
+    monkeypatch.setattr(picture_files, "read", reading)
     for name in "ab":
         pictures(tmp_path / name, 20)
     budget.limit_memory(1_500_000)

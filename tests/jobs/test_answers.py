@@ -145,6 +145,15 @@ def test_discs_are_found_and_their_mask_is_written(convcli, here):
     assert refused.code == 1 and "is a model to segment, expected one that tells classes apart" in refused.err
 
 
+def test_a_u_net_takes_pictures_whose_sides_do_not_halve(convcli):
+    data = saved(lambda count, seed=0: [each[:, :13, :14] for each in discs(count, seed)], 24, 8)
+    assert convcli("train", data, "--epochs", 1, "-o", "odd.safetensors").code == 0
+    for height, width in ((13, 14), (20, 9)):
+        write(Image(np.full((height, width, 1), 90, np.uint8)), "p.png", overwrite=True)
+        assert convcli("predict", "p.png", "--model", "odd.safetensors", "--overwrite").code == 0
+        assert read("p_mask.png").pixels.shape[:2] == (height, width)
+
+
 def test_noise_goes_by_six_decibels_and_the_picture_is_written(convcli, here):
     data = saved(smooth, 128)
     network = 'input = [16, 16, 1]\nlayers = [{type = "add", branches = [[], ["conv:12,kernel=5,same,relu", ' \

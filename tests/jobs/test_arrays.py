@@ -195,7 +195,7 @@ def at_its_end():
     (lambda: package.read(at_its_end()), "<stream>: stands at its end, expected it where a picture begins"),
     (lambda: package.explain(PIXELS, "box", convolve=2), "convolve: got 2, expected True or False"),
     (lambda: package.write("a.png", PIXELS, overwrite="no"), "overwrite: got 'no', expected True or False"),
-    (lambda: package.write("a.jpg", PIXELS, quality="x"), "a.jpg: quality: got 'x', expected a whole number from 1"),
+    (lambda: package.write("a.jpg", PIXELS, quality="x"), "a.jpg: quality: got 'x', expected 1 to 100"),
     (lambda: package.write("a.png", PIXELS, format=3), "format: got 3, expected one of png"),
     (lambda: package.read("a.png", max_pixels="x"), "max_pixels: got 'x', expected a whole number of at least 1"),
     (lambda: package.on_compiling(3), "tell: got 3, expected a function, or None"),

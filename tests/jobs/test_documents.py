@@ -67,4 +67,4 @@ def test_commands_say_so(ruined, convcli):
     result = convcli("predict", picture, "--model", ruined, "--json")
     assert result.code == 1 and json.loads(result.out, parse_constant=refuse) == []
     result = convcli("evaluate", ruined, "--data", ruined.parent / "set", "--json")
-    assert (result.code, result.out) == (1, "") and "infinite or no numbers" in result.err
+    assert result.code == 1 and "infinite or no numbers" in json.loads(result.out)["error"]

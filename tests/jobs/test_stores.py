@@ -41,8 +41,8 @@ def voxels_of(path):
 def test_in_other_processes(source, expected, convcli, cluster, monkeypatch):
     monkeypatch.chdir(source.parent)  # where the processes are not
     target = source.with_name("b.zarr")
-    result = convcli("filter", source.name, *FILTER, "-o", target, "--cluster", cluster, "--json")
-    assert result.code == 0 and json.loads(result.out)["files"][0]["blocks"] == 3 * 3 * 4
+    result = convcli("filter", source.name, *FILTER, "--block", "16", "-o", target, "--cluster", cluster, "--json")
+    assert result.code == 0 and json.loads(result.out)["files"][0]["blocks"] == 2 * 2 * 2
     assert "workers; dashboard: http" in result.err
     np.testing.assert_array_equal(voxels_of(target), expected)
     # What is finished is known, and nothing is done again.
@@ -201,6 +201,8 @@ def test_what_it_would_cost(source, convcli, monkeypatch):
     assert convcli(*words).code == 0
     assert known["read"] == sum(each for each, _ in read) and known["decoded"] == sum(each for _, each in read)
     assert known["amplification"] == round(known["decoded"] / (2 * np.prod(SHAPE)), 3)
+    planes = convcli("filter", source, "-k", "sobel", "--each-plane", "-o", target, "--estimate", "--json")
+    assert json.loads(planes.out)["estimates"][0]["block"][1:] == list(SHAPE[1:])
     text = convcli(*words, "--estimate", "--overwrite", "--workers", "2").out
     assert "36 of 8x8x8" in text and "for each of 2" in text
 

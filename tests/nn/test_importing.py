@@ -270,17 +270,22 @@ def test_a_keras_file_brings_no_other_files_and_no_older_meaning_in():
     with pytest.raises(ModelError, match=r"hard_sigmoid.* with the slope of Keras 2"):
         import_model("steep.h5")
     for name, words, message in (
-        ("external", {"shape": (8, 4), "dtype": "f4", "external": secret}, "lies in another file"),
-        ("linked", None, "lies in another file"),
-        ("virtual", virtual, "lies in another file"),
+        ("external", {"shape": (8, 4), "dtype": "f4", "external": secret}, "is a link, expected an array"),
+        ("linked", None, "is a link, expected an array"),
+        ("group", None, "'/' is a link, expected what the file itself holds"),
+        ("virtual", virtual, "is a link, expected an array"),
         ("huge", {"shape": (10**7, 10**5), "dtype": "f4", "chunks": (10, 10)}, "--max-memory"),
     ):
         with h5py.File(f"{name}.h5", "w") as file:
             config = {"layers": layers, "build_input_shape": [None, 8]}
             file.attrs["model_config"] = json.dumps({"class_name": "Sequential", "config": config})
-            group = file.create_group("model_weights/o")
+            if name == "group":
+                file.create_group("model_weights")["o"] = h5py.ExternalLink(str(Path("other.h5").absolute()), "/")
+            group = file.require_group("model_weights/o")
             group.attrs["weight_names"] = ["w"]
-            if words is None:
+            if name == "group":
+                pass
+            elif words is None:
                 group["w"] = h5py.ExternalLink(str(Path("other.h5").absolute()), "/w")
             elif words is virtual:
                 group.create_virtual_dataset("w", virtual)
@@ -300,7 +305,8 @@ def test_files_that_are_none(convcli, here):
         (["words.onnx"], "words.onnx: is no ONNX network, expected one with nodes"),
         (["words.keras"], "words.keras: is no zip file, expected what Keras saves as .keras"),
         (["words.h5"], "words.h5: is no HDF5 file, expected one that Keras saved"),
-        (["model.pt"], "model.pt: got the suffix '.pt', expected one of .onnx, .keras, .h5, .safetensors"),
+        (["model.pt"], "model.pt: is a pickle, and nothing is ever unpickled; save it there with safetensors.torch"),
+        (["model.pb"], "model.pb: got the suffix '.pb', expected one of .onnx, .keras, .h5, .safetensors"),
         (["weights.safetensors"], "is a file of weights; say with -o where the model goes"),
         (["weights.safetensors", "-o", "m.safetensors"], "holds weights without a network, expected --model"),
         (["weights.safetensors", "-o", "m.safetensors", "--model", "digits"], "holds no weights for conv_1"),

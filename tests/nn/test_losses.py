@@ -6,7 +6,7 @@ import pytest
 from convcli.errors import ModelError, ShapeError
 from convcli.nn import BinaryCrossEntropy, MeanSquaredError, SoftmaxCrossEntropy, make_loss
 from convcli.nn.activations import Activation
-from convcli.nn.losses import class_targets, count_right, loss_of_logits
+from convcli.nn.losses import Dice, Huber, MeanAbsoluteError, class_targets, count_right, loss_of_logits
 
 
 def numeric(loss, predictions, labels, step=1e-6):
@@ -36,6 +36,10 @@ CASES = [
     (BinaryCrossEntropy(), (5, 1), "column"),
     (BinaryCrossEntropy(0.2), (5, 3), "bits"),
     (MeanSquaredError(), (4, 3), "numbers"),
+    (MeanAbsoluteError(), (4, 3), "numbers"),
+    (Huber(0.7), (3, 4, 2), "numbers"),
+    (Dice(), (3, 4, 2), "bits"),
+    (Dice(), (3, 4, 1), "column"),
 ]
 
 
@@ -53,6 +57,19 @@ def test_gradients(loss, shape, kind, rng):
     value, gradient = loss(predictions, labels)
     assert np.isfinite(value) and np.abs(gradient).max() > 0
     np.testing.assert_allclose(gradient, numeric(loss, predictions, labels), rtol=1e-5, atol=1e-9)
+
+
+def test_errors_of_numbers_and_overlaps_by_hand():
+    predictions, labels = np.array([[1.0, 4.0]]), np.array([[0.5, 1.0]])
+    assert MeanAbsoluteError()(predictions, labels)[0] == pytest.approx(1.75)
+    assert make_loss("huber", delta=2)(predictions, labels)[0] == pytest.approx((0.125 + 2 * (3 - 1)) / 2)
+    # Classes of overlaps (2 * 1.2 + 1) / (1.5 + 2 + 1) and (2 * 0.7 + 1) / (1.5 + 1 + 1).
+    chances = np.array([[0.6, 0.4], [0.6, 0.4], [0.3, 0.7]])
+    assert Dice()(chances, np.array([[1, 0], [1, 0], [0, 1]]))[0] == pytest.approx(1 - (3.4 / 4.5 + 2.4 / 3.5) / 2)
+    with pytest.raises(ModelError, match="delta: got 0, expected a number above 0"):
+        Huber(0)
+    with pytest.raises(ModelError, match="mae has no setting 'label_smoothing'"):
+        make_loss("mae", label_smoothing=0.1)
 
 
 def test_sparse_and_one_hot_labels_are_the_same(rng):

@@ -1,5 +1,6 @@
 """Zarr and OME-Zarr through the operations: the numbers of the same volume in .npy, and metadata that stays true."""
 
+import shutil
 import subprocess
 import sys
 
@@ -311,6 +312,22 @@ def test_what_counts_as_a_store(tmp_path):
     (tmp_path / "plain").mkdir()
     names = {"file.zarr": False, "marked": True, "plain": False, "new.zarr": True, "new.npy": False}
     assert {name: is_store(str(tmp_path / name)) for name in names} == names
+
+
+def test_addresses_are_sources(tmp_path, convcli, voxels):
+    pytest.importorskip("fsspec")
+    path = written(tmp_path / "a.zarr", voxels)
+    shutil.make_archive(str(path), "zip", path)
+    written("memory://a.zarr", voxels)
+    assert convcli("filter", path, "-k", "box3d", "-o", tmp_path / "b.zarr").code == 0
+    for source in ("memory://a.zarr", f"zip:///::{path}.zip", f"file://{path}"):
+        assert convcli("filter", source, "-k", "box3d", "-o", tmp_path / "c.zarr", "--overwrite").code == 0
+        got, expected = (zarr.open(str(tmp_path / name), mode="r")[:] for name in ("c.zarr", "b.zarr"))
+        np.testing.assert_array_equal(got, expected)
+    for source, said in (("memory://none.zarr", "cannot be read as Zarr"), ("odd://a.zarr", "Protocol not known")):
+        result = convcli("filter", source, "-k", "box3d", "-o", tmp_path / "d.zarr")
+        assert result.code == 1 and said in result.err and result.err.count("\n") == 1
+    assert "is an address" in convcli("filter", path, "-k", "box3d", "-o", "memory://b.zarr").err
 
 
 def test_as_many_levels_as_are_asked_for(tmp_path, convcli, rng):
