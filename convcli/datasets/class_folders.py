@@ -75,6 +75,9 @@ def find_classes(folder: Path, suffixes: Sequence[str]) -> ClassFolders:
         root, inside = inside[0], sub_folders(inside[0])
     named = [(part_of(each.name), each) for each in inside]
     splits = {part for part, _ in named if part}
+    if splits and TRAIN not in splits and len(named) > 1 and all(part for part, _ in named):
+        names = " and ".join(each.name for _, each in named)
+        raise DataError(f"{root}: holds {names} but no train, expected a folder train beside them")
     are_splits = TRAIN in splits and (len(splits) > 1 or all(part for part, _ in named))
     roots = {part: each for part, each in named if part} if are_splits else {TRAIN: root}
     found = ClassFolders(root, (), {}, beside=[each for part, each in named if are_splits and not part])

@@ -34,11 +34,6 @@ class Inputs:
     left_out: Counter[str] = field(default_factory=Counter)
 
 
-def find_inputs(inputs: Sequence[str], suffixes: Sequence[str] = READABLE_SUFFIXES) -> list[str]:
-    """The files of `search`, of folders what is directly in them."""
-    return search(inputs, suffixes).files
-
-
 def search(
     inputs: Sequence[str],
     suffixes: Sequence[str] = READABLE_SUFFIXES,

@@ -30,6 +30,8 @@ _MOST = 10_000  # trainings
 _LEFT_OUT = ("seed", "keep", "patience", "select")
 _NAMES = {"learning_rate": "lr"}
 _MEASURES = ("test_accuracy", "val_accuracy", "test_loss", "val_loss")
+# Who compares settings chooses one of them, which must not be done by the test set where others were held out.
+_TO_CHOOSE_BY = ("val_accuracy", "val_loss", "test_accuracy", "test_loss")
 _PLAN = "sweep.txt"
 
 # Name of a setting -> its values, as they were typed.
@@ -188,9 +190,9 @@ def rows_of(models: Mapping[Point, Path]) -> list[Row]:
     groups: dict[tuple[tuple[str, str], ...], list[Mapping[str, Any]]] = {}
     for point, target in models.items():
         groups.setdefault(point.settings, []).append(load_model(target).card.metrics)
-    found = []
+    found, names = [], _TO_CHOOSE_BY if len(groups) > 1 else _MEASURES
     for settings, metrics in groups.items():
-        measure = next((name for name in _MEASURES if all(name in each for each in metrics)), "")
+        measure = next((name for name in names if all(name in each for each in metrics)), "")
         if measure:
             found.append(_row(settings, measure, [float(each[measure]) for each in metrics]))
     return found

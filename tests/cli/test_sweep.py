@@ -47,6 +47,7 @@ def test_trainings_side_by_side(convcli, tmp_path, monkeypatch, cluster):
         assert convcli(*WORDS, "--seed", seed, "--lr", rate, "-o", alone, "--overwrite").code == 0
         one, other = load_file(alone), load_file(folder / f"lr-{rate}_seed-{seed}.safetensors")
         assert all((one[name] == other[name]).all() for name in one) and one.keys() == other.keys()
+    assert "told apart by the test set" in result.err
     table = convcli(*many).out.splitlines()
     assert [line.split()[:2] for line in table[1:3]] == [["1e-3", "3"], ["0.01", "3"]] and table[3] == str(folder)
     other = convcli(*many, "--epochs", "2")

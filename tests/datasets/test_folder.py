@@ -34,6 +34,12 @@ def failure(path, *, strict=False):
     return str(caught.value)
 
 
+def test_splits_without_one_to_learn_from_are_no_classes(folder):
+    (folder / "cats").rename(folder / "test")
+    (folder / "dogs").rename(folder / "val")
+    assert failure(folder).endswith("holds test and val but no train, expected a folder train beside them")
+
+
 def test_classes_are_sorted_and_hidden_things_ignored(folder):
     save(folder / ".hidden" / "a.png", np.zeros((9, 9), np.uint8))
     save(folder / "cats" / ".thumb.png", np.zeros((9, 9), np.uint8))

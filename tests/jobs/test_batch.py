@@ -6,7 +6,7 @@ from PIL import Image as Pillow
 
 from convcli.errors import ConvcliError
 from convcli.jobs.batch import Files, Produced, run_tasks
-from convcli.jobs.inputs import find_inputs
+from convcli.jobs.inputs import search
 from convcli.jobs.tasks import Task, plan_tasks
 
 
@@ -30,15 +30,15 @@ def test_folders_and_patterns_become_files(tmp_path):
     names = make(tmp_path, "b.png", "a.png")
     (tmp_path / "notes.txt").write_text("no picture")
     (tmp_path / ".hidden.png").write_bytes(b"")
-    assert find_inputs([str(tmp_path)]) == sorted(names)
-    assert find_inputs([str(tmp_path / "*.png")]) == sorted(names)
-    assert find_inputs([names[0], str(tmp_path)]) == [names[0], names[1]]
-    assert find_inputs(["missing.png"]) == ["missing.png"]
+    assert search([str(tmp_path)]).files == sorted(names)
+    assert search([str(tmp_path / "*.png")]).files == sorted(names)
+    assert search([names[0], str(tmp_path)]).files == [names[0], names[1]]
+    assert search(["missing.png"]).files == ["missing.png"]
     with pytest.raises(ConvcliError, match="the pattern matches no file"):
-        find_inputs([str(tmp_path / "*.jpg")])
+        search([str(tmp_path / "*.jpg")])
     (tmp_path / "empty").mkdir()
     with pytest.raises(ConvcliError, match="holds no picture, expected files ending in"):
-        find_inputs([str(tmp_path / "empty")])
+        search([str(tmp_path / "empty")])
 
 
 def test_targets(tmp_path):
@@ -59,16 +59,16 @@ def test_targets(tmp_path):
 
 def test_results_of_an_earlier_run_are_no_inputs_of_a_folder(tmp_path):
     names = make(tmp_path, "a.png", "b.png", "a_box.png")
-    found = find_inputs([str(tmp_path)])
+    found = search([str(tmp_path)]).files
     assert targets(found, None, "box", explicit=[str(tmp_path)]) == [
         str(tmp_path / "a_box.png"),
         str(tmp_path / "b_box.png"),
     ]
     with pytest.raises(ConvcliError, match="is also an input"):
         plan_tasks(found, None, "box", explicit=names)
-    assert find_inputs([names[0], str(tmp_path / "." / "a.png")]) == [names[0]]
+    assert search([names[0], str(tmp_path / "." / "a.png")]).files == [names[0]]
     with pytest.raises(ConvcliError, match="got an empty name"):
-        find_inputs([""])
+        search([""])
 
 
 def test_a_name_that_belies_the_format_is_refused():
