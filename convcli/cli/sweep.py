@@ -114,9 +114,7 @@ def run(
         show(*_table(rows))
         show_result(folder)
     if len(rows) > 1 and rows[0].measure.startswith("test") and not quiet:
-        say(
-            "Warning: these settings are told apart by the test set, as nothing was held out; --validation 5000 does that"
-        )
+        say("Warning: these settings are told apart by the test set, since nothing was held out (--validation)")
     for failure in failures:
         say(f"Error: {failure}")
     return 1 if failures else 0
