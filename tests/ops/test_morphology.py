@@ -232,7 +232,7 @@ def test_elements():
         ("element: got .* pixels", {"element": "disk:radius=1e6"}),
         ("element line: got length=4", {"element": "line:length=4"}),
         ("element: got bool of shape", {"element": np.zeros((3, 3), bool)}),
-        ("element: got float64 of shape", {"element": np.ones((3, 3))}),
+        ("element: got float64 of shape", {"element": np.full((3, 3), 0.5)}),
         ("element: got rows of different lengths", {"element": [[1], [1, 1]]}),
         ("border: got 'none' with an element without its centre", {"element": [[1, 0, 1]]}),
         ("border: got 'middle', expected none,", {"size": 3, "border": "middle"}),
