@@ -13,7 +13,10 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 _OPTIONS = (
     click.option("--workers", type=click.IntRange(1, 1024), metavar="N", help="Work in so many processes."),
     click.option("--cluster", metavar="ADDRESS", help="Work on a Dask cluster: its scheduler, as in tcp://host:8786."),
-    click.option("--resume", is_flag=True, help="Of Zarr: go on with what was interrupted or killed. Voxels that changed in the source since are not noticed."),
+    click.option(
+        "--resume", is_flag=True,
+        help="Of Zarr: go on with what was interrupted or killed. That the source's voxels changed is not noticed.",
+    ),
     click.option(
         "--part", type=Read("K/N", read_part, "part"), metavar="K/N",
         help="Of Zarr: only this share of all blocks, for jobs that know nothing of each other.",
