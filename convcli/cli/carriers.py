@@ -33,9 +33,7 @@ from convcli.jobs.axes import OperationPlan
 from convcli.jobs.batch import Files, Outcome, Produced, failed, run_one_by_one, run_tasks
 from convcli.jobs.inputs import search
 from convcli.jobs.signals import SignalResult, work_on_signal
-from convcli.jobs.spread import spread_tasks
 from convcli.jobs.stacks import Begin, acted
-from convcli.jobs.stores import work_on_stack
 from convcli.jobs.tasks import STREAM, Task
 from convcli.jobs.volumes import Input, Reading, VolumeWork
 from convcli.stores import SUFFIX, is_store
@@ -161,6 +159,8 @@ def run(
         if not (settings["workers"] or settings["cluster"]):
             yield from run_tasks(tasks, operation, files, prepare=prepare)
             return
+        from convcli.jobs.spread import spread_tasks
+
         with scaling_of(settings).engine(tell) as engine:
             yield from spread_tasks(tasks, operation, files, engine, tell)
 
@@ -204,6 +204,8 @@ def _by_kind(
             continue
         # Of several files the bar of all of them is there already.
         with progress_bar("planes", hidden=settings["quiet"] or len(tasks) > 1) as progress:
+            from convcli.jobs.stores import work_on_stack  # late, as most runs have no stack
+
             source = Input(Reading("yx"), alpha_fix=on_planes.plan.alpha_fix)
             act = partial(work_on_stack, begin=on_planes, source=source, progress=progress)
             work = partial(_without_preview, settings, act)
@@ -234,6 +236,7 @@ def _format_of(target: str) -> str | None:
 def _run_volumes(inputs: Sequence[str], begin: Begin, settings: dict[str, Any]) -> int:
     """Work on each input as a stack, or with ``--stack`` on all of them as the planes of one."""
     from convcli.images.volume_writing import check_volume_format
+    from convcli.jobs.stores import work_on_stack
 
     stacked = settings["stack"]
     has_frames = stacked or all(Path(each).suffix.lower() in _FRAMES for each in inputs)

@@ -7,12 +7,13 @@ from pathlib import Path
 import click
 
 from convcli.atomic import check_target, write_whole
-from convcli.cli import answers, options
+from convcli.cli import options
 from convcli.cli.completing import FILE, MODEL
 from convcli.cli.files import look_for, say_left_out
 from convcli.cli.printing import Warnings, say, show, show_result
 from convcli.cli.progress import progress_bar
 from convcli.datasets.outside import SUFFIXES as ARRAYS
+from convcli.datasets.strokes import region_of
 from convcli.images import MAX_PIXELS, READABLE_SUFFIXES, write
 from convcli.jobs.classifier import load_classifier, percent
 from convcli.jobs.documents import json_text
@@ -89,6 +90,8 @@ def command(
         options.usage(partial(check_apart, target, sources))
     options.start_loops(threads, quiet=quiet)
     if classifier.task != "classify":
+        from convcli.cli import answers  # with all that trainings know of their tasks
+
         return answers.predict(
             classifier, sources, output, max_pixels=max_pixels or MAX_PIXELS, overwrite=overwrite, as_json=as_json,
             quiet=quiet,
@@ -133,8 +136,7 @@ def _report(prediction: Prediction, warnings: Warnings, *, as_json: bool) -> Non
     (label, probability), *others = prediction.top
     place = ""
     if prediction.box is not None:
-        above, left, below, right = prediction.box
-        place = f" {right - left}x{below - above}+{left}+{above}"
+        place = f" {region_of(prediction.box)}"
     words = [
         f"{prediction.file}{place}: {label} ({percent(probability)})",
         *(f"{each} {percent(p)}" for each, p in others),

@@ -1,31 +1,48 @@
 """Options of what goes beyond one process: who works, in which blocks, which share, and what it would cost."""
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from convcli.cli.options import Counts, Read, WrongUsage
-from convcli.jobs.scaling import Scaling, read_levels, read_part
+
+if TYPE_CHECKING:
+    from convcli.jobs.scaling import Scaling
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def _part(text: str) -> tuple[int, int]:
+    from convcli.jobs.scaling import read_part
+
+    return read_part(text)
+
+
+def _levels(text: str) -> Any:
+    if text == "same":
+        return text
+    from convcli.jobs.scaling import read_levels
+
+    return read_levels(text)
+
 
 _OPTIONS = (
     click.option("--workers", type=click.IntRange(1, 1024), metavar="N", help="Work in so many processes."),
     click.option("--cluster", metavar="ADDRESS", help="Work on a Dask cluster: its scheduler, as in tcp://host:8786."),
     click.option(
         "--resume", is_flag=True,
-        help="Of Zarr: go on with what was interrupted or killed. That the source's voxels changed is not noticed.",
+        help="Of Zarr: go on with what was interrupted or killed. In stores of over 10,000 files changes may go unnoticed.",
     ),
     click.option(
-        "--part", type=Read("K/N", read_part, "part"), metavar="K/N",
+        "--part", type=Read("K/N", _part, "part"), metavar="K/N",
         help="Of Zarr: only this share of all blocks, for jobs that know nothing of each other.",
     ),
     click.option(
         "--block", type=Counts(None), metavar="N|NxMxK", help="Of Zarr: the least sides of what is done at once."
     ),
     click.option(
-        "--levels", type=Read("WORD", read_levels, "levels"), default="same", show_default=True, metavar="same|none|N",
+        "--levels", type=Read("WORD", _levels, "levels"), default="same", show_default=True, metavar="same|none|N",
         help="Of OME-Zarr: the coarser levels of the result, or how many in all.",
     ),
     click.option("--estimate", is_flag=True, help="Say what it would cost, and do nothing."),
@@ -40,8 +57,10 @@ def options(command: Command) -> Command:
     return command
 
 
-def scaling_of(settings: dict[str, Any]) -> Scaling:
+def scaling_of(settings: dict[str, Any]) -> "Scaling":
     """What those options say; two kinds of workers are wrong usage."""
+    from convcli.jobs.scaling import Scaling
+
     workers, cluster = settings["workers"] or 0, settings["cluster"] or ""
     if workers and cluster:
         raise WrongUsage("got both --workers and --cluster, expected one of them")

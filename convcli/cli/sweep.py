@@ -12,7 +12,6 @@ from convcli.cli.options import Read, WrongUsage, usage
 from convcli.cli.printing import say, show, show_result
 from convcli.cli.progress import progress_bar
 from convcli.jobs.documents import json_text
-from convcli.jobs.scaling import Scaling
 
 if TYPE_CHECKING:
     from convcli.jobs.sweep import Row
@@ -95,6 +94,8 @@ def run(
         with suppress(OSError):  # it is not empty
             folder.rmdir()
         raise
+    from convcli.jobs.scaling import Scaling
+
     scaling = Scaling(given["workers"] or 0, given["cluster"] or "")
     places = {"data_dir": words["data_dir"], "offline": words["offline"]}
     if data and Path(data).exists():

@@ -126,7 +126,7 @@ def command(
 
     DATASET is mnist, fashion-mnist, kmnist, cifar10, digits (comes with convcli), or your own:
 
-    
+    \b
       photos/        a sub-folder for each class, of pictures, .npy arrays, WAV
                      sounds or TIFF volumes; or train/, val/ and test/ of those
       data.npz       x_train y_train x_test y_test, images labels, X y ...

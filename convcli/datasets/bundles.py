@@ -31,7 +31,10 @@ def npz_bundle(path: Path, label: str) -> Iterator[Bundle]:
     """The arrays of an .npz."""
     try:
         with zipfile.ZipFile(path) as archive:
-            names = {Path(name).name.removesuffix(".npy"): name for name in archive.namelist() if name.endswith(".npy")}
+            names: dict[str, str] = {}
+            for name in sorted(archive.namelist(), key=lambda each: each.count("/")):  # what lies deeper hides nothing
+                if name.endswith(".npy"):
+                    names.setdefault(Path(name).name.removesuffix(".npy"), name)
             yield {name: _member(archive, inside, label) for name, inside in names.items()}
     except (*DAMAGED, RuntimeError) as error:  # the last one: encrypted
         raise DataError(f"{label}: cannot be read as .npz ({' '.join(str(error).split()) or 'cut off'})") from error

@@ -15,7 +15,7 @@ from convcli.datasets.ink import to_grey
 from convcli.datasets.pictures import resize
 from convcli.datasets.search import search
 from convcli.datasets.shapes import stroke_width
-from convcli.datasets.strokes import Box, spread_once
+from convcli.datasets.strokes import Box, region_of, spread_once
 from convcli.errors import DataError
 from convcli.images.model import Pixels
 
@@ -102,11 +102,8 @@ def _ready(grey: Floats, size: tuple[int, int], box: int, centre: str) -> Floats
 
 
 def _several(boxes: Sequence[Box]) -> str:
-    places = ", ".join(
-        f"{right - left}x{bottom - top}+{left}+{top}"
-        for top, left, bottom, right in sorted(boxes, key=lambda box: box[1])
-    )
-    return f"digit picture: several digits found, got {len(boxes)} (at {places}), expected one; cut out each"
+    places = " ".join(map(region_of, sorted(boxes, key=lambda box: box[1])))
+    return f"digit picture: several digits found, got {len(boxes)} (at {places}), expected one; --each tells each"
 
 
 def _cut(ink: Floats, found: Box, box: int) -> Floats:

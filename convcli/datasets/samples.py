@@ -119,6 +119,11 @@ def are_pixels(raw: Array) -> bool:
     )
 
 
+def are_pictures(samples: Array) -> bool:
+    """Whether samples (N, ..., C) can be shown as they are: grey or RGB pictures in bytes."""
+    return samples.ndim == 4 and samples.shape[3] in (1, 3) and samples.dtype == np.uint8
+
+
 def _guessed(size: tuple[int, ...], pixels: bool, label: str) -> tuple[int, ...]:
     """The shape of a sample: spatial sizes, then channels."""
     if len(size) == 1:

@@ -49,6 +49,12 @@ _THINNEST = 0.025  # of a straight digit's longer side; thinner ones are the sid
 _MOST_AROUND = 0.45  # of a stroke's ink may lie around it, where paper should be
 
 
+def region_of(box: Box) -> str:
+    """A box as the rows and columns of an array are said: ``110:292,158:279``."""
+    top, left, bottom, right = box
+    return f"{top}:{bottom},{left}:{right}"
+
+
 @dataclass(frozen=True, eq=False)
 class Strokes:
     """Strokes that may be a digit.

@@ -94,20 +94,9 @@ def write_volume(
     """
     if compression is not None and compression.lower() not in COMPRESSIONS:
         raise ImageError(f"compression of TIFF: got {compression!r}, expected one of {' '.join(COMPRESSIONS)}")
-    lost: tuple[str, ...] = ()
-    if strip:
-        stored = Metadata(lossless=metadata.picture.lossless)
-        kept = VolumeMetadata(
-            metadata.format,
-            compression=metadata.compression,
-            durations=metadata.durations,
-            plays=metadata.plays,
-            picture=stored,
-            icc=metadata.icc if keep_profile else None,
-        )
-        kept = replace(kept, header=metadata.header, places=metadata.places)  # without it voxels are nowhere
-    else:
-        kept, lost = _outgoing(metadata, shape, dtype, format, has_alpha)
+    kept, lost = (
+        (_stripped(metadata, keep_profile), ()) if strip else _outgoing(metadata, shape, dtype, format, has_alpha)
+    )
     leading = ((metadata.axis, shape[0]),) if axes is None else axes
     if format == "NIFTI":
         check_axes(leading, shape[3])
@@ -135,6 +124,20 @@ def write_volume(
             reason = " ".join(str(error).split())[:200]
             raise ImageError(f"{shown(target)}: cannot be written as TIFF ({reason})") from error
     return lost
+
+
+def _stripped(metadata: VolumeMetadata, keep_profile: bool) -> VolumeMetadata:
+    """What a file needs to hold the same voxels in the same way, at the same places and times."""
+    return VolumeMetadata(
+        metadata.format,
+        compression=metadata.compression,
+        durations=metadata.durations,
+        plays=metadata.plays,
+        header=metadata.header,
+        places=metadata.places,
+        picture=Metadata(lossless=metadata.picture.lossless),
+        icc=metadata.icc if keep_profile else None,
+    )
 
 
 def _outgoing(

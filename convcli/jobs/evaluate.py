@@ -12,6 +12,7 @@ from convcli.architectures import shape_text
 from convcli.architectures.card import ModelCard
 from convcli.datasets import Dataset, Reports, Split, find_entry, parted, sample
 from convcli.datasets.loading import placed
+from convcli.datasets.samples import are_pictures
 from convcli.errors import DataError, shortened
 from convcli.images import Image
 from convcli.jobs.classifier import Classifier, percent
@@ -294,7 +295,7 @@ def gallery(evaluation: Evaluation) -> Image:
 
     Raises `DataError` if there are none.
     """
-    if not is_picture(evaluation.images):
+    if not are_pictures(evaluation.images):
         raise DataError(
             f"gallery: the model takes {shape_text(evaluation.images.shape[1:])}, expected a model for pictures"
         )
@@ -306,11 +307,6 @@ def gallery(evaluation: Evaluation) -> Image:
     title = f"{wrong:,} wrong of {evaluation.count:,}: {evaluation.measured_on}; the worst first"
     pictures = [evaluation.images[each.place] for each in shown]
     return Image(labelled_grid(pictures, captions, columns=_COLUMNS, title=title))
-
-
-def is_picture(images: NDArray[Any]) -> bool:
-    """Whether samples (N, ..., C) can be shown as they are: grey or RGB pictures in bytes."""
-    return images.ndim == 4 and images.shape[3] in (1, 3) and images.dtype == np.uint8
 
 
 def most_confused(evaluation: Evaluation, most: int = 10) -> list[tuple[str, str, int]]:

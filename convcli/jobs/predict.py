@@ -21,16 +21,14 @@ from numpy.typing import NDArray
 
 from convcli.datasets.outside import holds_samples, read_samples
 from convcli.datasets.pictures import check_values, on_white
-from convcli.datasets.several import find_digits
+from convcli.datasets.samples import are_pictures
 from convcli.datasets.strokes import Box
 from convcli.errors import ConvcliError, ImageError
 from convcli.images import MAX_PIXELS, Image, read
 from convcli.images.turns import Turn, Turns
 from convcli.jobs.batch import failed
 from convcli.jobs.classifier import NOT_FINITE, Classifier, percent
-from convcli.jobs.evaluate import is_picture
 from convcli.jobs.tasks import STREAM, Task
-from convcli.views.boxes import boxed, stacked
 from convcli.views.grid import enlarged, labelled_grid
 
 See = Callable[[Turn, Classifier, str], list["Prediction"]]
@@ -146,7 +144,7 @@ def _of_arrays(classifier: Classifier, source: str, top: int, batch_size: int) -
         part = classifier.rule.scaled(samples[start : start + batch_size])
         names = [f"{source}[{start + place}]" if many else source for place in range(len(part))]
         told = _classify(classifier, [Prediction(name, seen=one) for name, one in zip(names, part, strict=True)], top)
-        is_shown = is_picture(samples)
+        is_shown = are_pictures(samples)
         yield from (one if is_shown else replace(one, seen=None) for one in told)
 
 
@@ -195,6 +193,8 @@ def boxed_pictures(predictions: Sequence[Prediction], *, max_pixels: int = MAX_P
 
     Raises `ConvcliError` if no picture could be used.
     """
+    from convcli.views.boxes import boxed, stacked
+
     found: dict[str, list[tuple[Box, str]]] = {}
     for each in predictions:
         if each.box is not None and each.top and each.file != STREAM and len(found) < MOST_SHOWN:
@@ -231,6 +231,8 @@ def _see(
             raise ImageError("is not open")
         image = turn.run(read, stdin if source == STREAM and stdin is not None else source, max_pixels=max_pixels)
         if each:
+            from convcli.datasets.several import find_digits
+
             said = (*image.warnings, *check_values(image))
             return [
                 Prediction(source, seen=classifier.rule.scaled(one.pixels), warnings=said, box=one.box)

@@ -12,10 +12,11 @@ from convcli.architectures import shape_text
 from convcli.architectures.card import measure_in_words, number_in_words
 from convcli.atomic import check_target, write_whole
 from convcli.datasets import Dataset, Reports, find_entry
+from convcli.datasets.samples import are_pictures
 from convcli.errors import ConvcliError, DataError, ModelError
 from convcli.images import Image, write
 from convcli.jobs.classifier import Classifier, classifier_of, model_file, percent
-from convcli.jobs.evaluate import Evaluation, evaluate, is_picture, load_data, most_confused
+from convcli.jobs.evaluate import Evaluation, evaluate, load_data, most_confused
 from convcli.jobs.filters import filter_panel, filters_of
 from convcli.jobs.recipe_words import preparation_in_words, recipe_in_words
 from convcli.nn.weights import TrainedModel, load_model
@@ -131,7 +132,7 @@ def page_of(report: Report) -> ReportPage:
         confusion=found.confusion.tolist() if found is not None and few else None,
         confused=[] if found is None or few else most_confused(found, 25),
         scores=[] if found is None else _scores(found),
-        mistakes=_mistakes(found) if found is not None and is_picture(found.images) else [],
+        mistakes=_mistakes(found) if found is not None and are_pictures(found.images) else [],
         mistakes_in_all=0 if found is None else len(found.mistakes),
         measured="" if found is None else found.measured_on + f" ({found.count:,})" * (not found.whole),
         missing=report.missing,

@@ -28,7 +28,7 @@ from convcli.jobs.tasks import Task, absolute
 from convcli.jobs.volumes import Input, Progress, Work, check_files, work_on_volume
 from convcli.stores import is_address, is_store
 from convcli.stores.growing import LEDGER, alone, begin_folder, drop_folder, end_folder
-from convcli.stores.reading import Stored, open_stored
+from convcli.stores.reading import Stored, newest_of, open_stored
 from convcli.stores.writing import StoreWriter, check_store_target, factors_of
 
 _TOLD = 3  # failures that are named
@@ -289,7 +289,7 @@ def _identity(task: Task, source: Input, volume: Volume, stored: Stored | None) 
     given = source.stack or (task.source,)
     names = [each if is_address(each) else str(Path(each).resolve()) for each in given]
     if stored is not None:
-        return names, stored.array.metadata.to_dict(), stored.axes
+        return names, stored.array.metadata.to_dict(), stored.axes, newest_of(names[0])
     return names, volume.shape, volume.dtype.name, [Path(each).stat().st_mtime_ns for each in names]
 
 

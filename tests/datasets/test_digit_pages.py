@@ -31,7 +31,7 @@ def test_two_digits_are_named_with_their_places():
     page = np.full((100, 200), 255, np.uint8)
     page[20:80, 40:48] = page[20:80, 150:158] = 0
     with pytest.raises(
-        DataError, match=r"several digits found, got 2 \(at 8x60\+40\+20, 8x60\+150\+20\), expected one"
+        DataError, match=r"several digits found, got 2 \(at 20:80,40:48 20:80,150:158\), expected one; --each"
     ):
         prepare_digit(page)
 

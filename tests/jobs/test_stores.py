@@ -1,6 +1,7 @@
 """Zarr in blocks: what was killed goes on, in any order and number of processes, and is right to the bit."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -141,6 +142,12 @@ def test_parts_that_know_nothing_of_each_other(source, expected, convcli):
     for part in ("3/3", "1/3"):
         result = convcli(*words, part)
         assert result.code == 0 and "blocks are other parts'" in result.err and not target.exists()
+    chunk = max(each for each in source.rglob("*") if each.is_file() and each.suffix != ".json")
+    before = chunk.stat().st_mtime_ns
+    os.utime(chunk, ns=(before, before + 10**9))
+    result = convcli(*words, "2/3")
+    assert result.code == 1 and "of another source, or of one that has changed" in result.err
+    os.utime(chunk, ns=(before, before))
     assert convcli(*words, "2/3").code == 0
     np.testing.assert_array_equal(voxels_of(target), expected)
     assert convcli(*words, "1/3").code == 0  # it has ended before
