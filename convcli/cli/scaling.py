@@ -32,7 +32,7 @@ _OPTIONS = (
     click.option("--cluster", metavar="ADDRESS", help="Work on a Dask cluster: its scheduler, as in tcp://host:8786."),
     click.option(
         "--resume", is_flag=True,
-        help="Of Zarr: go on with what was interrupted or killed. In stores of over 10,000 files changes may go unnoticed.",
+        help="Of Zarr: go on with what was interrupted or killed. Of over 10,000 files changes may go unnoticed.",
     ),
     click.option(
         "--part", type=Read("K/N", _part, "part"), metavar="K/N",
