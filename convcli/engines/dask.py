@@ -19,7 +19,7 @@ from typing import Any
 
 from convcli.engines import Done, EngineError, attempt
 from convcli.errors import ConvcliError, shortened
-from convcli.extras import install
+from convcli.extras import needed
 
 PATIENCE = 120.0  # seconds without any worker
 _CONNECT = 20.0
@@ -186,11 +186,8 @@ def _compare(expected: dict[str, str], got: dict[str, str], address: str) -> Non
 
 
 def _libraries() -> tuple[Any, Any]:
-    try:
-        import dask
-        import distributed
-    except ImportError:
-        raise ConvcliError(f"workers: need dask and distributed; {install('scale')}") from None
+    problem = "workers: need dask and distributed; "
+    dask, distributed = (needed(each, "scale", problem, ConvcliError) for each in ("dask", "distributed"))
     return distributed, dask.config
 
 
