@@ -187,8 +187,8 @@ def _compare(expected: dict[str, str], got: dict[str, str], address: str) -> Non
 
 def _libraries() -> tuple[Any, Any]:
     problem = "workers: need dask and distributed; "
-    dask, distributed = (needed(each, "scale", problem, ConvcliError) for each in ("dask", "distributed"))
-    return distributed, dask.config
+    dask = needed("dask", "scale", problem, ConvcliError)
+    return needed("distributed", "scale", problem, ConvcliError), dask.config
 
 
 @contextmanager
