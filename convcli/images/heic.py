@@ -52,7 +52,7 @@ def encode(image: Image, *, quality: int | None = None) -> bytes:
     height, width, channels = pixels.shape
     mode = {1: "L", 3: "RGB", 4: "RGBA"}[channels] + (f";{_DEEP}" if pixels.itemsize > 1 else "")
     metadata = image.metadata
-    block = exif.with_resolution(metadata.exif, metadata.dpi) if metadata.dpi else metadata.exif
+    block = exif.with_resolution(metadata.exif, metadata.dpi)
     options: dict[str, Any] = {"exif": block, "xmp": metadata.xmp, "icc_profile": metadata.icc}
     stream = io.BytesIO()
     library.from_bytes(mode, (width, height), np.ascontiguousarray(pixels).tobytes()).save(
