@@ -195,12 +195,12 @@ def _suffix_by_content(source: str) -> str:
     return (*kind.suffixes, *kind.read_only_suffixes, "")[0] if kind else ""
 
 
-def beside(file: str, word: str, suffix: str = ".png") -> str:
+def beside(file: str, word: str) -> str:
     """Where a result goes that was not given a name: ``photo_features.png`` beside ``photo.jpg``."""
     path = Path("stdin" if file == STREAM else file)
     if not path.name:
         raise ImageError(f"got {shortened(file)} as a picture, expected the name of a file")
-    return str(path.with_name(f"{path.stem}_{word}{suffix}"))
+    return str(path.with_name(f"{path.stem}_{word}.png"))
 
 
 _FORM = re.compile(r"(.?[<>=^])?[+ -]?0?[0-9]{0,3}(\.[0-9]{1,3})?,?[sdxX]?")

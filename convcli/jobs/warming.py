@@ -56,8 +56,8 @@ class Piece:
     run: Callable[[], object]
 
 
-def pieces(commands: Collection[str] = (), kinds: Collection[str] = tuple(KINDS)) -> list[Piece]:
-    """The pieces of these commands' work (of all commands, without any) on these kinds of pixels.
+def pieces(commands: Collection[str] = ()) -> list[Piece]:
+    """The pieces of these commands' work; of all commands, without any.
 
     Raises `ConvcliError` for a name that is none of them.
     """
@@ -65,8 +65,7 @@ def pieces(commands: Collection[str] = (), kinds: Collection[str] = tuple(KINDS)
         if name not in COMMANDS:
             raise ConvcliError(f"got {name!r}, expected some of {', '.join(COMMANDS)}")
     chosen = [name for name in COMMANDS if name in (commands or COMMANDS)]
-    found = (piece for name in chosen for piece in COMMANDS[name](name))
-    return [piece for piece in found if piece.kind in kinds or not piece.kind]
+    return [piece for name in chosen for piece in COMMANDS[name](name)]
 
 
 def wanted_by(work: Sequence[Piece]) -> "dict[Wanted, str]":
