@@ -293,15 +293,25 @@ def _recipe(chosen: Preset, given: Mapping[str, Any], dataset: Dataset, images: 
     shape, changes = dataset.shape, dict(given)
     recipe = chosen.recipe_for(images, min(shape[:-1] or (1,)) if len(shape) > 1 else SIDE)
     if len(shape) != 3:
-        if not Augmentation.from_words(changes.get("augment", "")).is_nothing:
-            raise DataError(f"augment: got samples of {shape_text(shape)}, expected pictures; leave it out")
-        changes["augment"] = ""
-    if dataset.targets in ("masks", "arrays") and not Augmentation.from_words(changes.get("augment", "")).is_nothing:
-        raise DataError(f"augment: got {dataset.targets} to learn, which would not move along; leave it out")
+        changes.setdefault("augment", "")  # the preset's is for pictures
+    _check_augmentation(Augmentation.from_words(changes.get("augment", "")), dataset)
     changes["class_weight"] = by_places(changes.get("class_weight", ""), dataset.classes)
     if normalizes(normalize, dataset):
         changes["freeze"] = _joined(changes.get("freeze", ""), NORMALIZE)
     return replace(recipe, **changes)
+
+
+def _check_augmentation(asked: Augmentation, dataset: Dataset) -> None:
+    """Refuse what these data cannot undergo; raises `ConvcliError`."""
+    asked.check_samples(dataset.shape)
+    if asked.brightness and dataset.preprocessing.values == "numbers":
+        raise DataError("augment: got brightness for numbers that have no full scale, expected contrast; leave it out")
+    labels = dataset.train.labels
+    if dataset.targets == "arrays" and asked.moves and labels.shape[-3:-1] != dataset.shape[-3:-1]:
+        got, expected = (shape_text(each[-3:-1]) for each in (labels.shape, dataset.shape))
+        raise DataError(
+            f"augment: got targets of {got} for samples of {expected}, which do not move along; leave it out"
+        )
 
 
 def _joined(*words: str) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 from convcli.architectures import NetworkPlan, shape_text
 from convcli.architectures.grammar import NetworkSpec
 from convcli.architectures.output import find_output
+from convcli.datasets.windows import shared_with
 from convcli.jobs.training_data import NORMALIZE, is_normalized
 from convcli.jobs.training_plan import TrainingPlan, TrainReport
 from convcli.nn.presets import FEWEST_HELD
@@ -38,6 +39,12 @@ def notes(plan: TrainingPlan, network: NetworkSpec, asked: tuple[str, ...]) -> I
         yield f"pictures are brought to {shape_text(data.shape)}, the input of {network.name}; --size HxW is another"
     if plan.held is not None and data.test is None and "held_out" not in asked and len(plan.held) >= FEWEST_HELD:
         yield f"{data.name} has no test set: {_held_of(plan)} are held out to measure by; --validation is another share"
+    if plan.source.held_out and plan.held is not None and data.train.windows is not None:
+        left = len(data.train) - len(plan.learned) - len(plan.held) if not plan.source.limit else 0
+        yield (
+            "samples are windows of longer series that overlap: the last ones in time are held out"
+            + f", and {left:,} that share moments with them are left out" * (left > 0)
+        )
     if plan.source.limit > len(data.train):
         yield f"limit: there are but {len(data.train):,} training images; all are used"
     if recipe.batch_size > count:
@@ -62,8 +69,15 @@ def notes(plan: TrainingPlan, network: NetworkSpec, asked: tuple[str, ...]) -> I
 
 
 def warnings(plan: TrainingPlan) -> Iterator[str]:
-    """Of images that are too few to say how good a network is, or that are not there at all."""
+    """Of images that are too few to say how good a network is, that are not there at all, or that were learned."""
     data = plan.dataset
+    for split, what in ((data.test, "test"), (data.validation, "validation")):
+        count = 0 if split is None else shared_with(split.images, data.train.images)
+        if split is not None and count:
+            yield (
+                f"{count:,} of {len(split):,} windows of the {what} set share moments with those of the training set: "
+                "its measures tell how well these are remembered; part whole series"
+            )
     if data.test is None and plan.held is None:
         yield (
             f"{data.name} has no test set and no image is held out: nothing will say how good the network is on "
