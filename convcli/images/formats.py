@@ -212,6 +212,11 @@ def suffix_of(path: str | Path) -> str:
     return name[-len(_PACKED) :] if name.lower().endswith(_PACKED) and len(name) > len(_PACKED) else Path(path).suffix
 
 
+def is_ome_name(path: Any) -> bool:
+    """Whether a file's name promises OME-TIFF: ``cells.ome.tif``; False for a stream, which has none."""
+    return isinstance(path, str | Path) and Path(path).name.lower().endswith((".ome.tif", ".ome.tiff"))
+
+
 def format_named(name: str) -> str:
     """Translate a format's name as people type it (``jpg``, ``.tif``, ``Png``) into ours.
 
