@@ -341,7 +341,7 @@ def _brought(plane: Array, common: np.dtype[Any], by_numbers: bool) -> Array:
 
 
 def _seen(planes: list[Array], full: float, *, own: bool) -> tuple[float, float]:
-    """What is drawn black and white: the least and the largest number, of pictures in deep type whose numbers are small.
+    """What is drawn black and white: the least and the largest number, of pictures in deep type with small numbers.
 
     ``own``: of any.
     """
