@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from convcli.addresses import is_address
 from convcli.budget import check_memory
 from convcli.engines import Done, Engine, is_final
 from convcli.engines.here import Here
@@ -26,7 +27,7 @@ from convcli.jobs.scaling import Scaling, versions
 from convcli.jobs.stacks import Begin
 from convcli.jobs.tasks import Task, absolute
 from convcli.jobs.volumes import Input, Progress, Work, check_files, work_on_volume
-from convcli.stores import is_address, is_store
+from convcli.stores import is_store
 from convcli.stores.growing import LEDGER, alone, begin_folder, drop_folder, end_folder
 from convcli.stores.reading import Stored, newest_of, open_stored
 from convcli.stores.writing import StoreWriter, check_store_target, factors_of

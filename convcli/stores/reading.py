@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from convcli.addresses import is_address
 from convcli.errors import ConvcliError, ImageError, shortened
 from convcli.extras import install
 from convcli.images.depth import own_numbers, supported
@@ -21,7 +22,7 @@ from convcli.images.model import Pixels, check_size, shown
 from convcli.images.reading import MAX_PIXELS
 from convcli.images.volume_axes import named
 from convcli.images.volume_model import Volume, VolumeMetadata
-from convcli.stores import is_address, is_store_folder
+from convcli.stores import is_store_folder
 
 _MOST_AXES = 5
 _LOOKED_AT = 10_000  # of a store that has more, what changed in the others is not noticed
