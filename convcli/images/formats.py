@@ -217,6 +217,11 @@ def suffix_of(path: str | Path) -> str:
     return name[place:] if 0 < place < len(name) - 1 else ""
 
 
+def is_ome_name(path: Any) -> bool:
+    """Whether a file's name promises OME-TIFF: ``cells.ome.tif``; False for a stream, which has none."""
+    return isinstance(path, str | Path) and Path(path).name.lower().endswith((".ome.tif", ".ome.tiff"))
+
+
 def format_named(name: str) -> str:
     """Translate a format's name as people type it (``jpg``, ``.tif``, ``Png``) into ours.
 

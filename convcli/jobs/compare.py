@@ -24,6 +24,8 @@ from convcli.stores import is_store
 from convcli.views.thinning import strongest
 
 _BAND_NUMBERS = 1 << 22  # of a picture looked at at a time
+_BYTE = 255  # full scale of most pictures, which are as dark as they are
+_DARK = 8  # deeper ones are drawn as they are above such a part of their full scale
 _WHOLE = ("int8", "int16", "int32")  # of WAV
 MAP_SIDE = 480  # cells of the picture of where, along its longer side at most
 
@@ -166,10 +168,8 @@ def compare(
                 alike.append(ssim(planes[0], planes[1], full))
         # The plane with the largest difference, in numbers that all can be seen.
         planes = [_brought(each.planes([tally.shown])[0], common, by_numbers) for each in volumes]
-        low, high = 0.0, full
-        if volumes[0].numbers is not None or tally.outside:
-            numbers = np.concatenate([plane[np.isfinite(plane)] for plane in planes])
-            low, high = (float(numbers.min()), float(numbers.max())) if numbers.size else (0.0, 1.0)
+        own = volumes[0].numbers is not None or tally.outside or not pair[0].is_flat
+        low, high = _seen(planes, full, own=own)
         previews = [_preview(plane, low, high) for plane in planes]
     if pair[0].profile != pair[1].profile:
         warnings += ("A and B have different colour profiles: their numbers are compared, not the colours they mean",)
@@ -342,6 +342,16 @@ def _brought(plane: Array, common: np.dtype[Any], by_numbers: bool) -> Array:
     if plane.dtype == common:
         return plane
     return plane.astype(common) if by_numbers else convert_depth(plane, common)
+
+
+def _seen(planes: list[Array], full: float, *, own: bool) -> tuple[float, float]:
+    """What is drawn black and white: the least and the largest number, of pictures in deep type whose numbers are small.
+
+    ``own``: of any.
+    """
+    numbers = np.concatenate([plane[np.isfinite(plane)] for plane in planes])
+    low, high = (float(numbers.min()), float(numbers.max())) if numbers.size else (0.0, 1.0)
+    return (low, high) if own or (full != _BYTE and high < full / _DARK) else (0.0, full)
 
 
 def _preview(plane: Array, low: float, high: float) -> Array:

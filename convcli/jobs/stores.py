@@ -18,8 +18,9 @@ from convcli.errors import FileError
 from convcli.geometry import Placement
 from convcli.geometry.blocks import Grid, choose_block, share_of, voxels_of_block
 from convcli.images.model import shown
-from convcli.images.volume_model import Volume
-from convcli.jobs.batch import Files, Outcome
+from convcli.images.volume_model import Volume, VolumeMetadata
+from convcli.images.volume_writing import outgoing_of
+from convcli.jobs.batch import Files, Outcome, unkept
 from convcli.jobs.ledger import PLAN, Bits, Ledger, digest, is_of
 from convcli.jobs.pool import VolumePool, plan_pool, pool_image
 from convcli.jobs.regions import FORMAT, FinerLevel, Opens, RegionPlan, costs_of, forget, run_block
@@ -29,8 +30,9 @@ from convcli.jobs.tasks import Task, absolute
 from convcli.jobs.volumes import Input, Progress, Work, check_files, work_on_volume
 from convcli.stores import is_store
 from convcli.stores.growing import LEDGER, alone, begin_folder, drop_folder, end_folder
-from convcli.stores.reading import Stored, newest_of, open_stored
-from convcli.stores.writing import StoreWriter, check_store_target, factors_of
+from convcli.stores.ngff import ORDER, image_of, is_image, one_channel
+from convcli.stores.reading import Level, Stored, newest_of, open_stored
+from convcli.stores.writing import StoreWriter, check_store_target, factors_of, rounds_up_at
 
 _TOLD = 3  # failures that are named
 
@@ -64,15 +66,52 @@ def work_on_stack(
         raise FileError(f"{task.target}: of this and {task.source} one lies in the other; choose another name")
     if not scaling.goes_on:
         check_store_target(Path(task.target), overwrite=files.overwrite)
-    stored = open_stored(task.source) if is_store(task.source) and not source.stack else None
+    stored = stored_of(task, source)
     with source.open(task, files.max_pixels) as volume:
+        volume = replace(volume, metadata=VolumeMetadata(volume.metadata.format)) if files.strip else volume
+        ordered = in_order_of(stored, volume, task.target)
+        source, volume = (source, volume) if ordered is volume else (replace(source, order=ORDER), ordered)
         work = begin(volume, FORMAT)
+        like, lost = like_of(stored, volume, work, task.target)
+        warnings = unkept(lost)
         if work.shape[3] != 1:
             raise FileError(f"{task.target}: got {work.shape[3]} channels behind each voxel, expected one for Zarr")
         if work.cuttable == "passes" and not scaling.is_plain:
             raise FileError(f"{task.target}: minmax looks at all of a volume first; choose another --range")
         run = _Run(task, files, begin, source, scaling, engine or Here(), progress)
-        return run.carry_out(volume, work, stored)
+        outcome = run.carry_out(volume, work, stored, like)
+        return replace(outcome, warnings=(*outcome.warnings, *warnings)) if outcome.status == "done" else outcome
+
+
+def stored_of(task: Task, source: Input) -> Stored | None:
+    """The store that a task reads, as those see it who have chosen one of its channels; None for files."""
+    if source.stack or not is_store(task.source):
+        return None
+    stored, channel = open_stored(task.source), source.reading.channel
+    return stored if channel is None else replace(stored, attributes=one_channel(stored.attributes, channel))
+
+
+def in_order_of(stored: Stored | None, volume: Volume, target: str) -> Volume:
+    """The volume along axes in the order that a new image has them, if that is what it becomes."""
+    becomes_image = (stored is None or stored.image is None) and is_image(volume.metadata, target)
+    return volume.in_order(ORDER) if becomes_image else volume
+
+
+def like_of(stored: Stored | None, volume: Volume, work: Work, target: str) -> tuple[Stored | None, tuple[str, ...]]:
+    """What a new store is to be like: the one that is read, or a new image of what other files say of their voxels.
+
+    None for an array of its own. Also returns names of what is not kept.
+    """
+    if stored is not None and stored.image is not None:
+        return stored, ()
+    metadata, lost = volume.metadata, tuple[str, ...]()
+    if stored is None:
+        metadata, lost = outgoing_of(metadata, work.shape, work.dtype, "ZARR", work.has_alpha)
+    if not is_image(metadata, target):
+        return stored, lost
+    axes, scale, image, attributes = image_of(metadata, work.leading, shown(target))
+    array = stored.array if stored is not None and stored.axes == axes else None
+    return Stored(shown(target), array, axes, attributes, image, (Level("0", scale, (0.0,) * len(scale)),)), lost
 
 
 @dataclass
@@ -90,7 +129,7 @@ class _Run:
     total: int = 0
     blocks: int = 0  # of level 0, all processes'
 
-    def carry_out(self, volume: Volume, work: Work, stored: Stored | None) -> Outcome:
+    def carry_out(self, volume: Volume, work: Work, stored: Stored | None, like: Stored | None) -> Outcome:
         """Write all of it, or the share that was asked for."""
         target, scaling = Path(self.task.target), self.scaling
         plan = {
@@ -104,7 +143,7 @@ class _Run:
         folder = begin_folder(target, overwrite=self.files.overwrite, goes_on=scaling.goes_on)
         try:
             with alone(folder / LEDGER / "lock"):
-                ledger, writer = self._set_out(folder, plan, volume, work, stored)
+                ledger, writer = self._set_out(folder, plan, volume, work, like)
             pending = self._blocks(folder, ledger, writer, volume, work)
             lost: tuple[str, ...] = ()
             if pending:
@@ -136,7 +175,7 @@ class _Run:
             drop_folder(target)
 
     def _set_out(
-        self, folder: Path, plan: dict[str, Any], volume: Volume, work: Work, stored: Stored | None
+        self, folder: Path, plan: dict[str, Any], volume: Volume, work: Work, like: Stored | None
     ) -> tuple[Ledger, StoreWriter]:
         """The ledger and the array to be written, made or found."""
         ledger = Ledger(folder / LEDGER, plan)
@@ -144,7 +183,7 @@ class _Run:
             for path in folder.iterdir():  # what was killed before it had a plan
                 if path.name != LEDGER:
                     shutil.rmtree(path) if path.is_dir() else path.unlink()
-        writer = writer_for(str(folder), stored, work, exists=not ledger.is_new)
+        writer = writer_for(str(folder), like, work, exists=not ledger.is_new)
         if ledger.is_new:
             ledger.notes["block"] = block_of(writer, volume, work, self.scaling, self.engine.workers)
             ledger.begin()
@@ -239,14 +278,18 @@ class _Run:
         for level, steps in enumerate(_factors(writer, self.scaling.levels), 1):
             if any(n < step for n, step in zip(shape[-len(steps) :], steps, strict=True)):
                 break
-            plan = plan_pool((1,) * (3 - len(steps)) + steps, mode="average", axes="zyx")
+            rounds_up = writer.like is not None and rounds_up_at(writer.like, level, steps)
+            plan = plan_pool((1,) * (3 - len(steps)) + steps, mode="average", axes="zyx", ceil_mode=rounds_up)
             begin, source = (
                 Begin(plan, pool_image, VolumePool),
                 FinerLevel(str(folder), writer.path(level - 1), writer.axes),
             )
             with source.open(self.task, self.files.max_pixels) as finer:
                 work = begin(finer, FORMAT)
-            shape = (*shape[: -len(steps)], *(n // step for n, step in zip(shape[-len(steps) :], steps, strict=True)))
+            ends = (
+                -(-n // step) if rounds_up else n // step for n, step in zip(shape[-len(steps) :], steps, strict=True)
+            )
+            shape = (*shape[: -len(steps)], *ends)
             array = writer.add_level(level, shape)
             grid = Grid(shape, block_of(writer, finer, work, Scaling(), self.engine.workers, array))
             with ledger.bits(f"level-{level}", len(grid)) as bits:
@@ -255,9 +298,9 @@ class _Run:
         return done
 
 
-def writer_for(store: Any, stored: Stored | None, work: Work, *, exists: bool = False) -> StoreWriter:
+def writer_for(store: Any, like: Stored | None, work: Work, *, exists: bool = False) -> StoreWriter:
     """What writes the result of a work to a folder, or to one of zarr's stores."""
-    return StoreWriter(store, stored, work.leading, work.shape[1:3], work.dtype, exists=exists)
+    return StoreWriter(store, like, work.leading, work.shape[1:3], work.dtype, exists=exists)
 
 
 def block_of(

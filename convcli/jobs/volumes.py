@@ -245,15 +245,21 @@ class VolumeWork(Work):
 class Input:
     """How a task's planes are come by: what is read of its file, or of the pictures of a ``stack``.
 
-    ``alpha_fix`` is the operation's: what is said of a volume with alpha.
+    ``alpha_fix`` is the operation's: what is said of a volume with alpha. ``order`` holds the letters of axes in the
+    order that the target has them.
     """
 
     reading: Reading
     stack: tuple[str, ...] = ()
     alpha_fix: str | None = None
+    order: str = ""
 
     def open(self, task: Task, max_pixels: int) -> Volume:
         """What a task is about, none of it read yet."""
+        volume = self._open(task, max_pixels)
+        return volume.in_order(self.order) if self.order else volume
+
+    def _open(self, task: Task, max_pixels: int) -> Volume:
         if not self.stack:
             return self.reading.open(task.source, max_pixels=max_pixels, alpha_fix=self.alpha_fix)
         from convcli.images.volume_frames import open_sequence
@@ -278,12 +284,14 @@ def work_on_volume(
     ``begin`` brings an open file and the format to be written together with the operation.
     """
     from convcli.images.animation_writing import ANIMATED
+    from convcli.images.nifti import ORDER as NIFTI_ORDER
     from convcli.images.volume_writing import check_volume_format, write_volume
 
     check_files(task)
     format = format_named(files.format) if files.format else format_of(task.target)
     # Frames may keep alpha where they become frames again; who works on them as a volume refuses it.
     source = replace(source, alpha_fix=None) if format in ANIMATED else source
+    source = replace(source, order=NIFTI_ORDER) if format == "NIFTI" else source
     with source.open(task, files.max_pixels) as volume:
         work = begin(volume, format)
         channels = work.shape[3]

@@ -22,7 +22,8 @@ from convcli.images.model import Pixels, check_size, shown
 from convcli.images.reading import MAX_PIXELS
 from convcli.images.volume_axes import named
 from convcli.images.volume_model import Volume, VolumeMetadata
-from convcli.stores import is_store_folder
+from convcli.stores import is_store, is_store_folder
+from convcli.stores.ngff import metadata_of
 
 _MOST_AXES = 5
 _LOOKED_AT = 10_000  # of a store that has more, what changed in the others is not noticed
@@ -50,7 +51,7 @@ class Stored:
     name : str
         For messages.
     array : zarr.Array
-        What is read.
+        What is read; None of an image that is going to be made of something else.
     axes : str
         A letter for each axis of the array, the last ones ``zyx`` or ``yx``.
     image : mapping or None
@@ -63,6 +64,8 @@ class Stored:
         The OME-Zarr image's.
     kept : tuple of int
         Where on the array the axes are, for those who have chosen among them.
+    is_level : bool
+        Whether an array of an image was opened, not the image.
     """
 
     name: str
@@ -73,6 +76,7 @@ class Stored:
     levels: tuple[Level, ...] = ()
     group: Any = None
     kept: tuple[int, ...] = ()
+    is_level: bool = False
 
 
 def open_stored_volume(name: str, *, axes: str = "zyx", wanted: str = "", max_pixels: int = MAX_PIXELS) -> Volume:
@@ -100,7 +104,13 @@ def volume_of(stored: Stored, *, axes: str = "zyx", wanted: str = "", max_pixels
     numbers = own_numbers(array.dtype)
     words: dict[str, Any] = {"axes": found, "numbers": numbers, "warnings": notes}
     words["read_box"] = _box_reader(stored, leading)
-    return Volume(stored.name, shape, sample.dtype, VolumeMetadata("ZARR"), _reader(stored, leading), **words)
+    return Volume(stored.name, shape, sample.dtype, _metadata(stored), _reader(stored, leading), **words)
+
+
+def _metadata(stored: Stored) -> VolumeMetadata:
+    level = stored.levels[0] if stored.levels else None
+    has_labels = stored.group is not None and not stored.is_level and "labels" in stored.group
+    return metadata_of(stored.axes, stored.image, stored.attributes, level, has_labels=has_labels)
 
 
 def _box_reader(stored: Stored, leading: tuple[int, ...]) -> Callable[[Pixels, range, range], Pixels]:
@@ -174,7 +184,9 @@ def open_stored(name: str) -> Stored:
     try:
         opened = zarr.open(name, mode="r")
         if isinstance(opened, zarr.Array):
-            return Stored(label, opened, _axes_of(opened, label), dict(opened.attrs))
+            return _level_of_image(name, label, opened) or Stored(
+                label, opened, _axes_of(opened, label), dict(opened.attrs)
+            )
         return _image(label, opened)
     except ConvcliError:
         raise
@@ -227,6 +239,22 @@ def ome_of(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
     return ome if isinstance(ome, Mapping) else {}
 
 
+def _level_of_image(name: str, label: str, array: Any) -> Stored | None:
+    """An array that is one level of the image in whose folder it lies, as an image of this level; None for others."""
+    parent, _, own = name.rstrip("/").rpartition("/")
+    if "::" in name or not is_store(parent):
+        return None
+    zarr = zarr_library(name)
+    try:
+        image = _image(label, zarr.open_group(parent, mode="r"))
+    except (ImageError, *_DAMAGE):
+        return None
+    found = next((each for each in image.levels if each.path == own), None)
+    if found is None or len(array.shape) != len(image.axes):
+        return None
+    return replace(image, array=array, levels=(replace(found, path="0"),), is_level=True)
+
+
 def _image(label: str, group: Any) -> Stored:
     attributes = dict(group.attrs)
     try:
@@ -237,8 +265,9 @@ def _image(label: str, group: Any) -> Stored:
         array = group[levels[0].path]
         shape = array.shape
     except (LookupError, TypeError, ValueError, AttributeError):
-        arrays = ", ".join(f"{label}/{key}" for key in sorted(group.array_keys())[:4])
-        fix = f"name one: {arrays}" if arrays else "it holds no array either"
+        inside = sorted(group.array_keys())[:4] or sorted(key for key in group.group_keys() if key != "OME")[:4]
+        names = ", ".join(f"{label}/{key}" for key in inside)
+        fix = f"name one: {names}" if names else "it holds no array either"
         raise ImageError(f"{label}: is a group, expected an array or an OME-Zarr image (multiscales); {fix}") from None
     if len(shape) != len(axes) or not axes.endswith("yx") or len(set(axes)) < len(axes):
         raise ImageError(f"{label}: got axes {shortened(axes)} of an array of shape {shape}, expected such as tczyx")
