@@ -130,6 +130,7 @@ def entries(folder: str) -> Iterator[tuple[str, bool]]:
     """What lies in a folder: names, and whether each is a folder itself."""
     system, path = _system(folder)
     with _asking(folder):
+        system.invalidate_cache()  # others write as well
         found = system.ls(path, detail=True)
     top = path.strip("/")
     for each in found:
@@ -138,10 +139,25 @@ def entries(folder: str) -> Iterator[tuple[str, bool]]:
             yield whole.rpartition("/")[2], each["type"] == "directory"
 
 
+def names_in(folder: str) -> list[str]:
+    """The names of what lies in a folder; none if there is no such folder."""
+    return [name for name, _ in _listed(folder)]
+
+
+def names_below(folder: str) -> list[str]:
+    """The files in a folder and below it, each named from there; none if there is no such folder."""
+    found = []
+    for name, is_folder in _listed(folder):
+        inner = names_below(below(folder, name)) if is_folder else []
+        found += [f"{name}/{each}" for each in inner] if is_folder else [name]
+    return found
+
+
 def exists(address: str) -> bool:
     """Whether there is a file; asks for it."""
     system, path = _system(address)
     with _asking(address):
+        system.invalidate_cache()  # others write as well
         return bool(system.exists(path))
 
 

@@ -12,7 +12,18 @@ PACKAGE = Path(__file__).parent.parent / "convcli"
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if "__pycache__" not in path.parts)
 
 # A room may import its own modules and those of lower rooms. Leaves may be imported by anyone and import leaves only.
-LEAVES = {"errors", "budget", "atomic", "addresses", "unfinished", "notebooks", "extras", "geometry", "kernels", "architectures"}
+LEAVES = {
+    "errors",
+    "budget",
+    "atomic",
+    "addresses",
+    "unfinished",
+    "notebooks",
+    "extras",
+    "geometry",
+    "kernels",
+    "architectures",
+}
 ORDER = ["loops", "ops", "images", "stores", "engines", "datasets", "nn", "views", "jobs", "bench", "lab", "cli"]
 
 

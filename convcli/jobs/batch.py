@@ -23,7 +23,7 @@ from convcli.images.formats import format_named, suffix_of
 from convcli.images.model import pictures_of, shown
 from convcli.images.turns import Turn, Turns
 from convcli.jobs.tasks import STREAM, Task
-from convcli.stores import is_store
+from convcli.stores import is_store, is_store_there
 
 _PART = 512  # pixels: the side of what is walked through to learn which loops are missing
 _WORKERS = 4  # decoding and encoding threads each; pictures in memory are limited to about twice as many
@@ -161,6 +161,8 @@ def is_due(task: Task, files: Files, *, pictures: bool = True, present: Present 
         return True
     if is_address(task.target) and not is_store(task.target):
         return _is_due_at_address(task, files, present)
+    if is_address(task.target):
+        return not (files.skip_existing and is_store_there(task.target))
     target = Path(task.target)
     if files.skip_existing and target.exists():
         return False

@@ -6,7 +6,7 @@ Only this room imports zarr, which is an extra; nothing here is imported by comm
 import re
 from pathlib import Path
 
-from convcli.addresses import is_address
+from convcli.addresses import below, exists, is_address
 
 SUFFIX = ".zarr"
 _MARKS = ("zarr.json", ".zarray", ".zgroup")
@@ -28,3 +28,8 @@ def is_store(name: str) -> bool:
 def is_store_folder(folder: Path) -> bool:
     """Whether a folder says that it is Zarr."""
     return any((folder / mark).is_file() for mark in _MARKS)
+
+
+def is_store_there(address: str) -> bool:
+    """Whether there is a store at an address; asks for it."""
+    return any(exists(below(address, mark)) for mark in _MARKS)
