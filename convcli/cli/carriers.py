@@ -241,7 +241,7 @@ def _run_volumes(inputs: Sequence[str], begin: Begin, settings: dict[str, Any]) 
     source = Input(settings["reading"], tuple(planes), begin.plan.alpha_fix)
     scaling = scaling_of(settings)
 
-    def run_all(tasks: list[Task], files: Files, prepare: Callable[[], None]) -> Iterator[Outcome]:
+    def run_all(tasks: Sequence[Task], files: Files, prepare: Callable[[], None]) -> Iterator[Outcome]:
         if settings["estimate"]:
             yield from _estimated(tasks, files, begin, source, settings)
             return
@@ -291,7 +291,7 @@ def _estimated(
 def _estimate_pictures(inputs: Sequence[str], name: str, settings: dict[str, Any]) -> int:
     from convcli.jobs.estimate import estimate_pictures
 
-    def estimated(tasks: list[Task], files: Files, prepare: Callable[[], None]) -> Iterator[Outcome]:
+    def estimated(tasks: Sequence[Task], files: Files, prepare: Callable[[], None]) -> Iterator[Outcome]:
         known = estimate_pictures(tasks, scaling_of(settings))
         if not settings["as_json"]:
             show(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from convcli import budget
+from convcli.addresses import local_name
 from convcli.cli.library_warnings import TELLER
 from convcli.cli.printing import say, show_live
 from convcli.errors import ConvcliError, printable, suggestion
@@ -262,7 +263,7 @@ def normalize(command: Command) -> Command:
 
 output = click.option(
     "-o", "--output", metavar="OUT", help="A file, a folder/, a template with {stem} {kernel} {ext} {index}, or -.",
-    shell_complete=_completed(),
+    shell_complete=_completed(), callback=lambda context, option, value: value and local_name(value),
 )  # fmt: skip
 recursive = click.option(
     "-r", "--recursive", is_flag=True, help="Of folders take the folders below too; -o FOLDER gets the same tree."

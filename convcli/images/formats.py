@@ -1,5 +1,6 @@
 """The table of file formats: suffixes, first bytes, and what each can hold. No pixels are touched here."""
 
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from convcli.addresses import is_address, name_of
 from convcli.errors import ImageError
 from convcli.images.bmff import brands_of
 from convcli.images.model import shown
@@ -208,8 +210,12 @@ def suffix_of(path: str | Path) -> str:
     >>> suffix_of("a/b.tar.gz"), suffix_of("a/B.NII.gz")
     ('.gz', '.NII.gz')
     """
-    name = Path(path).name
-    return name[-len(_PACKED) :] if name.lower().endswith(_PACKED) and len(name) > len(_PACKED) else Path(path).suffix
+    text = str(path)
+    name = name_of(text) if is_address(text) else os.path.basename(text.rstrip("/" + os.sep))  # noqa: PTH119 (of many)
+    if name.lower().endswith(_PACKED) and len(name) > len(_PACKED):
+        return name[-len(_PACKED) :]
+    place = name.rfind(".")
+    return name[place:] if 0 < place < len(name) - 1 else ""
 
 
 def is_ome_name(path: Any) -> bool:

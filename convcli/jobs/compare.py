@@ -341,10 +341,7 @@ def _brought(plane: Array, common: np.dtype[Any], by_numbers: bool) -> Array:
 
 
 def _seen(planes: list[Array], full: float, *, own: bool) -> tuple[float, float]:
-    """What is drawn black and white: the least and the largest number, of pictures in deep type with small numbers.
-
-    ``own``: of any.
-    """
+    """What is drawn black and white: the ends of the type, or of the numbers (small ones of a deep type; ``own``)."""
     numbers = np.concatenate([plane[np.isfinite(plane)] for plane in planes])
     low, high = (float(numbers.min()), float(numbers.max())) if numbers.size else (0.0, 1.0)
     return (low, high) if own or (full != _BYTE and high < full / _DARK) else (0.0, full)

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from convcli.addresses import is_address
 from convcli.errors import ConvcliError, ImageError, shortened
 from convcli.extras import needed
 from convcli.images.depth import own_numbers, supported
@@ -21,7 +22,8 @@ from convcli.images.model import Pixels, check_size, shown
 from convcli.images.reading import MAX_PIXELS
 from convcli.images.volume_axes import named
 from convcli.images.volume_model import Volume, VolumeMetadata
-from convcli.stores import is_address, is_store, is_store_folder
+from convcli.stores import is_store, is_store_folder
+from convcli.stores.layered import opened
 from convcli.stores.ngff import metadata_of
 
 _MOST_AXES = 5
@@ -200,7 +202,7 @@ def open_stored(name: str) -> Stored:
 def open_level(folder: str, path: str, axes: str) -> Volume:
     """One level of a store that is being written, to make the next of it: its last leading axis counts as depth."""
     zarr = zarr_library(folder)
-    array = zarr.open_array(f"{folder}/{path}", mode="r")
+    array = zarr.open_array(opened(folder), path=path or None, mode="r")
     volume = volume_of(Stored(shown(folder), array, axes, {}))
     *others, (_, depth) = volume.leading
     return replace(volume, axes=(*others, ("Z", depth)))
