@@ -17,7 +17,7 @@ hypothesis.settings.register_profile("the same", derandomize=True, deadline=None
 hypothesis.settings.load_profile("the same")
 
 
-# Files of tests that take longest, in this order: they begin first, so that no process is left alone with one at the end.
+# Files of tests that take longest, in this order: they begin first, so that no process has one left in the end.
 LONGEST = (
     "bench/test_cases.py", "ops/test_volumes.py", "loops/test_kept.py", "jobs/test_predict_shipped.py",
     "test_documentation.py", "test_style.py", "cli/test_train.py", "cli/test_filter_volumes.py", "cli/test_bench.py",
