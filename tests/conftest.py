@@ -1,6 +1,7 @@
 """Shared by all tests: pictures made on the spot, and the command line in this process."""
 
 import contextlib
+import gc
 import io
 import signal
 from pathlib import Path
@@ -29,6 +30,11 @@ LONGEST = (
 
 def pytest_configure(config):
     config.option.loadscopereorder = False  # by the number of tests
+    gc.set_threshold(100_000, 50, 50)  # to look for garbage among all that is imported, over and over, took long
+
+
+def pytest_collection_finish(session):
+    gc.freeze()  # the tests themselves stay
 
 
 def pytest_collection_modifyitems(items):
