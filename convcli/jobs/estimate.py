@@ -11,11 +11,9 @@ from convcli.jobs.regions import FORMAT, Costs, costs_of
 from convcli.jobs.scaling import Scaling
 from convcli.jobs.spread import pictures_per_task
 from convcli.jobs.stacks import Begin
-from convcli.jobs.stores import block_of, writer_for
+from convcli.jobs.stores import block_of, in_order_of, like_of, stored_of, writer_for
 from convcli.jobs.tasks import STREAM, Task
 from convcli.jobs.volumes import Input
-from convcli.stores import is_store
-from convcli.stores.reading import open_stored
 from convcli.stores.writing import memory_store
 
 ESTIMATED = "estimated"
@@ -23,10 +21,11 @@ ESTIMATED = "estimated"
 
 def estimate_stack(task: Task, files: Files, begin: Begin, source: Input, *, scaling: Scaling) -> Outcome:
     """What the blocks of one volume cost; of what is not Zarr there are none, and one process reads it once."""
-    stored = open_stored(task.source) if is_store(task.source) and not source.stack else None
+    stored = stored_of(task, source)
     with source.open(task, files.max_pixels) as volume:
+        volume = in_order_of(stored, volume, task.target)
         work = begin(volume, FORMAT)
-        writer = writer_for(memory_store(), stored, work)
+        writer = writer_for(memory_store(), like_of(stored, volume, work, task.target)[0], work)
         grid = Grid(tuple(writer.array.shape), block_of(writer, volume, work, scaling, scaling.workers))
         chunks = stored.array.chunks if stored is not None else (1, *volume.shape[1:3])
         costs = costs_of(work, volume, grid, tuple(chunks))
