@@ -314,11 +314,13 @@ def squares_of(axes: Sequence[PassAxis], plan: Plan, sizes: Sizes, *, always: bo
 
     if workers:
         bytes_each = points * (job.channels + 2 * job.lanes) * dtype.itemsize
-        group = min(max(costs.SQUARES_BYTES // bytes_each // ROWS * ROWS, ROWS), -(-total // (workers * ROWS)) * ROWS)
+        most = max(costs.SQUARES_BYTES // bytes_each // ROWS * ROWS, ROWS)
+        group = -(-_even(-(-total // workers), most) // ROWS) * ROWS  # of each thread's squares, equal parts
     else:
         bytes_each = points * (job.channels + job.filters) * dtype.itemsize
         group = min(max(costs.ROUND_BYTES // bytes_each, costs.ROUND_SQUARES), total)
     return Squares(
-        images, height.size, width.size, height.start, width.start, job.channels, height.outputs, width.outputs,
-        job.filters, job.lanes, group, total,
+        images, height.size, width.size, height.start, width.start, POINTS - (height.outputs < OUTPUTS),
+        POINTS - (width.outputs < OUTPUTS), job.channels, height.outputs, width.outputs, job.filters,
+        job.lanes, group, total,
     )  # fmt: skip

@@ -112,8 +112,8 @@ def _convolve_band(source, weights, bias, axes, job, numbers, image, z, y, rows,
             )  # fmt: skip
         return
     span = max(STRIP_NUMBERS // channels // STRIP_PIXELS, 1) * STRIP_PIXELS
-    for row in range(rows):
-        for x in range(run[0], run[1], span):
+    for x in range(run[0], run[1], span):  # rows of a strip are still in the cache for the next one
+        for row in range(rows):
             _convolve_strip(
                 source, at + row * line + x * step, step, ahead, min(span, run[1] - x), taps, count, weights, bias,
                 job, numbers, out, out_at + row * out_line + x * out_step, out_step,
