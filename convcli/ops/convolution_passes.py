@@ -10,6 +10,7 @@ Every result has the same bits at any number of threads.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -57,12 +58,12 @@ def conv_forward(
     ``sizes`` are the output's, where there are not as many windows as fit: the gradient of a transposed convolution.
     """
     given = None if sizes is None else (1,) * (3 - len(sizes)) + tuple(sizes)
-    numbers = Sizes(x.shape[0], x.shape[-1], weight.shape[-1], groups, x.dtype, _threads())
+    numbers = Sizes(x.shape[0], x.shape[-1], weight.shape[-1], groups, x.dtype, workers := _threads())
     planned = forward_pass(_three(windows), _three_sizes(x), given, numbers)
     if out is None:
         counts = (axis.outputs for axis in planned.axes[3 - len(windows) :])
         out = new_array((x.shape[0], *counts, weight.shape[-1]), x.dtype, lined=True)
-    how = _How(transposed=False, relu=relu, winograd=winograd, checked=checked, kept=kept)
+    how = _How(workers, transposed=False, relu=relu, winograd=winograd, checked=checked, kept=kept)
     _run(planned, x, _volume_kernel(weight), bias, groups, out, how)
     return out
 
@@ -88,8 +89,9 @@ def conv_input_gradient(
     channels = weight.shape[-2] * groups
     if out is None:
         out = new_array((gradient.shape[0], *sizes, channels), gradient.dtype, lined=True)
-    kernel, how = _volume_kernel(weight), _How(transposed=True, relu=relu, winograd=winograd, checked=checked)
-    numbers = Sizes(gradient.shape[0], gradient.shape[-1], channels, groups, gradient.dtype, _threads())
+    how = _How(_threads(), transposed=True, relu=relu, winograd=winograd, checked=checked)
+    kernel = _volume_kernel(weight)
+    numbers = Sizes(gradient.shape[0], gradient.shape[-1], channels, groups, gradient.dtype, how.workers)
     for planned in gradient_passes(_three(windows), _three_sizes(out), _three_sizes(gradient), numbers):
         if planned.plan is not None:
             _run(planned, gradient, kernel, bias, groups, out, how)
@@ -151,8 +153,9 @@ def conv_bias_gradient(gradient: Array) -> Array:
 
 
 class _How(NamedTuple):
-    """What a pass is to do beside its sums."""
+    """What a pass is to do beside its sums, and by how many threads."""
 
+    workers: int
     transposed: bool
     relu: bool
     winograd: bool
@@ -170,16 +173,15 @@ def _run(planned: Pass, source: Array, kernel: Array, bias: Array | None, groups
         if not how.checked or _is_finite(out):
             return
     packed = _from_kept(planned, how) or _packed(planned, plan, kernel, added, groups, how)
-    workers = _threads()
     if plan.depthwise:
         from convcli.loops.networks.depthwise import convolve_channels
 
-        runs = min(workers, prod((plan.job.images, planned.axes[0].outputs, planned.axes[1].outputs)))
+        runs = min(how.workers, prod((plan.job.images, planned.axes[0].outputs, planned.axes[1].outputs)))
         convolve_channels(_flat(source), *packed, plan.axes, plan.job, numbers, runs, _flat_out(out))
         return
     from convcli.loops.networks.convolution import convolve
 
-    rooms = _workspaces(plan, min(workers, plan.job.boxes), source.dtype)
+    rooms = _workspaces(plan, min(how.workers, plan.job.boxes), source.dtype)
     convolve(_flat(source), *packed, plan.axes, plan.job, numbers, *rooms, _flat_out(out))
 
 
@@ -216,7 +218,7 @@ def _run_squares(
         transform_kernel(_flat(seen), squares, _runs(transformed.size, squares.channels), transformed)
         ready = _to_kept(planned, how, transformed, bias)
     room = points * (apart.py_func(squares, squares.channels) + apart.py_func(squares, width))
-    workspaces = scratch("inputs", (min(_threads(), -(-squares.total // squares.group)), room), kernel.dtype)
+    workspaces = scratch("inputs", (min(how.workers, -(-squares.total // squares.group)), room), kernel.dtype)
     convolve_squares(_flat(source), ready[0], _flat(bias), squares, numbers, workspaces, _flat_out(out))
 
 
@@ -303,6 +305,7 @@ def _workspaces(plan: Plan, workers: int, dtype: np.dtype[Any]) -> tuple[Array, 
     return scratch("inputs", (workers, plan.workspace), dtype), tables
 
 
+@lru_cache(maxsize=8)
 def _numbers(dtype: np.dtype[Any], *, relu: bool) -> Any:
     from convcli.loops.networks.packing import Numbers
 

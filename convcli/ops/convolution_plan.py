@@ -316,7 +316,7 @@ def squares_of(axes: Sequence[PassAxis], plan: Plan, sizes: Sizes, *, always: bo
 
     if workers:
         bytes_each = points * (job.channels + 2 * job.lanes) * dtype.itemsize
-        most = max(costs.SQUARES_BYTES // bytes_each // ROWS * ROWS, ROWS)
+        most = max(costs.SQUARES_BYTES // bytes_each // ROWS * ROWS, costs.FEWEST_SQUARES)
         group = -(-_even(-(-total // workers), most) // ROWS) * ROWS  # of each thread's squares, equal parts
     else:
         bytes_each = points * (job.channels + job.filters) * dtype.itemsize
