@@ -158,7 +158,7 @@ ROUND_BYTES, ROUND_SQUARES = 2 * 1024 * 1024, 128
 # Of depthwise layers: pixels of a strip whose sums are in registers, as many as two multiply-adds a cycle need that
 # each take four; and numbers of an input row under it: three rows of them and the output's stay in the first-level
 # cache.
-STRIP_PIXELS, STRIP_NUMBERS = 8, 2048
+STRIP_PIXELS, STRIP_NUMBERS = 8, 512
 # Moving fewer numbers than this takes less time than waking a second thread.
 ALONE_NUMBERS = 1 << 16
 # Weights of more numbers are not kept prepared from batch to batch: they would double the memory of large networks.

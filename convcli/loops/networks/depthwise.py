@@ -121,12 +121,16 @@ def _convolve_band(source, weights, bias, axes, job, numbers, image, z, y, rows,
             )  # fmt: skip
         return
     span = max(STRIP_NUMBERS // channels // STRIP_PIXELS, 1) * STRIP_PIXELS
-    for x in range(run[0], run[1], span):  # rows of a strip are still in the cache for the next one
-        for row in range(rows):
+    x = run[0]
+    while x < run[1]:
+        # What is left over may be too little for a strip.
+        pixels = span if run[1] - x >= span + STRIP_PIXELS else run[1] - x
+        for row in range(rows):  # what a row has read is still in the cache for the next one
             _convolve_strip(
-                source, at + row * line + x * step, step, ahead, min(span, run[1] - x), taps, count, weights, bias,
+                source, at + row * line + x * step, step, ahead, pixels, taps, count, weights, bias,
                 job, numbers, out, out_at + row * out_line + x * out_step, out_step,
             )  # fmt: skip
+        x += pixels
 
 
 @loop(parallel=False)
