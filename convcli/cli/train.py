@@ -14,7 +14,6 @@ from convcli.cli import downloads, options, sweep
 from convcli.cli.completing import DATA, MODEL, NETWORK
 from convcli.cli.printing import say, show_result
 from convcli.cli.training_display import Display, closing
-from convcli.errors import ConvcliError
 from convcli.jobs.documents import json_text
 from convcli.jobs.runtime import prepare_loops, request_threads
 
@@ -195,8 +194,6 @@ def command(
     _check_outputs(page, words)
     request_threads(threads)
     plan = _planned(dataset, preset_name, resume, quiet, words)
-    if page is not None and plan.recipe.task != "classify":
-        raise ConvcliError(f"report: got a task to {plan.recipe.task}, expected classify; leave --report out")
     prepare_loops(threads, None if quiet else options.say_compiling)
     if not quiet:
         for note in plan.notes:
@@ -245,7 +242,7 @@ def _draw(report: "TrainReport", page: str | None) -> None:
         from convcli.jobs.classifier import load_classifier
         from convcli.jobs.report import report_on, write_report
 
-        found = report_on(load_classifier(plan.target, pictures=False), plan.dataset)
+        found = report_on(load_classifier(plan.target, pictures=False, any_task=True), plan.dataset)
         write_report(found, page, overwrite=plan.overwrite)
 
 

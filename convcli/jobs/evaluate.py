@@ -106,8 +106,7 @@ class Evaluation:
     @property
     def part(self) -> str:
         """The split in words: ``the test set``, ``50 of 360 images of the test set``."""
-        every, some, _ = _SPLITS_IN_WORDS[self.split]
-        return f"{self.count:,} of {self.whole:,} {some}" if self.whole else every
+        return part_in_words(self.split, self.count, self.whole)
 
     @property
     def measured_on(self) -> str:
@@ -197,6 +196,12 @@ def load_data(
     )
     assert train is not None
     return replace(found, train=train, test=test, validation=validation, classes=classifier.classes)
+
+
+def part_in_words(split: str, count: int, whole: int) -> str:
+    """A split, or so many of its images, in words."""
+    every, some, _ = _SPLITS_IN_WORDS[split]
+    return f"{count:,} of {whole:,} {some}" if whole else every
 
 
 def choose_split(dataset: Dataset, card: ModelCard, split: str | None = None) -> tuple[Split, str]:
