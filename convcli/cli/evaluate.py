@@ -1,19 +1,25 @@
 """`convcli evaluate`: how good a model is, class by class."""
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from textwrap import wrap
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from convcli.atomic import check_target, write_whole
-from convcli.cli import answers, downloads, options
+from convcli.cli import answers, downloads, options, scaling
 from convcli.cli.completing import DATA, MODEL
+from convcli.cli.options import WrongUsage
 from convcli.cli.printing import say, show, show_result
 from convcli.cli.progress import progress_bar
 from convcli.images import write
-from convcli.jobs.classifier import load_classifier
+from convcli.jobs.classifier import Classifier, load_classifier
 from convcli.jobs.documents import json_text
 from convcli.jobs.evaluate import SPLITS, Evaluation, evaluate, gallery, load_data, most_confused
+
+if TYPE_CHECKING:
+    from convcli.engines import Engine
 
 _WIDTH = 79
 _LONGEST_LABEL = 20
@@ -34,6 +40,7 @@ _LONGEST_LABEL = 20
 @downloads.data_dir
 @downloads.offline
 @click.option("--overwrite", is_flag=True, help="Let --gallery and --csv replace an existing file.")
+@scaling.workers
 @options.threads
 @options.max_memory
 @options.as_json
@@ -53,6 +60,8 @@ def command(
     data_dir: str | None,
     offline: bool,
     overwrite: bool,
+    workers: int | None,
+    cluster: str | None,
     threads: int | None,
     as_json: bool,
     quiet: bool,
@@ -65,6 +74,8 @@ def command(
     it, those taken for it. F1 is their harmonic mean, of all classes the mean. Calibration error: how far the
     probabilities of the answers are from how often answers as sure are right. In the confusion matrix rows are the
     truth, columns what the model said. Pictures in a folder of classes are prepared as convcli predict does.
+
+    With --workers, or --cluster, other processes run the network, batch by batch; pictures are read and prepared here.
 
     Of a model for another task the task's own measures are printed: MAE and R2, F1, IoU, or PSNR and what it gained.
 
@@ -84,8 +95,11 @@ def command(
     if table is not None:
         options.usage(lambda: options.require_suffix(table, (".csv",)))
         check_target(Path(table), overwrite=overwrite)
+    who = scaling.workers_of(workers, cluster)
     options.start_loops(threads, quiet=quiet)
     classifier = load_classifier(model, pictures=False, any_task=True)
+    if classifier.task != "classify" and not who.is_plain:
+        raise WrongUsage(f"got a model to {classifier.task} with workers, expected one that tells classes apart")
     said = {name: value for name, value in (("labels", labels), ("input", input), ("strict", strict)) if value}
     with downloads.reporting(quiet=quiet) as reports:
         dataset = load_data(classifier, data, data_dir=data_dir, offline=offline, reports=reports, said=said)
@@ -95,8 +109,14 @@ def command(
     if classifier.task != "classify":
         answers.evaluate(classifier, dataset, model, split=split, limit=limit, batch_size=batch_size, as_json=as_json)
         return
-    with progress_bar("pictures", hidden=quiet) as advance:
-        result = evaluate(classifier, dataset, split=split, limit=limit, batch_size=batch_size, on_progress=advance)
+    with (
+        progress_bar("pictures", hidden=quiet) as advance,
+        who.engine(lambda line: None if quiet else say(line)) as engine,
+    ):
+        result = evaluate(
+            classifier, dataset, split=split, limit=limit, batch_size=batch_size, on_progress=advance,
+            logits_of=None if who.is_plain else _logits_on(classifier, engine),
+        )  # fmt: skip
     drawn = drawing if result.mistakes else None
     if drawn is not None:
         write(gallery(result), drawn, overwrite=overwrite)
@@ -110,6 +130,12 @@ def command(
         show_result(json_text({"model": model} | result.as_dict() | asked | written))
         return
     show(*_lines(result, top), *written.values())
+
+
+def _logits_on(classifier: Classifier, engine: "Engine") -> Callable[..., Iterator[Any]]:
+    from convcli.jobs.predict_many import logits_on
+
+    return lambda images, batch_size: logits_on(classifier, images, batch_size, engine)
 
 
 def _lines(result: Evaluation, top: int | None) -> list[str]:

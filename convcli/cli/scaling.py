@@ -27,9 +27,12 @@ def _levels(text: str) -> Any:
     return read_levels(text)
 
 
-_OPTIONS = (
+_WORKERS = (
     click.option("--workers", type=click.IntRange(1, 1024), metavar="N", help="Work in so many processes."),
     click.option("--cluster", metavar="ADDRESS", help="Work on a Dask cluster: its scheduler, as in tcp://host:8786."),
+)
+_OPTIONS = (
+    *_WORKERS,
     click.option(
         "--resume", is_flag=True,
         help="Of Zarr: go on with what was interrupted or killed. Of over 10,000 files changes may go unnoticed.",
@@ -57,16 +60,30 @@ def options(command: Command) -> Command:
     return command
 
 
+def workers(command: Command) -> Command:
+    """``--workers`` and ``--cluster`` alone."""
+    for option in reversed(_WORKERS):
+        command = option(command)
+    return command
+
+
+def workers_of(workers: int | None, cluster: str | None) -> "Scaling":
+    """What those two say; both are wrong usage."""
+    from convcli.jobs.scaling import Scaling
+
+    if workers and cluster:
+        raise WrongUsage("got both --workers and --cluster, expected one of them")
+    return Scaling(workers or 0, cluster or "")
+
+
 def scaling_of(settings: dict[str, Any]) -> "Scaling":
     """What those options say; two kinds of workers are wrong usage."""
     from convcli.jobs.scaling import Scaling
 
-    workers, cluster = settings["workers"] or 0, settings["cluster"] or ""
-    if workers and cluster:
-        raise WrongUsage("got both --workers and --cluster, expected one of them")
+    who = workers_of(settings["workers"], settings["cluster"])
     block = settings["block"] or ()
     return Scaling(
-        workers, cluster, block * 3 if len(block) == 1 else block, settings["resume"], settings["part"],
+        who.workers, who.cluster, block * 3 if len(block) == 1 else block, settings["resume"], settings["part"],
         settings["levels"],
     )  # fmt: skip
 

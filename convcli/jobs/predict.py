@@ -206,16 +206,29 @@ def boxed_pictures(predictions: Sequence[Prediction], *, max_pixels: int = MAX_P
 
 def table_of(predictions: Sequence[Prediction], classes: Sequence[str]) -> bytes:
     """A table of what was told: file, box of several digits, label, probability, and the probability of each class."""
-    text = io.StringIO(newline="")
-    rows = csv.writer(text, lineterminator="\n")
-    boxes = any(each.box is not None for each in predictions)
+    return csv_of(*rows_of(predictions, classes, boxes=any(each.box is not None for each in predictions)))
+
+
+def rows_of(
+    predictions: Sequence[Prediction], classes: Sequence[str], *, boxes: bool
+) -> tuple[list[str], list[list[Any]]]:
+    """The names of a table's columns, and its rows."""
     corners = ["left", "top", "width", "height"] if boxes else []
-    rows.writerow(["file", *corners, "label", "probability", *classes])
-    for each in predictions:
-        if each.top:
-            told = each.as_dict()
-            rows.writerow([each.file, *told.get("box", {}).values(), *each.top[0], *each.shares])
-    return text.getvalue().encode()
+    rows = [
+        [each.file, *each.as_dict().get("box", {}).values(), *each.top[0], *each.shares]
+        for each in predictions
+        if each.top
+    ]
+    return ["file", *corners, "label", "probability", *classes], rows
+
+
+def csv_of(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> bytes:
+    """A table as CSV."""
+    text = io.StringIO(newline="")
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(header)
+    table.writerows(rows)
+    return text.getvalue().encode("utf-8", "backslashreplace")
 
 
 def _nothing() -> None:
