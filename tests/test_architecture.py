@@ -50,6 +50,8 @@ def imports(path):
             for alias in node.names:
                 submodule = PACKAGE.parent / (node.module or "").replace(".", "/") / f"{alias.name}.py"
                 found.append((node.lineno, f"{node.module}.{alias.name}" if submodule.exists() else node.module))
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("needed", "import_module"):
+            found += [(node.lineno, each.value) for each in node.args[:1] if isinstance(each, ast.Constant)]
     return found
 
 

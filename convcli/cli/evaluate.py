@@ -95,7 +95,7 @@ def command(
     if table is not None:
         options.usage(lambda: options.require_suffix(table, (".csv",)))
         check_target(Path(table), overwrite=overwrite)
-    who = scaling.workers_of(workers, cluster)
+    who = scaling.who_works(workers, cluster)
     options.start_loops(threads, quiet=quiet)
     classifier = load_classifier(model, pictures=False, any_task=True)
     if classifier.task != "classify" and not who.is_plain:

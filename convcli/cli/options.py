@@ -174,7 +174,9 @@ class MatrixCommand(click.Command):
         return super().parse_args(ctx, joined + (["--", *loose] if loose and "--" not in joined else loose))
 
 
-def _chained(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+def chained(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """Several options as one: the first stands first on the help page."""
+
     def decorate(command: Command) -> Command:
         for option in reversed(options):
             command = option(command)
@@ -303,7 +305,7 @@ max_memory = click.option(
     help="Refuse what needs more memory: 4G, 500M.  [default: half of the machine's]",
 )
 # Pixels are what a picture's header announces; what they and everything else cost is bytes.
-max_pixels = _chained(
+max_pixels = chained(
     click.option(
         "--max-pixels",
         type=AtLeast(1),
@@ -347,10 +349,10 @@ def hushing() -> click.Option:
 
 
 # What commands take that make one picture or page of a picture.
-one_result = _chained(overwrite, max_pixels, threads, as_json, quiet)
+one_result = chained(overwrite, max_pixels, threads, as_json, quiet)
 # What every command that turns picture files into picture files takes.
 # The first is apart because it belongs near the top of a help page.
-rest_of_files = _chained(
+rest_of_files = chained(
     recursive, watch, background, overwrite, skip_existing, format_, quality, strip, keep_profile, max_pixels, threads,
     as_json, quiet,
 )  # fmt: skip

@@ -104,7 +104,7 @@ def command(
     if table is not None:
         options.usage(lambda: options.require_suffix(table, (".csv",)))
         check_target(Path(table), overwrite=overwrite)
-    who = scaling.workers_of(workers, cluster)
+    who = scaling.who_works(workers, cluster)
     _check_parts(parts, who, parquet=parquet, resume=resume, others={"--show": show, "--csv": table})
     classifier = load_classifier(model, pictures=False, any_task=True)
     takes_pictures = classifier.rule.takes_pictures or classifier.task in ("segment", "denoise")

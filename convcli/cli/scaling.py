@@ -1,16 +1,13 @@
 """Options of what goes beyond one process: who works, in which blocks, which share, and what it would cost."""
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from convcli.cli.options import Counts, Read, WrongUsage
+from convcli.cli.options import Counts, Read, WrongUsage, chained
 
 if TYPE_CHECKING:
     from convcli.jobs.scaling import Scaling
-
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def _part(text: str) -> tuple[int, int]:
@@ -53,39 +50,35 @@ _OPTIONS = (
 WORDS = ("workers", "cluster", "resume", "part", "block", "levels", "estimate")
 
 
-def options(command: Command) -> Command:
-    """``--workers`` and all that goes with it."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+# ``--workers`` and all that goes with it; those two alone.
+options = chained(*_OPTIONS)
+workers = chained(*_WORKERS)
 
 
-def workers(command: Command) -> Command:
-    """``--workers`` and ``--cluster`` alone."""
-    for option in reversed(_WORKERS):
-        command = option(command)
-    return command
-
-
-def workers_of(workers: int | None, cluster: str | None) -> "Scaling":
+def who_works(workers: int | None, cluster: str | None) -> "Scaling":
     """What those two say; both are wrong usage."""
     from convcli.jobs.scaling import Scaling
 
-    if workers and cluster:
-        raise WrongUsage("got both --workers and --cluster, expected one of them")
-    return Scaling(workers or 0, cluster or "")
+    return Scaling(*workers_of({"workers": workers, "cluster": cluster}))
 
 
 def scaling_of(settings: dict[str, Any]) -> "Scaling":
     """What those options say; two kinds of workers are wrong usage."""
     from convcli.jobs.scaling import Scaling
 
-    who = workers_of(settings["workers"], settings["cluster"])
+    workers, cluster = workers_of(settings)
     block = settings["block"] or ()
     return Scaling(
-        who.workers, who.cluster, block * 3 if len(block) == 1 else block, settings["resume"], settings["part"],
+        workers, cluster, block * 3 if len(block) == 1 else block, settings["resume"], settings["part"],
         settings["levels"],
     )  # fmt: skip
+
+
+def workers_of(settings: dict[str, Any]) -> tuple[int, str]:
+    """How many processes, and which cluster; both are wrong usage."""
+    if settings["workers"] and settings["cluster"]:
+        raise WrongUsage("got both --workers and --cluster, expected one of them")
+    return settings["workers"] or 0, settings["cluster"] or ""
 
 
 def check_plain(settings: dict[str, Any], carrier: str) -> None:

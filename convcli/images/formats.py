@@ -24,6 +24,7 @@ _SINGLE = frozenset({"uint8", "uint16", "float32"})
 _ALL = frozenset({"uint8", "uint16", "float32", "float64"})
 _NUMBERS = _ALL | {"bool", "int8", "int16", "int32", "uint32", "int64", "uint64"}
 _PACKED = ".nii.gz"
+NAMES = {1: "grey", 2: "grey with alpha", 3: "RGB", 4: "RGB with alpha"}  # of channels
 _HELD = {_EIGHT: "8-bit", _SIXTEEN: "8- and 16-bit", _SINGLE: "8-bit, 16-bit and float32"}
 
 
@@ -282,8 +283,7 @@ def holds(format: str, dtype: npt.DTypeLike, channels: int, has_alpha: bool) -> 
     if has_alpha and not this.alpha:
         return f"{this.name} holds no alpha channel"
     if this.channels is not None and (channels not in this.channels or has_alpha != (channels in (2, 4))):
-        names = {1: "grey", 2: "grey with alpha", 3: "RGB", 4: "RGB with alpha"}
-        held = ", ".join(names[each] for each in this.channels)
+        held = ", ".join(NAMES[each] for each in this.channels)
         return f"{this.name} holds {held}, not {channels} channels {'with' if has_alpha else 'without'} alpha"
     return None
 

@@ -4,8 +4,6 @@ Worker threads decode and prepare; exactly one thread, the caller's, runs the ne
 rest.
 """
 
-import csv
-import io
 import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -28,6 +26,7 @@ from convcli.images import MAX_PIXELS, Image, read
 from convcli.images.turns import Turn, Turns
 from convcli.jobs.batch import failed
 from convcli.jobs.classifier import NOT_FINITE, Classifier, percent
+from convcli.jobs.documents import table_text
 from convcli.jobs.tasks import STREAM, Task
 from convcli.views.grid import enlarged, labelled_grid
 
@@ -206,7 +205,7 @@ def boxed_pictures(predictions: Sequence[Prediction], *, max_pixels: int = MAX_P
 
 def table_of(predictions: Sequence[Prediction], classes: Sequence[str]) -> bytes:
     """A table of what was told: file, box of several digits, label, probability, and the probability of each class."""
-    return csv_of(*rows_of(predictions, classes, boxes=any(each.box is not None for each in predictions)))
+    return table_text(*rows_of(predictions, classes, boxes=any(each.box is not None for each in predictions)))
 
 
 def rows_of(
@@ -220,15 +219,6 @@ def rows_of(
         if each.top
     ]
     return ["file", *corners, "label", "probability", *classes], rows
-
-
-def csv_of(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> bytes:
-    """A table as CSV."""
-    text = io.StringIO(newline="")
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(header)
-    table.writerows(rows)
-    return text.getvalue().encode("utf-8", "backslashreplace")
 
 
 def _nothing() -> None:

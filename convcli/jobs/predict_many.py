@@ -21,7 +21,8 @@ from convcli.atomic import write_whole
 from convcli.engines import Engine
 from convcli.errors import ConvcliError, DataError, ModelError, shown
 from convcli.jobs.classifier import Array, Classifier, load_classifier
-from convcli.jobs.predict import BATCH, Prediction, csv_of, predict, rows_of
+from convcli.jobs.documents import table_text
+from convcli.jobs.predict import BATCH, Prediction, predict, rows_of
 from convcli.jobs.scaling import versions
 from convcli.jobs.spread import DEAD, Flight, Group, pictures_per_task
 from convcli.jobs.tasks import STREAM, Task, absolute
@@ -165,8 +166,8 @@ class Parts:
         header, rows = rows_of(good, _loaded(question.model).classes, boxes=question.each)
         failures = _below(self.folder, self._failed(number))
         if errors:
-            _write(failures, csv_of(["file", "error"], [[one.file, one.error] for one in told if one.error]))
-        _write(self.name(number), csv_of(header, rows) if self.format == "csv" else _parquet(header, rows))
+            _write(failures, table_text(["file", "error"], [[one.file, one.error] for one in told if one.error]))
+        _write(self.name(number), table_text(header, rows) if self.format == "csv" else _parquet(header, rows))
         if not errors:
             _remove(failures)
         warnings = tuple((one.file, text) for one in told for text in one.warnings)

@@ -139,7 +139,11 @@ class VolumeWork(Work):
     ----------
     clipped : float
         Numbers that lay outside the range, once the planes have been taken.
+    arrays : float
+        A slab takes so many of its size.
     """
+
+    arrays: float = 1
 
     def __init__(self, volume: Volume, plan: OperationPlan, format: str | None, **policy: Any) -> None:
         """``format`` is written, which limits the depth; ``policy`` holds further words of `output_policy`.
@@ -224,14 +228,14 @@ class VolumeWork(Work):
         finally:
             self._held = None
 
-    def slabs(self, progress: Progress, arrays: float = 1) -> Iterator[tuple[int, int]]:
-        """First and end of each slab, which takes so many ``arrays`` of its size; progress is told after each."""
+    def planes(self, progress: Progress = lambda done, total: None) -> Iterator[Array]:
+        """The result's planes (OH, OW, C) in order."""
         plane_bytes = int(np.prod(self.volume.shape[1:], dtype=object)) * self.volume.dtype.itemsize
-        planes_each, depth = max(SLAB_BYTES // int(plane_bytes * arrays) // self.volume.beside, 1), self.shape[0]
+        planes_each, depth = max(SLAB_BYTES // int(plane_bytes * self.arrays) // self.volume.beside, 1), self.shape[0]
         self.clipped = 0
         for first in range(0, depth, planes_each):
             end = min(first + planes_each, depth)
-            yield first, end
+            yield from self.box(range(first, end), *self.whole)
             progress(end, depth)
 
     def emit(self, slab: Array) -> Array:

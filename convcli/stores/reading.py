@@ -16,7 +16,7 @@ import numpy as np
 
 from convcli.addresses import is_address
 from convcli.errors import ConvcliError, ImageError, shortened
-from convcli.extras import install
+from convcli.extras import needed
 from convcli.images.depth import own_numbers, supported
 from convcli.images.model import Pixels, check_size, shown
 from convcli.images.reading import MAX_PIXELS
@@ -227,11 +227,7 @@ def _files(folder: Path) -> Iterator[Path]:
 
 def zarr_library(name: str) -> Any:
     """The library; raises `ConvcliError` with how to install it."""
-    try:
-        import zarr
-    except ImportError:
-        raise ConvcliError(f"{shown(name)}: is Zarr, which needs an extra; {install('scale')}") from None
-    return zarr
+    return needed("zarr", "scale", f"{shown(name)}: is Zarr, which needs an extra; ", ConvcliError)
 
 
 def ome_of(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
