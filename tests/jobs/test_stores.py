@@ -11,7 +11,7 @@ import pytest
 from convcli.errors import ConvcliError
 from convcli.images.volume_model import Volume
 from convcli.jobs import regions, stores
-from convcli.stores.growing import growing
+from convcli.stores.growing import alone, growing
 
 zarr = pytest.importorskip("zarr")
 
@@ -168,7 +168,7 @@ def test_an_interrupt_says_how_to_go_on(source, expected, convcli, monkeypatch):
     assert result.code == 130 and "interrupted; 7 of 36 blocks are written to" in result.err
     assert "the same command with --resume goes on" in result.err
     monkeypatch.setattr(stores.Bits, "add", add)
-    with stores.alone(growing(target) / ".convcli" / "level-0.1-of-1", "x"):
+    with alone(growing(target) / ".convcli" / "level-0.1-of-1", "x"):
         for word in ("--resume", "--overwrite"):
             assert "another process writes it" in convcli(*words, word).err
     assert convcli(*words, "--resume").code == 0
