@@ -87,9 +87,9 @@ class VolumeFilter(VolumeWork):
         share = (len(rows) * len(columns)) / (self.shape[1] * self.shape[2])
         return self._planes_per_slab(int(_REGION_BYTES / share))
 
-    def working_bytes(self, voxels: int) -> int:
-        """See `Work.working_bytes`."""
-        return min(_ARRAYS * voxels * int(np.dtype(self.policy.working).itemsize), _REGION_BYTES)
+    def sums_bytes(self, planes: int, rows: range, columns: range) -> int:
+        """See `VolumeWork.sums_bytes`."""
+        return int(self._bytes(planes) * len(rows) * len(columns) / (self.shape[1] * self.shape[2]))
 
     @cached_property
     def cuttable(self) -> str | None:

@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
-from convcli.geometry.blocks import Grid, amplification
+from convcli.geometry.blocks import Grid, amplification, pieces_of
 from convcli.images.volume_axes import Axes
 from convcli.images.volume_model import Volume
 from convcli.jobs.stacks import Begin
@@ -23,6 +23,8 @@ from convcli.stores.reading import open_level
 
 T = TypeVar("T")
 FORMAT = "NPY"  # what a chunk can hold, in the words of `output_policy`
+# So many chunks are unpacked, or packed, at once, each of which lies there twice: zarr's own number of tasks.
+_PACKING = 20
 _KEPT_OPEN = 2  # plans whose source and target a process has open
 _LOOPS = threading.Lock()  # one thread of a process at a time runs loops; they have threads of their own
 
@@ -61,6 +63,8 @@ class RegionPlan:
         The store that grows, and the array in it.
     grid : Grid
         Of that array.
+    piece : int
+        So many planes of a block are made and written at a time; whole chunks.
     """
 
     name: str
@@ -71,6 +75,7 @@ class RegionPlan:
     folder: str
     path: str
     grid: Grid
+    piece: int = 0
 
 
 @dataclass(frozen=True)
@@ -100,10 +105,10 @@ def run_block(plan: RegionPlan, index: int) -> Any:
             while len(_OPENED) >= _KEPT_OPEN:
                 _OPENED.pop(next(iter(_OPENED))).volume.close()
             opened = _OPENED[plan.name] = _Opened.of(plan)
-        ranges = plan.grid.ranges(index)
-        voxels = opened.work.region(tuple(along_work(ranges, opened.work.leading, range(1))))
-    write_region(opened.array, ranges, voxels)
-    return opened.work.said()
+        for ranges in pieces_of(plan.grid.ranges(index), plan.piece):
+            voxels = opened.work.region(tuple(along_work(ranges, opened.work.leading, range(1))))
+            write_region(opened.array, ranges, voxels)
+        return opened.work.said()
 
 
 def forget(plan: RegionPlan) -> None:
@@ -158,13 +163,15 @@ class Costs:
         return self.decoded / self.source
 
 
-def costs_of(work: Work, volume: Volume, grid: Grid, chunks: tuple[int, ...]) -> Costs:
+def costs_of(work: Work, volume: Volume, grid: Grid, chunks: tuple[int, ...], *, piece: int = 0) -> Costs:
     """What the blocks of a grid cost, from the positions that each needs; nothing is read."""
     size, item = volume.dtype.itemsize, np.dtype(work.dtype).itemsize
     runs = along_work([grid.along(axis) for axis in range(len(grid.shape))], work.leading, [range(1)])
     needs = [[work.sources(axis, run) for run in along] for axis, along in enumerate(runs)]
     read, decoded = amplification(grid, needs, (1,) * (len(needs) - len(chunks)) + tuple(chunks))
-    held = prod(max(map(len, along)) for along in needs)
-    voxels, written = prod(grid.block), prod(grid.shape) * item
-    memory = held * size + voxels * item + work.working_bytes(voxels)
+    ranges = next(iter(pieces_of(grid.ranges(0), piece)))
+    working = work.working_bytes(tuple(along_work(ranges, work.leading, range(1))))
+    packing = _PACKING * (prod(chunks) * size + prod(grid.step) * item)
+    memory = prod(map(len, ranges)) * item + working + packing
+    written = prod(grid.shape) * item
     return Costs(len(grid), grid.block, prod(volume.shape) * size, written, read * size, decoded * size, memory)

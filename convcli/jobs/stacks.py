@@ -73,9 +73,9 @@ class EachVolume(Work):
             self.clipped += work.clipped
         return out
 
-    def working_bytes(self, voxels: int) -> int:
+    def working_bytes(self, ranges: Ranges) -> int:
         """See `Work.working_bytes`."""
-        return self.first.working_bytes(voxels)
+        return self.first.working_bytes((ranges[self.depth], *ranges[-2:]))
 
     def sources(self, axis: int, wanted: range) -> Array:
         """See `Work.sources`."""

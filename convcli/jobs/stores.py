@@ -5,17 +5,28 @@ was killed goes on where it was.
 """
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from math import prod
 from pathlib import Path
 from typing import Any
 
-from convcli.budget import check_memory
+from convcli.budget import check_memory, memory_limit
 from convcli.engines import Done, Engine, is_final
 from convcli.engines.here import Here
 from convcli.errors import FileError
 from convcli.geometry import Placement
-from convcli.geometry.blocks import Grid, choose_block, share_of, voxels_of_block
+from convcli.geometry.blocks import (
+    BLOCKS_EACH,
+    PIECE_BYTES,
+    Grid,
+    choose_block,
+    deepened,
+    planes_at_once,
+    share_of,
+    voxels_of_block,
+)
 from convcli.images.model import shown
 from convcli.images.volume_model import Volume, VolumeMetadata
 from convcli.images.volume_writing import outgoing_of
@@ -199,29 +210,29 @@ class _Run:
             with ledger.bits("level-0", 1):  # by which others know that it is being written
                 writer.write(work.planes(self.progress))
             return 0
-        grid = Grid(tuple(writer.array.shape), tuple(ledger.notes["block"]))
+        grid, piece = grid_of(writer.array, ledger.notes["block"], work)
         self.blocks = len(grid)
-        needed = costs_of(work, volume, grid, (1,) * len(grid.shape)).memory
+        needed = costs_of(work, volume, grid, volume.chunk, piece=piece).memory
         check_memory(needed, f"block: got {'x'.join(map(str, grid.block))} voxels", FileError)
         part, parts = self.scaling.part or (1, 1)
-        plan = self._plan(folder, writer.path(0), self.source, self.begin, grid)
+        plan = self._plan(folder, writer.path(0), self.source, self.begin, grid, piece)
         with ledger.bits("level-0", len(grid), f"{part}-of-{parts}") as bits:
             self._run(plan, bits, share_of(len(grid), part, parts), work)
             return int((~bits.done()).sum())
 
-    def _plan(self, folder: Path, path: str, source: Opens, begin: Begin, grid: Grid) -> RegionPlan:
+    def _plan(self, folder: Path, path: str, source: Opens, begin: Begin, grid: Grid, piece: int) -> RegionPlan:
         task = self.task
         if self.scaling.cluster:  # whose processes may run in other folders
             task = absolute(task)
             if isinstance(source, Input):
                 source = replace(source, stack=tuple(str(Path(each).absolute()) for each in source.stack))
-        words = (task, source, begin, self.files.max_pixels, str(folder), path, grid)
+        words = (task, source, begin, self.files.max_pixels, str(folder), path, grid, piece)
         return RegionPlan(digest((words, versions())), *words)
 
     def _run(self, plan: RegionPlan, bits: Bits, share: range, work: Work | None = None) -> None:
         """Make the blocks of a share that are not done; raises `FileError` that names those that failed."""
         is_done = bits.done()
-        todo = [index for index in share if not is_done[index]]
+        todo = plan.grid.by_columns(index for index in share if not is_done[index])
         self.total, self.done = len(share), len(share) - len(todo)
         self.progress(self.done, self.total)
         failures: list[Done] = []
@@ -290,9 +301,9 @@ class _Run:
             )
             shape = (*shape[: -len(steps)], *ends)
             array = writer.add_level(level, shape)
-            grid = Grid(shape, block_of(writer, finer, work, Scaling(), self.engine.workers, array))
+            grid, piece = grid_of(array, block_of(writer, finer, work, Scaling(), self.engine.workers, array), work)
             with ledger.bits(f"level-{level}", len(grid)) as bits:
-                self._run(self._plan(folder, writer.path(level), source, begin, grid), bits, range(len(grid)))
+                self._run(self._plan(folder, writer.path(level), source, begin, grid, piece), bits, range(len(grid)))
             done.append(steps)
         return done
 
@@ -308,14 +319,31 @@ def block_of(
     """The sides of the blocks of an array, level 0 if none is named: whole chunks, or shards; perhaps whole planes."""
     array = writer.array if array is None else array
     step = tuple(array.shards or array.chunks)
+    whole = 0 if work.cuttable is None and volume.holds_boxes else 2
+    words: dict[str, Any] = {"whole": whole, "planes_first": workers < 2}
+    if scaling.block:
+        return choose_block(array.shape, step, **words, wanted=scaling.block)
     voxels = voxels_of_block(array.shape, work.dtype.itemsize, workers)
-    return choose_block(
-        array.shape,
-        step,
-        whole=0 if work.cuttable is None and volume.holds_boxes else 2,
-        voxels=voxels,
-        wanted=scaling.block,
-    )
+    block = choose_block(array.shape, step, **words, voxels=voxels)
+    while prod(block) > prod(step) and not _fits(array, block, volume, work):
+        voxels //= 2
+        smaller = choose_block(array.shape, step, **words, voxels=voxels)
+        if voxels < prod(step) and smaller == block:
+            break
+        block = smaller
+    return deepened(array.shape, block, BLOCKS_EACH * workers) if workers > 1 and not whole else block
+
+
+def grid_of(array: Any, block: Sequence[int], work: Work) -> tuple[Grid, int]:
+    """How an array is cut into blocks, and how many planes of a block are made at once."""
+    step = tuple(array.shards or array.chunks)
+    piece = planes_at_once(block, step, PIECE_BYTES // work.dtype.itemsize)
+    return Grid(tuple(array.shape), tuple(block), step), piece
+
+
+def _fits(array: Any, block: Sequence[int], volume: Volume, work: Work) -> bool:
+    grid, piece = grid_of(array, block, work)
+    return costs_of(work, volume, grid, volume.chunk, piece=piece).memory <= memory_limit()
 
 
 def _factors(writer: StoreWriter, levels: str | int) -> list[tuple[int, ...]]:

@@ -17,7 +17,7 @@ from convcli.geometry import Placement
 from convcli.images import Image, format_of
 from convcli.images.formats import format_named
 from convcli.images.volume_axes import UNNAMED, Axes, named
-from convcli.images.volume_model import Volume, with_alpha
+from convcli.images.volume_model import Volume, taken, with_alpha
 from convcli.images.volumes import open_volume
 from convcli.jobs.axes import OperationPlan
 from convcli.jobs.background import volume_on_background
@@ -36,6 +36,8 @@ Ranges = tuple[range, ...]
 
 # For the planes of a slab, with those it is made from; what lies between may take a few times as much.
 SLAB_BYTES = 64 << 20
+# For the planes of a region that are made at once: what lies in the processor's caches is not read again from memory.
+STEP_BYTES = 16 << 20
 
 
 @dataclass(frozen=True)
@@ -106,8 +108,8 @@ class Work(ABC):
 
     clipped: float = 0.0
 
-    def working_bytes(self, voxels: int) -> int:
-        """About how much memory sums take while a region of so many voxels is made."""
+    def working_bytes(self, ranges: Ranges) -> int:
+        """About how much memory it takes to make a region, besides the result's."""
         return 0
 
     def said(self) -> Any:
@@ -182,17 +184,13 @@ class VolumeWork(Work):
         """Planes (n, H, W, C) of the volume, or some rows and columns of them; alpha left out."""
         if rows is None or columns is None:
             return np.ascontiguousarray(self.volume.planes(planes)[..., : self.channels])
-        parts = [[self._read(planes, down, across) for across in runs_in(columns)] for down in runs_in(rows)]
-        return np.ascontiguousarray(np.concatenate([np.concatenate(row, 2) for row in parts], 1))
-
-    def _read(self, planes: Array, rows: range, columns: range) -> Array:
         if self._held is None:
-            return self.volume.box(planes, rows, columns)[..., : self.channels]
-        wanted, held = self._held
-        given = planes, np.array(rows), np.array(columns)
-        z, y, x = (np.searchsorted(all_, each) for all_, each in zip(wanted, given, strict=True))
-        part = held[z[0] : z[-1] + 1] if len(runs_in(z)) == 1 else held[z]
-        return part[:, y[0] : y[-1] + 1, x[0] : x[-1] + 1]
+            found = self.volume.box(planes, tuple(runs_in(rows)), tuple(runs_in(columns)))
+            return np.ascontiguousarray(found[..., : self.channels])
+        wanted, found = self._held
+        for axis, (all_, each) in enumerate(zip(wanted, (planes, rows, columns), strict=True)):
+            found = taken(found, tuple(runs_in(np.searchsorted(all_, each))), axis)
+        return np.ascontiguousarray(found)
 
     @abstractmethod
     def box(self, planes: range, rows: range, columns: range) -> Array:
@@ -200,7 +198,8 @@ class VolumeWork(Work):
 
     def planes_at_once(self, rows: range, columns: range) -> int:
         """Of so many planes of a region the sums are in memory at a time."""
-        return self.shape[0]
+        plane = len(rows) * len(columns) * max(self.volume.dtype.itemsize, np.dtype(self.dtype).itemsize)
+        return max(STEP_BYTES // plane, 1)
 
     @property
     def cuttable(self) -> str | None:
@@ -208,21 +207,36 @@ class VolumeWork(Work):
         return None
 
     def region(self, ranges: Ranges) -> Array:
-        """See `Work.region`: what it needs of the input is read once, then planes are made a few at a time."""
+        """See `Work.region`: a few planes at a time are made, of what they need of the input, which is read once."""
         planes, rows, columns = ranges
-        wanted = tuple(self.sources(axis, each) for axis, each in enumerate(ranges))
-        self._held = wanted, self.read(*wanted)
-        try:
-            step = self.planes_at_once(rows, columns)
-            runs = [range(first, min(first + step, planes.stop)) for first in range(planes.start, planes.stop, step)]
-            if len(runs) == 1:
-                return self.box(planes, rows, columns)[..., 0]
-            out = np.empty([len(each) for each in ranges], self.dtype)
-            for run in runs:
-                out[run.start - planes.start : run.stop - planes.start] = self.box(run, rows, columns)[..., 0]
-            return out
-        finally:
-            self._held = None
+        across = self.sources(1, rows), self.sources(2, columns)
+        out = np.empty([len(each) for each in ranges], self.dtype)
+        step = self.planes_at_once(rows, columns)
+        for first in range(planes.start, planes.stop, step):
+            run = range(first, min(first + step, planes.stop))
+            wanted = self.sources(0, run), *across
+            try:
+                self._held = wanted, self.read(*wanted)
+                out[first - planes.start : run.stop - planes.start] = self.box(run, rows, columns)[..., 0]
+            finally:
+                self._held = None
+        return out
+
+    def working_bytes(self, ranges: Ranges) -> int:
+        """See `Work.working_bytes`: the layers of chunks that a reader holds, the planes made at once, their source."""
+        planes, rows, columns = ranges
+        step = min(self.planes_at_once(rows, columns), len(planes))
+        middle = (planes.start + planes.stop - step) // 2
+        run = range(middle, middle + step)
+        count, height, width = (len(self.sources(axis, each)) for axis, each in enumerate((run, rows, columns)))
+        layer, depth, item = self.volume.chunk[0], self.volume.shape[0], self.volume.dtype.itemsize
+        held = min((-(-count // layer) + 1) * layer, depth) if layer > 1 else 0
+        return (held + count) * height * width * item + self.sums_bytes(step, rows, columns)
+
+    def sums_bytes(self, planes: int, rows: range, columns: range) -> int:
+        """About how much the planes take that are made at once, with what lies between them and their source."""
+        sizes = self.volume.dtype.itemsize + np.dtype(self.policy.working).itemsize + np.dtype(self.dtype).itemsize
+        return planes * len(rows) * len(columns) * sizes
 
     def slabs(self, progress: Progress, arrays: float = 1) -> Iterator[tuple[int, int]]:
         """First and end of each slab, which takes so many ``arrays`` of its size; progress is told after each."""
