@@ -54,7 +54,6 @@ class Grid:
         n, size = self.shape[axis], self.block[axis]
         return [range(first, min(first + size, n)) for first in range(0, n, size)]
 
-
     def by_columns(self, blocks: Iterable[int]) -> list[int]:
         """Blocks in another order: those one behind the other along depth, the last axis but two, follow each other."""
         if len(self.shape) < _SPACE:

@@ -143,6 +143,8 @@ class Volume:
         How many volumes are worked on at the same time, and share the memory for it.
     read_box:
         Some planes' rows and columns, for files that hold parts of planes; without one planes are read whole.
+    copies:
+        How often a reader holds the planes that were asked for last, besides what it gives.
     chunk:
         Along depth, y and x, how many voxels are decoded together.
     """
@@ -161,6 +163,7 @@ class Volume:
     beside: int = 1
     read_box: Callable[[Pixels, Runs, Runs], Pixels] | None = None
     chunk: tuple[int, int, int] = (1, 1, 1)
+    copies: int = 0
 
     def __enter__(self) -> "Volume":
         return self

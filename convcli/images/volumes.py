@@ -161,7 +161,9 @@ def _open_npy(source: Path | bytes, name: str, axes: str, max_pixels: int) -> Vo
 
     def read_box(indices: Pixels, rows: Runs, columns: Runs) -> Pixels:
         array = np.memmap(source, dtype, "r", start, (depth, *flat)).view(np.ndarray)
-        return supported(np.ascontiguousarray(taken(taken(taken(array, tuple(runs_in(indices)), 0), rows, 1), columns, 2)))[0]
+        return supported(
+            np.ascontiguousarray(taken(taken(taken(array, tuple(runs_in(indices)), 0), rows, 1), columns, 2))
+        )[0]
 
     words: dict[str, Any] = {"warnings": (*notes, *left_out), "numbers": own_numbers(dtype), "axes": leading}
     if not (fortran or isinstance(source, bytes)):

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from convcli.budget import machine_memory
+from convcli.budget import machine_memory, memory_limit
 from convcli.geometry import Window
 from convcli.images.volume_model import Volume
 from convcli.jobs.filter import FilterPlan, respond_in_pixels, shaped
@@ -53,7 +53,7 @@ class VolumeFilter(VolumeWork):
         depth, height, width = self.links[-1].out_sizes
         self.shape = (depth, height, width, self.channels)
         self.places = placed(self.links)
-        budget = slab_bytes or min(machine_memory() // 8, _MOST_SLAB_BYTES) // volume.beside
+        budget = slab_bytes or min(machine_memory() // 8, _MOST_SLAB_BYTES, memory_limit() // 2) // volume.beside
         # Neighbouring slabs share planes: where those are the larger part, twice the memory saves most of the work.
         self.slab = self._planes_per_slab(budget)
         if self.slab < self.links[0].windows[0].effective:
@@ -85,11 +85,11 @@ class VolumeFilter(VolumeWork):
     def planes_at_once(self, rows: range, columns: range) -> int:
         """Of so many planes of a region the sums are in memory at a time."""
         share = (len(rows) * len(columns)) / (self.shape[1] * self.shape[2])
-        return self._planes_per_slab(int(_REGION_BYTES / share))
+        return self._planes_per_slab(int(min(_REGION_BYTES, memory_limit() // 4) / share))
 
     def sums_bytes(self, planes: int, rows: range, columns: range) -> int:
         """See `VolumeWork.sums_bytes`."""
-        return int(self._bytes(planes) * len(rows) * len(columns) / (self.shape[1] * self.shape[2]))
+        return int(self._sums(planes)[0] * len(rows) * len(columns) / (self.shape[1] * self.shape[2]))
 
     @cached_property
     def cuttable(self) -> str | None:
@@ -122,8 +122,9 @@ class VolumeFilter(VolumeWork):
 
     def _wanted(self) -> Iterator[Array]:
         """The output planes of each slab."""
-        for first in range(0, self.shape[0], self.slab):
-            yield np.arange(first, min(first + self.slab, self.shape[0]))
+        step = self.fitting(self.slab)
+        for first in range(0, self.shape[0], step):
+            yield np.arange(first, min(first + step, self.shape[0]))
 
     @cached_property
     def _ways(self) -> list[Ways]:
@@ -221,6 +222,12 @@ class VolumeFilter(VolumeWork):
 
     def _bytes(self, planes: int) -> int:
         """An upper bound of the memory that a slab of so many output planes takes."""
+        sums, needed = self._sums(planes)
+        in_plane = self.volume.shape[1] * self.volume.shape[2] * self.volume.shape[3]
+        return sums + needed * in_plane * self.volume.dtype.itemsize
+
+    def _sums(self, planes: int) -> tuple[int, int]:
+        """The same without the planes of the volume, and how many of these are needed."""
         working = np.dtype(self.policy.working).itemsize
         total = 0
         for index in reversed(range(len(self.links))):
@@ -229,5 +236,4 @@ class VolumeFilter(VolumeWork):
             across = max(link.sizes[1] * link.sizes[2], height * width)
             total += planes * across * self.channels * working * _ARRAYS
             planes = min((planes - 1) * depth.stride + depth.effective, link.sizes[0])
-        in_plane = self.volume.shape[1] * self.volume.shape[2] * self.volume.shape[3]
-        return total + planes * in_plane * self.volume.dtype.itemsize
+        return total, planes

@@ -6,6 +6,7 @@ any of them may be done anywhere, in any order, and again.
 
 import threading
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from math import prod
 from typing import Any, Protocol, TypeVar
@@ -105,9 +106,15 @@ def run_block(plan: RegionPlan, index: int) -> Any:
             while len(_OPENED) >= _KEPT_OPEN:
                 _OPENED.pop(next(iter(_OPENED))).volume.close()
             opened = _OPENED[plan.name] = _Opened.of(plan)
-        for ranges in pieces_of(plan.grid.ranges(index), plan.piece):
-            voxels = opened.work.region(tuple(along_work(ranges, opened.work.leading, range(1))))
-            write_region(opened.array, ranges, voxels)
+        with ThreadPoolExecutor(1) as behind:  # a piece is packed and written while the next is made
+            writing: Future[None] | None = None
+            for ranges in pieces_of(plan.grid.ranges(index), plan.piece):
+                voxels = opened.work.region(tuple(along_work(ranges, opened.work.leading, range(1))))
+                if writing is not None:
+                    writing.result()
+                writing = behind.submit(write_region, opened.array, ranges, voxels)
+            if writing is not None:
+                writing.result()
         return opened.work.said()
 
 
@@ -169,9 +176,10 @@ def costs_of(work: Work, volume: Volume, grid: Grid, chunks: tuple[int, ...], *,
     runs = along_work([grid.along(axis) for axis in range(len(grid.shape))], work.leading, [range(1)])
     needs = [[work.sources(axis, run) for run in along] for axis, along in enumerate(runs)]
     read, decoded = amplification(grid, needs, (1,) * (len(needs) - len(chunks)) + tuple(chunks))
-    ranges = next(iter(pieces_of(grid.ranges(0), piece)))
+    pieces = pieces_of(grid.ranges(0), piece)
+    ranges = pieces[0]
     working = work.working_bytes(tuple(along_work(ranges, work.leading, range(1))))
     packing = _PACKING * (prod(chunks) * size + prod(grid.step) * item)
-    memory = prod(map(len, ranges)) * item + working + packing
+    memory = min(len(pieces), 2) * prod(map(len, ranges)) * item + working + packing
     written = prod(grid.shape) * item
     return Costs(len(grid), grid.block, prod(volume.shape) * size, written, read * size, decoded * size, memory)

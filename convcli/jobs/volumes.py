@@ -5,6 +5,7 @@ flat, and the bits are those of the whole volume. Of a file of several volumes e
 """
 
 from abc import ABC, abstractmethod
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from convcli.budget import check_memory, memory_limit
 from convcli.errors import ImageError
 from convcli.geometry import Placement
 from convcli.images import Image, format_of
@@ -199,7 +201,7 @@ class VolumeWork(Work):
     def planes_at_once(self, rows: range, columns: range) -> int:
         """Of so many planes of a region the sums are in memory at a time."""
         plane = len(rows) * len(columns) * max(self.volume.dtype.itemsize, np.dtype(self.dtype).itemsize)
-        return max(STEP_BYTES // plane, 1)
+        return max(min(STEP_BYTES, memory_limit() // 8) // plane, 1)
 
     @property
     def cuttable(self) -> str | None:
@@ -227,21 +229,42 @@ class VolumeWork(Work):
         planes, rows, columns = ranges
         step = min(self.planes_at_once(rows, columns), len(planes))
         middle = (planes.start + planes.stop - step) // 2
-        run = range(middle, middle + step)
-        count, height, width = (len(self.sources(axis, each)) for axis, each in enumerate((run, rows, columns)))
+        return self._bytes_at_once((range(middle, middle + step), rows, columns))
+
+    def _bytes_at_once(self, ranges: Ranges) -> int:
+        count, height, width = (len(self.sources(axis, each)) for axis, each in enumerate(ranges))
         layer, depth, item = self.volume.chunk[0], self.volume.shape[0], self.volume.dtype.itemsize
-        held = min((-(-count // layer) + 1) * layer, depth) if layer > 1 else 0
-        return (held + count) * height * width * item + self.sums_bytes(step, rows, columns)
+        held = min((-(-count // layer) + 1) * layer, depth) if layer > 1 else count * self.volume.copies
+        source = (held + count) * height * width * self.volume.shape[3] * item
+        planes, rows, columns = ranges
+        return source + self.sums_bytes(len(planes), rows, columns)
+
+    def fitting(self, planes: int) -> int:
+        """As many planes of a slab, or fewer, as may be in memory with all that they take.
+
+        Raises `ImageError` where one is too many.
+        """
+
+        def needed(count: int) -> int:
+            first = (self.shape[0] - count) // 2
+            return self._bytes_at_once((range(first, first + count), *self.whole)) * self.volume.beside
+
+        if needed(planes) > memory_limit():
+            planes = max(bisect_right(range(1, planes), memory_limit(), key=needed), 1)
+            height, width = self.volume.shape[1:3]
+            check_memory(needed(planes), f"{self.volume.name}: got planes of {width}x{height} voxels", ImageError)
+        return planes
 
     def sums_bytes(self, planes: int, rows: range, columns: range) -> int:
         """About how much the planes take that are made at once, with what lies between them and their source."""
         sizes = self.volume.dtype.itemsize + np.dtype(self.policy.working).itemsize + np.dtype(self.dtype).itemsize
-        return planes * len(rows) * len(columns) * sizes
+        return planes * len(rows) * len(columns) * self.channels * sizes
 
     def slabs(self, progress: Progress, arrays: float = 1) -> Iterator[tuple[int, int]]:
         """First and end of each slab, which takes so many ``arrays`` of its size; progress is told after each."""
         plane_bytes = int(np.prod(self.volume.shape[1:], dtype=object)) * self.volume.dtype.itemsize
         planes_each, depth = max(SLAB_BYTES // int(plane_bytes * arrays) // self.volume.beside, 1), self.shape[0]
+        planes_each = self.fitting(min(planes_each, depth))
         self.clipped = 0
         for first in range(0, depth, planes_each):
             end = min(first + planes_each, depth)

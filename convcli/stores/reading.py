@@ -135,7 +135,9 @@ def _box_reader(stored: Stored, leading: tuple[int, ...], most: int) -> Callable
             axis = int((run[-1] - run[0]).argmax()) if len(run) > 1 else len(leading) - 1
             fixed = tuple(int(each) for at, each in enumerate(run[0]) if at != axis)
             key = axis, fixed, rows, columns
-            layers = held.of(key, partial(_layers, stored, *key) if has_depth else partial(_plane, stored, rows, columns))
+            layers = held.of(
+                key, partial(_layers, stored, *key) if has_depth else partial(_plane, stored, rows, columns)
+            )
             parts.append(layers.planes(int(run[0][axis]), int(run[-1][axis]) + 1))
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
