@@ -18,7 +18,7 @@ from convcli.images.volume_model import Volume
 from convcli.jobs.filter import FilterPlan, respond_in_pixels, shaped
 from convcli.jobs.links import placed
 from convcli.jobs.output_policy import extremes, finish, stretched
-from convcli.jobs.volumes import Progress, VolumeWork
+from convcli.jobs.volumes import Between, Progress, Ranges, VolumeWork
 from convcli.ops.arguments import Array
 from convcli.ops.borders import Part, border_table, runs_in
 from convcli.ops.plan import plan_correlation
@@ -42,6 +42,7 @@ class VolumeFilter(VolumeWork):
         self, volume: Volume, plan: FilterPlan, format: str | None = None, *, slab_bytes: int | None = None
     ) -> None:
         super().__init__(volume, plan, format, range=plan.range, **plan.signs)
+        self._between: tuple[float, float] | None = None
         self.plan, self.links = plan, plan.links(volume.shape[:3])
         self.tables = [  # along each axis the source position of each padded one, -1 for the border's constant
             [
@@ -62,25 +63,40 @@ class VolumeFilter(VolumeWork):
     def planes(self, progress: Progress = lambda done, total: None) -> Iterator[Array]:
         """The result's planes (OH, OW, C) in order."""
         depth = self.shape[0]
-        passes = 2 if self.policy.range == "minmax" else 1
-        between = None
+        passes = 2 if self.wants_extremes else 1
         if passes == 2:
             low, high = np.inf, -np.inf
             for wanted in self._wanted():
-                response = self._response(len(self.links) - 1, wanted, *self.whole)
-                response = response.astype(self.policy.working, copy=False)
-                slab_low, slab_high = extremes(shaped(response, self.plan))
+                slab_low, slab_high = self._extremes(wanted, *self.whole)
                 low, high = min(low, slab_low), max(high, slab_high)
                 progress(int(wanted[-1]) + 1, 2 * depth)
-            between = low, high
+            self._between = low, high
         self.clipped = 0
         for wanted in self._wanted():
-            yield from self._pixels(wanted, *self.whole, between)
+            yield from self._pixels(wanted, *self.whole)
             progress((passes - 1) * depth + int(wanted[-1]) + 1, passes * depth)
 
     def box(self, planes: range, rows: range, columns: range) -> Array:
         """A part (n, h, w, C) of the result as it is written; counts what is clipped."""
-        return self._pixels(np.arange(planes.start, planes.stop), rows, columns, None)
+        return self._pixels(np.arange(planes.start, planes.stop), rows, columns)
+
+    @property
+    def wants_extremes(self) -> bool:  # type: ignore[override]
+        """See `Work.wants_extremes`."""
+        return self.policy.range == "minmax"
+
+    def extremes(self, ranges: Ranges) -> Between:
+        """See `Work.extremes`."""
+        found = [self._extremes(np.arange(run.start, run.stop), *ranges[1:]) for run in self.runs(ranges)]
+        return {0: (min(low for low, _ in found), max(high for _, high in found))}
+
+    def stretch(self, between: Between) -> None:
+        """See `Work.stretch`."""
+        self._between = between.get(0)
+
+    def _extremes(self, wanted: Array, rows: range, columns: range) -> tuple[float, float]:
+        response = self._response(len(self.links) - 1, wanted, rows, columns)
+        return extremes(shaped(response.astype(self.policy.working, copy=False), self.plan))
 
     def planes_at_once(self, rows: range, columns: range) -> int:
         """Of so many planes of a region the sums are in memory at a time."""
@@ -94,8 +110,6 @@ class VolumeFilter(VolumeWork):
     @cached_property
     def cuttable(self) -> str | None:
         """See `Work.cuttable`."""
-        if self.policy.range == "minmax":
-            return "passes"
         for link, ways in zip(self.links, self._ways, strict=True):
             if not ways and link.kernel.combine != "rank":
                 return f"{link.kernel.name} is computed a plane at a time"
@@ -145,7 +159,7 @@ class VolumeFilter(VolumeWork):
             dtype = dtype if link.kernel.combine == "rank" else np.dtype(self.policy.working)
         return found
 
-    def _pixels(self, wanted: Array, rows: range, columns: range, between: tuple[float, float] | None) -> Array:
+    def _pixels(self, wanted: Array, rows: range, columns: range) -> Array:
         """A part (n, h, w, C) of the result as it is written; counts what is clipped."""
         plan, policy = self.plan, self.policy
         if plan.goes_straight(policy):
@@ -157,8 +171,8 @@ class VolumeFilter(VolumeWork):
         if plan.leaves(response, policy):
             return response
         response = shaped(response.astype(policy.working, copy=False), plan)
-        if between is not None:
-            response, policy = stretched(response, between, policy.white_in), replace(policy, range="clip")
+        if self._between is not None:
+            response, policy = stretched(response, self._between, policy.white_in), replace(policy, range="clip")
         pixels, clipped = finish(response, policy)
         self.clipped += clipped
         return pixels

@@ -18,7 +18,7 @@ from convcli.images.volume_axes import Axes
 from convcli.images.volume_model import Volume
 from convcli.jobs.stacks import Begin
 from convcli.jobs.tasks import Task
-from convcli.jobs.volumes import Work
+from convcli.jobs.volumes import Between, Work
 from convcli.stores.growing import open_region_target, write_region
 from convcli.stores.reading import open_level
 
@@ -66,6 +66,8 @@ class RegionPlan:
         Of that array.
     piece : int
         So many planes of a block are made and written at a time; whole chunks.
+    between : tuple
+        What `extremes_of` found of all blocks, where it was asked for: see `convcli.jobs.volumes.Between`.
     """
 
     name: str
@@ -77,6 +79,7 @@ class RegionPlan:
     path: str
     grid: Grid
     piece: int = 0
+    between: tuple[tuple[int, tuple[float, float]], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,9 @@ class _Opened:
     def of(cls, plan: RegionPlan) -> "_Opened":
         volume = plan.source.open(plan.task, plan.max_pixels)
         try:
-            return cls(volume, plan.begin(volume, FORMAT), open_region_target(plan.folder, plan.path))
+            work = plan.begin(volume, FORMAT)
+            work.stretch(dict(plan.between))
+            return cls(volume, work, open_region_target(plan.folder, plan.path))
         except BaseException:
             volume.close()
             raise
@@ -98,14 +103,26 @@ class _Opened:
 _OPENED: dict[str, _Opened] = {}
 
 
+def _opened(plan: RegionPlan) -> _Opened:
+    """What this process has open of a plan, one thread at a time."""
+    if plan.name not in _OPENED:
+        while len(_OPENED) >= _KEPT_OPEN:
+            _OPENED.pop(next(iter(_OPENED))).volume.close()
+        _OPENED[plan.name] = _Opened.of(plan)
+    return _OPENED[plan.name]
+
+
+def extremes_of(plan: RegionPlan, index: int) -> Between:
+    """The least and the largest number of a block, which others have to know before it is made."""
+    with _LOOPS:
+        work = _opened(plan).work
+        return work.extremes(tuple(along_work(plan.grid.ranges(index), work.leading, range(1))))
+
+
 def run_block(plan: RegionPlan, index: int) -> Any:
     """Make a block and write it; returns what the operation's report needs to know of it."""
     with _LOOPS:
-        opened = _OPENED.get(plan.name)
-        if opened is None:
-            while len(_OPENED) >= _KEPT_OPEN:
-                _OPENED.pop(next(iter(_OPENED))).volume.close()
-            opened = _OPENED[plan.name] = _Opened.of(plan)
+        opened = _opened(plan)
         with ThreadPoolExecutor(1) as behind:  # a piece is packed and written while the next is made
             writing: Future[None] | None = None
             for ranges in pieces_of(plan.grid.ranges(index), plan.piece):

@@ -16,7 +16,7 @@ from convcli.images.volume_axes import count_of, depth_of, volumes_along
 from convcli.images.volume_model import Volume
 from convcli.jobs.axes import OperationPlan
 from convcli.jobs.batch import Produced, produce
-from convcli.jobs.volumes import Progress, Ranges, VolumeWork, Work, without_alpha
+from convcli.jobs.volumes import Between, Progress, Ranges, VolumeWork, Work, without_alpha
 from convcli.ops.arguments import Array
 
 # An operation on a picture: with its plan, and the format to be written.
@@ -31,6 +31,7 @@ class EachVolume(Work):
 
     def __init__(self, volume: Volume, begin: Callable[[Volume], VolumeWork]) -> None:
         self.depth, self._volume, self._begin = depth_of(volume.leading), volume, begin
+        self._between: Between = {}
         self.first = self._work(next(volumes_along(volume.leading, self.depth))[0], 1)
         self.leading = tuple(
             (letter, self.first.shape[0] if axis == self.depth else size)
@@ -62,16 +63,36 @@ class EachVolume(Work):
     def region(self, ranges: Ranges) -> Array:
         """See `Work.region`: the part of each of the volumes."""
         out = np.empty([len(each) for each in ranges], self.dtype)
+        parts = np.moveaxis(out, self.depth, -3)
+        for at, number, work, part in self._works(ranges):
+            work.stretch({0: self._between[number]} if self._between else {})
+            parts[at] = work.region(part)
+            self.clipped += work.clipped
+        return out
+
+    def _works(self, ranges: Ranges) -> Iterator[tuple[tuple[int, ...], int, VolumeWork, Ranges]]:
+        """Of each volume in a region where it lies there, the number of its first plane, the work, and its region."""
         along, (rows, columns) = list(ranges[:-2]), ranges[-2:]
         depth = along.pop(self.depth)
         places = np.arange(count_of(self._volume.leading)).reshape([size for _, size in self._volume.leading])
-        places, parts = np.moveaxis(places, self.depth, -1), np.moveaxis(out, self.depth, -3)
+        places = np.moveaxis(places, self.depth, -1)
         for index in product(*along):
-            work = self._work(places[index], 1)
+            planes = places[index]
             at = tuple(each - run.start for each, run in zip(index, along, strict=True))
-            parts[at] = work.region((depth, rows, columns))
-            self.clipped += work.clipped
-        return out
+            yield at, int(planes[0]), self._work(planes, 1), (depth, rows, columns)
+
+    @property
+    def wants_extremes(self) -> bool:  # type: ignore[override]
+        """See `Work.wants_extremes`."""
+        return self.first.wants_extremes
+
+    def extremes(self, ranges: Ranges) -> Between:
+        """See `Work.extremes`."""
+        return {number: work.extremes(part)[0] for _, number, work, part in self._works(ranges)}
+
+    def stretch(self, between: Between) -> None:
+        """See `Work.stretch`."""
+        self._between = between
 
     def working_bytes(self, ranges: Ranges) -> int:
         """See `Work.working_bytes`."""

@@ -33,11 +33,11 @@ from convcli.images.volume_writing import outgoing_of
 from convcli.jobs.batch import Files, Outcome, unkept
 from convcli.jobs.ledger import PLAN, Bits, Ledger, digest, is_of
 from convcli.jobs.pool import VolumePool, plan_pool, pool_image
-from convcli.jobs.regions import FORMAT, FinerLevel, Opens, RegionPlan, costs_of, forget, run_block
+from convcli.jobs.regions import FORMAT, FinerLevel, Opens, RegionPlan, costs_of, extremes_of, forget, run_block
 from convcli.jobs.scaling import Scaling, versions
 from convcli.jobs.stacks import Begin
 from convcli.jobs.tasks import Task, absolute
-from convcli.jobs.volumes import Input, Progress, Work, check_files, work_on_volume
+from convcli.jobs.volumes import Between, Input, Progress, Work, check_files, work_on_volume
 from convcli.stores import is_address, is_store
 from convcli.stores.growing import LEDGER, alone, begin_folder, drop_folder, end_folder
 from convcli.stores.ngff import ORDER, image_of, is_image, one_channel
@@ -86,7 +86,7 @@ def work_on_stack(
         warnings = unkept(lost)
         if work.shape[3] != 1:
             raise FileError(f"{task.target}: got {work.shape[3]} channels behind each voxel, expected one for Zarr")
-        if work.cuttable == "passes" and not scaling.is_plain:
+        if work.wants_extremes and scaling.part:
             raise FileError(f"{task.target}: minmax looks at all of a volume first; choose another --range")
         run = _Run(task, files, begin, source, scaling, engine or Here(), progress)
         outcome = run.carry_out(volume, work, stored, like)
@@ -138,6 +138,7 @@ class _Run:
     done: int = 0  # blocks, by this process
     total: int = 0
     blocks: int = 0  # of level 0, all processes'
+    looked_at: int = 0  # before they are made, if that is wanted
 
     def carry_out(self, volume: Volume, work: Work, stored: Stored | None, like: Stored | None) -> Outcome:
         """Write all of it, or the share that was asked for."""
@@ -206,10 +207,6 @@ class _Run:
 
     def _blocks(self, folder: Path, ledger: Ledger, writer: StoreWriter, volume: Volume, work: Work) -> int:
         """Write level 0, or a share of it; returns how many blocks are not done, which are others'."""
-        if work.cuttable == "passes":
-            with ledger.bits("level-0", 1):  # by which others know that it is being written
-                writer.write(work.planes(self.progress))
-            return 0
         grid, piece = grid_of(writer.array, ledger.notes["block"], work)
         self.blocks = len(grid)
         needed = costs_of(work, volume, grid, volume.chunk, piece=piece).memory
@@ -217,6 +214,9 @@ class _Run:
         part, parts = self.scaling.part or (1, 1)
         plan = self._plan(folder, writer.path(0), self.source, self.begin, grid, piece)
         with ledger.bits("level-0", len(grid), f"{part}-of-{parts}") as bits:
+            if work.wants_extremes:
+                between = self._between(plan, ledger)
+                plan = replace(plan, name=digest((plan.name, between)), between=between)
             self._run(plan, bits, share_of(len(grid), part, parts), work)
             return int((~bits.done()).sum())
 
@@ -229,12 +229,33 @@ class _Run:
         words = (task, source, begin, self.files.max_pixels, str(folder), path, grid, piece)
         return RegionPlan(digest((words, versions())), *words)
 
+    def _between(self, plan: RegionPlan, ledger: Ledger) -> tuple[tuple[int, tuple[float, float]], ...]:
+        """The least and the largest number of each volume, found once for all that is asked for later."""
+        self.looked_at, found = len(plan.grid), ledger.notes.get("between")
+        if found is None:
+            known: Between = {}
+            blocks = plan.grid.by_columns(range(len(plan.grid)))
+            try:
+                for count, each in enumerate(self.engine.run(partial(extremes_of, plan), blocks), 1):
+                    if each.error is not None or each.killed:
+                        self._stop_at(each.error)
+                        raise FileError(self._told(plan, [each]))
+                    for number, (low, high) in each.value.items():
+                        least, largest = known.get(number, (low, high))
+                        known[number] = min(low, least), max(high, largest)
+                    self.progress(count, 2 * len(blocks))
+            finally:
+                forget(plan)
+            found = ledger.notes["between"] = sorted(known.items())
+            ledger.begin()
+        return tuple((number, (low, high)) for number, (low, high) in found)
+
     def _run(self, plan: RegionPlan, bits: Bits, share: range, work: Work | None = None) -> None:
         """Make the blocks of a share that are not done; raises `FileError` that names those that failed."""
         is_done = bits.done()
         todo = plan.grid.by_columns(index for index in share if not is_done[index])
         self.total, self.done = len(share), len(share) - len(todo)
-        self.progress(self.done, self.total)
+        self.progress(self.looked_at + self.done, self.looked_at + self.total)
         failures: list[Done] = []
         try:
             for each in self.engine.run(partial(run_block, plan), todo):
@@ -246,9 +267,10 @@ class _Run:
                 if work is not None:
                     work.hear(each.value)
                 self.done += 1
-                self.progress(self.done, self.total)
+                self.progress(self.looked_at + self.done, self.looked_at + self.total)
         finally:
             forget(plan)
+            self.looked_at = 0
         if failures:
             raise FileError(self._told(plan, failures))
 

@@ -33,6 +33,9 @@ from convcli.stores import is_store
 # Called with the planes done and all planes.
 Progress = Callable[[int, int], None]
 
+# The least and the largest number of each volume of a file, by the number of its first plane.
+Between = dict[int, tuple[float, float]]
+
 # Of a result: a run along each axis.
 Ranges = tuple[range, ...]
 
@@ -98,7 +101,7 @@ class Work(ABC):
     @property
     @abstractmethod
     def cuttable(self) -> str | None:
-        """Why `region` cannot be asked for any region but whole planes: None if it can; ``"passes"`` if not even so."""
+        """Why `region` cannot be asked for any region but whole planes; None if it can."""
 
     @abstractmethod
     def region(self, ranges: Ranges) -> Array:
@@ -109,6 +112,14 @@ class Work(ABC):
         """The positions, rising, of the input's axis that a run of the result's needs; axes as those of `region`."""
 
     clipped: float = 0.0
+    wants_extremes = False  # whether `stretch` has to be told, before any region is asked for, what `extremes` finds
+
+    def extremes(self, ranges: Ranges) -> Between:
+        """The least and the largest number of a part of the result before it is stretched to what is written."""
+        return {}
+
+    def stretch(self, between: Between) -> None:
+        """Take note of what is black and what white."""
 
     def working_bytes(self, ranges: Ranges) -> int:
         """About how much memory it takes to make a region, besides the result's."""
@@ -211,18 +222,24 @@ class VolumeWork(Work):
     def region(self, ranges: Ranges) -> Array:
         """See `Work.region`: a few planes at a time are made, of what they need of the input, which is read once."""
         planes, rows, columns = ranges
-        across = self.sources(1, rows), self.sources(2, columns)
         out = np.empty([len(each) for each in ranges], self.dtype)
+        for run in self.runs(ranges):
+            out[run.start - planes.start : run.stop - planes.start] = self.box(run, rows, columns)[..., 0]
+        return out
+
+    def runs(self, ranges: Ranges) -> Iterator[range]:
+        """The planes of a region a few at a time, while all that these need of the input is held."""
+        planes, rows, columns = ranges
+        across = self.sources(1, rows), self.sources(2, columns)
         step = self.planes_at_once(rows, columns)
         for first in range(planes.start, planes.stop, step):
             run = range(first, min(first + step, planes.stop))
             wanted = self.sources(0, run), *across
             try:
                 self._held = wanted, self.read(*wanted)
-                out[first - planes.start : run.stop - planes.start] = self.box(run, rows, columns)[..., 0]
+                yield run
             finally:
                 self._held = None
-        return out
 
     def working_bytes(self, ranges: Ranges) -> int:
         """See `Work.working_bytes`: the layers of chunks that a reader holds, the planes made at once, their source."""
