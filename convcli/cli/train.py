@@ -19,8 +19,7 @@ from convcli.jobs.documents import json_text
 from convcli.jobs.runtime import prepare_loops, request_threads
 
 if TYPE_CHECKING:
-    from convcli.jobs.train import TrainReport
-    from convcli.jobs.training_plan import TrainingPlan
+    from convcli.jobs.training_plan import TrainingPlan, TrainReport
 
 TASKS = ("classify", "regress", "multi-label", "segment", "denoise")
 LOSSES = ("cross_entropy", "mse", "mae", "huber", "dice")
@@ -129,6 +128,8 @@ def command(
     \b
       photos/        a sub-folder for each class, of pictures, .npy arrays, WAV
                      sounds or TIFF volumes; or train/, val/ and test/ of those
+      cells/         images/ beside masks/, noisy/ beside clean/: pairs of the
+                     same names; or train/, val/ and test/ of such
       data.npz       x_train y_train x_test y_test, images labels, X y ...
       x.npy y.npy    samples and their labels; of x.npy alone y.npy lies beside
       data.csv       rows of a label and numbers, or of a file's name and a label;
@@ -211,13 +212,16 @@ def command(
     from convcli.jobs.train import train
     from convcli.nn.training import Listener
 
-    with Display(plan, shown=not quiet, lines=not as_json) as display, _stopping() as stop:
+    with Display(plan, shown=not quiet, lines=not (as_json or quiet)) as display, _stopping() as stop:
         report = train(plan, Listener(display.batch, display.epoch, stop.is_set))
     if not report.finished:
         return _interrupted(report)
     _draw(report, page)
     pages = {"report": page} if page else {}
-    for line in [json_text(report.as_dict() | pages)] if as_json else [*closing(report), *pages.values()]:
+    for warning in () if quiet else report.warnings:
+        say(f"Warning: {warning}")
+    lines = [str(plan.target)] if quiet else closing(report)
+    for line in [json_text(report.as_dict() | pages)] if as_json else [*lines, *pages.values()]:
         show_result(line)
     return 0
 

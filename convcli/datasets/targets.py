@@ -25,7 +25,7 @@ class Labelled:
         """``spatial`` are the sizes of a sample without its channels."""
         self.label = label
         parts = [_flat(each) for each in raw]
-        self.targets: Targets = reading.targets or _guess(parts, label)
+        self.targets: Targets = reading.targets or _guess(parts, label, spatial)
         self.classes: tuple[str, ...] = ()
         if self.targets == "classes":
             self.classes, self.parts = _classes(parts, label, reading.classes)
@@ -35,7 +35,9 @@ class Labelled:
             self.parts = [_marks(each, label) for each in parts]
             self.classes = reading.classes or tuple(map(str, range(self.parts[0].shape[1])))
         elif self.targets == "masks":
-            self.classes, self.parts = _masks(parts, spatial, label, reading.classes)
+            self.classes, self.parts = _masks(
+                [_one_plane(each, spatial) for each in parts], spatial, label, reading.classes
+            )
         else:
             self.parts = [_arrays(_channels_last(each, spatial), label) for each in parts]
         if len({each.shape[1:] for each in self.parts}) > 1:
@@ -51,7 +53,7 @@ def _flat(raw: Array) -> Array:
     return raw[:, 0] if raw.ndim == 2 and raw.shape[1] == 1 else raw
 
 
-def _guess(parts: list[Array], label: str) -> Targets:
+def _guess(parts: list[Array], label: str, spatial: tuple[int, ...]) -> Targets:
     first = parts[0]
     if len({each.dtype.kind == "U" for each in parts}) > 1:
         raise DataError(f"{label}: got labels of {first.dtype} and of {parts[1].dtype}, expected one kind")
@@ -67,8 +69,12 @@ def _guess(parts: list[Array], label: str) -> Targets:
         if not binary or not any(each.any() for each in parts):
             return "numbers"
         return "marks"
-    whole = all(each.dtype.kind in "iub" for each in parts)
-    return "masks" if whole and len(np.unique(first)) <= _FEW else "arrays"
+    planes = [_one_plane(each, spatial) for each in parts]
+    of_floats = any(each.dtype.kind == "f" for each in planes)
+    if of_floats and planes[0].shape[1:] != spatial:
+        return "arrays"
+    values = np.unique(planes[0])
+    return "masks" if len(values) <= _FEW and not (of_floats and (values % 1).any()) else "arrays"
 
 
 def _is_one_hot(raw: Array) -> bool:
@@ -130,8 +136,6 @@ def _marks(raw: Array, label: str) -> Array:
 def _masks(
     parts: list[Array], spatial: tuple[int, ...], label: str, known: tuple[str, ...]
 ) -> tuple[tuple[str, ...], list[Array]]:
-    parts = [_channels_last(each, spatial) for each in parts]
-    parts = [each[..., 0] if each.shape[1:] == (*spatial, 1) else each for each in parts]
     values = np.unique(np.concatenate([np.unique(each) for each in parts]))
     if parts[0].shape[1:] != spatial:
         raise DataError(f"{label}: got masks of {parts[0].shape[1:]} for samples of {spatial}, expected one size")
@@ -143,7 +147,23 @@ def _masks(
     if values[0] >= 0 and values[-1] < (_SPARSE + 1) * len(values) and not (values % 1).any():
         values = np.arange(int(values[-1]) + 1)
     classes = tuple(f"{value:g}" for value in values)
+    if len(classes) < 2:
+        raise DataError(f"{label}: got masks of one class, {classes[0]}, expected two or more")
     return classes, [np.searchsorted(values, each).astype(np.uint8) for each in parts]
+
+
+def _one_plane(raw: Array, spatial: tuple[int, ...]) -> Array:
+    """Masks without an axis of channels: one channel is left out, and of a row of 0 and one 1 for each class its place.
+
+    Whatever else has channels keeps them.
+    """
+    raw = _channels_last(raw, spatial)
+    if raw.shape[1:-1] != spatial or raw.ndim != len(spatial) + 2:
+        return raw
+    if raw.shape[-1] == 1:
+        return raw[..., 0]
+    one_hot = np.isin(raw, (0, 1)).all() and (raw.sum(axis=-1) == 1).all()
+    return raw.argmax(axis=-1) if one_hot else raw
 
 
 def _places_of(values: Array, known: tuple[str, ...], label: str) -> Array:

@@ -12,7 +12,6 @@ import io
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import IO, Any
 
@@ -20,7 +19,7 @@ import numpy as np
 
 from convcli.budget import check_memory
 from convcli.errors import FileError, ImageError
-from convcli.extras import install
+from convcli.extras import needed
 from convcli.geometry import Placement
 from convcli.images.depth import own_numbers, supported
 from convcli.images.distances import Distance, distances_of, notes_of
@@ -134,10 +133,7 @@ def check_axes(leading: Axes, channels: int) -> None:
 
 
 def _nibabel() -> Any:
-    try:
-        return import_module("nibabel")
-    except ImportError:
-        raise ImageError(f"is a NIfTI, which needs nibabel; install it with {install('nifti')}") from None
+    return needed("nibabel", "nifti", "is a NIfTI, which needs nibabel; install it with ", ImageError)
 
 
 def _header(head: bytes) -> Any:

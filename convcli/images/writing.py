@@ -6,6 +6,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import BinaryIO, TypeVar, cast
 
+from convcli import addresses
 from convcli.atomic import check_target, replacing
 from convcli.errors import ImageError, shortened
 from convcli.geometry import is_integer
@@ -76,7 +77,9 @@ def write(
         encode = _encoder(replace(image, metadata=metadata), chosen, quality=quality, compression=compression)
     except ImageError as error:
         raise ImageError(f"{name}: {error}") from error.__cause__
-    if isinstance(target, str | Path):
+    if isinstance(target, str) and addresses.is_address(target):
+        addresses.write_whole(target, b"".join(_run(encode, name, chosen)), overwrite=overwrite)
+    elif isinstance(target, str | Path):
         check_target(Path(target), overwrite=overwrite)
         with replacing(Path(target), overwrite=overwrite) as stream:
             stream.writelines(_run(encode, name, chosen))

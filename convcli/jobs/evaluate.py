@@ -16,6 +16,7 @@ from convcli.datasets.samples import are_pictures
 from convcli.errors import DataError, shortened
 from convcli.images import Image
 from convcli.jobs.classifier import Classifier, percent
+from convcli.jobs.documents import named
 from convcli.jobs.measures import Answers, f1_of
 from convcli.jobs.task import load_for
 from convcli.nn.losses import class_targets, loss_of_logits
@@ -138,12 +139,9 @@ class Evaluation:
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         return {
-            "data": self.data,
-            "split": self.split,
+            **named(self, "data", "split"),
             "images": self.count,
-            "accuracy": self.accuracy,
-            "loss": self.loss,
-            "f1": self.f1,
+            **named(self, "accuracy", "loss", "f1"),
             **(self.answers.as_dict() if self.answers else {}),
             "wrong": len(self.mistakes),
             "classes": self.classes,

@@ -42,7 +42,6 @@ class VolumeFilter(VolumeWork):
         self, volume: Volume, plan: FilterPlan, format: str | None = None, *, slab_bytes: int | None = None
     ) -> None:
         super().__init__(volume, plan, format, range=plan.range, **plan.signs)
-        self._between: tuple[float, float] | None = None
         self.plan, self.links = plan, plan.links(volume.shape[:3])
         self.tables = [  # along each axis the source position of each padded one, -1 for the border's constant
             [
@@ -70,7 +69,7 @@ class VolumeFilter(VolumeWork):
                 slab_low, slab_high = self._extremes(wanted, *self.whole)
                 low, high = min(low, slab_low), max(high, slab_high)
                 progress(int(wanted[-1]) + 1, 2 * depth)
-            self._between = low, high
+            self.between = {0: (low, high)}
         self.clipped = 0
         for wanted in self._wanted():
             yield from self._pixels(wanted, *self.whole)
@@ -89,10 +88,6 @@ class VolumeFilter(VolumeWork):
         """See `Work.extremes`."""
         found = [self._extremes(np.arange(run.start, run.stop), *ranges[1:]) for run in self.runs(ranges)]
         return {0: (min(low for low, _ in found), max(high for _, high in found))}
-
-    def stretch(self, between: Between) -> None:
-        """See `Work.stretch`."""
-        self._between = between.get(0)
 
     def _extremes(self, wanted: Array, rows: range, columns: range) -> tuple[float, float]:
         response = self._response(len(self.links) - 1, wanted, rows, columns)
@@ -171,8 +166,8 @@ class VolumeFilter(VolumeWork):
         if plan.leaves(response, policy):
             return response
         response = shaped(response.astype(policy.working, copy=False), plan)
-        if self._between is not None:
-            response, policy = stretched(response, self._between, policy.white_in), replace(policy, range="clip")
+        if self.between:
+            response, policy = stretched(response, self.between[0], policy.white_in), replace(policy, range="clip")
         pixels, clipped = finish(response, policy)
         self.clipped += clipped
         return pixels

@@ -31,7 +31,6 @@ class EachVolume(Work):
 
     def __init__(self, volume: Volume, begin: Callable[[Volume], VolumeWork]) -> None:
         self.depth, self._volume, self._begin = depth_of(volume.leading), volume, begin
-        self._between: Between = {}
         self.first = self._work(next(volumes_along(volume.leading, self.depth))[0], 1)
         self.leading = tuple(
             (letter, self.first.shape[0] if axis == self.depth else size)
@@ -65,7 +64,8 @@ class EachVolume(Work):
         out = np.empty([len(each) for each in ranges], self.dtype)
         parts = np.moveaxis(out, self.depth, -3)
         for at, number, work, part in self._works(ranges):
-            work.stretch({0: self._between[number]} if self._between else {})
+            if self.between:
+                work.stretch({0: self.between[number]})
             parts[at] = work.region(part)
             self.clipped += work.clipped
         return out
@@ -89,10 +89,6 @@ class EachVolume(Work):
     def extremes(self, ranges: Ranges) -> Between:
         """See `Work.extremes`."""
         return {number: work.extremes(part)[0] for _, number, work, part in self._works(ranges)}
-
-    def stretch(self, between: Between) -> None:
-        """See `Work.stretch`."""
-        self._between = between
 
     def working_bytes(self, ranges: Ranges) -> int:
         """See `Work.working_bytes`."""

@@ -4,7 +4,6 @@ Blocks are made here or by many processes (`convcli.engines`); which of them are
 was killed goes on where it was.
 """
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -12,6 +11,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+from convcli.addresses import is_address
 from convcli.budget import check_memory, memory_limit
 from convcli.engines import Done, Engine, is_final
 from convcli.engines.here import Here
@@ -38,11 +38,12 @@ from convcli.jobs.scaling import Scaling, versions
 from convcli.jobs.stacks import Begin
 from convcli.jobs.tasks import Task, absolute
 from convcli.jobs.volumes import Between, Input, Progress, Work, check_files, work_on_volume
-from convcli.stores import is_address, is_store
-from convcli.stores.growing import LEDGER, alone, begin_folder, drop_folder, end_folder
+from convcli.stores import is_store
+from convcli.stores.layered import opened
 from convcli.stores.ngff import ORDER, image_of, is_image, one_channel
+from convcli.stores.places import Place, check_store, has_labels, place_of
 from convcli.stores.reading import Level, Stored, newest_of, open_stored
-from convcli.stores.writing import StoreWriter, check_store_target, factors_of, rounds_up_at
+from convcli.stores.writing import StoreWriter, factors_of, rounds_up_at
 
 _TOLD = 3  # failures that are named
 
@@ -67,15 +68,10 @@ def work_on_stack(
             raise FileError(f"{task.target}: is one file, expected a .zarr to be written by many or in parts")
         return work_on_volume(task, files, begin, source, progress)
     check_files(task)
-    if is_address(task.target):
-        raise FileError(
-            f"{task.target}: is an address, expected a folder here; write it with -o NAME.zarr, then copy it"
-        )
-    there, target = Path(task.source).resolve(), Path(task.target).resolve()
-    if there in target.parents or target in there.parents:
+    if _is_inside(task.source, task.target) or _is_inside(task.target, task.source):
         raise FileError(f"{task.target}: of this and {task.source} one lies in the other; choose another name")
     if not scaling.goes_on:
-        check_store_target(Path(task.target), overwrite=files.overwrite)
+        check_store(task.target, overwrite=files.overwrite)
     stored = stored_of(task, source)
     with source.open(task, files.max_pixels) as volume:
         volume = replace(volume, metadata=VolumeMetadata(volume.metadata.format)) if files.strip else volume
@@ -142,59 +138,57 @@ class _Run:
 
     def carry_out(self, volume: Volume, work: Work, stored: Stored | None, like: Stored | None) -> Outcome:
         """Write all of it, or the share that was asked for."""
-        target, scaling = Path(self.task.target), self.scaling
+        place, scaling = place_of(self.task.target), self.scaling
         plan = {
             "operation": (self.begin.plan, self.source.reading),
             "source": _identity(self.task, self.source, volume, stored),
             "versions": versions(),
             "target": (work.shape, work.leading, work.dtype.name, scaling.levels),
         }
-        if scaling.goes_on and not self.files.overwrite and is_of(target / LEDGER, plan):
+        if scaling.goes_on and not self.files.overwrite and is_of(place.known(PLAN), plan):
             return Outcome(self.task, "skipped")
-        folder = begin_folder(target, overwrite=self.files.overwrite, goes_on=scaling.goes_on)
+        place.begin(overwrite=self.files.overwrite, goes_on=scaling.goes_on)
         try:
-            with alone(folder / LEDGER / "lock"):
-                ledger, writer = self._set_out(folder, plan, volume, work, like)
-            pending = self._blocks(folder, ledger, writer, volume, work)
+            with place.shelf.hold("lock"):
+                ledger, writer = self._set_out(place, plan, volume, work, like)
+            pending = self._blocks(place, ledger, writer, volume, work)
             lost: tuple[str, ...] = ()
             if pending:
                 lost = (
                     f"{pending} of {self.blocks} blocks are other parts'; the last to end gives the store its name",
                 )
-            elif (folder / LEDGER).exists():  # else another part was the last
-                with alone(folder / LEDGER / "lock"):
-                    lost = self._finish(folder, ledger, writer, volume, work)
+            elif place.is_there():  # else another part was the last
+                with place.shelf.hold("lock"):
+                    lost = self._finish(place, ledger, writer, volume, work)
         except KeyboardInterrupt:
             if not self.done:
-                self._drop(target)
+                self._drop(place)
                 raise
             raise Stopped(
-                f"interrupted; {self.done} of {self.total} blocks are written to {shown(folder)}: the same command "
+                f"interrupted; {self.done} of {self.total} blocks are written to {shown(place.name)}: the same command "
                 "with --resume goes on"
             ) from None
         except BaseException:
-            self._drop(target)
+            self._drop(place)
             raise
         warnings, details = work.report()
         shape = tuple(writer.array.shape)
         details |= {"blocks": self.blocks} if self.blocks else {}
         return Outcome(self.task, "done", "", (*volume.warnings, *lost, *warnings), shape, work.dtype.name, details)
 
-    def _drop(self, target: Path) -> None:
+    def _drop(self, place: Place) -> None:
         """Leave nothing of what was to be done at once, or of what has not begun."""
         if self.scaling.is_plain:
-            drop_folder(target)
+            place.drop()
 
     def _set_out(
-        self, folder: Path, plan: dict[str, Any], volume: Volume, work: Work, like: Stored | None
+        self, place: Place, plan: dict[str, Any], volume: Volume, work: Work, like: Stored | None
     ) -> tuple[Ledger, StoreWriter]:
         """The ledger and the array to be written, made or found."""
-        ledger = Ledger(folder / LEDGER, plan)
+        ledger = Ledger(place.shelf, plan, place.name)
         if ledger.is_new:
-            for path in folder.iterdir():  # what was killed before it had a plan
-                if path.name != LEDGER:
-                    shutil.rmtree(path) if path.is_dir() else path.unlink()
-        writer = writer_for(str(folder), like, work, exists=not ledger.is_new)
+            place.clear()  # what was killed before it had a plan
+        writer = writer_for(opened(place.name), like, work, exists=not ledger.is_new)
         if ledger.is_new:
             ledger.notes["block"] = block_of(writer, volume, work, self.scaling, self.engine.workers)
             ledger.begin()
@@ -202,17 +196,17 @@ class _Run:
             ledger.notes["block"]
         ):
             sides = "x".join(map(str, ledger.notes["block"]))
-            raise FileError(f"{shown(folder)}: is cut into blocks of {sides}; leave --block out")
+            raise FileError(f"{shown(place.name)}: is cut into blocks of {sides}; leave --block out")
         return ledger, writer
 
-    def _blocks(self, folder: Path, ledger: Ledger, writer: StoreWriter, volume: Volume, work: Work) -> int:
+    def _blocks(self, place: Place, ledger: Ledger, writer: StoreWriter, volume: Volume, work: Work) -> int:
         """Write level 0, or a share of it; returns how many blocks are not done, which are others'."""
         grid, piece = grid_of(writer.array, ledger.notes["block"], work)
         self.blocks = len(grid)
         needed = costs_of(work, volume, grid, volume.chunk, piece=piece).memory
         check_memory(needed, f"block: got {'x'.join(map(str, grid.block))} voxels", FileError)
         part, parts = self.scaling.part or (1, 1)
-        plan = self._plan(folder, writer.path(0), self.source, self.begin, grid, piece)
+        plan = self._plan(place, writer.path(0), self.source, self.begin, grid, piece)
         with ledger.bits("level-0", len(grid), f"{part}-of-{parts}") as bits:
             if work.wants_extremes:
                 between = self._between(plan, ledger)
@@ -220,13 +214,13 @@ class _Run:
             self._run(plan, bits, share_of(len(grid), part, parts), work)
             return int((~bits.done()).sum())
 
-    def _plan(self, folder: Path, path: str, source: Opens, begin: Begin, grid: Grid, piece: int) -> RegionPlan:
+    def _plan(self, place: Place, path: str, source: Opens, begin: Begin, grid: Grid, piece: int) -> RegionPlan:
         task = self.task
         if self.scaling.cluster:  # whose processes may run in other folders
             task = absolute(task)
             if isinstance(source, Input):
                 source = replace(source, stack=tuple(str(Path(each).absolute()) for each in source.stack))
-        words = (task, source, begin, self.files.max_pixels, str(folder), path, grid, piece)
+        words = (task, source, begin, self.files.max_pixels, place.name, path, grid, piece)
         return RegionPlan(digest((words, versions())), *words)
 
     def _between(self, plan: RegionPlan, ledger: Ledger) -> tuple[tuple[int, tuple[float, float]], ...]:
@@ -290,20 +284,20 @@ class _Run:
         more = f"; and {len(failures) - _TOLD} more" if len(failures) > _TOLD else ""
         return (
             f"{self.task.target}: {len(failures)} of {len(plan.grid)} blocks failed ({'; '.join(reasons)}{more}); the "
-            f"others are in {shown(Path(plan.folder))}, and --resume tries these again"
+            f"others are in {shown(plan.folder)}, and --resume tries these again"
         )
 
-    def _finish(self, folder: Path, ledger: Ledger, writer: StoreWriter, volume: Volume, work: Work) -> tuple[str, ...]:
+    def _finish(self, place: Place, ledger: Ledger, writer: StoreWriter, volume: Volume, work: Work) -> tuple[str, ...]:
         """The coarser levels, the labels, what is said of the image; then the store gets its name."""
-        if not folder.exists():  # another part was the last
+        if not place.is_there():  # another part was the last
             return ()
-        factors = self._coarser(folder, ledger, writer)
-        lost = _labels(volume, work, Path(self.task.source), folder) if writer.group is not None else ()
+        factors = self._coarser(place, ledger, writer)
+        lost = _labels(volume, work, self.task, place) if writer.group is not None else ()
         writer.describe(work.places, factors)
-        end_folder(Path(self.task.target), keeps="" if self.scaling.is_plain else PLAN)
+        place.end(keeps="" if self.scaling.is_plain else PLAN)
         return lost
 
-    def _coarser(self, folder: Path, ledger: Ledger, writer: StoreWriter) -> list[tuple[int, ...]]:
+    def _coarser(self, place: Place, ledger: Ledger, writer: StoreWriter) -> list[tuple[int, ...]]:
         """Make the coarser levels anew: each voxel the mean of those of the finer level that it covers."""
         done: list[tuple[int, ...]] = []
         shape = tuple(writer.array.shape)
@@ -314,7 +308,7 @@ class _Run:
             plan = plan_pool((1,) * (3 - len(steps)) + steps, mode="average", axes="zyx", ceil_mode=rounds_up)
             begin, source = (
                 Begin(plan, pool_image, VolumePool),
-                FinerLevel(str(folder), writer.path(level - 1), writer.axes),
+                FinerLevel(place.name, writer.path(level - 1), writer.axes),
             )
             with source.open(self.task, self.files.max_pixels) as finer:
                 work = begin(finer, FORMAT)
@@ -325,7 +319,7 @@ class _Run:
             array = writer.add_level(level, shape)
             grid, piece = grid_of(array, block_of(writer, finer, work, Scaling(), self.engine.workers, array), work)
             with ledger.bits(f"level-{level}", len(grid)) as bits:
-                self._run(self._plan(folder, writer.path(level), source, begin, grid, piece), bits, range(len(grid)))
+                self._run(self._plan(place, writer.path(level), source, begin, grid, piece), bits, range(len(grid)))
             done.append(steps)
         return done
 
@@ -386,14 +380,20 @@ def _identity(task: Task, source: Input, volume: Volume, stored: Stored | None) 
     return names, volume.shape, volume.dtype.name, [Path(each).stat().st_mtime_ns for each in names]
 
 
-def _labels(volume: Volume, work: Work, source: Path, folder: Path) -> tuple[str, ...]:
+def _is_inside(name: str, other: str) -> bool:
+    """Whether of two stores the first lies in the second."""
+    if is_address(name) or is_address(other):
+        return name.rstrip("/").startswith(f"{other.rstrip('/')}/") or name.rstrip("/") == other.rstrip("/")
+    return Path(other).resolve() in Path(name).resolve().parents
+
+
+def _labels(volume: Volume, work: Work, task: Task, place: Place) -> tuple[str, ...]:
     """Keep labels that still lie on the voxels; else say that they do not."""
-    labels = source / "labels"
-    if not labels.is_dir():
+    if not has_labels(task.source):
         return ()
     same = work.places == (Placement(),) * 3 and work.leading == volume.leading and work.shape[:3] == volume.shape[:3]
     if same:
-        shutil.copytree(labels, folder / "labels", dirs_exist_ok=True)
+        place.take_labels(task.source)
         return ()
     return ("not kept: labels, which speak of other voxels",)
 

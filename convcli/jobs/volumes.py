@@ -112,6 +112,7 @@ class Work(ABC):
         """The positions, rising, of the input's axis that a run of the result's needs; axes as those of `region`."""
 
     clipped: float = 0.0
+    between: Between | None = None  # what `stretch` was told
     wants_extremes = False  # whether `stretch` has to be told, before any region is asked for, what `extremes` finds
 
     def extremes(self, ranges: Ranges) -> Between:
@@ -120,6 +121,7 @@ class Work(ABC):
 
     def stretch(self, between: Between) -> None:
         """Take note of what is black and what white."""
+        self.between = between
 
     def working_bytes(self, ranges: Ranges) -> int:
         """About how much memory it takes to make a region, besides the result's."""
@@ -154,7 +156,11 @@ class VolumeWork(Work):
     ----------
     clipped : float
         Numbers that lay outside the range, once the planes have been taken.
+    arrays : float
+        A slab takes so many of its size.
     """
+
+    arrays: float = 1
 
     def __init__(self, volume: Volume, plan: OperationPlan, format: str | None, **policy: Any) -> None:
         """``format`` is written, which limits the depth; ``policy`` holds further words of `output_policy`.
@@ -211,7 +217,7 @@ class VolumeWork(Work):
 
     def planes_at_once(self, rows: range, columns: range) -> int:
         """Of so many planes of a region the sums are in memory at a time."""
-        plane = len(rows) * len(columns) * max(self.volume.dtype.itemsize, np.dtype(self.dtype).itemsize)
+        plane = len(rows) * len(columns) * max(int(self.volume.dtype.itemsize), int(np.dtype(self.dtype).itemsize))
         return max(min(STEP_BYTES, memory_limit() // 8) // plane, 1)
 
     @property
@@ -252,7 +258,7 @@ class VolumeWork(Work):
         count, height, width = (len(self.sources(axis, each)) for axis, each in enumerate(ranges))
         layer, depth, item = self.volume.chunk[0], self.volume.shape[0], self.volume.dtype.itemsize
         held = min((-(-count // layer) + 1) * layer, depth) if layer > 1 else count * self.volume.copies
-        source = (held + count) * height * width * self.volume.shape[3] * item
+        source = int((held + count) * height * width * self.volume.shape[3] * item)
         planes, rows, columns = ranges
         return source + self.sums_bytes(len(planes), rows, columns)
 
@@ -274,18 +280,18 @@ class VolumeWork(Work):
 
     def sums_bytes(self, planes: int, rows: range, columns: range) -> int:
         """About how much the planes take that are made at once, with what lies between them and their source."""
-        sizes = self.volume.dtype.itemsize + np.dtype(self.policy.working).itemsize + np.dtype(self.dtype).itemsize
+        sizes = sum(int(np.dtype(each).itemsize) for each in (self.volume.dtype, self.policy.working, self.dtype))
         return planes * len(rows) * len(columns) * self.channels * sizes
 
-    def slabs(self, progress: Progress, arrays: float = 1) -> Iterator[tuple[int, int]]:
-        """First and end of each slab, which takes so many ``arrays`` of its size; progress is told after each."""
+    def planes(self, progress: Progress = lambda done, total: None) -> Iterator[Array]:
+        """The result's planes (OH, OW, C) in order."""
         plane_bytes = int(np.prod(self.volume.shape[1:], dtype=object)) * self.volume.dtype.itemsize
-        planes_each, depth = max(SLAB_BYTES // int(plane_bytes * arrays) // self.volume.beside, 1), self.shape[0]
+        planes_each, depth = max(SLAB_BYTES // int(plane_bytes * self.arrays) // self.volume.beside, 1), self.shape[0]
         planes_each = self.fitting(min(planes_each, depth))
         self.clipped = 0
         for first in range(0, depth, planes_each):
             end = min(first + planes_each, depth)
-            yield first, end
+            yield from self.box(range(first, end), *self.whole)
             progress(end, depth)
 
     def emit(self, slab: Array) -> Array:

@@ -136,6 +136,11 @@ class Correlation:
         words: dict[str, Any] = {"scale": self.scale, "bias": self.bias, "border_value": self.border.constant}
         return sums_dtype(self.source.dtype, self.plan, whole=out.kind == "u", **words)
 
+    @property
+    def is_precise(self) -> bool:
+        """Whether sums of float64 become floats."""
+        return self.dtype == np.float64 and np.dtype(self.store.dtype).kind == "f"
+
     @cached_property
     def ring_dtype(self) -> np.dtype[Any]:
         """Of the rows that are held: the source's integers where the tile should convert them at each load.
@@ -143,6 +148,8 @@ class Correlation:
         That pays for few loads; else they are converted to the type of the sums once.
         """
         source = self.source.dtype
+        if self.is_precise:
+            return self.dtype
         few = self.plan.method in ("separable", "sum") or self.plan.multiply_adds <= costs().few_taps
         if source.kind != "u" or source.itemsize > 2 or not few:
             return self.dtype

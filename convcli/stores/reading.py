@@ -14,14 +14,16 @@ from typing import Any
 
 import numpy as np
 
+from convcli.addresses import is_address
 from convcli.errors import ConvcliError, ImageError, shortened
-from convcli.extras import install
+from convcli.extras import needed
 from convcli.images.depth import own_numbers, supported
 from convcli.images.model import Pixels, check_size, shown
 from convcli.images.reading import MAX_PIXELS
 from convcli.images.volume_axes import named
 from convcli.images.volume_model import Runs, Volume, VolumeMetadata
-from convcli.stores import is_address, is_store, is_store_folder
+from convcli.stores import is_store, is_store_folder
+from convcli.stores.layered import opened
 from convcli.stores.layers import Held, Layers
 from convcli.stores.ngff import metadata_of
 
@@ -213,7 +215,7 @@ def open_stored(name: str) -> Stored:
 def open_level(folder: str, path: str, axes: str) -> Volume:
     """One level of a store that is being written, to make the next of it: its last leading axis counts as depth."""
     zarr = zarr_library(folder)
-    array = zarr.open_array(f"{folder}/{path}", mode="r")
+    array = zarr.open_array(opened(folder), path=path or None, mode="r")
     volume = volume_of(Stored(shown(folder), array, axes, {}))
     *others, (_, depth) = volume.leading
     return replace(volume, axes=(*others, ("Z", depth)))
@@ -238,11 +240,7 @@ def _files(folder: Path) -> Iterator[Path]:
 
 def zarr_library(name: str) -> Any:
     """The library; raises `ConvcliError` with how to install it."""
-    try:
-        import zarr
-    except ImportError:
-        raise ConvcliError(f"{shown(name)}: is Zarr, which needs an extra; {install('scale')}") from None
-    return zarr
+    return needed("zarr", "scale", f"{shown(name)}: is Zarr, which needs an extra; ", ConvcliError)
 
 
 def ome_of(attributes: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -194,7 +194,7 @@ def test_next_frames_of_a_moving_blob_are_forecast(convcli):
         (["--task", "classify"], "expected one for each"),
         (["--report", "page.html"], "report: got a task to segment, expected classify; leave --report out"),
         (["--loss", "huber"], "loss: got 'huber', expected one of cross_entropy, dice, mse to segment"),
-        (["--augment", "shift=1"], "augment: got masks to learn, which would not move along"),
+        (["--augment", "shift=99"], "augmentation: got shift=99 for pictures of 16x16, which moves them out of sight"),
         (["--model", "digits"], "ends with 2 for 16x16x1, expected 16x16x2: 2 numbers for each place"),
     ],
 )
