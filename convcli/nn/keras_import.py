@@ -31,7 +31,9 @@ _DAMAGED = (OSError, KeyError, TypeError, ValueError, AttributeError, IndexError
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 # Layers that are nothing at all once a network is trained.
 _PASSING = ("Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "GaussianNoise", "GaussianDropout",
-            "ActivityRegularization", "Identity", "AlphaDropout")  # fmt: skip
+            "ActivityRegularization", "Identity", "AlphaDropout", "RandomFlip", "RandomRotation", "RandomZoom",
+            "RandomTranslation", "RandomContrast", "RandomBrightness")  # fmt: skip
+_OF_AXES = ("PReLU",)  # which have no data format, and mean axes by their places
 _ACTIVATIONS = {
     "linear", "relu", "elu", "gelu", "sigmoid", "tanh", "softmax", "swish", "silu", "selu", "hard_sigmoid", "relu6",
     "leaky_relu",
@@ -148,6 +150,7 @@ class _Reader:
         self.flat: set[str] = set()
         self.size: tuple[int, ...] = ()
         self.rank = 0  # of the values that a layer takes, without N
+        self.is_first = any(_is_first(each["config"]) for each in self.config["layers"])  # its channels, of all maps
         self._classes: Counter[str] = Counter()
 
     def model(self) -> Model:
@@ -181,7 +184,7 @@ class _Reader:
         sizes = tuple((shape or (None,))[1:])
         if self.size or not sizes or any(type(each) is not int for each in sizes):
             raise ModelError(f"{self.path}: got inputs of {shape}, expected one input of a certain size")
-        self.size = sizes
+        self.size = (*sizes[1:], sizes[0]) if self.is_first else sizes
         self.values[name] = INPUT
         if len(sizes) == 1:
             self.flat.add(INPUT)
@@ -215,18 +218,18 @@ class _Reader:
     def _layer(self, kind: str, config: dict[str, Any], sources: list[str], arrays: list[Array]) -> str:
         if kind in _PASSING:
             return sources[0]
+        flat = bool(sources) and sources[0] in self.flat
+        self.rank = 1 if flat else len(self.size)
         if kind in ("Add", "Concatenate"):
-            if kind == "Concatenate" and config.get("axis", -1) not in (-1, len(self.size)):
+            if kind == "Concatenate" and not self.is_of_channels(config.get("axis", -1)):
                 raise self.lack(kind, config, f"axis {config['axis']}")
             return self.graph.join("add" if kind == "Add" else "parallel", sources)
-        if config.get("data_format") == "channels_first":
-            raise self.lack(kind, config, "channels_first")
+        if self.is_first and not flat and not _is_first(config) and ("data_format" in config or kind in _OF_AXES):
+            raise self.lack(kind, config, "channels last among channels first")
         plain = re.sub(r"[123]D", "", kind)
         read = _READ.get(plain)
         if read is None or len(sources) != 1:
             raise self.lack(kind, config)
-        flat = sources[0] in self.flat
-        self.rank = 1 if flat else len(self.size)
         if plain == "Dense" and not flat:
             raise self.lack(kind, config, "maps, whose places it treats alike")
         table, numbers = read(self, config, arrays)
@@ -238,8 +241,16 @@ class _Reader:
             made = self._activated(made, activation, config)
         return made
 
+    def is_of_channels(self, axis: Any) -> bool:
+        """Whether an axis is that of the channels, or of flat values; as a list of one, too."""
+        only = axis[0] if isinstance(axis, list | tuple) and len(axis) == 1 else axis
+        channels = 1 if self.is_first or self.rank == 1 else self.rank
+        return only in (channels, channels - self.rank - 1)
+
     def check_activation(self, word: Any, config: Mapping[str, Any]) -> None:
         """Refuse an activation that we lack; Keras 2 had a steeper hard sigmoid."""
+        if word == "softmax" and self.is_first and self.rank > 1:
+            raise self.lack("the activation softmax", config, "channels first, which is along the last spatial axis")
         is_older = word == "hard_sigmoid" and self.version.startswith("2.")
         if word not in _ACTIVATIONS or is_older:
             raise self.lack(f"the activation {shortened(word)}", config, "the slope of Keras 2" if is_older else "")
@@ -258,6 +269,10 @@ class _Reader:
 _ACTIVE = ("Conv", "ConvTranspose", "DepthwiseConv", "SeparableConv", "Dense")
 Table = dict[str, Any]
 Read = Callable[[_Reader, dict[str, Any], list[Array]], tuple[Table, Mapping[str, Array]]]
+
+
+def _is_first(config: Mapping[str, Any]) -> bool:
+    return config.get("data_format") == "channels_first"
 
 
 def _named(arrays: list[Array], *names: str) -> dict[str, Array]:
@@ -325,8 +340,7 @@ def _dense(reader: _Reader, config: dict[str, Any], arrays: list[Array]) -> tupl
 def _norm(kind: str, *more: str) -> Read:
     def read(reader: _Reader, config: dict[str, Any], arrays: list[Array]) -> tuple[Table, Mapping[str, Array]]:
         axis = config.get("axis", -1)
-        last = axis[0] if isinstance(axis, list | tuple) and len(axis) == 1 else axis
-        if last not in (-1, reader.rank) or config.get("rms_scaling"):
+        if not reader.is_of_channels(axis) or config.get("rms_scaling"):
             raise reader.lack(kind, config, f"axis {axis}")
         words = {"center": bool(config["center"]), "scale": bool(config["scale"]), "epsilon": config["epsilon"]}
         names = [name for name, there in (("gamma", words["scale"]), ("beta", words["center"])) if there]
@@ -334,6 +348,27 @@ def _norm(kind: str, *more: str) -> Read:
         return table, _named(arrays, *names, *more)
 
     return read
+
+
+def _scaled(reader: _Reader, config: dict[str, Any], arrays: list[Array]) -> tuple[Table, Mapping[str, Array]]:
+    """What brings an input to one scale: a factor and a summand, or a mean and a variance for each channel."""
+    count, is_normal = reader.size[-1], "mean" in config
+    if reader.graph.values:  # whose channels are not known here
+        raise reader.lack(config["name"], config, "a place that is not the first")
+    if not is_normal:
+        arrays = [np.array(config["scale"]), np.array(config["offset"]), np.zeros(1), np.ones(1)]
+    elif config.get("invert") or not reader.is_of_channels(config.get("axis", -1)):
+        raise reader.lack("Normalization", config, "other axes than the channels")
+    else:
+        given = [np.array(config[key]) for key in ("mean", "variance") if config.get(key) is not None]
+        mean, variance = given or arrays[:2]
+        arrays = [np.ones(1), np.zeros(1), mean, np.maximum(variance, 1e-14)]
+    names = ("gamma", "beta", "moving_mean", "moving_variance")
+    numbers = {
+        name: np.broadcast_to(each.astype(np.float64).reshape(-1), (count,))
+        for name, each in zip(names, arrays, strict=True)
+    }
+    return {"type": "batch_norm", "epsilon": 0.0}, numbers
 
 
 def _pool(mode: str) -> Read:
@@ -361,7 +396,7 @@ def _activation(reader: _Reader, config: dict[str, Any], arrays: list[Array]) ->
 
 def _softmax(reader: _Reader, config: dict[str, Any], arrays: list[Array]) -> tuple[Table, Mapping[str, Array]]:
     axis = config.get("axis", -1)
-    if axis not in (-1, reader.rank):
+    if not reader.is_of_channels(axis):
         raise reader.lack("Softmax", config, f"axis {axis}")
     return {"type": "activation", "activation": "softmax"}, {}
 
@@ -419,7 +454,7 @@ _READ: dict[str, Read] = {
     "AveragePooling": _pool("average"), "GlobalAveragePooling": _global("average"), "GlobalMaxPooling": _global("max"),
     "Activation": _activation, "ReLU": _relu, "LeakyReLU": _sloped("leaky_relu", "negative_slope", "alpha"),
     "ELU": _sloped("elu", "alpha"), "PReLU": _prelu, "UpSampling": _upsample, "ZeroPadding": _pad,
-    "Softmax": _softmax,
+    "Softmax": _softmax, "Rescaling": _scaled, "Normalization": _scaled,
 }  # fmt: skip
 
 
