@@ -109,13 +109,7 @@ class Size(options.Counts):
 @click.option("--plot", metavar="FILE", help="Draw the curves into a .png, .svg or .pdf file (needs matplotlib).")
 @click.option("--report", "page", metavar="FILE.html", help="Write the page of convcli report at the end.")
 @sweep.options
-@downloads.data_dir
-@downloads.offline
-@options.overwrite
-@options.threads
-@options.max_memory
-@options.as_json
-@options.quiet
+@downloads.work_on_data
 def command(
     dataset: tuple[str, ...], preset_name: str, resume: str | None, page: str | None, threads: int | None,
     as_json: bool, quiet: bool, **words: Any,

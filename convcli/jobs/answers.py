@@ -73,7 +73,7 @@ def is_written(classifier: Classifier) -> bool:
 
 def plan_answers(
     classifier: Classifier, sources: Sequence[str], output: str | None, *, overwrite: bool = False
-) -> list[Task]:
+) -> Sequence[Task]:
     """Which file each answer goes to; raises `ConvcliError` if two would be one."""
     if not is_written(classifier):
         if output is not None:

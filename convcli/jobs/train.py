@@ -7,10 +7,10 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from convcli.architectures import load, shape_text
+from convcli.architectures import NetworkPlan, NetworkSpec, load, shape_text
 from convcli.architectures.files import resolved
 from convcli.atomic import check_folder, check_target
-from convcli.datasets import Dataset, Reports, find_entry
+from convcli.datasets import Dataset, Reports, Split, find_entry
 from convcli.errors import ConvcliError, DataError, ModelError
 from convcli.extras import install
 from convcli.jobs.documents import named
@@ -37,7 +37,7 @@ from convcli.nn.presets import FEWEST_HELD, SIDE, Preset, preset
 from convcli.nn.recipe import Recipe
 from convcli.nn.scoring import Examples, learns_squares
 from convcli.nn.training import DivergedError, Listener, Training
-from convcli.nn.weights import ModelCard, load_model, save_model
+from convcli.nn.weights import ModelCard, TrainedModel, load_model, save_model
 from convcli.ops.augmentation import Augmentation
 from convcli.views.curves import check_plot
 
@@ -102,13 +102,9 @@ def plan_training(
     if size is not None and find_entry(data) is not None:
         raise DataError(f"size: got {shape_text(size)}, but {data} comes in one size; leave it out")
     chosen = preset(preset_name)
-    given = dict(changes or {})
+    given, said = dict(changes or {}), dict(said or {})
     check_recipe(preset_name, given)
-    said = dict(said or {})
-    begun = None if start is None else load_model(resolved(start))
-    if begun is not None and model is not None:
-        raise ModelError(f"model: got {model} and a model to go on from, expected one of them; --from brings its own")
-    network = (None if model is None else load(model)) if begun is None else begun.model.plan.spec
+    begun, network = _begun(start, model)
     target = _target(output, data)
     checkpoint = checkpoint_of(target)
     _check_targets(target, checkpoint, log, plot, overwrite=overwrite)
@@ -123,12 +119,10 @@ def plan_training(
     )  # fmt: skip
     task = given["task"] = task_of(dataset, given.get("task"))
     chosen = preset_for(chosen, task)
-    images = min(limit or len(dataset.train), len(dataset.train))
-    recipe = _recipe(chosen, given, dataset, limit or images, normalize)
+    recipe = _recipe(chosen, given, dataset, limit or len(dataset.train), normalize)
     if held_out is None:
         held_out = held_out_by_default(chosen, dataset, limit)
-        validated = held_out if dataset.validation is None else len(dataset.validation)
-        if dataset.test is None and validated < FEWEST_HELD and not {"keep", "patience"} & set(given):
+        if not {"keep", "patience"} & set(given) and _are_few_held(held_out, dataset):
             recipe = replace(recipe, keep="last")
     network = network_for(network, chosen, dataset, task)
     source = Source(data, preset_name, held_out, limit, size, dataset.digest, command, said)
@@ -138,19 +132,42 @@ def plan_training(
     trial = Model(plan)
     trial.freeze(recipe.freeze)
     fresh = () if begun is None else take_over(trial, begun, dataset.classes)
-    squares = recipe.loss not in ("", "cross_entropy") or (task == "classify" and learns_squares(plan))
-    if recipe.label_smoothing and "label_smoothing" not in given and squares:
+    if recipe.label_smoothing and "label_smoothing" not in given and _takes_squares(recipe, plan):
         recipe = replace(recipe, label_smoothing=0.0)  # the preset's, which is for cross-entropy
     learned, held = split_of(dataset, source)
-    if recipe.patience and held is None:
-        raise ModelError(
-            f"patience: got {recipe.patience} without held-out images, expected some; add --validation 0.1"
-        )
+    _check_patience(recipe, held)
     made = TrainingPlan(
         dataset, learned, held, plan, recipe, source, target, checkpoint, overwrite,
         None if log is None else Path(log), None if plot is None else Path(plot), start=begun, fresh=fresh,
     )  # fmt: skip
     return replace(made, notes=tuple(notes(made, network, tuple(asked))), warnings=tuple(warnings(made)))
+
+
+def _begun(start: str | None, model: str | None) -> tuple[TrainedModel | None, NetworkSpec | None]:
+    """The model to go on from, and the network that it or ``model`` brings."""
+    if start is None:
+        return None, None if model is None else load(model)
+    begun = load_model(resolved(start))
+    if model is not None:
+        raise ModelError(f"model: got {model} and a model to go on from, expected one of them; --from brings its own")
+    return begun, begun.model.plan.spec
+
+
+def _are_few_held(held_out: float | int, dataset: Dataset) -> bool:
+    """Whether images are held out that are too few to choose an epoch, of data that have no others to measure by."""
+    validated = held_out if dataset.validation is None else len(dataset.validation)
+    return dataset.test is None and validated < FEWEST_HELD
+
+
+def _takes_squares(recipe: Recipe, plan: NetworkPlan) -> bool:
+    return recipe.loss not in ("", "cross_entropy") or (recipe.task == "classify" and learns_squares(plan))
+
+
+def _check_patience(recipe: Recipe, held: Split | None) -> None:
+    if recipe.patience and held is None:
+        raise ModelError(
+            f"patience: got {recipe.patience} without held-out images, expected some; add --validation 0.1"
+        )
 
 
 def plan_resumed(

@@ -17,7 +17,6 @@ from convcli.images.model import COLOURS, KINDS, pictures_of
 
 if TYPE_CHECKING:
     from convcli.architectures import NetworkPlan
-    from convcli.images import Image
     from convcli.jobs.morph import MorphPlan
     from convcli.loops.compiling.wanted import Wanted
     from convcli.nn.recipe import Recipe
@@ -70,8 +69,8 @@ class Piece:
     run: Callable[[], object]
 
 
-def pieces(commands: Collection[str] = (), kinds: Collection[str] = tuple(KINDS)) -> list[Piece]:
-    """The pieces of these commands' work (of all commands, without any) on these kinds of pixels.
+def pieces(commands: Collection[str] = ()) -> list[Piece]:
+    """The pieces of these commands' work; of all commands, without any.
 
     Raises `ConvcliError` for a name that is none of them.
     """
@@ -79,8 +78,7 @@ def pieces(commands: Collection[str] = (), kinds: Collection[str] = tuple(KINDS)
         if name not in COMMANDS:
             raise ConvcliError(f"got {name!r}, expected some of {', '.join(COMMANDS)}")
     chosen = [name for name in COMMANDS if name in (commands or COMMANDS)]
-    found = (piece for name in chosen for piece in COMMANDS[name](name))
-    return [piece for piece in found if piece.kind in kinds or not piece.kind]
+    return [piece for name in chosen for piece in COMMANDS[name](name)]
 
 
 def wanted_by(work: Sequence[Piece]) -> "dict[Wanted, str]":
@@ -96,15 +94,17 @@ def wanted_by(work: Sequence[Piece]) -> "dict[Wanted, str]":
     return found
 
 
-def _pictures(channels: Sequence[int] = tuple(COLOURS)) -> "Iterator[tuple[str, str, Image]]":
-    """Kind of pixels, words for people, and a small picture, of every kind; alpha varies."""
+def _on_pictures(command: str, act: Callable[..., object], plans: Sequence[Any]) -> Iterator[Piece]:
+    """An operation by each plan on small pictures of every kind; alpha varies."""
     from convcli.images import Image
 
     for kind in KINDS:
-        for count in channels:
+        for count in COLOURS:
             pixels = np.zeros((_SIZE, _SIZE, count), kind)
             pixels[::2] = 1
-            yield kind, pictures_of(pixels), Image(pixels, has_alpha=count in (2, 4))
+            image = Image(pixels, has_alpha=count in (2, 4))
+            for plan in plans:
+                yield Piece(command, kind, pictures_of(pixels), partial(act, image, plan))
 
 
 def _filters(command: str) -> Iterator[Piece]:
@@ -113,9 +113,7 @@ def _filters(command: str) -> Iterator[Piece]:
     plans = [plan_filter([spec]) for spec in _KERNELS]
     plans += [plan_filter(["sharpen"], **words) for words in _FILTER_WORDS]
     plans.append(plan_filter(["gaussian", "sobel"]))
-    for kind, what, image in _pictures():
-        for plan in plans:
-            yield Piece(command, kind, what, partial(filter_image, image, plan))
+    return _on_pictures(command, filter_image, plans)
 
 
 def _pools(command: str) -> Iterator[Piece]:
@@ -123,25 +121,19 @@ def _pools(command: str) -> Iterator[Piece]:
 
     plans = [plan_pool(2, mode=mode) for mode in _MODES]
     plans += [plan_pool("global", mode="average"), plan_pool(adaptive=3)]
-    for kind, what, image in _pictures():
-        for plan in plans:
-            yield Piece(command, kind, what, partial(pool_image, image, plan))
+    return _on_pictures(command, pool_image, plans)
 
 
 def _pads(command: str) -> Iterator[Piece]:
     from convcli.jobs.pad import pad_image, plan_pad
 
-    for kind, what, image in _pictures():
-        for mode in ("constant", "reflect"):
-            yield Piece(command, kind, what, partial(pad_image, image, plan_pad(3, mode=mode)))
+    return _on_pictures(command, pad_image, [plan_pad(3, mode=mode) for mode in ("constant", "reflect")])
 
 
 def _morphs(command: str) -> Iterator[Piece]:
     from convcli.jobs.morph import morph_image
 
-    for kind, what, image in _pictures():
-        for plan in _morph_plans("yx", "disk:radius=3"):
-            yield Piece(command, kind, what, partial(morph_image, image, plan))
+    return _on_pictures(command, morph_image, list(_morph_plans("yx", "disk:radius=3")))
 
 
 def _morph_plans(axes: str, element: str) -> "Iterator[MorphPlan]":

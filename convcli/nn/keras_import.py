@@ -20,7 +20,7 @@ import numpy as np
 
 from convcli.budget import check_memory
 from convcli.errors import ConvcliError, ModelError, shortened
-from convcli.extras import install
+from convcli.extras import needed
 from convcli.nn.imported import INPUT, Array, Graph, build
 from convcli.nn.keras_layers import ACTIVE, READ, is_first
 from convcli.nn.model import Model
@@ -49,10 +49,7 @@ def read_keras(path: Path) -> Model:
     ModelError
         If ``h5py`` is not installed, the file is none of Keras's, or holds what we have no words for: it is named.
     """
-    try:
-        import h5py
-    except ImportError:
-        raise ModelError(f"import: the h5py library is not installed; {install('keras')}") from None
+    h5py = needed("h5py", "keras", "import: the h5py library is not installed; ", ModelError)
     try:
         if path.suffix.lower() == ".keras":
             config, content, version = _parts(path)

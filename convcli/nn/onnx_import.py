@@ -15,7 +15,7 @@ import numpy as np
 
 from convcli.architectures import plan_network, read_text
 from convcli.errors import ConvcliError, ModelError, shortened
-from convcli.extras import install
+from convcli.extras import needed
 from convcli.nn.imported import build
 from convcli.nn.model import Model
 from convcli.nn.onnx_constants import FOLDED, take_constants
@@ -41,11 +41,9 @@ def read_onnx(path: Path, size: tuple[int, ...] | None = None) -> tuple[Model, M
     ModelError
         If ``onnx`` is not installed, the file is none, or holds what we have no words for: the operator is named.
     """
-    try:
-        import onnx
-        from google.protobuf.message import DecodeError
-    except ImportError:
-        raise ModelError(f"import: the onnx library is not installed; {install('onnx')}") from None
+    onnx = needed("onnx", "onnx", "import: the onnx library is not installed; ", ModelError)
+    from google.protobuf.message import DecodeError  # which onnx brings
+
     content = path.read_bytes()
     if len(content) > _MOST_BYTES:
         raise ModelError(f"{path}: got {len(content):,} bytes, expected at most {_MOST_BYTES:,}")

@@ -3,15 +3,14 @@
 What it shows is a `ReportPage` of plain values; every text is escaped here.
 """
 
-import re
 from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from importlib.resources import files
 
 from convcli.architectures.card import measure_in_words, number_in_words
 from convcli.views.charts import chart
+from convcli.views.parts import filled, part
 from convcli.views.signed import css_scale
 
 _STRONGEST = 72  # percent of a colour below a text that has to stay readable
@@ -107,20 +106,17 @@ class ReportPage:
 
 def page(shown: ReportPage) -> str:
     """The text of a self-contained HTML file."""
-    parts = files("convcli.views") / "pages"
     architecture = _section("Architecture", _table(shown.header, shown.layers) + _facts(shown.facts))
     recipe = _section("How it was made", _facts(shown.recipe))
     sections = [_curves(shown), _measured(shown), _filters(shown), architecture, recipe]
-    filled = {
+    marks = {
         "{{title}}": escape(shown.title),
-        "/*style*/": (parts / "report.css").read_text(encoding="utf-8"),
+        "/*style*/": part("report.css"),
         "{{head}}": _numbers(shown.numbers),
         "{{sections}}": "\n".join(filter(None, sections)),
         "{{footer}}": escape(shown.footer),
     }
-    text = (parts / "report.html").read_text(encoding="utf-8")
-    # In one go: what has been filled in is never searched for further marks.
-    return re.sub("|".join(map(re.escape, filled)), lambda mark: filled[mark[0]], text)
+    return filled("report.html", marks)
 
 
 def _numbers(numbers: Iterable[tuple[str, str]]) -> str:
