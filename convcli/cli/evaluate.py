@@ -14,6 +14,7 @@ from convcli.images import write
 from convcli.jobs.classifier import load_classifier
 from convcli.jobs.documents import json_text
 from convcli.jobs.evaluate import SPLITS, Evaluation, evaluate, gallery, load_data, most_confused
+from convcli.jobs.report import Report, check_page_name, check_report, write_report
 
 _WIDTH = 79
 _LONGEST_LABEL = 20
@@ -25,15 +26,16 @@ _LONGEST_LABEL = 20
 @click.option("--split", type=click.Choice(SPLITS),
               help="[default: test where there is one, else what training held out, else all]")  # fmt: skip
 @click.option("--limit", type=options.AtLeast(1), metavar="N", help="Use N pictures, of each class its share.")
-@click.option("--gallery", "drawing", metavar="OUT.png", help="Draw the worst mistakes.")
+@click.option("--gallery", "drawing", metavar="OUT.png", help="Draw the worst mistakes, or answers beside the truth.")
 @click.option("--top", type=options.AtLeast(1), metavar="K", help="Tell how often the truth is among the K likeliest.")
-@click.option("--csv", "table", metavar="OUT.csv", help="Write what each picture was taken for, and how surely.")
+@click.option("--csv", "table", metavar="OUT.csv", help="Write what was said of each sample, and how good it is.")
+@click.option("--report", "page", metavar="OUT.html", help="Write the page of convcli report.")
 @click.option("--batch-size", type=click.IntRange(1, 65536), default=256, show_default=True, metavar="N",
               help="Pictures that go through the network at a time.")  # fmt: skip
 @downloads.of_own_data
 @downloads.data_dir
 @downloads.offline
-@click.option("--overwrite", is_flag=True, help="Let --gallery and --csv replace an existing file.")
+@click.option("--overwrite", is_flag=True, help="Let --gallery, --csv and --report replace an existing file.")
 @options.threads
 @options.max_memory
 @options.as_json
@@ -46,6 +48,7 @@ def command(
     drawing: str | None,
     top: int | None,
     table: str | None,
+    page: str | None,
     batch_size: int,
     labels: str | None,
     input: tuple[int, ...] | None,
@@ -66,7 +69,8 @@ def command(
     probabilities of the answers are from how often answers as sure are right. In the confusion matrix rows are the
     truth, columns what the model said. Pictures in a folder of classes are prepared as convcli predict does.
 
-    Of a model for another task the task's own measures are printed: MAE and R2, F1, IoU, or PSNR and what it gained.
+    Of a model for another task the task's own measures are printed, of all samples and of each class, mark or number:
+    MAE, R2; F1, precision, recall; IoU, or PSNR and what it gained. --csv has them of each sample.
 
     In --json, split is test, held-out, train, all (of a folder not learned) or mixed (of one that has changed since);
     classes are names, per_class the table, and confusion[i][j] pictures of class i that were taken for j.
@@ -78,12 +82,16 @@ def command(
       convcli evaluate pets.safetensors --data pets/ --split train
       convcli evaluate mnist.safetensors --data my-digits/ --json
       convcli evaluate pets.safetensors --data pets/ --top 3 --csv pets.csv
+      convcli evaluate cells.safetensors --data cells/ --gallery worst.png --report cells.html
     """
     if drawing is not None:
         options.check_picture(drawing, overwrite=overwrite)
     if table is not None:
         options.usage(lambda: options.require_suffix(table, (".csv",)))
         check_target(Path(table), overwrite=overwrite)
+    if page is not None:
+        options.usage(lambda: check_page_name(page))
+        check_report(page, overwrite=overwrite)
     options.start_loops(threads, quiet=quiet)
     classifier = load_classifier(model, pictures=False, any_task=True)
     said = {name: value for name, value in (("labels", labels), ("input", input), ("strict", strict)) if value}
@@ -93,7 +101,12 @@ def command(
         for note in dataset.notes:
             say(f"Note: {note}")
     if classifier.task != "classify":
-        answers.evaluate(classifier, dataset, model, split=split, limit=limit, batch_size=batch_size, as_json=as_json)
+        if top is not None:
+            raise click.UsageError(f"--top: got a model to {classifier.task}, expected one that tells classes apart")
+        answers.evaluate(
+            classifier, dataset, model, split=split, limit=limit, batch_size=batch_size, drawing=drawing, table=table,
+            page=page, overwrite=overwrite, as_json=as_json, quiet=quiet,
+        )  # fmt: skip
         return
     with progress_bar("pictures", hidden=quiet) as advance:
         result = evaluate(classifier, dataset, split=split, limit=limit, batch_size=batch_size, on_progress=advance)
@@ -104,7 +117,9 @@ def command(
         say("Note: there is no mistake to draw")
     if table is not None and result.answers is not None:
         write_whole(Path(table), result.answers.as_table(result.classes), overwrite=overwrite)
-    written = {name: path for name, path in (("gallery", drawn), ("csv", table)) if path}
+    if page is not None:
+        write_report(Report(classifier.path, classifier.trained, result), page, overwrite=overwrite)
+    written = {name: path for name, path in (("gallery", drawn), ("csv", table), ("report", page)) if path}
     if as_json:
         asked = result.answers.as_dict(top) if top and result.answers else {}
         show_result(json_text({"model": model} | result.as_dict() | asked | written))

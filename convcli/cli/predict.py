@@ -1,6 +1,7 @@
 """`convcli predict`: what pictures show."""
 
 import sys
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -118,13 +119,19 @@ def command(
             say(f"Warning: {show} shows the first {MOST_SHOWN} of {len(good)} pictures")
     if as_json:
         show_result(json_text([told.as_dict() for told in good]))
+    failed = _say_failed(predictions, quiet=quiet)
+    if not quiet:
+        say_left_out(found)
+    return failed
+
+
+def _say_failed(predictions: Sequence[Prediction], *, quiet: bool) -> int:
+    """Name the pictures that could not be used; returns the exit code."""
     bad = [told for told in predictions if told.error]
     for told in bad:
         say(f"Error: {told.error}")
     if bad and len(predictions) > 1 and not quiet:
-        say(f"{len(good)} of {len(predictions)} pictures told, {len(bad)} failed")
-    if not quiet:
-        say_left_out(found)
+        say(f"{len(predictions) - len(bad)} of {len(predictions)} pictures told, {len(bad)} failed")
     return 1 if bad else 0
 
 

@@ -191,6 +191,17 @@ class Volume:
             words["read_box"] = lambda indices, rows, columns: box(planes[indices], rows, columns)
         return replace(self, shape=(len(planes), *self.shape[1:]), **words)
 
+    def in_order(self, letters: str) -> "Volume":
+        """The same planes along axes in another order, from the slowest on; where there are others, as they are."""
+        leading = self.leading
+        if not set(letters_of(leading)) <= set(letters):
+            return self
+        places = sorted(range(len(leading)), key=lambda axis: letters.index(leading[axis][0]))
+        if places == list(range(len(leading))):
+            return self
+        planes = np.arange(self.shape[0]).reshape([size for _, size in leading]).transpose(places).reshape(-1)
+        return self.part(planes, tuple(leading[axis] for axis in places), beside=self.beside)
+
     def chosen(self, *, channel: int | None = None, time: int | None = None) -> "Volume":
         """One channel or moment of the volume, counted from 0; raises `ImageError` for one that it does not have."""
         volume = self

@@ -16,6 +16,7 @@ from convcli.datasets.samples import are_pictures
 from convcli.errors import DataError, shortened
 from convcli.images import Image
 from convcli.jobs.classifier import Classifier, percent
+from convcli.jobs.documents import named
 from convcli.jobs.measures import Answers, f1_of
 from convcli.jobs.task import load_for
 from convcli.nn.losses import class_targets, loss_of_logits
@@ -105,8 +106,7 @@ class Evaluation:
     @property
     def part(self) -> str:
         """The split in words: ``the test set``, ``50 of 360 images of the test set``."""
-        every, some, _ = _SPLITS_IN_WORDS[self.split]
-        return f"{self.count:,} of {self.whole:,} {some}" if self.whole else every
+        return part_in_words(self.split, self.count, self.whole)
 
     @property
     def measured_on(self) -> str:
@@ -138,12 +138,9 @@ class Evaluation:
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         return {
-            "data": self.data,
-            "split": self.split,
+            **named(self, "data", "split"),
             "images": self.count,
-            "accuracy": self.accuracy,
-            "loss": self.loss,
-            "f1": self.f1,
+            **named(self, "accuracy", "loss", "f1"),
             **(self.answers.as_dict() if self.answers else {}),
             "wrong": len(self.mistakes),
             "classes": self.classes,
@@ -199,6 +196,12 @@ def load_data(
     )
     assert train is not None
     return replace(found, train=train, test=test, validation=validation, classes=classifier.classes)
+
+
+def part_in_words(split: str, count: int, whole: int) -> str:
+    """A split, or so many of its images, in words."""
+    every, some, _ = _SPLITS_IN_WORDS[split]
+    return f"{count:,} of {whole:,} {some}" if whole else every
 
 
 def choose_split(dataset: Dataset, card: ModelCard, split: str | None = None) -> tuple[Split, str]:

@@ -72,15 +72,21 @@ class RegionPlan:
     path: str
     grid: Grid
 
-    def work(self) -> Work:
-        """The operation on the source, opened."""
-        return self.begin(self.source.open(self.task, self.max_pixels), FORMAT)
-
 
 @dataclass(frozen=True)
 class _Opened:
+    volume: Volume
     work: Work
     array: Any
+
+    @classmethod
+    def of(cls, plan: RegionPlan) -> "_Opened":
+        volume = plan.source.open(plan.task, plan.max_pixels)
+        try:
+            return cls(volume, plan.begin(volume, FORMAT), open_region_target(plan.folder, plan.path))
+        except BaseException:
+            volume.close()
+            raise
 
 
 _OPENED: dict[str, _Opened] = {}
@@ -91,10 +97,9 @@ def run_block(plan: RegionPlan, index: int) -> Any:
     with _LOOPS:
         opened = _OPENED.get(plan.name)
         if opened is None:
-            opened = _Opened(plan.work(), open_region_target(plan.folder, plan.path))
             while len(_OPENED) >= _KEPT_OPEN:
-                _OPENED.pop(next(iter(_OPENED)))
-            _OPENED[plan.name] = opened
+                _OPENED.pop(next(iter(_OPENED))).volume.close()
+            opened = _OPENED[plan.name] = _Opened.of(plan)
         ranges = plan.grid.ranges(index)
         voxels = opened.work.region(tuple(along_work(ranges, opened.work.leading, range(1))))
     write_region(opened.array, ranges, voxels)
@@ -103,7 +108,9 @@ def run_block(plan: RegionPlan, index: int) -> Any:
 
 def forget(plan: RegionPlan) -> None:
     """Close what this process has open of a plan."""
-    _OPENED.pop(plan.name, None)
+    opened = _OPENED.pop(plan.name, None)
+    if opened is not None:
+        opened.volume.close()
 
 
 def along_work(ranges: Sequence[T], leading: Axes, one: T) -> list[T]:

@@ -1,10 +1,13 @@
 """Many pictures in many processes: a task is a few dozen files, which one process reads, works on and writes."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
+from typing import cast
 
-from convcli.engines import Engine
+from convcli.addresses import Present
+from convcli.engines import Done, Engine
 from convcli.errors import ConvcliError
 from convcli.jobs.batch import Files, Operation, Outcome, failed, is_due, run_tasks
 from convcli.jobs.tasks import STREAM, Task, absolute
@@ -19,57 +22,91 @@ def pictures_per_task(count: int, workers: int) -> int:
     return min(max(-(-count // (_TASKS_EACH * workers)), _FEWEST), _MOST)
 
 
+@dataclass(frozen=True)
+class _Group:
+    """Some of the tasks that go together: ``places`` are theirs among those of the group, ``tasks`` what is sent."""
+
+    number: int
+    places: tuple[int, ...]
+    tasks: tuple[Task, ...]
+
+
 def spread_tasks(
     tasks: Sequence[Task], operation: Operation, files: Files, engine: Engine, tell: Callable[[str], object]
 ) -> Iterator[Outcome]:
     """As `convcli.jobs.batch.run_tasks`, in the engine's processes; outcomes come in the order of the tasks.
 
-    Whether a target may be written is decided here: a process that takes over from a dead one finds some of its files.
+    Those come last whose processes died: each is tried once more by itself. Whether a target may be written is decided
+    here: a process that takes over from a dead one finds some of its files.
     """
-    if any(STREAM in (task.source, task.target) for task in tasks):
+    if len(tasks) == 1 and STREAM in (tasks[0].source, tasks[0].target):
         raise ConvcliError("standard input: got it with workers, expected files, which they can open")
-    each = pictures_per_task(len(tasks), engine.workers)
-    groups = [range(first, min(first + each, len(tasks))) for first in range(0, len(tasks), each)]
-    tell(f"{len(tasks)} pictures in {len(groups)} tasks of {each}")
-    ready: dict[int, Outcome] = {}
+    each, present = pictures_per_task(len(tasks), engine.workers), Present()
+    tell(f"{len(tasks)} pictures in {-(-len(tasks) // each)} tasks of {each}")
+    work = partial(_work, operation, replace(files, overwrite=True, skip_existing=False))
+    flight = _Flight(engine, work)
 
-    def due(groups: Sequence[range]) -> Iterator[tuple[tuple[int, Task], ...]]:
-        for group in groups:
-            found = tuple((index, absolute(tasks[index])) for index in group if index not in ready and asked(index))
-            if found:
-                yield found
+    def groups() -> Iterator[tuple[_Group, list[Task | Outcome]]]:
+        for number, first in enumerate(range(0, len(tasks), each)):
+            known = [_asked(task, files, present) for task in tasks[first : first + each]]
+            places = tuple(place for place, task in enumerate(known) if isinstance(task, Task))
+            yield _Group(number, places, tuple(absolute(task) for task in known if isinstance(task, Task))), known
 
-    def asked(index: int) -> bool:
-        try:
-            if is_due(tasks[index], files):
-                return True
-            ready[index] = Outcome(tasks[index], "skipped")
-        except (ConvcliError, OSError) as error:
-            ready[index] = failed(tasks[index], error)
-        return False
+    yield from flight.run(groups())
+    dead, flight.dead = flight.dead, {}
+    singles = (
+        (_Group(place, (0,), (absolute(task),)) if isinstance(task, Task) else _Group(place, (), ()), [task])
+        for place, task in enumerate(itertools.chain.from_iterable(dead.values()))
+    )
+    yield from flight.run(singles)
+    for known in flight.dead.values():
+        for task in known:
+            yield failed(cast(Task, task), ConvcliError("the processes that work on it die"))
 
-    told, again = 0, groups
-    allowed = replace(files, overwrite=True, skip_existing=False)
-    while again:
-        work, dead = partial(_work, operation, allowed), list[range]()
-        for done in engine.run(work, due(again)):
-            if done.killed and len(done.item) > 1:  # one of them is to blame
-                dead += [range(index, index + 1) for index, _ in done.item]
-            elif done.killed:
-                index, reason = done.item[0][0], ConvcliError("the processes that work on it die")
-                ready[index] = failed(tasks[index], reason)
-            elif done.error is not None:
-                ready |= {index: failed(tasks[index], done.error) for index, _ in done.item}
+
+class _Flight:
+    """Groups that are worked on, and what is known of them until all before them have been told."""
+
+    def __init__(self, engine: Engine, work: Callable[[_Group], list[Outcome]]) -> None:
+        self._engine, self._work = engine, work
+        self.dead: dict[int, list[Task | Outcome]] = {}
+
+    def run(self, groups: Iterable[tuple[_Group, list[Task | Outcome]]]) -> Iterator[Outcome]:
+        """The outcomes of groups in their order; of those that are dead nothing."""
+        known: dict[int, list[Task | Outcome]] = {}  # in order
+        ready: set[int] = set()
+
+        def sent() -> Iterator[_Group]:
+            for group, its in groups:
+                known[group.number] = its
+                yield group
+
+        for done in self._engine.run(self._work, sent()):
+            group = done.item
+            if done.killed:
+                self.dead[group.number] = known.pop(group.number)
             else:
-                told_of = zip(done.item, done.value, strict=True)
-                ready |= {index: _as_typed(outcome, tasks[index]) for (index, _), outcome in told_of}
-            while told in ready:
-                yield ready.pop(told)
-                told += 1
-        again = dead
-        files = replace(files, overwrite=True, skip_existing=False)
-    for index in sorted(ready):
-        yield ready[index]
+                its = known[group.number]
+                for place, outcome in zip(group.places, _outcomes(done), strict=True):
+                    its[place] = _as_typed(outcome, cast(Task, its[place]))
+                ready.add(group.number)
+            while known and (first := next(iter(known))) in ready:
+                ready.remove(first)
+                yield from cast(list[Outcome], known.pop(first))
+
+
+def _asked(task: Task, files: Files, present: Present) -> Task | Outcome:
+    """A task that is to be done, or what became of it already."""
+    try:
+        return task if is_due(task, files, present=present) else Outcome(task, "skipped")
+    except (ConvcliError, OSError) as error:
+        return failed(task, error)
+
+
+def _outcomes(done: Done) -> list[Outcome]:
+    if done.error is None:
+        return cast(list[Outcome], done.value)
+    return [failed(task, done.error) for task in done.item.tasks]
 
 
 def _as_typed(outcome: Outcome, task: Task) -> Outcome:
@@ -78,5 +115,5 @@ def _as_typed(outcome: Outcome, task: Task) -> Outcome:
     return replace(outcome, task=task, error=error)
 
 
-def _work(operation: Operation, files: Files, items: Sequence[tuple[int, Task]]) -> list[Outcome]:
-    return list(run_tasks([task for _, task in items], operation, files))
+def _work(operation: Operation, files: Files, group: _Group) -> list[Outcome]:
+    return list(run_tasks(group.tasks, operation, files)) if group.tasks else []

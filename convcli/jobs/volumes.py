@@ -139,7 +139,11 @@ class VolumeWork(Work):
     ----------
     clipped : float
         Numbers that lay outside the range, once the planes have been taken.
+    arrays : float
+        A slab takes so many of its size.
     """
+
+    arrays: float = 1
 
     def __init__(self, volume: Volume, plan: OperationPlan, format: str | None, **policy: Any) -> None:
         """``format`` is written, which limits the depth; ``policy`` holds further words of `output_policy`.
@@ -224,14 +228,14 @@ class VolumeWork(Work):
         finally:
             self._held = None
 
-    def slabs(self, progress: Progress, arrays: float = 1) -> Iterator[tuple[int, int]]:
-        """First and end of each slab, which takes so many ``arrays`` of its size; progress is told after each."""
+    def planes(self, progress: Progress = lambda done, total: None) -> Iterator[Array]:
+        """The result's planes (OH, OW, C) in order."""
         plane_bytes = int(np.prod(self.volume.shape[1:], dtype=object)) * self.volume.dtype.itemsize
-        planes_each, depth = max(SLAB_BYTES // int(plane_bytes * arrays) // self.volume.beside, 1), self.shape[0]
+        planes_each, depth = max(SLAB_BYTES // int(plane_bytes * self.arrays) // self.volume.beside, 1), self.shape[0]
         self.clipped = 0
         for first in range(0, depth, planes_each):
             end = min(first + planes_each, depth)
-            yield first, end
+            yield from self.box(range(first, end), *self.whole)
             progress(end, depth)
 
     def emit(self, slab: Array) -> Array:
@@ -245,15 +249,21 @@ class VolumeWork(Work):
 class Input:
     """How a task's planes are come by: what is read of its file, or of the pictures of a ``stack``.
 
-    ``alpha_fix`` is the operation's: what is said of a volume with alpha.
+    ``alpha_fix`` is the operation's: what is said of a volume with alpha. ``order`` holds the letters of axes in the
+    order that the target has them.
     """
 
     reading: Reading
     stack: tuple[str, ...] = ()
     alpha_fix: str | None = None
+    order: str = ""
 
     def open(self, task: Task, max_pixels: int) -> Volume:
         """What a task is about, none of it read yet."""
+        volume = self._open(task, max_pixels)
+        return volume.in_order(self.order) if self.order else volume
+
+    def _open(self, task: Task, max_pixels: int) -> Volume:
         if not self.stack:
             return self.reading.open(task.source, max_pixels=max_pixels, alpha_fix=self.alpha_fix)
         from convcli.images.volume_frames import open_sequence
@@ -278,12 +288,14 @@ def work_on_volume(
     ``begin`` brings an open file and the format to be written together with the operation.
     """
     from convcli.images.animation_writing import ANIMATED
+    from convcli.images.nifti import ORDER as NIFTI_ORDER
     from convcli.images.volume_writing import check_volume_format, write_volume
 
     check_files(task)
     format = format_named(files.format) if files.format else format_of(task.target)
     # Frames may keep alpha where they become frames again; who works on them as a volume refuses it.
     source = replace(source, alpha_fix=None) if format in ANIMATED else source
+    source = replace(source, order=NIFTI_ORDER) if format == "NIFTI" else source
     with source.open(task, files.max_pixels) as volume:
         work = begin(volume, format)
         channels = work.shape[3]

@@ -14,14 +14,17 @@ from typing import Any
 
 import numpy as np
 
+from convcli.addresses import is_address
 from convcli.errors import ConvcliError, ImageError, shortened
-from convcli.extras import install
+from convcli.extras import needed
 from convcli.images.depth import own_numbers, supported
 from convcli.images.model import Pixels, check_size, shown
 from convcli.images.reading import MAX_PIXELS
 from convcli.images.volume_axes import named
 from convcli.images.volume_model import Volume, VolumeMetadata
-from convcli.stores import is_address, is_store_folder
+from convcli.stores import is_store, is_store_folder
+from convcli.stores.layered import opened
+from convcli.stores.ngff import metadata_of
 
 _MOST_AXES = 5
 _LOOKED_AT = 10_000  # of a store that has more, what changed in the others is not noticed
@@ -49,7 +52,7 @@ class Stored:
     name : str
         For messages.
     array : zarr.Array
-        What is read.
+        What is read; None of an image that is going to be made of something else.
     axes : str
         A letter for each axis of the array, the last ones ``zyx`` or ``yx``.
     image : mapping or None
@@ -62,6 +65,8 @@ class Stored:
         The OME-Zarr image's.
     kept : tuple of int
         Where on the array the axes are, for those who have chosen among them.
+    is_level : bool
+        Whether an array of an image was opened, not the image.
     """
 
     name: str
@@ -72,6 +77,7 @@ class Stored:
     levels: tuple[Level, ...] = ()
     group: Any = None
     kept: tuple[int, ...] = ()
+    is_level: bool = False
 
 
 def open_stored_volume(name: str, *, axes: str = "zyx", wanted: str = "", max_pixels: int = MAX_PIXELS) -> Volume:
@@ -99,7 +105,13 @@ def volume_of(stored: Stored, *, axes: str = "zyx", wanted: str = "", max_pixels
     numbers = own_numbers(array.dtype)
     words: dict[str, Any] = {"axes": found, "numbers": numbers, "warnings": notes}
     words["read_box"] = _box_reader(stored, leading)
-    return Volume(stored.name, shape, sample.dtype, VolumeMetadata("ZARR"), _reader(stored, leading), **words)
+    return Volume(stored.name, shape, sample.dtype, _metadata(stored), _reader(stored, leading), **words)
+
+
+def _metadata(stored: Stored) -> VolumeMetadata:
+    level = stored.levels[0] if stored.levels else None
+    has_labels = stored.group is not None and not stored.is_level and "labels" in stored.group
+    return metadata_of(stored.axes, stored.image, stored.attributes, level, has_labels=has_labels)
 
 
 def _box_reader(stored: Stored, leading: tuple[int, ...]) -> Callable[[Pixels, range, range], Pixels]:
@@ -173,7 +185,9 @@ def open_stored(name: str) -> Stored:
     try:
         opened = zarr.open(name, mode="r")
         if isinstance(opened, zarr.Array):
-            return Stored(label, opened, _axes_of(opened, label), dict(opened.attrs))
+            return _level_of_image(name, label, opened) or Stored(
+                label, opened, _axes_of(opened, label), dict(opened.attrs)
+            )
         return _image(label, opened)
     except ConvcliError:
         raise
@@ -188,7 +202,7 @@ def open_stored(name: str) -> Stored:
 def open_level(folder: str, path: str, axes: str) -> Volume:
     """One level of a store that is being written, to make the next of it: its last leading axis counts as depth."""
     zarr = zarr_library(folder)
-    array = zarr.open_array(f"{folder}/{path}", mode="r")
+    array = zarr.open_array(opened(folder), path=path or None, mode="r")
     volume = volume_of(Stored(shown(folder), array, axes, {}))
     *others, (_, depth) = volume.leading
     return replace(volume, axes=(*others, ("Z", depth)))
@@ -213,17 +227,29 @@ def _files(folder: Path) -> Iterator[Path]:
 
 def zarr_library(name: str) -> Any:
     """The library; raises `ConvcliError` with how to install it."""
-    try:
-        import zarr
-    except ImportError:
-        raise ConvcliError(f"{shown(name)}: is Zarr, which needs an extra; {install('scale')}") from None
-    return zarr
+    return needed("zarr", "scale", f"{shown(name)}: is Zarr, which needs an extra; ", ConvcliError)
 
 
 def ome_of(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
     """Where a group's attributes speak OME: below ``ome`` from version 0.5 on, at the top before."""
     ome = attributes.get("ome", attributes)
     return ome if isinstance(ome, Mapping) else {}
+
+
+def _level_of_image(name: str, label: str, array: Any) -> Stored | None:
+    """An array that is one level of the image in whose folder it lies, as an image of this level; None for others."""
+    parent, _, own = name.rstrip("/").rpartition("/")
+    if "::" in name or not is_store(parent):
+        return None
+    zarr = zarr_library(name)
+    try:
+        image = _image(label, zarr.open_group(parent, mode="r"))
+    except (ImageError, *_DAMAGE):
+        return None
+    found = next((each for each in image.levels if each.path == own), None)
+    if found is None or len(array.shape) != len(image.axes):
+        return None
+    return replace(image, array=array, levels=(replace(found, path="0"),), is_level=True)
 
 
 def _image(label: str, group: Any) -> Stored:
@@ -236,8 +262,9 @@ def _image(label: str, group: Any) -> Stored:
         array = group[levels[0].path]
         shape = array.shape
     except (LookupError, TypeError, ValueError, AttributeError):
-        arrays = ", ".join(f"{label}/{key}" for key in sorted(group.array_keys())[:4])
-        fix = f"name one: {arrays}" if arrays else "it holds no array either"
+        inside = sorted(group.array_keys())[:4] or sorted(key for key in group.group_keys() if key != "OME")[:4]
+        names = ", ".join(f"{label}/{key}" for key in inside)
+        fix = f"name one: {names}" if names else "it holds no array either"
         raise ImageError(f"{label}: is a group, expected an array or an OME-Zarr image (multiscales); {fix}") from None
     if len(shape) != len(axes) or not axes.endswith("yx") or len(set(axes)) < len(axes):
         raise ImageError(f"{label}: got axes {shortened(axes)} of an array of shape {shape}, expected such as tczyx")
