@@ -1,20 +1,26 @@
 """`convcli evaluate`: how good a model is, class by class."""
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from textwrap import wrap
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from convcli.atomic import check_target, write_whole
-from convcli.cli import answers, downloads, options
+from convcli.cli import answers, downloads, options, scaling
 from convcli.cli.completing import DATA, MODEL
+from convcli.cli.options import WrongUsage
 from convcli.cli.printing import say, show, show_result
 from convcli.cli.progress import progress_bar
 from convcli.images import write
-from convcli.jobs.classifier import load_classifier
+from convcli.jobs.classifier import Classifier, load_classifier
 from convcli.jobs.documents import json_text
 from convcli.jobs.evaluate import SPLITS, Evaluation, evaluate, gallery, load_data, most_confused
 from convcli.jobs.report import Report, check_page_name, check_report, write_report
+
+if TYPE_CHECKING:
+    from convcli.engines import Engine
 
 _WIDTH = 79
 _LONGEST_LABEL = 20
@@ -36,6 +42,7 @@ _LONGEST_LABEL = 20
 @downloads.data_dir
 @downloads.offline
 @click.option("--overwrite", is_flag=True, help="Let --gallery, --csv and --report replace an existing file.")
+@scaling.workers
 @options.threads
 @options.max_memory
 @options.as_json
@@ -56,6 +63,8 @@ def command(
     data_dir: str | None,
     offline: bool,
     overwrite: bool,
+    workers: int | None,
+    cluster: str | None,
     threads: int | None,
     as_json: bool,
     quiet: bool,
@@ -72,6 +81,8 @@ def command(
     Of a model for another task the task's own measures are printed, of all samples and of each class, mark or number:
     MAE, R2; F1, precision, recall; IoU, or PSNR and what it gained. --csv has them of each sample.
 
+    With --workers, or --cluster, other processes run the network, batch by batch; pictures are read and prepared here.
+
     In --json, split is test, held-out, train, all (of a folder not learned) or mixed (of one that has changed since);
     classes are names, per_class the table, and confusion[i][j] pictures of class i that were taken for j.
 
@@ -82,7 +93,7 @@ def command(
       convcli evaluate pets.safetensors --data pets/ --split train
       convcli evaluate mnist.safetensors --data my-digits/ --json
       convcli evaluate pets.safetensors --data pets/ --top 3 --csv pets.csv
-      convcli evaluate cells.safetensors --data cells/ --gallery worst.png --report cells.html
+      convcli evaluate cells.safetensors --data cells/ --report cells.html
     """
     if drawing is not None:
         options.check_picture(drawing, overwrite=overwrite)
@@ -92,8 +103,11 @@ def command(
     if page is not None:
         options.usage(lambda: check_page_name(page))
         check_report(page, overwrite=overwrite)
+    who = scaling.who_works(workers, cluster)
     options.start_loops(threads, quiet=quiet)
     classifier = load_classifier(model, pictures=False, any_task=True)
+    if classifier.task != "classify" and not who.is_plain:
+        raise WrongUsage(f"got a model to {classifier.task} with workers, expected one that tells classes apart")
     said = {name: value for name, value in (("labels", labels), ("input", input), ("strict", strict)) if value}
     with downloads.reporting(quiet=quiet) as reports:
         dataset = load_data(classifier, data, data_dir=data_dir, offline=offline, reports=reports, said=said)
@@ -108,8 +122,14 @@ def command(
             page=page, overwrite=overwrite, as_json=as_json, quiet=quiet,
         )  # fmt: skip
         return
-    with progress_bar("pictures", hidden=quiet) as advance:
-        result = evaluate(classifier, dataset, split=split, limit=limit, batch_size=batch_size, on_progress=advance)
+    with (
+        progress_bar("pictures", hidden=quiet) as advance,
+        who.engine(lambda line: None if quiet else say(line)) as engine,
+    ):
+        result = evaluate(
+            classifier, dataset, split=split, limit=limit, batch_size=batch_size, on_progress=advance,
+            logits_of=None if who.is_plain else _logits_on(classifier, engine),
+        )  # fmt: skip
     drawn = drawing if result.mistakes else None
     if drawn is not None:
         write(gallery(result), drawn, overwrite=overwrite)
@@ -125,6 +145,12 @@ def command(
         show_result(json_text({"model": model} | result.as_dict() | asked | written))
         return
     show(*_lines(result, top), *written.values())
+
+
+def _logits_on(classifier: Classifier, engine: "Engine") -> Callable[..., Iterator[Any]]:
+    from convcli.jobs.predict_many import logits_on
+
+    return lambda images, batch_size: logits_on(classifier, images, batch_size, engine)
 
 
 def _lines(result: Evaluation, top: int | None) -> list[str]:

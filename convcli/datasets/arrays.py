@@ -15,8 +15,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from convcli.datasets.bundles import Parts, files_beside, folder_of_arrays, is_npy, npz_bundle, pair_in, read_parts
 from convcli.datasets.class_folders import sub_folders
 from convcli.datasets.idx import is_idx

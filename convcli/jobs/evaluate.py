@@ -1,6 +1,6 @@
 """How good a model is on labelled pictures: accuracy, loss, every class by itself, what is taken for what."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -246,6 +246,7 @@ def evaluate(
     limit: int | None = None,
     batch_size: int = 256,
     on_progress: Callable[[int, int], None] | None = None,
+    logits_of: Callable[[NDArray[Any], int], Iterator[NDArray[Any]]] | None = None,
 ) -> Evaluation:
     """Let a model classify labelled pictures and compare.
 
@@ -263,6 +264,8 @@ def evaluate(
         Pictures that go through the network at a time.
     on_progress : callable, optional
         Called with the number of pictures done, and of all, after each batch.
+    logits_of : callable, optional
+        What runs the network instead of this process, as `Classifier.logits` does.
 
     Raises
     ------
@@ -275,7 +278,7 @@ def evaluate(
     loss, total, done = loss_for(model), 0.0, 0
     count, classes = len(pictures), len(classifier.classes)
     shares, taken = np.empty((count, classes), np.float64), np.empty(count, np.int64)
-    for logits in classifier.logits(pictures.images, batch_size):
+    for logits in (logits_of or classifier.logits)(pictures.images, batch_size):
         here = slice(done, done + len(logits))
         targets = class_targets(loss, pictures.labels[here], logits)
         total += loss_of_logits(loss, model.final, logits, targets)[0] * len(logits)
