@@ -52,6 +52,8 @@ def missing(name: object) -> str:
     'nowhere/photo.jpg: no such file: there is no folder nowhere'
     """
     text, place = str(name), Path(str(name))
+    if "://" in text:
+        return f"{shown(name)}: is an address, of which pictures and Zarr are read; others are read here: copy it first"
     if text.endswith(("/", os.sep)):
         return f"{shown(name)}: no such folder"
     if not place.parent.is_dir():

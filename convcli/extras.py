@@ -1,6 +1,11 @@
-"""How to install what only some commands need: the extras of the project. Standard library only."""
+"""What only some commands need, the extras of the project: imported where needed, or how to install it.
 
+Standard library only.
+"""
+
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 _CHECKOUT = Path(__file__).parents[1]
 
@@ -17,3 +22,11 @@ def install(extra: str) -> str:
         return f"pip install 'convcli[{extra}]'"
     except metadata.PackageNotFoundError:
         return f"pip install '{_CHECKOUT}[{extra}]'"
+
+
+def needed(library: str, extra: str, problem: str, error: type[Exception]) -> Any:
+    """A library that an extra brings; without it the error is the ``problem``, and how to install the extra."""
+    try:
+        return import_module(library)
+    except ImportError:
+        raise error(f"{problem}{install(extra)}") from None

@@ -40,6 +40,12 @@ def sweep(folder: Path) -> None:
                         shutil.rmtree(entry.path)
 
 
+def is_left_over(name: str) -> bool:
+    """Whether a name of `unfinished_name` is that of a process of this machine which is gone."""
+    found = _NAME.fullmatch(name) if os.name == "posix" else None
+    return found is not None and found[1] == _machine() and _is_gone(int(found[2]), int(found[3]))
+
+
 def _is_gone(process: int, start: int) -> bool:
     """Whether no process has this number, or one that began at another time."""
     try:

@@ -12,7 +12,18 @@ PACKAGE = Path(__file__).parent.parent / "convcli"
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if "__pycache__" not in path.parts)
 
 # A room may import its own modules and those of lower rooms. Leaves may be imported by anyone and import leaves only.
-LEAVES = {"errors", "budget", "atomic", "unfinished", "notebooks", "extras", "geometry", "kernels", "architectures"}
+LEAVES = {
+    "errors",
+    "budget",
+    "atomic",
+    "addresses",
+    "unfinished",
+    "notebooks",
+    "extras",
+    "geometry",
+    "kernels",
+    "architectures",
+}
 ORDER = ["loops", "ops", "images", "stores", "engines", "datasets", "nn", "views", "jobs", "bench", "lab", "cli"]
 
 
@@ -39,6 +50,8 @@ def imports(path):
             for alias in node.names:
                 submodule = PACKAGE.parent / (node.module or "").replace(".", "/") / f"{alias.name}.py"
                 found.append((node.lineno, f"{node.module}.{alias.name}" if submodule.exists() else node.module))
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("needed", "import_module"):
+            found += [(node.lineno, each.value) for each in node.args[:1] if isinstance(each, ast.Constant)]
     return found
 
 
@@ -77,6 +90,8 @@ def test_who_may_import_what(path):
             assert name.startswith("convcli.loops.compiling"), f"{path.name}:{line}: the compiler knows no loops"
         if library == "zarr":
             assert here == "stores", f"{path.name}:{line}: zarr lives in stores only"
+        if library == "fsspec":
+            assert here in ("addresses", "stores"), f"{path.name}:{line}: fsspec lives in addresses and stores only"
         if library in ("starlette", "uvicorn"):
             assert here == "lab", f"{path.name}:{line}: the server lives in lab only"
         if here == "lab" and name.startswith("convcli."):

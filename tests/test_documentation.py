@@ -127,6 +127,14 @@ def test_the_map_names_files_that_exist():
     named = set(re.findall(r"`((?:[a-z_]+/)+[a-z_]+\.py)\b", text))
     missing = [name for name in named if not any((ROOT / room / name).is_file() for room in ("convcli", ""))]
     assert len(named) > 30 and not missing
+    for name, words in re.findall(r"`((?:[a-z_]+/)+[a-z_]+\.py): ([A-Za-z_]+)", text):
+        assert words in next(ROOT.glob(f"*{name}" if name.startswith("tests") else f"*/{name}")).read_text(), name
+    places = {path.stem for path in (ROOT / "convcli").iterdir() if path.suffix in ("", ".py")}
+    rooms = set(re.findall(r"^\| `(\w+)(?:/|\.py)` \|", text, re.M))
+    assert rooms == places - {"__init__", "__main__", "__pycache__", "unfinished"}
+    # Work that is not called as its command is stands among the things one looks for.
+    work = {path.stem for room in ("jobs", "stores", "engines") for path in (ROOT / "convcli" / room).glob("[!_]*.py")}
+    assert not [name for name in work - set(COMMANDS) if f"{name}.py" not in text]
 
 
 def test_the_page_of_functions_is_up_to_date_and_has_every_name():

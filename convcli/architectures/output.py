@@ -9,12 +9,10 @@ from dataclasses import dataclass
 from math import prod
 
 from convcli.architectures.plan import LayerPlan
+from convcli.architectures.vocabulary import LEARNING
 from convcli.errors import ModelError
 
 OF_A_LOSS = ("softmax", "sigmoid")
-_LEARNING = (
-    "conv", "conv_transpose", "depthwise", "separable_conv", "dense", "batch_norm", "layer_norm", "group_norm", "prelu",
-)  # fmt: skip
 _POOLING = ("pool", "global_pool", "adaptive_pool")
 
 
@@ -68,7 +66,7 @@ def _last(layers: Sequence[LayerPlan]) -> Output:
             return Output(name, layer)
         if other == "linear" and (name == "tanh" or not pooled):
             other = name
-        if layer.type in _LEARNING:
+        if layer.type in LEARNING:
             break
         pooled = pooled or layer.type in _POOLING
     return Output(other)

@@ -45,11 +45,15 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class LayerType:
-    """A kind of layer. ``first`` is the key whose value stands behind the colon: ``conv:32`` is ``filters=32``."""
+    """A kind of layer. ``first`` is the key whose value stands behind the colon: ``conv:32`` is ``filters=32``.
+
+    ``keeps_shape`` says that what flows out has the shape of what flows in, whatever its keys.
+    """
 
     meaning: str
     first: str | None = None
     keys: Mapping[str, Key] = field(default_factory=dict)
+    keeps_shape: bool = False
 
     def defaults(self) -> dict[str, Any]:
         """The value of every key that need not be given."""
@@ -161,14 +165,14 @@ LAYERS: Mapping[str, LayerType] = {
     ),
     "flatten": LayerType("all values in one row"),
     "dense": LayerType("every value to each of UNITS units", "units", {"units": Key(count(), REQUIRED), **_WEIGHTS}),
-    "dropout": LayerType("silences a share while training", "rate", _RATE),
-    "spatial_dropout": LayerType("silences a share of whole channels while training", "rate", _RATE),
+    "dropout": LayerType("silences a share while training", "rate", _RATE, True),
+    "spatial_dropout": LayerType("silences a share of whole channels while training", "rate", _RATE, True),
     "batch_norm": LayerType(
-        "batch normalisation, 4 numbers a channel", None, {"momentum": Key(number(0, 1), 0.99), **_NORM}
+        "batch normalisation, 4 numbers a channel", None, {"momentum": Key(number(0, 1), 0.99), **_NORM}, True
     ),
-    "layer_norm": LayerType("normalisation of each position over its channels", None, _NORM),
+    "layer_norm": LayerType("normalisation of each position over its channels", None, _NORM, True),
     "group_norm": LayerType(
-        "normalisation over GROUPS groups of channels", "groups", {"groups": Key(count(), 32), **_NORM}
+        "normalisation over GROUPS groups of channels", "groups", {"groups": Key(count(), 32), **_NORM}, True
     ),
     "lrn": LayerType(
         "AlexNet's local response normalisation",
@@ -179,6 +183,7 @@ LAYERS: Mapping[str, LayerType] = {
             "beta": Key(number(0), 0.75),
             "k": Key(number(0), 2.0),
         },
+        True,
     ),
     "pad": LayerType(
         "zeros, or MODE's values, around the edges",
@@ -201,15 +206,23 @@ LAYERS: Mapping[str, LayerType] = {
             "share": Key(one_of(SHARINGS), "positions"),
             "alpha_initializer": Key(named(INITIALIZERS), Named("constant", (("value", 0.25),))),
         },
+        True,
     ),
     "activation": LayerType(
-        "an activation by itself: relu, leaky_relu:0.3", "activation", {"activation": Key(named(ACTIVATIONS), REQUIRED)}
+        "an activation by itself: relu, leaky_relu:0.3",
+        "activation",
+        {"activation": Key(named(ACTIVATIONS), REQUIRED)},
+        True,
     ),
     "parallel": LayerType("branches whose channels are concatenated"),
     "add": LayerType("branches whose values are added"),
     "head": LayerType("a side output for training; dropped afterwards", None, {"weight": Key(number(0), 0.3)}),
 }
 _POOLS = ("pool", "pooling")
+# Kinds that are treated alike somewhere: what learns begins somewhere, and has a key that says where.
+KEEP_SHAPE = frozenset(kind for kind, each in LAYERS.items() if each.keeps_shape)
+LEARNING = frozenset(kind for kind, each in LAYERS.items() if any(key.endswith("_initializer") for key in each.keys))
+WITH_KERNEL = frozenset(kind for kind, each in LAYERS.items() if "kernel_initializer" in each.keys)
 WITH_BRANCHES = ("parallel", "add", "head")
 
 # Other names of a layer, in small letters without _ and without 1d, 2d, 3d -> (layer, keys that the name sets).

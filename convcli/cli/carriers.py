@@ -13,11 +13,11 @@ from typing import Any, TypeVar
 import click
 
 from convcli.budget import shown_size
-from convcli.cli import scaling
+from convcli.cli import preview, scaling
 from convcli.cli.completing import AXES
 from convcli.cli.files import carry_out
-from convcli.cli.frames import run_frames
-from convcli.cli.options import Command, WrongUsage, usage
+from convcli.cli.frames import frames, run_frames
+from convcli.cli.options import Command, WrongUsage, chained, rest_of_files, usage
 from convcli.cli.printing import say, show
 from convcli.cli.progress import progress_bar
 from convcli.cli.scaling import check_pictures, check_plain, scaling_of
@@ -59,22 +59,25 @@ def axes(
     return click.option("--axes", type=AXES, metavar="AXES", help=text)
 
 
-_channel = click.option("--channel", type=click.IntRange(0), metavar="N", help="Of stacks this channel alone, from 0.")
-_time = click.option("--time", type=click.IntRange(0), metavar="N", help="Of stacks this moment alone, from 0.")
-_each_plane = click.option("--each-plane", is_flag=True, help="Of stacks every plane by itself, as a picture.")
-_stack = click.option(
-    "--stack", is_flag=True, help="With --axes: the inputs, pictures in this order, are the planes of one volume."
+# What is taken of a stack.
+part = chained(
+    click.option("--channel", type=click.IntRange(0), metavar="N", help="Of stacks this channel alone, from 0."),
+    click.option("--time", type=click.IntRange(0), metavar="N", help="Of stacks this moment alone, from 0."),
+)
+# What a command takes to work on stacks, beside `axes`.
+stacks = chained(
+    part,
+    click.option("--each-plane", is_flag=True, help="Of stacks every plane by itself, as a picture."),
+    click.option(
+        "--stack", is_flag=True, help="With --axes: the inputs, pictures in this order, are the planes of one volume."
+    ),
 )
 
 
-def part(command: Command) -> Command:
-    """``--channel`` and ``--time``: what is taken of a stack."""
-    return _channel(_time(command))
-
-
-def stacks(command: Command) -> Command:
-    """What a command takes to work on stacks, beside `axes`."""
-    return part(_each_plane(_stack(command)))
+def operation(*size: str, previews: bool = True) -> Callable[[Command], Command]:
+    """What every operation takes behind its own words; ``size`` are the names of the option for raw frames' size."""
+    shown = (preview.option,) if previews else ()
+    return chained(axes(), stacks, scaling.options, *shown, frames(*size), rest_of_files)
 
 
 def plan_words(inputs: Sequence[str], settings: dict[str, Any], known: Mapping[str, Iterable[str]]) -> dict[str, Any]:
@@ -244,7 +247,7 @@ def _run_volumes(inputs: Sequence[str], begin: Begin, settings: dict[str, Any]) 
     source = Input(settings["reading"], tuple(planes), begin.plan.alpha_fix)
     scaling = scaling_of(settings)
 
-    def run_all(tasks: list[Task], files: Files, prepare: Callable[[], None]) -> Iterator[Outcome]:
+    def run_all(tasks: Sequence[Task], files: Files, prepare: Callable[[], None]) -> Iterator[Outcome]:
         if settings["estimate"]:
             yield from _estimated(tasks, files, begin, source, settings)
             return
@@ -294,7 +297,7 @@ def _estimated(
 def _estimate_pictures(inputs: Sequence[str], name: str, settings: dict[str, Any]) -> int:
     from convcli.jobs.estimate import estimate_pictures
 
-    def estimated(tasks: list[Task], files: Files, prepare: Callable[[], None]) -> Iterator[Outcome]:
+    def estimated(tasks: Sequence[Task], files: Files, prepare: Callable[[], None]) -> Iterator[Outcome]:
         known = estimate_pictures(tasks, scaling_of(settings))
         if not settings["as_json"]:
             show(

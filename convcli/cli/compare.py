@@ -14,6 +14,7 @@ from convcli.images import MAX_PIXELS, write
 from convcli.jobs.compare import Comparison, compare, decibels, figures, where_picture
 from convcli.jobs.documents import json_text, named
 from convcli.jobs.tasks import STREAM
+from convcli.jobs.volumes import Reading
 
 
 def _tolerance(text: str) -> tuple[float, bool]:
@@ -83,9 +84,7 @@ def command(
     limit, relative = tolerance if tolerance is not None else (None, False)
     found = compare(
         *(sys.stdin.buffer if each == STREAM else each for each in (first, second)),
-        axes=axes,
-        channel=channel,
-        time=time,
+        reading=Reading(axes or "yx", channel, time),
         white=white,
         tolerance=limit,
         relative=relative,

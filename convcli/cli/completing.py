@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from convcli.addresses import local_name
 from convcli.cli.library_warnings import TELLER
 from convcli.cli.options import ParamType
 from convcli.cli.printing import say
@@ -95,8 +96,16 @@ class _Axes(Completed):
             self.fail(str(error).removeprefix("axes: "), param, ctx)
 
 
+class _File(Completed):
+    """A file, a folder or an address; one of a file here (``file://``) is its name."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The name."""
+        return local_name(str(super().convert(value, param, ctx)))
+
+
 AXES = _Axes("AXES", lambda: ("yx", "zyx", "tzyx", "zcyx", "czyx", "tzcyx", "yxc", "x"))
-FILE = Completed("FILE")
+FILE = _File("FILE")
 KERNEL = _Kernel("SPEC", _kernels)
 KERNEL_OR_SIZE = _Spec("SPEC", _kernels)
 ELEMENT = Completed("SPEC", _elements)

@@ -3,8 +3,8 @@
 import contextlib
 import re
 import sys
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,8 +13,6 @@ from convcli.cli.printing import say
 
 if TYPE_CHECKING:
     from convcli.datasets import Entry, Reports
-
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 data_dir = click.option(
     "--data-dir", metavar="DIR", help="Look for data files here first; then in CONVCLI_DATA_DIR, then in the cache."
@@ -31,19 +29,19 @@ def _shape(text: Any) -> tuple[int, ...]:
     return tuple(map(int, str(text).strip().lower().split("x")))
 
 
-_labels = click.option(
-    "--labels", metavar="COLUMN|FILE",
-    help="Of a table the labels' column, by name or number; of x.npy the file of its labels.",
+# What is said about data that their files do not say.
+of_own_data = options.chained(
+    click.option(
+        "--labels", metavar="COLUMN|FILE",
+        help="Of a table the labels' column, by name or number; of x.npy the file of its labels.",
+    ),
+    click.option("--input", type=options.Read("HxWxC", _shape), help="The shape of a sample, where files do not tell."),
+    click.option("--strict", is_flag=True, help="Stop at a file that cannot be used, instead of leaving it out."),
 )  # fmt: skip
-_input = click.option(
-    "--input", type=options.Read("HxWxC", _shape), help="The shape of a sample, where files do not tell."
+# What a command takes that works on data and writes something.
+work_on_data = options.chained(
+    data_dir, offline, options.overwrite, options.threads, options.max_memory, options.as_json, options.quiet
 )
-_strict = click.option("--strict", is_flag=True, help="Stop at a file that cannot be used, instead of leaving it out.")
-
-
-def of_own_data(command: Command) -> Command:
-    """``--labels``, ``--input`` and ``--strict``: what is said about data that their files do not say."""
-    return _labels(_input(_strict(command)))
 
 
 @contextlib.contextmanager

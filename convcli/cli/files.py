@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from convcli.addresses import is_address
 from convcli.cli.options import WrongUsage, binary_stdout, say_compiling, usage
 from convcli.cli.preview import watcher
 from convcli.cli.printing import Warnings, say, show_result
@@ -17,6 +18,7 @@ from convcli.cli.watching import Watch, check_watch, watched
 from convcli.errors import printable
 from convcli.images import MAX_PIXELS, READABLE_SUFFIXES
 from convcli.images.folders import left_out_text
+from convcli.images.formats import suffix_of
 from convcli.jobs.batch import Files, Outcome
 from convcli.jobs.documents import json_text
 from convcli.jobs.inputs import STREAM, Inputs, search
@@ -24,7 +26,7 @@ from convcli.jobs.runtime import prepare_loops, request_threads
 from convcli.jobs.tasks import Task, plan_tasks
 
 # What is done with the tasks: it calls the function it is given once, before loops run, and yields outcomes in order.
-Work = Callable[[list[Task], Files, Callable[[], None]], Iterator[Outcome]]
+Work = Callable[[Sequence[Task], Files, Callable[[], None]], Iterator[Outcome]]
 
 
 def carry_out(
@@ -65,7 +67,7 @@ def carry_out(
 
 
 def _run(
-    tasks: list[Task],
+    tasks: Sequence[Task],
     files: Files,
     found: Inputs,
     *,
@@ -85,28 +87,30 @@ def _run(
     request_threads(settings["threads"])
     announce = None if quiet else say_compiling
     started = time.perf_counter()
-    outcomes: list[Outcome] = []
-    warnings = Warnings()
+    told: list[Outcome] = []  # of very many that went well nothing is kept
+    counts, warnings = Counter[str](), Warnings()
     with progress_bar(hidden=quiet or not shows_progress or len(tasks) < 2) as advance:
         advance(0, len(tasks))
         for outcome in work(tasks, files, lambda: prepare_loops(settings["threads"], announce)):
-            outcomes.append(outcome)
+            counts[outcome.status] += 1
+            if as_json or outcome.status == "failed":
+                told.append(outcome)
             if outcome.status == "done":
                 made(outcome.task)
-            advance(len(outcomes), len(tasks), printable(outcome.task.source)[-40:])
+            advance(counts.total(), len(tasks), printable(outcome.task.source)[-40:])
             _report(outcome, warnings if len(tasks) > 1 else None, as_json=as_json, quiet=quiet)
     if not quiet:
         warnings.say()
     if as_json:
-        show_result(json_text(_document(outcomes) | {"left_out": dict(found.left_out)}))
-    failed = [outcome for outcome in outcomes if outcome.status == "failed"]
-    for outcome in failed:
-        say(f"Error: {outcome.error}")
+        show_result(json_text(_document(told) | {"left_out": dict(found.left_out)}))
+    for outcome in told:
+        if outcome.status == "failed":
+            say(f"Error: {outcome.error}")
     if len(tasks) > 1 and not quiet and not settings.get("estimate"):
-        say(_summary(outcomes, time.perf_counter() - started))
+        say(_summary(counts, time.perf_counter() - started))
     if not quiet:
         say_left_out(found)
-    return 1 if failed else 0
+    return 1 if counts["failed"] else 0
 
 
 def look_for(
@@ -125,7 +129,7 @@ def say_left_out(found: Inputs) -> None:
 
 def _plan(
     inputs: Sequence[str], found: Inputs, name: str, settings: dict[str, Any], suffixes: Mapping[str, str] | None
-) -> tuple[Files, list[Task]]:
+) -> tuple[Files, Sequence[Task]]:
     if settings["overwrite"] and settings["skip_existing"]:
         raise WrongUsage("got both --overwrite and --skip-existing, expected one of them")
     if settings["format"] is not None:
@@ -134,7 +138,7 @@ def _plan(
         format_named(settings["format"])
     tasks = plan_tasks(
         found.files,
-        _folder_for(inputs, settings["output"]),
+        _folder_for(found, settings["output"]),
         name,
         overwrite=settings["overwrite"],
         format=settings["format"],
@@ -162,11 +166,11 @@ def _plan(
     return files, tasks
 
 
-def _folder_for(inputs: Sequence[str], output: str | None) -> str | None:
+def _folder_for(found: Inputs, output: str | None) -> str | None:
     """The output's name; that of a folder's results without a suffix is a folder's, however few there are."""
-    if not output or output == STREAM or Path(output).suffix or "{" in output or output.endswith("/"):
+    if not output or output == STREAM or suffix_of(output) or "{" in output or output.endswith("/"):
         return output
-    return f"{output}/" if any(Path(each).is_dir() for each in inputs) else output
+    return f"{output}/" if found.has_folder else output
 
 
 def _check_names(tasks: Sequence[Task], settings: dict[str, Any], check_name: Callable[[str], object]) -> None:
@@ -174,9 +178,10 @@ def _check_names(tasks: Sequence[Task], settings: dict[str, Any], check_name: Ca
     if settings["output"] is None or settings["format"] is not None:
         return
     suffix = Path(settings["output"]).suffix
-    for task in tasks:
-        is_there = task.source == STREAM or Path(task.source).exists()  # else that is what there is to say
-        if task.target != STREAM and Path(task.target).suffix == suffix and is_there:
+    for task in tasks if suffix or len(tasks) == 1 else ():  # else a folder's
+        is_known = is_address(task.source) and suffix_of(task.source)
+        is_there = task.source == STREAM or is_known or Path(task.source).exists()
+        if task.target != STREAM and Path(task.target).suffix == suffix and is_there:  # else that is to be said
             check_name(task.target)
 
 
@@ -221,8 +226,7 @@ def _estimates(outcomes: list[Outcome]) -> dict[str, Any]:
     return {"estimates": found} if found else {}
 
 
-def _summary(outcomes: list[Outcome], seconds: float) -> str:
-    counts = {status: sum(outcome.status == status for outcome in outcomes) for status in ("done", "failed", "skipped")}
+def _summary(counts: Counter[str], seconds: float) -> str:
     words = [f"{counts['done']} written"]
     words += [f"{counts['failed']} failed"] if counts["failed"] else []
     words += [f"{counts['skipped']} skipped (their output exists)"] if counts["skipped"] else []

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from convcli.cli.options import Command, Read, WrongUsage, binary_stdout, start_loops
+from convcli.cli.options import Command, Read, WrongUsage, binary_stdout, chained, start_loops
 from convcli.cli.printing import Warnings, say
 from convcli.images import MAX_PIXELS
 from convcli.jobs.batch import Operation
@@ -16,22 +16,23 @@ from convcli.jobs.tasks import STREAM, about
 
 def frames(*names: str) -> Callable[[Command], Command]:
     """Options for raw frames; ``names`` are those of their size."""
-    size = click.option(
-        *names,
-        "frame_size",
-        type=Read("WxH", lambda text: text if isinstance(text, tuple) else parse_size(text), "frame size"),
-        metavar="WxH",
-        help="With --format rawvideo: width and height of the frames that standard input brings.",
+    return chained(
+        click.option(
+            *names,
+            "frame_size",
+            type=Read("WxH", lambda text: text if isinstance(text, tuple) else parse_size(text), "frame size"),
+            metavar="WxH",
+            help="With --format rawvideo: width and height of the frames that standard input brings.",
+        ),
+        click.option(
+            "--pix-fmt",
+            type=click.Choice(tuple(PIXELS)),
+            default="rgb24",
+            show_default=True,
+            metavar="NAME",
+            help=f"With --format rawvideo: what their bytes are: {', '.join(PIXELS)}.",
+        ),
     )
-    pixels = click.option(
-        "--pix-fmt",
-        type=click.Choice(tuple(PIXELS)),
-        default="rgb24",
-        show_default=True,
-        metavar="NAME",
-        help=f"With --format rawvideo: what their bytes are: {', '.join(PIXELS)}.",
-    )
-    return lambda command: size(pixels(command))
 
 
 def run_frames(inputs: Sequence[str], operation: Operation, axes: str, settings: dict[str, Any]) -> int:

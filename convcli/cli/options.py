@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from convcli import budget
+from convcli.addresses import local_name
 from convcli.cli.library_warnings import TELLER
 from convcli.cli.printing import say, show_live
 from convcli.errors import ConvcliError, printable, suggestion
@@ -173,7 +174,9 @@ class MatrixCommand(click.Command):
         return super().parse_args(ctx, joined + (["--", *loose] if loose and "--" not in joined else loose))
 
 
-def _chained(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+def chained(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """Several options as one: the first stands first on the help page."""
+
     def decorate(command: Command) -> Command:
         for option in reversed(options):
             command = option(command)
@@ -260,7 +263,7 @@ def normalize(command: Command) -> Command:
 
 output = click.option(
     "-o", "--output", metavar="OUT", help="A file, a folder/, a template with {stem} {kernel} {ext} {index}, or -.",
-    shell_complete=_completed(),
+    shell_complete=_completed(), callback=lambda context, option, value: value and local_name(value),
 )  # fmt: skip
 recursive = click.option(
     "-r", "--recursive", is_flag=True, help="Of folders take the folders below too; -o FOLDER gets the same tree."
@@ -302,7 +305,7 @@ max_memory = click.option(
     help="Refuse what needs more memory: 4G, 500M.  [default: half of the machine's]",
 )
 # Pixels are what a picture's header announces; what they and everything else cost is bytes.
-max_pixels = _chained(
+max_pixels = chained(
     click.option(
         "--max-pixels",
         type=AtLeast(1),
@@ -346,10 +349,10 @@ def hushing() -> click.Option:
 
 
 # What commands take that make one picture or page of a picture.
-one_result = _chained(overwrite, max_pixels, threads, as_json, quiet)
+one_result = chained(overwrite, max_pixels, threads, as_json, quiet)
 # What every command that turns picture files into picture files takes.
 # The first is apart because it belongs near the top of a help page.
-rest_of_files = _chained(
+rest_of_files = chained(
     recursive, watch, background, overwrite, skip_existing, format_, quality, strip, keep_profile, max_pixels, threads,
     as_json, quiet,
 )  # fmt: skip

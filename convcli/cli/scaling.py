@@ -1,16 +1,13 @@
 """Options of what goes beyond one process: who works, in which blocks, which share, and what it would cost."""
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from convcli.cli.options import Counts, Read, WrongUsage
+from convcli.cli.options import Counts, Read, WrongUsage, chained
 
 if TYPE_CHECKING:
     from convcli.jobs.scaling import Scaling
-
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def _part(text: str) -> tuple[int, int]:
@@ -27,9 +24,12 @@ def _levels(text: str) -> Any:
     return read_levels(text)
 
 
-_OPTIONS = (
+_WORKERS = (
     click.option("--workers", type=click.IntRange(1, 1024), metavar="N", help="Work in so many processes."),
     click.option("--cluster", metavar="ADDRESS", help="Work on a Dask cluster: its scheduler, as in tcp://host:8786."),
+)
+_OPTIONS = (
+    *_WORKERS,
     click.option(
         "--resume", is_flag=True,
         help="Of Zarr: go on with what was interrupted or killed. Of over 10,000 files changes may go unnoticed.",
@@ -50,25 +50,35 @@ _OPTIONS = (
 WORDS = ("workers", "cluster", "resume", "part", "block", "levels", "estimate")
 
 
-def options(command: Command) -> Command:
-    """``--workers`` and all that goes with it."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+# ``--workers`` and all that goes with it; those two alone.
+options = chained(*_OPTIONS)
+workers = chained(*_WORKERS)
+
+
+def who_works(workers: int | None, cluster: str | None) -> "Scaling":
+    """What those two say; both are wrong usage."""
+    from convcli.jobs.scaling import Scaling
+
+    return Scaling(*workers_of({"workers": workers, "cluster": cluster}))
 
 
 def scaling_of(settings: dict[str, Any]) -> "Scaling":
     """What those options say; two kinds of workers are wrong usage."""
     from convcli.jobs.scaling import Scaling
 
-    workers, cluster = settings["workers"] or 0, settings["cluster"] or ""
-    if workers and cluster:
-        raise WrongUsage("got both --workers and --cluster, expected one of them")
+    workers, cluster = workers_of(settings)
     block = settings["block"] or ()
     return Scaling(
         workers, cluster, block * 3 if len(block) == 1 else block, settings["resume"], settings["part"],
         settings["levels"],
     )  # fmt: skip
+
+
+def workers_of(settings: dict[str, Any]) -> tuple[int, str]:
+    """How many processes, and which cluster; both are wrong usage."""
+    if settings["workers"] and settings["cluster"]:
+        raise WrongUsage("got both --workers and --cluster, expected one of them")
+    return settings["workers"] or 0, settings["cluster"] or ""
 
 
 def check_plain(settings: dict[str, Any], carrier: str) -> None:

@@ -4,20 +4,19 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from convcli.cli.options import Read, WrongUsage, usage
+from convcli.cli.options import Read, WrongUsage, chained, usage
 from convcli.cli.printing import say, show, show_result
 from convcli.cli.progress import progress_bar
+from convcli.cli.scaling import workers_of
 from convcli.jobs.documents import json_text
 
 if TYPE_CHECKING:
     from convcli.jobs.sweep import Row
     from convcli.jobs.training_plan import TrainingPlan
-
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def _seeds(text: str) -> tuple[int, ...]:
@@ -26,7 +25,8 @@ def _seeds(text: str) -> tuple[int, ...]:
     return read_seeds(text)
 
 
-_OPTIONS = (
+# ``--seeds`` and all that goes with it.
+options = chained(
     click.option(
         "--seeds", type=Read("A..B", _seeds, "seeds"), metavar="A..B", help="Train once with each: 0..4, or 0,3,7."
     ),
@@ -42,13 +42,6 @@ _WORDS = ("seeds", "settings", "workers", "cluster")
 _ALONE = {"seed": "seed", "log": "log", "plot": "plot", "page": "report", "resume": "resume"}
 
 
-def options(command: Command) -> Command:
-    """``--seeds`` and all that goes with it."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
-
-
 def take(words: dict[str, Any], others: dict[str, Any]) -> dict[str, Any] | None:
     """Take those words out of a command's; None where one training is meant. ``others`` are its further words."""
     given = {name: words.pop(name) for name in _WORDS}
@@ -57,8 +50,7 @@ def take(words: dict[str, Any], others: dict[str, Any]) -> dict[str, Any] | None
         if name:
             raise WrongUsage(f"--{name}: got it for one training, expected --seeds or --sweep, which make many")
         return None
-    if given["workers"] and given["cluster"]:
-        raise WrongUsage("got both --workers and --cluster, expected one of them")
+    workers_of(given)
     for name, option in _ALONE.items():
         if (words | others).get(name) is not None:
             raise WrongUsage(
@@ -96,7 +88,7 @@ def run(
         raise
     from convcli.jobs.scaling import Scaling
 
-    scaling = Scaling(given["workers"] or 0, given["cluster"] or "")
+    scaling = Scaling(*workers_of(given))
     places = {"data_dir": words["data_dir"], "offline": words["offline"]}
     if data and Path(data).exists():
         places["data"] = str(Path(data).absolute())

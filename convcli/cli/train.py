@@ -14,13 +14,11 @@ from convcli.cli import downloads, options, sweep
 from convcli.cli.completing import DATA, MODEL, NETWORK
 from convcli.cli.printing import say, show_result
 from convcli.cli.training_display import Display, closing
-from convcli.errors import ConvcliError
 from convcli.jobs.documents import json_text
 from convcli.jobs.runtime import prepare_loops, request_threads
 
 if TYPE_CHECKING:
-    from convcli.jobs.train import TrainReport
-    from convcli.jobs.training_plan import TrainingPlan
+    from convcli.jobs.training_plan import TrainingPlan, TrainReport
 
 TASKS = ("classify", "regress", "multi-label", "segment", "denoise")
 LOSSES = ("cross_entropy", "mse", "mae", "huber", "dice")
@@ -111,13 +109,7 @@ class Size(options.Counts):
 @click.option("--plot", metavar="FILE", help="Draw the curves into a .png, .svg or .pdf file (needs matplotlib).")
 @click.option("--report", "page", metavar="FILE.html", help="Write the page of convcli report at the end.")
 @sweep.options
-@downloads.data_dir
-@downloads.offline
-@options.overwrite
-@options.threads
-@options.max_memory
-@options.as_json
-@options.quiet
+@downloads.work_on_data
 def command(
     dataset: tuple[str, ...], preset_name: str, resume: str | None, page: str | None, threads: int | None,
     as_json: bool, quiet: bool, **words: Any,
@@ -129,6 +121,8 @@ def command(
     \b
       photos/        a sub-folder for each class, of pictures, .npy arrays, WAV
                      sounds or TIFF volumes; or train/, val/ and test/ of those
+      cells/         images/ beside masks/, noisy/ beside clean/: pairs of the
+                     same names; or train/, val/ and test/ of such
       data.npz       x_train y_train x_test y_test, images labels, X y ...
       x.npy y.npy    samples and their labels; of x.npy alone y.npy lies beside
       data.csv       rows of a label and numbers, or of a file's name and a label;
@@ -200,8 +194,6 @@ def command(
     _check_outputs(page, words)
     request_threads(threads)
     plan = _planned(dataset, preset_name, resume, quiet, words)
-    if page is not None and plan.recipe.task != "classify":
-        raise ConvcliError(f"report: got a task to {plan.recipe.task}, expected classify; leave --report out")
     prepare_loops(threads, None if quiet else options.say_compiling)
     if not quiet:
         for note in plan.notes:
@@ -211,13 +203,16 @@ def command(
     from convcli.jobs.train import train
     from convcli.nn.training import Listener
 
-    with Display(plan, shown=not quiet, lines=not as_json) as display, _stopping() as stop:
+    with Display(plan, shown=not quiet, lines=not (as_json or quiet)) as display, _stopping() as stop:
         report = train(plan, Listener(display.batch, display.epoch, stop.is_set))
     if not report.finished:
         return _interrupted(report)
     _draw(report, page)
     pages = {"report": page} if page else {}
-    for line in [json_text(report.as_dict() | pages)] if as_json else [*closing(report), *pages.values()]:
+    for warning in () if quiet else report.warnings:
+        say(f"Warning: {warning}")
+    lines = [str(plan.target)] if quiet else closing(report)
+    for line in [json_text(report.as_dict() | pages)] if as_json else [*lines, *pages.values()]:
         show_result(line)
     return 0
 
@@ -247,7 +242,7 @@ def _draw(report: "TrainReport", page: str | None) -> None:
         from convcli.jobs.classifier import load_classifier
         from convcli.jobs.report import report_on, write_report
 
-        found = report_on(load_classifier(plan.target, pictures=False), plan.dataset)
+        found = report_on(load_classifier(plan.target, pictures=False, any_task=True), plan.dataset)
         write_report(found, page, overwrite=plan.overwrite)
 
 

@@ -8,8 +8,7 @@ from convcli.cli.printing import show
 from convcli.cli.training_lines import head, line_of, measure, measured, opening
 
 if TYPE_CHECKING:
-    from convcli.jobs.train import TrainReport
-    from convcli.jobs.training_plan import TrainingPlan
+    from convcli.jobs.training_plan import TrainingPlan, TrainReport
     from convcli.nn.training import Training
 
 _BEST = {"loss": "lowest held-out loss", "accuracy": "highest held-out accuracy"}

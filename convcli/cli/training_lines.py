@@ -5,8 +5,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from convcli.jobs.train import TrainReport
-    from convcli.jobs.training_plan import TrainingPlan
+    from convcli.jobs.training_plan import TrainingPlan, TrainReport
     from convcli.nn.training import Epoch
 
 _WIDTH = 79
@@ -58,10 +57,10 @@ def line_of(row: "Epoch", epochs: int, measure: str) -> str:
     validation = f"{'-':>9} {'-':>9}"
     if row.val_loss is not None:
         shown = _share(row.val_accuracy) if measure == "accuracy" else _number(row.metrics.get(measure))
-        validation = f"{row.val_loss:>9.4f} {shown:>9}"
+        validation = f"{_loss(row.val_loss):>9} {shown:>9}"
     count = f"{row.epoch}/{epochs}"
     rest = f"{validation} {row.images_per_second:>9,.0f} {row.seconds:>8.1f}"
-    return f"{count:>9} {row.loss:>8.4f} {_share(row.accuracy):>9} {rest}"
+    return f"{count:>9} {_loss(row.loss):>8} {_share(row.accuracy):>9} {rest}"
 
 
 def measured(report: "TrainReport") -> str:
@@ -80,6 +79,11 @@ def _scores(accuracy: float | None, metrics: Mapping[str, float], loss: float) -
     words = [f"{name} {_number(value)}" for name, value in metrics.items()]
     words += [f"accuracy {_share(accuracy)}"] if accuracy is not None or not metrics else []
     return ", ".join([*words, f"loss {loss:.4f}"])
+
+
+def _loss(value: float) -> str:
+    """Four decimals while the column holds them."""
+    return f"{value:.4f}" if value < 1000 else f"{value:.3g}"
 
 
 def _number(value: float | None) -> str:

@@ -12,40 +12,25 @@ The rules, all of which the documentation states:
 - Files that cannot be used are left out, named and counted; if strict, they are reported, all in one error.
 """
 
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from convcli.budget import check_memory
 from convcli.datasets.class_folders import find_classes
+from convcli.datasets.files import load_files
 from convcli.datasets.model import Array, Dataset, Split
 from convcli.datasets.naming import TEST, TRAIN, VALIDATION
-from convcli.datasets.picture_files import PictureFiles, usual_size
-from convcli.datasets.preprocessing import Preprocessing
+from convcli.datasets.pairs import load_pairs
 from convcli.datasets.reading import AS_IT_IS, Reading
-from convcli.datasets.sample_files import SUFFIXES, Carrier, carrier_of, fit, read_sample, usual_shape
-from convcli.datasets.samples import rule_for, take
-from convcli.datasets.tables import find_columns, read_files, read_labels, rows_of_parts
+from convcli.datasets.sample_files import SUFFIXES
+from convcli.datasets.tables import find_columns, read_files, read_labels, rows_of_parts, without_gaps
 from convcli.datasets.targets import Labelled
-from convcli.errors import ConvcliError, DataError
+from convcli.errors import DataError
+from convcli.images.formats import suffix_of
 from convcli.images.model import shown
 
-LARGEST = 8_000_000_000  # bytes of all samples together; they are held in memory
-_LISTED = 5  # files that a note or an error names
-_LOOK = 200  # files that tell what a folder holds
-
-
-@dataclass(frozen=True, eq=False)
-class Loaded:
-    """Samples of files: which files could be used, how they were prepared, and what is to be said."""
-
-    samples: Array
-    used: Array
-    rule: Preprocessing
-    notes: tuple[str, ...]
+_LOOK = 20  # labels that tell whether they name files
 
 
 def load_folder(folder: Path, reading: Reading = AS_IT_IS) -> Dataset:
@@ -88,8 +73,22 @@ def load_folder(folder: Path, reading: Reading = AS_IT_IS) -> Dataset:
 def load_list(path: Path, reading: Reading = AS_IT_IS) -> Dataset:
     """Read a table whose rows name a file and say its label."""
     label = shown(path)
-    columns = find_columns(path, label, reading.labels)
-    files, raw = read_files(path, label, columns), read_labels(path, label, columns)
+    columns, notes = find_columns(path, label, reading.labels), tuple[str, ...]()
+    raw = read_labels(path, label, columns)
+    if raw.dtype.kind == "U" and not np.char.str_len(raw).all() and reading.targets != "marks":
+        columns, told = without_gaps(path, label, replace(columns, samples=()), marks=False)
+        if reading.strict:
+            raise DataError(f"{label}: {told}; expected none (--strict)")
+        raw, notes = read_labels(path, label, columns), (f"{told}; left out",)
+    files = read_files(path, label, columns)
+    if _names_samples(path, raw):
+        targets = [path.parent / each for each in raw.tolist()]
+        parts = {
+            part: [(files[row], targets[row]) for row in rows.tolist()]
+            for part, rows in rows_of_parts(path, label, columns, len(files)).items()
+        }
+        names = tuple(columns.names[each] for each in columns.labels)
+        return load_pairs(parts, reading, label, words=names, name=path.stem, notes=(*columns.note, *notes))
     loaded = load_files(files, reading, label)
     rows = {
         part: np.flatnonzero(np.isin(loaded.used, each))
@@ -104,103 +103,17 @@ def load_list(path: Path, reading: Reading = AS_IT_IS) -> Dataset:
         part: Split(loaded.samples[each], targets, tuple(str(files[place]) for place in loaded.used[each].tolist()))
         for (part, each), targets in zip(rows.items(), labelled.parts, strict=True) if len(each)
     }  # fmt: skip
-    notes = (*columns.note, *loaded.notes)
+    notes = (*columns.note, *notes, *loaded.notes)
     return Dataset(
         path.stem, splits[TRAIN], splits.get(TEST), labelled.classes, loaded.rule, str(path), notes,
         splits.get(VALIDATION), labelled.targets,
     )  # fmt: skip
 
 
-def load_files(paths: list[Path], reading: Reading, label: str) -> Loaded:
-    """The samples of files, prepared as a rule says, or as most of them are."""
-    carriers = [carrier_of(path) for path in paths] if reading.rule is None else []
-    carrier = _carrier(reading, carriers)
-    foreign = {path: f"{path}: is no {carrier}" for path, each in zip(paths, carriers, strict=False) if each != carrier}
-    foreign = {} if reading.input is not None else foreign
-    where = np.array([place for place, path in enumerate(paths) if path not in foreign], np.int64)
-    fair = [paths[place] for place in where.tolist()]
-    load = _load_pictures if carrier == "picture" else _load_arrays
-    loaded, bad = load(fair, reading, label)
-    bad = foreign | bad
-    if bad and (reading.strict or len(bad) == len(paths)):
-        raise DataError(_told(bad, len(paths), "cannot be read"))
-    used = where[loaded.used]  # by places: a table may name a file twice
-    notes = (*loaded.notes, _told(bad, len(paths), "are left out")) if bad else loaded.notes
-    return replace(loaded, used=used, notes=notes)
-
-
-def _carrier(reading: Reading, carriers: Sequence[Carrier]) -> Carrier:
-    if reading.rule is not None:
-        return "picture" if reading.rule.takes_pictures else "array"
-    if reading.input is not None and (len(reading.input) != 3 or reading.input[2] not in (1, 3)):
-        return "array"
-    return Counter(carriers).most_common(1)[0][0]
-
-
-def _load_pictures(paths: list[Path], reading: Reading, label: str) -> tuple[Loaded, dict[Path, str]]:
-    pictures = PictureFiles(paths)
-    size, channels, rule = reading.size, reading.channels, reading.rule
-    if reading.input is not None and rule is None:
-        size, channels = (reading.input[0], reading.input[1]), reading.input[2]
-    if rule is not None:
-        size, channels = (rule.height, rule.width), rule.channels
-    if size is None or channels is None:
-        sizes, any_colour = pictures.survey()
-        size = size or usual_size(sizes or [(1, 1)])
-        channels = channels or (3 if any_colour else 1)
-    plain = Preprocessing("picture", size[0], size[1], channels)
-    _check_size(label, len(paths), (*size, channels), 1)
-    images, used = pictures.load(rule or plain)
-    return Loaded(images, used, rule or plain, pictures.notes(rule or plain)), pictures.bad
-
-
-def _load_arrays(paths: list[Path], reading: Reading, label: str) -> tuple[Loaded, dict[Path, str]]:
-    samples, used, bad = [], [], {}
-    for place, path in enumerate(paths):
-        try:
-            samples.append(read_sample(path))
-            used.append(place)
-        except (ConvcliError, OSError, MemoryError) as error:
-            bad[path] = " ".join(str(error).split())
-    if not samples:
-        raise DataError(_told(bad, len(paths), "cannot be read"))
-    rule = reading.rule
-    shape = rule.input_shape if rule is not None else reading.input or usual_shape(samples)
-    _check_size(label, len(samples), shape, samples[0].dtype.itemsize)
-    fitted, kept, changed = [], [], 0
-    for place, sample in zip(used, samples, strict=True):
-        try:
-            made = fit(sample, shape)
-        except DataError as error:
-            bad[paths[place]] = f"{paths[place]}: {error}"
-            continue
-        changed += made is not sample
-        fitted.append(made)
-        kept.append(place)
-    if not fitted:
-        raise DataError(_told(bad, len(paths), "cannot be read"))
-    raw = np.stack(fitted)
-    rule = rule or rule_for([raw], label, reading.input)
-    notes = (
-        (f"{changed:,} of {len(paths):,} files have another shape than {shape}: cut off, or filled with zeros",)
-        if changed
-        else ()
+def _names_samples(table: Path, labels: Array) -> bool:
+    """Whether labels are names of files: of masks, or of pictures to learn."""
+    if labels.dtype.kind != "U" or labels.ndim > 1:
+        return False
+    return all(
+        suffix_of(each).lower() in SUFFIXES and (table.parent / each).is_file() for each in labels[:_LOOK].tolist()
     )
-    return Loaded(take(raw, rule, label), np.array(kept, np.int64), rule, notes), bad
-
-
-def _check_size(label: str, count: int, shape: Sequence[int], itemsize: int) -> None:
-    needed = count * int(np.prod(shape, dtype=object)) * itemsize
-    size = "x".join(map(str, shape))
-    if needed > LARGEST:
-        raise DataError(
-            f"{label}: {count:,} samples of {size} take {needed / 1e9:.1f} GB, expected "
-            f"at most {LARGEST / 1e9:.0f} GB; use fewer or smaller ones"
-        )
-    check_memory(needed, f"{label}: got {count:,} samples of {size}", DataError)
-
-
-def _told(bad: dict[Path, str], count: int, what: str) -> str:
-    listed = "; ".join(list(bad.values())[:_LISTED])
-    more = f"; and {len(bad) - _LISTED} more" if len(bad) > _LISTED else ""
-    return f"{len(bad)} of {count} pictures {what}: {listed}{more}"

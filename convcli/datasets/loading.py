@@ -11,9 +11,12 @@ from convcli.datasets.arrays import SUFFIXES, holds_arrays, load_arrays
 from convcli.datasets.downloading import Reports, download
 from convcli.datasets.folder import load_folder, load_list
 from convcli.datasets.model import Dataset, Split
+from convcli.datasets.paired_folders import find_pairs, pairs_of_two
+from convcli.datasets.pairs import load_pairs
 from convcli.datasets.places import explain_absence, read_folder, read_set
 from convcli.datasets.reading import Reading
 from convcli.datasets.registry import ENTRIES, Entry, find_entry
+from convcli.datasets.sample_files import SUFFIXES as SAMPLES
 from convcli.datasets.tables import SUFFIXES as TABLES
 from convcli.datasets.tables import names_files
 from convcli.errors import DataError, missing, shortened, suggestion
@@ -76,7 +79,7 @@ def _load_files(source: str | Path, reading: Reading) -> Dataset:
     if path.exists() and holds_arrays(path):
         return load_arrays(path, reading)
     if path.is_dir():
-        return load_folder(path, reading)
+        return _load_folder(path, reading)
     if path.is_file():
         raise DataError(f"data set: got {path}, expected a folder, or a file ending in {' '.join(SUFFIXES)}, or IDX")
     if str(source).endswith(("/", os.sep)):
@@ -87,6 +90,18 @@ def _load_files(source: str | Path, reading: Reading) -> Dataset:
         f"data set: got {source}, expected one of {known}, a folder of classes, or a file of arrays: "
         f"{', '.join(SUFFIXES)}, IDX{near}"
     )
+
+
+def _load_folder(path: Path, reading: Reading) -> Dataset:
+    """Pairs of files, where folders are called so and their files go together; else a folder of classes."""
+    found, label = None, str(path)
+    if reading.labels and Path(reading.labels).is_dir():
+        found = pairs_of_two(path, Path(reading.labels), SAMPLES, strict=reading.strict)
+    elif reading.targets in (None, "masks", "arrays"):
+        found = find_pairs(path, SAMPLES, sure=reading.targets is not None, strict=reading.strict)
+    if found is None:
+        return load_folder(path, reading)
+    return load_pairs(found.parts, reading, label, words=found.targets, notes=found.notes)
 
 
 def _with_validation(found: Dataset, reading: Reading) -> Dataset:

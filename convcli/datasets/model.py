@@ -4,6 +4,7 @@ import hashlib
 import heapq
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy.typing as npt
 
 from convcli.datasets.preprocessing import Preprocessing
 from convcli.datasets.rows import rows_of
+from convcli.datasets.windows import Windows, find_windows
 from convcli.errors import DataError
 
 Bytes = npt.NDArray[np.uint8]
@@ -56,6 +58,11 @@ class Split:
         """(N,) what shares are taken of, so that each has its own: the classes, or one for all."""
         plain = self.labels.ndim == 1 and self.labels.dtype.kind == "i"
         return self.labels if plain else np.zeros(len(self.labels), np.int64)
+
+    @cached_property
+    def windows(self) -> Windows | None:
+        """Where samples lie in time, if they are windows of longer series that overlap."""
+        return find_windows(self.images)
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,6 +117,8 @@ class Dataset:
 def parted(train: Split, held_out: int | float, limit: int = 0) -> tuple[Split, Split]:
     """What a training learns from and what it holds out, which may be none; the seed of a training has no say in it.
 
+    Of windows that overlap the last ones are held out, and those that share moments with them are in neither.
+
     Parameters
     ----------
     train : Split
@@ -127,7 +136,9 @@ def parted(train: Split, held_out: int | float, limit: int = 0) -> tuple[Split, 
     present = np.count_nonzero(np.bincount(train.strata))
     if 0 < limit < present:
         raise DataError(f"limit: got {limit}, expected at least {present}, an image of each class")
-    return hold_out(sample(train, limit) if limit else train, held_out)
+    chosen = sample(train, limit) if limit else train
+    windows = chosen.windows if held_out else None
+    return hold_out(chosen, held_out) if windows is None else _hold_out_last(chosen, held_out, windows)
 
 
 def hold_out(split: Split, amount: int | float, seed: int = 0) -> tuple[Split, Split]:
@@ -164,6 +175,33 @@ def hold_out(split: Split, amount: int | float, seed: int = 0) -> tuple[Split, S
     """
     if not amount:
         return split, split.take(np.arange(0))
+    count, spare = _count_of(split, amount)
+    chosen = _choose(split.strata, count, seed, np.minimum(spare, 1), spare)
+    rest = np.ones(len(split), bool)
+    rest[chosen] = False
+    return split.take(np.flatnonzero(rest)), split.take(chosen)
+
+
+def _hold_out_last(split: Split, amount: int | float, windows: Windows) -> tuple[Split, Split]:
+    """Part windows that overlap: of each class the last ones are held out, and what shares moments with them is left.
+
+    A class that would lose all of its windows so keeps them.
+    """
+    count, spare = _count_of(split, amount)
+    labels, order = split.strata, windows.order
+    shares = _shares(labels, count, np.minimum(spare, 1), spare)
+    held = np.zeros(len(split), bool)
+    for each in np.flatnonzero(shares).tolist():
+        held[order[labels[order] == each][-int(shares[each]) :]] = True
+    forecast = split.labels.shape[1] if split.labels.ndim == split.images.ndim else 0
+    near = windows.touching(np.flatnonzero(held), windows.length + forecast) & ~held
+    left = np.bincount(labels[~held & ~near], minlength=len(shares))
+    near &= left[labels] > 0
+    return split.take(np.flatnonzero(~held & ~near)), split.take(np.flatnonzero(held))
+
+
+def _count_of(split: Split, amount: int | float) -> tuple[int, Labels]:
+    """How many are held out, and how many each class can spare; raises `DataError` if that does not go."""
     count = round(amount * len(split)) if isinstance(amount, float) and math.isfinite(amount) else amount
     if not 0 <= count < len(split):
         raise DataError(f"held-out images: got {amount} of {len(split)}, expected at least 0 and fewer than all")
@@ -178,10 +216,7 @@ def hold_out(split: Split, amount: int | float, seed: int = 0) -> tuple[Split, S
             f"held-out images: got {amount} of {len(split)}, expected at most {spare.sum()}, so that each of "
             f"{np.count_nonzero(sizes)} classes keeps an image to train on"
         )
-    chosen = _choose(split.strata, int(count), seed, np.minimum(spare, 1), spare)
-    rest = np.ones(len(split), bool)
-    rest[chosen] = False
-    return split.take(np.flatnonzero(rest)), split.take(chosen)
+    return int(count), spare
 
 
 def sample(split: Split, count: int, seed: int = 0) -> Split:
@@ -209,15 +244,21 @@ def _choose(labels: Labels, count: int, seed: int, least: Labels, most: Labels) 
     keys: npt.NDArray[Any] = np.random.PCG64(seed).random_raw(len(labels))
     order = np.argsort(keys, kind="stable")
     sizes = np.bincount(labels)
+    shares = _shares(labels, count, least, most)
+    by_class = order[np.argsort(labels[order], kind="stable")]
+    place_in_class = np.arange(len(labels)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    return np.sort(by_class[place_in_class < np.repeat(shares, sizes)])
+
+
+def _shares(labels: Labels, count: int, least: Labels, most: Labels) -> Labels:
+    """How many of ``count`` each class gives."""
+    sizes = np.bincount(labels)
     exact = sizes * (count / len(labels))
     shares = np.floor(exact).astype(np.int64)
     missing = count - int(shares.sum())
     shares[np.argsort(shares - exact, kind="stable")[:missing]] += 1
     least = least if least.sum() <= count else np.zeros_like(least)
-    shares = _corrected(np.clip(shares, least, most), count, exact, least, most)
-    by_class = order[np.argsort(labels[order], kind="stable")]
-    place_in_class = np.arange(len(labels)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    return np.sort(by_class[place_in_class < np.repeat(shares, sizes)])
+    return _corrected(np.clip(shares, least, most), count, exact, least, most)
 
 
 def _corrected(shares: Labels, count: int, exact: npt.NDArray[np.floating[Any]], least: Labels, most: Labels) -> Labels:

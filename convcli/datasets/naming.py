@@ -12,13 +12,31 @@ _PARTS = {
     "val": VALIDATION, "valid": VALIDATION, "validation": VALIDATION, "dev": VALIDATION, "va": VALIDATION,
 }  # fmt: skip
 _SAMPLES = ("x", "image", "img", "input", "data", "feature", "sample", "series", "signal", "volume", "noisy", "pixel",
-            "picture", "sequence", "frame")  # fmt: skip
-_TARGETS = ("y", "label", "target", "clas", "output", "mask", "clean", "lbl", "truth", "next", "value", "digit")
+            "picture", "sequence", "frame", "photo", "raw", "blur", "degraded", "dirty",
+            "corrupt")  # fmt: skip
+_TARGETS = (
+    "y",
+    "label",
+    "target",
+    "clas",
+    "output",
+    "mask",
+    "clean",
+    "lbl",
+    "truth",
+    "next",
+    "value",
+    "digit",
+    "seg",
+    "annotation",
+    "gt",
+    "sharp",
+)
 _NAMES = {"name", "names"}  # of classes: no targets
 _PLAIN = ("arr_0", "arr_1", "arr_2", "arr_3")  # what numpy.savez calls arrays without names
 _IDX = re.compile(r"[-.]idx\d(-\w+)?$")
 # Words joined by signs or by a capital letter, or the part's name at either end: xtrain, trainX, y_test.
-_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|\d+")
+_WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z]{2})|[A-Z]?[a-z]+|[A-Z]+|\d+")
 _ENDS = re.compile(r"^(train|test|valid|val)|(train|test|valid|val|tr|te)$")
 
 

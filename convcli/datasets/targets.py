@@ -1,6 +1,7 @@
 """Raw labels as what a network is to say: classes, numbers, marks, masks or whole arrays; guessed from the labels."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import get_args
 
 import numpy as np
@@ -15,27 +16,37 @@ _MOST_CLASSES = 10_000
 _MOST_OF_A_MASK = 256
 _FEW = 20  # whole numbers that are classes however few the samples are
 _SHARE = 10  # samples of each class, at least, of more
+_BETWEEN = ("|", ";", ",")  # of marks in one text
 _SPARSE = 2  # classes that numbers leave out, at most, for each that they name
 
 
 class Labelled:
     """The targets of each split, and what they mean."""
 
-    def __init__(self, raw: Sequence[Array], reading: Reading, label: str, spatial: tuple[int, ...]) -> None:
-        """``spatial`` are the sizes of a sample without its channels."""
+    def __init__(
+        self, raw: Sequence[Array], reading: Reading, label: str, spatial: tuple[int, ...], names: Sequence[str] = ()
+    ) -> None:
+        """``spatial`` are the sizes of a sample without its channels, ``names`` those of several columns of labels."""
         self.label = label
         parts = [_flat(each) for each in raw]
-        self.targets: Targets = reading.targets or _guess(parts, label)
+        if reading.targets in (None, "marks") and _are_lists(parts, sure=reading.targets == "marks"):
+            names, parts = _lists(parts, label, reading.classes)
+            reading = replace(reading, targets="marks")
+        self.targets: Targets = reading.targets or _guess(parts, label, spatial)
         self.classes: tuple[str, ...] = ()
         if self.targets == "classes":
             self.classes, self.parts = _classes(parts, label, reading.classes)
         elif self.targets == "numbers":
             self.parts = [_numbers(each, label) for each in parts]
+            self.classes = tuple(names) if len(names) == self.parts[0].shape[1] > 1 else ()
         elif self.targets == "marks":
             self.parts = [_marks(each, label) for each in parts]
-            self.classes = reading.classes or tuple(map(str, range(self.parts[0].shape[1])))
+            count = self.parts[0].shape[1]
+            self.classes = tuple(names) if len(names) == count else reading.classes or tuple(map(str, range(count)))
         elif self.targets == "masks":
-            self.classes, self.parts = _masks(parts, spatial, label, reading.classes)
+            self.classes, self.parts = _masks(
+                [_one_plane(each, spatial) for each in parts], spatial, label, reading.classes
+            )
         else:
             self.parts = [_arrays(_channels_last(each, spatial), label) for each in parts]
         if len({each.shape[1:] for each in self.parts}) > 1:
@@ -51,7 +62,7 @@ def _flat(raw: Array) -> Array:
     return raw[:, 0] if raw.ndim == 2 and raw.shape[1] == 1 else raw
 
 
-def _guess(parts: list[Array], label: str) -> Targets:
+def _guess(parts: list[Array], label: str, spatial: tuple[int, ...]) -> Targets:
     first = parts[0]
     if len({each.dtype.kind == "U" for each in parts}) > 1:
         raise DataError(f"{label}: got labels of {first.dtype} and of {parts[1].dtype}, expected one kind")
@@ -67,8 +78,37 @@ def _guess(parts: list[Array], label: str) -> Targets:
         if not binary or not any(each.any() for each in parts):
             return "numbers"
         return "marks"
-    whole = all(each.dtype.kind in "iub" for each in parts)
-    return "masks" if whole and len(np.unique(first)) <= _FEW else "arrays"
+    planes = [_one_plane(each, spatial) for each in parts]
+    of_floats = any(each.dtype.kind == "f" for each in planes)
+    if of_floats and planes[0].shape[1:] != spatial:
+        return "arrays"
+    values = np.unique(planes[0])
+    return "masks" if len(values) <= _FEW and not (of_floats and (values % 1).any()) else "arrays"
+
+
+def _are_lists(parts: list[Array], *, sure: bool) -> bool:
+    """Whether labels are texts that name several marks each."""
+    texts = all(each.dtype.kind == "U" and each.ndim == 1 for each in parts)
+    return texts and (sure or any(_BETWEEN[0] in word for each in parts for word in each.tolist()))
+
+
+def _lists(parts: list[Array], label: str, known: tuple[str, ...]) -> tuple[tuple[str, ...], list[Array]]:
+    """The marks that texts name, with ``|``, else ``;`` or a comma between them, and which hold for each sample."""
+    words = [each.tolist() for each in parts]
+    between = next((sign for sign in _BETWEEN if any(sign in word for each in words for word in each)), _BETWEEN[0])
+    lists = [[[one.strip() for one in word.split(between) if one.strip()] for word in each] for each in words]
+    said = sorted({one for each in lists for some in each for one in some})
+    names = known or tuple(said)
+    strange = next((one for one in said if one not in names), None)
+    if strange is not None or len(names) > _MOST_CLASSES or not names:
+        got = f"{len(names):,} marks" if strange is None else f"the mark {shortened(strange)}"
+        raise DataError(f"{label}: got {got}, expected {', '.join(known[:10]) or f'1 to {_MOST_CLASSES:,}'}")
+    places = {name: place for place, name in enumerate(names)}
+    made = [np.zeros((len(each), len(names)), np.float32) for each in lists]
+    for rows, each in zip(made, lists, strict=True):
+        for row, some in zip(rows, each, strict=True):
+            row[[places[one] for one in some]] = 1
+    return names, list(made)
 
 
 def _is_one_hot(raw: Array) -> bool:
@@ -98,16 +138,18 @@ def _classes(parts: list[Array], label: str, known: tuple[str, ...]) -> tuple[tu
         raise DataError(f"{label}: got labels of shape {plain[0].shape}, expected one for each image")
     every = np.concatenate(plain)
     values = np.unique(every)
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        raise DataError(f"{label}: got labels that are NaN or infinite, expected a class for each sample")
+    if len(values) < 2 and not known:
+        raise DataError(f"{label}: got one class, {shortened(str(values[0]))}, expected two or more")
     if values.dtype.kind == "U":
         classes = tuple(str(value) for value in values)
     else:
-        if not np.isfinite(values).all() or (values % 1).any():
+        if (values % 1).any():
             raise DataError(f"{label}: got labels from {values[0]} to {values[-1]}, expected whole numbers from 0 on")
         if values[0] >= 0 and values[-1] + 1 <= max((_SPARSE + 1) * len(values), len(known), least):
             values = np.arange(max(int(values[-1]) + 1, least))
         classes = tuple(str(int(value)) for value in values)
-    if len(classes) < 2 and not known:
-        raise DataError(f"{label}: got one class, {shortened(classes[0])}, expected two or more")
     if len(classes) > _MOST_CLASSES:
         raise DataError(f"{label}: got {len(classes):,} classes, expected at most {_MOST_CLASSES:,}")
     return classes, [np.searchsorted(values, each).astype(np.int64) for each in plain]
@@ -130,8 +172,6 @@ def _marks(raw: Array, label: str) -> Array:
 def _masks(
     parts: list[Array], spatial: tuple[int, ...], label: str, known: tuple[str, ...]
 ) -> tuple[tuple[str, ...], list[Array]]:
-    parts = [_channels_last(each, spatial) for each in parts]
-    parts = [each[..., 0] if each.shape[1:] == (*spatial, 1) else each for each in parts]
     values = np.unique(np.concatenate([np.unique(each) for each in parts]))
     if parts[0].shape[1:] != spatial:
         raise DataError(f"{label}: got masks of {parts[0].shape[1:]} for samples of {spatial}, expected one size")
@@ -143,7 +183,23 @@ def _masks(
     if values[0] >= 0 and values[-1] < (_SPARSE + 1) * len(values) and not (values % 1).any():
         values = np.arange(int(values[-1]) + 1)
     classes = tuple(f"{value:g}" for value in values)
+    if len(classes) < 2:
+        raise DataError(f"{label}: got masks of one class, {classes[0]}, expected two or more")
     return classes, [np.searchsorted(values, each).astype(np.uint8) for each in parts]
+
+
+def _one_plane(raw: Array, spatial: tuple[int, ...]) -> Array:
+    """Masks without an axis of channels: one channel is left out, and of a row of 0 and one 1 for each class its place.
+
+    Whatever else has channels keeps them.
+    """
+    raw = _channels_last(raw, spatial)
+    if raw.shape[1:-1] != spatial or raw.ndim != len(spatial) + 2:
+        return raw
+    if raw.shape[-1] == 1:
+        return raw[..., 0]
+    one_hot = np.isin(raw, (0, 1)).all() and (raw.sum(axis=-1) == 1).all()
+    return raw.argmax(axis=-1) if one_hot else raw
 
 
 def _places_of(values: Array, known: tuple[str, ...], label: str) -> Array:

@@ -19,7 +19,7 @@ from typing import Any
 
 from convcli.engines import Done, EngineError, attempt
 from convcli.errors import ConvcliError, shortened
-from convcli.extras import install
+from convcli.extras import needed
 
 PATIENCE = 120.0  # seconds without any worker
 _CONNECT = 20.0
@@ -186,12 +186,9 @@ def _compare(expected: dict[str, str], got: dict[str, str], address: str) -> Non
 
 
 def _libraries() -> tuple[Any, Any]:
-    try:
-        import dask
-        import distributed
-    except ImportError:
-        raise ConvcliError(f"workers: need dask and distributed; {install('scale')}") from None
-    return distributed, dask.config
+    problem = "workers: need dask and distributed; "
+    dask = needed("dask", "scale", problem, ConvcliError)
+    return needed("distributed", "scale", problem, ConvcliError), dask.config
 
 
 @contextmanager

@@ -68,7 +68,7 @@ def encode(image: Image, *, quality: int | None = None, lossless: bool = False) 
         primaries=primaries,
         transfer=transfer,
     )
-    block = exif.with_resolution(metadata.exif, metadata.dpi) if metadata.dpi else metadata.exif
+    block = exif.with_resolution(metadata.exif, metadata.dpi)
     return with_more(bytes(data), exif=block, xmp=metadata.xmp, icc=metadata.icc)
 
 

@@ -129,8 +129,10 @@ def resolution(block: bytes) -> tuple[Pair | None, Pair | None]:
     return resolutions.told(x, y, UNITS[unit]) if unit in UNITS else (None, None)
 
 
-def with_resolution(block: bytes | None, dpi: Pair) -> bytes:
+def with_resolution(block: bytes | None, dpi: Pair | None) -> bytes | None:
     """The block, or a new one, telling pixels per inch along x and y; for formats that have no other place for them."""
+    if not dpi:
+        return block
     patch = Patch(bytearray(block or b"II*\0\x08\0\0\0\0\0\0\0\0\0"))
     order = patch.order
     kept = [

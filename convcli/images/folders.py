@@ -3,8 +3,10 @@
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from convcli.addresses import below, entries, is_address
 from convcli.images.formats import suffix_of
 
 _MOST_KINDS = 6  # of files left out that are named; the others are counted together
@@ -17,50 +19,93 @@ _PLURALS = {
 }
 
 
-def files_in(
-    folder: Path,
+@dataclass(frozen=True)
+class Found:
+    """The files of one folder: ``place`` is the folder, ``deeper`` where it lies below the one that was asked about."""
+
+    place: str
+    deeper: str
+    names: list[str]
+    has_links: bool
+
+
+def walk(
+    folder: str,
     suffixes: Sequence[str],
     left_out: Counter[str],
     *,
     recursive: bool = False,
     output: str | None = None,
-) -> list[str]:
-    """The files of a folder that end in one of these and are not hidden, in order; counts what else is in it.
+    deeper: str = "",
+) -> Iterator[Found]:
+    """A folder, here or at an address: its files that end in one of these and are not hidden, in order of name.
 
-    With ``recursive`` those in folders below too, but for a folder that is the ``output``. Links to folders are not
-    followed.
+    With ``recursive`` the folders in it follow, but for one that is the ``output``. Links to folders are not followed.
+    What else there is is counted.
     """
-    results = os.path.realpath(output) if output else None
-    files: list[str] = []
-    for entry in _entries(folder, left_out):
-        if entry.name.startswith("."):
-            left_out["hidden file" if entry.is_file() else "hidden folder"] += 1
-        elif entry.is_dir():
-            if not recursive:
-                left_out["folder"] += 1
-            elif entry.is_symlink():
-                left_out["link to a folder"] += 1
-            elif os.path.realpath(entry) == results:
-                left_out["folder of results"] += 1
+    join = below if is_address(folder) else os.path.join
+    folder = "" if folder == "." else folder  # names that the user would write
+    names, folders, has_links = list[str](), list[str](), False
+    known = set(suffixes)
+    inside = _at_address(folder, output) if is_address(folder) else _here(folder, output, left_out)
+    for name, kind in sorted(inside, key=lambda each: ("folder" in each[1], each[0])):
+        if name.startswith("."):
+            left_out["hidden folder" if "folder" in kind else "hidden file"] += 1
+        elif kind in ("file", "link"):
+            if suffix_of(name).lower() in known:
+                names.append(name)
+                has_links = has_links or kind == "link"
             else:
-                files += files_in(entry, suffixes, left_out, recursive=recursive, output=output)
-        elif not entry.is_file():
-            left_out["broken link" if entry.is_symlink() else "special file"] += 1
-        elif suffix_of(entry).lower() in suffixes:
-            files.append(str(entry))
+                left_out[Path(name).suffix.lower() or "file without a suffix"] += 1
+        elif "folder" in kind and not recursive:
+            left_out["folder"] += 1
+        elif kind == "folder":
+            folders.append(name)
         else:
-            left_out[entry.suffix.lower() or "file without a suffix"] += 1
-    return files
+            left_out[kind] += 1
+    yield Found(folder, deeper, names, has_links)
+    for name in folders:
+        further = f"{deeper}/{name}" if deeper else name
+        yield from walk(join(folder, name), suffixes, left_out, recursive=recursive, output=output, deeper=further)
 
 
-def _entries(folder: Path, left_out: Counter[str]) -> Iterator[Path]:
-    """What is in a folder, files before folders, each in order of name."""
+def files_in(folder: Path, suffixes: Sequence[str], left_out: Counter[str], *, recursive: bool = False) -> list[str]:
+    """The files of a folder as `walk` finds them, folder by folder."""
+    found = walk(str(folder), suffixes, left_out, recursive=recursive)
+    return [os.path.join(each.place, name) for each in found for name in each.names]  # noqa: PTH118 (there may be many)
+
+
+def _here(folder: str, output: str | None, left_out: Counter[str]) -> Iterator[tuple[str, str]]:
+    """What is in a folder: names and of what kind each is."""
+    results = os.path.realpath(output) if output and not is_address(output) else None
     try:
-        inside = sorted(folder.iterdir())
+        inside = os.scandir(folder or ".")
     except PermissionError:
         left_out["unreadable folder"] += 1
         return
-    yield from sorted(inside, key=Path.is_dir)
+    with inside:
+        for entry in inside:
+            is_link = entry.is_symlink()
+            if entry.is_file():
+                yield entry.name, "link" if is_link else "file"
+            elif not entry.is_dir():
+                yield entry.name, "broken link" if is_link else "special file"
+            elif is_link:
+                yield entry.name, "link to a folder"
+            else:
+                is_ours = results is not None and os.path.realpath(entry.path) == results
+                yield entry.name, "folder of results" if is_ours else "folder"
+
+
+def _at_address(folder: str, output: str | None) -> Iterator[tuple[str, str]]:
+    results = output.rstrip("/") if output else None
+    for name, is_folder in entries(folder):
+        if "::" in name:  # which would begin another address
+            yield name, "special file"
+        elif is_folder:
+            yield name, "folder of results" if below(folder, name) == results else "folder"
+        else:
+            yield name, "file"
 
 
 def left_out_text(kinds: Counter[str], hint: str = " (--recursive looks into folders)") -> str:

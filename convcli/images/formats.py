@@ -1,5 +1,6 @@
 """The table of file formats: suffixes, first bytes, and what each can hold. No pixels are touched here."""
 
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from convcli.addresses import is_address, name_of
 from convcli.errors import ImageError
 from convcli.images.bmff import brands_of
 from convcli.images.model import shown
@@ -22,6 +24,7 @@ _SINGLE = frozenset({"uint8", "uint16", "float32"})
 _ALL = frozenset({"uint8", "uint16", "float32", "float64"})
 _NUMBERS = _ALL | {"bool", "int8", "int16", "int32", "uint32", "int64", "uint64"}
 _PACKED = ".nii.gz"
+NAMES = {1: "grey", 2: "grey with alpha", 3: "RGB", 4: "RGB with alpha"}  # of channels
 _HELD = {_EIGHT: "8-bit", _SIXTEEN: "8- and 16-bit", _SINGLE: "8-bit, 16-bit and float32"}
 
 
@@ -207,8 +210,17 @@ def suffix_of(path: str | Path) -> str:
     >>> suffix_of("a/b.tar.gz"), suffix_of("a/B.NII.gz")
     ('.gz', '.NII.gz')
     """
-    name = Path(path).name
-    return name[-len(_PACKED) :] if name.lower().endswith(_PACKED) and len(name) > len(_PACKED) else Path(path).suffix
+    text = str(path)
+    name = name_of(text) if is_address(text) else os.path.basename(text.rstrip("/" + os.sep))  # noqa: PTH119 (of many)
+    if name.lower().endswith(_PACKED) and len(name) > len(_PACKED):
+        return name[-len(_PACKED) :]
+    place = name.rfind(".")
+    return name[place:] if 0 < place < len(name) - 1 else ""
+
+
+def is_ome_name(path: Any) -> bool:
+    """Whether a file's name promises OME-TIFF: ``cells.ome.tif``; False for a stream, which has none."""
+    return isinstance(path, str | Path) and Path(path).name.lower().endswith((".ome.tif", ".ome.tiff"))
 
 
 def format_named(name: str) -> str:
@@ -271,8 +283,7 @@ def holds(format: str, dtype: npt.DTypeLike, channels: int, has_alpha: bool) -> 
     if has_alpha and not this.alpha:
         return f"{this.name} holds no alpha channel"
     if this.channels is not None and (channels not in this.channels or has_alpha != (channels in (2, 4))):
-        names = {1: "grey", 2: "grey with alpha", 3: "RGB", 4: "RGB with alpha"}
-        held = ", ".join(names[each] for each in this.channels)
+        held = ", ".join(NAMES[each] for each in this.channels)
         return f"{this.name} holds {held}, not {channels} channels {'with' if has_alpha else 'without'} alpha"
     return None
 

@@ -115,13 +115,13 @@ def frames_in(data: bytes) -> list[Frame]:
     most = _MOST_BLOCKS + len(data) // 128  # full ones have 255 bytes
     room = Allowance(most, f"damaged GIF: got more than {most:,} blocks; get a fresh copy", ImageError)
     try:
-        position = 13 + _table_size(data[10])
+        position = 13 + gif_blocks.table_size(data[10])
         shared = data[13:position]
         while data[position] != _END:
             start = position
             if data[position] == _FRAME:
                 table = position + 10
-                position = table + _table_size(data[position + 9]) + 1
+                position = table + gif_blocks.table_size(data[position + 9]) + 1
             elif data[position] == _EXTENSION:
                 position += 2
             else:
@@ -148,7 +148,7 @@ def frames_in(data: bytes) -> list[Frame]:
 def _frame(block: bytes, shared: bytes, control: bytes) -> Frame:
     """A frame from its block, the palette of the whole file, and the control extension before it."""
     left, top, width, height, flags = struct.unpack_from("<4HB", block, 1)
-    end = 10 + _table_size(flags)
+    end = 10 + gif_blocks.table_size(flags)
     settings, delay, transparent = struct.unpack("<BHB", control)
     return Frame(
         left,
@@ -212,7 +212,3 @@ def _colours(frame: Frame) -> Pixels:
     if beyond.size and (beyond != frame.transparent).any():
         raise ImageError(f"damaged: it uses colour {int(beyond.max())} of a palette of {count}; get a fresh copy")
     return look_up(table, indices)
-
-
-def _table_size(flags: int) -> int:
-    return 3 << ((flags & 7) + 1) if flags & 0x80 else 0

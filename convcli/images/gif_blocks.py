@@ -77,13 +77,13 @@ def with_metadata(encoded: bytes, metadata: Metadata) -> bytes:
         head[12] = min(max(round(64 * y / x - 15), 1), 255)
     if blocks or head[12]:
         head[:6] = b"GIF89a"
-    start = 13 + _table_size(encoded[10])
+    start = 13 + table_size(encoded[10])
     return bytes(head) + encoded[13:start] + blocks + encoded[start:]
 
 
 def parts_of(encoded: bytes) -> tuple[bytes, bytes, bytes, bytes, bytes]:
     """A file of one frame: its head, its shared palette, what stands before the frame, its descriptor, its pixels."""
-    start = 13 + _table_size(encoded[10])
+    start = 13 + table_size(encoded[10])
     frame = start
     for label, _, end in _extensions(encoded):
         frame = end if label else frame
@@ -92,11 +92,11 @@ def parts_of(encoded: bytes) -> tuple[bytes, bytes, bytes, bytes, bytes]:
 
 def _extensions(data: bytes) -> Iterator[tuple[int, int, int]]:
     """(label, start of its sub-blocks, end) of every extension."""
-    position = 13 + _table_size(data[10])
+    position = 13 + table_size(data[10])
     while data[position] != _END:
         label = 0
         if data[position] == _FRAME:
-            position += 11 + _table_size(data[position + 9])
+            position += 11 + table_size(data[position + 9])
         else:
             label = data[position + 1]
             position += 2
@@ -108,7 +108,8 @@ def _extensions(data: bytes) -> Iterator[tuple[int, int, int]]:
             yield label, start, position
 
 
-def _table_size(flags: int) -> int:
+def table_size(flags: int) -> int:
+    """Bytes of a palette, which a descriptor's flags tell."""
     return 3 << ((flags & 7) + 1) if flags & 0x80 else 0
 
 

@@ -7,13 +7,12 @@ Source: ISO/IEC 23008-12, "Image file format", annex B.
 
 import io
 from dataclasses import replace
-from importlib import import_module
 from typing import Any
 
 import numpy as np
 
 from convcli.errors import ImageError
-from convcli.extras import install
+from convcli.extras import needed
 from convcli.images import exif
 from convcli.images.avif import described
 from convcli.images.bmff import read_picture
@@ -53,7 +52,7 @@ def encode(image: Image, *, quality: int | None = None) -> bytes:
     height, width, channels = pixels.shape
     mode = {1: "L", 3: "RGB", 4: "RGBA"}[channels] + (f";{_DEEP}" if pixels.itemsize > 1 else "")
     metadata = image.metadata
-    block = exif.with_resolution(metadata.exif, metadata.dpi) if metadata.dpi else metadata.exif
+    block = exif.with_resolution(metadata.exif, metadata.dpi)
     options: dict[str, Any] = {"exif": block, "xmp": metadata.xmp, "icc_profile": metadata.icc}
     stream = io.BytesIO()
     library.from_bytes(mode, (width, height), np.ascontiguousarray(pixels).tobytes()).save(
@@ -67,7 +66,4 @@ def encode(image: Image, *, quality: int | None = None) -> bytes:
 
 
 def _library() -> Any:
-    try:
-        return import_module("pillow_heif")
-    except ImportError:
-        raise ImageError(f"is a HEIC, which needs pillow-heif; install it with {install('heic')}") from None
+    return needed("pillow_heif", "heic", "is a HEIC, which needs pillow-heif; install it with ", ImageError)

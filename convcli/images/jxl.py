@@ -61,7 +61,7 @@ def encode(image: Image, *, quality: int | None = None, lossless: bool = True) -
     boxes = [(b"jxlc", memoryview(data))] if data.startswith(START) else list(boxes_in(data, "JXL"))
     if is_deep and not is_linear:
         boxes = [(name, _called_srgb(content) if name == b"jxlc" else content) for name, content in boxes]
-    block = exif.with_resolution(metadata.exif, metadata.dpi) if metadata.dpi else metadata.exif
+    block = exif.with_resolution(metadata.exif, metadata.dpi)
     if len(boxes) == 1 and not block and not metadata.xmp:
         return bytes(boxes[0][1])
     pieces = [SIGNATURE, _KIND, *(box(*each) for each in boxes if each[0] not in (b"JXL ", b"ftyp"))]

@@ -15,6 +15,7 @@ from convcli.images.bits import LowBits
 
 START = b"\xff\x0a"
 _SIZES = ((9, 1), (13, 1), (18, 1), (30, 1))  # (bits, offset) of each of four choices
+_SIZE_BYTES = 12  # that those and a ratio take at most
 _NAMES = ((0, 0), (0, 1), (4, 2), (6, 18))
 _RATIOS = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))  # width to height
 _ALPHA, _SPOT, _BLACK, _FILTER = 0, 2, 4, 5  # kinds of further channels
@@ -111,6 +112,11 @@ def read_header(data: bytes) -> Header:
         colours=colours,
         transfer_at=transfer_at,
     )
+
+
+def told_size(data: bytes) -> tuple[int, int]:
+    """Width and height that a code stream begins with; where its bytes end are zeros."""
+    return _size(_Bits(data[len(START) :][:_SIZE_BYTES].ljust(_SIZE_BYTES, b"\0")))
 
 
 def _size(bits: _Bits) -> tuple[int, int]:

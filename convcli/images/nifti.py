@@ -12,7 +12,6 @@ import io
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import IO, Any
 
@@ -20,9 +19,10 @@ import numpy as np
 
 from convcli.budget import check_memory
 from convcli.errors import FileError, ImageError
-from convcli.extras import install
+from convcli.extras import needed
 from convcli.geometry import Placement
 from convcli.images.depth import own_numbers, supported
+from convcli.images.distances import Distance, distances_of, notes_of
 from convcli.images.model import Decoded, Pixels, check_size
 from convcli.images.volume_axes import Axes, count_of, letters_of
 from convcli.images.volume_model import Volume, VolumeMetadata
@@ -33,10 +33,15 @@ STARTS = tuple(struct.pack(order + "i", size) for size in _SIZES for order in "<
 _MAGIC = (b"n+1\0", b"n+2\0")
 _HEAD = 540
 _LETTERS = {"": "Z", "Q": "Z"}  # axes without a name are taken for depth
-_ORDER = "CTZ"  # of axes in a file, from the slowest on
+ORDER = "CTZ"  # of axes in a file, from the slowest on
 _COLOUR = {("R", "G", "B"): 3, ("R", "G", "B", "A"): 4}
 _CODES, _ALIGNED = range(6), 2  # what space is meant: those that are defined, and the one that says nothing more
 _PLACES = (Placement(), Placement(), Placement())
+_UNITS = {
+    "meter": "meter", "mm": "millimeter", "micron": "micrometer", "sec": "second", "msec": "millisecond",
+    "usec": "microsecond",
+}  # fmt: skip
+_SMALL = 1e-4  # metres: voxels of scans are larger, those of microscopes smaller
 
 
 def decode(data: bytes, max_pixels: int) -> Decoded:
@@ -88,7 +93,9 @@ def open_nifti(path: Path, name: str, max_pixels: int) -> Volume:
     numbers = None if scales else own_numbers(stored)
     lost = ("NIfTI's extensions",) if _has_extensions(head, start) else ()
     axis = "T" if letters_of(leading) == "T" else "Z"
-    metadata = VolumeMetadata("NIFTI", axis=axis, header=header.binaryblock, lost=lost)
+    said = notes_of(_distances(header))
+    style = "ome" if said else "plain"
+    metadata = VolumeMetadata("NIFTI", style, axis, header=header.binaryblock, lost=lost, notes=said)
     words: dict[str, Any] = {"warnings": notes, "numbers": numbers, "axes": leading}
     return Volume(name, shape, dtype.dtype, metadata, read_run, flat[2] > 1, flat[2] == 4, **words)
 
@@ -117,7 +124,7 @@ def write_nifti(
 def check_axes(leading: Axes, channels: int) -> None:
     """Raise `FileError` for planes along axes, or of channels, that the format has not."""
     letters = letters_of(leading)
-    if "".join(each for each in _ORDER if each in letters) != _LETTERS.get(letters, letters):
+    if "".join(each for each in ORDER if each in letters) != _LETTERS.get(letters, letters):
         raise FileError(
             f"got axes {letters}YX for NIfTI, expected some of C, T, Z in this order; write .tiff or --channel N"
         )
@@ -126,10 +133,7 @@ def check_axes(leading: Axes, channels: int) -> None:
 
 
 def _nibabel() -> Any:
-    try:
-        return import_module("nibabel")
-    except ImportError:
-        raise ImageError(f"is a NIfTI, which needs nibabel; install it with {install('nifti')}") from None
+    return needed("nibabel", "nifti", "is a NIfTI, which needs nibabel; install it with ", ImageError)
 
 
 def _header(head: bytes) -> Any:
@@ -187,18 +191,53 @@ def _transform(header: Any, name: str) -> tuple[Any, int]:
     return affine, int(code)
 
 
+def _distances(header: Any) -> dict[str, Distance]:
+    """How far apart voxels, and moments, lie; unknown units are empty."""
+    try:
+        space, time = (_UNITS.get(each, "") for each in header.get_xyzt_units())
+    except KeyError:  # numbers that stand for no unit
+        space = time = ""
+    found = {}
+    for letter, size in zip("xyzt", header.get_zooms(), strict=False):
+        if np.isfinite(size) and size != 0:
+            found[letter] = Distance(_plainly(abs(size)), time if letter == "t" else space)
+    return found
+
+
+def _plainly(size: Any) -> float:
+    """A number of 32 bits as people write it: 0.2, not 0.20000000298."""
+    return float(str(np.float32(size)))
+
+
+def _units(known: dict[str, Distance]) -> tuple[str, str]:
+    """In which units a header says distances and times: microns where all are small, else millimetres."""
+    lengths = [each.base for letter, each in known.items() if letter != "t" and each.base]
+    space = "unknown" if not lengths else "micron" if max(lengths) < _SMALL else "mm"
+    return space, "sec" if "t" in known else "unknown"
+
+
+def _zooms(known: dict[str, Distance]) -> dict[str, float]:
+    """Distances in those units; a length of no known unit is told as it is."""
+    unit = {"micron": 1e-6, "mm": 1e-3, "unknown": 1.0}[_units(known)[0]]
+    return {
+        letter: each.size if each.base is None else each.base / (1 if letter == "t" else unit)
+        for letter, each in known.items()
+    }
+
+
 def _outgoing(shape: Sequence[int], dtype: np.dtype[Any], metadata: VolumeMetadata, leading: Axes) -> Any:
     """A header of the result: sizes, type, and where voxels are in space."""
     nibabel = _nibabel()
     block = metadata.header
     if block is None:
-        header = nibabel.Nifti1Header()
-        header.set_xyzt_units("mm", "sec")
+        header, known = nibabel.Nifti1Header(), distances_of(metadata.notes)
+        header.set_xyzt_units(*_units(known))
     else:
         kind = _SIZES[348 if len(block) < _HEAD else 540][0]
         order = "<" if struct.unpack_from("<i", block)[0] in _SIZES else ">"
         header = getattr(nibabel, kind)(block, endianness=order, check=False).as_byteswapped("<")
-    zooms = dict(zip("xyztc", header.get_zooms(), strict=False)) if block is not None else {}
+        known = {}
+    zooms = dict(zip("xyztc", header.get_zooms(), strict=False)) if block is not None else _zooms(known)
     transforms = [_transform(header, name) for name in ("get_sform", "get_qform")]
     sizes = dict(leading)
     depth = sizes.get("Z", sizes.get("Q", 1))
@@ -211,7 +250,7 @@ def _outgoing(shape: Sequence[int], dtype: np.dtype[Any], metadata: VolumeMetada
     header.set_data_dtype(np.dtype([(each, "u1") for each in "RGB"]) if shape[3] == 3 else dtype)
     header.set_slope_inter(1, 0)
     header["cal_max"] = header["cal_min"] = 0
-    steps = metadata.places or _PLACES
+    steps = (metadata.places if block is not None else ()) or _PLACES  # distances are the result's already
     # A damaged file may have negative ones, which nibabel does not write.
     zooms = {letter: abs(float(side)) for letter, side in zooms.items()}
     sides = [zooms.get(letter, 1) * place.step for letter, place in zip("zyx", steps, strict=True)]

@@ -8,13 +8,12 @@ Source: Adobe, "Digital Negative (DNG) Specification", version 1.6, chapter 4; T
 
 import io
 import struct
-from importlib import import_module
 from typing import Any
 
 import numpy as np
 
 from convcli.errors import ImageError
-from convcli.extras import install
+from convcli.extras import needed
 from convcli.images.model import Decoded, Image, Metadata, check_size
 from convcli.images.native import native_messages
 
@@ -89,7 +88,4 @@ def _entries(data: bytes, order: str, start: int) -> tuple[int | None, list[int]
 
 
 def _library() -> Any:
-    try:
-        return import_module("rawpy")
-    except ImportError:
-        raise ImageError(f"is the negative of a camera, which needs rawpy; install it with {install('raw')}") from None
+    return needed("rawpy", "raw", "is the negative of a camera, which needs rawpy; install it with ", ImageError)

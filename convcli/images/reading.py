@@ -10,6 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import BinaryIO
 
+from convcli.addresses import is_address, read_bytes
 from convcli.budget import check_memory
 from convcli.errors import ImageError, missing
 from convcli.images.formats import BY_NAME, FORMATS, Format, recognise
@@ -110,6 +111,8 @@ def _load(source: str | Path | BinaryIO, name: str, max_pixels: int) -> bytes:
             if not data and source.seekable() and source.tell():
                 raise ImageError(f"{name}: stands at its end, expected it where a picture begins: stream.seek(0)")
             return data
+        if isinstance(source, str) and is_address(source):
+            return read_bytes(source)
         with Path(source).open("rb") as stream:
             head = stream.read(HEAD)
             kind = recognised(head, name)  # before a film of many gigabytes is read into memory

@@ -17,7 +17,8 @@ from convcli.budget import check_count
 from convcli.errors import ImageError
 from convcli.images import exif, exif_tiff, resolution, tiff_description, xmp_orientation
 from convcli.images.depth import convert_depth, look_up, own_numbers, stretch, supported
-from convcli.images.model import Decoded, Image, Metadata, Pixels, bytes_with_result, check_size
+from convcli.images.distances import imagej_distances
+from convcli.images.model import Decoded, Description, Image, Metadata, Pixels, bytes_with_result, check_size
 from convcli.images.native import native_messages
 from convcli.images.resolution import Pair
 from convcli.images.tiff_directories import check_directories
@@ -104,6 +105,20 @@ def encode(image: Image, *, compression: str | None = None) -> bytes:
 def takes_differences(compression: str, dtype: np.dtype[Any]) -> bool:
     """Whether neighbours' differences are compressed instead of the numbers: not of bits and integers of 64 bits."""
     return compression in ("lzw", "deflate", "zstd") and dtype.kind != "b" and dtype not in (np.int64, np.uint64)
+
+
+def speaking_ome(metadata: Metadata) -> Metadata:
+    """The metadata in OME's words: what ImageJ says of pixels' sizes, and texts as OME's description."""
+    told, notes = metadata.description, {}
+    if told is not None and told.style == "ome":
+        return metadata
+    block, texts = metadata.exif, _description(replace(metadata, description=None), False).get("description", b"")
+    if told is not None:
+        notes, texts = imagej_distances(told.notes, metadata.aspect), b""
+    elif block and (text := exif.description(block)):
+        block, texts = exif.without_description(block), text.encode()
+    notes |= {"Description": texts.decode("utf-8", "replace")} if texts else {}
+    return replace(metadata, description=Description("ome", notes), exif=block, texts=())
 
 
 def _description(metadata: Metadata, has_samples: bool) -> dict[str, Any]:

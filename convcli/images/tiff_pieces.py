@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from convcli.errors import ImageError
+from convcli.images import jxl_header
 from convcli.images.jpeg_markers import FRAMES, START_OF_SCAN, check_scans, segments
 
 MOST_PIECES = 250_000  # a few microseconds each; rows of a picture of 500 million pixels are 50,000 at the most
@@ -140,27 +141,10 @@ def _lerc(data: bytes) -> tuple[int, int] | None:
 
 
 def _jpeg_xl(data: bytes) -> tuple[int, int] | None:
-    """The first bits of a code stream: whether in eighths, the height, then a ratio or the width."""
-    start = data.find(b"\xff\x0a")
+    start = data.find(jxl_header.START)
     if start < 0:
         return None
-    bits = int.from_bytes(data[start + 2 : start + 14], "little")
-
-    def take(count: int) -> int:
-        nonlocal bits
-        value = bits & (1 << count) - 1
-        bits >>= count
-        return value
-
-    eighths = take(1)
-
-    def length() -> int:
-        return 8 * (take(5) + 1) if eighths else take((9, 13, 18, 30)[take(2)]) + 1
-
-    height = length()
-    ratio = take(3)
-    over, under = ((0, 0), (1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))[ratio]
-    return (height * over // under if ratio else length()), height
+    return jxl_header.told_size(data[start:])
 
 
 _SIZES: dict[str, Callable[[bytes], tuple[int, int] | None]] = {

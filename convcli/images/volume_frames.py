@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from convcli.errors import ImageError
+from convcli.images.formats import NAMES
 from convcli.images.keeping import incoming
 from convcli.images.model import Image, Metadata, Pixels, check_canvas, check_frames, check_size, shown
 from convcli.images.orientation import upright
@@ -163,7 +164,7 @@ def open_sequence(paths: Sequence[str], *, max_pixels: int = MAX_PIXELS) -> Volu
 
 def _kind(image: Image) -> str:
     height, width, channels = image.pixels.shape
-    colour = {1: "grey", 2: "grey with alpha", 3: "RGB", 4: "RGB with alpha"}.get(channels, f"{channels} channels")
+    colour = NAMES.get(channels, f"{channels} channels")
     return f"{width}x{height} pixels, {(image.numbers or image.pixels.dtype).name}, {colour}"
 
 

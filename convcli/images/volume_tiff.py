@@ -14,8 +14,9 @@ from typing import IO, Any
 
 import numpy as np
 
-from convcli.errors import ImageError
+from convcli.errors import FileError, ImageError
 from convcli.images import exif, exif_tiff
+from convcli.images.distances import in_ome_words
 from convcli.images.keeping import incoming
 from convcli.images.model import Metadata, Pixels
 from convcli.images.tiff import (
@@ -32,7 +33,7 @@ from convcli.images.tiff import (
 from convcli.images.tiff_description import more_than_notes, ome_notes, ome_planes
 from convcli.images.tiff_directories import check_directories, check_promises
 from convcli.images.tiff_pages import Page, find_pages, opened
-from convcli.images.volume_axes import UNNAMED, Axes, count_of, letters_of, named
+from convcli.images.volume_axes import UNNAMED, Axes, count_of, in_words, letters_of, named
 from convcli.images.volume_model import PLANES, PLANES_LOST, Volume, VolumeMetadata, one_by_one
 
 _BLACK_IS_ZERO, _RGB = 1, 2
@@ -50,18 +51,9 @@ _IMAGEJ_OWN = ("ImageJ", "images", "channels", "slices", "frames", "hyperstack",
 _IMAGEJ_AXES = re.compile("T?Z?C?")
 _OME_AXES = re.compile("[TZC]*")
 _OME_DTYPES = ("uint8", "uint16", "uint32", "int8", "int16", "int32", "float32", "float64", "bool")
+_ARRAYS = ("NPY", "NPZ", "ZARR")  # whose planes may lie along any axis, of which a plain TIFF says nothing
 _SHAPED_OWN = ("shape", "axes", "truncate")
 _OF_SEVERAL = ("Channel", "LUTs", "Ranges", "mode")  # channels
-_OME_UNITS = {
-    "micron": "µm",
-    "um": "µm",
-    "µm": "µm",
-    "\\u00B5m": "µm",
-    "nm": "nm",
-    "mm": "mm",
-    "cm": "cm",
-    "inch": "in",
-}
 
 
 def open_tiff(path: Path, name: str, axes: str, wanted: str, max_pixels: int) -> Volume:
@@ -115,7 +107,7 @@ def open_tiff(path: Path, name: str, axes: str, wanted: str, max_pixels: int) ->
     shape = (depth, *sample.shape)
     return Volume(
         name, shape, sample.dtype, metadata, read_run, sample.shape[2] > 1, has_alpha, notes, numbers_of(pages[0]),
-        file.close, leading,
+        file.close, leading, copies=int(offset is None),
     )  # fmt: skip
 
 
@@ -291,11 +283,14 @@ def write_tiff(
     compression: str | None,
     axes: Axes,
 ) -> None:
-    """Write planes (H, W, C), one after the other, as the pages of a TIFF; shape (D, H, W, C), C being 1 or 3."""
+    """Write planes (H, W, C), one after the other, as the pages of a TIFF; shape (D, H, W, C), C being 1 or 3.
+
+    The metadata are in the words of `spoken`.
+    """
     import tifffile
 
     depth, height, width, channels = shape
-    style, letters, metadata = _style(metadata, letters_of(axes), dtype, channels)
+    style, letters = metadata.style, _letters(metadata, letters_of(axes))
     chosen = compression or metadata.compression or "none"
     if style == "imagej":
         chosen = "none"  # ImageJ reads its own stacks uncompressed only
@@ -335,21 +330,39 @@ def write_tiff(
             writer.write(flat, shape=whole, dtype=dtype, **options)
 
 
-def _style(
-    metadata: VolumeMetadata, letters: str, dtype: np.dtype[Any], channels: int
-) -> tuple[str, str, VolumeMetadata]:
-    """How the file speaks about itself: as the input did, if that holds such numbers and axes; and in those words."""
-    style = metadata.style
+def spoken(
+    metadata: VolumeMetadata, axes: Axes, dtype: np.dtype[Any], channels: int, *, is_ome: bool
+) -> tuple[VolumeMetadata, tuple[str, ...]]:
+    """What the file says about itself, in its words: the input's, if these hold such numbers and axes; else OME's.
+
+    ``is_ome``: its name says that they are OME's; raises `FileError` where they cannot be. Also returns names of what
+    is not said.
+    """
+    letters = _letters(metadata, letters_of(axes)) if metadata.style in ("imagej", "ome") else letters_of(axes)
     holds_imagej = dtype.name in _IMAGEJ_DTYPES and (channels < 3 or dtype == np.uint8)
-    if style in ("imagej", "ome") and len(letters) == 1 and not _OME_AXES.fullmatch(letters):
-        letters = metadata.axis
-    if style == "imagej" and not (holds_imagej and _IMAGEJ_AXES.fullmatch(letters)):
-        style, metadata = "ome", _imagej_as_ome(metadata)
-    if style == "plain" and (len(letters) > 1 or (metadata.format == "NPY" and letters in "TC")):
-        style = "ome"
-    if style == "ome" and not (dtype.name in _OME_DTYPES and _OME_AXES.fullmatch(letters)):
-        style = "shaped"
-    return style, letters, metadata
+    lost: tuple[str, ...] = ()
+    if (
+        is_ome
+        or (metadata.style == "imagej" and not (holds_imagej and _IMAGEJ_AXES.fullmatch(letters)))
+        or (metadata.style == "plain" and (len(letters) > 1 or (metadata.format in _ARRAYS and letters in "TC")))
+    ):
+        metadata, lost = in_ome_words(metadata)
+    if metadata.style != "ome" or (
+        dtype.name in _OME_DTYPES and _OME_AXES.fullmatch(_letters(metadata, letters_of(axes)))
+    ):
+        return metadata, lost
+    if is_ome:
+        raise FileError(
+            f"got {dtype} along {in_words(axes)} for OME-TIFF, expected floats or integers of at most 32 bits along T, "
+            "Z and C; write .tif, not .ome.tif"
+        )
+    return replace(metadata, style="shaped", notes={}), (*lost, *(["OME's notes"] if metadata.notes else []))
+
+
+def _letters(metadata: VolumeMetadata, letters: str) -> str:
+    """The letters of axes; of a single one that has no name, the volume's own where programs must be told one."""
+    is_told = metadata.style in ("imagej", "ome") and len(letters) == 1
+    return metadata.axis if is_told and not _OME_AXES.fullmatch(letters) else letters
 
 
 def _further_tags(picture: Metadata, *, is_plain: bool) -> dict[str, Any]:
@@ -362,15 +375,3 @@ def _further_tags(picture: Metadata, *, is_plain: bool) -> dict[str, Any]:
     if is_plain and description:
         options["description"] = description[0].rstrip(b"\0")
     return options
-
-
-def _imagej_as_ome(metadata: VolumeMetadata) -> VolumeMetadata:
-    """ImageJ's distances in OME's words, for numbers that ImageJ's format does not hold."""
-    notes: dict[str, Any] = {}
-    unit = _OME_UNITS.get(str(metadata.notes.get("unit")))
-    if unit and metadata.resolution:
-        notes |= {"PhysicalSizeX": 1 / metadata.resolution[0], "PhysicalSizeY": 1 / metadata.resolution[1]}
-    if unit and "spacing" in metadata.notes:
-        notes["PhysicalSizeZ"] = metadata.notes["spacing"]
-    notes |= {f"{name}Unit": unit for name in tuple(notes)}
-    return replace(metadata, style="ome", notes=notes)

@@ -13,6 +13,8 @@ from convcli.errors import ConvcliError, FileError, ImageError
 from convcli.geometry import Placement
 from convcli.images import exif_tiff, resolution
 from convcli.images.animation_writing import ANIMATED, frame_times, lossy_durations, write_animation
+from convcli.images.distances import distances_of, in_ome_words, others_than
+from convcli.images.formats import is_ome_name
 from convcli.images.geotiff import TAGS as GEOTIFF
 from convcli.images.keeping import outgoing, strange_profile
 from convcli.images.model import Image, Metadata, Pixels, shown
@@ -25,6 +27,7 @@ from convcli.images.volume_model import PLANES_LOST, VolumeMetadata
 VOLUME_FORMATS = ("TIFF", "NPY", "NPZ", "NIFTI")
 _CHANNELS = {"TIFF": (1, 3), "GIF": (1, 3), "WEBP": (1, 3), "PNG": (1, 3), "NIFTI": (1, 3)}  # alpha aside
 _INCH = 2
+_TAKE_DISTANCES = ("NIFTI", "ZARR")
 _STYLES = {"plain": "TIFF's", "shaped": "tifffile's", "imagej": "ImageJ's", "ome": "OME's"}
 
 
@@ -94,12 +97,17 @@ def write_volume(
     """
     if compression is not None and compression.lower() not in COMPRESSIONS:
         raise ImageError(f"compression of TIFF: got {compression!r}, expected one of {' '.join(COMPRESSIONS)}")
-    kept, lost = (
-        (_stripped(metadata, keep_profile), ()) if strip else _outgoing(metadata, shape, dtype, format, has_alpha)
-    )
     leading = ((metadata.axis, shape[0]),) if axes is None else axes
+    kept, lost = (
+        (_stripped(metadata, keep_profile), ()) if strip else outgoing_of(metadata, shape, dtype, format, has_alpha)
+    )
     if format == "NIFTI":
         check_axes(leading, shape[3])
+    if format == "TIFF":
+        from convcli.images.volume_tiff import spoken, write_tiff
+
+        kept, unsaid = spoken(kept, leading, dtype, shape[3], is_ome=is_ome_name(target))
+        lost = lost if strip else (*lost, *unsaid)
     with replacing(Path(target), overwrite=overwrite) as stream:
         if format in ("NPY", "NPZ"):
             whole = (*(size for _, size in leading), *shape[1:])
@@ -114,8 +122,6 @@ def write_volume(
             times = frame_times(kept.durations, shape[0])
             write_animation(planes, stream, format, times, kept.plays, picture, quality, has_alpha=has_alpha)
             return lost
-        from convcli.images.volume_tiff import write_tiff
-
         try:
             write_tiff(planes, stream, shape, dtype, kept, compression and compression.lower(), leading)
         except (ValueError, TypeError, RuntimeError) as error:
@@ -140,10 +146,14 @@ def _stripped(metadata: VolumeMetadata, keep_profile: bool) -> VolumeMetadata:
     )
 
 
-def _outgoing(
+def outgoing_of(
     metadata: VolumeMetadata, shape: tuple[int, int, int, int], dtype: np.dtype[Any], format: str, has_alpha: bool
 ) -> tuple[VolumeMetadata, tuple[str, ...]]:
-    """The metadata as they are true of the planes that are written, and names of what is not kept."""
+    """The metadata as they are true of the planes that are written, and names of what is not kept.
+
+    ``format`` may also be ZARR, which is written elsewhere.
+    """
+    metadata, unsaid = in_ome_words(metadata) if format in _TAKE_DISTANCES else (metadata, ())
     plane = np.broadcast_to(np.zeros(1, dtype), shape[1:])
     before = metadata.picture
     picture = replace(before, icc=metadata.icc, description=None, texts=() if format == "TIFF" else before.texts)
@@ -166,12 +176,9 @@ def _outgoing(
     lost += metadata.lost
     if metadata.header is not None and format != "NIFTI":
         lost.append("NIfTI's header")
-    if format in ("NPY", "NPZ", "NIFTI"):
-        has_resolution = metadata.resolution and not (
-            metadata.resolution_unit == 1 and resolution.is_square(metadata.resolution) and metadata.style != "imagej"
-        )
-        lost += ["resolution"] if has_resolution else []
-        lost += [f"{_STYLES[metadata.style]} notes"] if metadata.notes else []
+    lost += unsaid
+    if format not in ("TIFF", *ANIMATED):
+        lost += _homeless(metadata, format)
     if any(metadata.durations) and (format not in ANIMATED or lossy_durations(metadata.durations, shape[0], format)):
         lost.append("durations of frames")
     notes = dict(metadata.notes)
@@ -181,6 +188,19 @@ def _outgoing(
             lost.append(word)
     kept = replace(metadata, icc=picture.icc, notes=notes, picture=replace(picture, icc=None))
     return kept, tuple(dict.fromkeys(lost))
+
+
+def _homeless(metadata: VolumeMetadata, format: str) -> list[str]:
+    """Names of what files that are no TIFF do not say of distances, channels and planes."""
+    said = metadata.resolution is not None and not (
+        metadata.resolution_unit == 1 and resolution.is_square(metadata.resolution) and metadata.style != "imagej"
+    )
+    if format in _TAKE_DISTANCES:
+        said = said and not distances_of(metadata.notes)
+        others = others_than(metadata.notes, channels=format == "ZARR")
+        return ["resolution"] * said + [name for name in others if metadata.header is None]
+    has_notes = metadata.notes and metadata.header is None  # else the header says the same
+    return ["resolution"] * said + [f"{_STYLES[metadata.style]} notes"] * bool(has_notes)
 
 
 def _write_npy(planes: Iterator[Pixels], stream: IO[bytes], whole: tuple[int, ...], dtype: np.dtype[Any]) -> None:

@@ -80,7 +80,7 @@ def encode(image: Image, *, quality: int | None = None, lossless: bool | None = 
         options |= {"quality": 50, "exact": True}
     else:
         options["quality"] = DEFAULT_QUALITY if quality is None else quality
-    block = exif.with_resolution(metadata.exif, metadata.dpi) if metadata.dpi else metadata.exif
+    block = exif.with_resolution(metadata.exif, metadata.dpi)
     for name, content in (("icc_profile", metadata.icc), ("exif", block), ("xmp", metadata.xmp)):
         options[name] = content or b""
     stream = io.BytesIO()

@@ -6,10 +6,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import BinaryIO, TypeVar, cast
 
+from convcli import addresses
 from convcli.atomic import check_target, replacing
 from convcli.errors import ImageError, shortened
 from convcli.geometry import is_integer
-from convcli.images.formats import BY_NAME, format_named, format_of, holds
+from convcli.images.formats import BY_NAME, format_named, format_of, holds, is_ome_name
 from convcli.images.keeping import outgoing
 from convcli.images.model import Image, Metadata, shown
 
@@ -69,10 +70,16 @@ def write(
     try:
         metadata, lost = outgoing(image, chosen) if keep_profile or not strip else (image.metadata, ())
         metadata, lost = (_stripped(metadata, keep_profile), ()) if strip else (metadata, lost)
+        if chosen == "TIFF" and is_ome_name(target):
+            from convcli.images.tiff import speaking_ome
+
+            metadata = speaking_ome(metadata)
         encode = _encoder(replace(image, metadata=metadata), chosen, quality=quality, compression=compression)
     except ImageError as error:
         raise ImageError(f"{name}: {error}") from error.__cause__
-    if isinstance(target, str | Path):
+    if isinstance(target, str) and addresses.is_address(target):
+        addresses.write_whole(target, b"".join(_run(encode, name, chosen)), overwrite=overwrite)
+    elif isinstance(target, str | Path):
         check_target(Path(target), overwrite=overwrite)
         with replacing(Path(target), overwrite=overwrite) as stream:
             stream.writelines(_run(encode, name, chosen))

@@ -10,17 +10,20 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from convcli.addresses import Present, check_writable, exists, is_address
+from convcli.addresses import check_target as check_address
 from convcli.atomic import check_target, make_folder
 from convcli.errors import ConvcliError, FileError, ImageError, missing, printable
 from convcli.images import MAX_PIXELS, Image, format_of, read, strange_profile, write
-from convcli.images.formats import format_named
+from convcli.images.formats import format_named, suffix_of
 from convcli.images.model import pictures_of, shown
 from convcli.images.turns import Turn, Turns
 from convcli.jobs.tasks import STREAM, Task
-from convcli.stores import is_address, is_store
+from convcli.stores import is_store, is_store_there
 
 _PART = 512  # pixels: the side of what is walked through to learn which loops are missing
 _WORKERS = 4  # decoding and encoding threads each; pictures in memory are limited to about twice as many
@@ -81,17 +84,17 @@ def run_tasks(
     ``prepare`` runs while the first pictures are being decoded: importing the loops takes as long as that. A task that
     fails with `ConvcliError` or `OSError` yields an outcome that says so; nothing half-written is left.
     """
-    workers = min(_WORKERS, len(tasks))
+    workers, present = min(_WORKERS, len(tasks)), Present()
     readers = ThreadPoolExecutor(workers, thread_name_prefix="decode")
     writers = ThreadPoolExecutor(workers, thread_name_prefix="encode")
-    waiting, turns = deque(tasks), Turns()
+    waiting, turns = iter(tasks), Turns()
     reading: deque[tuple[Task, Future[Image | None], Turn]] = deque()
     writing: deque[Future[Outcome] | Outcome] = deque()
 
     def read_ahead() -> None:
-        while waiting and len(reading) < workers:
-            task, turn = waiting.popleft(), turns.next()
-            reading.append((task, readers.submit(turn.run, _read, task, files), turn))
+        for task in islice(waiting, workers - len(reading)):
+            turn = turns.next()
+            reading.append((task, readers.submit(turn.run, _read, task, files, present), turn))
 
     try:
         read_ahead()
@@ -143,15 +146,23 @@ def run_one_by_one(
             yield failed(task, error)
 
 
-def is_due(task: Task, files: Files, *, pictures: bool = True) -> bool:
+def is_due(task: Task, files: Files, *, pictures: bool = True, present: Present | None = None) -> bool:
     """Whether a task is to be done, not skipped; a target that cannot be is refused before anything is decoded.
 
-    ``pictures`` tells whether the target's suffix has to be one that pictures have.
+    ``pictures`` tells whether the target's suffix has to be one that pictures have; ``present`` which files are there
+    at addresses, to which pictures alone are written.
     """
-    if task.source != STREAM and not is_address(task.source) and not Path(task.source).exists():
+    if is_address(task.source):
+        if not suffix_of(task.source) and not exists(task.source):  # others are asked for when they are read
+            raise ImageError(f"{shown(task.source)}: no such file or folder")
+    elif task.source != STREAM and not Path(task.source).exists():
         raise ImageError(missing(task.source))
     if task.target == STREAM:
         return True
+    if is_address(task.target) and not is_store(task.target):
+        return _is_due_at_address(task, files, present)
+    if is_address(task.target):
+        return not (files.skip_existing and is_store_there(task.target))
     target = Path(task.target)
     if files.skip_existing and target.exists():
         return False
@@ -164,9 +175,23 @@ def is_due(task: Task, files: Files, *, pictures: bool = True) -> bool:
     return True
 
 
-def _read(task: Task, files: Files) -> Image | None:
+def _is_due_at_address(task: Task, files: Files, present: Present | None) -> bool:
+    check_writable(task.target)
+    if present is None:
+        raise FileError(
+            f"{shown(task.target)}: is an address, to which pictures and .zarr are written; name a file here"
+        )
+    if files.skip_existing and task.target in present:
+        return False
+    if files.format is None:
+        format_of(task.target)
+    check_address(task.target, overwrite=files.overwrite, present=present)
+    return True
+
+
+def _read(task: Task, files: Files, present: Present) -> Image | None:
     """The picture, or None if its target is to be skipped."""
-    if not is_due(task, files):
+    if not is_due(task, files, present=present):
         return None
     if task.source == STREAM:
         if files.stdin is None:

@@ -24,7 +24,10 @@ from convcli.stores import is_store
 from convcli.views.thinning import strongest
 
 _BAND_NUMBERS = 1 << 22  # of a picture looked at at a time
+_BYTE = 255  # full scale of most pictures, which are as dark as they are
+_DARK = 8  # deeper ones are drawn as they are above such a part of their full scale
 _WHOLE = ("int8", "int16", "int32")  # of WAV
+_ALL_PLANES = Reading("yx")  # of pictures the one
 MAP_SIDE = 480  # cells of the picture of where, along its longer side at most
 
 
@@ -117,9 +120,7 @@ def compare(
     first: str | BinaryIO,
     second: str | BinaryIO,
     *,
-    axes: str | None = None,
-    channel: int | None = None,
-    time: int | None = None,
+    reading: Reading = _ALL_PLANES,
     white: float | None = None,
     tolerance: float | None = None,
     relative: bool = False,
@@ -131,10 +132,8 @@ def compare(
     ----------
     first, second : str or binary stream
         A and B.
-    axes : str, optional
-        A word of `convcli.images.volume_axes.read_axes`; without it files of several planes are stacks.
-    channel, time : int, optional
-        Of stacks, one channel or moment, counted from 0.
+    reading : Reading
+        What is read of stacks; with its axes ``yx`` all files of several planes are stacks.
     white : float, optional
         Full scale, for PSNR and SSIM: 255 for 8 bits, 65535 for 16 bits and 1 for floats unless given.
     tolerance : float, optional
@@ -150,7 +149,6 @@ def compare(
         if value is not None and (not math.isfinite(value) or value < 0 or (word == "white" and not value)):
             raise ConvcliError(f"{word}: got {value}, expected a number {'above' if word == 'white' else 'from'} 0")
     with ExitStack() as stack:
-        reading = Reading(axes or "yx", channel, time)
         pair = tuple(_open(source, reading, max_pixels, stack) for source in (first, second))
         _check_sizes(*pair)
         volumes = [each.volume for each in pair]
@@ -166,10 +164,8 @@ def compare(
                 alike.append(ssim(planes[0], planes[1], full))
         # The plane with the largest difference, in numbers that all can be seen.
         planes = [_brought(each.planes([tally.shown])[0], common, by_numbers) for each in volumes]
-        low, high = 0.0, full
-        if volumes[0].numbers is not None or tally.outside:
-            numbers = np.concatenate([plane[np.isfinite(plane)] for plane in planes])
-            low, high = (float(numbers.min()), float(numbers.max())) if numbers.size else (0.0, 1.0)
+        own = volumes[0].numbers is not None or tally.outside or not pair[0].is_flat
+        low, high = _seen(planes, full, own=own)
         previews = [_preview(plane, low, high) for plane in planes]
     if pair[0].profile != pair[1].profile:
         warnings += ("A and B have different colour profiles: their numbers are compared, not the colours they mean",)
@@ -342,6 +338,13 @@ def _brought(plane: Array, common: np.dtype[Any], by_numbers: bool) -> Array:
     if plane.dtype == common:
         return plane
     return plane.astype(common) if by_numbers else convert_depth(plane, common)
+
+
+def _seen(planes: list[Array], full: float, *, own: bool) -> tuple[float, float]:
+    """What is drawn black and white: the ends of the type, or of the numbers (small ones of a deep type; ``own``)."""
+    numbers = np.concatenate([plane[np.isfinite(plane)] for plane in planes])
+    low, high = (float(numbers.min()), float(numbers.max())) if numbers.size else (0.0, 1.0)
+    return (low, high) if own or (full != _BYTE and high < full / _DARK) else (0.0, full)
 
 
 def _preview(plane: Array, low: float, high: float) -> Array:

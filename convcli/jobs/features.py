@@ -11,6 +11,7 @@ from convcli.architectures import shape_text
 from convcli.errors import ConvcliError, ModelError, shortened
 from convcli.images import MAX_PIXELS, Image
 from convcli.jobs.classifier import Classifier, Seen, percent, see
+from convcli.jobs.documents import named
 from convcli.views.figure import Panel, draw_figure, fitted
 from convcli.views.grid import enlarged
 from convcli.views.montage import bars, colours_of, is_signed, largest_of, numbered, scale_note, squares
@@ -55,10 +56,7 @@ class LayerMaps:
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         return {
-            "name": self.name,
-            "type": self.type,
-            "shape": list(self.shape),
-            "shown": self.shown,
+            **named(self, "name", "type", "shape", "shown"),
             "minimum": float(self.values.min()),
             "maximum": float(self.values.max()),
             "zeros": round(self.silent, 6),

@@ -4,34 +4,42 @@ import glob
 import os
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
+from convcli import addresses
+from convcli.addresses import is_address, local_name
 from convcli.errors import ConvcliError
 from convcli.images import READABLE_SUFFIXES
-from convcli.images.folders import files_in, left_out_text
+from convcli.images.folders import left_out_text, walk
+from convcli.images.formats import suffix_of
+from convcli.jobs.names import Deeper, Names
 from convcli.stores import is_store
 
 STREAM = "-"
 
 
-@dataclass(frozen=True)
+@dataclass
 class Inputs:
     """Files in the order they are worked on.
 
     Attributes
     ----------
-    files : list of str
+    files : sequence of str
         Each once, under the first name it was found by.
-    below : dict of str to str
+    below : mapping of str to str
         The folder of a file below the folder or pattern that was named; files that lie directly in it are left out.
     left_out : Counter of str
         How many of a kind a folder held besides: ``.txt``, ``folder``, ``hidden file``.
+    has_folder : bool
+        Whether a folder was named.
     """
 
-    files: list[str]
-    below: dict[str, str] = field(default_factory=dict)
+    files: Sequence[str]
+    below: Any = field(default_factory=dict)
     left_out: Counter[str] = field(default_factory=Counter)
+    has_folder: bool = False
 
 
 def search(
@@ -46,31 +54,22 @@ def search(
     Of folders those are found that end in one of ``suffixes`` (of pictures, if nothing else is said) and are not
     hidden, in order of name; with ``recursive`` those in folders below too, but for a folder that is the ``output``.
     Links to folders are not followed; a Zarr store counts as a file. Names that do not exist stay as they are, so
-    that each is reported like any other bad file.
+    that each is reported like any other bad file. Addresses are files, patterns and folders as names here are; what
+    ends like a file is taken for one.
 
     Raises `ConvcliError` when a pattern or folder gives nothing.
     """
     found = Inputs([])
     first: dict[str, str] = {}
-    for name in inputs:
+    for name in map(local_name, inputs):
         if not name:
             raise ConvcliError("input: got an empty name, expected a file, a pattern or a folder")
-        path, base = Path(name), None
-        if name == STREAM or path.is_file() or is_store(name):
-            files = [name]
-        elif path.is_dir():
-            files, base = files_in(path, suffixes, found.left_out, recursive=recursive, output=output), name
-            if not files:
-                raise _empty(name, suffixes, found.left_out, recursive)
-        elif not path.exists() and glob.has_magic(name):
-            matches = sorted(glob.iglob(name, recursive=True))  # noqa: PTH207 (patterns may be absolute)
-            if not matches:
-                raise ConvcliError(f"{name}: the pattern matches no file")
-            files, base = [each for each in matches if Path(each).is_file() or is_store(each)], _plain_part(name)
-        else:
-            files = [name]
+        files, base = _meant(name, suffixes, found.left_out, recursive=recursive, output=output)
+        found.has_folder = found.has_folder or (base is not None and not _has_pattern(name))
+        if len(inputs) == 1 and isinstance(files, Names) and not files.has_links:  # there may be millions
+            return replace(found, files=files, below=Deeper(files))
         for each in files:
-            file = each if each == STREAM else os.path.realpath(each)
+            file = each if each == STREAM or is_address(each) else os.path.realpath(each)
             known = first.setdefault(file, each)
             if known != each and base is not None:
                 found.left_out["second name of a file"] += 1
@@ -78,10 +77,55 @@ def search(
                     first[file] = each
             if first[file] != each:
                 continue
-            deeper = "." if base is None or not recursive else os.path.relpath(Path(each).parent, base)
+            deeper = "." if base is None or not recursive else _deeper(each, base)
             found.below.update({each: deeper} if deeper != "." else {})
-    found.files[:] = first.values()
-    return found
+    return replace(found, files=list(first.values()))
+
+
+def _meant(
+    name: str, suffixes: Sequence[str], left_out: Counter[str], *, recursive: bool, output: str | None
+) -> tuple[Sequence[str], str | None]:
+    """The files that one name means, and the folder below which they lie if it is a folder or a pattern."""
+    if name == STREAM or is_store(name) or _is_file(name, suffixes):
+        return [name], None
+    if _has_pattern(name):
+        if is_address(name):
+            matches, base = addresses.matches(name), addresses.plain_part(name)
+        else:
+            matches, base = sorted(glob.iglob(name, recursive=True)), _plain_part(name)  # noqa: PTH207 (absolute ones)
+        if not matches:
+            raise ConvcliError(f"{name}: the pattern matches no file")
+        return [each for each in matches if is_address(each) or Path(each).is_file() or is_store(each)], base
+    if not _is_folder(name):
+        return [name], None
+    folder = name if is_address(name) else str(Path(name))
+    files = Names(folder, walk(folder, suffixes, left_out, recursive=recursive, output=output))
+    if not files:
+        raise _empty(name, suffixes, left_out, recursive)
+    return files, folder
+
+
+def _is_file(name: str, suffixes: Sequence[str]) -> bool:
+    """Whether a name is a file's; at an address of one that ends like a file, without asking."""
+    if is_address(name):
+        return not name.endswith("/") and suffix_of(name).lower() in suffixes and not addresses.has_pattern(name)
+    return Path(name).is_file()
+
+
+def _is_folder(name: str) -> bool:
+    return addresses.is_folder(name) if is_address(name) else Path(name).is_dir()
+
+
+def _has_pattern(name: str) -> bool:
+    if is_address(name):
+        return addresses.has_pattern(name)
+    return not Path(name).exists() and glob.has_magic(name)
+
+
+def _deeper(name: str, base: str) -> str:
+    if is_address(name):
+        return addresses.deeper(name, base) or "."
+    return os.path.relpath(Path(name).parent, base)
 
 
 def _plainness(name: str) -> tuple[bool, int]:

@@ -6,18 +6,17 @@ own, of one bit for each block. A bit is set after the block's chunks have been 
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import fields, is_dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from convcli.errors import FileError
 from convcli.images.model import shown
-from convcli.stores.growing import alone, busy
+from convcli.stores.growing import busy
+from convcli.stores.places import Shelf
 
 PLAN = "plan.json"
 _WORDS = {
@@ -49,22 +48,22 @@ def _text(value: Any) -> str:
 
 
 class Ledger:
-    """The ledger in a folder, of one plan.
+    """The ledger on a shelf, of one plan, for what becomes of a ``store``.
 
-    ``plan`` maps words to what they stand for; raises `FileError` where the folder has another. ``notes`` are kept
+    ``plan`` maps words to what they stand for; raises `FileError` where there is another. ``notes`` are kept
     with it from `begin` on.
     """
 
-    def __init__(self, folder: Path, plan: Mapping[str, Any]) -> None:
-        self.folder = folder
+    def __init__(self, shelf: Shelf, plan: Mapping[str, Any], store: str) -> None:
+        self._shelf, self._store = shelf, store
         wanted = {name: digest(value) for name, value in plan.items()}
-        path = folder / PLAN
         try:
-            known = json.loads(path.read_text()) if path.exists() else None
+            content = shelf.read(PLAN)
+            known = json.loads(content) if content is not None else None
             if known is not None and not (known["plan"].keys() and known["notes"]["block"]):
                 raise ValueError
         except (ValueError, LookupError, TypeError, AttributeError):
-            raise FileError(f"{shown(folder)}: its {PLAN} cannot be read; --overwrite starts anew") from None
+            raise FileError(f"{shown(store)}: its {PLAN} cannot be read; --overwrite starts anew") from None
         self.is_new = known is None
         if known is None:
             known = {"plan": wanted, "notes": {}}
@@ -72,27 +71,25 @@ class Ledger:
         for name, value in wanted.items():
             if known["plan"].get(name) != value:
                 raise FileError(
-                    f"{shown(folder.parent)}: is {_WORDS.get(name, f'of another {name}')}; say what was said before, "
+                    f"{shown(store)}: is {_WORDS.get(name, f'of another {name}')}; say what was said before, "
                     "or --overwrite to start anew"
                 )
         self._known = known
 
     def begin(self) -> None:
         """Write the plan, once all that it speaks of is there."""
-        part = self.folder / f"{PLAN}.{os.getpid()}"
-        part.write_text(json.dumps(self._known))
-        part.replace(self.folder / PLAN)
+        self._shelf.write(PLAN, json.dumps(self._known).encode())
 
     def bits(self, name: str, count: int, part: str = "1-of-1") -> "Bits":
         """The bitmap of some blocks that this process writes; raises `FileError` if another does."""
-        return Bits(self.folder, name, count, part)
+        return Bits(self._shelf, name, count, part, busy(self._store))
 
 
-def is_of(folder: Path, plan: Mapping[str, Any]) -> bool:
-    """Whether a ledger, or what is left of one that has ended, is of a plan."""
+def is_of(content: bytes | None, plan: Mapping[str, Any]) -> bool:
+    """Whether what is left of a ledger that has ended, its plan, is of a plan."""
     try:
-        known = json.loads((folder / PLAN).read_text())["plan"]
-    except (OSError, ValueError, LookupError):
+        known = json.loads(content or b"")["plan"]
+    except (ValueError, LookupError):
         return False
     return bool(known == {name: digest(value) for name, value in plan.items()})
 
@@ -100,35 +97,33 @@ def is_of(folder: Path, plan: Mapping[str, Any]) -> bool:
 class Bits:
     """Which of ``count`` blocks are done, by all processes; a context in which this one may set bits."""
 
-    def __init__(self, folder: Path, name: str, count: int, part: str) -> None:
-        self._folder, self._name, self._count = folder, name, count
-        self._path = folder / f"{name}.{part}"
-        self._stack, self._handle = ExitStack(), -1
+    def __init__(self, shelf: Shelf, name: str, count: int, part: str, said: str) -> None:
+        self._shelf, self._name, self._count, self._said = shelf, name, count, said
+        self._own_name = f"{name}.{part}"
+        self._stack = ExitStack()
         self._own = np.zeros(-(-count // 8), np.uint8)
 
     def __enter__(self) -> "Bits":
-        self._handle = self._stack.enter_context(alone(self._path, busy(self._folder.parent)))
-        own = np.frombuffer(os.pread(self._handle, len(self._own), 0), np.uint8)
+        self._stack.enter_context(self._shelf.hold(self._own_name, self._said))
+        own = np.frombuffer(self._shelf.read(self._own_name) or b"", np.uint8)[: len(self._own)]
         self._own[: len(own)] = own
-        if len(own) < len(self._own):
-            os.pwrite(self._handle, self._own.tobytes(), 0)
-            with suppress(AttributeError, OSError):  # a full disk must not stop what is noted later
-                os.posix_fallocate(self._handle, 0, len(self._own))
+        self._shelf.begin(self._own_name, self._own.tobytes())
         return self
 
     def __exit__(self, *reason: object) -> None:
-        self._stack.close()
+        with self._stack:
+            self._shelf.change(self._own_name, self._own.tobytes(), 0, last=True)
 
     def add(self, block: int) -> None:
         """Note that a block's chunks are written."""
         byte = block // 8
         self._own[byte] |= np.uint8(1 << block % 8)
-        os.pwrite(self._handle, self._own[byte : byte + 1].tobytes(), byte)
+        self._shelf.change(self._own_name, self._own.data, byte)
 
     def done(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
         """(count,): which blocks are done."""
         all_ = self._own.copy()
-        for path in self._folder.glob(f"{self._name}.*"):
-            other = np.frombuffer(path.read_bytes(), np.uint8)[: len(all_)]
+        for name in self._shelf.names(f"{self._name}."):
+            other = np.frombuffer(self._shelf.read(name) or b"", np.uint8)[: len(all_)]
             all_[: len(other)] |= other
         return np.unpackbits(all_, count=self._count, bitorder="little").astype(np.bool_)

@@ -1,13 +1,13 @@
 """What probabilities tell beside the likeliest class: top-k, F1, calibration, and a table of every sample."""
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from convcli.jobs.documents import table_text
 
 BINS = 10  # of probabilities, each as broad
 _RANKS = (2, 3, 5)
@@ -74,14 +74,12 @@ class Answers:
 
     def as_table(self, classes: Sequence[str]) -> bytes:
         """A row for each sample: its file or place, its class, what it was taken for, and all probabilities."""
-        text = io.StringIO(newline="")
-        rows = csv.writer(text, lineterminator="\n")
-        rows.writerow(["file" if self.names else "place", "label", "predicted", "right", "probability", *classes])
+        head, rows = ["file" if self.names else "place", "label", "predicted", "right", "probability", *classes], []
         for place, (label, taken) in enumerate(zip(self.labels.tolist(), self.taken.tolist(), strict=True)):
             shares = self.shares[place].tolist()
             name = self.names[place] if self.names else place
-            rows.writerow([name, classes[label], classes[taken], int(label == taken), shares[taken], *shares])
-        return text.getvalue().encode()
+            rows.append([name, classes[label], classes[taken], int(label == taken), shares[taken], *shares])
+        return table_text(head, rows)
 
     def as_dict(self, *more: int) -> dict[str, Any]:
         """Plain values for JSON, with `top` of ``more`` numbers of answers."""

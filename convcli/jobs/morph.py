@@ -1,6 +1,6 @@
 """Grey morphology of pictures, volumes and signals: a checked plan, then array work that cannot fail on its words."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,7 +14,7 @@ from convcli.jobs.axes import OperationPlan, check_finite, check_policies, count
 from convcli.jobs.batch import Produced
 from convcli.jobs.pictures import Colours, process, without
 from convcli.jobs.signals import SignalResult, fitted
-from convcli.jobs.volumes import Progress, Ranges, VolumeWork
+from convcli.jobs.volumes import Ranges, VolumeWork
 from convcli.ops.arguments import Array
 from convcli.ops.borders import Part, border_table, runs_in
 from convcli.ops.elements import USUAL_SIZE, Element, as_element
@@ -99,6 +99,9 @@ def morph_image(image: Image, plan: MorphPlan, format: str | None = None) -> Pro
     return process(image, Colours(act, None if keeps_alpha else cover, lambda alpha: alpha, choose), plan, format)
 
 
+_ARRAYS = 2  # of each size at a time
+
+
 class VolumeMorph(VolumeWork):
     """Grey morphology of a volume, slab by slab."""
 
@@ -126,10 +129,9 @@ class VolumeMorph(VolumeWork):
             found.append(positions)
         return np.unique(np.concatenate(found))
 
-    def planes(self, progress: Progress = lambda done, total: None) -> Iterator[Array]:
-        """The result's planes (H, W, C) in order."""
-        for first, end in self.slabs(progress):
-            yield from self.box(range(first, end), *self.whole)
+    def sums_bytes(self, planes: int, rows: range, columns: range) -> int:
+        """See `VolumeWork.sums_bytes`: stages have what they read, each axis' results, and what lies around."""
+        return _ARRAYS * super().sums_bytes(planes + self.sides[0], rows, columns)
 
     def box(self, planes: range, rows: range, columns: range) -> Array:
         """A part (n, h, w, C) of the result as it is written."""

@@ -1,6 +1,6 @@
 """Padding pictures, volumes and signals: a checked plan, then work that fails only on values the input cannot hold."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,7 +16,7 @@ from convcli.jobs.axes import OperationPlan
 from convcli.jobs.background import Colour, check_background, on_background, parse_colour
 from convcli.jobs.batch import Produced
 from convcli.jobs.signals import SignalResult, fitted
-from convcli.jobs.volumes import Progress, VolumeWork
+from convcli.jobs.volumes import VolumeWork
 from convcli.ops.arguments import Array
 from convcli.ops.borders import Part, border_table
 from convcli.ops.padding import pad_stack, resolve_amounts, resolve_pad_mode
@@ -111,6 +111,8 @@ def pad_image(image: Image, plan: PadPlan, format: str | None = None) -> Produce
 class VolumePad(VolumeWork):
     """Padding of a volume, slab by slab."""
 
+    arrays = 2
+
     def __init__(self, volume: Volume, plan: PadPlan, format: str | None = None) -> None:
         super().__init__(volume, plan, format)
         plan.values(self.channels, "volume")
@@ -127,11 +129,6 @@ class VolumePad(VolumeWork):
     def sources(self, axis: int, wanted: range) -> Array:
         """See `Work.sources`."""
         return Part.of(self.tables[axis][wanted.start : wanted.stop]).wanted
-
-    def planes(self, progress: Progress = lambda done, total: None) -> Iterator[Array]:
-        """The result's planes (OH, OW, C) in order."""
-        for first, end in self.slabs(progress, arrays=2):
-            yield from self.box(range(first, end), *self.whole)
 
     def box(self, planes: range, rows: range, columns: range) -> Array:
         """A part (n, h, w, C) of the result as it is written."""

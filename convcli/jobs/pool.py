@@ -1,6 +1,6 @@
 """Pooling pictures, volumes and signals: a checked plan, then work that fails only where a window does not fit."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import ceil
 from typing import Any
@@ -16,7 +16,7 @@ from convcli.jobs.axes import OperationPlan, check_policies, counts_for, padding
 from convcli.jobs.batch import Produced
 from convcli.jobs.pictures import Colours, process, without
 from convcli.jobs.signals import SignalResult, fitted, inexact
-from convcli.jobs.volumes import Progress, VolumeWork
+from convcli.jobs.volumes import VolumeWork
 from convcli.ops.arguments import Array
 from convcli.ops.ordering import highest
 from convcli.ops.pooling import adaptive_pool2d, check_global, pool2d
@@ -156,6 +156,7 @@ class VolumePool(VolumeWork):
         self.places = tuple(place for _, place in plan.places(volume.shape[:3]))
         depth, height, width = (len(axis.table) for axis in self.axes)
         self.shape = (depth, height, width, self.channels)
+        self.arrays = max(ceil(self.places[0].step), 1)
 
     @property
     def cuttable(self) -> str | None:
@@ -166,11 +167,6 @@ class VolumePool(VolumeWork):
         """See `Work.sources`."""
         _, begin, end = self.axes[axis].part(wanted.start, wanted.stop)
         return np.arange(begin, end)
-
-    def planes(self, progress: Progress = lambda done, total: None) -> Iterator[Array]:
-        """The result's planes (OH, OW, C) in order."""
-        for first, end in self.slabs(progress, arrays=max(ceil(self.places[0].step), 1)):
-            yield from self.box(range(first, end), *self.whole)
 
     def box(self, planes: range, rows: range, columns: range) -> Array:
         """A part (n, h, w, C) of the result as it is written; counts what is clipped."""

@@ -4,8 +4,6 @@ Worker threads decode and prepare; exactly one thread, the caller's, runs the ne
 rest.
 """
 
-import csv
-import io
 import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -28,6 +26,7 @@ from convcli.images import MAX_PIXELS, Image, read
 from convcli.images.turns import Turn, Turns
 from convcli.jobs.batch import failed
 from convcli.jobs.classifier import NOT_FINITE, Classifier, percent
+from convcli.jobs.documents import table_text
 from convcli.jobs.tasks import STREAM, Task
 from convcli.views.grid import enlarged, labelled_grid
 
@@ -206,16 +205,20 @@ def boxed_pictures(predictions: Sequence[Prediction], *, max_pixels: int = MAX_P
 
 def table_of(predictions: Sequence[Prediction], classes: Sequence[str]) -> bytes:
     """A table of what was told: file, box of several digits, label, probability, and the probability of each class."""
-    text = io.StringIO(newline="")
-    rows = csv.writer(text, lineterminator="\n")
-    boxes = any(each.box is not None for each in predictions)
+    return table_text(*rows_of(predictions, classes, boxes=any(each.box is not None for each in predictions)))
+
+
+def rows_of(
+    predictions: Sequence[Prediction], classes: Sequence[str], *, boxes: bool
+) -> tuple[list[str], list[list[Any]]]:
+    """The names of a table's columns, and its rows."""
     corners = ["left", "top", "width", "height"] if boxes else []
-    rows.writerow(["file", *corners, "label", "probability", *classes])
-    for each in predictions:
-        if each.top:
-            told = each.as_dict()
-            rows.writerow([each.file, *told.get("box", {}).values(), *each.top[0], *each.shares])
-    return text.getvalue().encode()
+    rows = [
+        [each.file, *each.as_dict().get("box", {}).values(), *each.top[0], *each.shares]
+        for each in predictions
+        if each.top
+    ]
+    return ["file", *corners, "label", "probability", *classes], rows
 
 
 def _nothing() -> None:

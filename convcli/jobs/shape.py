@@ -13,10 +13,11 @@ from convcli.architectures import (
     plan_network,
 )
 from convcli.architectures.values import shape as read_numbers
+from convcli.architectures.vocabulary import KEEP_SHAPE
 from convcli.errors import shortened
 
 # Layers that do not slide along axes: before them, a lone number is a row of values.
-_WITHOUT_AXES = ("flatten", "dense", "dropout", "batch_norm", "layer_norm", "group_norm", "prelu", "activation")
+_WITHOUT_AXES = KEEP_SHAPE - {"spatial_dropout", "lrn"} | {"flatten", "dense"}
 
 
 @dataclass(frozen=True)

@@ -1,16 +1,20 @@
 """Many pictures in many processes: a task is a few dozen files, which one process reads, works on and writes."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
-from convcli.engines import Engine
+from convcli.addresses import Present
+from convcli.engines import Done, Engine
 from convcli.errors import ConvcliError
 from convcli.jobs.batch import Files, Operation, Outcome, failed, is_due, run_tasks
 from convcli.jobs.tasks import STREAM, Task, absolute
 
 # Measured on 2,000 JPEGs: 20 to 200 files a task cost 20 s of CPU, one file a task 44.
 _FEWEST, _MOST = 20, 200
+DEAD = "the processes that work on it die"
 _TASKS_EACH = 8  # for each worker, so that the last of them end together
 
 
@@ -19,57 +23,98 @@ def pictures_per_task(count: int, workers: int) -> int:
     return min(max(-(-count // (_TASKS_EACH * workers)), _FEWEST), _MOST)
 
 
+@dataclass(frozen=True)
+class Group:
+    """Some of the items of a list: what other processes get of them, and what is kept of them here."""
+
+    number: int
+    sent: Any
+    kept: Any
+
+
+class Flight:
+    """Groups that are worked on in an engine's processes, and told in their order.
+
+    Attributes
+    ----------
+    dead : list of Group
+        Those whose processes died: they are not told.
+    """
+
+    def __init__(self, engine: Engine, work: Callable[[Any], Any]) -> None:
+        self._engine, self._work = engine, partial(_work_on, work)
+        self.dead: list[Group] = []
+
+    def run(self, groups: Iterable[Group]) -> Iterator[tuple[Group, Done]]:
+        """What becomes of each group, in order; they are asked for as there is room for them."""
+        flying: dict[int, Group] = {}  # in order
+        ready: dict[int, Done] = {}
+
+        def sent() -> Iterator[tuple[int, Any]]:
+            for group in groups:
+                flying[group.number] = group
+                yield group.number, group.sent
+
+        for done in self._engine.run(self._work, sent()):
+            number = done.item[0]
+            if done.killed:
+                self.dead.append(flying.pop(number))
+            else:
+                ready[number] = done
+            while flying and (first := next(iter(flying))) in ready:
+                yield flying.pop(first), ready.pop(first)
+
+
+def _work_on(work: Callable[[Any], Any], item: tuple[int, Any]) -> Any:
+    return work(item[1])
+
+
 def spread_tasks(
     tasks: Sequence[Task], operation: Operation, files: Files, engine: Engine, tell: Callable[[str], object]
 ) -> Iterator[Outcome]:
     """As `convcli.jobs.batch.run_tasks`, in the engine's processes; outcomes come in the order of the tasks.
 
-    Whether a target may be written is decided here: a process that takes over from a dead one finds some of its files.
+    Those come last whose processes died: each is tried once more by itself. Whether a target may be written is decided
+    here: a process that takes over from a dead one finds some of its files.
     """
-    if any(STREAM in (task.source, task.target) for task in tasks):
+    if len(tasks) == 1 and STREAM in (tasks[0].source, tasks[0].target):
         raise ConvcliError("standard input: got it with workers, expected files, which they can open")
-    each = pictures_per_task(len(tasks), engine.workers)
-    groups = [range(first, min(first + each, len(tasks))) for first in range(0, len(tasks), each)]
-    tell(f"{len(tasks)} pictures in {len(groups)} tasks of {each}")
-    ready: dict[int, Outcome] = {}
+    each, present = pictures_per_task(len(tasks), engine.workers), Present()
+    tell(f"{len(tasks)} pictures in {-(-len(tasks) // each)} tasks of {each}")
+    work = partial(_work, operation, replace(files, overwrite=True, skip_existing=False))
 
-    def due(groups: Sequence[range]) -> Iterator[tuple[tuple[int, Task], ...]]:
-        for group in groups:
-            found = tuple((index, absolute(tasks[index])) for index in group if index not in ready and asked(index))
-            if found:
-                yield found
+    def groups() -> Iterator[Group]:
+        for number, first in enumerate(range(0, len(tasks), each)):
+            known = [_asked(task, files, present) for task in tasks[first : first + each]]
+            yield Group(number, [absolute(task) for task in known if isinstance(task, Task)], known)
 
-    def asked(index: int) -> bool:
-        try:
-            if is_due(tasks[index], files):
-                return True
-            ready[index] = Outcome(tasks[index], "skipped")
-        except (ConvcliError, OSError) as error:
-            ready[index] = failed(tasks[index], error)
-        return False
+    flight = Flight(engine, work)
+    for group, done in flight.run(groups()):
+        yield from _told(group, done)
+    left = itertools.chain.from_iterable(group.kept for group in flight.dead)
+    singles = Flight(engine, work)
+    alone = (
+        Group(number, [absolute(task)] if isinstance(task, Task) else [], [task]) for number, task in enumerate(left)
+    )
+    for group, done in singles.run(alone):
+        yield from _told(group, done)
+    for group in singles.dead:
+        yield failed(group.kept[0], ConvcliError(DEAD))
 
-    told, again = 0, groups
-    allowed = replace(files, overwrite=True, skip_existing=False)
-    while again:
-        work, dead = partial(_work, operation, allowed), list[range]()
-        for done in engine.run(work, due(again)):
-            if done.killed and len(done.item) > 1:  # one of them is to blame
-                dead += [range(index, index + 1) for index, _ in done.item]
-            elif done.killed:
-                index, reason = done.item[0][0], ConvcliError("the processes that work on it die")
-                ready[index] = failed(tasks[index], reason)
-            elif done.error is not None:
-                ready |= {index: failed(tasks[index], done.error) for index, _ in done.item}
-            else:
-                told_of = zip(done.item, done.value, strict=True)
-                ready |= {index: _as_typed(outcome, tasks[index]) for (index, _), outcome in told_of}
-            while told in ready:
-                yield ready.pop(told)
-                told += 1
-        again = dead
-        files = replace(files, overwrite=True, skip_existing=False)
-    for index in sorted(ready):
-        yield ready[index]
+
+def _told(group: Group, done: Done) -> Iterator[Outcome]:
+    """What became of each task of a group."""
+    outcomes = iter(done.value) if done.error is None else (failed(task, done.error) for task in group.sent)
+    for task in group.kept:
+        yield _as_typed(next(outcomes), task) if isinstance(task, Task) else task
+
+
+def _asked(task: Task, files: Files, present: Present) -> Task | Outcome:
+    """A task that is to be done, or what became of it already."""
+    try:
+        return task if is_due(task, files, present=present) else Outcome(task, "skipped")
+    except (ConvcliError, OSError) as error:
+        return failed(task, error)
 
 
 def _as_typed(outcome: Outcome, task: Task) -> Outcome:
@@ -78,5 +123,5 @@ def _as_typed(outcome: Outcome, task: Task) -> Outcome:
     return replace(outcome, task=task, error=error)
 
 
-def _work(operation: Operation, files: Files, items: Sequence[tuple[int, Task]]) -> list[Outcome]:
-    return list(run_tasks([task for _, task in items], operation, files))
+def _work(operation: Operation, files: Files, tasks: Sequence[Task]) -> list[Outcome]:
+    return list(run_tasks(tasks, operation, files)) if tasks else []

@@ -4,32 +4,46 @@ Blocks are made here or by many processes (`convcli.engines`); which of them are
 was killed goes on where it was.
 """
 
-import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from math import prod
 from pathlib import Path
 from typing import Any
 
-from convcli.budget import check_memory
+from convcli.addresses import is_address
+from convcli.budget import check_memory, memory_limit
 from convcli.engines import Done, Engine, is_final
 from convcli.engines.here import Here
 from convcli.errors import FileError
 from convcli.geometry import Placement
-from convcli.geometry.blocks import Grid, choose_block, share_of, voxels_of_block
+from convcli.geometry.blocks import (
+    BLOCKS_EACH,
+    PIECE_BYTES,
+    Grid,
+    choose_block,
+    deepened,
+    planes_at_once,
+    share_of,
+    voxels_of_block,
+)
 from convcli.images.model import shown
-from convcli.images.volume_model import Volume
-from convcli.jobs.batch import Files, Outcome
+from convcli.images.volume_model import Volume, VolumeMetadata
+from convcli.images.volume_writing import outgoing_of
+from convcli.jobs.batch import Files, Outcome, unkept
 from convcli.jobs.ledger import PLAN, Bits, Ledger, digest, is_of
 from convcli.jobs.pool import VolumePool, plan_pool, pool_image
-from convcli.jobs.regions import FORMAT, FinerLevel, Opens, RegionPlan, costs_of, forget, run_block
+from convcli.jobs.regions import FORMAT, FinerLevel, Opens, RegionPlan, costs_of, extremes_of, forget, run_block
 from convcli.jobs.scaling import Scaling, versions
 from convcli.jobs.stacks import Begin
 from convcli.jobs.tasks import Task, absolute
-from convcli.jobs.volumes import Input, Progress, Work, check_files, work_on_volume
-from convcli.stores import is_address, is_store
-from convcli.stores.growing import LEDGER, alone, begin_folder, drop_folder, end_folder
-from convcli.stores.reading import Stored, newest_of, open_stored
-from convcli.stores.writing import StoreWriter, check_store_target, factors_of
+from convcli.jobs.volumes import Between, Input, Progress, Work, check_files, work_on_volume
+from convcli.stores import is_store
+from convcli.stores.layered import opened
+from convcli.stores.ngff import ORDER, image_of, is_image, one_channel
+from convcli.stores.places import Place, check_store, has_labels, place_of
+from convcli.stores.reading import Level, Stored, newest_of, open_stored
+from convcli.stores.writing import StoreWriter, factors_of, rounds_up_at
 
 _TOLD = 3  # failures that are named
 
@@ -54,24 +68,56 @@ def work_on_stack(
             raise FileError(f"{task.target}: is one file, expected a .zarr to be written by many or in parts")
         return work_on_volume(task, files, begin, source, progress)
     check_files(task)
-    if is_address(task.target):
-        raise FileError(
-            f"{task.target}: is an address, expected a folder here; write it with -o NAME.zarr, then copy it"
-        )
-    there, target = Path(task.source).resolve(), Path(task.target).resolve()
-    if there in target.parents or target in there.parents:
+    if _is_inside(task.source, task.target) or _is_inside(task.target, task.source):
         raise FileError(f"{task.target}: of this and {task.source} one lies in the other; choose another name")
     if not scaling.goes_on:
-        check_store_target(Path(task.target), overwrite=files.overwrite)
-    stored = open_stored(task.source) if is_store(task.source) and not source.stack else None
+        check_store(task.target, overwrite=files.overwrite)
+    stored = stored_of(task, source)
     with source.open(task, files.max_pixels) as volume:
+        volume = replace(volume, metadata=VolumeMetadata(volume.metadata.format)) if files.strip else volume
+        ordered = in_order_of(stored, volume, task.target)
+        source, volume = (source, volume) if ordered is volume else (replace(source, order=ORDER), ordered)
         work = begin(volume, FORMAT)
+        like, lost = like_of(stored, volume, work, task.target)
+        warnings = unkept(lost)
         if work.shape[3] != 1:
             raise FileError(f"{task.target}: got {work.shape[3]} channels behind each voxel, expected one for Zarr")
-        if work.cuttable == "passes" and not scaling.is_plain:
+        if work.wants_extremes and scaling.part:
             raise FileError(f"{task.target}: minmax looks at all of a volume first; choose another --range")
         run = _Run(task, files, begin, source, scaling, engine or Here(), progress)
-        return run.carry_out(volume, work, stored)
+        outcome = run.carry_out(volume, work, stored, like)
+        return replace(outcome, warnings=(*outcome.warnings, *warnings)) if outcome.status == "done" else outcome
+
+
+def stored_of(task: Task, source: Input) -> Stored | None:
+    """The store that a task reads, as those see it who have chosen one of its channels; None for files."""
+    if source.stack or not is_store(task.source):
+        return None
+    stored, channel = open_stored(task.source), source.reading.channel
+    return stored if channel is None else replace(stored, attributes=one_channel(stored.attributes, channel))
+
+
+def in_order_of(stored: Stored | None, volume: Volume, target: str) -> Volume:
+    """The volume along axes in the order that a new image has them, if that is what it becomes."""
+    becomes_image = (stored is None or stored.image is None) and is_image(volume.metadata, target)
+    return volume.in_order(ORDER) if becomes_image else volume
+
+
+def like_of(stored: Stored | None, volume: Volume, work: Work, target: str) -> tuple[Stored | None, tuple[str, ...]]:
+    """What a new store is to be like: the one that is read, or a new image of what other files say of their voxels.
+
+    None for an array of its own. Also returns names of what is not kept.
+    """
+    if stored is not None and stored.image is not None:
+        return stored, ()
+    metadata, lost = volume.metadata, tuple[str, ...]()
+    if stored is None:
+        metadata, lost = outgoing_of(metadata, work.shape, work.dtype, "ZARR", work.has_alpha)
+    if not is_image(metadata, target):
+        return stored, lost
+    axes, scale, image, attributes = image_of(metadata, work.leading, shown(target))
+    array = stored.array if stored is not None and stored.axes == axes else None
+    return Stored(shown(target), array, axes, attributes, image, (Level("0", scale, (0.0,) * len(scale)),)), lost
 
 
 @dataclass
@@ -88,62 +134,61 @@ class _Run:
     done: int = 0  # blocks, by this process
     total: int = 0
     blocks: int = 0  # of level 0, all processes'
+    looked_at: int = 0  # before they are made, if that is wanted
 
-    def carry_out(self, volume: Volume, work: Work, stored: Stored | None) -> Outcome:
+    def carry_out(self, volume: Volume, work: Work, stored: Stored | None, like: Stored | None) -> Outcome:
         """Write all of it, or the share that was asked for."""
-        target, scaling = Path(self.task.target), self.scaling
+        place, scaling = place_of(self.task.target), self.scaling
         plan = {
             "operation": (self.begin.plan, self.source.reading),
             "source": _identity(self.task, self.source, volume, stored),
             "versions": versions(),
             "target": (work.shape, work.leading, work.dtype.name, scaling.levels),
         }
-        if scaling.goes_on and not self.files.overwrite and is_of(target / LEDGER, plan):
+        if scaling.goes_on and not self.files.overwrite and is_of(place.known(PLAN), plan):
             return Outcome(self.task, "skipped")
-        folder = begin_folder(target, overwrite=self.files.overwrite, goes_on=scaling.goes_on)
+        place.begin(overwrite=self.files.overwrite, goes_on=scaling.goes_on)
         try:
-            with alone(folder / LEDGER / "lock"):
-                ledger, writer = self._set_out(folder, plan, volume, work, stored)
-            pending = self._blocks(folder, ledger, writer, volume, work)
+            with place.shelf.hold("lock"):
+                ledger, writer = self._set_out(place, plan, volume, work, like)
+            pending = self._blocks(place, ledger, writer, volume, work)
             lost: tuple[str, ...] = ()
             if pending:
                 lost = (
                     f"{pending} of {self.blocks} blocks are other parts'; the last to end gives the store its name",
                 )
-            elif (folder / LEDGER).exists():  # else another part was the last
-                with alone(folder / LEDGER / "lock"):
-                    lost = self._finish(folder, ledger, writer, volume, work)
+            elif place.is_there():  # else another part was the last
+                with place.shelf.hold("lock"):
+                    lost = self._finish(place, ledger, writer, volume, work)
         except KeyboardInterrupt:
             if not self.done:
-                self._drop(target)
+                self._drop(place)
                 raise
             raise Stopped(
-                f"interrupted; {self.done} of {self.total} blocks are written to {shown(folder)}: the same command "
+                f"interrupted; {self.done} of {self.total} blocks are written to {shown(place.name)}: the same command "
                 "with --resume goes on"
             ) from None
         except BaseException:
-            self._drop(target)
+            self._drop(place)
             raise
         warnings, details = work.report()
         shape = tuple(writer.array.shape)
         details |= {"blocks": self.blocks} if self.blocks else {}
         return Outcome(self.task, "done", "", (*volume.warnings, *lost, *warnings), shape, work.dtype.name, details)
 
-    def _drop(self, target: Path) -> None:
+    def _drop(self, place: Place) -> None:
         """Leave nothing of what was to be done at once, or of what has not begun."""
         if self.scaling.is_plain:
-            drop_folder(target)
+            place.drop()
 
     def _set_out(
-        self, folder: Path, plan: dict[str, Any], volume: Volume, work: Work, stored: Stored | None
+        self, place: Place, plan: dict[str, Any], volume: Volume, work: Work, like: Stored | None
     ) -> tuple[Ledger, StoreWriter]:
         """The ledger and the array to be written, made or found."""
-        ledger = Ledger(folder / LEDGER, plan)
+        ledger = Ledger(place.shelf, plan, place.name)
         if ledger.is_new:
-            for path in folder.iterdir():  # what was killed before it had a plan
-                if path.name != LEDGER:
-                    shutil.rmtree(path) if path.is_dir() else path.unlink()
-        writer = writer_for(str(folder), stored, work, exists=not ledger.is_new)
+            place.clear()  # what was killed before it had a plan
+        writer = writer_for(opened(place.name), like, work, exists=not ledger.is_new)
         if ledger.is_new:
             ledger.notes["block"] = block_of(writer, volume, work, self.scaling, self.engine.workers)
             ledger.begin()
@@ -151,40 +196,60 @@ class _Run:
             ledger.notes["block"]
         ):
             sides = "x".join(map(str, ledger.notes["block"]))
-            raise FileError(f"{shown(folder)}: is cut into blocks of {sides}; leave --block out")
+            raise FileError(f"{shown(place.name)}: is cut into blocks of {sides}; leave --block out")
         return ledger, writer
 
-    def _blocks(self, folder: Path, ledger: Ledger, writer: StoreWriter, volume: Volume, work: Work) -> int:
+    def _blocks(self, place: Place, ledger: Ledger, writer: StoreWriter, volume: Volume, work: Work) -> int:
         """Write level 0, or a share of it; returns how many blocks are not done, which are others'."""
-        if work.cuttable == "passes":
-            with ledger.bits("level-0", 1):  # by which others know that it is being written
-                writer.write(work.planes(self.progress))
-            return 0
-        grid = Grid(tuple(writer.array.shape), tuple(ledger.notes["block"]))
+        grid, piece = grid_of(writer.array, ledger.notes["block"], work)
         self.blocks = len(grid)
-        needed = costs_of(work, volume, grid, (1,) * len(grid.shape)).memory
+        needed = costs_of(work, volume, grid, volume.chunk, piece=piece).memory
         check_memory(needed, f"block: got {'x'.join(map(str, grid.block))} voxels", FileError)
         part, parts = self.scaling.part or (1, 1)
-        plan = self._plan(folder, writer.path(0), self.source, self.begin, grid)
+        plan = self._plan(place, writer.path(0), self.source, self.begin, grid, piece)
         with ledger.bits("level-0", len(grid), f"{part}-of-{parts}") as bits:
+            if work.wants_extremes:
+                between = self._between(plan, ledger)
+                plan = replace(plan, name=digest((plan.name, between)), between=between)
             self._run(plan, bits, share_of(len(grid), part, parts), work)
             return int((~bits.done()).sum())
 
-    def _plan(self, folder: Path, path: str, source: Opens, begin: Begin, grid: Grid) -> RegionPlan:
+    def _plan(self, place: Place, path: str, source: Opens, begin: Begin, grid: Grid, piece: int) -> RegionPlan:
         task = self.task
         if self.scaling.cluster:  # whose processes may run in other folders
             task = absolute(task)
             if isinstance(source, Input):
                 source = replace(source, stack=tuple(str(Path(each).absolute()) for each in source.stack))
-        words = (task, source, begin, self.files.max_pixels, str(folder), path, grid)
+        words = (task, source, begin, self.files.max_pixels, place.name, path, grid, piece)
         return RegionPlan(digest((words, versions())), *words)
+
+    def _between(self, plan: RegionPlan, ledger: Ledger) -> tuple[tuple[int, tuple[float, float]], ...]:
+        """The least and the largest number of each volume, found once for all that is asked for later."""
+        self.looked_at, found = len(plan.grid), ledger.notes.get("between")
+        if found is None:
+            known: Between = {}
+            blocks = plan.grid.by_columns(range(len(plan.grid)))
+            try:
+                for count, each in enumerate(self.engine.run(partial(extremes_of, plan), blocks), 1):
+                    if each.error is not None or each.killed:
+                        self._stop_at(each.error)
+                        raise FileError(self._told(plan, [each]))
+                    for number, (low, high) in each.value.items():
+                        least, largest = known.get(number, (low, high))
+                        known[number] = min(low, least), max(high, largest)
+                    self.progress(count, 2 * len(blocks))
+            finally:
+                forget(plan)
+            found = ledger.notes["between"] = sorted(known.items())
+            ledger.begin()
+        return tuple((number, (low, high)) for number, (low, high) in found)
 
     def _run(self, plan: RegionPlan, bits: Bits, share: range, work: Work | None = None) -> None:
         """Make the blocks of a share that are not done; raises `FileError` that names those that failed."""
         is_done = bits.done()
-        todo = [index for index in share if not is_done[index]]
+        todo = plan.grid.by_columns(index for index in share if not is_done[index])
         self.total, self.done = len(share), len(share) - len(todo)
-        self.progress(self.done, self.total)
+        self.progress(self.looked_at + self.done, self.looked_at + self.total)
         failures: list[Done] = []
         try:
             for each in self.engine.run(partial(run_block, plan), todo):
@@ -196,9 +261,10 @@ class _Run:
                 if work is not None:
                     work.hear(each.value)
                 self.done += 1
-                self.progress(self.done, self.total)
+                self.progress(self.looked_at + self.done, self.looked_at + self.total)
         finally:
             forget(plan)
+            self.looked_at = 0
         if failures:
             raise FileError(self._told(plan, failures))
 
@@ -218,45 +284,49 @@ class _Run:
         more = f"; and {len(failures) - _TOLD} more" if len(failures) > _TOLD else ""
         return (
             f"{self.task.target}: {len(failures)} of {len(plan.grid)} blocks failed ({'; '.join(reasons)}{more}); the "
-            f"others are in {shown(Path(plan.folder))}, and --resume tries these again"
+            f"others are in {shown(plan.folder)}, and --resume tries these again"
         )
 
-    def _finish(self, folder: Path, ledger: Ledger, writer: StoreWriter, volume: Volume, work: Work) -> tuple[str, ...]:
+    def _finish(self, place: Place, ledger: Ledger, writer: StoreWriter, volume: Volume, work: Work) -> tuple[str, ...]:
         """The coarser levels, the labels, what is said of the image; then the store gets its name."""
-        if not folder.exists():  # another part was the last
+        if not place.is_there():  # another part was the last
             return ()
-        factors = self._coarser(folder, ledger, writer)
-        lost = _labels(volume, work, Path(self.task.source), folder) if writer.group is not None else ()
+        factors = self._coarser(place, ledger, writer)
+        lost = _labels(volume, work, self.task, place) if writer.group is not None else ()
         writer.describe(work.places, factors)
-        end_folder(Path(self.task.target), keeps="" if self.scaling.is_plain else PLAN)
+        place.end(keeps="" if self.scaling.is_plain else PLAN)
         return lost
 
-    def _coarser(self, folder: Path, ledger: Ledger, writer: StoreWriter) -> list[tuple[int, ...]]:
+    def _coarser(self, place: Place, ledger: Ledger, writer: StoreWriter) -> list[tuple[int, ...]]:
         """Make the coarser levels anew: each voxel the mean of those of the finer level that it covers."""
         done: list[tuple[int, ...]] = []
         shape = tuple(writer.array.shape)
         for level, steps in enumerate(_factors(writer, self.scaling.levels), 1):
             if any(n < step for n, step in zip(shape[-len(steps) :], steps, strict=True)):
                 break
-            plan = plan_pool((1,) * (3 - len(steps)) + steps, mode="average", axes="zyx")
+            rounds_up = writer.like is not None and rounds_up_at(writer.like, level, steps)
+            plan = plan_pool((1,) * (3 - len(steps)) + steps, mode="average", axes="zyx", ceil_mode=rounds_up)
             begin, source = (
                 Begin(plan, pool_image, VolumePool),
-                FinerLevel(str(folder), writer.path(level - 1), writer.axes),
+                FinerLevel(place.name, writer.path(level - 1), writer.axes),
             )
             with source.open(self.task, self.files.max_pixels) as finer:
                 work = begin(finer, FORMAT)
-            shape = (*shape[: -len(steps)], *(n // step for n, step in zip(shape[-len(steps) :], steps, strict=True)))
+            ends = (
+                -(-n // step) if rounds_up else n // step for n, step in zip(shape[-len(steps) :], steps, strict=True)
+            )
+            shape = (*shape[: -len(steps)], *ends)
             array = writer.add_level(level, shape)
-            grid = Grid(shape, block_of(writer, finer, work, Scaling(), self.engine.workers, array))
+            grid, piece = grid_of(array, block_of(writer, finer, work, Scaling(), self.engine.workers, array), work)
             with ledger.bits(f"level-{level}", len(grid)) as bits:
-                self._run(self._plan(folder, writer.path(level), source, begin, grid), bits, range(len(grid)))
+                self._run(self._plan(place, writer.path(level), source, begin, grid, piece), bits, range(len(grid)))
             done.append(steps)
         return done
 
 
-def writer_for(store: Any, stored: Stored | None, work: Work, *, exists: bool = False) -> StoreWriter:
+def writer_for(store: Any, like: Stored | None, work: Work, *, exists: bool = False) -> StoreWriter:
     """What writes the result of a work to a folder, or to one of zarr's stores."""
-    return StoreWriter(store, stored, work.leading, work.shape[1:3], work.dtype, exists=exists)
+    return StoreWriter(store, like, work.leading, work.shape[1:3], work.dtype, exists=exists)
 
 
 def block_of(
@@ -265,14 +335,31 @@ def block_of(
     """The sides of the blocks of an array, level 0 if none is named: whole chunks, or shards; perhaps whole planes."""
     array = writer.array if array is None else array
     step = tuple(array.shards or array.chunks)
+    whole = 0 if work.cuttable is None and volume.holds_boxes else 2
+    words: dict[str, Any] = {"whole": whole, "planes_first": workers < 2}
+    if scaling.block:
+        return choose_block(array.shape, step, **words, wanted=scaling.block)
     voxels = voxels_of_block(array.shape, work.dtype.itemsize, workers)
-    return choose_block(
-        array.shape,
-        step,
-        whole=0 if work.cuttable is None and volume.holds_boxes else 2,
-        voxels=voxels,
-        wanted=scaling.block,
-    )
+    block = choose_block(array.shape, step, **words, voxels=voxels)
+    while prod(block) > prod(step) and not _fits(array, block, volume, work):
+        voxels //= 2
+        smaller = choose_block(array.shape, step, **words, voxels=voxels)
+        if voxels < prod(step) and smaller == block:
+            break
+        block = smaller
+    return deepened(array.shape, block, BLOCKS_EACH * workers) if workers > 1 and not whole else block
+
+
+def grid_of(array: Any, block: Sequence[int], work: Work) -> tuple[Grid, int]:
+    """How an array is cut into blocks, and how many planes of a block are made at once."""
+    step = tuple(array.shards or array.chunks)
+    piece = planes_at_once(block, step, PIECE_BYTES // work.dtype.itemsize)
+    return Grid(tuple(array.shape), tuple(block), step), piece
+
+
+def _fits(array: Any, block: Sequence[int], volume: Volume, work: Work) -> bool:
+    grid, piece = grid_of(array, block, work)
+    return costs_of(work, volume, grid, volume.chunk, piece=piece).memory <= memory_limit()
 
 
 def _factors(writer: StoreWriter, levels: str | int) -> list[tuple[int, ...]]:
@@ -293,14 +380,20 @@ def _identity(task: Task, source: Input, volume: Volume, stored: Stored | None) 
     return names, volume.shape, volume.dtype.name, [Path(each).stat().st_mtime_ns for each in names]
 
 
-def _labels(volume: Volume, work: Work, source: Path, folder: Path) -> tuple[str, ...]:
+def _is_inside(name: str, other: str) -> bool:
+    """Whether of two stores the first lies in the second."""
+    if is_address(name) or is_address(other):
+        return name.rstrip("/").startswith(f"{other.rstrip('/')}/") or name.rstrip("/") == other.rstrip("/")
+    return Path(other).resolve() in Path(name).resolve().parents
+
+
+def _labels(volume: Volume, work: Work, task: Task, place: Place) -> tuple[str, ...]:
     """Keep labels that still lie on the voxels; else say that they do not."""
-    labels = source / "labels"
-    if not labels.is_dir():
+    if not has_labels(task.source):
         return ()
     same = work.places == (Placement(),) * 3 and work.leading == volume.leading and work.shape[:3] == volume.shape[:3]
     if same:
-        shutil.copytree(labels, folder / "labels", dirs_exist_ok=True)
+        place.take_labels(task.source)
         return ()
     return ("not kept: labels, which speak of other voxels",)
 

@@ -1,16 +1,16 @@
 """Training a network on a data set: from words to a plan, from a plan or a checkpoint to a model file."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from importlib.util import find_spec
 from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from convcli.architectures import load, shape_text
+from convcli.architectures import NetworkPlan, NetworkSpec, load, shape_text
 from convcli.architectures.files import resolved
 from convcli.atomic import check_folder, check_target
-from convcli.datasets import Dataset, Reports, find_entry
+from convcli.datasets import Dataset, Reports, Split, find_entry
 from convcli.errors import ConvcliError, DataError, ModelError
 from convcli.extras import install
 from convcli.jobs.documents import named
@@ -28,78 +28,21 @@ from convcli.jobs.training_data import (
     take_over,
 )
 from convcli.jobs.training_log import check_log_name, write_log
-from convcli.jobs.training_notes import notes, warnings
-from convcli.jobs.training_plan import TrainingPlan
+from convcli.jobs.training_notes import notes, outcome, warnings
+from convcli.jobs.training_plan import TrainingPlan, TrainReport
 from convcli.nn.checkpoint import Source, read_checkpoint, write_checkpoint
 from convcli.nn.class_weights import by_places
 from convcli.nn.model import Model
 from convcli.nn.presets import FEWEST_HELD, SIDE, Preset, preset
 from convcli.nn.recipe import Recipe
-from convcli.nn.scoring import Examples, Score, learns_squares
-from convcli.nn.training import DivergedError, Epoch, Listener, Training
-from convcli.nn.weights import ModelCard, load_model, save_model
+from convcli.nn.scoring import Examples, learns_squares
+from convcli.nn.training import DivergedError, Listener, Training
+from convcli.nn.weights import ModelCard, TrainedModel, load_model, save_model
 from convcli.ops.augmentation import Augmentation
 from convcli.views.curves import check_plot
 
 SUFFIX = ".safetensors"
 _CHECKPOINT = ".checkpoint"
-
-
-@dataclass(frozen=True)
-class TrainReport:
-    """What a training came to; ``test`` is None without a test split, and ``finished`` False if it was stopped."""
-
-    plan: TrainingPlan
-    history: tuple[Epoch, ...]
-    finished: bool
-    test: Score | None = None
-    best_epoch: int = 0
-    training: Training | None = field(default=None, repr=False)
-
-    @property
-    def seconds(self) -> float:
-        """Of all epochs together."""
-        return sum(each.seconds for each in self.history)
-
-    @property
-    def kept(self) -> Epoch:
-        """The epoch whose weights are the model's: the best on held-out images, else the last."""
-        return self.history[(self.best_epoch or len(self.history)) - 1]
-
-    @property
-    def test_metrics(self) -> dict[str, float]:
-        """What the task measures of the test set beside accuracy: ``test_iou`` and the like."""
-        return {f"test_{name}": value for name, value in (self.test.metrics if self.test else {}).items()}
-
-    @property
-    def val_metrics(self) -> dict[str, float]:
-        """The same of held-out images, by the epoch that was kept."""
-        return {f"val_{name}": value for name, value in self.kept.metrics.items()}
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values for JSON: ``test_`` is of the test set, ``val_`` of held-out images, neither of the training's.
-
-        In ``history``, ``loss`` and ``accuracy`` are of the training set while it was learned from, the loss with the
-        recipe's label smoothing, which no other loss has.
-        """
-        plan = self.plan
-        return {
-            "model": str(plan.target),
-            "history": [each.as_dict() for each in self.history],
-            "test_accuracy": self.test and self.test.accuracy,
-            "test_loss": self.test and self.test.loss,
-            **self.test_metrics,
-            **named(self.kept, "val_accuracy", "val_loss"),
-            **self.val_metrics,
-            "train_images": len(plan.learned),
-            "val_images": 0 if plan.held is None else len(plan.held),
-            "test_images": 0 if plan.dataset.test is None else len(plan.dataset.test),
-            "best_epoch": self.best_epoch or None,
-            "params": plan.network.params,
-            "seconds": round(self.seconds, 3),
-            "recipe": plan.recipe.told(),
-            "warnings": plan.warnings,
-        }
 
 
 def plan_training(
@@ -159,19 +102,15 @@ def plan_training(
     if size is not None and find_entry(data) is not None:
         raise DataError(f"size: got {shape_text(size)}, but {data} comes in one size; leave it out")
     chosen = preset(preset_name)
-    given = dict(changes or {})
+    given, said = dict(changes or {}), dict(said or {})
     check_recipe(preset_name, given)
-    said = dict(said or {})
-    begun = None if start is None else load_model(resolved(start))
-    if begun is not None and model is not None:
-        raise ModelError(f"model: got {model} and a model to go on from, expected one of them; --from brings its own")
-    network = (None if model is None else load(model)) if begun is None else begun.model.plan.spec
+    begun, network = _begun(start, model)
     target = _target(output, data)
     checkpoint = checkpoint_of(target)
     _check_targets(target, checkpoint, log, plot, overwrite=overwrite)
-    asked = [word for word, value in (("size", size), ("held_out", held_out)) if value is not None] + ["keep"] * (
-        given.get("keep") == "best"
-    )
+    asked = [word for word, value in (("size", size), ("held_out", held_out)) if value is not None]
+    asked += ["keep"] * (given.get("keep") == "best")
+    asked += ["weights"] * (model is not None and resolved(model).endswith(SUFFIX))
     size, channels = (None, None) if find_entry(data) is not None else form_of(network, size)
     hint = None if network is None else network.input
     dataset = load_for(
@@ -180,12 +119,10 @@ def plan_training(
     )  # fmt: skip
     task = given["task"] = task_of(dataset, given.get("task"))
     chosen = preset_for(chosen, task)
-    images = min(limit or len(dataset.train), len(dataset.train))
-    recipe = _recipe(chosen, given, dataset, limit or images, normalize)
+    recipe = _recipe(chosen, given, dataset, limit or len(dataset.train), normalize)
     if held_out is None:
         held_out = held_out_by_default(chosen, dataset, limit)
-        validated = held_out if dataset.validation is None else len(dataset.validation)
-        if dataset.test is None and validated < FEWEST_HELD and not {"keep", "patience"} & set(given):
+        if not {"keep", "patience"} & set(given) and _are_few_held(held_out, dataset):
             recipe = replace(recipe, keep="last")
     network = network_for(network, chosen, dataset, task)
     source = Source(data, preset_name, held_out, limit, size, dataset.digest, command, said)
@@ -195,19 +132,42 @@ def plan_training(
     trial = Model(plan)
     trial.freeze(recipe.freeze)
     fresh = () if begun is None else take_over(trial, begun, dataset.classes)
-    squares = recipe.loss not in ("", "cross_entropy") or (task == "classify" and learns_squares(plan))
-    if recipe.label_smoothing and "label_smoothing" not in given and squares:
+    if recipe.label_smoothing and "label_smoothing" not in given and _takes_squares(recipe, plan):
         recipe = replace(recipe, label_smoothing=0.0)  # the preset's, which is for cross-entropy
     learned, held = split_of(dataset, source)
-    if recipe.patience and held is None:
-        raise ModelError(
-            f"patience: got {recipe.patience} without held-out images, expected some; add --validation 0.1"
-        )
+    _check_patience(recipe, held)
     made = TrainingPlan(
         dataset, learned, held, plan, recipe, source, target, checkpoint, overwrite,
         None if log is None else Path(log), None if plot is None else Path(plot), start=begun, fresh=fresh,
     )  # fmt: skip
     return replace(made, notes=tuple(notes(made, network, tuple(asked))), warnings=tuple(warnings(made)))
+
+
+def _begun(start: str | None, model: str | None) -> tuple[TrainedModel | None, NetworkSpec | None]:
+    """The model to go on from, and the network that it or ``model`` brings."""
+    if start is None:
+        return None, None if model is None else load(model)
+    begun = load_model(resolved(start))
+    if model is not None:
+        raise ModelError(f"model: got {model} and a model to go on from, expected one of them; --from brings its own")
+    return begun, begun.model.plan.spec
+
+
+def _are_few_held(held_out: float | int, dataset: Dataset) -> bool:
+    """Whether images are held out that are too few to choose an epoch, of data that have no others to measure by."""
+    validated = held_out if dataset.validation is None else len(dataset.validation)
+    return dataset.test is None and validated < FEWEST_HELD
+
+
+def _takes_squares(recipe: Recipe, plan: NetworkPlan) -> bool:
+    return recipe.loss not in ("", "cross_entropy") or (recipe.task == "classify" and learns_squares(plan))
+
+
+def _check_patience(recipe: Recipe, held: Split | None) -> None:
+    if recipe.patience and held is None:
+        raise ModelError(
+            f"patience: got {recipe.patience} without held-out images, expected some; add --validation 0.1"
+        )
 
 
 def plan_resumed(
@@ -285,6 +245,7 @@ def train(plan: TrainingPlan, listener: Listener | None = None) -> TrainReport:
         raise DivergedError(f"the loss on the test images became {score.loss}; try a lower learning rate")
     units.fold(training.model)
     report = TrainReport(plan, tuple(training.history), True, score, training.best.epoch, training)
+    report = replace(report, warnings=tuple(outcome(report)))
     save_model(plan.target, training.model, _card(plan, report), overwrite=plan.overwrite)
     plan.checkpoint.unlink(missing_ok=True)
     return report
@@ -349,15 +310,25 @@ def _recipe(chosen: Preset, given: Mapping[str, Any], dataset: Dataset, images: 
     shape, changes = dataset.shape, dict(given)
     recipe = chosen.recipe_for(images, min(shape[:-1] or (1,)) if len(shape) > 1 else SIDE)
     if len(shape) != 3:
-        if not Augmentation.from_words(changes.get("augment", "")).is_nothing:
-            raise DataError(f"augment: got samples of {shape_text(shape)}, expected pictures; leave it out")
-        changes["augment"] = ""
-    if dataset.targets in ("masks", "arrays") and not Augmentation.from_words(changes.get("augment", "")).is_nothing:
-        raise DataError(f"augment: got {dataset.targets} to learn, which would not move along; leave it out")
+        changes.setdefault("augment", "")  # the preset's is for pictures
+    _check_augmentation(Augmentation.from_words(changes.get("augment", "")), dataset)
     changes["class_weight"] = by_places(changes.get("class_weight", ""), dataset.classes)
     if normalizes(normalize, dataset):
         changes["freeze"] = _joined(changes.get("freeze", ""), NORMALIZE)
     return replace(recipe, **changes)
+
+
+def _check_augmentation(asked: Augmentation, dataset: Dataset) -> None:
+    """Refuse what these data cannot undergo; raises `ConvcliError`."""
+    asked.check_samples(dataset.shape)
+    if asked.brightness and dataset.preprocessing.values == "numbers":
+        raise DataError("augment: got brightness for numbers that have no full scale, expected contrast; leave it out")
+    labels = dataset.train.labels
+    if dataset.targets == "arrays" and asked.moves and labels.shape[-3:-1] != dataset.shape[-3:-1]:
+        got, expected = (shape_text(each[-3:-1]) for each in (labels.shape, dataset.shape))
+        raise DataError(
+            f"augment: got targets of {got} for samples of {expected}, which do not move along; leave it out"
+        )
 
 
 def _joined(*words: str) -> str:

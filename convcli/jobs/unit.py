@@ -16,6 +16,7 @@ from convcli.architectures import LayerPlan, NetworkPlan
 from convcli.errors import ModelError, ShapeError, shortened
 from convcli.geometry import TransposedWindow, Window
 from convcli.jobs.classifier import Classifier
+from convcli.jobs.documents import named
 from convcli.jobs.receptive import fields_of
 from convcli.nn.model import Model
 
@@ -85,13 +86,7 @@ class Unit:
             "layer": self.layer.name,
             "type": self.layer.type,
             "output": list(self.layer.output),
-            "place": list(self.place),
-            "channel": self.channel,
-            "value": self.value,
-            "source": self.source,
-            "rows": self.rows,
-            "columns": self.columns,
-            "channels": self.channels,
+            **named(self, "place", "channel", "value", "source", "rows", "columns", "channels"),
             "steps": [vars(step) for step in self.steps],
             "field": self.field,
         }

@@ -15,8 +15,8 @@ from convcli.errors import ConvcliError, DataError, ModelError
 from convcli.jobs.classifier import load_classifier
 from convcli.jobs.data import list_data
 from convcli.jobs.filters import Filters
-from convcli.jobs.train import SUFFIX, TrainReport, plan_training, train
-from convcli.jobs.training_plan import TrainingPlan
+from convcli.jobs.train import SUFFIX, plan_training, train
+from convcli.jobs.training_plan import TrainingPlan, TrainReport
 from convcli.jobs.training_watch import Hard, first_filters, hardest
 from convcli.lab import asking, commands
 from convcli.lab.asking import Words, WordsError

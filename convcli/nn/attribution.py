@@ -11,15 +11,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from convcli.architectures import LayerPlan
+from convcli.architectures.vocabulary import KEEP_SHAPE, WITH_KERNEL
 from convcli.errors import ModelError, ShapeError
 from convcli.geometry import ReceptiveField
 from convcli.nn.layer import Array
 from convcli.nn.model import Model
 
-_CONVOLUTIONS = ("conv", "depthwise", "separable_conv", "conv_transpose")
-_POINTWISE = (
-    "batch_norm", "layer_norm", "group_norm", "activation", "prelu", "dropout", "spatial_dropout",
-)  # fmt: skip  # what belongs to the convolution before it
+_CONVOLUTIONS = WITH_KERNEL - {"dense"}
+_POINTWISE = KEEP_SHAPE - {"lrn"}  # what belongs to the convolution before it
 # Cells along the shorter side of maps that show a place. On MNIST, maps of 10x10 and of 24x24 cells have twice as much
 # of their mass on the digit as chance has, those of 8x8 a fifth more, and those of 2x2 none.
 FINE, FEW = 10, 4

@@ -1,6 +1,6 @@
 """From plans to layers: one line for each kind of the grammar."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from convcli.nn.shaping import ActivationLayer, Dropout, Flatten, Pad, PReLU, Up
 from convcli.nn.weighted import Conv, ConvTranspose, Dense, SeparableConv, Weighted
 
 # Kinds whose layers draw random numbers, each from a generator of its own.
-_DRAWING: dict[str, type[Conv | ConvTranspose | Dense | SeparableConv | BatchNorm | GroupNorm | Dropout | PReLU]] = {
+_DRAWING: dict[str, Callable[[LayerPlan, Any, np.random.Generator], Layer]] = {
     "conv": Conv,
     "depthwise": Conv,
     "conv_transpose": ConvTranspose,
@@ -31,7 +31,7 @@ _DRAWING: dict[str, type[Conv | ConvTranspose | Dense | SeparableConv | BatchNor
     "spatial_dropout": Dropout,
     "prelu": PReLU,
 }
-_PLAIN: dict[str, type[GlobalPool | Flatten | LocalResponseNorm | Pad | Upsample | ActivationLayer]] = {
+_PLAIN: dict[str, Callable[[LayerPlan, Any], Layer]] = {
     "global_pool": GlobalPool,
     "flatten": Flatten,
     "lrn": LocalResponseNorm,

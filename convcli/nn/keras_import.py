@@ -20,7 +20,7 @@ import numpy as np
 
 from convcli.budget import check_memory
 from convcli.errors import ConvcliError, ModelError, shortened
-from convcli.extras import install
+from convcli.extras import needed
 from convcli.nn.imported import INPUT, Array, Graph, build
 from convcli.nn.model import Model
 
@@ -46,10 +46,7 @@ def read_keras(path: Path) -> Model:
     ModelError
         If ``h5py`` is not installed, the file is none of Keras's, or holds what we have no words for: it is named.
     """
-    try:
-        import h5py
-    except ImportError:
-        raise ModelError(f"import: the h5py library is not installed; {install('keras')}") from None
+    h5py = needed("h5py", "keras", "import: the h5py library is not installed; ", ModelError)
     try:
         if path.suffix.lower() == ".keras":
             config, content, version = _parts(path)
@@ -288,8 +285,14 @@ def _conv(reader: _Reader, config: dict[str, Any], arrays: list[Array]) -> tuple
 
 def _transposed(reader: _Reader, config: dict[str, Any], arrays: list[Array]) -> tuple[Table, Mapping[str, Array]]:
     table = {"type": "conv_transpose", "filters": config["filters"], **_slid(config)}
-    if config.get("output_padding") is not None:
-        table["output_padding"] = _sizes(config["output_padding"])
+    given = config.get("output_padding")
+    if given is not None:
+        extra = _sizes(given) if isinstance(given, list | tuple) else [given] * len(config["kernel_size"])
+        if config["padding"] == "same":  # half a kernel is cut off at both ends, whatever the stride
+            short = [k % 2 - k + e for k, e in zip(_sizes(config["kernel_size"]), extra, strict=True)]
+            table["padding"] = [[max(-(each // 2), 0)] * 2 for each in short]
+            extra = [2 * cut[0] + each for cut, each in zip(table["padding"], short, strict=True)]
+        table["output_padding"] = extra
     return table, _named(arrays, *("kernel", "bias")[: 1 + bool(config["use_bias"])])
 
 

@@ -15,7 +15,7 @@ from convcli import __version__
 from convcli.architectures import write_text
 from convcli.architectures.card import card_text
 from convcli.errors import ModelError
-from convcli.extras import install
+from convcli.extras import needed
 from convcli.nn.activations import SOFTMAX
 from convcli.nn.layer import Shape
 from convcli.nn.onnx_graph import Graph
@@ -90,10 +90,7 @@ def onnx_model(trained: TrainedModel, layout: str | None = None) -> Any:
 
 def require_onnx() -> None:
     """Say how to install the library if it is missing."""
-    try:
-        import onnx  # noqa: F401
-    except ImportError:
-        raise ModelError(f"export: the onnx library is not installed; {install('onnx')}") from None
+    needed("onnx", "onnx", "export: the onnx library is not installed; ", ModelError)
 
 
 def to_channels_first(graph: Graph, values: str, size: Shape) -> str:

@@ -25,7 +25,7 @@ from convcli.nn.restoring import check_arrays, check_below, check_numbers
 from convcli.nn.room import check_batch
 from convcli.nn.scoring import Examples, Score, loss_for, score_of
 from convcli.nn.tasks import TASKS
-from convcli.ops.augmentation import augment
+from convcli.ops.augmentation_pairs import augment_pairs
 
 __all__ = ["DivergedError", "Epoch", "Examples", "Listener", "Progress", "Score", "Training", "as_input", "first_bad",
            "loss_for", "score_of"]  # fmt: skip
@@ -155,9 +155,10 @@ class Training:
         self.history: list[Epoch] = []
         self.best = _Best()
         self._augmentation = recipe.augmentation()
-        if not self._augmentation.is_nothing and train.x.ndim == 4:
-            first = 2 if model.data_format == "channels_first" else 1
-            self._augmentation.check_size(*train.x.shape[first : first + 2])
+        if not self._augmentation.is_nothing:
+            first = model.data_format == "channels_first"
+            shape = train.x.shape[1:]
+            self._augmentation.check_samples((*shape[1:], shape[0]) if first else shape)
 
     def _class_weights(self) -> tuple[float, ...]:
         labels, classes = self.train.labels, max(self.model.plan.output[-1], 2)
@@ -297,7 +298,7 @@ class Training:
         indices = order[at.batch * size : (at.batch + 1) * size]
         x, labels = self.train.batch(indices), self.train.labels[indices]
         if not self._augmentation.is_nothing:
-            x = self._augmented(x, generator_for(self.recipe.seed, _AUGMENT, at.epoch, at.batch))
+            x, labels = self._augmented(x, labels, generator_for(self.recipe.seed, _AUGMENT, at.epoch, at.batch))
         step = self.model.loss_and_gradients(x, labels, self.loss)
         if not isfinite(step.loss):
             raise DivergedError(self._explain(step.loss, x))
@@ -313,11 +314,20 @@ class Training:
         at.right += right
         self._answers = answers // len(indices)
 
-    def _augmented(self, x: Array, generator: np.random.Generator) -> Array:
-        if self.model.data_format == "channels_first" and x.ndim == 4:
-            moved = augment(np.ascontiguousarray(np.moveaxis(x, 1, -1)), self._augmentation, generator)
-            return np.moveaxis(moved, -1, 1)
-        return augment(x, self._augmentation, generator)
+    def _augmented(self, x: Array, labels: Array, generator: np.random.Generator) -> tuple[Array, Array]:
+        """A batch changed at random; what is learned of each place is moved along."""
+        are_arrays = labels.ndim == x.ndim
+        answers = labels if are_arrays or self.recipe.task == "segment" else None
+        if self.model.data_format == "channels_last":
+            x, answers = augment_pairs(x, answers, self._augmentation, generator)
+        else:
+            answers = np.moveaxis(answers, 1, -1) if answers is not None and are_arrays else answers
+            x, answers = augment_pairs(np.moveaxis(x, 1, -1), answers, self._augmentation, generator)
+            x, answers = (
+                np.moveaxis(x, -1, 1),
+                np.moveaxis(answers, -1, 1) if are_arrays and answers is not None else answers,
+            )
+        return x, labels if answers is None else answers
 
     def _close_epoch(self) -> None:
         at, score = self.progress, None

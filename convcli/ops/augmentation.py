@@ -17,12 +17,13 @@ from convcli.ops.words import read_only
 Floats = NDArray[np.float32]
 Draws = NDArray[np.float64]
 
-_DRAWS = 8  # raw numbers per image, drawn whether used or not: a result does not depend on the other settings
-_MORE = 9  # and so many more, if one of what came later is asked for: crop, brightness, contrast, erase
+DRAWS = 8  # raw numbers per image, drawn whether used or not: a result does not depend on the other settings
+MORE = 9  # and so many more, if one of what came later is asked for: crop, brightness, contrast, erase
 _TAPS = 8  # knots that reach a pixel, per axis: all that lie within 4 sigma
 # A setting's largest value. Beyond it nothing of a picture is left, or it is a slip of the keyboard.
 _LARGEST = {"shift": 4096, "rotation": 180, "scale": 0.9, "shear": 60, "elastic": 1000, "elastic_sigma": 1000,
             "crop": 0.9, "brightness": 1, "contrast": 1, "erase": 1}  # fmt: skip
+_OF_PLANES = ("rotation", "shear", "elastic", "stretch")  # which series have not
 _SMALLEST_SIGMA = 0.5
 _YES, _NO = ("", "true", "yes", "on", "1"), ("false", "no", "off", "0")
 
@@ -118,6 +119,22 @@ class Augmentation:
         """Whether pixels go elsewhere."""
         moved = self.shift or self.rotation or self.scale or self.shear or self.elastic or self.flip or self.crop
         return bool(moved)
+
+    def check_samples(self, shape: tuple[int, ...]) -> None:
+        """Raise `ConvcliError` for what samples (*spatial, C) cannot undergo, or after which nothing may be left."""
+        if self.is_nothing:
+            return
+        if len(shape) == 1:
+            raise ConvcliError("augmentation: got plain features, expected pictures, volumes or series; leave it out")
+        if len(shape) == 2:
+            turning = next((name for name in _OF_PLANES if getattr(self, name)), None)
+            if turning is not None:
+                raise ConvcliError(
+                    f"augmentation: got {turning} for series, expected some of shift, scale, crop, flip, brightness, "
+                    "contrast and erase"
+                )
+            shape = (shape[0], *shape)
+        self.check_size(*shape[-3:-1])
 
     @property
     def draws_more(self) -> bool:
@@ -218,21 +235,21 @@ def augment(
         raise ShapeError(
             f"out: got {out.dtype} of shape {out.shape}, expected C-contiguous float32 of shape {images.shape}"
         )
-    draws = generator.random((len(images), _DRAWS))
-    more = generator.random((len(images), _MORE)) if augmentation.draws_more else np.zeros((len(images), _MORE))
+    draws = generator.random((len(images), DRAWS))
+    more = generator.random((len(images), MORE)) if augmentation.draws_more else np.zeros((len(images), MORE))
     if augmentation.is_nothing or images.size == 0:
         out[:] = images
         return out
     if augmentation.moves:
-        _move(images, augmentation, (draws, more), out)
+        move(images, augmentation, (draws, more), out)
     else:
         out[:] = images
-    _shade(out, augmentation, more)
-    _erase(out, augmentation, more)
+    shade(out, augmentation, more)
+    erase(out, augmentation, more)
     return out
 
 
-def _move(images: Floats, augmentation: Augmentation, draws: tuple[Draws, Draws], out: Floats) -> None:
+def move(images: Floats, augmentation: Augmentation, draws: tuple[Draws, Draws], out: Floats) -> None:
     """Let each pixel of the result come from where its picture's map says."""
     height, width = images.shape[1:3]
     maps = _maps(*draws, augmentation, height, width)
@@ -250,11 +267,12 @@ def _move(images: Floats, augmentation: Augmentation, draws: tuple[Draws, Draws]
     warp_elastic(read_only(images), maps, seeds, *_elastic_tables(augmentation, height, width), out)
 
 
-def _shade(out: Floats, augmentation: Augmentation, draws: Draws) -> None:
-    """Make pictures lighter or darker, and their differences from their own mean larger or smaller."""
+def shade(out: Floats, augmentation: Augmentation, draws: Draws, means: Floats | None = None) -> None:
+    """Make pictures lighter or darker, and their differences from a mean, their own unless it is given, change."""
     sides = (2 * draws - 1).astype(np.float32)[:, :, None, None, None]
     if augmentation.contrast:
-        means = out.mean(axis=(1, 2, 3), keepdims=True, dtype=np.float64).astype(np.float32)
+        if means is None:
+            means = out.mean(axis=(1, 2, 3), keepdims=True, dtype=np.float64).astype(np.float32)
         out -= means
         out *= 1 + np.float32(augmentation.contrast) * sides[:, 3]
         out += means
@@ -262,7 +280,7 @@ def _shade(out: Floats, augmentation: Augmentation, draws: Draws) -> None:
         out += np.float32(augmentation.brightness) * sides[:, 4]
 
 
-def _erase(out: Floats, augmentation: Augmentation, draws: Draws) -> None:
+def erase(out: Floats, augmentation: Augmentation, draws: Draws) -> None:
     """Put a rectangle of the picture's mean over a part of it, which may reach beyond its border."""
     if not augmentation.erase:
         return

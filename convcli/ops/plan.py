@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from convcli.kernels.analysis import is_uniform, separable_factors, separable_terms
 from convcli.loops import costs
+from convcli.ops.remembering import remembered
 
 Weights = NDArray[np.float64]
 Method = Literal["taps", "separable", "sum", "box"]
@@ -65,6 +66,7 @@ class CorrelationPlan:
         return float(sum(np.abs(column).sum() * np.abs(row).sum() for column, row in self.terms))
 
 
+@remembered
 def plan_correlation(weights: Weights, dtype: Any = np.uint8) -> CorrelationPlan:
     """Choose the fastest way to correlate images of ``dtype`` with weights of shape (KH, KW) or (KD, KH, KW).
 

@@ -15,8 +15,10 @@ from convcli.loops.filtering.correlation import Layout, Program
 from convcli.loops.vectors import VECTOR_BYTES
 from convcli.ops.arguments import as_contiguous
 from convcli.ops.plan import Weights
+from convcli.ops.remembering import remembered
 
 
+@remembered
 def window_program(weights: Weights, windows: tuple[Window, ...], rows: int, dtype: Any) -> Program:
     """The program of one group of ``rows`` output rows for weights (KD, KH, KW).
 
@@ -31,6 +33,7 @@ def window_program(weights: Weights, windows: tuple[Window, ...], rows: int, dty
     return _program(planes, tap_rows, columns, values, windows[2].stride, dtype)
 
 
+@remembered
 def column_programs(
     columns: Sequence[Weights], windows: tuple[Window, ...], rows: int, dtype: Any
 ) -> tuple[Program, NDArray[np.int64]]:
@@ -46,6 +49,7 @@ def column_programs(
     return program._replace(needed_rows=_distinct(program.needed_rows)), ends
 
 
+@remembered
 def row_program(factors: Sequence[Weights], window: Window, dtype: Any) -> Program:
     """The program that correlates rows, each with its factor (KW), and adds them up; its planes are those rows."""
     taps = [np.flatnonzero(factor) for factor in factors]
@@ -55,6 +59,7 @@ def row_program(factors: Sequence[Weights], window: Window, dtype: Any) -> Progr
     return _program(terms, np.zeros_like(terms), at, values[:, None], window.stride, dtype)
 
 
+@remembered
 def stretch_program(factors: Sequence[Weights], layout: Layout, window: Window, dtype: Any) -> Program:
     """`row_program` for `ROWS` stretches of each row; its shifts count numbers. Empty if there are no factors."""
     terms, shifts, values = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], [np.zeros((0, ROWS))]
@@ -140,6 +145,9 @@ def layout_of(
     band = -(-out_height * images * out_depth * tiles // costs.PARTS)
     # Rows above a band's first are loaded for it alone: a band should be at least as high as its window.
     band = max(band, min(height.effective, -(-out_height // 8)))
+    taps = height.kernel_size + width.kernel_size if terms else height.kernel_size * width.kernel_size
+    if math.prod(out_shape) * depth.kernel_size * taps <= costs.ALONE_TAPS:
+        band = out_height
     band = -(-band // ROWS) * ROWS
     stretch, spacing = _stretches(width, channels, dtype) if terms else (0, 0)
     return Layout(

@@ -5,6 +5,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from convcli.errors import ShapeError
 from convcli.geometry import Window
 from convcli.loops import costs
 from convcli.ops import boxes, fourier, volumes
-from convcli.ops.arguments import Array
+from convcli.ops.arguments import Array, as_contiguous
 from convcli.ops.plan import CorrelationPlan, Weights, as_taps, is_small, plan_correlation
 from convcli.ops.sums import Border, Correlation, Store
 
@@ -147,6 +148,23 @@ def _through_depth_first(asked: Correlation) -> tuple[Array, int]:
     return _correlate(replace(asked, source=planes, plan=across, windows=moved, border=beyond))
 
 
+def _in_one_type(run: Callable[[Correlation], tuple[Array, int]]) -> Callable[[Correlation], tuple[Array, int]]:
+    """Have a way read, and write sums of float64 as, one type where few want others.
+
+    Each pair of types would be compiled for itself, for seconds: see `Correlation.read_dtype`.
+    """
+
+    @wraps(run)
+    def running(asked: Correlation) -> tuple[Array, int]:
+        store = replace(asked.store, dtype=np.float64) if asked.is_precise else asked.store
+        source = as_contiguous("image", asked.source, asked.read_dtype)
+        result, outside = run(replace(asked, source=source, store=store))
+        return as_contiguous("result", result, asked.store.dtype), outside
+
+    return running
+
+
+@_in_one_type
 def _run_programs(asked: Correlation) -> tuple[Array, int]:
     """Tap by tap, or in two passes for each term."""
     from convcli.loops.costs import TILE_ROWS as ROWS
@@ -178,7 +196,7 @@ WAYS: dict[str, Callable[[Correlation], tuple[Array, int]]] = {
     "means": boxes.run_means,  # of 8-bit pixels: integers, divided once
     "box": boxes.run_sums,  # running sums of integers
     "fourier": fourier.run_fourier,  # transforms of blocks
-    "volume": volumes.run_volume,  # three passes, part by part
+    "volume": _in_one_type(volumes.run_volume),  # three passes, part by part
     "depth first": _through_depth_first,  # three passes with a volume between the first and the others
     "plane by plane": _plane_by_plane,  # the terms of a sum where some planes hold NaN
     "separable": _run_programs,

@@ -6,13 +6,10 @@ Only this room imports zarr, which is an extra; nothing here is imported by comm
 import re
 from pathlib import Path
 
+from convcli.addresses import below, exists, is_address
+
 SUFFIX = ".zarr"
 _MARKS = ("zarr.json", ".zarray", ".zgroup")
-
-
-def is_address(name: str) -> bool:
-    """Whether a name is an address that fsspec reads: ``s3://bucket/a.zarr``, ``zip://::a.zip``."""
-    return re.match(r"[A-Za-z][A-Za-z0-9+.-]*:(//|:)", name) is not None
 
 
 def is_store(name: str) -> bool:
@@ -21,7 +18,7 @@ def is_store(name: str) -> bool:
     That is a folder that says so, or nothing yet and ends in .zarr; or an address in whose path some name does.
     """
     if is_address(name):
-        return SUFFIX in name.lower()
+        return re.search(rf"\{SUFFIX}([/.:?]|$)", name.lower()) is not None
     path = Path(name)
     if path.is_dir():
         return path.suffix.lower() == SUFFIX or is_store_folder(path)
@@ -31,3 +28,8 @@ def is_store(name: str) -> bool:
 def is_store_folder(folder: Path) -> bool:
     """Whether a folder says that it is Zarr."""
     return any((folder / mark).is_file() for mark in _MARKS)
+
+
+def is_store_there(address: str) -> bool:
+    """Whether there is a store at an address; asks for it."""
+    return any(exists(below(address, mark)) for mark in _MARKS)

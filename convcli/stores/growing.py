@@ -11,19 +11,20 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from convcli.addresses import is_address
 from convcli.errors import FileError
 from convcli.images.model import shown
+from convcli.stores.layered import UNFINISHED, opened
 from convcli.stores.writing import check_store_target
 from convcli.unfinished import sweep, unfinished_name
 
 LEDGER = ".convcli"
-_UNFINISHED = ".unfinished"
 
 
 def growing(target: Path) -> Path:
     """The folder in which a store grows."""
     target = target.resolve()  # through a link, as files are written
-    return target.with_name(f"{target.name}{_UNFINISHED}")
+    return target.with_name(f"{target.name}{UNFINISHED}")
 
 
 def begin_folder(target: Path, *, overwrite: bool, goes_on: bool) -> Path:
@@ -51,7 +52,7 @@ def begin_folder(target: Path, *, overwrite: bool, goes_on: bool) -> Path:
     return folder
 
 
-def busy(folder: Path) -> str:
+def busy(folder: Path | str) -> str:
     """What is said where another process writes."""
     return f"{shown(folder)}: another process writes it; wait for it, or end it"
 
@@ -111,6 +112,8 @@ def open_region_target(folder: str, path: str) -> Any:
     """An array that is there already, for whole chunks to be written into."""
     import zarr
 
+    if is_address(folder):
+        return zarr.open(opened(folder), path=path or None, mode="r+", config={"write_empty_chunks": True})
     # `zarr.open` heeds the configuration for arrays that exist; `zarr.open_array` does not.
     return zarr.open(f"{folder}/{path}" if path else folder, mode="r+", config={"write_empty_chunks": True})
 

@@ -3,9 +3,8 @@
 Source: the OME-NGFF specification, versions 0.4 and 0.5; Zarr 2 and 3.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from itertools import islice, product
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +12,14 @@ import numpy as np
 
 from convcli.errors import FileError
 from convcli.geometry import Placement
-from convcli.images.model import Pixels, shown
-from convcli.images.volume_axes import Axes
+from convcli.images.model import shown
+from convcli.images.volume_axes import UNNAMED, Axes
 from convcli.stores import is_store_folder
+from convcli.stores.ngff import axis_of, true_of
 from convcli.stores.reading import Stored
 
 _CHUNK = 64  # voxels along each axis, where the source has no chunks
+_NAMING = 3  # the format of Zarr that names axes
 _CONFIG = {"write_empty_chunks": True}  # that a chunk of nothing but the fill value is absent would say nothing
 
 
@@ -75,29 +76,16 @@ class StoreWriter:
     ) -> None:
         """``store`` is a folder's name or one of zarr's stores; what ``exists`` is opened, and made where it lacks."""
         known = stored.axes[:-2].upper() if stored else "Z"
+        if stored is not None and stored.image is not None and UNNAMED not in known:
+            leading = tuple(("Z" if letter == UNNAMED else letter, size) for letter, size in leading)
         self._exists = exists
         self.leading = tuple(each for each in leading if each[1] > 1 or each[0] in known)
         self.axes = "".join(letter for letter, _ in self.leading).lower() + "yx"
         self.like = _with_axes(stored, self.axes) if stored else None
-        is_image = self.like is not None and self.like.group is not None
+        is_image = self.like is not None and self.like.image is not None
         self.group = _group(store, self.like, exists) if self.like is not None and is_image else None
         self._store = self.group.store if self.group is not None else store
         self.array = self._new(0, (*(size for _, size in self.leading), *plane), dtype)
-
-    def write(self, planes: Iterator[Pixels], array: Any = None) -> None:
-        """The planes (H, W, 1), one behind the other along the leading axes, the last one the fastest."""
-        array = self.array if array is None else array
-        leading = array.shape[:-2]
-        if not leading:
-            array[...] = next(planes)[..., 0]
-            return
-        step, depth = _step(array)[-3], leading[-1]
-        for before in product(*(range(n) for n in leading[:-1])):
-            for first in range(0, depth, step):
-                count = min(step, depth - first)
-                array[(*before, slice(first, first + count))] = np.stack(
-                    [plane[..., 0] for plane in islice(planes, count)]
-                )
 
     def path(self, level: int) -> str:
         """Of a level's array, below what is written."""
@@ -134,7 +122,8 @@ class StoreWriter:
             datasets.append({"path": self.path(level), "coordinateTransformations": said})
         image["datasets"] = datasets
         image.pop("coordinateTransformations", None)
-        attributes = dict(self.like.attributes)
+        is_new = self.like.array is not None and self.like.array.dtype != self.array.dtype
+        attributes = dict(true_of(self.like.attributes, self.array, self.axes, new_numbers=is_new))
         if "ome" in attributes:
             attributes["ome"] = {**attributes["ome"], "multiscales": [image]}
         else:
@@ -145,7 +134,9 @@ class StoreWriter:
         import zarr
 
         like = None if self.like is None else self.like.array
-        words = _words(like, self.like.kept if self.like else (), shape, dtype)
+        words = _words(like, self.like.kept if self.like else (), shape, dtype, self.axes)
+        if self.group is not None and words["zarr_format"] == _NAMING:
+            words["dimension_names"] = tuple(self.axes)
         words["attributes"] = {} if self.group is not None or like is None else dict(like.attrs)
         path = self.path(level) or None
         if self._exists and (self.group is None or path in self.group):
@@ -159,12 +150,12 @@ class StoreWriter:
 
 def _with_axes(stored: Stored, axes: str) -> Stored:
     """A store as those see it who have only some of its axes, or call as many by other names."""
-    if len(axes) == len(stored.axes):
+    if len(axes) == len(stored.axes) and set(axes) != set(stored.axes):
         kept = tuple(range(len(axes)))
     else:
         kept = tuple(stored.axes.index(letter) for letter in axes if letter in stored.axes)
     if len(kept) != len(axes):
-        return replace(stored, axes=axes, group=None, levels=(), kept=())
+        return replace(stored, axes=axes, group=None, image=None, levels=(), kept=())
     levels = tuple(
         replace(each, scale=_at(each.scale, kept), translation=_at(each.translation, kept)) for each in stored.levels
     )
@@ -172,7 +163,7 @@ def _with_axes(stored: Stored, axes: str) -> Stored:
     if image is not None:
         said = _at(image["axes"], kept)
         renamed = [
-            {**each, "name": letter} if isinstance(each, Mapping) else letter
+            each if isinstance(each, Mapping) and str(each["name"]).lower() == letter else axis_of(letter, each)
             for each, letter in zip(said, axes, strict=True)
         ]
         image = {**image, "axes": renamed}
@@ -196,21 +187,28 @@ def factors_of(stored: Stored) -> list[tuple[int, ...]]:
     return found
 
 
+def rounds_up_at(stored: Stored, level: int, steps: Sequence[int]) -> bool:
+    """Whether a level of an image that was read has a voxel for what is left at the ends of the level before it."""
+    if stored.group is None or stored.is_level or level >= len(stored.levels):
+        return False
+    finer, coarser = (stored.group[stored.levels[each].path].shape[-len(steps) :] for each in (level - 1, level))
+    return any(small * step > n for n, small, step in zip(finer, coarser, steps, strict=True))
+
+
 def _group(store: Any, stored: Stored, exists: bool) -> Any:
     import zarr
 
-    return zarr.open_group(store, mode="r+" if exists else "a", zarr_format=stored.group.metadata.zarr_format)
+    like = stored.group or stored.array  # version 0.5, which new images have, is of Zarr 3
+    zarr_format = like.metadata.zarr_format if like is not None and "ome" not in stored.attributes else _NAMING
+    return zarr.open_group(store, mode="r+" if exists else "a", zarr_format=zarr_format)
 
 
-def _step(array: Any) -> tuple[int, ...]:
-    """What is written whole: shards, or chunks where there are none."""
-    return tuple(array.shards or array.chunks)
-
-
-def _words(like: Any, kept: Sequence[int], shape: tuple[int, ...], dtype: Any) -> dict[str, Any]:
+def _words(like: Any, kept: Sequence[int], shape: tuple[int, ...], dtype: Any, axes: str) -> dict[str, Any]:
     """How a new array is laid out and packed: as another one, of which it has the axes ``kept``."""
     if like is None or len(kept) != len(shape):
-        return {"chunks": tuple(min(_CHUNK, n) for n in shape), "zarr_format": 3}
+        sides = (1 if letter in "tc" else min(_CHUNK, n) for letter, n in zip(axes, shape, strict=True))
+        names = tuple(letter if letter in "tczyx" else None for letter in axes)
+        return {"chunks": tuple(sides), "zarr_format": _NAMING, "dimension_names": names}
     words: dict[str, Any] = {
         "chunks": _at(like.chunks, kept), "zarr_format": like.metadata.zarr_format, "fill_value": 0,
         "compressors": like.compressors or None, "filters": like.filters or None,

@@ -21,10 +21,7 @@ def as_svg(film: Film, delay: float) -> str:
     count = len(film.frames)
     seconds = f"{count * delay:g}s"
     lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {scene.width} {scene.height}" width="{scene.width}" '
-        f'height="{scene.height}" font-family="{FONT}" role="img">',
-        f"<title>{escape(typeset(film.title))}</title>",
-        f"<desc>{escape(typeset('. '.join(film.labels)))}</desc>",
+        *opening(scene.width, scene.height, film.title, ". ".join(film.labels)),
         f"<style>{_STILL}</style>",
         f'<rect width="100%" height="100%" fill="{PAPER}"/>',
         f"<g>{drawn_items(scene.still)}</g>",
@@ -35,6 +32,16 @@ def as_svg(film: Film, delay: float) -> str:
         name = "frame last" if index == count - 1 else "frame"
         lines.append(_group(name, index, items, _shown(index, index + 1, count, seconds)))
     return with_dark_scheme("\n".join([*lines, "</svg>\n"]))
+
+
+def opening(width: int, height: int, title: str, description: str) -> list[str]:
+    """The lines that an SVG file begins with."""
+    return [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" '
+        f'height="{height}" font-family="{FONT}" role="img">',
+        f"<title>{escape(typeset(title))}</title>",
+        f"<desc>{escape(typeset(description))}</desc>",
+    ]
 
 
 def _group(name: str, index: int, items: Sequence[Item], animation: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from convcli.atomic import write_whole
 from convcli.errors import ConvcliError, shortened
-from convcli.extras import install
+from convcli.extras import needed
 from convcli.views.charts import MOST_MARKS, whole_ticks
 from convcli.views.schemes import with_dark_scheme
 from convcli.views.signs import typeset
@@ -63,11 +63,8 @@ def draw_curves(
 
 def new_figure(width: float, height: float) -> Any:
     """An empty figure of so many inches. Raises `ConvcliError` if matplotlib is not installed."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise ConvcliError(f"plot: matplotlib is not installed; {install('plot')}") from None
-    return Figure(figsize=(width, height), layout="constrained")
+    library = needed("matplotlib.figure", "plot", "plot: matplotlib is not installed; ", ConvcliError)
+    return library.Figure(figsize=(width, height), layout="constrained")
 
 
 def check_plot(path: Path) -> None:

@@ -5,29 +5,26 @@ nothing: its content policy forbids it.
 """
 
 import json
-import re
 from html import escape
-from importlib.resources import files
 from typing import Any
+
+from convcli.views.parts import filled, part
 
 
 def page(document: dict[str, Any]) -> str:
     """Fill the page with a document (see `convcli.jobs.explain`); returns the text of a self-contained HTML file."""
-    parts = files("convcli.views") / "pages"
-    text = (parts / "explain.html").read_text(encoding="utf-8")
-    filled = {
+    marks = {
         "{{title}}": escape(str(document["title"])),
-        "/*style*/": (parts / "explain.css").read_text(encoding="utf-8"),
-        "/*script*/": arithmetic() + (parts / "explain.js").read_text(encoding="utf-8"),
+        "/*style*/": part("explain.css"),
+        "/*script*/": arithmetic() + part("explain.js"),
         "{{document}}": _as_json(document),
     }
-    # In one go: what has been filled in is never searched for further marks.
-    return re.sub("|".join(map(re.escape, filled)), lambda mark: filled[mark[0]], text)
+    return filled("explain.html", marks)
 
 
 def arithmetic() -> str:
     """The script that repeats a filter's arithmetic, writes numbers and colours them; the lab's page has it too."""
-    return (files("convcli.views") / "pages" / "arithmetic.js").read_text(encoding="utf-8")
+    return part("arithmetic.js")
 
 
 def _as_json(document: dict[str, Any]) -> str:

@@ -8,12 +8,13 @@ from typing import Any
 
 from convcli.architectures import LayerPlan, NetworkPlan, axis_names, shape_text
 from convcli.architectures.card import ModelCard
+from convcli.architectures.vocabulary import LEARNING, WITH_KERNEL
 from convcli.geometry import AdaptiveWindow, ReceptiveField, TransposedWindow, Window
 
 WIDTH = 80
 FLOAT32 = 4
 _HEADER = ("layer", "output", "parameters", "multiply-adds", "memory", "field")
-_WITHOUT_KERNEL = ("batch_norm", "layer_norm", "group_norm", "prelu")  # what they learn is neither weights nor biases
+_WITHOUT_KERNEL = LEARNING - WITH_KERNEL  # what they learn is neither weights nor biases
 _CELLS = {1: "samples", 2: "pixels", 3: "voxels"}
 
 

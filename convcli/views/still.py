@@ -4,17 +4,14 @@ import base64
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
 from numpy.typing import NDArray
 
 from convcli.views.animation import PAPER, Item
 from convcli.views.animation_raster import draw_items
-from convcli.views.animation_svg import drawn_items
+from convcli.views.animation_svg import drawn_items, opening
 from convcli.views.schemes import darkened, with_dark_scheme
-from convcli.views.signs import typeset
-from convcli.views.svg import FONT
 
 SUFFIXES = (".png", ".svg")
 
@@ -54,10 +51,7 @@ def _png(drawing: Drawing) -> bytes:
 
 def _svg(drawing: Drawing) -> str:
     lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {drawing.width} {drawing.height}" '
-        f'width="{drawing.width}" height="{drawing.height}" font-family="{FONT}" role="img">',
-        f"<title>{escape(typeset(drawing.title))}</title>",
-        f"<desc>{escape(typeset(drawing.description))}</desc>",
+        *opening(drawing.width, drawing.height, drawing.title, drawing.description),
         f'<rect width="100%" height="100%" fill="{PAPER}"/>',
         *(_embedded(*picture, follows=drawing.drawn) for picture in drawing.pictures),
         drawn_items(drawing.items),

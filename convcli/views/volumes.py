@@ -11,6 +11,7 @@ from html import escape
 from math import log2
 
 from convcli.architectures import LayerPlan, NetworkPlan, shape_text
+from convcli.architectures.vocabulary import KEEP_SHAPE
 from convcli.geometry import Window
 from convcli.views.schemes import with_dark_scheme
 from convcli.views.svg import FONT, INK, QUIET, broken, label, mix, path, polygon, text_width
@@ -35,9 +36,6 @@ _KIND_OF = {
     "add": "join",
 }
 _OTHER = "flatten"  # how a kind is drawn that has no colour of its own
-_FOLDED = (
-    "activation", "prelu", "dropout", "spatial_dropout", "batch_norm", "layer_norm", "group_norm", "lrn",
-)  # fmt: skip
 _MARGIN, _GAP, _WIDEST = 28, 26, 1560
 
 
@@ -122,7 +120,7 @@ def _items(layers: Sequence[LayerPlan], first: _Item | None = None) -> Iterator[
     """The layers that get a box; those that keep the shape become notes of the box before them."""
     last = first
     for layer in layers:
-        if layer.type in _FOLDED and last is not None:
+        if layer.type in KEEP_SHAPE and last is not None:
             last.notes.append(_operation(layer))
             continue
         if last is not None:

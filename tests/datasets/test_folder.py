@@ -8,7 +8,7 @@ import tifffile
 from PIL import Image
 
 from convcli.datasets import Preprocessing, load
-from convcli.datasets.folder import usual_size
+from convcli.datasets.picture_files import usual_size
 from convcli.errors import DataError
 from convcli.images import read
 

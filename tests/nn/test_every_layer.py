@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from convcli.architectures import NetworkSpec, parse_words, plan_network
-from convcli.architectures.vocabulary import LAYERS
+from convcli.architectures.vocabulary import KEEP_SHAPE, LAYERS, LEARNING, WITH_BRANCHES, WITH_KERNEL
 from convcli.errors import ModelError
 from convcli.nn.build import Builder
 from convcli.nn.gradcheck import check_layer
 from convcli.nn.model import Model
+from convcli.nn.torch_weights import _NAMES
 from convcli.nn.weights import ModelCard, TrainedModel
 from convcli.views import volumes
 
@@ -47,8 +48,16 @@ def plan_of(kind):
 
 def test_no_word_is_forgotten():
     assert set(SAMPLES) == set(LAYERS)
+    assert set(_NAMES) == LEARNING - WITH_KERNEL  # whose numbers have names of their own in other programs
     for kind in LAYERS:
         assert kind in [layer.type for layer in plan_of(kind).layers], f"{SAMPLES[kind]} has no {kind}"
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+def test_the_vocabulary_says_what_the_rules_do(kind):
+    layer = next(each for each in plan_of(kind).layers if each.type == kind)
+    if kind not in WITH_BRANCHES:
+        assert (kind in KEEP_SHAPE) <= (layer.output == layer.input) and (kind in LEARNING) == (layer.params > 0)
 
 
 @pytest.mark.parametrize("kind", LAYERS)

@@ -50,6 +50,8 @@ def test_labels_say_the_task_unless_another_fits():
     picture = (8, 8, 1)
     cases = {"classes": ((), "classify"), "numbers": ((2,), "regress"), "marks": ((3,), "multi-label"),
              "masks": ((8, 8), "segment"), "arrays": (picture, "denoise")}  # fmt: skip
+    assert {task for _, task in cases.values()} == set(TASKS)
+    assert set(cases) == {targets for task in TASKS.values() for targets in task.targets}
     for targets, (shape, task) in cases.items():
         assert task_for(targets, picture, shape) == task and targets in TASKS[task].targets
     assert task_for("arrays", (4, 8, 8, 1), (4, 8, 8, 1)) == "regress" == task_for("arrays", picture, (8, 8, 3))
