@@ -4,6 +4,7 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -16,7 +17,7 @@ from convcli.cli.progress import progress_bar
 from convcli.datasets.outside import SUFFIXES as ARRAYS
 from convcli.datasets.strokes import region_of
 from convcli.images import MAX_PIXELS, READABLE_SUFFIXES, write
-from convcli.jobs.classifier import load_classifier, percent
+from convcli.jobs.classifier import Classifier, load_classifier, percent
 from convcli.jobs.documents import json_text
 from convcli.jobs.inputs import STREAM, check_apart
 from convcli.jobs.predict import MOST_SHOWN, Prediction, boxed_pictures, predict, seen_picture, table_of
@@ -77,11 +78,7 @@ def command(
       convcli predict photo.jpg --model pets.safetensors --json
       convcli predict cells.png --model cells.safetensors -o mask.png
     """
-    if show is not None:
-        options.check_picture(show, overwrite=overwrite)
-    if table is not None:
-        options.usage(lambda: options.require_suffix(table, (".csv",)))
-        check_target(Path(table), overwrite=overwrite)
+    _check_outputs(show, table, overwrite=overwrite)
     classifier = load_classifier(model, pictures=False, any_task=True)
     takes_pictures = classifier.rule.takes_pictures or classifier.task in ("segment", "denoise")
     kinds = READABLE_SUFFIXES if takes_pictures else (*ARRAYS, ".tif", ".tiff", ".nii", ".nii.gz")
@@ -99,15 +96,8 @@ def command(
         )  # fmt: skip
     if output is not None:
         raise click.UsageError("-o: got a model that tells classes apart, which are printed; --csv writes a table")
-    stdin = getattr(sys.stdin, "buffer", None) if STREAM in sources else None
-    predictions: list[Prediction] = []
-    warnings = Warnings()
-    with progress_bar("pictures", hidden=quiet or len(sources) < 2) as advance:
-        limit = max_pixels or MAX_PIXELS
-        for told in predict(classifier, sources, top=top, max_pixels=limit, stdin=stdin, each=each):
-            predictions.append(told)
-            _report(told, warnings, as_json=as_json)
-            advance(min(len(predictions), len(sources)), len(sources))
+    limit, warnings = max_pixels or MAX_PIXELS, Warnings()
+    predictions = _told(classifier, sources, warnings, top=top, max_pixels=limit, each=each, json=as_json, quiet=quiet)
     if not quiet:
         warnings.say()
     good = [told for told in predictions if not told.error]
@@ -123,6 +113,28 @@ def command(
     if not quiet:
         say_left_out(found)
     return failed
+
+
+def _check_outputs(show: str | None, table: str | None, *, overwrite: bool) -> None:
+    if show is not None:
+        options.check_picture(show, overwrite=overwrite)
+    if table is not None:
+        options.usage(lambda: options.require_suffix(table, (".csv",)))
+        check_target(Path(table), overwrite=overwrite)
+
+
+def _told(
+    classifier: Classifier, sources: Sequence[str], warnings: Warnings, *, json: bool, quiet: bool, **words: Any
+) -> list[Prediction]:
+    """What the samples show, each printed as soon as it is known; ``words`` are those of `predict`."""
+    stdin = getattr(sys.stdin, "buffer", None) if STREAM in sources else None
+    predictions: list[Prediction] = []
+    with progress_bar("pictures", hidden=quiet or len(sources) < 2) as advance:
+        for told in predict(classifier, list(sources), stdin=stdin, **words):
+            predictions.append(told)
+            _report(told, warnings, as_json=json)
+            advance(min(len(predictions), len(sources)), len(sources))
+    return predictions
 
 
 def _say_failed(predictions: Sequence[Prediction], *, quiet: bool) -> int:
