@@ -14,7 +14,6 @@ from convcli.cli import downloads, options, sweep
 from convcli.cli.completing import DATA, MODEL, NETWORK
 from convcli.cli.printing import say, show_result
 from convcli.cli.training_display import Display, closing
-from convcli.errors import ConvcliError
 from convcli.jobs.documents import json_text
 from convcli.jobs.runtime import prepare_loops, request_threads
 
@@ -110,13 +109,7 @@ class Size(options.Counts):
 @click.option("--plot", metavar="FILE", help="Draw the curves into a .png, .svg or .pdf file (needs matplotlib).")
 @click.option("--report", "page", metavar="FILE.html", help="Write the page of convcli report at the end.")
 @sweep.options
-@downloads.data_dir
-@downloads.offline
-@options.overwrite
-@options.threads
-@options.max_memory
-@options.as_json
-@options.quiet
+@downloads.work_on_data
 def command(
     dataset: tuple[str, ...], preset_name: str, resume: str | None, page: str | None, threads: int | None,
     as_json: bool, quiet: bool, **words: Any,
@@ -196,8 +189,6 @@ def command(
     _check_outputs(page, words)
     request_threads(threads)
     plan = _planned(dataset, preset_name, resume, quiet, words)
-    if page is not None and plan.recipe.task != "classify":
-        raise ConvcliError(f"report: got a task to {plan.recipe.task}, expected classify; leave --report out")
     prepare_loops(threads, None if quiet else options.say_compiling)
     return _train(plan, page, **shown)
 
@@ -248,7 +239,7 @@ def _draw(report: "TrainReport", page: str | None) -> None:
         from convcli.jobs.classifier import load_classifier
         from convcli.jobs.report import report_on, write_report
 
-        found = report_on(load_classifier(plan.target, pictures=False), plan.dataset)
+        found = report_on(load_classifier(plan.target, pictures=False, any_task=True), plan.dataset)
         write_report(found, page, overwrite=plan.overwrite)
 
 

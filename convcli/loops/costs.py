@@ -151,19 +151,22 @@ LAYER_SLAB_BYTES = 256 * 1024
 # Sums of one block of weight gradients, which are read and written once for every box.
 LAYER_BLOCK_BYTES = 256 * 1024
 # Transformed input and products of one group of Winograd's squares: what stays in the second-level cache beside the
-# weights. Transformed input and gradients of one round of squares: what stays in the third-level cache; and the fewest
-# squares for which it pays to read and write all sums.
-SQUARES_BYTES = 384 * 1024
+# weights; and the fewest squares, since each group reads all weights, which may lie further away. 14x14x256, 9 MB of
+# them, groups of 8, 16, 32: AVX2 25.5 ms, 22.5, 19.4; AVX-512 21.6, 16.9, 16.3. Transformed input and gradients of
+# one round of squares: what stays in the third-level cache; and the fewest squares for which it pays to read and write
+# all sums.
+SQUARES_BYTES, FEWEST_SQUARES = 384 * 1024, 32
 ROUND_BYTES, ROUND_SQUARES = 2 * 1024 * 1024, 128
 # Of depthwise layers: pixels of a strip whose sums are in registers, as many as two multiply-adds a cycle need that
 # each take four; and numbers of an input row under it: three rows of them and the output's stay in the first-level
 # cache.
-STRIP_PIXELS, STRIP_NUMBERS = 8, 2048
+STRIP_PIXELS, STRIP_NUMBERS = 8, 512
 # Moving fewer numbers than this takes less time than waking a second thread.
 ALONE_NUMBERS = 1 << 16
 # Weights of more numbers are not kept prepared from batch to batch: they would double the memory of large networks.
 KEPT_WEIGHTS = 1 << 20
 # Above so many zones a box's tiles would be mostly empty, and planning slow: such boxes are copied.
 MOST_ZONES = 128
-# Of a batch that is predicted. 10,000 images of MNIST, largest output 87 kB: 69 at a time 275 ms, 256 at a time 320.
-BATCH_BYTES, FEWEST_IMAGES = 6 * 1024 * 1024, 16
+# Of a batch that is predicted. 10,000 images of MNIST, largest output 87 kB, two threads: 69 at a time AVX2 560 ms and
+# AVX-512 410, 139 at a time 477 and 399, 256 at a time 526 and 447.
+BATCH_BYTES, FEWEST_IMAGES = 12 * 1024 * 1024, 16

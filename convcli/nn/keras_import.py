@@ -285,8 +285,14 @@ def _conv(reader: _Reader, config: dict[str, Any], arrays: list[Array]) -> tuple
 
 def _transposed(reader: _Reader, config: dict[str, Any], arrays: list[Array]) -> tuple[Table, Mapping[str, Array]]:
     table = {"type": "conv_transpose", "filters": config["filters"], **_slid(config)}
-    if config.get("output_padding") is not None:
-        table["output_padding"] = _sizes(config["output_padding"])
+    given = config.get("output_padding")
+    if given is not None:
+        extra = _sizes(given) if isinstance(given, list | tuple) else [given] * len(config["kernel_size"])
+        if config["padding"] == "same":  # half a kernel is cut off at both ends, whatever the stride
+            short = [k % 2 - k + e for k, e in zip(_sizes(config["kernel_size"]), extra, strict=True)]
+            table["padding"] = [[max(-(each // 2), 0)] * 2 for each in short]
+            extra = [2 * cut[0] + each for cut, each in zip(table["padding"], short, strict=True)]
+        table["output_padding"] = extra
     return table, _named(arrays, *("kernel", "bias")[: 1 + bool(config["use_bias"])])
 
 
