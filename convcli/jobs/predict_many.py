@@ -1,7 +1,7 @@
 """What very many pictures show: told by an engine's processes, in one table or in parts that can be gone on with.
 
 A part is the table of some hundred pictures, written whole by the process that told them. Parts are numbered as the
-inputs are ordered: one behind the other they are the table of one process.
+inputs are ordered: one behind the other, heads aside, they are the table of one process.
 """
 
 import hashlib
@@ -9,6 +9,7 @@ import importlib
 import io
 import itertools
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
@@ -29,6 +30,7 @@ from convcli.jobs.tasks import STREAM, Task, absolute
 
 FORMATS = ("csv", "parquet")
 _PLAN = "parts.json"
+_OURS = re.compile(r"part-\d{6,}(\.failed)?\.(csv|parquet)", re.ASCII)
 _MOST = 1024  # pictures in a part, whole batches: so they go through the network as in one process
 
 
@@ -192,7 +194,7 @@ class Parts:
                         f"{shown(self.folder)}: holds parts of other {word}; say what was said before, or --overwrite"
                     )
             return int(known["pictures"])
-        ours = [name for name in before if name.startswith("part-") or name == _PLAN]
+        ours = [name for name in before if _OURS.fullmatch(name) or name == _PLAN]
         if ours and not overwrite:
             raise DataError(f"{shown(self.folder)}: holds parts; --resume goes on, --overwrite starts anew")
         for name in ours:
