@@ -1,6 +1,7 @@
 """Pictures, volumes and tables at addresses: the same bytes as in folders here, whole or not at all, or one line."""
 
 import json
+import time
 import zipfile
 
 import numpy as np
@@ -13,7 +14,7 @@ from convcli.jobs import stores
 from convcli.jobs.inputs import search
 from convcli.jobs.ledger import Bits
 from convcli.jobs.tasks import plan_tasks
-from convcli.stores.places import _Objects
+from convcli.stores import places
 
 fsspec = pytest.importorskip("fsspec")
 NAMES = ["a.png", "b.jpg", "x/c d.tiff", "x/y/e.webp"]
@@ -181,11 +182,23 @@ def test_a_volume_at_an_address_is_a_store_at_the_very_end(tmp_path, rng, memory
 
 
 def test_of_two_parts_that_end_together_one_sees_all_blocks(memory):
-    parts = [Bits(_Objects("memory://ledger"), "level-0", 4, f"{part}-of-2", "busy") for part in (1, 2)]
+    parts = [Bits(places._Objects("memory://ledger"), "level-0", 4, f"{part}-of-2", "busy") for part in (1, 2)]
     with parts[0], parts[1]:
         for block in range(4):
             parts[block % 2].add(block)
         assert [int(each.done().sum()) for each in parts] == [3, 4]
+
+
+def test_who_works_long_is_believed_all_the_time(memory, monkeypatch):
+    monkeypatch.setattr(places, "_LEASE", 0.2)
+    mine, others = (places._Objects("memory://ledger") for _ in range(2))
+    with mine.hold("lock", "busy"):
+        time.sleep(0.5)
+        with pytest.raises(FileError, match="busy"), others.hold("lock", "busy"):
+            pass
+    with others.hold("lock", "busy"):
+        pass
+    assert not memory.find("/ledger")
 
 
 def test_tables_in_parts(tmp_path, rng, memory, convcli, cluster, monkeypatch):
