@@ -187,13 +187,13 @@ class Parts:
             Path(self.folder).mkdir(parents=True, exist_ok=True)
         before = self._names()
         if resume and _PLAN in before:
-            known = json.loads(_read(_below(self.folder, _PLAN)))
+            known, each = self._known()
             for word, value in plan.items():
-                if known["plan"].get(word) != value:
+                if known.get(word) != value:
                     raise DataError(
                         f"{shown(self.folder)}: holds parts of other {word}; say what was said before, or --overwrite"
                     )
-            return int(known["pictures"])
+            return each
         ours = [name for name in before if _OURS.fullmatch(name) or name == _PLAN]
         if ours and not overwrite:
             raise DataError(f"{shown(self.folder)}: holds parts; --resume goes on, --overwrite starts anew")
@@ -202,6 +202,14 @@ class Parts:
         each = _in_part(len(sources), workers, _MOST)
         _write(_below(self.folder, _PLAN), json.dumps({"plan": plan, "pictures": each}).encode())
         return each
+
+    def _known(self) -> tuple[dict[str, Any], int]:
+        """The plan that is there, and how many pictures its parts have."""
+        try:
+            found = json.loads(_read(_below(self.folder, _PLAN)))
+            return dict(found["plan"]), int(found["pictures"])
+        except (ValueError, LookupError, TypeError):
+            raise DataError(f"{shown(self.folder)}: its {_PLAN} cannot be read; --overwrite starts anew") from None
 
     def _check_format(self) -> None:
         if is_address(self.folder):
