@@ -25,6 +25,7 @@ _WEB = ("http://", "https://")
 _READ_ONLY = ("http", "https", "zip", "tar", "libarchive", "github", "gitlab", "git", "data", "jar", "reference")
 # Storing is one request there, which gives all of a file its name or does nothing.
 _STORED_AT_ONCE = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oss", "oci", "memory"}
+_ALIASES = {"s3a": "s3", "gcs": "gs", "az": "abfs", "abfss": "abfs"}
 _TRIES, _WAIT = 3, 0.2  # of a read that the system refuses, and seconds before the second
 # Systems that threads may share, by what stands around the path, and its host: fsspec itself makes one for each thread,
 # and one of S3 takes a third of a second.
@@ -84,9 +85,14 @@ def absolute(address: str) -> str:
 
 
 def lies_at(address: str) -> str:
-    """The same for all addresses of one place, which may be written in several ways: ``s3://a/b``, ``s3a://a/b/``."""
-    system, path = _system(address)
-    return f"{type(system).__name__} {sorted(system.storage_options.items())} {path.strip('/')}"
+    """The same for all addresses of one place, which may be written in several ways.
+
+    >>> lies_at("s3a://bucket/a.zarr/"), lies_at("memory:///a.zarr")
+    ('s3://bucket/a.zarr', 'memory://a.zarr')
+    """
+    begin, path, end = _parts(address)
+    scheme = begin.removesuffix("://").lower()
+    return f"{_ALIASES.get(scheme, scheme)}://{path.strip('/')}{end}"
 
 
 def has_pattern(address: str) -> bool:

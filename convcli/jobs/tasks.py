@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from convcli.addresses import absolute as absolute_address
-from convcli.addresses import below, check_writable, folder_of, is_address, is_folder, name_of
+from convcli.addresses import below, check_writable, folder_of, is_address, is_folder, lies_at, name_of
 from convcli.errors import ConvcliError, ImageError, shortened
 from convcli.images.formats import recognise, suffix_of, suffixes_of
 from convcli.images.model import shown
@@ -178,7 +178,7 @@ class _Places:
     def real(self, name: str) -> str:
         """A file's own name; of a link that of the file it leads to."""
         if is_address(name):
-            return name
+            return lies_at(name)
         folder, last = os.path.split(name)
         if folder not in self._folders:
             self._folders[folder] = os.path.realpath(folder)
@@ -267,7 +267,7 @@ class Naming:
             root = folder_of(root) if is_address(root) else str(Path(root).parent)
         if is_address(root) != is_address(folder):
             return True
-        real = str if is_address(root) else os.path.realpath
+        real = lies_at if is_address(root) else os.path.realpath
         ends = [f"{real(each).rstrip('/' + os.sep)}/" for each in (root, folder)]
         return not (ends[0].startswith(ends[1]) or ends[1].startswith(ends[0]))
 

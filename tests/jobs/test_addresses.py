@@ -94,6 +94,12 @@ def test_what_cannot_be_is_one_line(raw, memory, convcli, monkeypatch, words, co
     assert result.err.count("\n") == 1 and memory.find("/") == before
 
 
+def test_a_source_in_other_words_is_no_target(raw, memory, convcli):
+    before = in_memory(memory, "raw")
+    result = convcli("filter", "memory://raw", *UNSHARP, "-o", "memory:///raw/{stem}{ext}", "--overwrite")
+    assert result.code == 2 and "is also an input" in result.err and in_memory(memory, "raw") == before
+
+
 def test_a_file_appears_whole_or_not_at_all(tmp_path, monkeypatch):
     """Where storing is no single request, by a hidden name: shown on files here, through fsspec."""
     from fsspec.implementations.local import LocalFileSystem
