@@ -33,7 +33,7 @@ def _shape(text: Any) -> tuple[int, ...]:
 of_own_data = options.chained(
     click.option(
         "--labels", metavar="COLUMN|FILE",
-        help="Of a table the labels' column, by name or number; of x.npy the file of its labels.",
+        help="Of a table the labels' column, by name or number; of x.npy its labels' file, of pictures their masks'.",
     ),
     click.option("--input", type=options.Read("HxWxC", _shape), help="The shape of a sample, where files do not tell."),
     click.option("--strict", is_flag=True, help="Stop at a file that cannot be used, instead of leaving it out."),

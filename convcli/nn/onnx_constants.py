@@ -1,6 +1,7 @@
 """What of an ONNX network is known before any input: constants, and the sizes and amounts that nodes make of them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -8,9 +9,10 @@ import numpy as np
 from convcli.nn.imported import Array
 from convcli.nn.onnx_values import Reader, array_of, words_of
 
-_MOST_MADE = 1_000_000  # numbers that a constant may be made of a shape
+_MOST_MADE = 1_000_000  # numbers that a constant may be made of few
 _GIVEN = ("value", "value_float", "value_int", "value_floats", "value_ints")
 _TYPES = {1: np.float32, 2: np.uint8, 3: np.int8, 6: np.int32, 7: np.int64, 9: np.bool_, 10: np.float16, 11: np.float64}
+_BROADCAST = ("Add", "Sub", "Mul", "Div")
 Words = Mapping[str, Any]
 
 
@@ -33,10 +35,27 @@ def take_constants(reader: Reader) -> None:
             made = np.array(shape, np.int64)
         elif node.op_type in FOLDED and all(name in reader.constants for name in node.input if name):
             arrays = [reader.constants[name] if name else None for name in node.input]
-            made = np.asarray(FOLDED[node.op_type](words_of(node), *arrays))
+            words = words_of(node)
+            _check_size(node.op_type, words, arrays)
+            made = np.asarray(FOLDED[node.op_type](words, *arrays))
         else:
             continue
         reader.constants[node.output[0]] = made
+
+
+def _check_size(operator: str, words: Words, arrays: Sequence[Any]) -> None:
+    """Refuse constants that are made many times larger than all that they are made of."""
+    given = {id(array): array.size for array in arrays if array is not None}
+    size = 0
+    if operator in _BROADCAST:
+        size = prod(np.broadcast_shapes(*(array.shape for array in arrays)))
+    elif operator == "Concat":
+        size = sum(array.size for array in arrays)
+    elif operator == "Gather":
+        array, places = arrays
+        size = places.size * array.size // max(array.shape[words.get("axis", 0)], 1)
+    if size > max(_MOST_MADE, sum(given.values())):
+        raise ValueError(f"a constant of {size:,} numbers")
 
 
 def _of_shape(words: Words, shape: Array) -> Array:
@@ -76,6 +95,8 @@ def _axes(words: Words, given: Array | None) -> tuple[int, ...] | None:
 
 def _divided(words: Words, one: Array, two: Array) -> Array:
     if one.dtype.kind in "iu":  # towards 0, where Python's goes down
+        if not two.all():
+            raise ValueError("a division by 0")
         quotient = np.abs(one) // np.abs(two)
         return np.where((one < 0) == (two < 0), quotient, -quotient)
     made: Array = one / two

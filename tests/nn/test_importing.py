@@ -12,6 +12,7 @@ import pytest
 from convcli.errors import ModelError
 from convcli.jobs.importing import import_model
 from convcli.nn.model import Model
+from convcli.nn.onnx_constants import FOLDED
 from convcli.nn.tensors import write_tensors
 from convcli.nn.weights import ModelCard, TrainedModel, load_model, save_model
 
@@ -314,6 +315,18 @@ def test_what_onnx_means_otherwise_is_refused_or_right(rng):
     onnx_file("net.onnx", [conv, *more], {"k": kernel, "b": np.full((1, 2, 1, 1), 5, np.float32)})
     read = load_model(import_model("net.onnx", overwrite=True).path)
     assert (read.predict(np.zeros((1, 4, 4, 1), np.float32)) == 5).all()  # the bias is one branch's alone
+
+
+def test_constants_are_folded_as_onnx_has_it():
+    numbers = np.arange(30).reshape(3, 10)
+    back = [np.array([each]) for each in (9, -5, 1, -1)]  # from 9 down to before -5, along axis 1
+    assert FOLDED["Slice"]({}, numbers, *back).tolist() == numbers[:, 9:5:-1].tolist()
+    assert FOLDED["Div"]({}, np.array([-7, 7, -8]), np.array([2, -2, -2])).tolist() == [-3, -3, 4]
+    wide = [("ConstantOfShape", [each], [f"z{each}"]) for each in "ab"]
+    nodes = [("Conv", ["x", "k"], ["c"]), *wide, ("Add", ["za", "zb"], ["s"]), ("Add", ["c", "s"], ["y"])]
+    onnx_file("net.onnx", nodes, {"k": np.ones((2, 1, 3, 3), np.float32), "a": [900_000, 1], "b": [1, 900_000]}, 13)
+    with pytest.raises(ModelError, match="a constant of 810,000,000,000 numbers"):
+        import_model("net.onnx")
 
 
 def test_a_keras_file_brings_no_other_files_and_no_older_meaning_in():
