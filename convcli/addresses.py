@@ -29,7 +29,7 @@ _ALIASES = {"s3a": "s3", "gcs": "gs", "az": "abfs", "abfss": "abfs"}
 _TRIES, _WAIT = 3, 0.2  # of a read that the system refuses, and seconds before the second
 # Systems that threads may share, by what stands around the path, and its host: fsspec itself makes one for each thread,
 # and one of S3 takes a third of a second.
-_SHARED: dict[tuple[str, str, str], Any] = {}
+_SHARED: dict[tuple[str, str, str], tuple[tuple[int, ...], Any]] = {}
 _FEW = 3  # files of one folder that are asked for one by one, before all of it is listed
 
 
@@ -289,8 +289,8 @@ def _system(address: str) -> tuple[Any, str]:
     """The file system behind an address, and the path in it."""
     begin, path, end = _parts(address)
     place = begin, path.partition("/")[0] if end == "" else "", end
-    system = _SHARED.get(place)
-    if system is not None:
+    stamp, (known, system) = _stamp(end), _SHARED.get(place, (None, None))
+    if system is not None and known == stamp:
         with _asking(address):
             return system, str(system._strip_protocol(begin + path))
     try:
@@ -300,8 +300,20 @@ def _system(address: str) -> tuple[Any, str]:
     with _asking(address):
         system, path = url_to_fs(address)
     if system.async_impl or place[0] in ("memory://", "zip://"):
-        _SHARED[place] = system
+        _SHARED[place] = stamp, system
     return system, str(path)
+
+
+def _stamp(end: str) -> tuple[int, ...]:
+    """What tells whether the archive here that an address ends with is still the same file."""
+    last = end.rpartition("::")[2]
+    if not last or "?" in end or is_address(last):
+        return ()
+    try:
+        found = Path(last).stat()
+    except OSError:
+        return ()
+    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 @contextmanager

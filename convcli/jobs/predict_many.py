@@ -258,8 +258,14 @@ def _renamed(one: Prediction, names: dict[str, str]) -> Prediction:
     return replace(one, file=name + one.file[len(here) :], error=one.error.replace(here, name), seen=None)
 
 
-@lru_cache(maxsize=1)
 def _loaded(model: str) -> Classifier:
+    """The model of a file as it is now: processes of a cluster outlive a run, and a model its training."""
+    found = Path(model).stat()
+    return _loaded_once(model, (found.st_mtime_ns, found.st_size, found.st_ino))
+
+
+@lru_cache(maxsize=1)
+def _loaded_once(model: str, stamp: tuple[int, ...]) -> Classifier:
     return load_classifier(model, pictures=False)
 
 

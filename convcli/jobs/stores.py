@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from math import prod
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 from convcli.addresses import is_address, lies_at
@@ -221,7 +222,8 @@ class _Run:
             if isinstance(source, Input):
                 source = replace(source, stack=tuple(str(Path(each).absolute()) for each in source.stack))
         words = (task, source, begin, self.files.max_pixels, place.name, path, grid, piece)
-        return RegionPlan(digest((words, versions())), *words)
+        # Processes of a cluster outlive a run: the next one must not find open what this one has read.
+        return RegionPlan(token_hex(8), *words)
 
     def _between(self, plan: RegionPlan, ledger: Ledger) -> tuple[tuple[int, tuple[float, float]], ...]:
         """The least and the largest number of each volume, found once for all that is asked for later."""

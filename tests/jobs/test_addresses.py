@@ -137,6 +137,13 @@ def test_a_read_that_fails_is_tried_again(memory, monkeypatch):
         addresses.read_bytes("memory://b.bin")
 
 
+def test_an_archive_that_changes_is_read_anew(tmp_path):
+    for content in (b"one", b"another one"):
+        with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+            archive.writestr("a.bin", content)
+        assert addresses.read_bytes(f"zip://a.bin::{tmp_path}/a.zip") == content
+
+
 def test_a_volume_at_an_address_is_a_store_at_the_very_end(tmp_path, rng, memory, convcli, monkeypatch):
     zarr = pytest.importorskip("zarr")
     monkeypatch.chdir(tmp_path)

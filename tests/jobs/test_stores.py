@@ -53,6 +53,15 @@ def test_in_other_processes(source, expected, convcli, cluster, monkeypatch):
     assert other.code == 1 and "already exists" in other.err
 
 
+def test_processes_that_outlive_a_run_read_a_source_anew(source, done, monkeypatch):
+    monkeypatch.setattr(stores, "forget", lambda plan: None)  # which other processes are not told
+    for factor in (1, 2):
+        zarr.open(str(source), mode="r+")[:] = np.load(source.with_suffix(".npy")) // factor
+        done("filter", source, *FILTER[:2], "-o", source.with_name("b.zarr"), "--overwrite")
+        found = voxels_of(source.with_name("b.zarr"))
+    assert found.max() <= 30_000
+
+
 def test_pictures_in_other_processes(tmp_path, rng, convcli, cluster):
     from PIL import Image
 
