@@ -86,7 +86,14 @@ def open_stored_volume(name: str, *, axes: str = "zyx", wanted: str = "", max_pi
     return volume_of(open_stored(name), axes=axes, wanted=wanted, max_pixels=max_pixels)
 
 
-def volume_of(stored: Stored, *, axes: str = "zyx", wanted: str = "", max_pixels: int = MAX_PIXELS) -> Volume:
+def volume_of(
+    stored: Stored,
+    *,
+    axes: str = "zyx",
+    wanted: str = "",
+    max_pixels: int = MAX_PIXELS,
+    close: Callable[[], None] = lambda: None,
+) -> Volume:
     """The planes of an open store, along its axes by the names that the user gives them.
 
     Raises `ImageError` for planes that are too large, numbers that no pixel type holds, and other axes.
@@ -104,7 +111,7 @@ def volume_of(stored: Stored, *, axes: str = "zyx", wanted: str = "", max_pixels
         raise ImageError(f"{stored.name}: {error}") from None
     shape = (prod(leading), height, width, 1)
     numbers = own_numbers(array.dtype)
-    words: dict[str, Any] = {"axes": found, "numbers": numbers, "warnings": notes}
+    words: dict[str, Any] = {"axes": found, "numbers": numbers, "warnings": notes, "close": close}
     words["read_box"] = _box_reader(stored, leading, 1)
     words["chunk"] = (array.chunks[-3] if len(array.shape) > 2 else 1, *array.chunks[-2:])
     whole, all_rows, all_columns = _box_reader(stored, leading, _TOGETHER), (range(height),), (range(width),)

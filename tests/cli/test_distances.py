@@ -161,11 +161,12 @@ def test_levels_keep_their_shapes(done, rng, tmp_path, monkeypatch):
 
 def test_small_numbers_are_seen_in_a_comparison(done, rng, tmp_path, monkeypatch):
     from convcli.jobs.compare import compare
+    from convcli.jobs.volumes import Reading
 
     monkeypatch.chdir(tmp_path)
     for dtype, low, high in (("u2", 0, 700), ("i2", -300, 700), ("f4", 0, 0.01)):
         voxels = (rng.random((4, 12, 14)) * (high - low) + low).astype(dtype)
         np.save("a.npy", voxels)
         np.save("b.npy", voxels + np.dtype(dtype).type(1))
-        seen = compare("a.npy", "b.npy", axes="zyx").previews
+        seen = compare("a.npy", "b.npy", reading=Reading("zyx")).previews
         assert min(each.min() for each in seen) == 0 and max(each.max() for each in seen) == 255
