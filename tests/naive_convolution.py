@@ -1,4 +1,4 @@
-"""Convolution layers as nested loops over single numbers; shares no code with convcli."""
+"""Convolution layers tap by tap, as sums of shifted products; shares no code with convcli."""
 
 from itertools import product
 
@@ -7,37 +7,30 @@ import numpy as np
 
 def naive_convolution(x, weight, bias=None, *, stride, padding, dilation, groups=1):
     """(N, *spatial, C), (*kernel, C/groups, O); one stride, dilation and (before, after) for each spatial axis."""
-    axes = x.ndim - 2
     padded = np.pad(x, [(0, 0), *padding, (0, 0)])
-    kernel = weight.shape[:axes]
-    out_sizes = [(padded.shape[1 + a] - dilation[a] * (kernel[a] - 1) - 1) // stride[a] + 1 for a in range(axes)]
-    channels, filters = weight.shape[-2], weight.shape[-1]
-    out = np.zeros((x.shape[0], *out_sizes, filters), x.dtype)
-    for n, *at, o in product(*map(range, out.shape)):
-        group = o // (filters // groups)
-        total = 0.0 if bias is None else bias[o]
-        for *tap, c in product(*map(range, kernel), range(channels)):
-            place = [at[a] * stride[a] + tap[a] * dilation[a] for a in range(axes)]
-            total += padded[n, *place, group * channels + c] * weight[*tap, c, o]
-        out[n, *at, o] = total
-    return out
+    *kernel, channels, filters = weight.shape
+    steps = list(zip(padded.shape[1:], kernel, stride, dilation, strict=False))
+    sizes = [(n - d * (k - 1) - 1) // s + 1 for n, k, s, d in steps]
+    out = np.zeros((x.shape[0], *sizes, filters), x.dtype)
+    for tap, group in product(np.ndindex(*kernel), range(groups)):
+        seen = [slice(t * d, t * d + (n - 1) * s + 1, s) for t, n, (_, _, s, d) in zip(tap, sizes, steps, strict=True)]
+        mine = slice(group * channels, (group + 1) * channels)
+        own = slice(group * filters // groups, (group + 1) * filters // groups)
+        out[..., own] += padded[:, *seen, mine] @ weight[*tap, :, own]
+    return out if bias is None else out + bias
 
 
 def naive_transposed(x, weight, bias=None, *, stride, padding, output_padding, dilation, groups=1):
     """(N, *spatial, C), (*kernel, O/groups, C): each number is laid down once per tap; then edges are cut."""
-    axes = x.ndim - 2
-    kernel = weight.shape[:axes]
-    channels = x.shape[-1]
-    group_filters = weight.shape[-2]
-    full = [
-        (x.shape[1 + a] - 1) * stride[a] + dilation[a] * (kernel[a] - 1) + 1 + output_padding[a] for a in range(axes)
-    ]
-    out = np.zeros((x.shape[0], *full, group_filters * groups), x.dtype)
-    for n, *at, c in product(*map(range, x.shape)):
-        group = c // (channels // groups)
-        for *tap, o in product(*map(range, kernel), range(group_filters)):
-            place = [at[a] * stride[a] + tap[a] * dilation[a] for a in range(axes)]
-            out[n, *place, group * group_filters + o] += x[n, *at, c] * weight[*tap, o, c]
+    *kernel, filters, channels = weight.shape
+    steps = list(zip(x.shape[1:], kernel, stride, dilation, output_padding, strict=False))
+    full = [(n - 1) * s + d * (k - 1) + 1 + extra for n, k, s, d, extra in steps]
+    out = np.zeros((x.shape[0], *full, filters * groups), x.dtype)
+    for tap, group in product(np.ndindex(*kernel), range(groups)):
+        laid = [slice(t * d, t * d + (n - 1) * s + 1, s) for t, (n, _, s, d, _) in zip(tap, steps, strict=True)]
+        mine = slice(group * channels // groups, (group + 1) * channels // groups)
+        own = slice(group * filters, (group + 1) * filters)
+        out[:, *laid, own] += x[..., mine] @ weight[*tap, :, mine].T
     cut = tuple(slice(before, size - after) for (before, after), size in zip(padding, full, strict=True))
     out = out[:, *cut]
     return out if bias is None else out + bias

@@ -133,8 +133,8 @@ def test_the_map_names_files_that_exist():
     rooms = set(re.findall(r"^\| `(\w+)(?:/|\.py)` \|", text, re.M))
     assert rooms == places - {"__init__", "__main__", "__pycache__", "unfinished"}
     # Work that is not called as its command is stands among the things one looks for.
-    jobs = {path.stem for path in (ROOT / "convcli/jobs").glob("[!_]*.py")} - set(COMMANDS)
-    assert not [name for name in jobs if f"{name}.py" not in text]
+    work = {path.stem for room in ("jobs", "stores", "engines") for path in (ROOT / "convcli" / room).glob("[!_]*.py")}
+    assert not [name for name in work - set(COMMANDS) if f"{name}.py" not in text]
 
 
 def test_the_page_of_functions_is_up_to_date_and_has_every_name():

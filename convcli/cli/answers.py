@@ -2,15 +2,22 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import wrap
 
-from convcli.atomic import check_target
+from convcli.atomic import check_target, write_whole
 from convcli.cli import options
 from convcli.cli.printing import say, show, show_result
 from convcli.cli.progress import progress_bar
 from convcli.datasets import Dataset
-from convcli.jobs.answers import Answer, answers, measure, plan_answers
+from convcli.images import write
+from convcli.jobs.answers import Answer, answers, plan_answers
 from convcli.jobs.classifier import Classifier
 from convcli.jobs.documents import json_text
+from convcli.jobs.outcome import Outcome, gallery, measure
+from convcli.jobs.report import Report, write_report
+
+_WIDTH = 79
+_LONGEST_NAME = 24
 
 
 def predict(
@@ -39,14 +46,43 @@ def predict(
 
 def evaluate(
     classifier: Classifier, dataset: Dataset, model: str, *, split: str | None, limit: int | None, batch_size: int,
-    as_json: bool,
+    drawing: str | None, table: str | None, page: str | None, overwrite: bool, as_json: bool, quiet: bool,
 ) -> None:  # fmt: skip
-    """Say how good the network is."""
-    score, part, count = measure(classifier, dataset, split=split, limit=limit, batch_size=batch_size)
-    metrics = dict(score.metrics) | ({} if score.accuracy is None else {"accuracy": score.accuracy})
+    """Say how good the network is, of all samples and of each class or number."""
+    with progress_bar("samples", hidden=quiet) as advance:
+        found = measure(classifier, dataset, split=split, limit=limit, batch_size=batch_size, on_progress=advance)
+    if drawing is not None:
+        write(gallery(classifier, found), drawing, overwrite=overwrite)
+    if table is not None:
+        write_whole(Path(table), found.as_table(), overwrite=overwrite)
+    if page is not None:
+        write_report(Report(classifier.path, classifier.trained, None, outcome=found), page, overwrite=overwrite)
+    written = {name: path for name, path in (("gallery", drawing), ("csv", table), ("report", page)) if path}
     if as_json:
-        about = {"model": model, "task": classifier.task, "data": dataset.name, "split": part, "images": count}
-        show_result(json_text(about | metrics | {"loss": score.loss}))
+        show_result(json_text({"model": model} | found.as_dict() | written))
         return
-    words = [f"{name} {value:.2%}" if name == "accuracy" else f"{name} {value:.5g}" for name, value in metrics.items()]
-    show(f"{', '.join(words)} on {count:,} of {dataset.name} ({part}), loss {score.loss:.4g}")
+    words = [f"{name} {_told(name, value)}" for name, value in found.metrics.items()]
+    count = "" if found.whole else f" ({found.count:,})"
+    lines = wrap(f"{', '.join(words)} on {found.part} of {found.data}{count}, loss {found.score.loss:.4g}", _WIDTH)
+    show(*lines, *_table(found), *written.values())
+
+
+def _table(found: Outcome) -> list[str]:
+    """What was measured of each class, mark or number."""
+    if not found.parts:
+        return []
+    keys = list(found.parts[0])[1:]
+    width = max(6, *(min(len(each["name"]), _LONGEST_NAME) for each in found.parts))
+    lines = ["", f"{'number' if found.task == 'regress' else 'class':<{width}}" + "".join(f"{key:>11}" for key in keys)]
+    for each in found.parts:
+        name = each["name"] if len(each["name"]) <= width else f"{each['name'][: width - 1]}…"
+        lines.append(f"{name:<{width}}" + "".join(f"{_told(key, each[key]):>11}" for key in keys))
+    return lines
+
+
+def _told(name: str, value: float | None) -> str:
+    if value is None:
+        return "-"
+    if name in ("accuracy", "precision", "recall"):
+        return f"{value:.2%}"
+    return f"{value:,}" if isinstance(value, int) else f"{value:.5g}"

@@ -1,8 +1,6 @@
 """`convcli bench`: how fast this is here, beside what else is installed."""
 
-import dataclasses
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,19 +8,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from convcli.bench.groups import GROUPS
-from convcli.bench.instructions import INSTRUCTION_SETS, unlimited
+from convcli.bench.instructions import INSTRUCTION_SETS
 from convcli.bench.peers import PEERS, library_threads, thread_variables, usable_cores, variables, version
-from convcli.cli import options
+from convcli.cli import Commands, options
+from convcli.cli.bench_run import Run
 from convcli.cli.options import WrongUsage
 from convcli.cli.printing import show, show_result
-from convcli.jobs.documents import json_text, named
-from convcli.jobs.runtime import examine, prepare_loops, request_threads
+from convcli.jobs.documents import json_text
+from convcli.jobs.runtime import prepare_loops, request_threads
 
 if TYPE_CHECKING:
-    from convcli.bench.model import Case, Limits, Measurement, Setting
-
-
-COLD, SCALING = "cold", "scaling"  # each alone, and with options of its own
+    from convcli.bench.model import Case
 
 
 def _peers(text: str) -> tuple[str, ...]:
@@ -34,23 +30,53 @@ def _peers(text: str) -> tuple[str, ...]:
     return keys
 
 
-@click.command()
-@click.argument("groups", nargs=-1, metavar="[GROUP]...", type=click.Choice([*GROUPS, COLD, SCALING]))
-@click.option("--against", type=options.Read("NAME,...", _peers), help=f"Only beside these: {', '.join(PEERS)}.")
+class _Bench(Commands):
+    """A command that measures the groups it is given, unless a word names one of those below it."""
+
+    allow_interspersed_args = True
+
+    def make_context(self, info_name: str | None, args: list[str], *words: Any, **more: Any) -> click.Context:
+        """The context of this command, or of the one below it that a word names, wherever it stands."""
+        name = next((word for word in args if word in self.commands), None)
+        if name is None:
+            return super().make_context(info_name, args, *words, **more)
+        rest = [*args[: args.index(name)], *args[args.index(name) + 1 :]]
+        below = self.get_command(click.Context(self), name)
+        assert below is not None
+        return below.make_context(f"{info_name} {name}", rest, *words, **more)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """All words are this command's own."""
+        return click.Command.parse_args(self, ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Nothing below it is called by it."""
+        return click.Command.invoke(self, ctx)
+
+
+_against = click.option(
+    "--against", type=options.Read("NAME,...", _peers), help=f"Only beside these: {', '.join(PEERS)}."
+)
+_threads = click.option(
+    "--threads", type=click.IntRange(1, 1024), metavar="N", help="For every side.  [default: all cores]"
+)
+_isa = click.option(
+    "--isa", type=options.NearChoice([*INSTRUCTION_SETS]), help="No side uses more than these instructions."
+)
+_only = click.option("--only", multiple=True, metavar="WORD", help="Only what has this word in its name.  [repeatable]")
+
+
+@click.group(cls=_Bench, invoke_without_command=True, subcommand_metavar="")
+@click.argument("groups", nargs=-1, metavar="[GROUP]...", type=options.NearChoice([*GROUPS]))
+@_against
 @click.option("--size", type=click.FloatRange(0.01, 1000), metavar="MEGAPIXELS",
               help="Size of pictures; volumes shrink in proportion.  [default: 24]")  # fmt: skip
 @click.option("--repeats", type=click.IntRange(1, 10_000), metavar="N",
               help="Times per side.  [default: 9, more for short cases, 3 for slow peers and files]")  # fmt: skip
 @click.option("--quick", is_flag=True, help="Everything tiny, twice: to see that it works. The numbers say little.")
 @click.option("--list", "listing", is_flag=True, help="Print the groups, their cases and the peers; measure nothing.")
-@click.option(
-    "--only", multiple=True, metavar="WORD", help="Of cold and scaling: what has this word in its name.  [repeatable]"
-)
-@click.option("--beside", metavar="COMMAND", help="Of cold: what starts another convcli, as /old/.venv/bin/convcli.")
-@click.option("--plot", metavar="FILE", help="Of scaling: draw it into a .png, .svg or .pdf file (needs matplotlib).")
-@click.option("--overwrite", is_flag=True, help="Let --plot replace an existing file.")
-@click.option("--threads", type=click.IntRange(1, 1024), metavar="N", help="For every side.  [default: all cores]")
-@click.option("--isa", type=click.Choice([*INSTRUCTION_SETS]), help="No side uses more than these instructions.")
+@_threads
+@_isa
 @options.as_json
 @options.quiet
 def command(
@@ -60,10 +86,6 @@ def command(
     repeats: int | None,
     quick: bool,
     listing: bool,
-    only: tuple[str, ...],
-    beside: str | None,
-    plot: str | None,
-    overwrite: bool,
     threads: int | None,
     isa: str | None,
     as_json: bool,
@@ -85,9 +107,7 @@ def command(
       predict   predicting 10,000 images with it
       start     whole short commands, and what each import costs
       files     pictures from file to file; minutes, so only if named
-      cold      first runs with an empty cache, which compile; alone, minutes
-      scaling   time and memory against the size of the work; alone, minutes
-    Without GROUP all but the last three are measured, which takes some minutes.
+    Without GROUP all but the last are measured, which takes some minutes.
 
     Peers are OpenCV, SciPy, scikit-image (the extra bench, or pip install opencv-python-headless scipy scikit-image),
     Pillow, PyTorch (large, so not among them: pip install torch), and the programs ImageMagick, gm and vips.
@@ -114,35 +134,13 @@ def command(
       convcli bench conv train --threads 1 --json
       convcli bench filter conv --isa avx2
       convcli bench --list
-      convcli bench scaling --plot scaling.png
-      convcli bench cold --only sharpen --beside /old/.venv/bin/convcli
     """
-    _check_alone(groups, size=size, quick=quick, listing=listing)
-    _check_owned(groups, {"--only": only, "--beside": beside, "--plot": plot, "--overwrite": overwrite})
     if quick and size is not None:
         raise click.UsageError("--size: got it with --quick, expected one of them: --quick chooses its own sizes")
-    wanted = frozenset(PEERS if against is None else against)
-    versions = {key: version(key) for key in PEERS if key in wanted}
+    versions = _versions(against)
     here = frozenset(key for key, found in versions.items() if found)
-    count = usable_cores() if threads is None else threads
-    request_threads(count)
-    with variables(thread_variables(count) | (INSTRUCTION_SETS[isa].variables if isa else {})):
+    with _machine(threads, isa) as count:
         from convcli.bench.model import FULL_MEGAPIXELS, Setting
-
-        _check_isa(isa)
-
-        if COLD in groups:
-            from convcli.cli.bench_cold import run_cold
-
-            return run_cold(Setting(count, here, isa=isa), only, beside, as_json=as_json, quiet=quiet)
-        if SCALING in groups:
-            from convcli.cli.bench_scaling import run_scaling
-
-            prepare_loops(count, None if quiet else options.say_compiling)
-            return run_scaling(
-                Setting(count, quick=quick, isa=isa), only, Path(plot) if plot else None, overwrite=overwrite,
-                as_json=as_json, quiet=quiet,
-            )  # fmt: skip
         from convcli.bench.report import cases_of, chosen_groups
 
         setting = Setting(count, here, size or FULL_MEGAPIXELS, repeats, quick, isa)
@@ -155,26 +153,99 @@ def command(
             return 0
         prepare_loops(count, None if quiet else options.say_compiling)
         with library_threads(count, here & asked):
-            return _Run(setting, cases, versions, as_json=as_json, quiet=quiet).measure()
+            return Run(setting, cases, versions, as_json=as_json, quiet=quiet).measure()
 
 
-def _check_alone(groups: tuple[str, ...], *, size: float | None, quick: bool, listing: bool) -> None:
-    for name in (COLD, SCALING):
-        if name in groups and (len(set(groups)) > 1 or size is not None or listing or (quick and name == COLD)):
-            also = ", --size, --quick or --list" if name == COLD else ", --size or --list"
-            raise click.UsageError(f"{name}: got other groups{also} with it, expected it alone")
+@command.command()
+@_only
+@click.option("--beside", metavar="COMMAND", help="What starts another convcli, as /old/.venv/bin/convcli.")
+@_against
+@_threads
+@_isa
+@options.as_json
+@options.quiet
+def cold(
+    only: tuple[str, ...],
+    beside: str | None,
+    against: tuple[str, ...] | None,
+    threads: int | None,
+    isa: str | None,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    """Measure first runs: whole commands with an empty cache.
+
+    Each command runs twice in processes of its own, so that the second finds what the first has compiled: seconds of
+    the processor, of all processes that a command starts, and by the clock. --beside does the same with another
+    convcli, and the ratio is that of the first runs. Programs that are installed do what they can of it too. All cases
+    take minutes.
+
+    \b
+    Examples:
+      convcli bench cold
+      convcli bench cold --only sharpen --beside /old/.venv/bin/convcli
+    """
+    here = frozenset(key for key, found in _versions(against).items() if found)
+    with _machine(threads, isa) as count:
+        from convcli.bench.model import Setting
+        from convcli.cli.bench_cold import run_cold
+
+        return run_cold(Setting(count, here, isa=isa), only, beside, as_json=as_json, quiet=quiet)
 
 
-# Options that only these groups have.
-_OWNED = {"--only": (COLD, SCALING), "--beside": (COLD,), "--plot": (SCALING,), "--overwrite": (SCALING,)}
+@command.command()
+@_only
+@click.option("--quick", is_flag=True, help="Everything tiny: to see that it works. The numbers say little.")
+@click.option("--plot", metavar="FILE", help="Draw it into a .png, .svg or .pdf file (needs matplotlib).")
+@click.option("--overwrite", is_flag=True, help="Let --plot replace an existing file.")
+@_threads
+@_isa
+@options.as_json
+@options.quiet
+def scaling(
+    only: tuple[str, ...],
+    quick: bool,
+    plot: str | None,
+    overwrite: bool,
+    threads: int | None,
+    isa: str | None,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    """Measure how time and memory grow with the size of the work.
 
+    For each operation a line for each size, with the slope from the size before on logarithmic axes: 1 is in
+    proportion to the work. Memory is what a call holds at its peak beyond what was there before. Takes minutes.
 
-def _check_owned(groups: tuple[str, ...], given: dict[str, Any]) -> None:
-    for name, owners in _OWNED.items():
-        if given[name] and not set(owners) & set(groups):
-            raise click.UsageError(f"{name}: got it without {' or '.join(owners)}, which it is an option of")
-    if given["--overwrite"] and not given["--plot"]:
+    \b
+    Examples:
+      convcli bench scaling --plot scaling.png
+      convcli bench scaling --only taps --quick
+    """
+    if overwrite and plot is None:
         raise click.UsageError("--overwrite: got it without --plot, which it is an option of")
+    with _machine(threads, isa) as count:
+        from convcli.bench.model import Setting
+        from convcli.cli.bench_scaling import run_scaling
+
+        prepare_loops(count, None if quiet else options.say_compiling)
+        setting, target = Setting(count, quick=quick, isa=isa), Path(plot) if plot else None
+        return run_scaling(setting, only, target, overwrite=overwrite, as_json=as_json, quiet=quiet)
+
+
+def _versions(against: tuple[str, ...] | None) -> dict[str, str | None]:
+    """The release of each peer that is wanted, None of one that is not installed."""
+    return {key: version(key) for key in PEERS if against is None or key in against}
+
+
+@contextmanager
+def _machine(threads: int | None, isa: str | None) -> Iterator[int]:
+    """Measure with so many threads, which it yields, and these instructions; raises `WrongUsage` without them."""
+    count = usable_cores() if threads is None else threads
+    request_threads(count)
+    with variables(thread_variables(count) | (INSTRUCTION_SETS[isa].variables if isa else {})):
+        _check_isa(isa)
+        yield count
 
 
 def _check_isa(isa: str | None) -> None:
@@ -201,147 +272,3 @@ def _list(cases: dict[str, "list[Case]"], versions: dict[str, str | None], as_js
     show("peers")
     for key, found in versions.items():
         show(f"  {key:<16} {found or 'not installed: ' + PEERS[key].install}")
-
-
-class _Run:
-    """One run: measures, prints rows as they come, or the document in the end."""
-
-    def __init__(
-        self, setting: "Setting", cases: dict[str, "list[Case]"], versions: dict[str, str | None], *, as_json: bool,
-        quiet: bool,
-    ) -> None:  # fmt: skip
-        self.setting, self.cases, self.versions = setting, cases, versions
-        self.as_json = as_json
-        self.progress = not quiet and sys.stderr.isatty()
-        self.total, self.done = sum(map(len, cases.values())), 0
-        self.found: list[Measurement] = []
-
-    def measure(self) -> int:
-        """All groups; the exit code."""
-        from convcli.bench.programs import import_costs
-        from convcli.bench.report import find_limits, needs_limits
-        from convcli.cli import bench_table as table
-
-        machine = examine()
-        limits = None
-        with self._working("measuring the machine's limits"):
-            limits = find_limits(self.setting) if needs_limits(list(self.cases)) else None
-        self._say(self._head(str(machine.machine["processor"]), machine.versions["convcli"]))
-        self.unlimited = self._unlimited()
-        if self.setting.isa:
-            self._say(table.wrapped(table.isa_line(self.setting.isa, self.unlimited)))
-        missing = (PEERS[key] for key, found in self.versions.items() if not found)
-        self._say(f"not installed: {peer.title}; {peer.install}" for peer in missing)
-        self._say(table.wrapped(table.limits_line(limits)) if limits else [])
-        costs: dict[str, Any] = {}
-        for group, cases in self.cases.items():
-            self._group(group, cases, limits)
-            if group == "start":
-                with self._working("timing imports"):
-                    costs = import_costs()
-                self._say(table.import_lines(costs))
-        if self.as_json:
-            show_result(json_text(self._document(dataclasses.asdict(machine), limits, costs)))
-        wrong = [peer for each in self.found for peer in each.peers if not peer.equal]
-        return 1 if wrong else 0
-
-    def _unlimited(self) -> list[str]:
-        found = [key for key, version in self.versions.items() if version]
-        return unlimited(INSTRUCTION_SETS[self.setting.isa], found) if self.setting.isa else []
-
-    def _group(self, group: str, cases: "Sequence[Case]", limits: "Limits | None") -> None:
-        from convcli.bench.model import means
-        from convcli.bench.report import head_of, measure_cases
-        from convcli.cli import bench_table as table
-
-        self._say(["", *table.wrapped(f"{group}: {head_of(group, self.setting)}")])
-        self._say([table.heading(images=cases[0].images > 0)])
-        mine: list[Measurement] = []
-        column = ""
-        with self._working("") as working:
-            for measured in measure_cases(cases, self.setting, limits, lambda case: working(self._place(case))):
-                working(None)
-                if measured.column != column and len({case.column for case in cases}) > 1:
-                    self._say([f"{measured.column}:"])
-                column = measured.column
-                mine.append(measured)
-                self._say(table.rows(measured))
-        self._say(table.mean_line(each) for each in means(mine))
-        self.found += mine
-
-    def _place(self, case: "Case") -> str:
-        self.done += 1
-        return f"[{self.done}/{self.total}] {case.group} {case.column} {case.name}"
-
-    def _say(self, lines: Any) -> None:
-        for line in () if self.as_json else lines:
-            show(line)
-
-    @contextmanager
-    def _working(self, text: str) -> Iterator[Any]:
-        """A line on the terminal that says what is going on, wiped away in the end."""
-
-        def show(words: str | None) -> None:
-            if self.progress:
-                click.echo(f"\r\x1b[K{words or ''}", err=True, nl=False)
-
-        show(text)
-        try:
-            yield show
-        finally:
-            show(None)
-
-    def _head(self, processor: str, ours: str) -> list[str]:
-        from convcli.cli.bench_table import wrapped
-
-        others = [f"{PEERS[key].title} {found}" for key, found in self.versions.items() if found]
-        threads = f"{self.setting.threads} thread{'s' if self.setting.threads > 1 else ''} each"
-        return wrapped(f"{processor}, {threads}; convcli {ours}; {', '.join(others) or 'no peer'}")
-
-    def _document(self, machine: dict[str, Any], limits: Any, costs: dict[str, Any]) -> dict[str, Any]:
-        from convcli.bench.model import means
-        from convcli.bench.report import head_of
-
-        setting = dataclasses.asdict(self.setting) | {"peers": sorted(self.setting.peers)}
-        return {
-            "setting": setting,
-            "machine": machine,
-            "peers": self.versions,
-            "missing": {key: PEERS[key].install for key, found in self.versions.items() if not found},
-            "not_limited": self.unlimited,
-            "limits": None if limits is None else {
-                "copied_bytes_per_second": limits.bytes, "multiply_adds_per_second": limits.multiply_adds,
-            },
-            "heads": {group: head_of(group, self.setting) for group in self.cases},
-            "measurements": [measurement_document(each) for each in self.found],
-            "means": [dataclasses.asdict(each) for each in means(self.found)],
-            "imports": {
-                command: {each.package: each.seconds for each in packages} for command, packages in costs.items()
-            },
-        }  # fmt: skip
-
-
-def measurement_document(measured: "Measurement") -> dict[str, Any]:
-    """One case as JSON has it: a peer that is not equal has no times."""
-    peers = [
-        {
-            "peer": each.peer, "name": each.name, "equal": each.equal, "difference": each.difference,
-            "failure": each.failure, "ratio": measured.ratio(each),
-        } | (_times_document(each.times) if each.times else {})
-        for each in measured.peers
-    ]  # fmt: skip
-    return {
-        **named(measured, "group", "column"),
-        "case": measured.name,
-        **named(measured, "tolerance", "images"),
-        "convcli": _times_document(measured.times) if measured.times else None,
-        "limit": dataclasses.asdict(measured.share) if measured.share else None,
-        "peers": peers,
-        "note": measured.note,
-        "plan": measured.plan,
-    }
-
-
-def _times_document(times: Any) -> dict[str, Any]:
-    low, high = times.spread
-    return {"median": times.median, "min": low, "max": high, "seconds": list(times.seconds)}

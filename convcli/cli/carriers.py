@@ -13,11 +13,11 @@ from typing import Any, TypeVar
 import click
 
 from convcli.budget import shown_size
-from convcli.cli import scaling
+from convcli.cli import preview, scaling
 from convcli.cli.completing import AXES
 from convcli.cli.files import carry_out
-from convcli.cli.frames import run_frames
-from convcli.cli.options import Command, WrongUsage, chained, usage
+from convcli.cli.frames import frames, run_frames
+from convcli.cli.options import Command, WrongUsage, chained, rest_of_files, usage
 from convcli.cli.printing import say, show
 from convcli.cli.progress import progress_bar
 from convcli.cli.scaling import check_pictures, check_plain, scaling_of
@@ -72,6 +72,12 @@ stacks = chained(
         "--stack", is_flag=True, help="With --axes: the inputs, pictures in this order, are the planes of one volume."
     ),
 )
+
+
+def operation(*size: str, previews: bool = True) -> Callable[[Command], Command]:
+    """What every operation takes behind its own words; ``size`` are the names of the option for raw frames' size."""
+    shown = (preview.option,) if previews else ()
+    return chained(axes(), stacks, scaling.options, *shown, frames(*size), rest_of_files)
 
 
 def plan_words(inputs: Sequence[str], settings: dict[str, Any], known: Mapping[str, Iterable[str]]) -> dict[str, Any]:

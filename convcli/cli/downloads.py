@@ -38,6 +38,10 @@ of_own_data = options.chained(
     click.option("--input", type=options.Read("HxWxC", _shape), help="The shape of a sample, where files do not tell."),
     click.option("--strict", is_flag=True, help="Stop at a file that cannot be used, instead of leaving it out."),
 )  # fmt: skip
+# What a command takes that works on data and writes something.
+work_on_data = options.chained(
+    data_dir, offline, options.overwrite, options.threads, options.max_memory, options.as_json, options.quiet
+)
 
 
 @contextlib.contextmanager

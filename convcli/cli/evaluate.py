@@ -1,19 +1,26 @@
 """`convcli evaluate`: how good a model is, class by class."""
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from textwrap import wrap
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from convcli.atomic import check_target, write_whole
-from convcli.cli import answers, downloads, options
+from convcli.cli import answers, downloads, options, scaling
 from convcli.cli.completing import DATA, MODEL
+from convcli.cli.options import WrongUsage
 from convcli.cli.printing import say, show, show_result
 from convcli.cli.progress import progress_bar
 from convcli.images import write
-from convcli.jobs.classifier import load_classifier
+from convcli.jobs.classifier import Classifier, load_classifier
 from convcli.jobs.documents import json_text
 from convcli.jobs.evaluate import SPLITS, Evaluation, evaluate, gallery, load_data, most_confused
+from convcli.jobs.report import Report, check_page_name, check_report, write_report
+
+if TYPE_CHECKING:
+    from convcli.engines import Engine
 
 _WIDTH = 79
 _LONGEST_LABEL = 20
@@ -25,15 +32,17 @@ _LONGEST_LABEL = 20
 @click.option("--split", type=click.Choice(SPLITS),
               help="[default: test where there is one, else what training held out, else all]")  # fmt: skip
 @click.option("--limit", type=options.AtLeast(1), metavar="N", help="Use N pictures, of each class its share.")
-@click.option("--gallery", "drawing", metavar="OUT.png", help="Draw the worst mistakes.")
+@click.option("--gallery", "drawing", metavar="OUT.png", help="Draw the worst mistakes, or answers beside the truth.")
 @click.option("--top", type=options.AtLeast(1), metavar="K", help="Tell how often the truth is among the K likeliest.")
-@click.option("--csv", "table", metavar="OUT.csv", help="Write what each picture was taken for, and how surely.")
+@click.option("--csv", "table", metavar="OUT.csv", help="Write what was said of each sample, and how good it is.")
+@click.option("--report", "page", metavar="OUT.html", help="Write the page of convcli report.")
 @click.option("--batch-size", type=click.IntRange(1, 65536), default=256, show_default=True, metavar="N",
               help="Pictures that go through the network at a time.")  # fmt: skip
 @downloads.of_own_data
 @downloads.data_dir
 @downloads.offline
-@click.option("--overwrite", is_flag=True, help="Let --gallery and --csv replace an existing file.")
+@click.option("--overwrite", is_flag=True, help="Let --gallery, --csv and --report replace an existing file.")
+@scaling.workers
 @options.threads
 @options.max_memory
 @options.as_json
@@ -46,6 +55,7 @@ def command(
     drawing: str | None,
     top: int | None,
     table: str | None,
+    page: str | None,
     batch_size: int,
     labels: str | None,
     input: tuple[int, ...] | None,
@@ -53,6 +63,8 @@ def command(
     data_dir: str | None,
     offline: bool,
     overwrite: bool,
+    workers: int | None,
+    cluster: str | None,
     threads: int | None,
     as_json: bool,
     quiet: bool,
@@ -66,7 +78,10 @@ def command(
     probabilities of the answers are from how often answers as sure are right. In the confusion matrix rows are the
     truth, columns what the model said. Pictures in a folder of classes are prepared as convcli predict does.
 
-    Of a model for another task the task's own measures are printed: MAE and R2, F1, IoU, or PSNR and what it gained.
+    Of a model for another task the task's own measures are printed, of all samples and of each class, mark or number:
+    MAE, R2; F1, precision, recall; IoU, or PSNR and what it gained. --csv has them of each sample.
+
+    With --workers, or --cluster, other processes run the network, batch by batch; pictures are read and prepared here.
 
     In --json, split is test, held-out, train, all (of a folder not learned) or mixed (of one that has changed since);
     classes are names, per_class the table, and confusion[i][j] pictures of class i that were taken for j.
@@ -78,14 +93,21 @@ def command(
       convcli evaluate pets.safetensors --data pets/ --split train
       convcli evaluate mnist.safetensors --data my-digits/ --json
       convcli evaluate pets.safetensors --data pets/ --top 3 --csv pets.csv
+      convcli evaluate cells.safetensors --gallery worst.png --report cells.html
     """
     if drawing is not None:
         options.check_picture(drawing, overwrite=overwrite)
     if table is not None:
         options.usage(lambda: options.require_suffix(table, (".csv",)))
         check_target(Path(table), overwrite=overwrite)
+    if page is not None:
+        options.usage(lambda: check_page_name(page))
+        check_report(page, overwrite=overwrite)
+    who = scaling.who_works(workers, cluster)
     options.start_loops(threads, quiet=quiet)
     classifier = load_classifier(model, pictures=False, any_task=True)
+    if classifier.task != "classify" and not who.is_plain:
+        raise WrongUsage(f"got a model to {classifier.task} with workers, expected one that tells classes apart")
     said = {name: value for name, value in (("labels", labels), ("input", input), ("strict", strict)) if value}
     with downloads.reporting(quiet=quiet) as reports:
         dataset = load_data(classifier, data, data_dir=data_dir, offline=offline, reports=reports, said=said)
@@ -93,10 +115,21 @@ def command(
         for note in dataset.notes:
             say(f"Note: {note}")
     if classifier.task != "classify":
-        answers.evaluate(classifier, dataset, model, split=split, limit=limit, batch_size=batch_size, as_json=as_json)
+        if top is not None:
+            raise click.UsageError(f"--top: got a model to {classifier.task}, expected one that tells classes apart")
+        answers.evaluate(
+            classifier, dataset, model, split=split, limit=limit, batch_size=batch_size, drawing=drawing, table=table,
+            page=page, overwrite=overwrite, as_json=as_json, quiet=quiet,
+        )  # fmt: skip
         return
-    with progress_bar("pictures", hidden=quiet) as advance:
-        result = evaluate(classifier, dataset, split=split, limit=limit, batch_size=batch_size, on_progress=advance)
+    with (
+        progress_bar("pictures", hidden=quiet) as advance,
+        who.engine(lambda line: None if quiet else say(line)) as engine,
+    ):
+        result = evaluate(
+            classifier, dataset, split=split, limit=limit, batch_size=batch_size, on_progress=advance,
+            logits_of=None if who.is_plain else _logits_on(classifier, engine),
+        )  # fmt: skip
     drawn = drawing if result.mistakes else None
     if drawn is not None:
         write(gallery(result), drawn, overwrite=overwrite)
@@ -104,12 +137,20 @@ def command(
         say("Note: there is no mistake to draw")
     if table is not None and result.answers is not None:
         write_whole(Path(table), result.answers.as_table(result.classes), overwrite=overwrite)
-    written = {name: path for name, path in (("gallery", drawn), ("csv", table)) if path}
+    if page is not None:
+        write_report(Report(classifier.path, classifier.trained, result), page, overwrite=overwrite)
+    written = {name: path for name, path in (("gallery", drawn), ("csv", table), ("report", page)) if path}
     if as_json:
         asked = result.answers.as_dict(top) if top and result.answers else {}
         show_result(json_text({"model": model} | result.as_dict() | asked | written))
         return
     show(*_lines(result, top), *written.values())
+
+
+def _logits_on(classifier: Classifier, engine: "Engine") -> Callable[..., Iterator[Any]]:
+    from convcli.jobs.predict_many import logits_on
+
+    return lambda images, batch_size: logits_on(classifier, images, batch_size, engine)
 
 
 def _lines(result: Evaluation, top: int | None) -> list[str]:

@@ -4,9 +4,8 @@ from typing import Any
 
 import click
 
-from convcli.cli import carriers, options, preview, recipes, scaling
+from convcli.cli import carriers, options, preview, recipes
 from convcli.cli.completing import FILE, KERNEL
-from convcli.cli.frames import frames
 from convcli.jobs.filter import FilterPlan, filter_image, plan_filter
 from convcli.jobs.filter_signal import filter_signal
 from convcli.jobs.filter_volume import VolumeFilter
@@ -51,12 +50,7 @@ class FilterCommand(preview.PreviewCommand, options.MatrixCommand):
 @options.alpha("Weigh colour by alpha, filter alpha like a colour, keep it, or drop it.")
 @options.depth
 @click.option("--linear", is_flag=True, help="Filter in linear light instead of sRGB's curve.")
-@carriers.axes()
-@carriers.stacks
-@scaling.options
-@preview.option
-@frames("--size", "--frame-size")
-@options.rest_of_files
+@carriers.operation("--size", "--frame-size")
 def command(inputs: tuple[str, ...], kernels: tuple[str, ...], recipe: str | None, **settings: Any) -> int:
     """Filter images with kernels: blur, sharpen, find edges, or your own matrix.
 

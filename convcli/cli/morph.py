@@ -4,9 +4,8 @@ from typing import Any
 
 import click
 
-from convcli.cli import carriers, options, preview, scaling
+from convcli.cli import carriers, options, preview
 from convcli.cli.completing import ELEMENT, FILE
-from convcli.cli.frames import frames
 from convcli.jobs.morph import MorphPlan, VolumeMorph, morph_image, morph_signal, plan_morph
 from convcli.ops.elements import ELEMENTS
 from convcli.ops.morphology import OPERATIONS
@@ -27,12 +26,7 @@ from convcli.ops.morphology import OPERATIONS
 @options.border_value("value", "The constant.")
 @options.alpha("Go by what can be seen (see below), treat alpha like a colour, keep it, or drop it.")
 @options.depth
-@carriers.axes()
-@carriers.stacks
-@scaling.options
-@preview.option
-@frames("--frame-size")
-@options.rest_of_files
+@carriers.operation("--frame-size")
 def command(operation: str, inputs: tuple[str, ...], **settings: Any) -> int:
     """Grow, shrink, open or close bright areas of images.
 

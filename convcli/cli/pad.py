@@ -5,9 +5,8 @@ from typing import Any
 
 import click
 
-from convcli.cli import carriers, options, scaling
+from convcli.cli import carriers, options
 from convcli.cli.completing import FILE
-from convcli.cli.frames import frames
 from convcli.jobs.pad import PadPlan, VolumePad, pad_image, pad_signal, plan_pad
 
 # How many numbers an amount may have.
@@ -29,11 +28,7 @@ MODES = ("constant", "edge", "reflect", "symmetric", "wrap")
     "--value", default="0", show_default=True, metavar="N|N,N,N|COLOUR",
     help="constant: the pixel's value, in its own units, or one for each channel; or a colour, white or #fff.",
 )  # fmt: skip
-@carriers.axes()
-@carriers.stacks
-@scaling.options
-@frames("--size", "--frame-size")
-@options.rest_of_files
+@carriers.operation("--size", "--frame-size", previews=False)
 def command(inputs: tuple[str, ...], amount: str, value: str, **settings: Any) -> int:
     """Pad images with a constant, their edge, or a mirror image.
 

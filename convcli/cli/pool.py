@@ -4,9 +4,8 @@ from typing import Any
 
 import click
 
-from convcli.cli import carriers, options, preview, scaling
+from convcli.cli import carriers, options, preview
 from convcli.cli.completing import FILE
-from convcli.cli.frames import frames
 from convcli.jobs.pool import PoolPlan, VolumePool, plan_pool, pool_image, pool_signal
 from convcli.ops.pooling_runs import ALIASES, MODES
 
@@ -37,12 +36,7 @@ from convcli.ops.pooling_runs import ALIASES, MODES
 @click.option("--seed", type=click.IntRange(0, 2**64 - 1), default=0, metavar="N", help="stochastic: what to draw by.")
 @options.alpha("Go by what can be seen (see below), pool alpha like a colour, keep it, or drop it.")
 @options.depth
-@carriers.axes()
-@carriers.stacks
-@scaling.options
-@preview.option
-@frames("--frame-size")
-@options.rest_of_files
+@carriers.operation("--frame-size")
 def command(
     inputs: tuple[str, ...],
     size: tuple[int, ...] | None,

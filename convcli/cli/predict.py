@@ -1,16 +1,18 @@
 """`convcli predict`: what pictures show."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from convcli.atomic import check_target, write_whole
-from convcli.cli import options
+from convcli.cli import options, scaling
 from convcli.cli.completing import FILE, MODEL
 from convcli.cli.files import look_for, say_left_out
+from convcli.cli.options import WrongUsage
 from convcli.cli.printing import Warnings, say, show, show_result
 from convcli.cli.progress import progress_bar
 from convcli.datasets.outside import SUFFIXES as ARRAYS
@@ -18,8 +20,13 @@ from convcli.datasets.strokes import region_of
 from convcli.images import MAX_PIXELS, READABLE_SUFFIXES, write
 from convcli.jobs.classifier import load_classifier, percent
 from convcli.jobs.documents import json_text
-from convcli.jobs.inputs import STREAM, check_apart
+from convcli.jobs.inputs import STREAM, Inputs, check_apart
 from convcli.jobs.predict import MOST_SHOWN, Prediction, boxed_pictures, predict, seen_picture, table_of
+
+if TYPE_CHECKING:
+    from convcli.engines import Engine
+    from convcli.jobs.predict_many import PartTold
+    from convcli.jobs.scaling import Scaling
 
 
 @click.command()
@@ -30,7 +37,11 @@ from convcli.jobs.predict import MOST_SHOWN, Prediction, boxed_pictures, predict
 @click.option("--each", is_flag=True, help="Tell each of several digits in a picture, and where it is.")
 @click.option("-o", "--output", metavar="OUT", help="The mask or the picture that is made: a file, folder or template.")
 @click.option("--csv", "table", metavar="OUT.csv", help="Write a table with the probability of each class.")
-@click.option("--overwrite", is_flag=True, help="Let -o, --show and --csv replace an existing file.")
+@click.option("--parts", metavar="FOLDER", help="Write that table in parts, each of up to 1,024 pictures, in order.")
+@click.option("--parquet", is_flag=True, help="Write --parts as Parquet (with pyarrow), not as CSV.")
+@click.option("--resume", is_flag=True, help="Of --parts: keep those that are there, but for those with failures.")
+@click.option("--overwrite", is_flag=True, help="Let -o, --show, --csv and --parts replace what is there.")
+@scaling.workers
 @options.looking_below
 @options.max_pixels
 @options.threads
@@ -45,7 +56,12 @@ def command(
     each: bool,
     output: str | None,
     table: str | None,
+    parts: str | None,
+    parquet: bool,
+    resume: bool,
     overwrite: bool,
+    workers: int | None,
+    cluster: str | None,
     max_pixels: int | None,
     threads: int | None,
     as_json: bool,
@@ -64,6 +80,11 @@ def command(
     What a model of --task segment or denoise makes of a picture is written beside it (photo_mask.png, photo_clean.png),
     or where -o says; as .npy it keeps the places of classes, or all digits. Numbers and marks are printed.
 
+    IMAGE may be an address, too (s3://bucket/scans/). Many pictures are told by several processes with --workers, or on
+    a Dask cluster with --cluster. Of very many --parts writes the table as part-000000.csv, part-000001.csv ..., whose
+    paths are printed instead of lines; one behind the other they are the table of --csv. FOLDER may be an address. A
+    part appears whole, what failed in it beside it (part-000000.failed.csv), and --resume goes on with the next.
+
     A line has the file, the likeliest class with its probability, and the next ones. Pictures that cannot be used are
     named at the end, and the exit code is then 1; what else a folder held is counted by kind.
 
@@ -76,12 +97,15 @@ def command(
       convcli predict page.jpg --each --show boxes.png --csv page.csv
       convcli predict photo.jpg --model pets.safetensors --json
       convcli predict cells.png --model cells.safetensors -o mask.png
+      convcli predict scans/ --recursive --parts told/ --workers 8
     """
     if show is not None:
         options.check_picture(show, overwrite=overwrite)
     if table is not None:
         options.usage(lambda: options.require_suffix(table, (".csv",)))
         check_target(Path(table), overwrite=overwrite)
+    who = scaling.who_works(workers, cluster)
+    _check_parts(parts, who, parquet=parquet, resume=resume, others={"--show": show, "--csv": table})
     classifier = load_classifier(model, pictures=False, any_task=True)
     takes_pictures = classifier.rule.takes_pictures or classifier.task in ("segment", "denoise")
     kinds = READABLE_SUFFIXES if takes_pictures else (*ARRAYS, ".tif", ".tiff", ".nii", ".nii.gz")
@@ -90,6 +114,10 @@ def command(
     for target in filter(None, (show, table)):
         options.usage(partial(check_apart, target, sources))
     options.start_loops(threads, quiet=quiet)
+    if classifier.task != "classify" and not (who.is_plain and parts is None):
+        raise WrongUsage(
+            f"got a model to {classifier.task} with workers or --parts, expected one that tells classes apart"
+        )
     if classifier.task != "classify":
         from convcli.cli import answers  # with all that trainings know of their tasks
 
@@ -102,9 +130,24 @@ def command(
     stdin = getattr(sys.stdin, "buffer", None) if STREAM in sources else None
     predictions: list[Prediction] = []
     warnings = Warnings()
-    with progress_bar("pictures", hidden=quiet or len(sources) < 2) as advance:
-        limit = max_pixels or MAX_PIXELS
-        for told in predict(classifier, sources, top=top, max_pixels=limit, stdin=stdin, each=each):
+    limit = max_pixels or MAX_PIXELS
+    if parts is not None or not who.is_plain:
+        from convcli.jobs.predict_many import Parts, Question, predict_on
+
+        question = Question.of(classifier, top=top, max_pixels=limit, each=each)
+    if parts is not None:
+        folder = Parts(parts, "parquet" if parquet else "csv")
+        written = partial(folder.write, question, sources, resume=resume, overwrite=overwrite)
+        return _tell_parts(written, who, found, as_json=as_json, quiet=quiet)
+    with (
+        progress_bar("pictures", hidden=quiet or len(sources) < 2) as advance,
+        who.engine(lambda line: None if quiet else say(line)) as engine,
+    ):
+        if who.is_plain:
+            every = predict(classifier, sources, top=top, max_pixels=limit, stdin=stdin, each=each)
+        else:
+            every = predict_on(question, sources, engine, lambda line: None if quiet else say(line))
+        for told in every:
             predictions.append(told)
             _report(told, warnings, as_json=as_json)
             advance(min(len(predictions), len(sources)), len(sources))
@@ -119,20 +162,71 @@ def command(
             say(f"Warning: {show} shows the first {MOST_SHOWN} of {len(good)} pictures")
     if as_json:
         show_result(json_text([told.as_dict() for told in good]))
-    failed = _say_failed(predictions, quiet=quiet)
-    if not quiet:
-        say_left_out(found)
-    return failed
+    return _conclude(predictions, found, quiet=quiet)
 
 
-def _say_failed(predictions: Sequence[Prediction], *, quiet: bool) -> int:
-    """Name the pictures that could not be used; returns the exit code."""
+def _conclude(predictions: list[Prediction], found: Inputs, *, quiet: bool) -> int:
+    """Say what failed and what was left out; returns the exit code."""
     bad = [told for told in predictions if told.error]
     for told in bad:
         say(f"Error: {told.error}")
     if bad and len(predictions) > 1 and not quiet:
         say(f"{len(predictions) - len(bad)} of {len(predictions)} pictures told, {len(bad)} failed")
+    if not quiet:
+        say_left_out(found)
     return 1 if bad else 0
+
+
+def _check_parts(
+    parts: str | None, who: "Scaling", *, parquet: bool, resume: bool, others: dict[str, str | None]
+) -> None:
+    """Raise `WrongUsage` for words that do not go together."""
+    for word, is_given in (("--parquet", parquet), ("--resume", resume)):
+        if is_given and parts is None:
+            raise WrongUsage(f"{word}: got it alone, expected --parts FOLDER with it")
+    given = [word for word, value in others.items() if value is not None]
+    if parts is not None and given:
+        raise WrongUsage(f"{given[0]}: got it with --parts, expected one of them")
+    if others["--show"] is not None and not who.is_plain:
+        raise WrongUsage("--show: got it with workers, expected one of them")
+
+
+def _tell_parts(
+    write: "Callable[[Engine, Callable[[str], object]], Iterator[PartTold]]",
+    who: "Scaling",
+    found: Inputs,
+    *,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    """Have all parts written, print their names, and what there is to say about pictures at the end."""
+
+    def tell(line: str) -> None:
+        if not quiet:
+            say(line)
+
+    warnings, errors, names, count = Warnings(), list[str](), list[str](), 0
+    with progress_bar("pictures", hidden=quiet) as advance, who.engine(tell) as engine:
+        for part in write(engine, tell):
+            names.append(part.name)
+            if not as_json and not part.was_there:
+                show_result(part.name)
+            count += part.count
+            errors += part.errors
+            for file, text in part.warnings:
+                warnings.add(file, text)
+            advance(count + len(errors), len(found.files))
+    if not quiet:
+        warnings.say()
+    if as_json:
+        show_result(json_text({"parts": sorted(names), "told": count, "errors": errors}))
+    for error in errors:
+        say(f"Error: {error}")
+    if errors and not quiet:
+        say(f"{count} pictures told, {len(errors)} failed; --resume tries the parts of these again")
+    if not quiet:
+        say_left_out(found)
+    return 1 if errors else 0
 
 
 def _report(prediction: Prediction, warnings: Warnings, *, as_json: bool) -> None:

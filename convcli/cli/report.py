@@ -18,13 +18,7 @@ from convcli.jobs.report import SUFFIXES, check_report, make_report, write_repor
 @click.option("--data", type=DATA,
               help="What to try it on.  [default: what it was trained on, if it lies here]")  # fmt: skip
 @click.option("--limit", type=options.AtLeast(1), metavar="N", help="Use N pictures, of each class its share.")
-@downloads.data_dir
-@downloads.offline
-@options.overwrite
-@options.threads
-@options.max_memory
-@options.as_json
-@options.quiet
+@downloads.work_on_data
 def command(
     model: str,
     output: str | None,

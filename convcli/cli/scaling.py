@@ -24,10 +24,12 @@ def _levels(text: str) -> Any:
     return read_levels(text)
 
 
-# ``--workers`` and all that goes with it.
-options = chained(
+_WORKERS = (
     click.option("--workers", type=click.IntRange(1, 1024), metavar="N", help="Work in so many processes."),
     click.option("--cluster", metavar="ADDRESS", help="Work on a Dask cluster: its scheduler, as in tcp://host:8786."),
+)
+_OPTIONS = (
+    *_WORKERS,
     click.option(
         "--resume", is_flag=True,
         help="Of Zarr: go on with what was interrupted or killed. Of over 10,000 files changes may go unnoticed.",
@@ -46,6 +48,18 @@ options = chained(
     click.option("--estimate", is_flag=True, help="Say what it would cost, and do nothing."),
 )  # fmt: skip
 WORDS = ("workers", "cluster", "resume", "part", "block", "levels", "estimate")
+
+
+# ``--workers`` and all that goes with it; those two alone.
+options = chained(*_OPTIONS)
+workers = chained(*_WORKERS)
+
+
+def who_works(workers: int | None, cluster: str | None) -> "Scaling":
+    """What those two say; both are wrong usage."""
+    from convcli.jobs.scaling import Scaling
+
+    return Scaling(*workers_of({"workers": workers, "cluster": cluster}))
 
 
 def scaling_of(settings: dict[str, Any]) -> "Scaling":

@@ -19,12 +19,12 @@ from convcli.datasets.bundles import Parts, files_beside, folder_of_arrays, is_n
 from convcli.datasets.class_folders import sub_folders
 from convcli.datasets.idx import is_idx
 from convcli.datasets.known import known_set
-from convcli.datasets.model import Dataset, Split
+from convcli.datasets.model import Array, Dataset, Split
 from convcli.datasets.naming import TEST, TRAIN, VALIDATION
 from convcli.datasets.reading import AS_IT_IS, Reading
 from convcli.datasets.samples import arranged, rule_for, take, told_of_shape
 from convcli.datasets.tables import SUFFIXES as TABLES
-from convcli.datasets.tables import find_columns, read_rows, rows_of_parts
+from convcli.datasets.tables import Columns, find_columns, read_rows, rows_of_parts, without_gaps
 from convcli.datasets.targets import Labelled
 from convcli.errors import DataError
 from convcli.images.model import shown
@@ -60,7 +60,7 @@ def load_arrays(path: Path, reading: Reading = AS_IT_IS) -> Dataset:
     """
     label = shown(path)
     try:
-        parts, plain, notes = _read(path, label, reading)
+        parts, plain, notes, columns = _read(path, label, reading)
     except OSError as error:
         raise DataError(f"{label}: cannot be read ({(error.strerror or str(error)).lower()})") from error
     for samples, targets in parts.values():
@@ -71,7 +71,7 @@ def load_arrays(path: Path, reading: Reading = AS_IT_IS) -> Dataset:
     raw = [parts[name][0] for name in names]
     rule = reading.rule or rule_for(raw, label, _shape(reading, raw[0].shape[1:]), plain=plain)
     made = [take(each, rule, label) for each in raw]
-    labelled = Labelled([parts[name][1] for name in names], reading, label, rule.input_shape[:-1])
+    labelled = Labelled([parts[name][1] for name in names], reading, label, rule.input_shape[:-1], columns)
     splits = {name: Split(*each) for name, each in zip(names, zip(made, labelled.parts, strict=True), strict=True)}
     known = known_set(splits[TRAIN], labelled.classes) if labelled.targets == "classes" else None
     if reading.rule is None and reading.input is None:
@@ -92,12 +92,12 @@ def table_in(folder: Path) -> Path | None:
     return (train or inside)[0] if len(train or inside) == 1 else None
 
 
-def _read(path: Path, label: str, reading: Reading) -> tuple[Parts, bool, tuple[str, ...]]:
-    """Raw samples and targets of each split, whether samples are features, and what is to be said."""
+def _read(path: Path, label: str, reading: Reading) -> tuple[Parts, bool, tuple[str, ...], tuple[str, ...]]:
+    """Raw samples and targets of each split, whether samples are features, what is to be said, and labels' names."""
     if path.is_dir():
         bundle = folder_of_arrays(path)
         if bundle is not None:
-            return read_parts(bundle, label), False, ()
+            return read_parts(bundle, label), False, (), ()
         table = table_in(path)
         assert table is not None
         path, label = table, shown(table)
@@ -105,31 +105,56 @@ def _read(path: Path, label: str, reading: Reading) -> tuple[Parts, bool, tuple[
         return _read_tables(path, label, reading)
     if path.suffix.lower() == ".npz":
         with npz_bundle(path, label) as bundle:
-            return read_parts(bundle, label), False, ()
+            return read_parts(bundle, label), False, (), ()
     if reading.labels:
-        return read_parts(pair_in(path, reading.labels), label), False, ()
+        return read_parts(pair_in(path, reading.labels), label), False, (), ()
     bundle = files_beside(path)
     if not bundle:
         kind = "y.npy" if is_npy(path) else "a file of labels"
         raise DataError(f"{label}: holds no labels, and {kind} does not lie beside it; name their file with --labels")
-    return read_parts(bundle, label), False, ()
+    return read_parts(bundle, label), False, (), ()
 
 
-def _read_tables(path: Path, label: str, reading: Reading) -> tuple[Parts, bool, tuple[str, ...]]:
+def _read_tables(path: Path, label: str, reading: Reading) -> tuple[Parts, bool, tuple[str, ...], tuple[str, ...]]:
     columns = find_columns(path, label, reading.labels)
-    samples, targets = read_rows(path, label, columns)
+    if not columns.samples:
+        raise DataError(f"{label}: holds no column of numbers beside its labels, expected some, as in 0.5")
+    columns, samples, targets, notes = _whole_rows(path, label, columns, reading)
     rows = rows_of_parts(path, label, columns, len(samples))
     if TRAIN not in rows:
         raise DataError(f"{label}: holds no rows to train with, expected the split train beside {', '.join(rows)}")
-    parts, notes = {part: (samples[each], targets[each]) for part, each in rows.items()}, columns.note
+    parts = {part: (samples[each], targets[each]) for part, each in rows.items()}
     for part, file in _beside(path) if columns.splits is None else ():
         other = find_columns(file, shown(file), reading.labels)
-        if replace(other, skipped=0) != replace(columns, skipped=0):
+        if replace(other, skipped=0) != replace(columns, skipped=0, lines=None):
             notes += (f"{shown(file)} has other columns than {path.name}, and is left out",)
             continue
-        parts[part] = read_rows(file, shown(file), other)
-        notes += (f"{shown(file)} is the {part} set",)
-    return parts, columns.are_features, notes
+        _, samples, targets, told = _whole_rows(file, shown(file), other, reading)
+        parts[part] = samples, targets
+        notes += (f"{shown(file)} is the {part} set", *told[len(other.note) :])
+    return parts, columns.are_features, notes, tuple(columns.names[each] for each in columns.labels)
+
+
+def _whole_rows(
+    path: Path, label: str, columns: Columns, reading: Reading
+) -> tuple[Columns, Array, Array, tuple[str, ...]]:
+    """The rows of a table that lack no cell, and what is to be said; if strict, others stop everything."""
+    try:
+        samples, targets = read_rows(path, label, columns)
+        texts = targets.reshape(-1).tolist() if targets.dtype.kind == "U" else []
+        marks = reading.targets == "marks" or any("|" in each for each in texts)
+        gaps, error = "" in texts, None
+    except DataError as refused:
+        gaps, marks, error = True, reading.targets == "marks", refused
+    if not gaps:
+        return columns, samples, targets, columns.note
+    found, told = without_gaps(path, label, columns, marks=marks)
+    if told and reading.strict:
+        raise DataError(f"{label}: {told}; expected none (--strict)")
+    if error is not None and not told:
+        raise error
+    notes = (*columns.note, *((f"{told}; left out",) if told else ()))
+    return found, *read_rows(path, label, found), notes
 
 
 def _beside(path: Path) -> Iterator[tuple[str, Path]]:

@@ -48,7 +48,9 @@ def _member(archive: zipfile.ZipFile, name: str, label: str) -> Callable[[], Arr
             try:
                 return np.asarray(np.lib.format.read_array(stream, allow_pickle=False))
             except _REFUSED as error:  # what its header makes of numpy
-                raise DataError(f"{label}: its {name} cannot be read ({' '.join(str(error).split())[:120]})") from error
+                fix = "; save texts as numpy.array(labels, str)" if "Object arrays" in str(error) else ""
+                said = " ".join(str(error).split())[:120]
+                raise DataError(f"{label}: its {name} cannot be read ({said}){fix}") from error
 
     return read
 

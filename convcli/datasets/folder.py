@@ -12,6 +12,7 @@ The rules, all of which the documentation states:
 - Files that cannot be used are left out, named and counted; if strict, they are reported, all in one error.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ from convcli.datasets.naming import TEST, TRAIN, VALIDATION
 from convcli.datasets.pairs import load_pairs
 from convcli.datasets.reading import AS_IT_IS, Reading
 from convcli.datasets.sample_files import SUFFIXES
-from convcli.datasets.tables import find_columns, read_files, read_labels, rows_of_parts
+from convcli.datasets.tables import find_columns, read_files, read_labels, rows_of_parts, without_gaps
 from convcli.datasets.targets import Labelled
 from convcli.errors import DataError
 from convcli.images.formats import suffix_of
@@ -72,8 +73,14 @@ def load_folder(folder: Path, reading: Reading = AS_IT_IS) -> Dataset:
 def load_list(path: Path, reading: Reading = AS_IT_IS) -> Dataset:
     """Read a table whose rows name a file and say its label."""
     label = shown(path)
-    columns = find_columns(path, label, reading.labels)
-    files, raw = read_files(path, label, columns), read_labels(path, label, columns)
+    columns, notes = find_columns(path, label, reading.labels), tuple[str, ...]()
+    raw = read_labels(path, label, columns)
+    if raw.dtype.kind == "U" and not np.char.str_len(raw).all() and reading.targets != "marks":
+        columns, told = without_gaps(path, label, replace(columns, samples=()), marks=False)
+        if reading.strict:
+            raise DataError(f"{label}: {told}; expected none (--strict)")
+        raw, notes = read_labels(path, label, columns), (f"{told}; left out",)
+    files = read_files(path, label, columns)
     if _names_samples(path, raw):
         targets = [path.parent / each for each in raw.tolist()]
         parts = {
@@ -81,7 +88,7 @@ def load_list(path: Path, reading: Reading = AS_IT_IS) -> Dataset:
             for part, rows in rows_of_parts(path, label, columns, len(files)).items()
         }
         names = tuple(columns.names[each] for each in columns.labels)
-        return load_pairs(parts, reading, label, words=names, name=path.stem, notes=columns.note)
+        return load_pairs(parts, reading, label, words=names, name=path.stem, notes=(*columns.note, *notes))
     loaded = load_files(files, reading, label)
     rows = {
         part: np.flatnonzero(np.isin(loaded.used, each))
@@ -96,7 +103,7 @@ def load_list(path: Path, reading: Reading = AS_IT_IS) -> Dataset:
         part: Split(loaded.samples[each], targets, tuple(str(files[place]) for place in loaded.used[each].tolist()))
         for (part, each), targets in zip(rows.items(), labelled.parts, strict=True) if len(each)
     }  # fmt: skip
-    notes = (*columns.note, *loaded.notes)
+    notes = (*columns.note, *notes, *loaded.notes)
     return Dataset(
         path.stem, splits[TRAIN], splits.get(TEST), labelled.classes, loaded.rule, str(path), notes,
         splits.get(VALIDATION), labelled.targets,

@@ -4,7 +4,7 @@ import csv
 import itertools
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,8 @@ _LABELS = (
 _FILES = ("file", "filename", "file_name", "path", "filepath", "image", "image_path", "img", "picture")
 _NUMBERING = ("", "id", "index", "unnamed: 0")
 _LOOK = 20  # rows that tell what a table's columns are
+_LACKING = ("", "na", "n/a", "null", "none", "?")  # what cells say that have nothing
+_LISTED = 5
 _BYTES_A_NUMBER = 12  # of a table while it is read
 
 
@@ -55,6 +57,8 @@ class Columns:
         Columns that number rows, or hold texts.
     splits:
         The place of the column that says of each row whether it is to train or to test with, if there is one.
+    lines:
+        The rows that can be used, where some lack a cell; None for all.
     """
 
     names: tuple[str, ...]
@@ -66,6 +70,7 @@ class Columns:
     chosen: bool = False
     left_out: tuple[str, ...] = ()
     splits: int | None = None
+    lines: tuple[str, ...] | None = None
 
     @property
     def are_features(self) -> bool:
@@ -131,6 +136,34 @@ def read_rows(path: Path, label: str, columns: Columns) -> tuple[Array, Array]:
     return read_numbers(path, label, columns), read_labels(path, label, columns)
 
 
+def without_gaps(path: Path, label: str, columns: Columns, *, marks: bool) -> tuple[Columns, str]:
+    """The columns with the rows alone that lack no cell, and which others there are; empty if there are none.
+
+    A cell is lacking that is empty or says so: NA, ?. An empty label of ``marks`` means that none holds.
+    """
+    needed = (*columns.samples, *(() if marks else columns.labels))
+    last = max((*columns.samples, *columns.labels))
+    whole: list[str] = []
+    gaps: list[int] = []
+    with path.open(newline="", encoding="utf-8-sig", errors="replace") as stream:
+        for number, line in enumerate(stream):
+            if number < columns.skipped or not line.strip():
+                continue
+            row = next(csv.reader([line], delimiter=columns.delimiter))
+            lacks = len(row) <= last or any(row[place].strip().lower() in _LACKING for place in needed)
+            if lacks:
+                gaps.append(number + 1)
+            else:
+                whole.append(line)
+    if not gaps:
+        return columns, ""
+    if not whole:
+        raise DataError(f"{label}: got no row with a number in each of its columns, expected some")
+    named = ", ".join(map(str, gaps[:_LISTED])) + (", ..." if len(gaps) > _LISTED else "")
+    told = f"{len(gaps):,} of {len(gaps) + len(whole):,} rows lack a cell: line{'s' * (len(gaps) > 1)} {named}"
+    return replace(columns, lines=tuple(whole)), told
+
+
 def read_numbers(path: Path, label: str, columns: Columns | None = None) -> Array:
     """The numbers of each row as float32; of all columns, unless they are told."""
     _check_size(path, label)
@@ -139,7 +172,7 @@ def read_numbers(path: Path, label: str, columns: Columns | None = None) -> Arra
         names = tuple(rows[0])
         columns = Columns(names, delimiter, int(not all(map(is_number, names))), (), tuple(range(len(names))))
     try:
-        return np.loadtxt(path, np.float32, usecols=columns.samples, ndmin=2, **_words(columns))
+        return np.loadtxt(_rows_of(path, columns), np.float32, usecols=columns.samples, ndmin=2, **_words(columns))
     except (ValueError, IndexError, UnicodeDecodeError) as error:
         raise _strange(label, error) from error
 
@@ -153,7 +186,7 @@ def first_width(path: Path, label: str) -> int:
 def read_labels(path: Path, label: str, columns: Columns) -> Array:
     """The labels of each row: texts, or float64; (N,), or (N, K) of several columns."""
     try:
-        labels = np.loadtxt(path, str, usecols=columns.labels, ndmin=2, **_words(columns))
+        labels = np.loadtxt(_rows_of(path, columns), str, usecols=columns.labels, ndmin=2, **_words(columns))
     except (ValueError, IndexError, UnicodeDecodeError) as error:
         raise _strange(label, error) from error
     if all(map(is_number, labels[:_LOOK].reshape(-1).tolist())):
@@ -186,7 +219,7 @@ def read_files(path: Path, label: str, columns: Columns) -> list[Path]:
 
 def _texts(path: Path, label: str, columns: Columns, place: int) -> list[str]:
     try:
-        found = np.loadtxt(path, str, usecols=[place], ndmin=1, **_words(columns))
+        found = np.loadtxt(_rows_of(path, columns), str, usecols=[place], ndmin=1, **_words(columns))
     except (ValueError, IndexError, UnicodeDecodeError) as error:
         raise _strange(label, error) from error
     return [str(each) for each in found.tolist()]
@@ -268,10 +301,14 @@ def _check_size(path: Path, label: str) -> None:
     check_memory(_BYTES_A_NUMBER * size // 2, f"{label}: got {size:,} bytes", DataError)
 
 
+def _rows_of(path: Path, columns: Columns) -> Any:
+    return path if columns.lines is None else list(columns.lines)
+
+
 def _words(columns: Columns) -> dict[str, Any]:
     return {
-        "delimiter": columns.delimiter, "skiprows": columns.skipped, "encoding": "utf-8-sig", "comments": None,
-        "quotechar": '"',
+        "delimiter": columns.delimiter, "skiprows": 0 if columns.lines else columns.skipped,
+        "encoding": "utf-8-sig", "comments": None, "quotechar": '"',
     }  # fmt: skip
 
 

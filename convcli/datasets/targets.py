@@ -1,6 +1,7 @@
 """Raw labels as what a network is to say: classes, numbers, marks, masks or whole arrays; guessed from the labels."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import get_args
 
 import numpy as np
@@ -15,25 +16,33 @@ _MOST_CLASSES = 10_000
 _MOST_OF_A_MASK = 256
 _FEW = 20  # whole numbers that are classes however few the samples are
 _SHARE = 10  # samples of each class, at least, of more
+_BETWEEN = ("|", ";", ",")  # of marks in one text
 _SPARSE = 2  # classes that numbers leave out, at most, for each that they name
 
 
 class Labelled:
     """The targets of each split, and what they mean."""
 
-    def __init__(self, raw: Sequence[Array], reading: Reading, label: str, spatial: tuple[int, ...]) -> None:
-        """``spatial`` are the sizes of a sample without its channels."""
+    def __init__(
+        self, raw: Sequence[Array], reading: Reading, label: str, spatial: tuple[int, ...], names: Sequence[str] = ()
+    ) -> None:
+        """``spatial`` are the sizes of a sample without its channels, ``names`` those of several columns of labels."""
         self.label = label
         parts = [_flat(each) for each in raw]
+        if reading.targets in (None, "marks") and _are_lists(parts, sure=reading.targets == "marks"):
+            names, parts = _lists(parts, label, reading.classes)
+            reading = replace(reading, targets="marks")
         self.targets: Targets = reading.targets or _guess(parts, label, spatial)
         self.classes: tuple[str, ...] = ()
         if self.targets == "classes":
             self.classes, self.parts = _classes(parts, label, reading.classes)
         elif self.targets == "numbers":
             self.parts = [_numbers(each, label) for each in parts]
+            self.classes = tuple(names) if len(names) == self.parts[0].shape[1] > 1 else ()
         elif self.targets == "marks":
             self.parts = [_marks(each, label) for each in parts]
-            self.classes = reading.classes or tuple(map(str, range(self.parts[0].shape[1])))
+            count = self.parts[0].shape[1]
+            self.classes = tuple(names) if len(names) == count else reading.classes or tuple(map(str, range(count)))
         elif self.targets == "masks":
             self.classes, self.parts = _masks(
                 [_one_plane(each, spatial) for each in parts], spatial, label, reading.classes
@@ -77,6 +86,31 @@ def _guess(parts: list[Array], label: str, spatial: tuple[int, ...]) -> Targets:
     return "masks" if len(values) <= _FEW and not (of_floats and (values % 1).any()) else "arrays"
 
 
+def _are_lists(parts: list[Array], *, sure: bool) -> bool:
+    """Whether labels are texts that name several marks each."""
+    texts = all(each.dtype.kind == "U" and each.ndim == 1 for each in parts)
+    return texts and (sure or any(_BETWEEN[0] in word for each in parts for word in each.tolist()))
+
+
+def _lists(parts: list[Array], label: str, known: tuple[str, ...]) -> tuple[tuple[str, ...], list[Array]]:
+    """The marks that texts name, with ``|``, else ``;`` or a comma between them, and which hold for each sample."""
+    words = [each.tolist() for each in parts]
+    between = next((sign for sign in _BETWEEN if any(sign in word for each in words for word in each)), _BETWEEN[0])
+    lists = [[[one.strip() for one in word.split(between) if one.strip()] for word in each] for each in words]
+    said = sorted({one for each in lists for some in each for one in some})
+    names = known or tuple(said)
+    strange = next((one for one in said if one not in names), None)
+    if strange is not None or len(names) > _MOST_CLASSES or not names:
+        got = f"{len(names):,} marks" if strange is None else f"the mark {shortened(strange)}"
+        raise DataError(f"{label}: got {got}, expected {', '.join(known[:10]) or f'1 to {_MOST_CLASSES:,}'}")
+    places = {name: place for place, name in enumerate(names)}
+    made = [np.zeros((len(each), len(names)), np.float32) for each in lists]
+    for rows, each in zip(made, lists, strict=True):
+        for row, some in zip(rows, each, strict=True):
+            row[[places[one] for one in some]] = 1
+    return names, list(made)
+
+
 def _is_one_hot(raw: Array) -> bool:
     """Whether labels are a row of classes for each sample, one of which is 1 and the others 0."""
     return (
@@ -104,16 +138,18 @@ def _classes(parts: list[Array], label: str, known: tuple[str, ...]) -> tuple[tu
         raise DataError(f"{label}: got labels of shape {plain[0].shape}, expected one for each image")
     every = np.concatenate(plain)
     values = np.unique(every)
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        raise DataError(f"{label}: got labels that are NaN or infinite, expected a class for each sample")
+    if len(values) < 2 and not known:
+        raise DataError(f"{label}: got one class, {shortened(str(values[0]))}, expected two or more")
     if values.dtype.kind == "U":
         classes = tuple(str(value) for value in values)
     else:
-        if not np.isfinite(values).all() or (values % 1).any():
+        if (values % 1).any():
             raise DataError(f"{label}: got labels from {values[0]} to {values[-1]}, expected whole numbers from 0 on")
         if values[0] >= 0 and values[-1] + 1 <= max((_SPARSE + 1) * len(values), len(known), least):
             values = np.arange(max(int(values[-1]) + 1, least))
         classes = tuple(str(int(value)) for value in values)
-    if len(classes) < 2 and not known:
-        raise DataError(f"{label}: got one class, {shortened(classes[0])}, expected two or more")
     if len(classes) > _MOST_CLASSES:
         raise DataError(f"{label}: got {len(classes):,} classes, expected at most {_MOST_CLASSES:,}")
     return classes, [np.searchsorted(values, each).astype(np.int64) for each in plain]

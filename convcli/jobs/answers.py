@@ -15,18 +15,15 @@ from numpy.typing import NDArray
 
 from convcli.architectures import plan_network, shape_text
 from convcli.atomic import write_whole
-from convcli.datasets import Dataset
-from convcli.datasets.model import sample
 from convcli.datasets.outside import holds_samples, read_samples
 from convcli.datasets.pictures import on_white, to_channels
 from convcli.errors import ConvcliError, DataError, ModelError, ShapeError
 from convcli.images import MAX_PIXELS, Image, read, write
 from convcli.jobs.classifier import NOT_FINITE, Classifier, percent
-from convcli.jobs.evaluate import choose_split
+from convcli.jobs.outcome import places_of
 from convcli.jobs.tasks import Task, plan_tasks
 from convcli.nn.layer import as_input
 from convcli.nn.model import Model
-from convcli.nn.scoring import Examples, Score, score_of
 from convcli.nn.weights import parameter_shapes
 
 Array = NDArray[Any]
@@ -179,7 +176,7 @@ def _told(classifier: Classifier, task: Task, made: Array, many: bool, overwrite
             yield Answer(name, numbers=tuple(map(float, row)))
         return
     if classifier.task == "segment":
-        made = made.argmax(axis=-1).astype(np.uint8) if made.shape[-1] > 1 else (made[..., 0] > _SURE).astype(np.uint8)
+        made = places_of(made).astype(np.uint8)
     shares: tuple[tuple[str, float], ...] = ()
     if classifier.task == "segment":
         counts = np.bincount(made.reshape(-1), minlength=len(classes)) / made.size
@@ -205,20 +202,3 @@ def _write(target: str, made: Array, classifier: Classifier, overwrite: bool) ->
     if made.ndim != 3 or made.shape[-1] not in (1, 3):
         raise ConvcliError(f"output: got an answer of {shape_text(made.shape)}, expected a name in .npy for it")
     write(Image(made.astype(np.uint8)), target, overwrite=overwrite)
-
-
-def measure(
-    classifier: Classifier, dataset: Dataset, *, split: str | None = None, limit: int | None = None,
-    batch_size: int = 64,
-) -> tuple[Score, str, int]:  # fmt: skip
-    """How good the network is: its scores, on which split, of how many samples.
-
-    Raises `DataError` if there is no such split, or its answers have another shape.
-    """
-    every, name = choose_split(dataset, classifier.trained.card, split)
-    chosen = every if limit is None else sample(every, limit)
-    model, recipe = classifier.trained.model, classifier.trained.card.recipe
-    model.data_format = "channels_last"
-    loss = str(recipe.get("loss", ""))
-    score = score_of(model, Examples(chosen.images, chosen.labels), batch_size, task=classifier.task, loss_name=loss)
-    return score, name, len(chosen)

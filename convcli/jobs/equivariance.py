@@ -246,7 +246,10 @@ def _checked(shift: tuple[int, int], x: Array) -> tuple[int, int]:
     return shift
 
 
-def picture(found: Equivariance, *, title: str, most: int = 8) -> Image:
+_MOST_ROWS = 8
+
+
+def picture(found: Equivariance, *, title: str) -> Image:
     """A figure with a row for each step that has cells to show: shift f(x), f(shift x), and their difference."""
     from convcli.views.equivariance import Compared, draw_equivariance
 
@@ -261,7 +264,7 @@ def picture(found: Equivariance, *, title: str, most: int = 8) -> Image:
         for step in found.steps
         if step.wanted is not None
     ]
-    return Image(draw_equivariance(found.before, found.after, found.shift, rows[:most], title=title))
+    return Image(draw_equivariance(found.before, found.after, found.shift, rows[:_MOST_ROWS], title=title))
 
 
 def _strongest_channel(step: Step) -> tuple[Array, Array]:

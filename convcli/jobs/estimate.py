@@ -15,8 +15,6 @@ from convcli.jobs.tasks import STREAM, Task
 from convcli.jobs.volumes import Input
 from convcli.stores.writing import memory_store
 
-ESTIMATED = "estimated"
-
 
 def estimate_stack(task: Task, files: Files, begin: Begin, source: Input, *, scaling: Scaling) -> Outcome:
     """What the blocks of one volume cost; of what is not Zarr there are none, and one process reads it once."""
@@ -28,19 +26,16 @@ def estimate_stack(task: Task, files: Files, begin: Begin, source: Input, *, sca
         grid, piece = grid_of(writer.array, block_of(writer, volume, work, scaling, max(scaling.workers, 1)), work)
         chunks = stored.array.chunks if stored is not None else (1, *volume.shape[1:3])
         costs = costs_of(work, volume, grid, tuple(chunks), piece=piece)
-    return Outcome(task, ESTIMATED, details=vars(costs) | {"amplification": round(costs.amplification, 3)})
+    return Outcome(task, "estimated", details=vars(costs) | {"amplification": round(costs.amplification, 3)})
 
 
 def estimate_pictures(tasks: Sequence[Task], scaling: Scaling) -> dict[str, Any]:
     """Of pictures: how many there are, of how many bytes, in how many tasks."""
     each = pictures_per_task(len(tasks), scaling.workers or 1)
-    size = sum(Path(task.source).stat().st_size for task in tasks if task.source != STREAM and is_file(task.source))
+    size = sum(
+        Path(task.source).stat().st_size for task in tasks if task.source != STREAM and Path(task.source).is_file()
+    )
     return {"pictures": len(tasks), "bytes": size, "pictures_per_task": each, "tasks": -(-len(tasks) // each)}
-
-
-def is_file(name: str) -> bool:
-    """Whether there is a file of that name."""
-    return Path(name).is_file()
 
 
 def in_words(outcome: Outcome, workers: int) -> list[str]:

@@ -1,6 +1,6 @@
 """How good a model is on labelled pictures: accuracy, loss, every class by itself, what is taken for what."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -106,8 +106,7 @@ class Evaluation:
     @property
     def part(self) -> str:
         """The split in words: ``the test set``, ``50 of 360 images of the test set``."""
-        every, some, _ = _SPLITS_IN_WORDS[self.split]
-        return f"{self.count:,} of {self.whole:,} {some}" if self.whole else every
+        return part_in_words(self.split, self.count, self.whole)
 
     @property
     def measured_on(self) -> str:
@@ -199,6 +198,12 @@ def load_data(
     return replace(found, train=train, test=test, validation=validation, classes=classifier.classes)
 
 
+def part_in_words(split: str, count: int, whole: int) -> str:
+    """A split, or so many of its images, in words."""
+    every, some, _ = _SPLITS_IN_WORDS[split]
+    return f"{count:,} of {whole:,} {some}" if whole else every
+
+
 def choose_split(dataset: Dataset, card: ModelCard, split: str | None = None) -> tuple[Split, str]:
     """The pictures to try a model on, and which these are: of the test set where there is one.
 
@@ -241,6 +246,7 @@ def evaluate(
     limit: int | None = None,
     batch_size: int = 256,
     on_progress: Callable[[int, int], None] | None = None,
+    logits_of: Callable[[NDArray[Any], int], Iterator[NDArray[Any]]] | None = None,
 ) -> Evaluation:
     """Let a model classify labelled pictures and compare.
 
@@ -258,6 +264,8 @@ def evaluate(
         Pictures that go through the network at a time.
     on_progress : callable, optional
         Called with the number of pictures done, and of all, after each batch.
+    logits_of : callable, optional
+        What runs the network instead of this process, as `Classifier.logits` does.
 
     Raises
     ------
@@ -270,7 +278,7 @@ def evaluate(
     loss, total, done = loss_for(model), 0.0, 0
     count, classes = len(pictures), len(classifier.classes)
     shares, taken = np.empty((count, classes), np.float64), np.empty(count, np.int64)
-    for logits in classifier.logits(pictures.images, batch_size):
+    for logits in (logits_of or classifier.logits)(pictures.images, batch_size):
         here = slice(done, done + len(logits))
         targets = class_targets(loss, pictures.labels[here], logits)
         total += loss_of_logits(loss, model.final, logits, targets)[0] * len(logits)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
-from convcli.addresses import below, is_address
+from convcli.addresses import below, folder_of, is_address
 from convcli.images.folders import Found
 
 
@@ -20,17 +20,21 @@ class _Packed:
     deeper: str
     ends: "array[int]"
     text: bytes
+    is_far: bool
 
     def whole(self, name: str) -> str:
         """A file's name with its folder."""
-        return below(self.place, name) if is_address(self.place) else os.path.join(self.place, name)  # noqa: PTH118
+        return below(self.place, name) if self.is_far else os.path.join(self.place, name)  # noqa: PTH118
 
     def __getitem__(self, index: int) -> str:
         begin = self.ends[index - 1] if index else 0
         return self.whole(self.text[begin : self.ends[index]].decode("utf-8", "surrogateescape"))
 
     def __iter__(self) -> Iterator[str]:
-        return (self[index] for index in range(len(self.ends)))
+        begin = 0
+        for end in self.ends:
+            yield self.whole(self.text[begin:end].decode("utf-8", "surrogateescape"))
+            begin = end
 
 
 class Names(Sequence[str]):
@@ -45,7 +49,7 @@ class Names(Sequence[str]):
                 continue
             parts = [name.encode("utf-8", "surrogateescape") for name in each.names]
             ends = array("Q", accumulate(map(len, parts)))
-            self._folders.append(_Packed(each.place, each.deeper, ends, b"".join(parts)))
+            self._folders.append(_Packed(each.place, each.deeper, ends, b"".join(parts), is_address(each.place)))
             self._starts.append(self._starts[-1] + len(parts))
             self.has_links = self.has_links or each.has_links
 
@@ -71,6 +75,10 @@ class Names(Sequence[str]):
     def deeper(self, index: int) -> str:
         """Below the folder that was named, the folder in which a file lies."""
         return self._at(index)[0].deeper
+
+    def by_folder(self) -> Iterator[tuple[str, Iterator[str]]]:
+        """The files of each folder, and where it lies below the one that was named."""
+        return ((folder.deeper, iter(folder)) for folder in self._folders)
 
     def folders(self) -> Iterator[tuple[str, str, range]]:
         """Each folder, where it lies below the one that was named, and which of the files are in it."""
@@ -105,6 +113,4 @@ class Deeper(Mapping[str, str]):
 
 
 def _folder(name: str) -> str:
-    from convcli.addresses import folder_of
-
     return folder_of(name) if is_address(name) else os.path.dirname(name)  # noqa: PTH120

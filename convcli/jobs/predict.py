@@ -205,14 +205,20 @@ def boxed_pictures(predictions: Sequence[Prediction], *, max_pixels: int = MAX_P
 
 def table_of(predictions: Sequence[Prediction], classes: Sequence[str]) -> bytes:
     """A table of what was told: file, box of several digits, label, probability, and the probability of each class."""
-    boxes = any(each.box is not None for each in predictions)
+    return table_text(*rows_of(predictions, classes, boxes=any(each.box is not None for each in predictions)))
+
+
+def rows_of(
+    predictions: Sequence[Prediction], classes: Sequence[str], *, boxes: bool
+) -> tuple[list[str], list[list[Any]]]:
+    """The names of a table's columns, and its rows."""
     corners = ["left", "top", "width", "height"] if boxes else []
-    rows: list[list[Any]] = []
-    for each in predictions:
-        if each.top:
-            told = each.as_dict()
-            rows.append([each.file, *told.get("box", {}).values(), *each.top[0], *each.shares])
-    return table_text(["file", *corners, "label", "probability", *classes], rows)
+    rows = [
+        [each.file, *each.as_dict().get("box", {}).values(), *each.top[0], *each.shares]
+        for each in predictions
+        if each.top
+    ]
+    return ["file", *corners, "label", "probability", *classes], rows
 
 
 def _nothing() -> None:

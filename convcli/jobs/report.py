@@ -15,14 +15,15 @@ from convcli.datasets import Dataset, Reports, find_entry
 from convcli.datasets.samples import are_pictures
 from convcli.errors import ConvcliError, DataError, ModelError
 from convcli.images import Image, write
-from convcli.jobs.classifier import Classifier, classifier_of, model_file, percent
+from convcli.jobs.classifier import Classifier, classifier_of, load_classifier, model_file, percent, task_told
 from convcli.jobs.evaluate import Evaluation, evaluate, load_data, most_confused
 from convcli.jobs.filters import filter_panel, filters_of
+from convcli.jobs.outcome import Outcome, measure, worst
 from convcli.jobs.recipe_words import preparation_in_words, recipe_in_words
 from convcli.nn.weights import TrainedModel, load_model
 from convcli.views.figure import number
 from convcli.views.networks import cells, totals
-from convcli.views.report_page import Filters, Picture, ReportPage, page
+from convcli.views.report_page import Answers, Filters, Picture, ReportPage, page
 
 MOST_MISTAKES = 36
 _LARGEST_MATRIX = 40  # classes
@@ -32,16 +33,21 @@ _HEADS = {"field": "receptive field"}
 
 @dataclass(frozen=True, eq=False)
 class Report:
-    """A model, and how it did; ``missing`` says why ``evaluation`` is None."""
+    """A model, and how it did: an ``evaluation`` of classes, or the ``outcome`` of another task.
+
+    ``missing`` says why both are None.
+    """
 
     path: Path
     trained: TrainedModel
     evaluation: Evaluation | None
     missing: str = ""
+    outcome: Outcome | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
-        measured = {} if self.evaluation is None else self.evaluation.as_dict()
+        found = self.evaluation or self.outcome
+        measured = {} if found is None else found.as_dict()
         return {"model": str(self.path), "missing": self.missing or None} | measured
 
 
@@ -75,7 +81,8 @@ def make_report(
     path = model_file(source)
     trained = load_model(path)
     try:
-        classifier = classifier_of(trained, path, pictures=False)
+        any_task = task_told(trained) != "classify"
+        classifier = load_classifier(path, any_task=True) if any_task else classifier_of(trained, path, pictures=False)
         dataset = load_data(classifier, data, data_dir=data_dir, offline=offline or data is None, reports=reports)
     except (DataError, ModelError) as error:
         if data is not None:
@@ -96,6 +103,9 @@ def report_on(
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Report:
     """A report on a model and data that are in memory already."""
+    if classifier.task != "classify":
+        outcome = measure(classifier, dataset, limit=limit, on_progress=on_progress)
+        return Report(classifier.path, classifier.trained, None, outcome=outcome)
     found = evaluate(classifier, dataset, limit=limit, on_progress=on_progress)
     return Report(classifier.path, classifier.trained, found)
 
@@ -142,6 +152,7 @@ def page_of(report: Report) -> ReportPage:
         facts=[*_named(totals(model.plan)), *([("source", spec.source)] if spec.source else [])],
         recipe=_recipe(report.trained),
         calibration=_calibration(found),
+        answers=None if report.outcome is None else _answers(report, report.outcome),
         footer=f"Made by convcli {card.version} report from {report.path.name}",
     )
 
@@ -149,17 +160,20 @@ def page_of(report: Report) -> ReportPage:
 def _numbers(report: Report) -> list[tuple[str, str]]:
     card, found = report.trained.card, report.evaluation
     metrics: Mapping[str, float] = card.metrics
-    if found is not None:
+    if report.outcome is not None:
+        told = report.outcome
+        values = told.metrics | {"loss": told.score.loss}
+        numbers = [(f"{name} on {told.part}", number_in_words(name, value)) for name, value in values.items()]
+    elif found is not None:
         accuracy, loss = number_in_words("accuracy", found.accuracy), number_in_words("loss", found.loss)
         numbers = [(f"accuracy on {found.part}", accuracy), (f"loss on {found.part}", loss)]
         numbers += [("wrong", f"{len(found.mistakes):,} of {found.count:,}")]
     else:
-        start = "test" if "test_accuracy" in metrics else "val"
+        start = "test_" if "test_loss" in metrics else "val_"
         numbers = [
-            (f"{measure_in_words(key)} when trained", number_in_words(key, metrics[key]))
-            for key in (f"{start}_accuracy", f"{start}_loss")
-            if key in metrics
-        ]
+            (f"{measure_in_words(key)} when trained", number_in_words(key, value))
+            for key, value in metrics.items() if key.startswith(start)
+        ]  # fmt: skip
     numbers.append(("parameters", f"{report.trained.model.parameter_count:,}"))
     if card.classes:
         numbers.append(("classes", f"{len(card.classes):,}"))
@@ -201,6 +215,34 @@ def _filters(trained: TrainedModel) -> Filters | None:
     picture = Picture(_png(panel.pixels), f"the filters of {found.layer}")
     largest = "" if panel.largest is None else number(panel.largest)
     return Filters(picture, f"{found.layer}: {panel.title}", panel.notes, largest)
+
+
+def _answers(report: Report, found: Outcome) -> Answers:
+    """What the page shows of another task: a table by class or number, the worst samples, and their pictures."""
+    head = ["number" if found.task == "regress" else "class", *(found.parts[0] if found.parts else {})]
+    head = [each for each in head if each != "name"]
+    classifier = load_classifier(report.path, any_task=True)
+    pictures = [(Picture(_png(each.pixels), f"sample, truth and answer of {each.name}"), each.name, each.measured)
+                for each in worst(classifier, found, MOST_MISTAKES)]  # fmt: skip
+    rows = [[found.names(place), *(_cell(value) for value in found.rows[place])]
+            for place in found.order[:MOST_MISTAKES].tolist()]  # fmt: skip
+    return Answers(
+        measured=f"{found.part} of {found.data}" + f" ({found.count:,})" * (not found.whole),
+        head=head,
+        rows=[[each["name"], *(_cell(value, name) for name, value in each.items() if name != "name")]
+              for each in found.parts],
+        worst_head=["sample", *found.columns],
+        worst=rows,
+        pictures=pictures,
+    )  # fmt: skip
+
+
+def _cell(value: Any, name: str = "") -> str:
+    if value is None or value == "":
+        return "-"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:.2%}" if name in ("precision", "recall", "accuracy") else f"{value:.4g}"
 
 
 def _calibration(found: Evaluation | None) -> list[tuple[float, float, int]]:

@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import cast
+from typing import Any
 
 from convcli.addresses import Present
 from convcli.engines import Done, Engine
@@ -14,6 +14,7 @@ from convcli.jobs.tasks import STREAM, Task, absolute
 
 # Measured on 2,000 JPEGs: 20 to 200 files a task cost 20 s of CPU, one file a task 44.
 _FEWEST, _MOST = 20, 200
+DEAD = "the processes that work on it die"
 _TASKS_EACH = 8  # for each worker, so that the last of them end together
 
 
@@ -23,12 +24,49 @@ def pictures_per_task(count: int, workers: int) -> int:
 
 
 @dataclass(frozen=True)
-class _Group:
-    """Some of the tasks that go together: ``places`` are theirs among those of the group, ``tasks`` what is sent."""
+class Group:
+    """Some of the items of a list: what other processes get of them, and what is kept of them here."""
 
     number: int
-    places: tuple[int, ...]
-    tasks: tuple[Task, ...]
+    sent: Any
+    kept: Any
+
+
+class Flight:
+    """Groups that are worked on in an engine's processes, and told in their order.
+
+    Attributes
+    ----------
+    dead : list of Group
+        Those whose processes died: they are not told.
+    """
+
+    def __init__(self, engine: Engine, work: Callable[[Any], Any]) -> None:
+        self._engine, self._work = engine, partial(_work_on, work)
+        self.dead: list[Group] = []
+
+    def run(self, groups: Iterable[Group]) -> Iterator[tuple[Group, Done]]:
+        """What becomes of each group, in order; they are asked for as there is room for them."""
+        flying: dict[int, Group] = {}  # in order
+        ready: dict[int, Done] = {}
+
+        def sent() -> Iterator[tuple[int, Any]]:
+            for group in groups:
+                flying[group.number] = group
+                yield group.number, group.sent
+
+        for done in self._engine.run(self._work, sent()):
+            number = done.item[0]
+            if done.killed:
+                self.dead.append(flying.pop(number))
+            else:
+                ready[number] = done
+            while flying and (first := next(iter(flying))) in ready:
+                yield flying.pop(first), ready.pop(first)
+
+
+def _work_on(work: Callable[[Any], Any], item: tuple[int, Any]) -> Any:
+    return work(item[1])
 
 
 def spread_tasks(
@@ -44,55 +82,31 @@ def spread_tasks(
     each, present = pictures_per_task(len(tasks), engine.workers), Present()
     tell(f"{len(tasks)} pictures in {-(-len(tasks) // each)} tasks of {each}")
     work = partial(_work, operation, replace(files, overwrite=True, skip_existing=False))
-    flight = _Flight(engine, work)
 
-    def groups() -> Iterator[tuple[_Group, list[Task | Outcome]]]:
+    def groups() -> Iterator[Group]:
         for number, first in enumerate(range(0, len(tasks), each)):
             known = [_asked(task, files, present) for task in tasks[first : first + each]]
-            places = tuple(place for place, task in enumerate(known) if isinstance(task, Task))
-            yield _Group(number, places, tuple(absolute(task) for task in known if isinstance(task, Task))), known
+            yield Group(number, [absolute(task) for task in known if isinstance(task, Task)], known)
 
-    yield from flight.run(groups())
-    dead, flight.dead = flight.dead, {}
-    singles = (
-        (_Group(place, (0,), (absolute(task),)) if isinstance(task, Task) else _Group(place, (), ()), [task])
-        for place, task in enumerate(itertools.chain.from_iterable(dead.values()))
+    flight = Flight(engine, work)
+    for group, done in flight.run(groups()):
+        yield from _told(group, done)
+    left = itertools.chain.from_iterable(group.kept for group in flight.dead)
+    singles = Flight(engine, work)
+    alone = (
+        Group(number, [absolute(task)] if isinstance(task, Task) else [], [task]) for number, task in enumerate(left)
     )
-    yield from flight.run(singles)
-    for known in flight.dead.values():
-        for task in known:
-            yield failed(cast(Task, task), ConvcliError("the processes that work on it die"))
+    for group, done in singles.run(alone):
+        yield from _told(group, done)
+    for group in singles.dead:
+        yield failed(group.kept[0], ConvcliError(DEAD))
 
 
-class _Flight:
-    """Groups that are worked on, and what is known of them until all before them have been told."""
-
-    def __init__(self, engine: Engine, work: Callable[[_Group], list[Outcome]]) -> None:
-        self._engine, self._work = engine, work
-        self.dead: dict[int, list[Task | Outcome]] = {}
-
-    def run(self, groups: Iterable[tuple[_Group, list[Task | Outcome]]]) -> Iterator[Outcome]:
-        """The outcomes of groups in their order; of those that are dead nothing."""
-        known: dict[int, list[Task | Outcome]] = {}  # in order
-        ready: set[int] = set()
-
-        def sent() -> Iterator[_Group]:
-            for group, its in groups:
-                known[group.number] = its
-                yield group
-
-        for done in self._engine.run(self._work, sent()):
-            group = done.item
-            if done.killed:
-                self.dead[group.number] = known.pop(group.number)
-            else:
-                its = known[group.number]
-                for place, outcome in zip(group.places, _outcomes(done), strict=True):
-                    its[place] = _as_typed(outcome, cast(Task, its[place]))
-                ready.add(group.number)
-            while known and (first := next(iter(known))) in ready:
-                ready.remove(first)
-                yield from cast(list[Outcome], known.pop(first))
+def _told(group: Group, done: Done) -> Iterator[Outcome]:
+    """What became of each task of a group."""
+    outcomes = iter(done.value) if done.error is None else (failed(task, done.error) for task in group.sent)
+    for task in group.kept:
+        yield _as_typed(next(outcomes), task) if isinstance(task, Task) else task
 
 
 def _asked(task: Task, files: Files, present: Present) -> Task | Outcome:
@@ -103,17 +117,11 @@ def _asked(task: Task, files: Files, present: Present) -> Task | Outcome:
         return failed(task, error)
 
 
-def _outcomes(done: Done) -> list[Outcome]:
-    if done.error is None:
-        return cast(list[Outcome], done.value)
-    return [failed(task, done.error) for task in done.item.tasks]
-
-
 def _as_typed(outcome: Outcome, task: Task) -> Outcome:
     """What became of a task, with the names that the user knows."""
     error = outcome.error.replace(outcome.task.source, task.source).replace(outcome.task.target, task.target)
     return replace(outcome, task=task, error=error)
 
 
-def _work(operation: Operation, files: Files, group: _Group) -> list[Outcome]:
-    return list(run_tasks(group.tasks, operation, files)) if group.tasks else []
+def _work(operation: Operation, files: Files, tasks: Sequence[Task]) -> list[Outcome]:
+    return list(run_tasks(tasks, operation, files)) if tasks else []

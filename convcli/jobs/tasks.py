@@ -6,6 +6,7 @@ import string
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -146,7 +147,7 @@ def _check_suffix(target: str, format: str | None) -> None:
 class Tasks(Sequence[Task]):
     """The tasks of very many sources, each made when it is asked for."""
 
-    def __init__(self, sources: Sequence[str], naming: "Naming", makes_folder: bool) -> None:
+    def __init__(self, sources: Names, naming: "Naming", makes_folder: bool) -> None:
         self._sources, self._naming, self._makes_folder = sources, naming, makes_folder
 
     def __len__(self) -> int:
@@ -156,13 +157,16 @@ class Tasks(Sequence[Task]):
         places = range(len(self))[index]
         if isinstance(places, range):
             return [self[place] for place in places]
-        return self._task(self._sources[places], places + 1)
+        return self._task(self._sources[places], places + 1, self._sources.deeper(places))
 
     def __iter__(self) -> Iterator[Task]:
-        return (self._task(source, index) for index, source in enumerate(self._sources, 1))
+        index = 0
+        for deeper, names in self._sources.by_folder():
+            for index, source in enumerate(names, index + 1):  # noqa: B020 (goes on with the next folder)
+                yield self._task(source, index, deeper)
 
-    def _task(self, source: str, index: int) -> Task:
-        return Task(source, self._naming.target(source, index), self._makes_folder)
+    def _task(self, source: str, index: int, deeper: str) -> Task:
+        return Task(source, self._naming.target(source, index, deeper), self._makes_folder)
 
 
 class _Places:
@@ -243,12 +247,15 @@ class Naming:
         is_folder = not is_template and _names_folder(output)
         return cls(output, name, format, suffixes or {}, below, count, is_folder, is_template)
 
-    def target(self, source: str, index: int) -> str:
-        """What the result of a source is called, which is the so-manieth."""
+    def target(self, source: str, index: int, deeper: str | None = None) -> str:
+        """What the result of a source is called: of the ``index``-th, which lies ``deeper`` than others."""
         if self.output == STREAM or (source == STREAM and self.output is None):
             return STREAM
         stem, ext = self._stem(source)
-        return self._placed(self._flat(source, stem, ext, index), source)
+        if deeper is None:
+            deeper = self.below.get(source, "") if self.output is not None else ""
+        flat = self._flat(source, stem, ext, index)
+        return _placed(flat, deeper) if deeper else flat
 
     def lies_apart(self, folder: str) -> bool:
         """Whether no target can lie in a folder, nor below it."""
@@ -270,10 +277,9 @@ class Naming:
             return "stdin", "" if self.format is None else suffixes_of(self.format)[0]
         last = name_of(source) if is_address(source) else os.path.basename(source)  # noqa: PTH119 (there may be many)
         ext = suffix_of(last)
-        inner = suffix_of(last.removesuffix(ext))
-        if inner and (inner + ext).lower() in self.suffixes:
-            ext = inner + ext  # .ome.tif
         stem = last.removesuffix(ext)
+        if "." in stem and ((inner := suffix_of(stem)) + ext).lower() in self.suffixes:  # .ome.tif
+            stem, ext = stem.removesuffix(inner), inner + ext
         if self.format is not None:
             return stem, suffixes_of(self.format)[0]
         ext = ext or _suffix_by_content(source)
@@ -288,8 +294,8 @@ class Naming:
             return self.output.format(stem=stem, kernel=self.name, ext=ext, index=index)
         if not self.is_folder and self.count == 1:
             return self.output
-        suffix = suffix_of(self.output)
-        if not self.is_folder and suffix:
+        suffix = "" if self.is_folder else suffix_of(self.output)
+        if suffix:
             stem = (name_of(self.output) if is_address(self.output) else Path(self.output).name).removesuffix(suffix)
             raise ConvcliError(
                 f"output: got the one file {self.output} for {self.count} inputs, expected a folder ({stem}/) or a "
@@ -297,21 +303,24 @@ class Naming:
             )
         return _joined(self.output, file)
 
-    def _placed(self, target: str, source: str) -> str:
-        """A target in an output's folder, as deep below it as its source lies."""
-        deeper = self.below.get(source) if self.output is not None else None
-        if deeper is None:
-            return target
-        if is_address(target):
-            return below(folder_of(target), f"{deeper.replace(os.sep, '/')}/{target.rpartition('/')[2]}")
-        folder, last = os.path.split(target)
-        return os.path.join(folder, deeper, last)  # noqa: PTH118 (there may be many)
+
+def _placed(target: str, deeper: str) -> str:
+    """A target in an output's folder, as deep below it as its source lies."""
+    if is_address(target):
+        return below(folder_of(target), f"{deeper.replace(os.sep, '/')}/{target.rpartition('/')[2]}")
+    folder, last = os.path.split(target)
+    return os.path.join(folder, deeper, last)  # noqa: PTH118 (there may be many)
+
+
+@lru_cache(maxsize=8)
+def _plain(folder: str) -> str:
+    return str(Path(folder))
 
 
 def _joined(folder: str, name: str) -> str:
     if is_address(folder):
         return below(folder, name)
-    folder = str(Path(folder))
+    folder = _plain(folder)
     return name if folder == "." else os.path.join(folder, name)  # noqa: PTH118 (there may be many)
 
 
@@ -327,12 +336,12 @@ def _suffix_by_content(source: str) -> str:
     return (*kind.suffixes, *kind.read_only_suffixes, "")[0] if kind else ""
 
 
-def beside(file: str, word: str, suffix: str = ".png") -> str:
+def beside(file: str, word: str) -> str:
     """Where a result goes that was not given a name: ``photo_features.png`` beside ``photo.jpg``."""
     path = Path("stdin" if file == STREAM else file)
     if not path.name:
         raise ImageError(f"got {shortened(file)} as a picture, expected the name of a file")
-    return str(path.with_name(f"{path.stem}_{word}{suffix}"))
+    return str(path.with_name(f"{path.stem}_{word}.png"))
 
 
 _FORM = re.compile(r"(.?[<>=^])?[+ -]?0?[0-9]{0,3}(\.[0-9]{1,3})?,?[sdxX]?")

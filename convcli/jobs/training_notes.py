@@ -165,7 +165,8 @@ def _fitting(plan: TrainingPlan, network: NetworkSpec) -> Iterator[str]:
     if data.shape != network.input:
         parts.append(f"{shape_text(data.shape)} (its own input is {shape_text(network.input)})")
     if plan.network.spec.layers != network.layers:
-        parts.append(f"{len(data.classes)} classes" if data.classes else f"{plan.network.output[-1]} outputs")
+        told = data.classes and data.targets != "numbers"
+        parts.append(f"{len(data.classes)} classes" if told else f"{plan.network.output[-1]} outputs")
     if parts:
         yield f"{network.name} is fitted to {' and '.join(parts)}"
 

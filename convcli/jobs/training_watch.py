@@ -12,6 +12,7 @@ from convcli.jobs.filters import Filters, filters_of
 from convcli.nn.training import Training
 from convcli.nn.weights import ModelCard, TrainedModel
 
+_SHOWN = 12
 _LOOKED_AT = 512  # examples among which the hardest are sought: few enough to take a moment
 
 
@@ -36,15 +37,15 @@ class Hard:
     taken_share: float
 
 
-def first_filters(training: Training, *, most: int = 64) -> Filters | None:
+def first_filters(training: Training) -> Filters | None:
     """The first convolution's filters as they are now; None for a network without one."""
     try:
-        return filters_of(TrainedModel(training.model, ModelCard("", (), None, 0, {}, {}, ())), filters=most, inputs=3)
+        return filters_of(TrainedModel(training.model, ModelCard("", (), None, 0, {}, {}, ())), filters=64, inputs=3)
     except ModelError:
         return None
 
 
-def hardest(training: Training, classes: Sequence[str], *, most: int = 12) -> list[Hard]:
+def hardest(training: Training, classes: Sequence[str]) -> list[Hard]:
     """The examples whose truth seems least probable, of held-out images if there are some, else of those learned from.
 
     Weights, averages and random numbers stay what they are: a training that is looked at gives the same bits.
@@ -59,7 +60,7 @@ def hardest(training: Training, classes: Sequence[str], *, most: int = 12) -> li
     if shares.ndim != 2 or shares.shape[1] != len(classes):
         return []
     of_truth = shares[np.arange(len(labels)), labels]
-    order = np.argsort(of_truth, kind="stable")[:most]
+    order = np.argsort(of_truth, kind="stable")[:_SHOWN]
     return [
         Hard(images[place], classes[labels[place]], classes[taken], float(of_truth[place]), float(shares[place, taken]))
         for place, taken in zip(order.tolist(), shares.argmax(axis=1)[order].tolist(), strict=True)

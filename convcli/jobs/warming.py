@@ -16,8 +16,10 @@ from convcli.errors import ConvcliError
 from convcli.images.model import COLOURS, KINDS, pictures_of
 
 if TYPE_CHECKING:
+    from convcli.architectures import NetworkPlan
     from convcli.jobs.morph import MorphPlan
     from convcli.loops.compiling.wanted import Wanted
+    from convcli.nn.recipe import Recipe
 
 _SIZE = 64  # pixels: the side of the pictures that commands are walked through with
 _MODES = ("max", "min", "average", "weighted", "lp", "median", "stochastic")
@@ -43,6 +45,17 @@ _TRAININGS: tuple[tuple[str, tuple[int, ...], tuple[str, ...]], ...] = (
     ("cifar10", (32, 32, 3), ("default",)),
     ("pictures", (64, 64, 3), ("default",)),
     ("lenet5", (28, 28, 1), ("default",)),
+    ("features", (8,), ("default",)),
+    ("series", (128, 3), ("default",)),
+    ("volumes", (8, 16, 16, 1), ("default",)),
+    ("resnet20", (32, 32, 3), ("default",)),
+    ("mobilenet", (32, 32, 3), ("default",)),
+)
+# Networks that do not tell classes apart: their task, and the shapes of an input and of an output.
+_TASKS: tuple[tuple[str, str, tuple[int, ...], tuple[int, ...]], ...] = (
+    ("unet-small", "segment", (32, 32, 1), (32, 32, 2)),
+    ("denoiser", "denoise", (32, 32, 1), (32, 32, 1)),
+    ("forecast", "regress", (4, 16, 16, 1), (4, 16, 16, 1)),
 )
 
 
@@ -56,8 +69,8 @@ class Piece:
     run: Callable[[], object]
 
 
-def pieces(commands: Collection[str] = (), kinds: Collection[str] = tuple(KINDS)) -> list[Piece]:
-    """The pieces of these commands' work (of all commands, without any) on these kinds of pixels.
+def pieces(commands: Collection[str] = ()) -> list[Piece]:
+    """The pieces of these commands' work; of all commands, without any.
 
     Raises `ConvcliError` for a name that is none of them.
     """
@@ -65,8 +78,7 @@ def pieces(commands: Collection[str] = (), kinds: Collection[str] = tuple(KINDS)
         if name not in COMMANDS:
             raise ConvcliError(f"got {name!r}, expected some of {', '.join(COMMANDS)}")
     chosen = [name for name in COMMANDS if name in (commands or COMMANDS)]
-    found = (piece for name in chosen for piece in COMMANDS[name](name))
-    return [piece for piece in found if piece.kind in kinds or not piece.kind]
+    return [piece for name in chosen for piece in COMMANDS[name](name)]
 
 
 def wanted_by(work: Sequence[Piece]) -> "dict[Wanted, str]":
@@ -152,21 +164,43 @@ def _trainings(command: str) -> Iterator[Piece]:
     for name, shape, presets in _TRAININGS:
         for preset in presets:
             yield Piece(command, "", f"the network {name}", partial(_train, name, shape, preset))
+    for name, task, shape, output in _TASKS:
+        yield Piece(command, "", f"the network {name}", partial(_train_for, name, task, shape, output))
 
 
 def _train(name: str, shape: tuple[int, ...], preset_name: str) -> None:
     from convcli.architectures import load
     from convcli.architectures.fitting import fitted
-    from convcli.nn.model import Model
     from convcli.nn.presets import preset
+
+    recipe = preset(preset_name).recipe
+    if len(shape) != 3:
+        recipe = replace(recipe, augment="")
+    labels = np.arange(recipe.batch_size + 1) % _CLASSES
+    _walk(fitted(load(name), shape, _CLASSES), recipe, labels)
+
+
+def _train_for(name: str, task: str, shape: tuple[int, ...], output: tuple[int, ...]) -> None:
+    from convcli.architectures import load
+    from convcli.architectures.fitting import fitted_to
+    from convcli.jobs.task import preset_for
+    from convcli.nn.presets import preset
+
+    recipe = replace(preset_for(preset("default"), task).recipe, batch_size=4, task=task)
+    masks = task == "segment"
+    labels = np.zeros((5, *(output[:-1] if masks else output)), np.uint8 if masks else np.float32)
+    _walk(fitted_to(load(name), shape, output, "softmax" if masks else "linear"), recipe, labels)
+
+
+def _walk(plan: "NetworkPlan", recipe: "Recipe", labels: "np.ndarray[Any, Any]") -> None:
+    """A measure, and an epoch of two steps with another measure at its end."""
+    from convcli.nn.model import Model
     from convcli.nn.scoring import Examples, score_of
     from convcli.nn.training import DivergedError, Training
 
-    model = Model(fitted(load(name), shape, _CLASSES))
-    recipe = replace(preset(preset_name).recipe, epochs=1)
-    images = np.zeros((recipe.batch_size + 1, *shape), np.float32)
-    examples = Examples(images, np.arange(len(images)) % _CLASSES)
-    score_of(model, examples)
+    model, recipe = Model(plan), replace(recipe, epochs=1)
+    examples = Examples(np.zeros((len(labels), *plan.input), np.float32), labels)
+    score_of(model, examples, task=recipe.task)
     training = Training(model, recipe, examples, examples)
     with suppress(DivergedError):  # what loops leave undone is no number; by then all have been called
         training.run()

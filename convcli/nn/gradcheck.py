@@ -20,7 +20,7 @@ from convcli.nn.shaping import Dropout
 # (layer, array) -> value, its gradient, its mask.
 Gradients: TypeAlias = dict[tuple[str, str], tuple[Array, Array, Array | None]]
 
-TOLERANCE = 1e-6
+_OF_A_LAYER, _OF_A_NETWORK = 1e-6, 1e-5  # the largest error that is allowed
 _DIRECTIONS = 3
 # A step across the kink of a ReLU or of a maximum measures nothing: shorter ones follow, to where rounding begins.
 _STEPS = (1e-5, 1e-6, 1e-7)
@@ -56,15 +56,13 @@ class Check:
         return self.verdict == "ok"
 
 
-def check_layer(
-    layer: Layer, *, seed: int = 0, batch: int = 2, x: Array | None = None, tolerance: float = TOLERANCE
-) -> list[Check]:
-    """Check the gradients of a layer's input and of all its parameters, for a random or a given input.
+def check_layer(layer: Layer, *, seed: int = 0, batch: int = 2) -> list[Check]:
+    """Check the gradients of a layer's input and of all its parameters, for a random input.
 
     The layer has to be float64. Layers inside it are checked with it.
     """
     generator = np.random.default_rng(seed)
-    value = generator.standard_normal((batch, *layer.plan.input)) if x is None else np.array(x)
+    value = generator.standard_normal((batch, *layer.plan.input))
     repeat = _repeatable(layer)
     cotangent = generator.standard_normal(layer.forward(value, training=True).shape)
 
@@ -76,12 +74,10 @@ def check_layer(
     loss()
     gradients: Gradients = {(layer.name, "input"): (value, np.array(layer.backward(cotangent)), None)}
     gradients |= _parameters(layer)
-    return list(_checks(gradients, loss, generator, tolerance, zero_may_be=False))
+    return list(_checks(gradients, loss, generator, _OF_A_LAYER, zero_may_be=False))
 
 
-def check_model(
-    model: Model, *, seed: int = 0, batch: int = 2, loss: Loss | None = None, tolerance: float = 1e-5
-) -> list[Check]:
+def check_model(model: Model, *, seed: int = 0, batch: int = 2, loss: Loss | None = None) -> list[Check]:
     """Check the gradients of a network's loss: of its input and of every parameter, heads and regularizers included.
 
     Inputs and labels are random. A parameter whose gradient is zero passes if the differences are zero too: a bias
@@ -107,7 +103,7 @@ def check_model(
     gradients: Gradients = {("input", "input"): (x, step.input_gradient, None)}
     for layer in model.walk():
         gradients |= _parameters(layer, inside=False)
-    return list(_checks(gradients, measure, generator, tolerance, zero_may_be=True))
+    return list(_checks(gradients, measure, generator, _OF_A_NETWORK, zero_may_be=True))
 
 
 def _parameters(layer: Layer, inside: bool = True) -> Gradients:

@@ -21,6 +21,7 @@ from convcli.architectures import LayerPlan
 from convcli.errors import ModelError
 from convcli.nn.constraints import Constraint
 from convcli.nn.regularizers import Regularizer
+from convcli.ops.scratch import aligned
 
 Array: TypeAlias = NDArray[Any]
 Shape: TypeAlias = tuple[int, ...]
@@ -144,12 +145,12 @@ class Layer(ABC):
         size = prod(shape)
         kept = self._held.get(what)
         if kept is None or kept.size < size:
-            kept = self._held[what] = np.empty(size, dtype or self.dtype)
+            kept = self._held[what] = aligned((size,), dtype or self.dtype)
         return kept[:size].reshape(shape)
 
     def buffer(self, what: str, shape: Sequence[int], training: bool) -> Array:
         """`hold` while training; else a new array, freed as soon as the next layers are through with it."""
-        return self.hold(what, shape) if training else np.empty(shape, self.dtype)
+        return self.hold(what, shape) if training else aligned(shape, self.dtype)
 
     def release(self) -> None:
         """Give all kept buffers back."""

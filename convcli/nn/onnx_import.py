@@ -7,7 +7,7 @@ is to us says `convcli.nn.onnx_operators`.
 """
 
 from collections.abc import Mapping
-from math import prod
+from math import isclose, prod, sqrt
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,12 @@ from convcli.errors import ConvcliError, ModelError, shortened
 from convcli.extras import needed
 from convcli.nn.imported import build
 from convcli.nn.model import Model
+from convcli.nn.onnx_constants import FOLDED, take_constants
 from convcli.nn.onnx_operators import READ
 from convcli.nn.onnx_values import Reader, array_of, words_of
 
 _MOST_BYTES = 2_000_000_000
+_NEAR = 1e-3  # of the constants of gelu, which half precision rounds
 
 
 def read_onnx(path: Path, size: tuple[int, ...] | None = None) -> tuple[Model, Mapping[str, str]]:
@@ -82,25 +84,19 @@ def _own(proto: Any, told: Mapping[str, str], path: Path) -> Model:
 
 def _model(reader: Reader) -> Model:
     """All nodes, one after the other, then the layers."""
+    take_constants(reader)
     gelus, parts = _find_gelus(reader)
+    known = {*READ, *FOLDED, "Constant", "Shape"}
+    for node in reader.nodes:  # what is lacking is told before what stands around it
+        if node.op_type not in known and node.output[0] not in parts:
+            raise reader.lack(node)
     for node in reader.nodes:
-        if node.op_type == "Constant":
-            words = words_of(node)
-            value = next((words[key] for key in ("value", "value_float", "value_int", "value_floats", "value_ints")
-                          if key in words), None)  # fmt: skip
-            if value is None:
-                raise reader.lack(node, "a constant of texts")
-            reader.constants[node.output[0]] = (
-                array_of(value, reader.path) if hasattr(value, "dims") else np.array(value)
-            )
-        elif node.input and node.input[0] in reader.constants and node.op_type == "Identity":
-            reader.constants[node.output[0]] = reader.constants[node.input[0]]
-        elif node.output[0] in gelus:
+        if node.output[0] in reader.constants or node.output[0] in parts:
+            continue
+        if node.output[0] in gelus:
             source = reader.values[gelus[node.output[0]]]
             reader.values[node.output[0]] = reader.one(node, "activation", source, None, activation="gelu")
-        elif node.output[0] in parts or node.op_type == "Shape":
-            continue
-        elif any(name in reader.values for name in node.input):
+        elif node.op_type != "Shape" and any(name in reader.values for name in node.input):
             read = READ.get(node.op_type)
             if read is None:
                 raise reader.lack(node)
@@ -114,14 +110,25 @@ def _model(reader: Reader) -> Model:
 def _find_gelus(reader: Reader) -> tuple[dict[str, str], set[str]]:
     """x/2 * (1 + erf(x / root 2)), as exporters write gelu: its last value and x, and the values between."""
     makers = {name: node for node in reader.nodes for name in node.output}
-    fixed = {*reader.constants, *(node.output[0] for node in reader.nodes if node.op_type == "Constant")}
 
     def computed(node: Any) -> list[str]:
-        return [name for name in node.input if name not in fixed]
+        return [name for name in node.input if name not in reader.constants]
 
     def only(name: str, operator: str) -> Any:
         users = reader.consumers.get(name, [])
         return users[0] if len(users) == 1 and users[0].op_type == operator else None
+
+    def holds(node: Any, number: float) -> bool:
+        """Whether the one constant of a node is this number; of a division its inverse."""
+        constants = [reader.constants[name] for name in node.input if name in reader.constants]
+        if (
+            len(constants) != 1
+            or constants[0].size != 1
+            or (node.op_type == "Div" and node.input[0] in reader.constants)
+        ):
+            return False
+        found = float(constants[0].reshape(-1)[0])
+        return isclose(1 / found if node.op_type == "Div" and found else found, number, rel_tol=_NEAR)
 
     found: dict[str, str] = {}
     parts: set[str] = set()
@@ -133,14 +140,14 @@ def _find_gelus(reader: Reader) -> tuple[dict[str, str], set[str]]:
         added = only(node.output[0], "Add")
         product = None if added is None else only(added.output[0], "Mul")
         others = [] if product is None else [name for name in product.input if name != added.output[0]]
-        if product is None or not others:
+        if product is None or not others or not (holds(scaled, sqrt(0.5)) and holds(added, 1.0)):
             continue
-        end, half = product, makers.get(others[0])
+        end, half, halved = product, makers.get(others[0]), None
         if others[0] == x:
-            end = only(product.output[0], "Mul")
-        elif half is None or half.op_type != "Mul" or computed(half) != [x]:
-            continue
-        if end is not None:
+            end = halved = only(product.output[0], "Mul") or only(product.output[0], "Div")
+        elif half is not None and half.op_type in ("Mul", "Div") and computed(half) == [x]:
+            halved = half
+        if halved is not None and holds(halved, 0.5):
             found[end.output[0]] = x
             between = (scaled, node, added, product, *([half] if half is not None and others[0] != x else ()))
             parts |= {each.output[0] for each in between} - {end.output[0]}

@@ -215,7 +215,9 @@ def _upsample(reader: Reader, node: Any, words: dict[str, Any]) -> Value:
     if scales is not None and scales.size:
         sizes = [float(each) for each in scales[2:]]
     else:
-        sizes = [made / n for made, n in zip(reader.shape(node.output[0], node)[2:], before, strict=True)]
+        wanted = reader.constants.get(node.input[3]) if len(node.input) > 3 else None
+        made_of = reader.shape(node.output[0], node) if wanted is None else tuple(wanted.tolist())
+        sizes = [made / n for made, n in zip(made_of[2:], before, strict=True)]
     mode, place = words.get("mode", "nearest"), words.get("coordinate_transformation_mode", "half_pixel")
     rounding = words.get("nearest_mode", "round_prefer_floor")
     whole = all(each == int(each) and each >= 1 for each in sizes)

@@ -141,7 +141,9 @@ class Reader:
             raise self.lack(node, "a shape that is computed")
         return shape
 
-    def one(self, node: Any, kind: str, value: Value, numbers: Mapping[str, Array] | None = None, **keys: Any) -> Value:
+    def one(
+        self, node: Any, kind: str, value: Value, numbers: Mapping[str, Array] | None = None, /, **keys: Any
+    ) -> Value:
         """A layer that changes no layout."""
         return replace(value, name=self.graph.layer(value.name, kind, numbers, **keys))
 

@@ -1,6 +1,6 @@
 """What a network is measured by: the loss that suits its output, and that loss and the share of right answers."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,6 +25,7 @@ from convcli.nn.tasks import TASKS, Tally
 from convcli.ops.arguments import as_array
 
 _BATCH = 256
+Watch = Callable[[Array, Array, Array], None]
 
 
 class Examples(NamedTuple):
@@ -100,11 +101,12 @@ def learns_squares(plan: NetworkPlan) -> bool:
 @np.errstate(all="ignore")
 def score_of(
     model: Model, examples: Examples, batch_size: int = _BATCH, *, task: str = "classify", loss_name: str = "",
-    unit: Any = 1.0,
+    unit: Any = 1.0, watch: Watch | None = None,
 ) -> Score:  # fmt: skip
     """Loss and measures of a network as it stands, without label smoothing, dropout or regularizers.
 
-    ``unit`` is what 1 of the labels' numbers stands for; the loss is of the labels as they are.
+    ``unit`` is what 1 of the labels' numbers stands for; the loss is of the labels as they are. ``watch`` is told of
+    each batch what went in, what came out behind the activation, and the labels.
     """
     loss, total, right, answers = loss_for(model, task=task, name=loss_name), 0.0, 0, 0
     tally, counted = Tally(task, unit), "accuracy" in TASKS[task].metrics
@@ -115,7 +117,10 @@ def score_of(
         logits = model.channels_last(model.forward(x, logits=True))
         targets = class_targets(loss, labels, logits)
         total += loss_of_logits(loss, model.final, logits, targets)[0] * len(labels)
-        tally.add(model.channels_last(x), model.final.forward(logits), targets if task == "regress" else labels)
+        outputs = model.final.forward(logits)
+        tally.add(model.channels_last(x), outputs, targets if task == "regress" else labels)
+        if watch is not None:
+            watch(x, outputs, labels)
         here = count_right(loss, logits, labels) if counted else (0, 0)
         right, answers = right + here[0], answers + here[1]
     return Score(total / len(examples.x), right / answers if answers else None, tally.metrics())

@@ -10,6 +10,7 @@ Every result has the same bits at any number of threads.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,7 +20,7 @@ from convcli.geometry import Window
 from convcli.loops.costs import ALONE_NUMBERS, KEPT_WEIGHTS
 from convcli.ops.arguments import Array
 from convcli.ops.convolution_plan import Pass, Plan, Sizes, forward_pass, gradient_passes, parts_of
-from convcli.ops.scratch import scratch
+from convcli.ops.scratch import aligned, scratch
 from convcli.ops.words import new_array
 
 if TYPE_CHECKING:
@@ -57,12 +58,12 @@ def conv_forward(
     ``sizes`` are the output's, where there are not as many windows as fit: the gradient of a transposed convolution.
     """
     given = None if sizes is None else (1,) * (3 - len(sizes)) + tuple(sizes)
-    numbers = Sizes(x.shape[0], x.shape[-1], weight.shape[-1], groups, x.dtype, _threads())
+    numbers = Sizes(x.shape[0], x.shape[-1], weight.shape[-1], groups, x.dtype, workers := _threads())
     planned = forward_pass(_three(windows), _three_sizes(x), given, numbers)
     if out is None:
         counts = (axis.outputs for axis in planned.axes[3 - len(windows) :])
-        out = new_array((x.shape[0], *counts, weight.shape[-1]), x.dtype)
-    how = _How(transposed=False, relu=relu, winograd=winograd, checked=checked, kept=kept)
+        out = new_array((x.shape[0], *counts, weight.shape[-1]), x.dtype, lined=True)
+    how = _How(workers, transposed=False, relu=relu, winograd=winograd, checked=checked, kept=kept)
     _run(planned, x, _volume_kernel(weight), bias, groups, out, how)
     return out
 
@@ -87,9 +88,10 @@ def conv_input_gradient(
     """
     channels = weight.shape[-2] * groups
     if out is None:
-        out = new_array((gradient.shape[0], *sizes, channels), gradient.dtype)
-    kernel, how = _volume_kernel(weight), _How(transposed=True, relu=relu, winograd=winograd, checked=checked)
-    numbers = Sizes(gradient.shape[0], gradient.shape[-1], channels, groups, gradient.dtype, _threads())
+        out = new_array((gradient.shape[0], *sizes, channels), gradient.dtype, lined=True)
+    how = _How(_threads(), transposed=True, relu=relu, winograd=winograd, checked=checked)
+    kernel = _volume_kernel(weight)
+    numbers = Sizes(gradient.shape[0], gradient.shape[-1], channels, groups, gradient.dtype, how.workers)
     for planned in gradient_passes(_three(windows), _three_sizes(out), _three_sizes(gradient), numbers):
         if planned.plan is not None:
             _run(planned, gradient, kernel, bias, groups, out, how)
@@ -151,8 +153,9 @@ def conv_bias_gradient(gradient: Array) -> Array:
 
 
 class _How(NamedTuple):
-    """What a pass is to do beside its sums."""
+    """What a pass is to do beside its sums, and by how many threads."""
 
+    workers: int
     transposed: bool
     relu: bool
     winograd: bool
@@ -170,16 +173,15 @@ def _run(planned: Pass, source: Array, kernel: Array, bias: Array | None, groups
         if not how.checked or _is_finite(out):
             return
     packed = _from_kept(planned, how) or _packed(planned, plan, kernel, added, groups, how)
-    workers = _threads()
     if plan.depthwise:
         from convcli.loops.networks.depthwise import convolve_channels
 
-        runs = min(workers, prod((plan.job.images, planned.axes[0].outputs, planned.axes[1].outputs)))
+        runs = min(how.workers, prod((plan.job.images, planned.axes[0].outputs, planned.axes[1].outputs)))
         convolve_channels(_flat(source), *packed, plan.axes, plan.job, numbers, runs, _flat_out(out))
         return
     from convcli.loops.networks.convolution import convolve
 
-    rooms = _workspaces(plan, min(workers, plan.job.boxes), source.dtype)
+    rooms = _workspaces(plan, min(how.workers, plan.job.boxes), source.dtype)
     convolve(_flat(source), *packed, plan.axes, plan.job, numbers, *rooms, _flat_out(out))
 
 
@@ -205,23 +207,32 @@ def _run_squares(
     planned: Pass, squares: "Squares", source: Array, kernel: Array, bias: Array, numbers: Any, out: Array, how: _How
 ) -> None:
     from convcli.loops.networks.winograd import apart, convolve_squares, transform_kernel
-    from convcli.loops.networks.winograd_vectors import KERNEL, POINTS
+    from convcli.loops.networks.winograd_vectors import POINTS
 
     points, width = POINTS**2, 2 * squares.lanes
     ready = _from_kept(planned, how)
     if ready is None:
         seen = planned.taps_of(kernel)
         seen = np.ascontiguousarray(seen.swapaxes(3, 4)) if how.transposed else seen
-        transformed = _room(how, "weights", seen.size // KERNEL**2 * points, seen.dtype)
-        transform_kernel(_flat(seen), squares, _runs(seen.size, squares.channels), transformed)
+        transformed = _room(how, "weights", _transformed(squares), seen.dtype)
+        transform_kernel(_flat(seen), squares, _runs(transformed.size, squares.channels), transformed)
         ready = _to_kept(planned, how, transformed, bias)
     room = points * (apart.py_func(squares, squares.channels) + apart.py_func(squares, width))
-    workspaces = scratch("inputs", (min(_threads(), -(-squares.total // squares.group)), room), kernel.dtype)
+    workspaces = scratch("inputs", (min(how.workers, -(-squares.total // squares.group)), room), kernel.dtype)
     convolve_squares(_flat(source), ready[0], _flat(bias), squares, numbers, workspaces, _flat_out(out))
 
 
+def _transformed(squares: "Squares") -> int:
+    """Numbers of the weights for all points, with the nothing between those: see `unit_of`."""
+    from convcli.loops.networks.winograd import unit_of
+    from convcli.loops.networks.winograd_vectors import POINTS
+
+    start, _, step = unit_of.py_func(squares, squares.filters - 1)
+    return int(start + POINTS**2 * step)
+
+
 def _room(how: _How, what: str, size: int, dtype: np.dtype[Any]) -> Array:
-    return scratch(what, size, dtype) if how.kept is None else np.empty(size, dtype)
+    return scratch(what, size, dtype) if how.kept is None else aligned((size,), dtype)
 
 
 def _from_kept(planned: Pass, how: _How) -> tuple[Array, Array] | None:
@@ -248,7 +259,7 @@ def _weight_gradient_squares(x: Array, gradient: Array, squares: "Squares", out:
     points, channels, filters, group = POINTS**2, squares.channels, squares.filters, squares.group
     inputs = scratch("inputs", points * apart.py_func(squares, channels), x.dtype)
     gradients = scratch("gradients", points * apart.py_func(squares, filters), x.dtype)
-    sums = scratch("sums", points * channels * filters, x.dtype)
+    sums = scratch("sums", _transformed(squares), x.dtype)
     rows = np.minimum(np.arange(channels + ROWS), channels - 1).repeat(2)
     steps = np.stack((np.arange(group) * channels, np.arange(group)), axis=-1)
     nothing, numbers = np.zeros(2 * squares.lanes, x.dtype), _numbers(x.dtype, relu=False)
@@ -294,6 +305,7 @@ def _workspaces(plan: Plan, workers: int, dtype: np.dtype[Any]) -> tuple[Array, 
     return scratch("inputs", (workers, plan.workspace), dtype), tables
 
 
+@lru_cache(maxsize=8)
 def _numbers(dtype: np.dtype[Any], *, relu: bool) -> Any:
     from convcli.loops.networks.packing import Numbers
 

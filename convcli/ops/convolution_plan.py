@@ -66,7 +66,7 @@ class Plan:
 
     @property
     def depthwise(self) -> bool:
-        """Whether each channel is computed by itself."""
+        """Whether each channel, or each small group of them, is computed by itself."""
         from convcli.loops.networks.product import LANES
 
         return self.job.kind == LANES
@@ -150,6 +150,7 @@ def _phases(window: Window, n: int, gradient_n: int) -> Iterator[PassAxis]:
 @lru_cache(maxsize=512)
 def _plan(axes: tuple[PassAxis, ...], sizes: Sizes) -> Plan:
     """Choose the kind of tile and the boxes of a pass."""
+    from convcli.loops.networks.depthwise import depths_of
     from convcli.loops.networks.packing import Job
     from convcli.loops.networks.product import FOLDED, LANES, ROWS, TWO, lanes_of
 
@@ -159,8 +160,9 @@ def _plan(axes: tuple[PassAxis, ...], sizes: Sizes) -> Plan:
     group_channels, group_filters = channels // groups, filters // groups
     taps = prod(len(axis.taps) for axis in axes)
     steps, units, columns, kind = taps * group_channels, 0, 0, TWO
-    if groups == channels == filters and groups > 1:
-        kind, steps, units = LANES, taps, -(-channels // lanes)
+    depth = group_channels if groups > 1 and channels == filters else 0
+    if depth == 1 or (depth in depths_of(lanes) and not gradient):
+        kind, units = LANES, -(-channels // lanes)
         columns = units * lanes
     elif not gradient and group_filters <= 4 and group_channels % lanes == 0:
         kind, steps, units = FOLDED, steps // lanes, filters
@@ -314,11 +316,13 @@ def squares_of(axes: Sequence[PassAxis], plan: Plan, sizes: Sizes, *, always: bo
 
     if workers:
         bytes_each = points * (job.channels + 2 * job.lanes) * dtype.itemsize
-        group = min(max(costs.SQUARES_BYTES // bytes_each // ROWS * ROWS, ROWS), -(-total // (workers * ROWS)) * ROWS)
+        most = max(costs.SQUARES_BYTES // bytes_each // ROWS * ROWS, costs.FEWEST_SQUARES)
+        group = -(-_even(-(-total // workers), most) // ROWS) * ROWS  # of each thread's squares, equal parts
     else:
         bytes_each = points * (job.channels + job.filters) * dtype.itemsize
         group = min(max(costs.ROUND_BYTES // bytes_each, costs.ROUND_SQUARES), total)
     return Squares(
-        images, height.size, width.size, height.start, width.start, job.channels, height.outputs, width.outputs,
-        job.filters, job.lanes, group, total,
+        images, height.size, width.size, height.start, width.start, POINTS - (height.outputs < OUTPUTS),
+        POINTS - (width.outputs < OUTPUTS), job.channels, height.outputs, width.outputs, job.filters,
+        job.lanes, group, total,
     )  # fmt: skip

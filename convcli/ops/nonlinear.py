@@ -19,6 +19,7 @@ from convcli.loops.costs import (
     LOOK_KEPT_BYTES,
     LOOK_LEAST,
     LOOK_PAIRS_BAND,
+    LOOK_PAIRS_TILE,
     LOOK_TILE,
     NETWORK_BYTES,
     NETWORK_CELL_BYTES,
@@ -195,31 +196,42 @@ def _bilateral(look: _Look, kernel: Kernel, dtype: Any, unit: float) -> Array:
 
 def _bilateral_stored(look: _Look, kernel: Kernel, dtype: Any, unit: float, store: Store) -> tuple[Array, int]:
     from convcli.loops.filtering.bilateral import Neighbours, bilateral
+    from convcli.loops.filtering.likeness import SHARE
 
-    weights = kernel.planes[0].reshape(look.sizes)
+    weights = kernel.planes[0].reshape(look.sizes).copy()
+    weights[tuple(n // 2 for n in look.sizes)] = 0  # a pixel's own weight is one
     places = np.ascontiguousarray(np.argwhere(weights > 0), np.int64)
-    deviation = _number(kernel, "sigma_color") * unit
+    # Weights are exp(-SHARE * (space + difference^2)) of pixels that are multiplied by a scale.
+    space = (-np.log(weights[weights > 0]) / SHARE).astype(dtype)
+    unit *= _number(kernel, "sigma_color") * np.sqrt(2 * SHARE)
     out = look.new_out(store.dtype)
-    # exp(-distance^2/a) * exp(-difference^2/b) is exp(-(distance^2*b/a + difference^2)/b).
-    space = (-np.log(weights[weights > 0]) * 2 * deviation**2).astype(dtype)
-    decay = _decay(1 / (2 * deviation**2), dtype)
     kept, tile = _kept_weights(look, places, space.dtype.itemsize)
-    neighbours = Neighbours(places, space, decay, kept)
+    scales = (in_type(dtype, 1 / unit), in_type(dtype, unit))
+    neighbours = Neighbours(places, space, *scales, _decay(SHARE, dtype), kept)
     frame = look.frame(tile, LOOK_PAIRS_BAND if kept else LOOK_BAND)
     outside = np.zeros(frame.blocks(out.shape), np.int64)
-    numbers = store.numbers(space.dtype.type, _fill(look, dtype))
+    numbers = store.numbers(space.dtype.type, _fill(look, dtype), inside=_means_fit(look, store))
     bilateral(_rows(look), look.tables, frame, neighbours, look.covered, numbers, outside, out)
     return look.strided(out), int(outside.sum())
+
+
+def _means_fit(look: _Look, store: Store) -> bool:
+    """Whether means of pixels need not be clipped where they are stored."""
+    pixels = look.source.dtype
+    if pixels.kind != "u" or np.dtype(store.dtype) != pixels or look.covered:
+        return False
+    largest = int(np.iinfo(pixels).max)
+    return 0 <= look.border.constant <= largest and store.low <= 0 and largest <= store.high
 
 
 def _kept_weights(look: _Look, places: Array, itemsize: int) -> tuple[int, int]:
     """Of how many neighbours weights are kept, and the columns of a block, in which they should stay in the cache."""
     depth, rows, columns = look.sizes
     kept = len(places) // 2
-    if depth > 1 or look.covered or look.channels not in (1, 3) or rows == 1:
+    if depth > 1 or look.covered or look.channels not in (1, 3) or not kept:
         return 0, LOOK_TILE
     # Whole groups of vectors with what hangs over.
-    count = min(LOOK_KEPT_BYTES // (kept * (rows // 2 + 1) * itemsize), LOOK_TILE) // LOOK_LEAST * LOOK_LEAST
+    count = min(LOOK_KEPT_BYTES // (kept * (rows // 2 + 1) * itemsize), LOOK_PAIRS_TILE) // LOOK_LEAST * LOOK_LEAST
     tile = count - columns + 1
     return (kept, tile) if tile >= LOOK_LEAST else (0, LOOK_TILE)
 

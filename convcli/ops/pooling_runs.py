@@ -152,7 +152,8 @@ def _means(source: Array, axes: Axes, rounded: bool) -> Array:
     sums = np.empty(0, np.uint16 if short else np.int32 if whole else np.float64)
     multiplies = taps.bit_count() == 1
     divisor = np.array([1 / taps if multiplies else taps], np.float32 if whole else np.float64)
-    two_by_two = (planes, rows, columns, width.stride, width.dilation, channels) == (1, 2, 2, 2, 1, 1)
+    alike = (planes, rows, columns, width.stride, width.dilation) == (1, 2, 2, 2, 1)
+    two_by_two = alike and (channels == 1 or (channels == 3 and rounded))
     windows = Windows(
         channels, planes, rows, columns, depth.dilation, height.dilation, width.dilation, width.stride,
         _tile(width, columns, channels * sums.itemsize), divisor, multiplies, two_by_two, rounded,

@@ -149,17 +149,16 @@ def _through_depth_first(asked: Correlation) -> tuple[Array, int]:
 
 
 def _in_one_type(run: Callable[[Correlation], tuple[Array, int]]) -> Callable[[Correlation], tuple[Array, int]]:
-    """Have a way that is to make floats of sums of float64 see float64 only.
+    """Have a way read, and write sums of float64 as, one type where few want others.
 
-    Few want other types in or out with such sums, and each pair of types would be compiled for itself, for seconds.
+    Each pair of types would be compiled for itself, for seconds: see `Correlation.read_dtype`.
     """
 
     @wraps(run)
     def running(asked: Correlation) -> tuple[Array, int]:
-        if not asked.is_precise:
-            return run(asked)
-        source = as_contiguous("image", asked.source, np.float64)
-        result, outside = run(replace(asked, source=source, store=replace(asked.store, dtype=np.float64)))
+        store = replace(asked.store, dtype=np.float64) if asked.is_precise else asked.store
+        source = as_contiguous("image", asked.source, asked.read_dtype)
+        result, outside = run(replace(asked, source=source, store=store))
         return as_contiguous("result", result, asked.store.dtype), outside
 
     return running

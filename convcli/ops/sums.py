@@ -148,13 +148,25 @@ class Correlation:
         That pays for few loads; else they are converted to the type of the sums once.
         """
         source = self.source.dtype
-        if self.is_precise:
-            return self.dtype
-        few = self.plan.method in ("separable", "sum") or self.plan.multiply_adds <= costs().few_taps
-        if source.kind != "u" or source.itemsize > 2 or not few:
-            return self.dtype
-        value = float(self.border.constant)
-        return source if value.is_integer() and 0 <= value <= np.iinfo(source).max else self.dtype
+        few = self._is_passes or self.plan.multiply_adds <= costs().few_taps
+        return source if few and not self.is_precise and self._holds_border else self.dtype
+
+    @property
+    def _is_passes(self) -> bool:
+        return self.plan.method in ("separable", "sum")
+
+    @property
+    def _holds_border(self) -> bool:
+        """Whether pixels are integers of 8 or 16 bits, and what lies beyond the border is one of those."""
+        source, value = self.source.dtype, float(self.border.constant)
+        whole = source.kind == "u" and source.itemsize <= 2
+        return whole and value.is_integer() and 0 <= value <= np.iinfo(source).max
+
+    @property
+    def read_dtype(self) -> np.dtype[Any]:
+        """As what loops are to read the source: its own type, where there is more than a rare case that wants it."""
+        fits = self.source.dtype.kind != "u" or not self._is_passes or self._holds_border
+        return self.source.dtype if fits and not self.is_precise else self.dtype
 
     @property
     def never_clips(self) -> bool:

@@ -10,6 +10,7 @@ from convcli.budget import check_memory, shown_size
 from convcli.errors import ShapeError
 from convcli.kernels.parameters import shortened
 from convcli.ops.arguments import Array, as_array
+from convcli.ops.scratch import aligned
 
 _SMALL = 1 << 26  # bytes that need not be counted
 
@@ -47,8 +48,8 @@ def value_words(value: Any, dtype: np.dtype[Any]) -> NDArray[Any]:
     return number.reshape(1).view(np.dtype(f"u{min(dtype.itemsize, 8)}"))
 
 
-def new_array(shape: tuple[int, ...], dtype: np.dtype[Any], *, zeros: bool = False) -> Array:
-    """A new array, or one clear line where the memory for it is not there.
+def new_array(shape: tuple[int, ...], dtype: np.dtype[Any], *, zeros: bool = False, lined: bool = False) -> Array:
+    """A new array, if wanted one that begins with a cache line, or one clear line where there is no memory for it.
 
     Allocated by numpy and not in a loop: numpy asks for huge pages, which is worth 20 ms on 72 MB.
     """
@@ -56,6 +57,8 @@ def new_array(shape: tuple[int, ...], dtype: np.dtype[Any], *, zeros: bool = Fal
     if size > _SMALL:
         check_memory(size, f"result: got shape {shape}", ShapeError)
     try:
+        if lined:
+            return aligned(shape, dtype)
         return np.zeros(shape, dtype) if zeros else np.empty(shape, dtype)
     except (MemoryError, ValueError):
         raise ShapeError(f"result: got shape {shape}, {shown_size(size)}: more memory than there is") from None

@@ -36,6 +36,21 @@ class Filters:
 
 
 @dataclass(frozen=True)
+class Answers:
+    """How a network for another task did: a table by class or number, and the worst samples, as pictures and numbers.
+
+    ``measured`` is what all that is of; ``pictures`` have a name and what was measured of them.
+    """
+
+    measured: str
+    head: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    worst_head: Sequence[str]
+    worst: Sequence[Sequence[str]]
+    pictures: Sequence[tuple[Picture, str, str]]
+
+
+@dataclass(frozen=True)
 class ReportPage:
     """What the page shows; parts that are None are left out, and ``missing`` says why.
 
@@ -61,6 +76,8 @@ class ReportPage:
         Rows of the architecture's table: layer, output, parameters, multiply-adds, memory, field.
     calibration:
         Of each range of probabilities: how sure the answers are, how often they are right, both shares, and how many.
+    answers:
+        Of a network that does not tell classes apart, instead of all that is of classes.
     facts, recipe:
         Names and values; the last one's ``command`` is shown as code.
     """
@@ -84,6 +101,7 @@ class ReportPage:
     recipe: Sequence[tuple[str, str]]
     footer: str
     calibration: Sequence[tuple[float, float, int]] = ()
+    answers: Answers | None = None
 
 
 def page(shown: ReportPage) -> str:
@@ -110,7 +128,11 @@ def _curves(shown: ReportPage) -> str:
     if not shown.history:
         return _section("Curves", '<p class="quiet">The model file holds no history of its training.</p>')
     charts = []
-    for name, title in (("loss", "Loss"), ("accuracy", "Accuracy")):
+    known = ("loss", "accuracy", "val_loss", "val_accuracy")
+    others = [key for key in shown.history[0] if key.startswith("val_") and key not in known]
+    measures = [("loss", "Loss"), ("accuracy", "Accuracy")]
+    measures += [(key.removeprefix("val_"), measure_in_words(key).capitalize()) for key in others]
+    for name, title in measures:
         series = []
         smoothed = f", label smoothing {shown.label_smoothing:g}" if name == "loss" and shown.label_smoothing else ""
         for key, label in ((name, f"training set{smoothed}"), (f"val_{name}", "held out")):
@@ -119,7 +141,7 @@ def _curves(shown: ReportPage) -> str:
         written = (lambda share: f"{100 * share:.4g}%") if name == "accuracy" else "{:.3g}".format
         charts += [chart(title, series, across="epoch", shown=written)] if series else []
     figures = "".join(f'<figure class="chart">{each}</figure>' for each in charts)
-    keys = [key for key in ("epoch", "loss", "accuracy", "val_loss", "val_accuracy") if key in shown.history[0]]
+    keys = [key for key in ("epoch", *known, *others) if key in shown.history[0]]
     rows = [[number_in_words(key, row.get(key)) for key in keys] for row in shown.history]
     numbers = _table([measure_in_words(key) for key in keys], rows, first="right")
     smoothed = f", its loss with label smoothing {shown.label_smoothing:g}" if shown.label_smoothing else ""
@@ -129,12 +151,29 @@ def _curves(shown: ReportPage) -> str:
 
 
 def _measured(shown: ReportPage) -> str:
+    if shown.answers is not None:
+        return _answered(shown.answers)
     if shown.missing:
         text = f"Confusion matrix, classes and mistakes are left out: {shown.missing}"
         return _section("What is taken for what", f'<p class="quiet">{escape(text)}</p>')
     parts = [_section("What is taken for what", _confusion(shown)), _section("Classes", _scores(shown))]
     parts += [_section("How sure it is", _calibration(shown))] if shown.calibration else []
     return "\n".join([*parts, _section("The worst mistakes", _mistakes(shown))])
+
+
+def _answered(answers: Answers) -> str:
+    parts = [_section("Measured", f"<p>On {escape(answers.measured)}.</p>" + _table(answers.head, answers.rows))]
+    if not answers.rows:
+        parts = []
+    if answers.pictures:
+        lead = f"<p>The sample, the truth and the answer, on {escape(answers.measured)}; the worst first.</p>"
+        items = "".join(
+            f"<li><figure>{_image(picture)}<figcaption>{escape(name)}<br>{escape(measured)}</figcaption></figure></li>"
+            for picture, name, measured in answers.pictures
+        )
+        parts.append(_section("The worst answers", f'{lead}<ul class="mistakes wide">{items}</ul>'))
+    parts.append(_section("The worst in numbers", _table(answers.worst_head, answers.worst)))
+    return "\n".join(parts)
 
 
 def _calibration(shown: ReportPage) -> str:

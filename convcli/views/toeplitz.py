@@ -36,10 +36,11 @@ class MatrixFigure:
     labels: tuple[str, ...]
 
 
-def matrix_lines(
-    matrix: Matrix, vector: Matrix, result: Matrix, *, blocks: tuple[int, int], width: int = 80
-) -> list[str] | None:
-    """The product as text, zeros of the matrix as dots; None where it is wider than ``width``.
+_COLUMNS = 80
+
+
+def matrix_lines(matrix: Matrix, vector: Matrix, result: Matrix, *, blocks: tuple[int, int]) -> list[str] | None:
+    """The product as text, zeros of the matrix as dots; None where it is wider than a terminal of 80 columns.
 
     Parameters
     ----------
@@ -64,7 +65,7 @@ def matrix_lines(
         rows = [_spaced([text.rjust(size) for text in row], blocks[1], gap) for row in cells]
         x, y = ([short(value) for value in each.tolist()] for each in (vector, result))
         x_size, y_size = max(map(len, x)), max(map(len, y))
-        if 2 + len(rows[0]) + 5 + x_size + 5 + y_size <= width:
+        if 2 + len(rows[0]) + 5 + x_size + 5 + y_size <= _COLUMNS:
             return _product(rows, [each.rjust(x_size) for each in x], [each.rjust(y_size) for each in y])
     return None
 

@@ -11,7 +11,7 @@ from convcli.jobs.warming import COMMANDS
 LOOP = """
 import numpy as np
 import convcli
-print(convcli.correlate2d(np.ones((4, 4)), np.ones((3, 3)))[0, 0])
+print(convcli.pad2d(np.full((4, 4), 9.0), 1, mode="edge")[0, 0])
 """
 
 
@@ -30,7 +30,7 @@ def test_every_command_that_is_warmed_is_named():
 
 
 def test_info_clear_and_a_first_run_that_says_it_compiles(tmp_path):
-    words = ["filter", str(tmp_path / "a.png"), "-k", "box", "--overwrite"]
+    words = ["pad", str(tmp_path / "a.png"), "--amount", "1", "--overwrite"]
     code = f"import sys; from convcli.cli import run; sys.exit(run({words!r}))"
     from PIL import Image
 

@@ -166,8 +166,8 @@ TWO = np.arange(4) % 2
     (arrays(x=ONE, y=TWO * 0), "got one class, '0'"),
     (arrays(x=ONE, y=np.array([{}, 1, 2, 3], object)), "Object arrays cannot be loaded"),
     (arrays(x_train=ONE, y_train=TWO, x_test=np.zeros((2, 4, 4)), y_test=TWO[:2]), "expected one size"),
-    (arrays(x=ONE, y=TWO + np.inf), "expected whole numbers from 0 on"),
-    (arrays(x=ONE, y=np.where(TWO, np.nan, 0)), "expected whole numbers from 0 on"),
+    (arrays(x=ONE, y=TWO + np.inf), "labels that are NaN or infinite, expected a class"),
+    (arrays(x=ONE, y=np.where(TWO, np.nan, 0)), "labels that are NaN or infinite, expected a class"),
     (arrays(x_train=ONE, y_train=TWO.astype(str), x_test=ONE, y_test=TWO), "expected one kind"),
     (headed("(10**15, 3, 3), }"), "its x.npy cannot be read"),
     (headed("(1000000000000000, 3, 3), }"), "its x.npy cannot be read"),
@@ -187,9 +187,9 @@ def test_a_wrong_npz_is_refused_in_a_line(tmp_path, make, message):
 @pytest.mark.parametrize(("text", "message"), [
     ("", "got 0 columns"),
     ("3\n4\n", "got 1 columns"),
-    ("a,b,label\n1,2,x\n,3,y\n", "expected rows of a label and pixels"),
-    ("a,b,label\n1,2,x\nNA,3,y\n", "expected rows of a label and pixels"),
-    ("0,1,2,3,4\n1,2,3\n", "expected rows of a label and pixels"),
+    ("a,b,label\n1,2,x\n,3,y\n", "got one class, 'x'"),
+    ("a,b,label\n1,2,x\nfoo,3,y\n1,4,y\n", "expected rows of a label and pixels"),
+    ("a,b,label\n,2,x\nNA,3,y\n", "got no row with a number in each of its columns"),
     ("label,a,b,c,d\n\n", "got names of 5 columns and no row"),
     ("label," + "x" * 200_000 + "\n1,2\n", "field larger than field limit"),
 ])  # fmt: skip

@@ -1,11 +1,14 @@
 """Tasks beside classes: guessed, learned, measured, resumed to the bit; numbers said, masks and pictures written."""
 
+import csv
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from convcli.images import Image, read, write
+from convcli.jobs.report import make_report, write_report
 from convcli.jobs.train import plan_resumed, plan_training, train
 from convcli.nn.training import Listener
 from convcli.nn.weights import load_model
@@ -97,7 +100,8 @@ def test_a_task_is_guessed_measured_and_resumed_to_the_bit_with_any_threads(kind
     make, measures = MADE[kind]
     data = saved(make, 40, 12)
     model = {"segment": "tiny.toml", "denoise": "tiny.toml", "multi-label": "digits"}.get(kind)
-    words = {"model": model, "changes": {"epochs": 2}, "held_out": 8}
+    moved = {} if kind == "regress" else {"augment": "shift=1,flip"}
+    words = {"model": model, "changes": {"epochs": 2} | moved, "held_out": 8}
     report = train(plan_training(data, output="whole.safetensors", **words))
     assert report.plan.recipe.task == ("regress" if kind == "frames" else kind)
     told = report.as_dict()
@@ -114,10 +118,40 @@ def test_a_task_is_guessed_measured_and_resumed_to_the_bit_with_any_threads(kind
     assert resumed.finished and resumed.as_dict()["test_loss"] == told["test_loss"]
     arrays = [load_model(name).model.state() for name in ("whole.safetensors", "parts.safetensors")]
     assert all(np.array_equal(arrays[0][name], arrays[1][name]) for name in arrays[0])
+    check_each(report, data)
     if kind == "regress":  # whoever goes on from a model begins where it ended
         still = {"changes": {"epochs": 1, "learning_rate": 1e-9}, "held_out": 8}
         on = train(plan_training(data, start="whole.safetensors", output="on.safetensors", **still))
         assert on.as_dict()["test_mae"] == pytest.approx(told["test_mae"], rel=1e-4)
+
+
+def check_each(report, data):
+    """What is said of classes, numbers and samples agrees with what is said of all; and there is a page of it."""
+    found = make_report("whole.safetensors", data)
+    outcome, metrics = found.outcome, report.test.metrics
+    assert outcome.count == 12 and outcome.metrics == pytest.approx(
+        dict(metrics) | ({"accuracy": report.test.accuracy} if report.test.accuracy is not None else {}), rel=1e-3
+    )
+    head, *rows = csv.reader(outcome.as_table().decode().splitlines())
+    table = {name: [float(row[place] or "nan") for row in rows] for place, name in enumerate(head)}
+    assert table["place"] == list(range(12)) and set(outcome.order.tolist()) == set(range(12))
+    parts = outcome.parts
+    if outcome.task == "segment":
+        assert np.mean([each["iou"] for each in parts if each["iou"] is not None]) == pytest.approx(metrics["iou"])
+        assert np.mean(table["accuracy"]) == pytest.approx(report.test.accuracy)
+        assert outcome.confusion.sum() == 12 * SIZE * SIZE and [each["name"] for each in parts] == ["0", "1"]
+    elif outcome.task == "multi-label":
+        assert np.mean([each["f1"] for each in parts if each["f1"] is not None]) == pytest.approx(metrics["f1"])
+        assert sum(table["wrong"]) / 36 == pytest.approx(1 - report.test.accuracy)
+    elif outcome.task == "denoise":
+        assert np.mean(table["gain"]) == pytest.approx(metrics["gain"], rel=1e-4)
+    else:
+        column = "error" if parts else "mae"
+        assert np.mean(table[column]) == pytest.approx(metrics["mae"], rel=1e-3)
+        assert [each["name"] for each in parts] == ["1"] * bool(parts)
+    write_report(found, "page.html", overwrite=True)
+    text = Path("page.html").read_text(encoding="utf-8")
+    assert "The worst in numbers" in text and ("The worst answers" in text) == (outcome.samples.labels.ndim > 2)
 
 
 def test_discs_are_found_and_their_mask_is_written(convcli, here):
@@ -129,7 +163,9 @@ def test_discs_are_found_and_their_mask_is_written(convcli, here):
     document = json.loads(convcli("train", data, "--model", "unet.toml", "--epochs", 10, "--json", "-o",
                                   "discs.safetensors").out)  # fmt: skip
     assert document["test_iou"] > 0.95 and document["recipe"]["task"] == "segment"
-    evaluated = json.loads(convcli("evaluate", "discs.safetensors", "--data", data, "--json").out)
+    written = ("--csv", "each.csv", "--gallery", "worst.png", "--report", "discs.html")
+    evaluated = json.loads(convcli("evaluate", "discs.safetensors", "--data", data, "--json", *written).out)
+    assert all(Path(name).stat().st_size > 500 for name in written[1::2])
     assert evaluated["iou"] == pytest.approx(document["test_iou"]) and evaluated["task"] == "segment"
     picture, mask = (each[0] for each in discs(1, 5))
     larger = np.pad(picture, ((0, 5), (0, 3)), mode="edge")  # no multiple of two
@@ -192,7 +228,6 @@ def test_next_frames_of_a_moving_blob_are_forecast(convcli):
     ("words", "message"),
     [
         (["--task", "classify"], "expected one for each"),
-        (["--report", "page.html"], "report: got a task to segment, expected classify; leave --report out"),
         (["--loss", "huber"], "loss: got 'huber', expected one of cross_entropy, dice, mse to segment"),
         (["--augment", "shift=99"], "augmentation: got shift=99 for pictures of 16x16, which moves them out of sight"),
         (["--model", "digits"], "ends with 2 for 16x16x1, expected 16x16x2: 2 numbers for each place"),

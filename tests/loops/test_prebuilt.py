@@ -188,7 +188,7 @@ def test_what_changes_no_code_is_no_reason(built, use):
 
 def test_code_that_is_switched_off_is_not_used(built, use):
     use(built, CONVCLI_KEPT="0")
-    assert not kept.takes((1,)) and not kept.has_any()
+    assert not kept.takes((1,)) and not kept.count()
     assert prebuilt.why(kept.why_not()) == (0, "CONVCLI_KEPT is 0")
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from convcli.loops.compiling.compiler import loop
 from convcli.loops.costs import STRIP_PIXELS
-from convcli.loops.networks.depthwise import strip, strip_twin
+from convcli.loops.networks.depthwise import depths_of, strip, strip_twin
 from convcli.loops.networks.product import FEW_ROWS, FOLDED, LANES, ONE, ROWS, TWO, lanes_of, multiply, multiply_twin
 
 
@@ -50,27 +50,30 @@ def test_tile_equals_its_twin(kind, dtype, count, height, valid, add, missing):
 
 
 @loop(parallel=False)
-def run_strip(source, step, pixels, taps, count, weights, bias, floor, out, out_step, wanted):
+def run_strip(source, step, pixels, taps, count, weights, bias, floor, out, out_step, wanted, depth):
     """A loop around one strip; arguments are already checked."""
-    strip(source, 3, step, 200, pixels, taps, count, weights, 5, bias, 1, floor, out, 7, out_step, wanted)
+    strip(source, 3, step, 200, pixels, taps, count, weights, 5, bias, 1, floor, out, 7, out_step, wanted, depth)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("count", [0, 1, 9])
 @pytest.mark.parametrize("pixels", [1, STRIP_PIXELS - 1, STRIP_PIXELS, 2 * STRIP_PIXELS + 3])
 @pytest.mark.parametrize("missing", [0, 1])
-def test_strip_equals_its_twin(dtype, count, pixels, missing):
+@pytest.mark.parametrize("depth", [1, 2, 4])
+def test_strip_equals_its_twin(dtype, count, pixels, missing, depth):
     rng = np.random.default_rng(pixels)
     lanes = lanes_of(dtype)
-    wanted = lanes - missing
+    if depth not in (1, *depths_of(lanes)):
+        return
+    wanted = lanes - depth * missing
     source, weights = rng.standard_normal((2, 3000)).astype(dtype)
     taps, bias = rng.integers(0, 200, 2 * count + 2), rng.standard_normal(1 + lanes).astype(dtype)
     start = rng.standard_normal(7 + pixels * (lanes + 2)).astype(dtype)
     got, expected = start.copy(), start.copy()
-    run_strip(source, 40, pixels, taps, count, weights, bias, dtype(-0.5), got, lanes + 2, wanted)
+    run_strip(source, 40, pixels, taps, count, weights, bias, dtype(-0.5), got, lanes + 2, wanted, depth)
     strip_twin(
-        source, 3, 40, 200, pixels, taps, count, weights, 5, bias, 1, dtype(-0.5), expected, 7, lanes + 2, wanted
-    )
+        source, 3, 40, 200, pixels, taps, count, weights, 5, bias, 1, dtype(-0.5), expected, 7, lanes + 2, wanted, depth
+    )  # fmt: skip
     tolerance = 1e-5 if dtype == np.float32 else 1e-13
     np.testing.assert_allclose(got, expected, rtol=tolerance, atol=tolerance)
     assert (got != start).sum() == pixels * wanted

@@ -106,11 +106,6 @@ def takes(arguments: tuple[Any, ...]) -> bool:
     return stamp() is not None and all(map(_is_known, arguments))
 
 
-def has_any() -> bool:
-    """Whether there is kept code that this process could use."""
-    return stamp() is not None and (count() > 0 or prebuilt.how_many() > 0)
-
-
 def count() -> int:
     """How many loops were kept in the cache that this process could use."""
     return 0 if stamp() is None else sum(1 for _ in _folder().glob(f"*-{stamp()}-*.code"))

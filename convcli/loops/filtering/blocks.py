@@ -6,6 +6,7 @@ A thread owns a block and brings what it needs into rows of its own, so that bor
 from typing import Any, NamedTuple
 
 from convcli.loops.compiling.compiler import loop
+from convcli.loops.filtering.likeness import LANES, deal_three
 
 
 class Frame(NamedTuple):
@@ -115,7 +116,9 @@ def load_planar(source, row, columns, left, x, channels, fill, line, target):
     load_line(source, row, columns, left, x, channels, fill, line)
     if channels == 3:
         red, green, blue = target[0], target[1], target[2]
-        for i in range(line.shape[0] // 3):
+        whole = line.shape[0] // 3 // LANES * LANES
+        deal_three(line, whole, target)
+        for i in range(whole, line.shape[0] // 3):
             red[i] = line[3 * i]
             green[i] = line[3 * i + 1]
             blue[i] = line[3 * i + 2]

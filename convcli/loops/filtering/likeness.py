@@ -14,49 +14,66 @@ from convcli.loops.vectors import VECTOR_BYTES, Vectors, along_row, pointers, ty
 
 LANES = VECTOR_BYTES // 4  # rows of this many numbers leave no rest; up to so many beyond a row are read and written
 BEYOND = 4 * LANES  # so many numbers beyond a row of the bilateral filter's are read and written at most
-FARTHEST = 2.0  # from here on exp(-32 * x) is as good as nothing
-# exp(-x) by its first powers: what is left out is below 2e-7 once it has been squared five times.
-_TERMS = (1.0, -1.0, 1 / 2, -1 / 6, 1 / 24)
-_SQUARINGS = 5
+
+
+class Decay(NamedTuple):
+    """``exp(-2**squarings * x)`` as a polynomial of x, squared so often; from ``farthest`` on the same number."""
+
+    terms: tuple[float, ...]
+    squarings: int
+    farthest: float
+
+
+# The first powers: what is left out is below 2e-7 once it has been squared five times.
+_DECAY = Decay((1.0, -1.0, 1 / 2, -1 / 6, 1 / 24), 5, 2.0)
+# Where the distance is that of the values themselves, a weight near one may be further off (6e-6): it is of a value
+# near the pixel's own. Of such polynomials this one keeps means of 36 neighbours nearest, within 1e-5 deviations of the
+# colour (the above: 2e-5), and takes a step less. It falls to 1e-24.
+_LIKE = Decay((1.0, -0.999956459, 0.499476077, -0.164489146, 0.037599519, -0.004746046), 3, 2.793)
+SHARE = 2**_LIKE.squarings
 
 
 class Parts(NamedTuple):
     """Of the neighbours of a pixel, in their order, those whose weights are kept.
 
-    Up to ``known`` they are, from earlier pixels. They are weighed up to ``alone``, and from ``mates`` on, where
-    weights are kept: up to ``below`` for pixels of the same row.
+    Up to ``known`` they are, from earlier pixels; up to ``alone`` they are weighed for this pixel only, and from
+    ``mates`` on for the other one too.
     """
 
     known: int
     alone: int
     mates: int
-    below: int
 
 
-def decay_twin(distance, slope):
-    """``exp(-32 * slope * distance)`` within 2e-7, as the instructions have it."""
-    x = np.minimum(distance * slope, FARTHEST)
-    return sum(term * x**power for power, term in enumerate(_TERMS)) ** 2**_SQUARINGS
+def decay_twin(distance, decay):
+    """``exp`` of a distance as the instructions have it."""
+    x = np.where(distance < decay.farthest, distance, decay.farthest)  # NaN is as far as can be
+    return sum(term * x**power for power, term in enumerate(decay.terms)) ** 2**decay.squarings
 
 
 def _weigh_naive(channels):
-    def weigh(held, own, base, starts, space, slope, step, kept, spots, parts, total, sums, count):
+    def weigh(held, own, base, starts, space, unit, step, kept, spots, parts, means, count):
         places = step * np.arange(channels)[:, None] + np.arange(count)
-        total[:count], sums[:, :count] = 0, 0
-        after = range(parts.mates, len(starts))
+        pixels, total = held[own + places].copy(), 1
 
         def weight_of(t):
-            values = held[base + starts[t] + places]
-            return decay_twin(space[t] + abs(values - held[own + places]).sum(0) ** 2, slope)
+            far = abs(held[base + starts[t] + places] - held[own + places]).sum(0)
+            return decay_twin(far**2 + space[t], _LIKE)
 
-        for t in after:
-            kept[spots[t] : spots[t] + count] = weight_of(t)
-        for t in [*range(parts.alone), *after]:
-            weight = weight_of(t) if parts.known <= t < parts.alone else kept[spots[t] : spots[t] + count]
-            total[:count] += weight
-            sums[:, :count] += weight * held[base + starts[t] + places]
+        for t in [*range(parts.mates, len(starts)), *range(parts.alone)]:
+            if t >= parts.mates:
+                kept[spots[t] : spots[t] + count] = weight_of(t)
+            recalled = t < parts.known or t >= parts.mates
+            weight = kept[spots[t] : spots[t] + count] if recalled else weight_of(t)
+            pixels += weight * held[base + starts[t] + places]
+            total = total + weight
+        means[: count * channels] = (pixels * (unit / total)).T.reshape(-1)
 
     return weigh
+
+
+def _deal_naive(line, count, target):
+    target[:, :count] = line[: count * len(target)].reshape(count, len(target)).T
 
 
 def _differ_naive(channels):
@@ -71,7 +88,7 @@ def _differ_naive(channels):
 
 def _add_naive(channels):
     def add(down, taps, held, first, step, slope, total, sums, count):
-        weight = decay_twin(sum(down[tap : tap + count] for tap in range(taps)), slope)
+        weight = decay_twin(sum(down[tap : tap + count] for tap in range(taps)) * slope, _DECAY)
         total[:count] += weight
         for channel in range(channels):
             at = first + channel * step
@@ -87,14 +104,14 @@ class _Likeness(Vectors):
         super().__init__(builder, bits)
         self.channels = channels
         self.group = 4 if channels == 1 else 2  # vectors whose sums are under way at once
+        self.pair = 2 if channels == 1 else 1  # of them, vectors that are weighed at once
         self.size = self.function(f"fabs.{self.name}", self.vector, [self.vector])
 
     def weigh(
-        self, held, own, base, starts, space, slope, step, kept, spots, known, alone, mates, below,
-        total, sums, neighbours, row, count,
-    ):  # fmt: skip
-        """All neighbours of some vectors of pixels, one after the other."""
-        build, slope, width = self.ir, self.splat(slope), self.channels + 1
+        self, held, own, base, starts, space, unit, step, kept, spots, known, alone, mates, means, neighbours, count
+    ):
+        """All neighbours of some vectors of pixels, one after the other, and the means."""
+        build, unit, width = self.ir, self.splat(unit), self.channels + 1
 
         def others(place, column):
             return self._pixels(held, build.add(base, build.load(build.gep(starts, [place]))), step, column)
@@ -102,58 +119,95 @@ class _Likeness(Vectors):
         def spot(place, column):
             return build.add(build.load(build.gep(spots, [place])), column)
 
-        def weighed(place, column):
-            pixels = zip(self._pixels(held, own, step, column), others(place, column), strict=True)
-            return self._weight(pixels, self.splat(build.load(build.gep(space, [place]))), slope)
+        def weighed(place, column, pixels):
+            values, far = others(place, column), None
+            for pair in zip(values, pixels, strict=True):
+                apart = build.fsub(*pair)
+                apart = apart if self.channels == 1 else build.call(self.size, [apart])
+                far = apart if far is None else build.fadd(far, apart)
+            squared = self.splat(build.load(build.gep(space, [place])))
+            return self._decayed(build.call(self.multiply_add, [far, far, squared]), _LIKE), values
 
-        def lent(place, column):
-            weight = weighed(place, column)
+        def lent(place, column, pixels):
+            weight, values = weighed(place, column, pixels)
             self.store(weight, kept, spot(place, column))
-            return weight
+            return weight, values
 
-        def recalled(place, column):
-            return self.load(kept, spot(place, column))
+        def recalled(place, column, _):
+            return self.load(kept, spot(place, column)), others(place, column)
 
-        def summed(first, end, found, weight_of, columns):
+        def summed(first, end, found, weight_of, columns, pixels):
             def step(place, running):
-                parts = [running[i * width : (i + 1) * width] for i in range(len(columns))]
-                return [
-                    each
-                    for at, part in zip(columns, parts, strict=True)
-                    for each in self._added(weight_of(place, at), others(place, at), part)
-                ]
+                made = []
+                for i, (column, own) in enumerate(zip(columns, pixels, strict=True)):
+                    made += self._added(*weight_of(place, column, own), running[i * width : (i + 1) * width])
+                return made
 
             return self._gone_through(first, end, found, step)
 
         def body(column):
             columns = [build.add(column, self.number(i * self.lanes)) for i in range(self.group)]
-            self._gone_through(mates, below, [], lambda place, _: [lent(place, at) for at in columns][:0])
-            nothing = [self.all(0)] * (self.group * width)
-            begun = summed(self.number(0), known, nothing, recalled, columns)
+            pixels, found = [self._pixels(held, own, step, at) for at in columns], []
+            for first in range(0, self.group, self.pair):
+                some = (columns[first : first + self.pair], pixels[first : first + self.pair])
+                begun = [each for values in some[1] for each in (self.all(1), *values)]
+                begun = summed(mates, neighbours, begun, lent, *some)
+                found += summed(known, alone, begun, weighed, *some)
+            found = summed(self.number(0), known, found, recalled, columns, pixels)
             for i, at in enumerate(columns):
-                found = summed(known, alone, begun[i * width : (i + 1) * width], weighed, [at])
-                found = summed(mates, below, found, recalled, [at])
-                found = summed(below, neighbours, found, lent, [at])
-                self.store(found[0], total, at)
-                for channel, value in enumerate(found[1:]):
-                    self.store(value, sums, self._at(at, row, channel))
+                self._store_means(found[i * width : (i + 1) * width], unit, means, at)
 
         along_row(self.ir, count, self.lanes * self.group, body)
-
-    def _weight(self, pixels, squared, slope):
-        """How much some pixels count for others, by pairs of their channels and their squared distance."""
-        build, far = self.ir, None
-        for pixel, other in pixels:
-            apart = build.fsub(other, pixel)
-            apart = apart if self.channels == 1 else build.call(self.size, [apart])
-            far = apart if far is None else build.fadd(far, apart)
-        return self._decayed(build.call(self.multiply_add, [far, far, squared]), slope)
 
     def _added(self, weight, values, running):
         """Sums of weights, and of values times weights, with one more."""
         build, (total, *sums) = self.ir, running
         products = (build.call(self.multiply_add, [weight, *pair]) for pair in zip(values, sums, strict=True))
         return [build.fadd(total, weight), *products]
+
+    def _store_means(self, found, unit, means, column):
+        """Sums of values over that of their weights, in units of the source, the channels of a pixel side by side."""
+        build, (total, *sums) = self.ir, found
+        share = build.fdiv(unit, total)
+        vectors = [build.fmul(each, share) for each in sums]
+        first = build.mul(column, self.number(self.channels))
+        for i, vector in enumerate(self._together(vectors) if self.channels == 3 else vectors):
+            self.store(vector, means, build.add(first, self.number(i * self.lanes)))
+
+    def _together(self, planes):
+        """Vectors of each channel as vectors of pixels. Each takes another third of a plane's lanes."""
+        order = [self._pixel_at(channel) for channel in range(self.channels)]
+        turned = [self.shuffle(plane, each) for plane, each in zip(planes, order, strict=True)]
+        return [self._thirds(turned, [(i * self.lanes + lane) % 3 for lane in range(self.lanes)]) for i in range(3)]
+
+    def deal(self, line, count, target, step):
+        """Pixels as planes, ``step`` numbers apart: `_together` undone."""
+        build = self.ir
+
+        def body(column):
+            first = build.mul(column, self.number(self.channels))
+            vectors = [self.load(line, build.add(first, self.number(i * self.lanes))) for i in range(3)]
+            for channel in range(self.channels):
+                third = self._thirds(vectors, [self._vector_of(channel, lane) for lane in range(self.lanes)])
+                order = self._pixel_at(channel)
+                back = [order.index(pixel) for pixel in range(self.lanes)]
+                self.store(self.shuffle(third, back), target, self._at(column, step, channel))
+
+        along_row(self.ir, count, self.lanes, body)
+
+    def _vector_of(self, channel, lane):
+        """In which of three vectors of pixels this lane is of the channel."""
+        return next(i for i in range(3) if (i * self.lanes + lane) % 3 == channel)
+
+    def _pixel_at(self, channel):
+        """Of which pixel a channel's number is, lane by lane, in those of three vectors of pixels where it is any."""
+        return [(self._vector_of(channel, lane) * self.lanes + lane) // 3 for lane in range(self.lanes)]
+
+    def _thirds(self, vectors, chosen):
+        """Each lane of one of three vectors."""
+        lanes = range(self.lanes)
+        first = self.shuffle(vectors[0], [lane + self.lanes * (chosen[lane] == 1) for lane in lanes], vectors[1])
+        return self.shuffle(first, [lane + self.lanes * (chosen[lane] == 2) for lane in lanes], vectors[2])
 
     def differ(self, held, mine, other, step, ring, slot, height, length, down):
         """Squared differences of two rows into a row of the ring, and the sums of the ring's columns."""
@@ -179,7 +233,7 @@ class _Likeness(Vectors):
         build, slope = self.ir, self.splat(slope)
 
         def body(column):
-            weight = self._decayed(self._summed(down, column, self.number(1), taps), slope)
+            weight = self._decayed(build.fmul(self._summed(down, column, self.number(1), taps), slope), _DECAY)
             self.store(build.fadd(self.load(total, column), weight), total, column)
             for channel, value in enumerate(self._pixels(held, first, step, column)):
                 at = self._at(column, row, channel)
@@ -196,15 +250,13 @@ class _Likeness(Vectors):
             self.load(held, self.ir.add(first, self._at(column, step, channel))) for channel in range(self.channels)
         ]
 
-    def _decayed(self, distance, slope):
-        """``exp(-32 * slope * distance)``."""
-        build, farthest = self.ir, self.all(FARTHEST)
-        x = build.fmul(distance, slope)
-        x = build.select(build.fcmp_ordered("<", x, farthest), x, farthest)
-        power = self.all(_TERMS[-1])
-        for term in _TERMS[-2::-1]:
+    def _decayed(self, distance, decay):
+        build, farthest = self.ir, self.all(decay.farthest)
+        x = build.select(build.fcmp_ordered("<", distance, farthest), distance, farthest)
+        power = self.all(decay.terms[-1])
+        for term in decay.terms[-2::-1]:
             power = build.call(self.multiply_add, [power, x, self.all(term)])
-        for _ in range(_SQUARINGS):
+        for _ in range(decay.squarings):
             power = build.fmul(power, power)
         return power
 
@@ -239,14 +291,22 @@ class _Likeness(Vectors):
 def _weighing(channels):
     @intrinsic
     def weigh(
-        typing_context, held, own, base, starts, space, slope, step, kept, spots, known, alone, mates, below,
-        total, sums, neighbours, row, count,
+        typing_context, held, own, base, starts, space, unit, step, kept, spots, known, alone, mates, means,
+        neighbours, count,
     ):  # fmt: skip
         size, number = types.intp, held.dtype
-        given = (held, size, size, starts, space, number, size, kept, spots, size, size, size, size)
-        return types.void(*given, total, sums, size, size, size), _written(channels, _Likeness.weigh)
+        given = (held, size, size, starts, space, number, size, kept, spots, size, size, size)
+        return types.void(*given, means, size, size), _written(channels, _Likeness.weigh)
 
     return weigh
+
+
+def _dealing(channels):
+    @intrinsic
+    def deal(typing_context, line, count, target, step):
+        return types.void(line, types.intp, target, types.intp), _written(channels, _Likeness.deal)
+
+    return deal
 
 
 def _differing(channels):
@@ -282,35 +342,39 @@ def _written(channels, method):
 
 if runs_python():
     weigh_one, weigh_three = _weigh_naive(1), _weigh_naive(3)
+    deal_three = _deal_naive
     differ_one, differ_three = _differ_naive(1), _differ_naive(3)
     add_one, add_three = _add_naive(1), _add_naive(3)
 else:
-    _weigh_one, _weigh_three = _weighing(1), _weighing(3)
+    _weigh_one, _weigh_three, _deal_three = _weighing(1), _weighing(3), _dealing(3)
     _differ_one, _differ_three = _differing(1), _differing(3)
     _add_one, _add_three = _adding(1), _adding(3)
 
     @inner_loop
-    def weigh_one(held, own, base, starts, space, slope, step, kept, spots, parts, total, sums, count):
-        """Sums of the weights (n) of neighbours, and of their values times weights (1, n), from flat ``held``.
+    def weigh_one(held, own, base, starts, space, unit, step, kept, spots, parts, means, count):
+        """Means (n), times ``unit``, of pixels and their neighbours by the weights of these, from flat ``held``.
 
-        Pixels begin at ``own``, those of neighbour t at ``base + starts[t]``, with the weight
-        ``exp(-32 * slope * (space[t] + difference**2))``. Channels lie ``step`` numbers apart. By `Parts`, weights of
-        the first neighbours are in ``kept`` from ``spots[t]`` on, and those of the last are put there.
+        Pixels begin at ``own`` and count one, those of neighbour t at ``base + starts[t]``, with the weight
+        ``exp(-SHARE * (space[t] + difference**2))``. Channels lie ``step`` numbers apart. By `Parts`, weights of the
+        first neighbours are in ``kept`` from ``spots[t]`` on, and those of the last are put there.
         """
-        known, alone, mates, below = parts
+        known, alone, mates = parts
         _weigh_one(
-            held, own, base, starts, space, slope, step, kept, spots, known, alone, mates, below,
-            total, sums, starts.shape[0], sums.shape[1], count,
-        )  # fmt: skip
+            held, own, base, starts, space, unit, step, kept, spots, known, alone, mates, means, starts.shape[0], count
+        )
 
     @inner_loop
-    def weigh_three(held, own, base, starts, space, slope, step, kept, spots, parts, total, sums, count):
-        """`weigh_one` of three channels, whose differences are added up: sums (3, n)."""
-        known, alone, mates, below = parts
+    def weigh_three(held, own, base, starts, space, unit, step, kept, spots, parts, means, count):
+        """`weigh_one` of three channels, whose differences are added up: means (n * 3)."""
+        known, alone, mates = parts
         _weigh_three(
-            held, own, base, starts, space, slope, step, kept, spots, known, alone, mates, below,
-            total, sums, starts.shape[0], sums.shape[1], count,
-        )  # fmt: skip
+            held, own, base, starts, space, unit, step, kept, spots, known, alone, mates, means, starts.shape[0], count
+        )
+
+    @inner_loop
+    def deal_three(line, count, target):
+        """Pixels of three channels (n * 3), n a multiple of `LANES`, as planes (3, >= n)."""
+        _deal_three(line, count, target, target.shape[1])
 
     @inner_loop
     def differ_one(held, mine, other, step, ring, slot, height, length, down):

@@ -1,8 +1,13 @@
 """Depthwise convolution forward, and the gradient of its input: each channel by itself, straight from the input.
 
-The channels of a pixel are a run of memory, so a vector of them is read where it lies. A *strip* are pixels in a line,
-along a row or a column, that see the same taps: some of them at a time, whose sums stay in registers while all taps
-pass by. On the register tiles, which have a table entry for each pixel, it took twice as long.
+The channels of a pixel are a run of memory, so a vector of them is read where it lies. Groups of 2 or 4 channels with
+as many filters go the same way: each filter's lane takes its group's channels from the vector, one after the other. On
+the register tiles, where a group's filters fill half a vector at most, they took more than twice as long: 16 images of
+28x28x128 in 32 groups AVX2 5.8 ms and 2.9, AVX-512 5.9 and 2.1.
+
+A *strip* are pixels in a line, along a row or a column, that see the same taps: some of them at a time, whose sums stay
+in registers while all taps pass by. On the register tiles, which have a table entry for each pixel, it took twice as
+long.
 
 A sum is a chain of fused multiply-adds in the order of the taps, begun at zero, as in `convcli.loops.networks.product`.
 """
@@ -12,8 +17,13 @@ import numpy as np
 from convcli.loops.compiling.compiler import inner_loop, intrinsic, loop, prange, runs_python
 from convcli.loops.costs import STRIP_NUMBERS, STRIP_PIXELS
 from convcli.loops.networks.convolution import COUNT, OUT_SIZE, OUT_START, OUT_STEP, SIZE, START, STEP, TAP_STEP, TAPS
-from convcli.loops.networks.product import Tile
+from convcli.loops.networks.product import Tile, lanes_of
 from convcli.loops.vectors import ir, pointers, types
+
+
+def depths_of(lanes: int) -> tuple[int, ...]:
+    """Channels of groups that strips are made for, beside one: vectors hold two groups or more."""
+    return tuple(depth for depth in (2, 4) if 2 * depth <= lanes)
 
 
 @loop
@@ -60,13 +70,13 @@ def _fill_taps(axes, job, low, high, table):
 
     Returns how many; arguments are already checked.
     """
-    at = 0
+    at, each = 0, job.lanes * (job.channels // job.groups)
     for z in range(low[0], high[0]):
         for y in range(low[1], high[1]):
             line = (z * axes[0, TAP_STEP] * axes[1, SIZE] + y * axes[1, TAP_STEP]) * axes[2, SIZE]
             for x in range(low[2], high[2]):
                 table[2 * at] = (line + x * axes[2, TAP_STEP]) * job.channels
-                table[2 * at + 1] = ((z * axes[1, TAPS] + y) * axes[2, TAPS] + x) * job.lanes
+                table[2 * at + 1] = ((z * axes[1, TAPS] + y) * axes[2, TAPS] + x) * each
                 at += 1
     return at
 
@@ -112,12 +122,16 @@ def _convolve_band(source, weights, bias, axes, job, numbers, image, z, y, rows,
             )  # fmt: skip
         return
     span = max(STRIP_NUMBERS // channels // STRIP_PIXELS, 1) * STRIP_PIXELS
-    for row in range(rows):
-        for x in range(run[0], run[1], span):
+    x = run[0]
+    while x < run[1]:
+        # What is left over may be too little for a strip.
+        pixels = span if run[1] - x >= span + STRIP_PIXELS else run[1] - x
+        for row in range(rows):  # what a row has read is still in the cache for the next one
             _convolve_strip(
-                source, at + row * line + x * step, step, ahead, min(span, run[1] - x), taps, count, weights, bias,
+                source, at + row * line + x * step, step, ahead, pixels, taps, count, weights, bias,
                 job, numbers, out, out_at + row * out_line + x * out_step, out_step,
             )  # fmt: skip
+        x += pixels
 
 
 @loop(parallel=False)
@@ -129,22 +143,27 @@ def _convolve_strip(
         strip(
             source, at + channel, step, ahead, pixels, taps, count, weights, channel * job.steps, bias, channel,
             numbers.floor, out, out_at + channel, out_step, min(job.lanes, job.channels - channel),
+            job.channels // job.groups,
         )  # fmt: skip
 
 
 def _strip_naive(
     source, at, step, ahead, pixels, taps, count, weights, weights_at, bias, bias_at, floor,
-    out, out_at, out_step, wanted,
+    out, out_at, out_step, wanted, depth,
 ):  # fmt: skip
     """The strip, readable and slow: each product and each sum is rounded, where the strip rounds once.
 
-    ``ahead`` is how far from a pixel's first tap lies what will be read next; it is fetched.
+    ``depth`` is how many channels a group has, 1, 2 or 4; a tap has a vector of weights for each. ``ahead`` is how far
+    from a pixel's first tap lies what will be read next; it is fetched.
     """
     lanes = np.arange(wanted)
+    width = lanes_of(source.dtype)
     for pixel in range(pixels):
         total = np.zeros(wanted, source.dtype)
         for offset, place in taps[: 2 * count].reshape(-1, 2):
-            total += source[at + pixel * step + offset + lanes] * weights[weights_at + place + lanes]
+            for k in range(depth):
+                read = source[at + pixel * step + offset + lanes // depth * depth + k]
+                total += read * weights[weights_at + place + k * width + lanes]
         total += bias[bias_at + lanes]
         out[out_at + pixel * out_step + lanes] = np.where(total < floor, floor, total)
 
@@ -152,7 +171,7 @@ def _strip_naive(
 class _Strip(Tile):
     """Writes a strip for one type of numbers; with a mask, numbers under a zero of it are neither read nor written."""
 
-    def write(self, source, step, ahead, pixels, taps, count, weights, bias, floor, out, out_step, mask):
+    def write(self, depth, source, step, ahead, pixels, taps, count, weights, bias, floor, out, out_step, mask):
         """Blocks of pixels, the last one moved back to the end; or, of fewer pixels than that, one by one."""
         build, low, after = self.ir, self.splat(floor), self.load_vector(bias)
         for height, chosen in ((STRIP_PIXELS, ">="), (1, "<")):
@@ -168,7 +187,7 @@ class _Strip(Tile):
                 places = [self.at(given, build.mul(self.number(i), step)) for i in range(height)]
                 for place in places:
                     self.fetch(self.at(place, ahead))
-                sums = self.along(places, taps, count, weights, mask)
+                sums = self.along(depth, places, taps, count, weights, mask)
                 target = self.at(out, build.mul(first, out_step))
                 for i, value in enumerate(sums):
                     total = build.fadd(value, after)
@@ -179,8 +198,8 @@ class _Strip(Tile):
                 build.cbranch(build.icmp_signed("<", following, pixels), block, done)
                 build.position_at_end(done)
 
-    def along(self, places, taps, count, weights, mask):
-        """The sums of some pixels over all taps."""
+    def along(self, depth, places, taps, count, weights, mask):
+        """The sums of some pixels over all taps and the channels of a group."""
         build = self.ir
         before, head, done = build.block, build.append_basic_block("tap"), build.append_basic_block("summed")
         build.cbranch(build.icmp_signed(">", count, self.number(0)), head, done)
@@ -189,11 +208,15 @@ class _Strip(Tile):
         tap.add_incoming(self.number(0), before)
         running = [build.phi(self.vector) for _ in places]
         offset = build.load(self.at(taps, build.shl(tap, self.number(1))))
-        factor = self.load_vector(self.at(weights, self.second(taps, tap)))
+        weight = self.at(weights, self.second(taps, tap))
+        factors = [self.load_vector(self.at(weight, self.number(k * self.lanes))) for k in range(depth)]
         updated = []
         for place, held in zip(places, running, strict=True):
-            read = self.load_vector(self.at(place, offset), mask)
-            updated.append(build.call(self.multiply_add, [read, factor, held]))
+            read, total = self.load_vector(self.at(place, offset), mask), held
+            for k, factor in enumerate(factors):
+                lanes = [lane // depth * depth + k for lane in range(self.lanes)]
+                total = build.call(self.multiply_add, [self.shuffle(read, lanes) if depth > 1 else read, factor, total])
+            updated.append(total)
         following = build.add(tap, self.number(1))
         tap.add_incoming(following, head)
         self.never_unrolled(build.cbranch(build.icmp_signed("<", following, count), head, done))
@@ -209,28 +232,32 @@ class _Strip(Tile):
 @intrinsic
 def _strip_vectors(
     typing_context, source, at, step, ahead, pixels, taps, count, weights, weights_at, bias, bias_at, floor,
-    out, out_at, out_step, wanted,
+    out, out_at, out_step, wanted, depth,
 ):  # fmt: skip
     """`_strip_naive` in registers."""
     index, places = types.intp, [types.intp] * 4
-    signature = types.void(source, *places, taps, index, weights, index, bias, index, source.dtype, out, *places[:3])
+    signature = types.void(source, *places, taps, index, weights, index, bias, index, source.dtype, out, *places)
 
     def generate(context, builder, signature, arguments):
         values = pointers(context, builder, signature, arguments)
         (source, at, step, ahead, pixels, taps, count, weights, weights_at, bias, bias_at, floor, out, out_at, out_step,
-         wanted) = values  # fmt: skip
+         wanted, depth) = values  # fmt: skip
         maker = _Strip(builder, None, STRIP_PIXELS, signature.args[0].dtype.bitwidth)
         source, weights, bias, out = (
             builder.gep(pointer, [first])
             for pointer, first in ((source, at), (weights, weights_at), (bias, bias_at), (out, out_at))
         )
         common = source, step, ahead, pixels, taps, count, weights, bias, floor, out, out_step
-        with builder.if_else(builder.icmp_signed("<", wanted, maker.number(maker.lanes))) as (masked, whole):
-            with masked:
-                lanes = ir.Constant(ir.VectorType(maker.int64, maker.lanes), list(range(maker.lanes)))
-                maker.write(*common, builder.icmp_signed("<", lanes, maker.splat(wanted)))
-            with whole:
-                maker.write(*common, None)
+        lanes = ir.Constant(ir.VectorType(maker.int64, maker.lanes), list(range(maker.lanes)))
+        for each in (1, *depths_of(maker.lanes)):
+            with (
+                builder.if_then(builder.icmp_signed("==", depth, maker.number(each))),
+                builder.if_else(builder.icmp_signed("<", wanted, maker.number(maker.lanes))) as (masked, whole),
+            ):
+                with masked:
+                    maker.write(each, *common, builder.icmp_signed("<", lanes, maker.splat(wanted)))
+                with whole:
+                    maker.write(each, *common, None)
         return context.get_dummy_value()
 
     return signature, generate
@@ -243,12 +270,12 @@ else:
     @inner_loop(placed=True)
     def strip(
         source, at, step, ahead, pixels, taps, count, weights, weights_at, bias, bias_at, floor,
-        out, out_at, out_step, wanted,
+        out, out_at, out_step, wanted, depth,
     ):  # fmt: skip
         """One strip: see `_strip_naive`."""
         _strip_vectors(
             source, at, step, ahead, pixels, taps, count, weights, weights_at, bias, bias_at, floor,
-            out, out_at, out_step, wanted,
+            out, out_at, out_step, wanted, depth,
         )  # fmt: skip
 
 

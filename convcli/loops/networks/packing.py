@@ -109,11 +109,7 @@ def _pack_units(weights, strides, bias, job, taps, channels, first_unit, end_uni
     for unit in range(first_unit, end_unit):
         kind, width, wanted, _, column, filter_ = unit_at(job, unit)
         first = filter_ // group_filters * by_group + filter_ % group_filters * by_filter
-        across = by_filter
-        if kind == LANES:
-            across = by_group
-        elif kind == FOLDED:
-            across = by_channel
+        across = by_channel if kind == FOLDED else by_filter
         step = width if kind == FOLDED else 1
         numbers = width if kind == FOLDED else wanted
         at = column * taps * (channels // step)
@@ -121,7 +117,11 @@ def _pack_units(weights, strides, bias, job, taps, channels, first_unit, end_uni
             for channel in range(0, channels, step):
                 start = first + tap * by_tap + channel * by_channel
                 target, read = packed[at : at + width], weights[start:]
-                if across == 1:
+                if kind == LANES:
+                    for j in range(numbers):
+                        group, own = divmod(filter_ + j, group_filters)
+                        target[j] = weights[group * by_group + tap * by_tap + channel * by_channel + own * by_filter]
+                elif across == 1:
                     for j in range(numbers):
                         target[j] = read[j]
                 else:

@@ -6,6 +6,10 @@ at a time (points, squares, width), and transforms that back. Both stay in the s
 
 A point's numbers are followed by a vector's worth of nothing: without it the 36 points of a square would be a multiple
 of some kilobytes apart and push each other out of the first-level cache (the transforms then took half as long again).
+So it is with the weights (units, 36, C, width) and their gradient.
+
+The last point, infinity, is of use to a square's fourth row or column alone, and takes nothing but that one's gradient:
+outputs of at most three rows or columns do without it.
 
 The gradient of the weights goes in rounds: all squares of a round are transformed, both their input and the gradient of
 their output; then each point is a product of its own, summed over the squares in order.
@@ -37,6 +41,8 @@ class Squares(NamedTuple):
     width: int
     top: int  # input row of the first output row's first tap, negative for padding
     left: int
+    down: int  # points along the height that are of use, and along the width
+    across: int
     channels: int
     out_height: int
     out_width: int
@@ -52,9 +58,17 @@ def apart(squares, numbers):
     return squares.group * numbers + squares.lanes
 
 
+@loop(parallel=False)
+def unit_of(squares, filter_):
+    """Of the unit a filter is in: where its weights begin, its width, and how far two points are apart; checked."""
+    unit, lanes = filter_ // (2 * squares.lanes), squares.lanes
+    width = min(2 * lanes, squares.filters - unit * 2 * lanes)
+    return unit * POINTS * POINTS * (2 * squares.channels + 1) * lanes, width, squares.channels * width + lanes
+
+
 @loop
 def transform_kernel(kernel, squares, runs, transformed):
-    """Transform weights (9, C, O), flat, to (units, 36, C, width); arguments are already checked.
+    """Transform weights (9, C, O), flat, to (units, 36, C, width), see `unit_of`; arguments are already checked.
 
     A unit is two vectors of filters wide, the last one maybe one. Each index of the parallel loop owns one of ``runs``
     of channels.
@@ -71,12 +85,10 @@ def _transform_channels(kernel, squares, first_channel, end_channel, transformed
     channels, filters, lanes = squares.channels, squares.filters, squares.lanes
     for channel in range(first_channel, end_channel):
         for filter_ in range(0, filters, lanes):
-            unit = filter_ // (2 * lanes) * 2 * lanes
-            width = min(2 * lanes, filters - unit)
-            at = unit * POINTS * POINTS * channels + channel * width + filter_ - unit
+            at, width, step = unit_of(squares, filter_)
             transform_weights(
                 kernel, channel * filters + filter_, KERNEL * channels * filters, channels * filters,
-                (0, KERNEL, 0, KERNEL), transformed, at, POINTS * channels * width, channels * width,
+                (0, KERNEL, 0, KERNEL), transformed, at + channel * width + filter_ % (2 * lanes), POINTS * step, step,
             )  # fmt: skip
 
 
@@ -85,14 +97,12 @@ def convolve_squares(source, weights, bias, squares, numbers, workspaces, out):
     """One pass from ``source`` (N*H*W*C) into ``out`` (N*OH*OW*O), flat; arguments are already checked.
 
     ``weights`` are transformed. Each index of the parallel loop owns one of the ``workspaces`` (threads, numbers) and a
-    run of groups with all their outputs.
+    run of squares with all their outputs.
     """
     workers = workspaces.shape[0]
-    groups = -(-squares.total // squares.group)
     for index in prange(workers):
         worker = np.int64(index)
-        first = groups * worker // workers * squares.group
-        end = min(groups * (worker + 1) // workers * squares.group, squares.total)
+        first, end = squares.total * worker // workers, squares.total * (worker + 1) // workers
         _convolve_run(source, weights, bias, squares, numbers, first, end, workspaces[worker], out)
 
 
@@ -115,20 +125,29 @@ def _convolve_run(source, weights, bias, squares, numbers, first_square, end_squ
         steps[2 * i] = i
         steps[2 * i + 1] = i
     nothing = np.zeros(2 * lanes, out.dtype)
+    for i in range(len(products)):  # what is of no use is read all the same
+        products[i] = 0
     for first in range(first_square, end_square, group):
         valid = min(group, end_square - first)
         for i in range(valid):
             _transform_square(source, squares, first + i, i, inputs)
         for filter_ in range(0, squares.filters, 2 * lanes):
-            width = min(2 * lanes, squares.filters - filter_)
-            for point in range(points):
+            start, width, step = unit_of(squares, filter_)
+            for number in range(squares.down * squares.across):
+                point = _point_at(squares, number)
                 _multiply_rows(
                     TWO if width > lanes else ONE, data, point * apart(squares, channels), rows, 0, valid, steps,
-                    channels, weights, (filter_ * points + point * width) * channels, width,
+                    channels, weights, start + point * step, width,
                     nothing, False, numbers, products, point * apart(squares, width), width,
                 )  # fmt: skip
             for i in range(valid):
                 _finish_square(products, squares, first + i, i, width, filter_, bias, numbers.floor, out)
+
+
+@loop(parallel=False)
+def _point_at(squares, number):
+    """Which of the 36 points is this one of those that are of use; arguments are already checked."""
+    return number // squares.across * POINTS + number % squares.across
 
 
 @loop(parallel=False)
@@ -211,21 +230,22 @@ def _transform_gradient_square(gradient, squares, square, slot, gradients):
 
 @loop
 def multiply_round(inputs, gradients, rows, steps, squares, numbers, nothing, count, add, blocks, sums):
-    """Products of a round's squares (units, 36, C, width), put in or added to ``sums``; arguments are already checked.
+    """Products of a round's squares, put in or added to ``sums`` (units, 36, C, width); arguments are already checked.
 
     Each index of the parallel loop owns one point and one of its ``blocks`` of channels.
     """
-    points, channels, filters, lanes = POINTS * POINTS, squares.channels, squares.filters, squares.lanes
+    channels, filters, lanes = squares.channels, squares.filters, squares.lanes
     tiles = -(-channels // ROWS)
-    for index in prange(points * blocks):
-        point, block = divmod(np.int64(index), blocks)
+    for index in prange(squares.down * squares.across * blocks):
+        number, block = divmod(np.int64(index), blocks)
+        point = _point_at(squares, number)
         first, end = tiles * block // blocks * ROWS, min(tiles * (block + 1) // blocks * ROWS, channels)
         for filter_ in range(0, filters, 2 * lanes):
-            width = min(2 * lanes, filters - filter_)
+            start, width, step = unit_of(squares, filter_)
             _multiply_rows(
                 TWO if width > lanes else ONE, inputs, point * apart(squares, channels), rows, first, end, steps, count,
                 gradients, point * apart(squares, filters) + filter_, filters,
-                nothing, add, numbers, sums, (filter_ * points + point * width) * channels, width,
+                nothing, add, numbers, sums, start + point * step, width,
             )  # fmt: skip
 
 
@@ -239,10 +259,9 @@ def finish_kernel(sums, squares, out):
     for index in prange(channels):
         channel = np.int64(index)
         for filter_ in range(0, filters, lanes):
-            unit = filter_ // (2 * lanes) * 2 * lanes
-            width = min(2 * lanes, filters - unit)
-            at = unit * POINTS * POINTS * channels + channel * width + filter_ - unit
+            at, width, step = unit_of(squares, filter_)
             finish_weights(
-                sums, at, POINTS * channels * width, channels * width, (0, POINTS, 0, POINTS),
-                out, channel * filters + filter_, KERNEL * channels * filters, channels * filters,
+                sums, at + channel * width + filter_ % (2 * lanes), POINTS * step, step,
+                (0, squares.down, 0, squares.across), out, channel * filters + filter_, KERNEL * channels * filters,
+                channels * filters,
             )  # fmt: skip
