@@ -20,7 +20,7 @@ from convcli.loops.networks.product import Tile, lanes_of
 from convcli.loops.vectors import ir, pointers, types
 
 
-def depths_of(lanes):
+def depths_of(lanes: int) -> tuple[int, ...]:
     """Channels of groups that strips are made for, beside one: vectors hold two groups or more."""
     return tuple(depth for depth in (2, 4) if 2 * depth <= lanes)
 
