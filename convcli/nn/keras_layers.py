@@ -8,20 +8,22 @@ import numpy as np
 from convcli.errors import ModelError, shortened
 from convcli.nn.imported import Array, Graph
 
+ACTIVE = ("Conv", "ConvTranspose", "DepthwiseConv", "SeparableConv", "Dense")
+Table = dict[str, Any]
+
 
 class Reader(Protocol):
-    """What a layer's function asks the network that is being read."""
+    """What a layer asks of the network that it is read from: `keras_import.Reader`."""
 
     graph: Graph
     size: tuple[int, ...]
-    rank: int
 
     def lack(self, kind: str, config: Mapping[str, Any], what: str = "") -> ModelError:
         """What is said of a layer that we have no words for."""
         ...
 
     def is_of_channels(self, axis: Any) -> bool:
-        """Whether an axis is that of the channels, or of flat values."""
+        """Whether an axis is that of the channels."""
         ...
 
     def check_activation(self, word: Any, config: Mapping[str, Any]) -> None:
@@ -29,8 +31,6 @@ class Reader(Protocol):
         ...
 
 
-ACTIVE = ("Conv", "ConvTranspose", "DepthwiseConv", "SeparableConv", "Dense")
-Table = dict[str, Any]
 Read = Callable[[Reader, dict[str, Any], list[Array]], tuple[Table, Mapping[str, Array]]]
 
 
