@@ -9,13 +9,15 @@ from typing import Any, Protocol
 # Of a block, as it is read and as it is written; sums take 128 MiB more. Measured on 512^3 of float32 in chunks of
 # 64^3, blocks of 64 / 128 / 256 a side took 19.5 / 5.6 / 3.3 s: the chunks of halos are read again by each block.
 _BYTES = 256 << 20
-_BLOCKS_EACH = 4  # for each of several workers, so that the last of them end together
+PIECE_BYTES = 32 << 20  # of a block, that are made and written at a time
+_SPACE = 3  # axes
+BLOCKS_EACH = 4  # for each of several workers, so that the last of them end together
 
 
 def voxels_of_block(shape: Sequence[int], itemsize: int, workers: int = 1) -> int:
     """How many voxels of so many bytes a block should have, where so many workers wait for some."""
     most = _BYTES // (2 * itemsize)
-    return most if workers < 2 else max(min(most, prod(shape) // (_BLOCKS_EACH * workers)), 1)
+    return most if workers < 2 else max(min(most, prod(shape) // (BLOCKS_EACH * workers)), 1)
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class Grid:
 
     shape: tuple[int, ...]
     block: tuple[int, ...]
+    step: tuple[int, ...] = (1,)
 
     @property
     def counts(self) -> tuple[int, ...]:
@@ -51,20 +54,70 @@ class Grid:
         n, size = self.shape[axis], self.block[axis]
         return [range(first, min(first + size, n)) for first in range(0, n, size)]
 
+    def by_columns(self, blocks: Iterable[int]) -> list[int]:
+        """Blocks in another order: those one behind the other along depth, the last axis but two, follow each other."""
+        if len(self.shape) < _SPACE:
+            return list(blocks)
+        counts = self.counts
+        across = counts[-1] * counts[-2]
+        return sorted(blocks, key=lambda index: (index // (across * counts[-3]), index % across, index))
+
+
+def pieces_of(ranges: tuple[range, ...], planes: int) -> list[tuple[range, ...]]:
+    """A box cut along depth, the last axis but two, into boxes of so many planes; uncut by 0, or without depth.
+
+    >>> pieces_of((range(4, 9), range(2), range(3)), 3)
+    [(range(4, 7), range(0, 2), range(0, 3)), (range(7, 9), range(0, 2), range(0, 3))]
+    """
+    if len(ranges) < _SPACE or not planes:
+        return [ranges]
+    *before, depth, rows, columns = ranges
+    runs = (range(first, min(first + planes, depth.stop)) for first in range(depth.start, depth.stop, planes))
+    return [(*before, run, rows, columns) for run in runs]
+
 
 def share_of(count: int, part: int, parts: int) -> range:
     """Which of ``count`` blocks are the ``part``-th of ``parts`` shares, counted from 1: a run of neighbours."""
     return range(count * (part - 1) // parts, count * part // parts)
 
 
+def planes_at_once(block: Sequence[int], step: Sequence[int], voxels: int) -> int:
+    """How many planes of a block have about so many voxels: whole chunks along depth; 0 for what has no depth."""
+    if len(block) < _SPACE:
+        return 0
+    least = step[-3]
+    return max(voxels // (prod(block) // block[-3]) // least, 1) * least
+
+
+def deepened(shape: Sequence[int], block: Sequence[int], count: int) -> tuple[int, ...]:
+    """Blocks that reach so far along depth that at least ``count`` of them are left: they are worked on in pieces.
+
+    >>> deepened((512, 512, 512), (64, 256, 256), 8)
+    (256, 256, 256)
+    """
+    sides = tuple(block)
+    while len(sides) >= _SPACE and sides[-3] < shape[-3]:
+        longer = (*sides[:-3], min(2 * sides[-3], -(-shape[-3] // block[-3]) * block[-3]), *sides[-2:])
+        if len(Grid(tuple(shape), longer)) < count:
+            break
+        sides = longer
+    return sides
+
+
 def choose_block(
-    shape: Sequence[int], step: Sequence[int], *, whole: int = 0, voxels: int = 256**3, wanted: Sequence[int] = ()
+    shape: Sequence[int],
+    step: Sequence[int],
+    *,
+    whole: int = 0,
+    voxels: int = 256**3,
+    wanted: Sequence[int] = (),
+    planes_first: bool = False,
 ) -> tuple[int, ...]:
     """The sides of blocks: whole multiples of ``step``, what a target writes whole.
 
     The last three axes (of ``whole`` of them, counted from the last, the whole) grow together until a block has about
-    ``voxels``; at least two steps a side, unless these have more than four times as many. ``wanted`` are sides to be
-    rounded up instead.
+    ``voxels``; at least two steps a side, unless these have more than four times as many. With ``planes_first`` they
+    grow along depth only when they are whole planes. ``wanted`` are sides to be rounded up instead.
 
     >>> choose_block((512, 512, 512), (64, 64, 64)), choose_block((9, 512, 512, 512), (1, 64, 64, 64), whole=2)
     ((256, 256, 256), (1, 64, 512, 512))
@@ -79,7 +132,7 @@ def choose_block(
             n if axis >= axes - whole else min(_up(side, size), _up(n, size))
             for axis, (n, size, side) in enumerate(zip(shape, step, given, strict=True))
         )
-    for axis in cut:
+    for axis in cut[-2:] if planes_first else cut:
         doubled = min(2 * step[axis], _up(shape[axis], step[axis]))
         if whole == 0 and prod(sides) // sides[axis] * doubled <= 4 * voxels:
             sides[axis] = doubled
@@ -89,7 +142,7 @@ def choose_block(
         grown = [axis for axis in open_ if prod(sides) // sides[axis] * (sides[axis] + step[axis]) <= voxels]
         if not grown:
             return tuple(sides)
-        axis = min(grown, key=lambda each: (sides[each], each))
+        axis = min(grown, key=lambda each: (planes_first and each == axes - 3, sides[each], each))
         sides[axis] += step[axis]
 
 

@@ -20,6 +20,9 @@ PLANES_LOST = {LABELS: f"ImageJ's {LABELS}", PLANES: "OME-XML of single planes"}
 _OF_CHANNELS = {"Channel": 1, "LUTs": 1, "Ranges": 2}
 _OF_TIME = ("finterval", "fps", "loop", "TimeIncrement", "TimeIncrementUnit")
 
+# Along an axis, rising.
+Runs = tuple[range, ...]
+
 
 @dataclass(frozen=True)
 class VolumeMetadata:
@@ -140,6 +143,10 @@ class Volume:
         How many volumes are worked on at the same time, and share the memory for it.
     read_box:
         Some planes' rows and columns, for files that hold parts of planes; without one planes are read whole.
+    copies:
+        How often a reader holds the planes that were asked for last, besides what it gives.
+    chunk:
+        Along depth, y and x, how many voxels are decoded together.
     """
 
     name: str
@@ -154,7 +161,9 @@ class Volume:
     close: Callable[[], None] = lambda: None
     axes: Axes | None = None
     beside: int = 1
-    read_box: Callable[[Pixels, range, range], Pixels] | None = None
+    read_box: Callable[[Pixels, Runs, Runs], Pixels] | None = None
+    chunk: tuple[int, int, int] = (1, 1, 1)
+    copies: int = 0
 
     def __enter__(self) -> "Volume":
         return self
@@ -167,7 +176,7 @@ class Volume:
     @property
     def holds_boxes(self) -> bool:
         """Whether parts of planes cost less to read than all of them."""
-        return self.read_box is not None or self.metadata.format == "NPY"
+        return self.read_box is not None
 
     @property
     def white(self) -> float:
@@ -233,10 +242,10 @@ class Volume:
             **words,  # type: ignore[arg-type]
         )
 
-    def box(self, indices: Pixels, rows: range, columns: range) -> Pixels:
-        """Rows and columns of planes by their indices, which rise: (n, H, W, C); raises as `planes`."""
-        if self.read_box is None or (len(rows), len(columns)) == self.shape[1:3]:
-            return self.planes(indices)[:, rows.start : rows.stop, columns.start : columns.stop]
+    def box(self, indices: Pixels, rows: Runs, columns: Runs) -> Pixels:
+        """Runs of rows and columns of planes by their indices, all rising: (n, H, W, C); raises as `planes`."""
+        if self.read_box is None:
+            return taken(taken(self.planes(indices), rows, 1), columns, 2)
         with self._named():
             return self.read_box(indices, rows, columns)
 
@@ -258,6 +267,13 @@ class Volume:
         except ImageError as error:
             prefix = "" if self.name in str(error) else f"{self.name}: "
             raise ImageError(f"{prefix}{error}") from error.__cause__
+
+
+def taken(planes: Pixels, runs: Runs, axis: int) -> Pixels:
+    """Runs along an axis beside each other; a view of a single one."""
+    before = (slice(None),) * axis
+    parts = [planes[(*before, slice(run.start, run.stop))] for run in runs]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis)
 
 
 def with_alpha(fix: str) -> ImageError:

@@ -107,7 +107,7 @@ def open_tiff(path: Path, name: str, axes: str, wanted: str, max_pixels: int) ->
     shape = (depth, *sample.shape)
     return Volume(
         name, shape, sample.dtype, metadata, read_run, sample.shape[2] > 1, has_alpha, notes, numbers_of(pages[0]),
-        file.close, leading,
+        file.close, leading, copies=int(offset is None),
     )  # fmt: skip
 
 

@@ -22,7 +22,8 @@ from convcli.images.npz import array_in, header_in, own_key
 from convcli.images.reading import HEAD, MAX_PIXELS, explaining, opening, recognised
 from convcli.images.remarks import remarks
 from convcli.images.volume_axes import array_axes, count_of, letters_of, named
-from convcli.images.volume_model import Volume, VolumeMetadata
+from convcli.images.volume_model import Runs, Volume, VolumeMetadata, taken
+from convcli.ops.borders import runs_in
 
 # An array in Fortran's order has its planes scattered over the file: it is read whole, up to this size.
 _MOST_SCATTERED = 1 << 30
@@ -158,7 +159,15 @@ def _open_npy(source: Path | bytes, name: str, axes: str, max_pixels: int) -> Vo
             stored = np.memmap(source, dtype, "r", start + first * plane, (end - first, *flat))
         return supported(np.ascontiguousarray(stored.view(np.ndarray)))[0].reshape(end - first, *flat)
 
+    def read_box(indices: Pixels, rows: Runs, columns: Runs) -> Pixels:
+        array = np.memmap(source, dtype, "r", start, (depth, *flat)).view(np.ndarray)
+        return supported(
+            np.ascontiguousarray(taken(taken(taken(array, tuple(runs_in(indices)), 0), rows, 1), columns, 2))
+        )[0]
+
     words: dict[str, Any] = {"warnings": (*notes, *left_out), "numbers": own_numbers(dtype), "axes": leading}
+    if not (fortran or isinstance(source, bytes)):
+        words["read_box"] = read_box
     axis = "T" if letters_of(leading) == "T" else "Z"
     return Volume(
         name, (depth, *flat), sample.dtype, VolumeMetadata("NPY", axis=axis), read_run, has_channels, **words

@@ -5,13 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from convcli.budget import shown_size
-from convcli.geometry.blocks import Grid
 from convcli.jobs.batch import Files, Outcome
 from convcli.jobs.regions import FORMAT, Costs, costs_of
 from convcli.jobs.scaling import Scaling
 from convcli.jobs.spread import pictures_per_task
 from convcli.jobs.stacks import Begin
-from convcli.jobs.stores import block_of, in_order_of, like_of, stored_of, writer_for
+from convcli.jobs.stores import block_of, grid_of, in_order_of, like_of, stored_of, writer_for
 from convcli.jobs.tasks import STREAM, Task
 from convcli.jobs.volumes import Input
 from convcli.stores.writing import memory_store
@@ -24,9 +23,9 @@ def estimate_stack(task: Task, files: Files, begin: Begin, source: Input, *, sca
         volume = in_order_of(stored, volume, task.target)
         work = begin(volume, FORMAT)
         writer = writer_for(memory_store(), like_of(stored, volume, work, task.target)[0], work)
-        grid = Grid(tuple(writer.array.shape), block_of(writer, volume, work, scaling, scaling.workers))
+        grid, piece = grid_of(writer.array, block_of(writer, volume, work, scaling, max(scaling.workers, 1)), work)
         chunks = stored.array.chunks if stored is not None else (1, *volume.shape[1:3])
-        costs = costs_of(work, volume, grid, tuple(chunks))
+        costs = costs_of(work, volume, grid, tuple(chunks), piece=piece)
     return Outcome(task, "estimated", details=vars(costs) | {"amplification": round(costs.amplification, 3)})
 
 

@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from convcli.budget import machine_memory
+from convcli.budget import machine_memory, memory_limit
 from convcli.geometry import Window
 from convcli.images.volume_model import Volume
 from convcli.jobs.filter import FilterPlan, respond_in_pixels, shaped
 from convcli.jobs.links import placed
 from convcli.jobs.output_policy import extremes, finish, stretched
-from convcli.jobs.volumes import Progress, VolumeWork
+from convcli.jobs.volumes import Between, Progress, Ranges, VolumeWork
 from convcli.ops.arguments import Array
 from convcli.ops.borders import Part, border_table, runs_in
 from convcli.ops.plan import plan_correlation
@@ -53,7 +53,7 @@ class VolumeFilter(VolumeWork):
         depth, height, width = self.links[-1].out_sizes
         self.shape = (depth, height, width, self.channels)
         self.places = placed(self.links)
-        budget = slab_bytes or min(machine_memory() // 8, _MOST_SLAB_BYTES) // volume.beside
+        budget = slab_bytes or min(machine_memory() // 8, _MOST_SLAB_BYTES, memory_limit() // 2) // volume.beside
         # Neighbouring slabs share planes: where those are the larger part, twice the memory saves most of the work.
         self.slab = self._planes_per_slab(budget)
         if self.slab < self.links[0].windows[0].effective:
@@ -62,40 +62,49 @@ class VolumeFilter(VolumeWork):
     def planes(self, progress: Progress = lambda done, total: None) -> Iterator[Array]:
         """The result's planes (OH, OW, C) in order."""
         depth = self.shape[0]
-        passes = 2 if self.policy.range == "minmax" else 1
-        between = None
+        passes = 2 if self.wants_extremes else 1
         if passes == 2:
             low, high = np.inf, -np.inf
             for wanted in self._wanted():
-                response = self._response(len(self.links) - 1, wanted, *self.whole)
-                response = response.astype(self.policy.working, copy=False)
-                slab_low, slab_high = extremes(shaped(response, self.plan))
+                slab_low, slab_high = self._extremes(wanted, *self.whole)
                 low, high = min(low, slab_low), max(high, slab_high)
                 progress(int(wanted[-1]) + 1, 2 * depth)
-            between = low, high
+            self.between = {0: (low, high)}
         self.clipped = 0
         for wanted in self._wanted():
-            yield from self._pixels(wanted, *self.whole, between)
+            yield from self._pixels(wanted, *self.whole)
             progress((passes - 1) * depth + int(wanted[-1]) + 1, passes * depth)
 
     def box(self, planes: range, rows: range, columns: range) -> Array:
         """A part (n, h, w, C) of the result as it is written; counts what is clipped."""
-        return self._pixels(np.arange(planes.start, planes.stop), rows, columns, None)
+        return self._pixels(np.arange(planes.start, planes.stop), rows, columns)
+
+    @property
+    def wants_extremes(self) -> bool:  # type: ignore[override]
+        """See `Work.wants_extremes`."""
+        return self.policy.range == "minmax"
+
+    def extremes(self, ranges: Ranges) -> Between:
+        """See `Work.extremes`."""
+        found = [self._extremes(np.arange(run.start, run.stop), *ranges[1:]) for run in self.runs(ranges)]
+        return {0: (min(low for low, _ in found), max(high for _, high in found))}
+
+    def _extremes(self, wanted: Array, rows: range, columns: range) -> tuple[float, float]:
+        response = self._response(len(self.links) - 1, wanted, rows, columns)
+        return extremes(shaped(response.astype(self.policy.working, copy=False), self.plan))
 
     def planes_at_once(self, rows: range, columns: range) -> int:
         """Of so many planes of a region the sums are in memory at a time."""
         share = (len(rows) * len(columns)) / (self.shape[1] * self.shape[2])
-        return self._planes_per_slab(int(_REGION_BYTES / share))
+        return self._planes_per_slab(int(min(_REGION_BYTES, memory_limit() // 4) / share))
 
-    def working_bytes(self, voxels: int) -> int:
-        """See `Work.working_bytes`."""
-        return min(_ARRAYS * voxels * int(np.dtype(self.policy.working).itemsize), _REGION_BYTES)
+    def sums_bytes(self, planes: int, rows: range, columns: range) -> int:
+        """See `VolumeWork.sums_bytes`."""
+        return int(self._sums(planes)[0] * len(rows) * len(columns) / (self.shape[1] * self.shape[2]))
 
     @cached_property
     def cuttable(self) -> str | None:
         """See `Work.cuttable`."""
-        if self.policy.range == "minmax":
-            return "passes"
         for link, ways in zip(self.links, self._ways, strict=True):
             if not ways and link.kernel.combine != "rank":
                 return f"{link.kernel.name} is computed a plane at a time"
@@ -122,8 +131,9 @@ class VolumeFilter(VolumeWork):
 
     def _wanted(self) -> Iterator[Array]:
         """The output planes of each slab."""
-        for first in range(0, self.shape[0], self.slab):
-            yield np.arange(first, min(first + self.slab, self.shape[0]))
+        step = self.fitting(self.slab)
+        for first in range(0, self.shape[0], step):
+            yield np.arange(first, min(first + step, self.shape[0]))
 
     @cached_property
     def _ways(self) -> list[Ways]:
@@ -144,7 +154,7 @@ class VolumeFilter(VolumeWork):
             dtype = dtype if link.kernel.combine == "rank" else np.dtype(self.policy.working)
         return found
 
-    def _pixels(self, wanted: Array, rows: range, columns: range, between: tuple[float, float] | None) -> Array:
+    def _pixels(self, wanted: Array, rows: range, columns: range) -> Array:
         """A part (n, h, w, C) of the result as it is written; counts what is clipped."""
         plan, policy = self.plan, self.policy
         if plan.goes_straight(policy):
@@ -156,8 +166,8 @@ class VolumeFilter(VolumeWork):
         if plan.leaves(response, policy):
             return response
         response = shaped(response.astype(policy.working, copy=False), plan)
-        if between is not None:
-            response, policy = stretched(response, between, policy.white_in), replace(policy, range="clip")
+        if self.between:
+            response, policy = stretched(response, self.between[0], policy.white_in), replace(policy, range="clip")
         pixels, clipped = finish(response, policy)
         self.clipped += clipped
         return pixels
@@ -221,6 +231,12 @@ class VolumeFilter(VolumeWork):
 
     def _bytes(self, planes: int) -> int:
         """An upper bound of the memory that a slab of so many output planes takes."""
+        sums, needed = self._sums(planes)
+        in_plane = self.volume.shape[1] * self.volume.shape[2] * self.volume.shape[3]
+        return sums + needed * in_plane * self.volume.dtype.itemsize
+
+    def _sums(self, planes: int) -> tuple[int, int]:
+        """The same without the planes of the volume, and how many of these are needed."""
         working = np.dtype(self.policy.working).itemsize
         total = 0
         for index in reversed(range(len(self.links))):
@@ -229,5 +245,4 @@ class VolumeFilter(VolumeWork):
             across = max(link.sizes[1] * link.sizes[2], height * width)
             total += planes * across * self.channels * working * _ARRAYS
             planes = min((planes - 1) * depth.stride + depth.effective, link.sizes[0])
-        in_plane = self.volume.shape[1] * self.volume.shape[2] * self.volume.shape[3]
-        return total + planes * in_plane * self.volume.dtype.itemsize
+        return total, planes

@@ -99,6 +99,9 @@ def morph_image(image: Image, plan: MorphPlan, format: str | None = None) -> Pro
     return process(image, Colours(act, None if keeps_alpha else cover, lambda alpha: alpha, choose), plan, format)
 
 
+_ARRAYS = 2  # of each size at a time
+
+
 class VolumeMorph(VolumeWork):
     """Grey morphology of a volume, slab by slab."""
 
@@ -125,6 +128,10 @@ class VolumeMorph(VolumeWork):
                 positions = np.unique(np.concatenate([part.wanted for part in parts]))
             found.append(positions)
         return np.unique(np.concatenate(found))
+
+    def sums_bytes(self, planes: int, rows: range, columns: range) -> int:
+        """See `VolumeWork.sums_bytes`: stages have what they read, each axis' results, and what lies around."""
+        return _ARRAYS * super().sums_bytes(planes + self.sides[0], rows, columns)
 
     def box(self, planes: range, rows: range, columns: range) -> Array:
         """A part (n, h, w, C) of the result as it is written."""

@@ -6,23 +6,26 @@ any of them may be done anywhere, in any order, and again.
 
 import threading
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from math import prod
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
-from convcli.geometry.blocks import Grid, amplification
+from convcli.geometry.blocks import Grid, amplification, pieces_of
 from convcli.images.volume_axes import Axes
 from convcli.images.volume_model import Volume
 from convcli.jobs.stacks import Begin
 from convcli.jobs.tasks import Task
-from convcli.jobs.volumes import Work
+from convcli.jobs.volumes import Between, Work
 from convcli.stores.growing import open_region_target, write_region
 from convcli.stores.reading import open_level
 
 T = TypeVar("T")
 FORMAT = "NPY"  # what a chunk can hold, in the words of `output_policy`
+# So many chunks are unpacked, or packed, at once, each of which lies there twice: zarr's own number of tasks.
+_PACKING = 20
 _KEPT_OPEN = 2  # plans whose source and target a process has open
 _LOOPS = threading.Lock()  # one thread of a process at a time runs loops; they have threads of their own
 
@@ -61,6 +64,10 @@ class RegionPlan:
         The store that grows, and the array in it.
     grid : Grid
         Of that array.
+    piece : int
+        So many planes of a block are made and written at a time; whole chunks.
+    between : tuple
+        What `extremes_of` found of all blocks, where it was asked for: see `convcli.jobs.volumes.Between`.
     """
 
     name: str
@@ -71,6 +78,8 @@ class RegionPlan:
     folder: str
     path: str
     grid: Grid
+    piece: int = 0
+    between: tuple[tuple[int, tuple[float, float]], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -83,7 +92,9 @@ class _Opened:
     def of(cls, plan: RegionPlan) -> "_Opened":
         volume = plan.source.open(plan.task, plan.max_pixels)
         try:
-            return cls(volume, plan.begin(volume, FORMAT), open_region_target(plan.folder, plan.path))
+            work = plan.begin(volume, FORMAT)
+            work.stretch(dict(plan.between))
+            return cls(volume, work, open_region_target(plan.folder, plan.path))
         except BaseException:
             volume.close()
             raise
@@ -92,18 +103,36 @@ class _Opened:
 _OPENED: dict[str, _Opened] = {}
 
 
+def _opened(plan: RegionPlan) -> _Opened:
+    """What this process has open of a plan, one thread at a time."""
+    if plan.name not in _OPENED:
+        while len(_OPENED) >= _KEPT_OPEN:
+            _OPENED.pop(next(iter(_OPENED))).volume.close()
+        _OPENED[plan.name] = _Opened.of(plan)
+    return _OPENED[plan.name]
+
+
+def extremes_of(plan: RegionPlan, index: int) -> Between:
+    """The least and the largest number of a block, which others have to know before it is made."""
+    with _LOOPS:
+        work = _opened(plan).work
+        return work.extremes(tuple(along_work(plan.grid.ranges(index), work.leading, range(1))))
+
+
 def run_block(plan: RegionPlan, index: int) -> Any:
     """Make a block and write it; returns what the operation's report needs to know of it."""
     with _LOOPS:
-        opened = _OPENED.get(plan.name)
-        if opened is None:
-            while len(_OPENED) >= _KEPT_OPEN:
-                _OPENED.pop(next(iter(_OPENED))).volume.close()
-            opened = _OPENED[plan.name] = _Opened.of(plan)
-        ranges = plan.grid.ranges(index)
-        voxels = opened.work.region(tuple(along_work(ranges, opened.work.leading, range(1))))
-    write_region(opened.array, ranges, voxels)
-    return opened.work.said()
+        opened = _opened(plan)
+        with ThreadPoolExecutor(1) as behind:  # a piece is packed and written while the next is made
+            writing: Future[None] | None = None
+            for ranges in pieces_of(plan.grid.ranges(index), plan.piece):
+                voxels = opened.work.region(tuple(along_work(ranges, opened.work.leading, range(1))))
+                if writing is not None:
+                    writing.result()
+                writing = behind.submit(write_region, opened.array, ranges, voxels)
+            if writing is not None:
+                writing.result()
+        return opened.work.said()
 
 
 def forget(plan: RegionPlan) -> None:
@@ -158,13 +187,16 @@ class Costs:
         return self.decoded / self.source
 
 
-def costs_of(work: Work, volume: Volume, grid: Grid, chunks: tuple[int, ...]) -> Costs:
+def costs_of(work: Work, volume: Volume, grid: Grid, chunks: tuple[int, ...], *, piece: int = 0) -> Costs:
     """What the blocks of a grid cost, from the positions that each needs; nothing is read."""
     size, item = volume.dtype.itemsize, np.dtype(work.dtype).itemsize
     runs = along_work([grid.along(axis) for axis in range(len(grid.shape))], work.leading, [range(1)])
     needs = [[work.sources(axis, run) for run in along] for axis, along in enumerate(runs)]
     read, decoded = amplification(grid, needs, (1,) * (len(needs) - len(chunks)) + tuple(chunks))
-    held = prod(max(map(len, along)) for along in needs)
-    voxels, written = prod(grid.block), prod(grid.shape) * item
-    memory = held * size + voxels * item + work.working_bytes(voxels)
+    pieces = pieces_of(grid.ranges(0), piece)
+    ranges = pieces[0]
+    working = work.working_bytes(tuple(along_work(ranges, work.leading, range(1))))
+    packing = _PACKING * (prod(chunks) * size + prod(grid.step) * item)
+    memory = min(len(pieces), 2) * prod(map(len, ranges)) * item + working + packing
+    written = prod(grid.shape) * item
     return Costs(len(grid), grid.block, prod(volume.shape) * size, written, read * size, decoded * size, memory)

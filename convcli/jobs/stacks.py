@@ -16,7 +16,7 @@ from convcli.images.volume_axes import count_of, depth_of, volumes_along
 from convcli.images.volume_model import Volume
 from convcli.jobs.axes import OperationPlan
 from convcli.jobs.batch import Produced, produce
-from convcli.jobs.volumes import Progress, Ranges, VolumeWork, Work, without_alpha
+from convcli.jobs.volumes import Between, Progress, Ranges, VolumeWork, Work, without_alpha
 from convcli.ops.arguments import Array
 
 # An operation on a picture: with its plan, and the format to be written.
@@ -62,20 +62,37 @@ class EachVolume(Work):
     def region(self, ranges: Ranges) -> Array:
         """See `Work.region`: the part of each of the volumes."""
         out = np.empty([len(each) for each in ranges], self.dtype)
-        along, (rows, columns) = list(ranges[:-2]), ranges[-2:]
-        depth = along.pop(self.depth)
-        places = np.arange(count_of(self._volume.leading)).reshape([size for _, size in self._volume.leading])
-        places, parts = np.moveaxis(places, self.depth, -1), np.moveaxis(out, self.depth, -3)
-        for index in product(*along):
-            work = self._work(places[index], 1)
-            at = tuple(each - run.start for each, run in zip(index, along, strict=True))
-            parts[at] = work.region((depth, rows, columns))
+        parts = np.moveaxis(out, self.depth, -3)
+        for at, number, work, part in self._works(ranges):
+            if self.between:
+                work.stretch({0: self.between[number]})
+            parts[at] = work.region(part)
             self.clipped += work.clipped
         return out
 
-    def working_bytes(self, voxels: int) -> int:
+    def _works(self, ranges: Ranges) -> Iterator[tuple[tuple[int, ...], int, VolumeWork, Ranges]]:
+        """Of each volume in a region where it lies there, the number of its first plane, the work, and its region."""
+        along, (rows, columns) = list(ranges[:-2]), ranges[-2:]
+        depth = along.pop(self.depth)
+        places = np.arange(count_of(self._volume.leading)).reshape([size for _, size in self._volume.leading])
+        places = np.moveaxis(places, self.depth, -1)
+        for index in product(*along):
+            planes = places[index]
+            at = tuple(each - run.start for each, run in zip(index, along, strict=True))
+            yield at, int(planes[0]), self._work(planes, 1), (depth, rows, columns)
+
+    @property
+    def wants_extremes(self) -> bool:  # type: ignore[override]
+        """See `Work.wants_extremes`."""
+        return self.first.wants_extremes
+
+    def extremes(self, ranges: Ranges) -> Between:
+        """See `Work.extremes`."""
+        return {number: work.extremes(part)[0] for _, number, work, part in self._works(ranges)}
+
+    def working_bytes(self, ranges: Ranges) -> int:
         """See `Work.working_bytes`."""
-        return self.first.working_bytes(voxels)
+        return self.first.working_bytes((ranges[self.depth], *ranges[-2:]))
 
     def sources(self, axis: int, wanted: range) -> Array:
         """See `Work.sources`."""

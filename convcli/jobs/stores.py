@@ -4,29 +4,40 @@ Blocks are made here or by many processes (`convcli.engines`); which of them are
 was killed goes on where it was.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from math import prod
 from pathlib import Path
 from typing import Any
 
 from convcli.addresses import is_address
-from convcli.budget import check_memory
+from convcli.budget import check_memory, memory_limit
 from convcli.engines import Done, Engine, is_final
 from convcli.engines.here import Here
 from convcli.errors import FileError
 from convcli.geometry import Placement
-from convcli.geometry.blocks import Grid, choose_block, share_of, voxels_of_block
+from convcli.geometry.blocks import (
+    BLOCKS_EACH,
+    PIECE_BYTES,
+    Grid,
+    choose_block,
+    deepened,
+    planes_at_once,
+    share_of,
+    voxels_of_block,
+)
 from convcli.images.model import shown
 from convcli.images.volume_model import Volume, VolumeMetadata
 from convcli.images.volume_writing import outgoing_of
 from convcli.jobs.batch import Files, Outcome, unkept
 from convcli.jobs.ledger import PLAN, Bits, Ledger, digest, is_of
 from convcli.jobs.pool import VolumePool, plan_pool, pool_image
-from convcli.jobs.regions import FORMAT, FinerLevel, Opens, RegionPlan, costs_of, forget, run_block
+from convcli.jobs.regions import FORMAT, FinerLevel, Opens, RegionPlan, costs_of, extremes_of, forget, run_block
 from convcli.jobs.scaling import Scaling, versions
 from convcli.jobs.stacks import Begin
 from convcli.jobs.tasks import Task, absolute
-from convcli.jobs.volumes import Input, Progress, Work, check_files, work_on_volume
+from convcli.jobs.volumes import Between, Input, Progress, Work, check_files, work_on_volume
 from convcli.stores import is_store
 from convcli.stores.layered import opened
 from convcli.stores.ngff import ORDER, image_of, is_image, one_channel
@@ -71,7 +82,7 @@ def work_on_stack(
         warnings = unkept(lost)
         if work.shape[3] != 1:
             raise FileError(f"{task.target}: got {work.shape[3]} channels behind each voxel, expected one for Zarr")
-        if work.cuttable == "passes" and not scaling.is_plain:
+        if work.wants_extremes and scaling.part:
             raise FileError(f"{task.target}: minmax looks at all of a volume first; choose another --range")
         run = _Run(task, files, begin, source, scaling, engine or Here(), progress)
         outcome = run.carry_out(volume, work, stored, like)
@@ -123,6 +134,7 @@ class _Run:
     done: int = 0  # blocks, by this process
     total: int = 0
     blocks: int = 0  # of level 0, all processes'
+    looked_at: int = 0  # before they are made, if that is wanted
 
     def carry_out(self, volume: Volume, work: Work, stored: Stored | None, like: Stored | None) -> Outcome:
         """Write all of it, or the share that was asked for."""
@@ -189,35 +201,55 @@ class _Run:
 
     def _blocks(self, place: Place, ledger: Ledger, writer: StoreWriter, volume: Volume, work: Work) -> int:
         """Write level 0, or a share of it; returns how many blocks are not done, which are others'."""
-        if work.cuttable == "passes":
-            with ledger.bits("level-0", 1):  # by which others know that it is being written
-                writer.write(work.planes(self.progress))
-            return 0
-        grid = Grid(tuple(writer.array.shape), tuple(ledger.notes["block"]))
+        grid, piece = grid_of(writer.array, ledger.notes["block"], work)
         self.blocks = len(grid)
-        needed = costs_of(work, volume, grid, (1,) * len(grid.shape)).memory
+        needed = costs_of(work, volume, grid, volume.chunk, piece=piece).memory
         check_memory(needed, f"block: got {'x'.join(map(str, grid.block))} voxels", FileError)
         part, parts = self.scaling.part or (1, 1)
-        plan = self._plan(place, writer.path(0), self.source, self.begin, grid)
+        plan = self._plan(place, writer.path(0), self.source, self.begin, grid, piece)
         with ledger.bits("level-0", len(grid), f"{part}-of-{parts}") as bits:
+            if work.wants_extremes:
+                between = self._between(plan, ledger)
+                plan = replace(plan, name=digest((plan.name, between)), between=between)
             self._run(plan, bits, share_of(len(grid), part, parts), work)
             return int((~bits.done()).sum())
 
-    def _plan(self, place: Place, path: str, source: Opens, begin: Begin, grid: Grid) -> RegionPlan:
+    def _plan(self, place: Place, path: str, source: Opens, begin: Begin, grid: Grid, piece: int) -> RegionPlan:
         task = self.task
         if self.scaling.cluster:  # whose processes may run in other folders
             task = absolute(task)
             if isinstance(source, Input):
                 source = replace(source, stack=tuple(str(Path(each).absolute()) for each in source.stack))
-        words = (task, source, begin, self.files.max_pixels, place.name, path, grid)
+        words = (task, source, begin, self.files.max_pixels, place.name, path, grid, piece)
         return RegionPlan(digest((words, versions())), *words)
+
+    def _between(self, plan: RegionPlan, ledger: Ledger) -> tuple[tuple[int, tuple[float, float]], ...]:
+        """The least and the largest number of each volume, found once for all that is asked for later."""
+        self.looked_at, found = len(plan.grid), ledger.notes.get("between")
+        if found is None:
+            known: Between = {}
+            blocks = plan.grid.by_columns(range(len(plan.grid)))
+            try:
+                for count, each in enumerate(self.engine.run(partial(extremes_of, plan), blocks), 1):
+                    if each.error is not None or each.killed:
+                        self._stop_at(each.error)
+                        raise FileError(self._told(plan, [each]))
+                    for number, (low, high) in each.value.items():
+                        least, largest = known.get(number, (low, high))
+                        known[number] = min(low, least), max(high, largest)
+                    self.progress(count, 2 * len(blocks))
+            finally:
+                forget(plan)
+            found = ledger.notes["between"] = sorted(known.items())
+            ledger.begin()
+        return tuple((number, (low, high)) for number, (low, high) in found)
 
     def _run(self, plan: RegionPlan, bits: Bits, share: range, work: Work | None = None) -> None:
         """Make the blocks of a share that are not done; raises `FileError` that names those that failed."""
         is_done = bits.done()
-        todo = [index for index in share if not is_done[index]]
+        todo = plan.grid.by_columns(index for index in share if not is_done[index])
         self.total, self.done = len(share), len(share) - len(todo)
-        self.progress(self.done, self.total)
+        self.progress(self.looked_at + self.done, self.looked_at + self.total)
         failures: list[Done] = []
         try:
             for each in self.engine.run(partial(run_block, plan), todo):
@@ -229,9 +261,10 @@ class _Run:
                 if work is not None:
                     work.hear(each.value)
                 self.done += 1
-                self.progress(self.done, self.total)
+                self.progress(self.looked_at + self.done, self.looked_at + self.total)
         finally:
             forget(plan)
+            self.looked_at = 0
         if failures:
             raise FileError(self._told(plan, failures))
 
@@ -284,9 +317,9 @@ class _Run:
             )
             shape = (*shape[: -len(steps)], *ends)
             array = writer.add_level(level, shape)
-            grid = Grid(shape, block_of(writer, finer, work, Scaling(), self.engine.workers, array))
+            grid, piece = grid_of(array, block_of(writer, finer, work, Scaling(), self.engine.workers, array), work)
             with ledger.bits(f"level-{level}", len(grid)) as bits:
-                self._run(self._plan(place, writer.path(level), source, begin, grid), bits, range(len(grid)))
+                self._run(self._plan(place, writer.path(level), source, begin, grid, piece), bits, range(len(grid)))
             done.append(steps)
         return done
 
@@ -302,14 +335,31 @@ def block_of(
     """The sides of the blocks of an array, level 0 if none is named: whole chunks, or shards; perhaps whole planes."""
     array = writer.array if array is None else array
     step = tuple(array.shards or array.chunks)
+    whole = 0 if work.cuttable is None and volume.holds_boxes else 2
+    words: dict[str, Any] = {"whole": whole, "planes_first": workers < 2}
+    if scaling.block:
+        return choose_block(array.shape, step, **words, wanted=scaling.block)
     voxels = voxels_of_block(array.shape, work.dtype.itemsize, workers)
-    return choose_block(
-        array.shape,
-        step,
-        whole=0 if work.cuttable is None and volume.holds_boxes else 2,
-        voxels=voxels,
-        wanted=scaling.block,
-    )
+    block = choose_block(array.shape, step, **words, voxels=voxels)
+    while prod(block) > prod(step) and not _fits(array, block, volume, work):
+        voxels //= 2
+        smaller = choose_block(array.shape, step, **words, voxels=voxels)
+        if voxels < prod(step) and smaller == block:
+            break
+        block = smaller
+    return deepened(array.shape, block, BLOCKS_EACH * workers) if workers > 1 and not whole else block
+
+
+def grid_of(array: Any, block: Sequence[int], work: Work) -> tuple[Grid, int]:
+    """How an array is cut into blocks, and how many planes of a block are made at once."""
+    step = tuple(array.shards or array.chunks)
+    piece = planes_at_once(block, step, PIECE_BYTES // work.dtype.itemsize)
+    return Grid(tuple(array.shape), tuple(block), step), piece
+
+
+def _fits(array: Any, block: Sequence[int], volume: Volume, work: Work) -> bool:
+    grid, piece = grid_of(array, block, work)
+    return costs_of(work, volume, grid, volume.chunk, piece=piece).memory <= memory_limit()
 
 
 def _factors(writer: StoreWriter, levels: str | int) -> list[tuple[int, ...]]:

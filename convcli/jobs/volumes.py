@@ -5,6 +5,7 @@ flat, and the bits are those of the whole volume. Of a file of several volumes e
 """
 
 from abc import ABC, abstractmethod
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,12 +13,13 @@ from typing import Any
 
 import numpy as np
 
+from convcli.budget import check_memory, memory_limit
 from convcli.errors import ImageError
 from convcli.geometry import Placement
 from convcli.images import Image, format_of
 from convcli.images.formats import format_named
 from convcli.images.volume_axes import UNNAMED, Axes, named
-from convcli.images.volume_model import Volume, with_alpha
+from convcli.images.volume_model import Volume, taken, with_alpha
 from convcli.images.volumes import open_volume
 from convcli.jobs.axes import OperationPlan
 from convcli.jobs.background import volume_on_background
@@ -31,11 +33,16 @@ from convcli.stores import is_store
 # Called with the planes done and all planes.
 Progress = Callable[[int, int], None]
 
+# The least and the largest number of each volume of a file, by the number of its first plane.
+Between = dict[int, tuple[float, float]]
+
 # Of a result: a run along each axis.
 Ranges = tuple[range, ...]
 
 # For the planes of a slab, with those it is made from; what lies between may take a few times as much.
 SLAB_BYTES = 64 << 20
+# For the planes of a region that are made at once: what lies in the processor's caches is not read again from memory.
+STEP_BYTES = 16 << 20
 
 
 @dataclass(frozen=True)
@@ -94,7 +101,7 @@ class Work(ABC):
     @property
     @abstractmethod
     def cuttable(self) -> str | None:
-        """Why `region` cannot be asked for any region but whole planes: None if it can; ``"passes"`` if not even so."""
+        """Why `region` cannot be asked for any region but whole planes; None if it can."""
 
     @abstractmethod
     def region(self, ranges: Ranges) -> Array:
@@ -105,9 +112,19 @@ class Work(ABC):
         """The positions, rising, of the input's axis that a run of the result's needs; axes as those of `region`."""
 
     clipped: float = 0.0
+    between: Between | None = None  # what `stretch` was told
+    wants_extremes = False  # whether `stretch` has to be told, before any region is asked for, what `extremes` finds
 
-    def working_bytes(self, voxels: int) -> int:
-        """About how much memory sums take while a region of so many voxels is made."""
+    def extremes(self, ranges: Ranges) -> Between:
+        """The least and the largest number of a part of the result before it is stretched to what is written."""
+        return {}
+
+    def stretch(self, between: Between) -> None:
+        """Take note of what is black and what white."""
+        self.between = between
+
+    def working_bytes(self, ranges: Ranges) -> int:
+        """About how much memory it takes to make a region, besides the result's."""
         return 0
 
     def said(self) -> Any:
@@ -186,17 +203,13 @@ class VolumeWork(Work):
         """Planes (n, H, W, C) of the volume, or some rows and columns of them; alpha left out."""
         if rows is None or columns is None:
             return np.ascontiguousarray(self.volume.planes(planes)[..., : self.channels])
-        parts = [[self._read(planes, down, across) for across in runs_in(columns)] for down in runs_in(rows)]
-        return np.ascontiguousarray(np.concatenate([np.concatenate(row, 2) for row in parts], 1))
-
-    def _read(self, planes: Array, rows: range, columns: range) -> Array:
         if self._held is None:
-            return self.volume.box(planes, rows, columns)[..., : self.channels]
-        wanted, held = self._held
-        given = planes, np.array(rows), np.array(columns)
-        z, y, x = (np.searchsorted(all_, each) for all_, each in zip(wanted, given, strict=True))
-        part = held[z[0] : z[-1] + 1] if len(runs_in(z)) == 1 else held[z]
-        return part[:, y[0] : y[-1] + 1, x[0] : x[-1] + 1]
+            found = self.volume.box(planes, tuple(runs_in(rows)), tuple(runs_in(columns)))
+            return np.ascontiguousarray(found[..., : self.channels])
+        wanted, found = self._held
+        for axis, (all_, each) in enumerate(zip(wanted, (planes, rows, columns), strict=True)):
+            found = taken(found, tuple(runs_in(np.searchsorted(all_, each))), axis)
+        return np.ascontiguousarray(found)
 
     @abstractmethod
     def box(self, planes: range, rows: range, columns: range) -> Array:
@@ -204,7 +217,8 @@ class VolumeWork(Work):
 
     def planes_at_once(self, rows: range, columns: range) -> int:
         """Of so many planes of a region the sums are in memory at a time."""
-        return self.shape[0]
+        plane = len(rows) * len(columns) * max(int(self.volume.dtype.itemsize), int(np.dtype(self.dtype).itemsize))
+        return max(min(STEP_BYTES, memory_limit() // 8) // plane, 1)
 
     @property
     def cuttable(self) -> str | None:
@@ -212,26 +226,68 @@ class VolumeWork(Work):
         return None
 
     def region(self, ranges: Ranges) -> Array:
-        """See `Work.region`: what it needs of the input is read once, then planes are made a few at a time."""
+        """See `Work.region`: a few planes at a time are made, of what they need of the input, which is read once."""
         planes, rows, columns = ranges
-        wanted = tuple(self.sources(axis, each) for axis, each in enumerate(ranges))
-        self._held = wanted, self.read(*wanted)
-        try:
-            step = self.planes_at_once(rows, columns)
-            runs = [range(first, min(first + step, planes.stop)) for first in range(planes.start, planes.stop, step)]
-            if len(runs) == 1:
-                return self.box(planes, rows, columns)[..., 0]
-            out = np.empty([len(each) for each in ranges], self.dtype)
-            for run in runs:
-                out[run.start - planes.start : run.stop - planes.start] = self.box(run, rows, columns)[..., 0]
-            return out
-        finally:
-            self._held = None
+        out = np.empty([len(each) for each in ranges], self.dtype)
+        for run in self.runs(ranges):
+            out[run.start - planes.start : run.stop - planes.start] = self.box(run, rows, columns)[..., 0]
+        return out
+
+    def runs(self, ranges: Ranges) -> Iterator[range]:
+        """The planes of a region a few at a time, while all that these need of the input is held."""
+        planes, rows, columns = ranges
+        across = self.sources(1, rows), self.sources(2, columns)
+        step = self.planes_at_once(rows, columns)
+        for first in range(planes.start, planes.stop, step):
+            run = range(first, min(first + step, planes.stop))
+            wanted = self.sources(0, run), *across
+            try:
+                self._held = wanted, self.read(*wanted)
+                yield run
+            finally:
+                self._held = None
+
+    def working_bytes(self, ranges: Ranges) -> int:
+        """See `Work.working_bytes`: the layers of chunks that a reader holds, the planes made at once, their source."""
+        planes, rows, columns = ranges
+        step = min(self.planes_at_once(rows, columns), len(planes))
+        middle = (planes.start + planes.stop - step) // 2
+        return self._bytes_at_once((range(middle, middle + step), rows, columns))
+
+    def _bytes_at_once(self, ranges: Ranges) -> int:
+        count, height, width = (len(self.sources(axis, each)) for axis, each in enumerate(ranges))
+        layer, depth, item = self.volume.chunk[0], self.volume.shape[0], self.volume.dtype.itemsize
+        held = min((-(-count // layer) + 1) * layer, depth) if layer > 1 else count * self.volume.copies
+        source = int((held + count) * height * width * self.volume.shape[3] * item)
+        planes, rows, columns = ranges
+        return source + self.sums_bytes(len(planes), rows, columns)
+
+    def fitting(self, planes: int) -> int:
+        """As many planes of a slab, or fewer, as may be in memory with all that they take.
+
+        Raises `ImageError` where one is too many.
+        """
+
+        def needed(count: int) -> int:
+            first = (self.shape[0] - count) // 2
+            return self._bytes_at_once((range(first, first + count), *self.whole)) * self.volume.beside
+
+        if needed(planes) > memory_limit():
+            planes = max(bisect_right(range(1, planes), memory_limit(), key=needed), 1)
+            height, width = self.volume.shape[1:3]
+            check_memory(needed(planes), f"{self.volume.name}: got planes of {width}x{height} voxels", ImageError)
+        return planes
+
+    def sums_bytes(self, planes: int, rows: range, columns: range) -> int:
+        """About how much the planes take that are made at once, with what lies between them and their source."""
+        sizes = sum(int(np.dtype(each).itemsize) for each in (self.volume.dtype, self.policy.working, self.dtype))
+        return planes * len(rows) * len(columns) * self.channels * sizes
 
     def planes(self, progress: Progress = lambda done, total: None) -> Iterator[Array]:
         """The result's planes (OH, OW, C) in order."""
         plane_bytes = int(np.prod(self.volume.shape[1:], dtype=object)) * self.volume.dtype.itemsize
         planes_each, depth = max(SLAB_BYTES // int(plane_bytes * self.arrays) // self.volume.beside, 1), self.shape[0]
+        planes_each = self.fitting(min(planes_each, depth))
         self.clipped = 0
         for first in range(0, depth, planes_each):
             end = min(first + planes_each, depth)

@@ -6,7 +6,7 @@ Source: the OME-NGFF specification, versions 0.4 and 0.5 (multiscales, axes, coo
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import partial
 from itertools import islice
 from math import prod
 from pathlib import Path
@@ -21,9 +21,10 @@ from convcli.images.depth import own_numbers, supported
 from convcli.images.model import Pixels, check_size, shown
 from convcli.images.reading import MAX_PIXELS
 from convcli.images.volume_axes import named
-from convcli.images.volume_model import Volume, VolumeMetadata
+from convcli.images.volume_model import Runs, Volume, VolumeMetadata
 from convcli.stores import is_store, is_store_folder
 from convcli.stores.layered import opened
+from convcli.stores.layers import Held, Layers
 from convcli.stores.ngff import metadata_of
 
 _MOST_AXES = 5
@@ -104,8 +105,14 @@ def volume_of(stored: Stored, *, axes: str = "zyx", wanted: str = "", max_pixels
     shape = (prod(leading), height, width, 1)
     numbers = own_numbers(array.dtype)
     words: dict[str, Any] = {"axes": found, "numbers": numbers, "warnings": notes}
-    words["read_box"] = _box_reader(stored, leading)
-    return Volume(stored.name, shape, sample.dtype, _metadata(stored), _reader(stored, leading), **words)
+    words["read_box"] = _box_reader(stored, leading, 1)
+    words["chunk"] = (array.chunks[-3] if len(array.shape) > 2 else 1, *array.chunks[-2:])
+    whole, all_rows, all_columns = _box_reader(stored, leading, _TOGETHER), (range(height),), (range(width),)
+
+    def read_run(first: int, end: int) -> Pixels:
+        return whole(np.arange(first, end), all_rows, all_columns)
+
+    return Volume(stored.name, shape, sample.dtype, _metadata(stored), read_run, **words)
 
 
 def _metadata(stored: Stored) -> VolumeMetadata:
@@ -114,23 +121,56 @@ def _metadata(stored: Stored) -> VolumeMetadata:
     return metadata_of(stored.axes, stored.image, stored.attributes, level, has_labels=has_labels)
 
 
-def _box_reader(stored: Stored, leading: tuple[int, ...]) -> Callable[[Pixels, range, range], Pixels]:
-    """A `Volume.read_box`: neighbours along one of the leading axes are read at once."""
-    has_depth = len(stored.array.shape) > 2
+def _box_reader(stored: Stored, leading: tuple[int, ...], most: int) -> Callable[[Pixels, Runs, Runs], Pixels]:
+    """A `Volume.read_box`: neighbours along one of the leading axes are read at once, in whole layers of chunks.
 
-    def read_box(indices: Pixels, rows: range, columns: range) -> Pixels:
-        across = slice(rows.start, rows.stop), slice(columns.start, columns.stop)
+    Of so many boxes at ``most`` the layers are held in which the last planes lay.
+    """
+    held, has_depth = Held(most), len(stored.array.shape) > 2
+
+    def read_box(indices: Pixels, rows: Runs, columns: Runs) -> Pixels:
         places = np.stack(np.unravel_index(indices, leading), -1)
         steps = np.diff(places, axis=0)
         breaks = np.flatnonzero((steps != steps[:1]).any(1) | (np.abs(steps).sum(1) != 1)) + 1
         parts = []
         for run in np.split(places, breaks):
-            along = tuple(slice(int(low), int(high) + 1) for low, high in zip(run[0], run[-1], strict=True))
-            voxels = _voxels(stored, (*along, *across) if has_depth else across)
-            parts.append(supported(voxels)[0].reshape(len(run), len(rows), len(columns), 1))
+            axis = int((run[-1] - run[0]).argmax()) if len(run) > 1 else len(leading) - 1
+            fixed = tuple(int(each) for at, each in enumerate(run[0]) if at != axis)
+            key = axis, fixed, rows, columns
+            layers = held.of(
+                key, partial(_layers, stored, *key) if has_depth else partial(_plane, stored, rows, columns)
+            )
+            parts.append(layers.planes(int(run[0][axis]), int(run[-1][axis]) + 1))
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     return read_box
+
+
+def _layers(stored: Stored, axis: int, fixed: tuple[int, ...], rows: Runs, columns: Runs) -> Layers:
+    """The planes along one axis, at places of the others, or boxes of them."""
+
+    def read(first: int, end: int) -> Pixels:
+        along: tuple[Any, ...] = (*fixed[:axis], slice(first, end), *fixed[axis:])
+        return _joined(stored, along, end - first, rows, columns)
+
+    return Layers(read, int(stored.array.chunks[axis]), int(stored.array.shape[axis]))
+
+
+def _plane(stored: Stored, rows: Runs, columns: Runs) -> Layers:
+    return Layers(lambda first, end: _joined(stored, (), 1, rows, columns), 1, 1)
+
+
+def _joined(stored: Stored, along: tuple[Any, ...], count: int, rows: Runs, columns: Runs) -> Pixels:
+    """Runs of rows and of columns beside each other, as (n, h, w, 1)."""
+    parts = []
+    for down in rows:
+        row = [
+            supported(_voxels(stored, (*along, slice(down.start, down.stop), slice(across.start, across.stop))))[0]
+            .reshape(count, len(down), len(across), 1)
+            for across in columns
+        ]  # fmt: skip
+        parts.append(row[0] if len(row) == 1 else np.concatenate(row, 2))
+    return parts[0] if len(parts) == 1 else np.concatenate(parts, 1)
 
 
 def _voxels(stored: Stored, where: Any) -> Pixels:
@@ -140,33 +180,6 @@ def _voxels(stored: Stored, where: Any) -> Pixels:
         if isinstance(error, OSError) and "Local" not in type(stored.array.store).__name__:
             raise  # at an address it may be read the next time
         raise ImageError(f"{stored.name}: damaged Zarr: a chunk cannot be read ({_reason(error)})") from error
-
-
-def _reader(stored: Stored, leading: tuple[int, ...]) -> Callable[[int, int], Pixels]:
-    """A `Volume.read_run`: planes lie one behind the other along the leading axes, the last one the fastest."""
-    array, depth = stored.array, leading[-1]
-    has_depth = len(array.shape) > 2
-    chunk = int(array.chunks[-3]) if has_depth else 1
-
-    def read(before: tuple[int, ...], first: int, end: int) -> Pixels:
-        voxels = _voxels(stored, (*before, slice(first, end)) if has_depth else ...)
-        return supported(voxels)[0].reshape(end - first, *array.shape[-2:], 1)
-
-    @lru_cache(maxsize=_TOGETHER)
-    def of(number: int) -> Callable[[int, int], Pixels]:
-        before = tuple(int(index) for index in np.unravel_index(number, leading[:-1])) if leading[:-1] else ()
-        return _by_chunks(lambda first, end: read(before, first, end), chunk, depth)
-
-    def read_run(first: int, end: int) -> Pixels:
-        parts = []
-        while first < end:
-            number, at = divmod(first, depth)
-            stop = min(end, (number + 1) * depth)
-            parts.append(of(number)(at, at + stop - first))
-            first = stop
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
-
-    return read_run
 
 
 def open_stored(name: str) -> Stored:
@@ -299,27 +312,6 @@ def _axes_of(array: Any, label: str) -> str:
             f"or names (dimension_names) such as t, c, z, y, x; at most {_MOST_AXES}"
         )
     return _GUESSED[count]
-
-
-def _by_chunks(read: Callable[[int, int], Pixels], chunk: int, depth: int) -> Callable[[int, int], Pixels]:
-    """The same reader, which decodes no chunk twice for slabs that overlap: whole chunks of planes are held."""
-    begin, held = 0, np.zeros((0, 1, 1, 1), np.uint8)
-
-    def read_run(first: int, end: int) -> Pixels:
-        nonlocal begin, held
-        start, stop = first // chunk * chunk, min(-(-end // chunk) * chunk, depth)
-        known_from, known_to = max(start, begin), min(stop, begin + len(held))
-        if known_from >= known_to:
-            planes = read(start, stop)
-        else:
-            parts = [held[known_from - begin : known_to - begin]]
-            parts = [read(start, known_from), *parts] if start < known_from else parts
-            parts = [*parts, read(known_to, stop)] if known_to < stop else parts
-            planes = parts[0] if len(parts) == 1 else np.concatenate(parts)
-        begin, held = start, planes
-        return planes[first - start : end - start]
-
-    return read_run
 
 
 def _reason(error: BaseException) -> str:

@@ -3,9 +3,8 @@
 Source: the OME-NGFF specification, versions 0.4 and 0.5; Zarr 2 and 3.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from itertools import islice, product
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import numpy as np
 
 from convcli.errors import FileError
 from convcli.geometry import Placement
-from convcli.images.model import Pixels, shown
+from convcli.images.model import shown
 from convcli.images.volume_axes import UNNAMED, Axes
 from convcli.stores import is_store_folder
 from convcli.stores.ngff import axis_of, true_of
@@ -87,21 +86,6 @@ class StoreWriter:
         self.group = _group(store, self.like, exists) if self.like is not None and is_image else None
         self._store = self.group.store if self.group is not None else store
         self.array = self._new(0, (*(size for _, size in self.leading), *plane), dtype)
-
-    def write(self, planes: Iterator[Pixels], array: Any = None) -> None:
-        """The planes (H, W, 1), one behind the other along the leading axes, the last one the fastest."""
-        array = self.array if array is None else array
-        leading = array.shape[:-2]
-        if not leading:
-            array[...] = next(planes)[..., 0]
-            return
-        step, depth = _step(array)[-3], leading[-1]
-        for before in product(*(range(n) for n in leading[:-1])):
-            for first in range(0, depth, step):
-                count = min(step, depth - first)
-                array[(*before, slice(first, first + count))] = np.stack(
-                    [plane[..., 0] for plane in islice(planes, count)]
-                )
 
     def path(self, level: int) -> str:
         """Of a level's array, below what is written."""
@@ -217,11 +201,6 @@ def _group(store: Any, stored: Stored, exists: bool) -> Any:
     like = stored.group or stored.array  # version 0.5, which new images have, is of Zarr 3
     zarr_format = like.metadata.zarr_format if like is not None and "ome" not in stored.attributes else _NAMING
     return zarr.open_group(store, mode="r+" if exists else "a", zarr_format=zarr_format)
-
-
-def _step(array: Any) -> tuple[int, ...]:
-    """What is written whole: shards, or chunks where there are none."""
-    return tuple(array.shards or array.chunks)
 
 
 def _words(like: Any, kept: Sequence[int], shape: tuple[int, ...], dtype: Any, axes: str) -> dict[str, Any]:

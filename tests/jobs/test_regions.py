@@ -37,7 +37,8 @@ def opened(voxels):
     """A volume that holds only what is asked for."""
 
     def read_box(indices, rows, columns):
-        return voxels[indices, rows.start : rows.stop, columns.start : columns.stop, None]
+        down, across = (np.concatenate(runs) for runs in (rows, columns))
+        return voxels[np.ix_(indices, down, across)][..., None]
 
     return Volume(
         "a.zarr", (*voxels.shape, 1), voxels.dtype, VolumeMetadata("ZARR"),

@@ -78,10 +78,11 @@ def test_pictures_in_other_processes(tmp_path, rng, convcli, cluster):
 def test_a_driver_that_is_killed(source, expected, convcli):
     target = source.with_name("b.zarr")
     words = ["filter", str(source), *FILTER, "-o", str(target)]
+    order = sorted(range(36), key=lambda block: (block % 12, block))  # those behind each other follow each other
     code = (
         "import os; from convcli.cli import run; from convcli.jobs import ledger\n"
         "add = ledger.Bits.add\n"
-        "ledger.Bits.add = lambda bits, block: os.kill(os.getpid(), 9) if block == 20 else add(bits, block)\n"
+        f"ledger.Bits.add = lambda bits, block: os.kill(os.getpid(), 9) if block == {order[20]} else add(bits, block)\n"
         f"run({words!r})"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == -9
@@ -100,7 +101,7 @@ def test_a_driver_that_is_killed(source, expected, convcli):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stores, "run_block", counted)
         assert convcli(*words, "--resume").code == 0
-    assert done == list(range(20, 36)) and not growing(target).exists()
+    assert done == order[20:] and not growing(target).exists()
     np.testing.assert_array_equal(voxels_of(target), expected)
 
 
@@ -165,7 +166,7 @@ def test_an_interrupt_says_how_to_go_on(source, expected, convcli, monkeypatch):
     words = ("filter", source, *FILTER, "-o", target)
     monkeypatch.setattr(stores.Bits, "add", stopped)
     result = convcli(*words)
-    assert result.code == 130 and "interrupted; 7 of 36 blocks are written to" in result.err
+    assert result.code == 130 and "interrupted; 21 of 36 blocks are written to" in result.err
     assert "the same command with --resume goes on" in result.err
     monkeypatch.setattr(stores.Bits, "add", add)
     with alone(growing(target) / ".convcli" / "level-0.1-of-1", "x"):
@@ -175,18 +176,42 @@ def test_an_interrupt_says_how_to_go_on(source, expected, convcli, monkeypatch):
     np.testing.assert_array_equal(voxels_of(target), expected)
 
 
-def test_what_is_written_in_passes_is_one_commands(source, convcli, monkeypatch):
-    target, planes = source.with_name("b.zarr"), stores.StoreWriter.write
-    words = ("filter", source, "-k", "box3d", "--range", "minmax", "-o", target)
-    others = []
+def test_minmax_looks_at_all_blocks_before_it_makes_any(source, convcli, monkeypatch, rng):
+    target, looked, left = source.with_name("b.zarr"), [], [4]
+    words = ("filter", source, "-k", "sobel3d-z", "--range", "minmax", "--block", "8", "-o", target)
+    find, add = stores.extremes_of, stores.Bits.add
 
-    def write(writer, given):
-        others.append(convcli(*words, "--overwrite").err)
-        return planes(writer, given)
+    def found(plan, index):
+        looked.append(index)
+        return find(plan, index)
 
-    monkeypatch.setattr(stores.StoreWriter, "write", write)
-    assert convcli(*words).code == 0 and target.is_dir()
-    assert len(others) == 1 and "another process writes it" in others[0]
+    def stopped(bits, block):
+        left[0] -= 1
+        if left[0] < 0:
+            raise KeyboardInterrupt
+        add(bits, block)
+
+    monkeypatch.setattr(stores, "extremes_of", found)
+    monkeypatch.setattr(stores.Bits, "add", stopped)
+    assert convcli(*words).code == 130 and len(looked) == 36
+    monkeypatch.setattr(stores.Bits, "add", add)
+    assert convcli(*words, "--resume").code == 0 and len(looked) == 36
+    npy = source.with_suffix(".npy")
+    convcli("filter", npy, *words[2:6], "--axes", "zyx", "-o", source.with_name("whole.npy"))
+    whole = np.load(source.with_name("whole.npy"))
+    np.testing.assert_array_equal(voxels_of(target), whole)
+    assert (whole.min(), whole.max()) == (0, 65535)
+    # Of several volumes each by itself.
+    both = np.stack([np.load(npy), np.load(npy) // 3])
+    np.save(source.with_name("two.npy"), both)
+    zarr.create_array(str(source.with_name("two.zarr")), shape=both.shape, chunks=(1, 8, 8, 8), dtype="u2",
+                      dimension_names=tuple("czyx"))[:] = both  # fmt: skip
+    for name, more in (("two.zarr", ("--block", "8")), ("two.npy", ("--axes", "czyx"))):
+        words = ("filter", source.with_name(name), "-k", "sobel3d-z", "--range", "minmax", *more, "-o")
+        assert convcli(*words, source.with_name(f"made.{name[4:]}")).code == 0
+    made = np.load(source.with_name("made.npy"))
+    np.testing.assert_array_equal(voxels_of(source.with_name("made.zarr")), made)
+    assert made[0].max() == made[1].max() == 65535
 
 
 def test_what_it_would_cost(source, convcli, monkeypatch):
@@ -198,9 +223,8 @@ def test_what_it_would_cost(source, convcli, monkeypatch):
 
     def counted(volume, planes, rows, columns):
         part = real(volume, planes, rows, columns)
-        chunks = [
-            len({each // size for each in run}) for run, size in zip((planes, rows, columns), (4, 8, 8), strict=True)
-        ]
+        runs = planes, np.concatenate(rows), np.concatenate(columns)
+        chunks = [len({each // size for each in run}) for run, size in zip(runs, (4, 8, 8), strict=True)]
         read.append((part.nbytes, 2 * int(np.prod(chunks)) * 4 * 8 * 8))
         return part
 
@@ -215,7 +239,7 @@ def test_what_it_would_cost(source, convcli, monkeypatch):
 
 
 @pytest.mark.parametrize(("words", "said"), [
-    (("--range", "minmax"), "minmax looks at all of a volume first"),
+    (("--range", "minmax", "--part", "1/2"), "minmax looks at all of a volume first"),
     (("--workers", "2", "--cluster", "tcp://a:1"), "got both --workers and --cluster"),
     (("-o", "b.npy"), "is one file, expected a .zarr"),
     (("--levels", "0"), "expected same, none, or how many"),

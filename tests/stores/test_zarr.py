@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from convcli.stores import is_store, reading
+from convcli.stores import is_store, layers, reading
 from convcli.stores.growing import begin_folder, end_folder, growing
 from convcli.unfinished import unfinished_name
 
@@ -162,7 +162,7 @@ def test_slabs_that_overlap_decode_no_chunk_twice():
         asked.append((first, end))
         return np.arange(first, end, dtype=np.uint8)[:, None, None, None]
 
-    run = reading._by_chunks(read, 8, 30)
+    run = layers.Layers(read, 8, 30).planes
     wanted = [(0, 10), (7, 19), (16, 30), (0, 3)]
     for first, end in wanted:
         assert run(first, end)[:, 0, 0, 0].tolist() == list(range(first, end))
