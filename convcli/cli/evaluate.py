@@ -93,7 +93,7 @@ def command(
       convcli evaluate pets.safetensors --data pets/ --split train
       convcli evaluate mnist.safetensors --data my-digits/ --json
       convcli evaluate pets.safetensors --data pets/ --top 3 --csv pets.csv
-      convcli evaluate cells.safetensors --data cells/ --gallery worst.png --report cells.html
+      convcli evaluate cells.safetensors --gallery worst.png --report cells.html
     """
     if drawing is not None:
         options.check_picture(drawing, overwrite=overwrite)

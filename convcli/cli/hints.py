@@ -27,6 +27,11 @@ def _hints(error: click.ClickException, words: Sequence[str]) -> Iterator[str]:
     name = context.info_name if context else ""
     if isinstance(error, click.NoSuchOption) and name == "filter":
         yield from _kernels_as_options(words)
+    if isinstance(error, click.NoSuchOption) and context and isinstance(context.command, click.Group):
+        below = context.command.commands.items()
+        owners = [word for word, each in below if any(error.option_name in option.opts for option in each.params)]
+        if owners:
+            yield f"It is an option of {' and '.join(f'{context.command_path} {word}' for word in owners)}."
     if isinstance(error, click.MissingParameter) and error.param is not None:
         if error.param.name in ("inputs", "images") and _is_piped():
             yield "To read standard input, write - in its place."

@@ -179,38 +179,35 @@ def command(
     One training is not shared out: measured, two processes that sum their gradients in a fixed order gave the same bits
     as one, and 1,770 images/s against the 3,450 of two threads (batches of 64; of 512 3,600 against 4,350).
     """
+    shown = {"as_json": as_json, "quiet": quiet}
     many = sweep.take(words, {"resume": resume, "page": page})
     if many is not None:
         request_threads(threads)
         prepare_loops(threads, None if quiet else options.say_compiling)
-        shown = {"as_json": as_json, "quiet": quiet}
-        return sweep.run(
-            many,
-            words,
-            dataset[0] if dataset else None,
-            lambda each: _planned(dataset, preset_name, None, quiet, each),
-            **shown,
-        )
+        source = dataset[0] if dataset else None
+        return sweep.run(many, words, source, lambda one: _planned(dataset, preset_name, None, quiet, one), **shown)
     _check_outputs(page, words)
     request_threads(threads)
     plan = _planned(dataset, preset_name, resume, quiet, words)
     prepare_loops(threads, None if quiet else options.say_compiling)
-    if not quiet:
-        for note in plan.notes:
-            say(f"note: {note}")
-        for warning in plan.warnings:
-            say(f"Warning: {warning}")
+    return _train(plan, page, **shown)
+
+
+def _train(plan: "TrainingPlan", page: str | None, *, as_json: bool, quiet: bool) -> int:
+    """One training, told as it goes along, and what is written of it; the exit code."""
     from convcli.jobs.train import train
     from convcli.nn.training import Listener
 
+    if not quiet:
+        say(*(f"note: {note}" for note in plan.notes), *(f"Warning: {warning}" for warning in plan.warnings))
     with Display(plan, shown=not quiet, lines=not (as_json or quiet)) as display, _stopping() as stop:
         report = train(plan, Listener(display.batch, display.epoch, stop.is_set))
     if not report.finished:
         return _interrupted(report)
     _draw(report, page)
     pages = {"report": page} if page else {}
-    for warning in () if quiet else report.warnings:
-        say(f"Warning: {warning}")
+    if not quiet:
+        say(*(f"Warning: {warning}" for warning in report.warnings))
     lines = [str(plan.target)] if quiet else closing(report)
     for line in [json_text(report.as_dict() | pages)] if as_json else [*lines, *pages.values()]:
         show_result(line)

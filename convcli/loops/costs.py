@@ -117,6 +117,8 @@ VOLUME_MOST_REPEATED = 6
 # Of a row that a thread adds up or compares at a time: the first-level cache. AVX2, 24 MP, averages 3x3 of float32 RGB:
 # 8 kB 38 ms, 16 kB 36, 32 kB 42.
 POOL_TILE_BYTES = 16 * 1024
+# Ahead of what means of two by two are made of: the next lines of both rows, which are asked for.
+FETCHED_BYTES = 1024
 # From this stride on, summing each window by itself beats summing, in vectors, at all the positions between.
 POOL_FAR = 8
 # Of morphology: a block's rows, and all of them together: they should stay in the second-level cache.
@@ -134,8 +136,10 @@ NETWORK_CELLS, NETWORK_CELL_BYTES = 100, 512
 EXTREME_CELLS = 2048  # in a row, of which an extreme is looked for
 LOOK_TILE, LOOK_BAND = 256, 32  # of a block that is looked at as it is
 # Of the bilateral filter's weights that are kept for the other pixel of a pair, the least columns for which they are,
-# and rows. AVX2, 1.5 MP: grey, diameter 9: 22.3 ms and 30.3 without, 15: 74.7 and 86; RGB 9: 50.9 and 63.
-LOOK_KEPT_BYTES, LOOK_LEAST, LOOK_PAIRS_BAND = 1024 * 1024, 64, 64
+# and rows. AVX2, 1.5 MP: grey, diameter 9: 22.3 ms and 30.3 without, 15: 74.7 and 86; RGB 9: 50.9 and 63. At most so
+# many columns: grey, diameter 5 and 9, AVX2, one thread: 256 5.8 ms and 18.5, 512 5.5 and 17.6; AVX-512 4.4 and 14.0,
+# 3.8 and 12.7; 768 4.1.
+LOOK_KEPT_BYTES, LOOK_LEAST, LOOK_PAIRS_BAND, LOOK_PAIRS_TILE = 1024 * 1024, 64, 64, 512
 SORTED_SIDE = 128  # of a block that is sorted
 
 # --- Layers ---
@@ -159,7 +163,9 @@ SQUARES_BYTES, FEWEST_SQUARES = 384 * 1024, 32
 ROUND_BYTES, ROUND_SQUARES = 2 * 1024 * 1024, 128
 # Of depthwise layers: pixels of a strip whose sums are in registers, as many as two multiply-adds a cycle need that
 # each take four; and numbers of an input row under it: three rows of them and the output's stay in the first-level
-# cache.
+# cache, and short ones are read in the order in which they lie. 16 images of 112x112x32 and of 56x56x64: AVX2, strips
+# of 512 numbers 3.3 and 1.7 ms, 1024 3.6 and 1.8, 2048 4.2 and 1.9, 4096 5.8 and 3.2; AVX-512 2.5 and 1.2, 2.9 and 1.5,
+# 2.9 and 1.4, 4.1 and 2.2. Storing past the caches did not help, and halves of cache lines took 16 times as long.
 STRIP_PIXELS, STRIP_NUMBERS = 8, 512
 # Moving fewer numbers than this takes less time than waking a second thread.
 ALONE_NUMBERS = 1 << 16

@@ -22,6 +22,7 @@ from convcli.budget import check_memory
 from convcli.errors import ConvcliError, ModelError, shortened
 from convcli.extras import needed
 from convcli.nn.imported import INPUT, Array, Graph, build
+from convcli.nn.keras_layers import ACTIVE, READ, is_first
 from convcli.nn.model import Model
 
 _MOST_BYTES = 2_000_000_000
@@ -31,7 +32,9 @@ _DAMAGED = (OSError, KeyError, TypeError, ValueError, AttributeError, IndexError
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 # Layers that are nothing at all once a network is trained.
 _PASSING = ("Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "GaussianNoise", "GaussianDropout",
-            "ActivityRegularization", "Identity", "AlphaDropout")  # fmt: skip
+            "ActivityRegularization", "Identity", "AlphaDropout", "RandomFlip", "RandomRotation", "RandomZoom",
+            "RandomTranslation", "RandomContrast", "RandomBrightness")  # fmt: skip
+_OF_AXES = ("PReLU",)  # which have no data format, and mean axes by their places
 _ACTIVATIONS = {
     "linear", "relu", "elu", "gelu", "sigmoid", "tanh", "softmax", "swish", "silu", "selu", "hard_sigmoid", "relu6",
     "leaky_relu",
@@ -51,7 +54,7 @@ def read_keras(path: Path) -> Model:
         if path.suffix.lower() == ".keras":
             config, content, version = _parts(path)
             with h5py.File(io.BytesIO(content), "r") as file:
-                return _Reader(path, config, lambda key: _by_class(file, key), version).model()
+                return Reader(path, config, lambda key: _by_class(file, key), version).model()
         with path.open("rb") as stream:
             if stream.read(8) != _HDF5:
                 raise ModelError(f"{path}: is no HDF5 file, expected one that Keras saved")
@@ -61,7 +64,7 @@ def read_keras(path: Path) -> Model:
                 raise ModelError(f"{path}: holds weights but no network, expected a whole model; save it as .keras")
             config, version = _json(text, path), file.attrs.get("keras_version", "")
             version = version.decode() if isinstance(version, bytes) else str(version)
-            return _Reader(path, config, lambda key: _by_name(file, key), version).model()
+            return Reader(path, config, lambda key: _by_name(file, key), version).model()
     except ConvcliError:
         raise
     except _DAMAGED as error:
@@ -127,7 +130,9 @@ def _array(file: Any, group: Any, name: str) -> Array:
     return np.asarray(found)
 
 
-class _Reader:
+class Reader:
+    """A network being read: its layers, and what has been made of them so far."""
+
     def __init__(
         self, path: Path, document: Any, arrays: Callable[[tuple[str, str]], list[Array]], version: str = ""
     ) -> None:
@@ -145,6 +150,7 @@ class _Reader:
         self.flat: set[str] = set()
         self.size: tuple[int, ...] = ()
         self.rank = 0  # of the values that a layer takes, without N
+        self.is_first = any(is_first(each["config"]) for each in self.config["layers"])  # its channels, of all maps
         self._classes: Counter[str] = Counter()
 
     def model(self) -> Model:
@@ -178,7 +184,7 @@ class _Reader:
         sizes = tuple((shape or (None,))[1:])
         if self.size or not sizes or any(type(each) is not int for each in sizes):
             raise ModelError(f"{self.path}: got inputs of {shape}, expected one input of a certain size")
-        self.size = sizes
+        self.size = (*sizes[1:], sizes[0]) if self.is_first else sizes
         self.values[name] = INPUT
         if len(sizes) == 1:
             self.flat.add(INPUT)
@@ -212,18 +218,18 @@ class _Reader:
     def _layer(self, kind: str, config: dict[str, Any], sources: list[str], arrays: list[Array]) -> str:
         if kind in _PASSING:
             return sources[0]
+        flat = bool(sources) and sources[0] in self.flat
+        self.rank = 1 if flat else len(self.size)
         if kind in ("Add", "Concatenate"):
-            if kind == "Concatenate" and config.get("axis", -1) not in (-1, len(self.size)):
+            if kind == "Concatenate" and not self.is_of_channels(config.get("axis", -1)):
                 raise self.lack(kind, config, f"axis {config['axis']}")
             return self.graph.join("add" if kind == "Add" else "parallel", sources)
-        if config.get("data_format") == "channels_first":
-            raise self.lack(kind, config, "channels_first")
+        if self.is_first and not flat and not is_first(config) and ("data_format" in config or kind in _OF_AXES):
+            raise self.lack(kind, config, "channels last among channels first")
         plain = re.sub(r"[123]D", "", kind)
-        read = _READ.get(plain)
+        read = READ.get(plain)
         if read is None or len(sources) != 1:
             raise self.lack(kind, config)
-        flat = sources[0] in self.flat
-        self.rank = 1 if flat else len(self.size)
         if plain == "Dense" and not flat:
             raise self.lack(kind, config, "maps, whose places it treats alike")
         table, numbers = read(self, config, arrays)
@@ -231,12 +237,20 @@ class _Reader:
         if not config.get("keepdims") and (flat or plain == "Flatten" or plain.startswith("Global")):
             self.flat.add(made)
         activation = config.get("activation")
-        if plain != "Activation" and plain in _ACTIVE and activation not in (None, "linear"):
+        if plain != "Activation" and plain in ACTIVE and activation not in (None, "linear"):
             made = self._activated(made, activation, config)
         return made
 
+    def is_of_channels(self, axis: Any) -> bool:
+        """Whether an axis is that of the channels, or of flat values; as a list of one, too."""
+        only = axis[0] if isinstance(axis, list | tuple) and len(axis) == 1 else axis
+        channels = 1 if self.is_first or self.rank == 1 else self.rank
+        return only in (channels, channels - self.rank - 1)
+
     def check_activation(self, word: Any, config: Mapping[str, Any]) -> None:
         """Refuse an activation that we lack; Keras 2 had a steeper hard sigmoid."""
+        if word == "softmax" and self.is_first and self.rank > 1:
+            raise self.lack("the activation softmax", config, "channels first, which is along the last spatial axis")
         is_older = word == "hard_sigmoid" and self.version.startswith("2.")
         if word not in _ACTIVATIONS or is_older:
             raise self.lack(f"the activation {shortened(word)}", config, "the slope of Keras 2" if is_older else "")
@@ -250,174 +264,6 @@ class _Reader:
         if source in self.flat:
             self.flat.add(made)
         return made
-
-
-_ACTIVE = ("Conv", "ConvTranspose", "DepthwiseConv", "SeparableConv", "Dense")
-Table = dict[str, Any]
-Read = Callable[[_Reader, dict[str, Any], list[Array]], tuple[Table, Mapping[str, Array]]]
-
-
-def _named(arrays: list[Array], *names: str) -> dict[str, Array]:
-    if len(arrays) != len(names):
-        raise ValueError(f"got {len(arrays)} arrays of a layer, expected {len(names)}: {', '.join(names)}")
-    return dict(zip(names, arrays, strict=True))
-
-
-def _slid(config: dict[str, Any]) -> Table:
-    padding = config["padding"]
-    if padding not in ("same", "valid"):
-        raise ModelError(f"{config['name']}: got padding {shortened(padding)}, expected same or valid")
-    return {
-        "kernel_size": _sizes(config["kernel_size"]), "stride": _sizes(config["strides"]), "padding": padding,
-        "dilation": _sizes(config.get("dilation_rate", 1)), "use_bias": bool(config["use_bias"]),
-    }  # fmt: skip
-
-
-def _sizes(value: Any) -> Any:
-    return list(value) if isinstance(value, list | tuple) else value
-
-
-def _conv(reader: _Reader, config: dict[str, Any], arrays: list[Array]) -> tuple[Table, Mapping[str, Array]]:
-    names = ("kernel", "bias")[: 1 + bool(config["use_bias"])]
-    table = {"type": "conv", "filters": config["filters"], "groups": config.get("groups", 1), **_slid(config)}
-    return table, _named(arrays, *names)
-
-
-def _transposed(reader: _Reader, config: dict[str, Any], arrays: list[Array]) -> tuple[Table, Mapping[str, Array]]:
-    table = {"type": "conv_transpose", "filters": config["filters"], **_slid(config)}
-    given = config.get("output_padding")
-    if given is not None:
-        extra = _sizes(given) if isinstance(given, list | tuple) else [given] * len(config["kernel_size"])
-        if config["padding"] == "same":  # half a kernel is cut off at both ends, whatever the stride
-            short = [k % 2 - k + e for k, e in zip(_sizes(config["kernel_size"]), extra, strict=True)]
-            table["padding"] = [[max(-(each // 2), 0)] * 2 for each in short]
-            extra = [2 * cut[0] + each for cut, each in zip(table["padding"], short, strict=True)]
-        table["output_padding"] = extra
-    return table, _named(arrays, *("kernel", "bias")[: 1 + bool(config["use_bias"])])
-
-
-def _alone(kernel: Array) -> Array:
-    """(*kernel, C, M) of each channel by itself as (*kernel, 1, C*M)."""
-    return kernel.reshape(*kernel.shape[:-2], 1, -1)
-
-
-def _depthwise(reader: _Reader, config: dict[str, Any], arrays: list[Array]) -> tuple[Table, Mapping[str, Array]]:
-    numbers = _named(arrays, *("kernel", "bias")[: 1 + bool(config["use_bias"])])
-    numbers["kernel"] = _alone(numbers["kernel"])
-    return {"type": "depthwise", "depth_multiplier": config["depth_multiplier"], **_slid(config)}, numbers
-
-
-def _separable(reader: _Reader, config: dict[str, Any], arrays: list[Array]) -> tuple[Table, Mapping[str, Array]]:
-    numbers = _named(arrays, *("depthwise_kernel", "kernel", "bias")[: 2 + bool(config["use_bias"])])
-    numbers["depthwise_kernel"] = _alone(numbers["depthwise_kernel"])
-    table = {"filters": config["filters"], "depth_multiplier": config["depth_multiplier"], **_slid(config)}
-    return {"type": "separable_conv", **table}, numbers
-
-
-def _dense(reader: _Reader, config: dict[str, Any], arrays: list[Array]) -> tuple[Table, Mapping[str, Array]]:
-    numbers = _named(arrays, *("kernel", "bias")[: 1 + bool(config["use_bias"])])
-    return {"type": "dense", "units": config["units"], "use_bias": bool(config["use_bias"])}, numbers
-
-
-def _norm(kind: str, *more: str) -> Read:
-    def read(reader: _Reader, config: dict[str, Any], arrays: list[Array]) -> tuple[Table, Mapping[str, Array]]:
-        axis = config.get("axis", -1)
-        last = axis[0] if isinstance(axis, list | tuple) and len(axis) == 1 else axis
-        if last not in (-1, reader.rank) or config.get("rms_scaling"):
-            raise reader.lack(kind, config, f"axis {axis}")
-        words = {"center": bool(config["center"]), "scale": bool(config["scale"]), "epsilon": config["epsilon"]}
-        names = [name for name, there in (("gamma", words["scale"]), ("beta", words["center"])) if there]
-        table: Table = {"type": kind, **words} | ({"groups": config["groups"]} if kind == "group_norm" else {})
-        return table, _named(arrays, *names, *more)
-
-    return read
-
-
-def _pool(mode: str) -> Read:
-    def read(reader: _Reader, config: dict[str, Any], arrays: list[Array]) -> tuple[Table, Mapping[str, Array]]:
-        keys = {"kernel_size": _sizes(config["pool_size"]), "stride": _sizes(config["strides"])}
-        return {"type": "pool", "mode": mode, "padding": config["padding"], **keys}, {}
-
-    return read
-
-
-def _global(mode: str) -> Read:
-    def read(reader: _Reader, config: dict[str, Any], arrays: list[Array]) -> tuple[Table, Mapping[str, Array]]:
-        if config.get("keepdims"):
-            return {"type": "adaptive_pool", "output_size": 1, "mode": mode}, {}
-        return {"type": "global_pool", "mode": mode}, {}
-
-    return read
-
-
-def _activation(reader: _Reader, config: dict[str, Any], arrays: list[Array]) -> tuple[Table, Mapping[str, Array]]:
-    word = config["activation"]
-    reader.check_activation(word, config)
-    return {"type": "activation", "activation": word}, {}
-
-
-def _softmax(reader: _Reader, config: dict[str, Any], arrays: list[Array]) -> tuple[Table, Mapping[str, Array]]:
-    axis = config.get("axis", -1)
-    if axis not in (-1, reader.rank):
-        raise reader.lack("Softmax", config, f"axis {axis}")
-    return {"type": "activation", "activation": "softmax"}, {}
-
-
-def _relu(reader: _Reader, config: dict[str, Any], arrays: list[Array]) -> tuple[Table, Mapping[str, Array]]:
-    highest, slope = config.get("max_value"), config.get("negative_slope") or 0
-    if config.get("threshold") or (highest is not None and (highest != 6 or slope)):
-        raise reader.lack("ReLU", config, f"max_value {highest}, threshold {config.get('threshold')}")
-    word = "relu6" if highest == 6 else f"leaky_relu:{float(slope)!r}" if slope else "relu"
-    return {"type": "activation", "activation": word}, {}
-
-
-def _sloped(name: str, *keys: str) -> Read:
-    def read(reader: _Reader, config: dict[str, Any], arrays: list[Array]) -> tuple[Table, Mapping[str, Array]]:
-        slope = next(config[key] for key in keys if key in config)
-        return {"type": "activation", "activation": f"{name}:{float(np.asarray(slope))!r}"}, {}
-
-    return read
-
-
-def _prelu(reader: _Reader, config: dict[str, Any], arrays: list[Array]) -> tuple[Table, Mapping[str, Array]]:
-    (alpha,) = arrays
-    sides = alpha.shape[:-1]
-    if alpha.size == 1:
-        return {"type": "prelu", "share": "all"}, {"alpha": alpha.reshape(1)}
-    if all(side == 1 for side in sides):
-        return {"type": "prelu", "share": "positions"}, {"alpha": alpha.reshape(-1)}
-    if 1 in sides:
-        raise reader.lack("PReLU", config, f"shared_axes {config['shared_axes']}")
-    return {"type": "prelu", "share": "none"}, {"alpha": alpha}
-
-
-def _upsample(reader: _Reader, config: dict[str, Any], arrays: list[Array]) -> tuple[Table, Mapping[str, Array]]:
-    mode = config.get("interpolation", "nearest")
-    if mode not in ("nearest", "bilinear"):
-        raise reader.lack("UpSampling2D", config, f"interpolation {shortened(mode)}")
-    return {"type": "upsample", "size": _sizes(config["size"]), "mode": mode}, {}
-
-
-def _pad(reader: _Reader, config: dict[str, Any], arrays: list[Array]) -> tuple[Table, Mapping[str, Array]]:
-    amount = config["padding"]
-    pairs = [list(each) if isinstance(each, list | tuple) else each for each in amount]
-    one = len(reader.size) == 2 and all(type(each) is int for each in pairs)
-    return {"type": "pad", "amount": [pairs] if one else pairs}, {}
-
-
-def _flatten(reader: _Reader, config: dict[str, Any], arrays: list[Array]) -> tuple[Table, Mapping[str, Array]]:
-    return {"type": "flatten"}, {}
-
-
-_READ: dict[str, Read] = {
-    "Conv": _conv, "ConvTranspose": _transposed, "DepthwiseConv": _depthwise, "SeparableConv": _separable,
-    "Dense": _dense, "Flatten": _flatten, "BatchNormalization": _norm("batch_norm", "moving_mean", "moving_variance"),
-    "LayerNormalization": _norm("layer_norm"), "GroupNormalization": _norm("group_norm"), "MaxPooling": _pool("max"),
-    "AveragePooling": _pool("average"), "GlobalAveragePooling": _global("average"), "GlobalMaxPooling": _global("max"),
-    "Activation": _activation, "ReLU": _relu, "LeakyReLU": _sloped("leaky_relu", "negative_slope", "alpha"),
-    "ELU": _sloped("elu", "alpha"), "PReLU": _prelu, "UpSampling": _upsample, "ZeroPadding": _pad,
-    "Softmax": _softmax,
-}  # fmt: skip
 
 
 def _names(value: Any, path: Path) -> str:

@@ -19,6 +19,7 @@ from convcli.loops.costs import (
     LOOK_KEPT_BYTES,
     LOOK_LEAST,
     LOOK_PAIRS_BAND,
+    LOOK_PAIRS_TILE,
     LOOK_TILE,
     NETWORK_BYTES,
     NETWORK_CELL_BYTES,
@@ -209,9 +210,18 @@ def _bilateral_stored(look: _Look, kernel: Kernel, dtype: Any, unit: float, stor
     neighbours = Neighbours(places, space, *scales, _decay(SHARE, dtype), kept)
     frame = look.frame(tile, LOOK_PAIRS_BAND if kept else LOOK_BAND)
     outside = np.zeros(frame.blocks(out.shape), np.int64)
-    numbers = store.numbers(space.dtype.type, _fill(look, dtype))
+    numbers = store.numbers(space.dtype.type, _fill(look, dtype), inside=_means_fit(look, store))
     bilateral(_rows(look), look.tables, frame, neighbours, look.covered, numbers, outside, out)
     return look.strided(out), int(outside.sum())
+
+
+def _means_fit(look: _Look, store: Store) -> bool:
+    """Whether means of pixels need not be clipped where they are stored."""
+    pixels = look.source.dtype
+    if pixels.kind != "u" or np.dtype(store.dtype) != pixels or look.covered:
+        return False
+    largest = int(np.iinfo(pixels).max)
+    return 0 <= look.border.constant <= largest and store.low <= 0 and largest <= store.high
 
 
 def _kept_weights(look: _Look, places: Array, itemsize: int) -> tuple[int, int]:
@@ -221,7 +231,7 @@ def _kept_weights(look: _Look, places: Array, itemsize: int) -> tuple[int, int]:
     if depth > 1 or look.covered or look.channels not in (1, 3) or not kept:
         return 0, LOOK_TILE
     # Whole groups of vectors with what hangs over.
-    count = min(LOOK_KEPT_BYTES // (kept * (rows // 2 + 1) * itemsize), LOOK_TILE) // LOOK_LEAST * LOOK_LEAST
+    count = min(LOOK_KEPT_BYTES // (kept * (rows // 2 + 1) * itemsize), LOOK_PAIRS_TILE) // LOOK_LEAST * LOOK_LEAST
     tile = count - columns + 1
     return (kept, tile) if tile >= LOOK_LEAST else (0, LOOK_TILE)
 

@@ -78,8 +78,8 @@ def test_the_command_prints_what_was_measured(convcli, monkeypatch):
     ("words", "message"),
     [
         (("cold", "--only", "nothing"), "--only: got nothing, expected words of 3x3 RGB, sharpen RGB"),
-        (("filter", "--only", "sharpen"), "--only"),
-        (("filter", "--beside", "convcli"), "--beside"),
+        (("filter", "--only", "sharpen"), "It is an option of convcli bench cold and convcli bench scaling."),
+        (("filter", "--beside", "convcli"), "It is an option of convcli bench cold."),
         (("filter", "--threads", "1", "cold"), "filter"),
         (("cold", "--quick"), "--quick"),
     ],

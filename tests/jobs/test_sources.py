@@ -83,15 +83,15 @@ def pairs():
 
 # What makes it, its network, and what may be done with its samples.
 SOURCES = {
-    "npz": (lambda: npz(PICTURES), "digits", "shift=1"),
-    "npy side by side": (arrays, "digits", ""),
-    "table": (table, "digits", ""),
-    "idx": (idx, "digits", ""),
-    "folder": (pictures, "digits", "flip"),
-    "list": (listed, "digits", ""),
-    "sounds": (lambda: in_folders(sound), None, "shift=2,contrast=0.2"),
-    "windows": (lambda: npz(WINDOWS, SERIES[32::8][:COUNT, 0].copy()), None, ""),
-    "volumes": (lambda: in_folders(lambda path, place: np.save(f"{path}.npy", VOLUMES[place])), None, "flip"),
+    "npz": (lambda: npz(PICTURES), "flat.toml", "shift=1"),
+    "npy side by side": (arrays, "flat.toml", ""),
+    "table": (table, "flat.toml", ""),
+    "idx": (idx, "flat.toml", ""),
+    "folder": (pictures, "flat.toml", "flip"),
+    "list": (listed, "flat.toml", ""),
+    "sounds": (lambda: in_folders(sound), "line.toml", "shift=2,contrast=0.2"),
+    "windows": (lambda: npz(WINDOWS, SERIES[32::8][:COUNT, 0].copy()), "line.toml", ""),
+    "volumes": (lambda: in_folders(lambda path, place: np.save(f"{path}.npy", VOLUMES[place])), "block.toml", "flip"),
     "pairs": (pairs, "tiny.toml", "flip,rotation=9"),
 }
 
@@ -99,6 +99,8 @@ SOURCES = {
 @pytest.mark.parametrize("source", SOURCES)
 def test_a_source_is_learned_stopped_resumed_found_again_and_asked(tmp_path, monkeypatch, source):
     monkeypatch.chdir(tmp_path)
+    for name, size in (("flat", [8, 8, 1]), ("line", [32, 1]), ("block", [6, 8, 8, 1])):
+        Path(f"{name}.toml").write_text(f'input = {size}\nlayers = ["conv:4,relu", "flatten", "dense:2"]\n')
     Path("tiny.toml").write_text('input = [8, 8, 1]\nlayers = ["conv:4,kernel=3,same,relu", "conv:2,same,softmax"]\n')
     make, network, moved = SOURCES[source]
     data = make()

@@ -216,6 +216,44 @@ def test_a_keras_network_with_branches_gives_its_outputs(rng):
         import_model("lambda.keras")
 
 
+def test_keras_networks_with_channels_first_and_inputs_of_another_scale(rng):
+    """Channels first or last the kernels are the same; here channels are always last."""
+    shapes = {"conv2d": [(3, 3, 2, 3), (3,)], "conv2d_transpose": [(3, 3, 4, 3), (4,)],
+              "batch_normalization": [(4,)] * 4, "dense": [(4 * 11 * 9, 3), (3,)]}  # fmt: skip
+    arrays = {name: [rng.random(each).astype(np.float32) for each in sizes] for name, sizes in shapes.items()}
+    x, told = rng.random((2, 6, 5, 2)).astype(np.float32), []
+    for form, axis, shape in (("last", -1, [None, 6, 5, 2]), ("first", 1, [None, 2, 6, 5])):
+        form = {"data_format": f"channels_{form}"}
+        window = WINDOW | form
+        layers = [
+            keras_layer("InputLayer", "in", batch_shape=shape),
+            keras_layer("Rescaling", "r", ["in"], scale=2.0, offset=-1.0),
+            keras_layer("Conv2D", "a", ["r"], filters=3, activation="relu", groups=1, **window),
+            keras_layer("Conv2DTranspose", "t", ["a"], filters=4, activation="linear", output_padding=0,
+                        **window | {"strides": [2, 2]}),
+            keras_layer("BatchNormalization", "n", ["t"], axis=axis, epsilon=0.01, center=True, scale=True),
+            keras_layer("Flatten", "f", ["n"], **form),
+            keras_layer("Dense", "o", ["f"], units=3, use_bias=True, activation="linear"),
+        ]  # fmt: skip
+        keras_file("net.keras", layers, arrays, output_layers=["o", 0, 0])
+        told.append(load_model(import_model("net.keras", overwrite=True).path).predict(x))
+    assert np.array_equal(*told)
+    layers[5]["config"]["data_format"] = "channels_last"
+    keras_file("net.keras", layers, arrays, output_layers=["o", 0, 0])
+    with pytest.raises(ModelError, match=r"holds Flatten .* with channels last among channels first"):
+        import_model("net.keras", overwrite=True)
+    mean, variance = [0.5, 0.25], [4.0, 0.25]
+    layers = [
+        keras_layer("InputLayer", "in", batch_shape=[None, 2]),
+        keras_layer("Normalization", "m", ["in"], axis=[-1], mean=None, variance=None, invert=False),
+        keras_layer("Dense", "o", ["m"], units=2, use_bias=False, activation="linear"),
+    ]
+    numbers = {"normalization": [np.array(mean), np.array(variance), np.array(7)], "dense": [np.eye(2)]}
+    keras_file("net.keras", layers, numbers, output_layers=["o", 0, 0])
+    read = load_model(import_model("net.keras", overwrite=True).path)
+    assert np.allclose(read.predict(x[:, 0, 0]), (x[:, 0, 0] - mean) / np.sqrt(variance), atol=1e-6)
+
+
 def onnx_file(name, nodes, arrays, opset=13):
     """A small network of 1x4x4 numbers; what its output's shape is, says nobody."""
     onnx = pytest.importorskip("onnx")
@@ -246,9 +284,35 @@ def test_what_onnx_means_otherwise_is_refused_or_right(rng):
         onnx_file("net.onnx", nodes, arrays, opset)
         with pytest.raises(ModelError, match=f"holds {message}"):
             import_model("net.onnx")
+    # Amounts of padding that are computed from constants, as PyTorch writes them; gelu by its numbers, not its form.
+    half, root = ("Constant", [], ["h"], {"value_float": 0.5}), ("Constant", [], ["q"], {"value_float": 2**0.5})
+    pads = [("ConstantOfShape", ["n"], ["z"]), ("Concat", ["a", "z"], ["p"], {"axis": 0}),
+            ("Reshape", ["p", "o"], ["l"]), ("Slice", ["l", "u", "e", "g", "u"], ["i"]),
+            ("Transpose", ["i"], ["v"], {"perm": [1, 0]}), ("Reshape", ["v", "j"], ["b"]),
+            ("Pad", ["c", "b"], ["d"])]  # fmt: skip
+    gelu = [half, root, ("Div", ["d", "q"], ["r1"]), ("Erf", ["r1"], ["r2"]), ("Add", ["r2", "1"], ["r3"]),
+            ("Mul", ["d", "r3"], ["r4"]), ("Mul", ["r4", "h"], ["y"])]  # fmt: skip
+    given = {"k": kernel, "n": [4], "a": [1, 2, 0, 1], "o": [-1, 2], "g": [0], "e": [-999], "u": [-1], "j": [-1],
+             "1": np.float32(1)}  # fmt: skip
+    onnx_file("net.onnx", [conv, *pads, *gelu], given)
+    read, x = load_model(import_model("net.onnx").path), rng.random((1, 4, 4, 1), np.float32)
+    ours = Model.from_layers(["conv:2,padding=1,bias=no", "pad:1", "gelu"], (4, 4, 1))
+    ours.parameters["conv_1/kernel"].assign(np.moveaxis(kernel, (0, 1), (-1, -2)))
+    found = read.predict(x)
+    assert found.shape == (1, 5, 7, 2) and np.abs(found[:, :4, 1:5] - ours.forward(x)[:, 1:5, 1:5]).max() < 1e-5
+    for name, value in (("h", 0.25), ("q", 2.0)):
+        wrong = [(*each[:3], {"value_float": value}) if each[2] == [name] else each for each in gelu]
+        onnx_file("net.onnx", [conv, *pads, *wrong], given)
+        with pytest.raises(ModelError, match="holds Erf"):
+            import_model("net.onnx", overwrite=True)
+    onnx_file(
+        "net.onnx", [("Transpose", ["x"], ["t"], {"perm": [2, 0, 1, 3]}), ("LSTM", ["t", "k", "k"], ["y"])], given
+    )
+    with pytest.raises(ModelError, match="holds LSTM, which convcli lacks"):
+        import_model("net.onnx", overwrite=True)
     more = [("Identity", ["c"], ["d"]), ("Add", ["d", "b"], ["e"]), ("Add", ["e", "c"], ["y"])]
     onnx_file("net.onnx", [conv, *more], {"k": kernel, "b": np.full((1, 2, 1, 1), 5, np.float32)})
-    read = load_model(import_model("net.onnx").path)
+    read = load_model(import_model("net.onnx", overwrite=True).path)
     assert (read.predict(np.zeros((1, 4, 4, 1), np.float32)) == 5).all()  # the bias is one branch's alone
 
 

@@ -5,7 +5,7 @@ import threading
 import numpy as np
 
 from convcli.loops import costs
-from convcli.ops.scratch import scratch
+from convcli.ops.scratch import aligned, scratch
 
 
 def test_the_same_memory_comes_back_smaller_or_grown():
@@ -16,6 +16,12 @@ def test_the_same_memory_comes_back_smaller_or_grown():
     assert not np.shares_memory(first, scratch("test", 5, np.float64))
     grown = scratch("test", 100, np.float32)
     assert grown.size == 100 and not np.shares_memory(first, grown)
+
+
+def test_it_begins_with_a_cache_line():
+    for shape in ((3, 5), (1 << 21,), (0, 4)):
+        assert aligned(shape, np.float64).shape == shape
+        assert scratch("lines", shape, np.float32).ctypes.data % 64 == aligned(shape, np.float32).ctypes.data % 64 == 0
 
 
 def test_threads_do_not_share_it():

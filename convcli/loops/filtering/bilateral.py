@@ -82,7 +82,17 @@ def bilateral(source, tables, frame, neighbours, covered, numbers, outside, out)
                 weigh_three(held, own, base, starts, space, unit, width, weights, spots, parts, means, count)
             if y >= 0:
                 target = out[block.image, block.z, block.y + y, block.x * channels : block.x_end * channels]
-                outside[task] += store_row(means[over * channels :], target, numbers)
+                if numbers.whole and numbers.inside:
+                    _round(means[over * channels :], target)
+                else:
+                    outside[task] += store_row(means[over * channels :], target, numbers)
+
+
+@loop(parallel=False)
+def _round(numbers, target):
+    """Numbers as the integers (n) that are nearest, half to even; arguments are already checked."""
+    for i in range(target.shape[0]):
+        target[i] = np.int32(np.rint(numbers[i]))
 
 
 @loop(parallel=False)

@@ -47,7 +47,7 @@ class Parts(NamedTuple):
 
 def decay_twin(distance, decay):
     """``exp`` of a distance as the instructions have it."""
-    x = np.minimum(distance, decay.farthest)
+    x = np.where(distance < decay.farthest, distance, decay.farthest)  # NaN is as far as can be
     return sum(term * x**power for power, term in enumerate(decay.terms)) ** 2**decay.squarings
 
 
@@ -73,7 +73,7 @@ def _weigh_naive(channels):
 
 
 def _deal_naive(line, count, target):
-    target[:, :count] = line[: count * len(target)].reshape(count, -1).T
+    target[:, :count] = line[: count * len(target)].reshape(count, len(target)).T
 
 
 def _differ_naive(channels):

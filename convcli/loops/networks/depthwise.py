@@ -2,7 +2,8 @@
 
 The channels of a pixel are a run of memory, so a vector of them is read where it lies. Groups of 2 or 4 channels with
 as many filters go the same way: each filter's lane takes its group's channels from the vector, one after the other. On
-the register tiles, where a group's filters fill half a vector at most, they took MEASURED.
+the register tiles, where a group's filters fill half a vector at most, they took more than twice as long: 16 images of
+28x28x128 in 32 groups AVX2 5.8 ms and 2.9, AVX-512 5.9 and 2.1.
 
 A *strip* are pixels in a line, along a row or a column, that see the same taps: some of them at a time, whose sums stay
 in registers while all taps pass by. On the register tiles, which have a table entry for each pixel, it took twice as
@@ -20,7 +21,7 @@ from convcli.loops.networks.product import Tile, lanes_of
 from convcli.loops.vectors import ir, pointers, types
 
 
-def depths_of(lanes):
+def depths_of(lanes: int) -> tuple[int, ...]:
     """Channels of groups that strips are made for, beside one: vectors hold two groups or more."""
     return tuple(depth for depth in (2, 4) if 2 * depth <= lanes)
 
