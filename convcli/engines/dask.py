@@ -97,7 +97,10 @@ class Dask:
                 with suppress(queue.Empty):
                     future = ended.get(timeout=_GLANCE)
                     _, item = flying.pop(future.key)
-                    yield _done(future, item)
+                    if future.status == "lost":  # with the process that had it, which died before it was fetched
+                        items = itertools.chain((item,), items)
+                    else:
+                        yield _done(future, item)
                 if time.monotonic() - looked > _GLANCE:
                     self._glance()
                     looked = time.monotonic()
@@ -138,7 +141,7 @@ def _done(future: Any, item: Any) -> Done:
         except OSError as closed:  # what the work itself raises is in what it returns
             raise _lost(closed) from None
         return done
-    if future.status in ("cancelled", "lost"):
+    if future.status == "cancelled":
         raise _lost(None)
     error = future.exception()
     if isinstance(error, EngineError):
