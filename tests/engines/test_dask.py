@@ -120,6 +120,20 @@ def test_what_died_before_it_was_fetched_is_done_again():
     ]  # fmt: skip
 
 
+def test_processes_that_die_as_they_begin():
+    begun = []
+
+    def begin():
+        begun.append(1)
+        if len(begun) < 3:
+            raise RuntimeError("Nanny failed to start.")
+        return "a cluster"
+
+    assert dask._begun(begin) == "a cluster"
+    with pytest.raises(EngineError, match=r"their processes die as they begin \(no\); look at memory and limits"):
+        dask._begun(lambda: (_ for _ in ()).throw(OSError("no")))
+
+
 def test_many_processes(cluster):
     pulled, done = [], []
 
