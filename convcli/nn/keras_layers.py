@@ -1,19 +1,37 @@
 """Keras's layers in ours: one function for each kind, from its configuration and arrays to a table and numbers."""
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from convcli.errors import ModelError, shortened
-from convcli.nn.imported import Array
-
-if TYPE_CHECKING:
-    from convcli.nn.keras_import import Reader
+from convcli.nn.imported import Array, Graph
 
 ACTIVE = ("Conv", "ConvTranspose", "DepthwiseConv", "SeparableConv", "Dense")
 Table = dict[str, Any]
-Read = Callable[["Reader", dict[str, Any], list[Array]], tuple[Table, Mapping[str, Array]]]
+
+
+class Reader(Protocol):
+    """What a layer asks of the network that it is read from: `keras_import.Reader`."""
+
+    graph: Graph
+    size: tuple[int, ...]
+
+    def lack(self, kind: str, config: Mapping[str, Any], what: str = "") -> ModelError:
+        """What is said of a layer that we have no words for."""
+        ...
+
+    def is_of_channels(self, axis: Any) -> bool:
+        """Whether an axis is that of the channels."""
+        ...
+
+    def check_activation(self, word: Any, config: Mapping[str, Any]) -> None:
+        """Refuse an activation that we lack."""
+        ...
+
+
+Read = Callable[[Reader, dict[str, Any], list[Array]], tuple[Table, Mapping[str, Array]]]
 
 
 def is_first(config: Mapping[str, Any]) -> bool:
@@ -41,13 +59,13 @@ def _sizes(value: Any) -> Any:
     return list(value) if isinstance(value, list | tuple) else value
 
 
-def _conv(reader: "Reader", config: dict[str, Any], arrays: list[Array]) -> tuple[Table, Mapping[str, Array]]:
+def _conv(reader: Reader, config: dict[str, Any], arrays: list[Array]) -> tuple[Table, Mapping[str, Array]]:
     names = ("kernel", "bias")[: 1 + bool(config["use_bias"])]
     table = {"type": "conv", "filters": config["filters"], "groups": config.get("groups", 1), **_slid(config)}
     return table, _named(arrays, *names)
 
 
-def _transposed(reader: "Reader", config: dict[str, Any], arrays: list[Array]) -> tuple[Table, Mapping[str, Array]]:
+def _transposed(reader: Reader, config: dict[str, Any], arrays: list[Array]) -> tuple[Table, Mapping[str, Array]]:
     table = {"type": "conv_transpose", "filters": config["filters"], **_slid(config)}
     given = config.get("output_padding")
     if given is not None:
@@ -65,26 +83,26 @@ def _alone(kernel: Array) -> Array:
     return kernel.reshape(*kernel.shape[:-2], 1, -1)
 
 
-def _depthwise(reader: "Reader", config: dict[str, Any], arrays: list[Array]) -> tuple[Table, Mapping[str, Array]]:
+def _depthwise(reader: Reader, config: dict[str, Any], arrays: list[Array]) -> tuple[Table, Mapping[str, Array]]:
     numbers = _named(arrays, *("kernel", "bias")[: 1 + bool(config["use_bias"])])
     numbers["kernel"] = _alone(numbers["kernel"])
     return {"type": "depthwise", "depth_multiplier": config["depth_multiplier"], **_slid(config)}, numbers
 
 
-def _separable(reader: "Reader", config: dict[str, Any], arrays: list[Array]) -> tuple[Table, Mapping[str, Array]]:
+def _separable(reader: Reader, config: dict[str, Any], arrays: list[Array]) -> tuple[Table, Mapping[str, Array]]:
     numbers = _named(arrays, *("depthwise_kernel", "kernel", "bias")[: 2 + bool(config["use_bias"])])
     numbers["depthwise_kernel"] = _alone(numbers["depthwise_kernel"])
     table = {"filters": config["filters"], "depth_multiplier": config["depth_multiplier"], **_slid(config)}
     return {"type": "separable_conv", **table}, numbers
 
 
-def _dense(reader: "Reader", config: dict[str, Any], arrays: list[Array]) -> tuple[Table, Mapping[str, Array]]:
+def _dense(reader: Reader, config: dict[str, Any], arrays: list[Array]) -> tuple[Table, Mapping[str, Array]]:
     numbers = _named(arrays, *("kernel", "bias")[: 1 + bool(config["use_bias"])])
     return {"type": "dense", "units": config["units"], "use_bias": bool(config["use_bias"])}, numbers
 
 
 def _norm(kind: str, *more: str) -> Read:
-    def read(reader: "Reader", config: dict[str, Any], arrays: list[Array]) -> tuple[Table, Mapping[str, Array]]:
+    def read(reader: Reader, config: dict[str, Any], arrays: list[Array]) -> tuple[Table, Mapping[str, Array]]:
         axis = config.get("axis", -1)
         if not reader.is_of_channels(axis) or config.get("rms_scaling"):
             raise reader.lack(kind, config, f"axis {axis}")
@@ -96,7 +114,7 @@ def _norm(kind: str, *more: str) -> Read:
     return read
 
 
-def _scaled(reader: "Reader", config: dict[str, Any], arrays: list[Array]) -> tuple[Table, Mapping[str, Array]]:
+def _scaled(reader: Reader, config: dict[str, Any], arrays: list[Array]) -> tuple[Table, Mapping[str, Array]]:
     """What brings an input to one scale: a factor and a summand, or a mean and a variance for each channel."""
     count, is_normal = reader.size[-1], "mean" in config
     if reader.graph.values:  # whose channels are not known here
@@ -118,7 +136,7 @@ def _scaled(reader: "Reader", config: dict[str, Any], arrays: list[Array]) -> tu
 
 
 def _pool(mode: str) -> Read:
-    def read(reader: "Reader", config: dict[str, Any], arrays: list[Array]) -> tuple[Table, Mapping[str, Array]]:
+    def read(reader: Reader, config: dict[str, Any], arrays: list[Array]) -> tuple[Table, Mapping[str, Array]]:
         keys = {"kernel_size": _sizes(config["pool_size"]), "stride": _sizes(config["strides"])}
         return {"type": "pool", "mode": mode, "padding": config["padding"], **keys}, {}
 
@@ -126,7 +144,7 @@ def _pool(mode: str) -> Read:
 
 
 def _global(mode: str) -> Read:
-    def read(reader: "Reader", config: dict[str, Any], arrays: list[Array]) -> tuple[Table, Mapping[str, Array]]:
+    def read(reader: Reader, config: dict[str, Any], arrays: list[Array]) -> tuple[Table, Mapping[str, Array]]:
         if config.get("keepdims"):
             return {"type": "adaptive_pool", "output_size": 1, "mode": mode}, {}
         return {"type": "global_pool", "mode": mode}, {}
@@ -134,20 +152,20 @@ def _global(mode: str) -> Read:
     return read
 
 
-def _activation(reader: "Reader", config: dict[str, Any], arrays: list[Array]) -> tuple[Table, Mapping[str, Array]]:
+def _activation(reader: Reader, config: dict[str, Any], arrays: list[Array]) -> tuple[Table, Mapping[str, Array]]:
     word = config["activation"]
     reader.check_activation(word, config)
     return {"type": "activation", "activation": word}, {}
 
 
-def _softmax(reader: "Reader", config: dict[str, Any], arrays: list[Array]) -> tuple[Table, Mapping[str, Array]]:
+def _softmax(reader: Reader, config: dict[str, Any], arrays: list[Array]) -> tuple[Table, Mapping[str, Array]]:
     axis = config.get("axis", -1)
     if not reader.is_of_channels(axis):
         raise reader.lack("Softmax", config, f"axis {axis}")
     return {"type": "activation", "activation": "softmax"}, {}
 
 
-def _relu(reader: "Reader", config: dict[str, Any], arrays: list[Array]) -> tuple[Table, Mapping[str, Array]]:
+def _relu(reader: Reader, config: dict[str, Any], arrays: list[Array]) -> tuple[Table, Mapping[str, Array]]:
     highest, slope = config.get("max_value"), config.get("negative_slope") or 0
     if config.get("threshold") or (highest is not None and (highest != 6 or slope)):
         raise reader.lack("ReLU", config, f"max_value {highest}, threshold {config.get('threshold')}")
@@ -156,14 +174,14 @@ def _relu(reader: "Reader", config: dict[str, Any], arrays: list[Array]) -> tupl
 
 
 def _sloped(name: str, *keys: str) -> Read:
-    def read(reader: "Reader", config: dict[str, Any], arrays: list[Array]) -> tuple[Table, Mapping[str, Array]]:
+    def read(reader: Reader, config: dict[str, Any], arrays: list[Array]) -> tuple[Table, Mapping[str, Array]]:
         slope = next(config[key] for key in keys if key in config)
         return {"type": "activation", "activation": f"{name}:{float(np.asarray(slope))!r}"}, {}
 
     return read
 
 
-def _prelu(reader: "Reader", config: dict[str, Any], arrays: list[Array]) -> tuple[Table, Mapping[str, Array]]:
+def _prelu(reader: Reader, config: dict[str, Any], arrays: list[Array]) -> tuple[Table, Mapping[str, Array]]:
     (alpha,) = arrays
     sides = alpha.shape[:-1]
     if alpha.size == 1:
@@ -175,21 +193,21 @@ def _prelu(reader: "Reader", config: dict[str, Any], arrays: list[Array]) -> tup
     return {"type": "prelu", "share": "none"}, {"alpha": alpha}
 
 
-def _upsample(reader: "Reader", config: dict[str, Any], arrays: list[Array]) -> tuple[Table, Mapping[str, Array]]:
+def _upsample(reader: Reader, config: dict[str, Any], arrays: list[Array]) -> tuple[Table, Mapping[str, Array]]:
     mode = config.get("interpolation", "nearest")
     if mode not in ("nearest", "bilinear"):
         raise reader.lack("UpSampling2D", config, f"interpolation {shortened(mode)}")
     return {"type": "upsample", "size": _sizes(config["size"]), "mode": mode}, {}
 
 
-def _pad(reader: "Reader", config: dict[str, Any], arrays: list[Array]) -> tuple[Table, Mapping[str, Array]]:
+def _pad(reader: Reader, config: dict[str, Any], arrays: list[Array]) -> tuple[Table, Mapping[str, Array]]:
     amount = config["padding"]
     pairs = [list(each) if isinstance(each, list | tuple) else each for each in amount]
     one = len(reader.size) == 2 and all(type(each) is int for each in pairs)
     return {"type": "pad", "amount": [pairs] if one else pairs}, {}
 
 
-def _flatten(reader: "Reader", config: dict[str, Any], arrays: list[Array]) -> tuple[Table, Mapping[str, Array]]:
+def _flatten(reader: Reader, config: dict[str, Any], arrays: list[Array]) -> tuple[Table, Mapping[str, Array]]:
     return {"type": "flatten"}, {}
 
 
