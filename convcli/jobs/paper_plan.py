@@ -132,12 +132,20 @@ the driver alone). Whatever was killed (a worker, the driver, the scheduler), a 
 instructions, whose last bits would differ. A block that kills its processes again and again, or whose chunk is damaged,
 is named, the others are done, and the exit code is 1.
 
+At an address (`s3://bucket/out.zarr`) nothing can be renamed or locked. Chunks are written where they will stay; what
+makes them a store (`zarr.json`, `.zarray`, attributes) lies with the ledger in `out.zarr.unfinished` and is copied
+last, the root's last of all: that is the commit. `--overwrite` removes the old store when work begins. Bits are put
+down every two seconds, so after a kill the blocks of that time are made again. Who writes says so in the ledger, and is
+believed for two minutes after his last word, or until his process is seen to be gone.
+
 ## Pictures
 
 A task is 20 to 200 files: of 2,000 JPEGs, one file a task cost 44 s of CPU, 20 to 200 a task 20 s, no cluster 17 to 18.
 """
 _TAIL = """
-`--skip-existing` goes on with what was interrupted. Names are listed before work begins, about 1 kB of memory each.
+`--skip-existing` goes on with what was interrupted. Names are listed before work begins: of a million
+in a folder that took 12 s of CPU and 40 bytes each. `predict --parts` writes a table for each task, which `--resume`
+goes on with.
 
 ## Trainings
 

@@ -23,7 +23,7 @@ from convcli.images.reading import MAX_PIXELS
 from convcli.images.volume_axes import named
 from convcli.images.volume_model import Runs, Volume, VolumeMetadata
 from convcli.stores import is_store, is_store_folder
-from convcli.stores.layered import opened
+from convcli.stores.layered import as_of_system, opened
 from convcli.stores.layers import Held, Layers
 from convcli.stores.ngff import metadata_of
 
@@ -182,7 +182,8 @@ def _joined(stored: Stored, along: tuple[Any, ...], count: int, rows: Runs, colu
 
 def _voxels(stored: Stored, where: Any) -> Pixels:
     try:
-        return np.asarray(stored.array[where])
+        with as_of_system(stored.array):
+            return np.asarray(stored.array[where])
     except _DAMAGE as error:
         if isinstance(error, OSError) and "Local" not in type(stored.array.store).__name__:
             raise  # at an address it may be read the next time

@@ -80,6 +80,7 @@ def test_pictures_come_and_go_as_in_folders(raw, memory, convcli, cluster, monke
     (("memory://raw/*.gif",), 2, "memory://raw/*.gif: the pattern matches no file"),
     (("nowhere://raw/a.png", "-o", "memory://out/"), 1, "cannot be read (Protocol not known: nowhere)"),
     (("memory://raw/a.png", "-o", "memory://out/a.xyz"), 2, "got the suffix '.xyz'"),
+    (("memory://raw/a.png", "--watch"), 2, "--watch: got an address"),
     (("memory://raw/a.wav", "-o", "a.wav"), 1, "is an address, of which pictures and Zarr are read"),
     (("memory://raw/a.png", "--each-plane", "-o", "memory://out/a.tif", "--stack"), 1, "name a file here"),
 ])  # fmt: skip
