@@ -106,7 +106,7 @@ def test_a_filtered_array_is_ours_to_change(rng):
     image = rng.integers(0, 256, (5, 6, 3)).astype(np.uint8)
     before = image.copy()
     for spec in ("identity", "sharpen"):
-        convcli.filter(image, spec)[:] = 7
+        package.filter(image, spec)[:] = 7
         np.testing.assert_array_equal(image, before)
 
 
