@@ -83,6 +83,12 @@ def absolute(address: str) -> str:
     return begin + path + end.removesuffix(last) + str(Path(last).absolute())
 
 
+def lies_at(address: str) -> str:
+    """The same for all addresses of one place, which may be written in several ways: ``s3://a/b``, ``s3a://a/b/``."""
+    system, path = _system(address)
+    return f"{type(system).__name__} {sorted(system.storage_options.items())} {path.strip('/')}"
+
+
 def has_pattern(address: str) -> bool:
     """Whether an address's path is a pattern of several files."""
     begin, path, _ = _parts(address)

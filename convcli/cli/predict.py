@@ -82,8 +82,9 @@ def command(
 
     IMAGE may be an address, too (s3://bucket/scans/). Many pictures are told by several processes with --workers, or on
     a Dask cluster with --cluster. Of very many --parts writes the table as part-000000.csv, part-000001.csv ..., whose
-    paths are printed instead of lines; one behind the other they are the table of --csv. FOLDER may be an address. A
-    part appears whole, what failed in it beside it (part-000000.failed.csv), and --resume goes on with the next.
+    paths are printed instead of lines; one behind the other they have the rows of --csv, each below a head of its own.
+    FOLDER may be an address. A part appears whole, what failed in it beside it (part-000000.failed.csv), and --resume
+    goes on with the next.
 
     A line has the file, the likeliest class with its probability, and the next ones. Pictures that cannot be used are
     named at the end, and the exit code is then 1; what else a folder held is counted by kind.

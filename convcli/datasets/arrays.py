@@ -24,7 +24,7 @@ from convcli.datasets.naming import TEST, TRAIN, VALIDATION
 from convcli.datasets.reading import AS_IT_IS, Reading
 from convcli.datasets.samples import arranged, rule_for, take, told_of_shape
 from convcli.datasets.tables import SUFFIXES as TABLES
-from convcli.datasets.tables import Columns, find_columns, read_rows, rows_of_parts, without_gaps
+from convcli.datasets.tables import Columns, find_columns, read_rows, rows_of_parts, says_nothing, without_gaps
 from convcli.datasets.targets import Labelled
 from convcli.errors import DataError
 from convcli.images.model import shown
@@ -143,7 +143,7 @@ def _whole_rows(
         samples, targets = read_rows(path, label, columns)
         texts = targets.reshape(-1).tolist() if targets.dtype.kind == "U" else []
         marks = reading.targets == "marks" or any("|" in each for each in texts)
-        gaps, error = "" in texts, None
+        gaps, error = any(map(says_nothing, texts)), None
     except DataError as refused:
         gaps, marks, error = True, reading.targets == "marks", refused
     if not gaps:

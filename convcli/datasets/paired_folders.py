@@ -17,7 +17,7 @@ from pathlib import Path
 from convcli.datasets.class_folders import sub_folders
 from convcli.datasets.naming import TEST, TRAIN, VALIDATION, part_of, role_of
 from convcli.datasets.reading import plain_name
-from convcli.errors import DataError, shortened
+from convcli.errors import DataError
 from convcli.images.folders import files_in, left_out_text
 from convcli.images.formats import suffix_of
 
@@ -150,12 +150,10 @@ def _stem(path: Path) -> str:
 
 
 def _bare(path: Path) -> str:
-    """A name without the words that say what a file is."""
-    words = _WORDS.findall(_stem(path))
-    kept = [word.lower() for word in words if word.isdigit() or role_of(word) is None]
-    if not kept:
-        raise DataError(f"{shortened(str(path))}: got a name of such words only, expected one that tells its partner")
-    return "/".join(kept)
+    """A name without the words that say what a file is; nothing may be left: ``mask.png``."""
+    words = ((word, word.rstrip("0123456789")) for word in _WORDS.findall(_stem(path)))
+    kept = [word.lower() if role_of(word) is None else word[len(letters) :] for word, letters in words]
+    return "/".join(filter(None, kept))
 
 
 def _called(folder: Path) -> str:

@@ -3,7 +3,7 @@
 import csv
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -139,22 +139,26 @@ def read_rows(path: Path, label: str, columns: Columns) -> tuple[Array, Array]:
 def without_gaps(path: Path, label: str, columns: Columns, *, marks: bool) -> tuple[Columns, str]:
     """The columns with the rows alone that lack no cell, and which others there are; empty if there are none.
 
-    A cell is lacking that is empty or says so: NA, ?. An empty label of ``marks`` means that none holds.
+    A cell is lacking that is empty, or says so (NA, ?) where the others are numbers: a class may be called none. An
+    empty label of ``marks`` means that none holds.
     """
-    needed = (*columns.samples, *(() if marks else columns.labels))
     last = max((*columns.samples, *columns.labels))
+    labels = () if marks else columns.labels
+    texts = {
+        place for _, _, row in _records(path, label, columns) for place in labels
+        if len(row) > place and not is_number(row[place]) and not says_nothing(row[place])
+    }  # fmt: skip
     whole: list[str] = []
     gaps: list[int] = []
-    with path.open(newline="", encoding="utf-8-sig", errors="replace") as stream:
-        for number, line in enumerate(stream):
-            if number < columns.skipped or not line.strip():
-                continue
-            row = next(csv.reader([line], delimiter=columns.delimiter))
-            lacks = len(row) <= last or any(row[place].strip().lower() in _LACKING for place in needed)
-            if lacks:
-                gaps.append(number + 1)
-            else:
-                whole.append(line)
+    for number, text, row in _records(path, label, columns):
+        lacks = len(row) <= last or any(
+            not row[place].strip() or (place not in texts and says_nothing(row[place]))
+            for place in (*columns.samples, *labels)
+        )
+        if lacks:
+            gaps.append(number)
+        else:
+            whole.append(text)
     if not gaps:
         return columns, ""
     if not whole:
@@ -162,6 +166,33 @@ def without_gaps(path: Path, label: str, columns: Columns, *, marks: bool) -> tu
     named = ", ".join(map(str, gaps[:_LISTED])) + (", ..." if len(gaps) > _LISTED else "")
     told = f"{len(gaps):,} of {len(gaps) + len(whole):,} rows lack a cell: line{'s' * (len(gaps) > 1)} {named}"
     return replace(columns, lines=tuple(whole)), told
+
+
+def _records(path: Path, label: str, columns: Columns) -> Iterator[tuple[int, str, list[str]]]:
+    """Each row: the line that it begins in, its text, and its cells, which may hold ends of lines."""
+    taken: list[str] = []
+
+    def noted(stream: Iterator[str]) -> Iterator[str]:
+        for line in stream:
+            taken.append(line)
+            yield line
+
+    with path.open(newline="", encoding="utf-8-sig", errors="replace") as stream:
+        number = 1 + sum(1 for _ in itertools.islice(stream, columns.skipped))
+        try:
+            for row in csv.reader(noted(stream), delimiter=columns.delimiter):
+                text = "".join(taken)
+                if text.strip():
+                    yield number, text, row
+                number += len(taken)
+                taken.clear()
+        except csv.Error as error:
+            raise _strange(label, error) from error
+
+
+def says_nothing(cell: str) -> bool:
+    """Whether a cell is empty, or says that nothing is known."""
+    return cell.strip().lower() in _LACKING
 
 
 def read_numbers(path: Path, label: str, columns: Columns | None = None) -> Array:

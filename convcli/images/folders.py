@@ -86,10 +86,12 @@ def _here(folder: str, output: str | None, left_out: Counter[str]) -> Iterator[t
     with inside:
         for entry in inside:
             is_link = entry.is_symlink()
-            if entry.is_file():
+            if is_link and not os.path.exists(entry.path):  # noqa: PTH110 (which entries ask of links that go round, too)
+                yield entry.name, "broken link"
+            elif entry.is_file():
                 yield entry.name, "link" if is_link else "file"
             elif not entry.is_dir():
-                yield entry.name, "broken link" if is_link else "special file"
+                yield entry.name, "special file"
             elif is_link:
                 yield entry.name, "link to a folder"
             else:

@@ -18,10 +18,10 @@ def json_text(document: Any, *, indent: int | None = None) -> str:
 
 
 def table_text(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
-    """A table as CSV, in UTF-8."""
+    """A table as CSV, in UTF-8; bytes of names that are none are written as ``\\udcff``."""
     text = io.StringIO(newline="")
     csv.writer(text, lineterminator="\n").writerows([head, *rows])
-    return text.getvalue().encode()
+    return text.getvalue().encode("utf-8", "backslashreplace")
 
 
 def named(thing: object, *names: str) -> dict[str, Any]:

@@ -102,6 +102,7 @@ class Bits:
         self._own_name = f"{name}.{part}"
         self._stack = ExitStack()
         self._own = np.zeros(-(-count // 8), np.uint8)
+        self._is_new = False  # whether bits were set that may not be written yet
 
     def __enter__(self) -> "Bits":
         self._stack.enter_context(self._shelf.hold(self._own_name, self._said))
@@ -112,16 +113,26 @@ class Bits:
 
     def __exit__(self, *reason: object) -> None:
         with self._stack:
+            self._write_all()
+
+    def _write_all(self) -> None:
+        if self._is_new:  # else another part may have ended, and the ledger with it
             self._shelf.change(self._own_name, self._own.tobytes(), 0, last=True)
+        self._is_new = False
 
     def add(self, block: int) -> None:
         """Note that a block's chunks are written."""
         byte = block // 8
         self._own[byte] |= np.uint8(1 << block % 8)
+        self._is_new = True
         self._shelf.change(self._own_name, self._own.data, byte)
 
     def done(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
-        """(count,): which blocks are done."""
+        """(count,): which blocks are done.
+
+        What this process has done is written before: of two that end together one at least sees all.
+        """
+        self._write_all()
         all_ = self._own.copy()
         for name in self._shelf.names(f"{self._name}."):
             other = np.frombuffer(self._shelf.read(name) or b"", np.uint8)[: len(all_)]

@@ -3,8 +3,6 @@
 What is measured of each sample stands in a table; the worst are shown as pictures, truth and answer side by side.
 """
 
-import csv
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +14,7 @@ from convcli.datasets import Dataset, Split, sample
 from convcli.errors import ConvcliError
 from convcli.images import Image
 from convcli.jobs.classifier import Classifier
+from convcli.jobs.documents import table_text
 from convcli.jobs.evaluate import choose_split, part_in_words
 from convcli.jobs.measures import f1_of
 from convcli.nn.scoring import Examples, Score, score_of
@@ -99,11 +98,8 @@ class Outcome:
 
     def as_table(self) -> bytes:
         """A row for each sample: its file or place, and what was measured of it."""
-        text = io.StringIO(newline="")
-        rows = csv.writer(text, lineterminator="\n")
-        rows.writerow(["file" if self.samples.names else "place", *self.columns])
-        rows.writerows([self.names(place), *row] for place, row in enumerate(self.rows))
-        return text.getvalue().encode()
+        head = ["file" if self.samples.names else "place", *self.columns]
+        return table_text(head, ([self.names(place), *row] for place, row in enumerate(self.rows)))
 
 
 def measure(

@@ -1,7 +1,7 @@
 """What very many pictures show: told by an engine's processes, in one table or in parts that can be gone on with.
 
 A part is the table of some hundred pictures, written whole by the process that told them. Parts are numbered as the
-inputs are ordered: one behind the other they are the table of one process.
+inputs are ordered: one behind the other, heads aside, they are the table of one process.
 """
 
 import hashlib
@@ -9,6 +9,7 @@ import importlib
 import io
 import itertools
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
@@ -29,6 +30,7 @@ from convcli.jobs.tasks import STREAM, Task, absolute
 
 FORMATS = ("csv", "parquet")
 _PLAN = "parts.json"
+_OURS = re.compile(r"part-\d{6,}(\.failed)?\.(csv|parquet)", re.ASCII)
 _MOST = 1024  # pictures in a part, whole batches: so they go through the network as in one process
 
 
@@ -185,14 +187,14 @@ class Parts:
             Path(self.folder).mkdir(parents=True, exist_ok=True)
         before = self._names()
         if resume and _PLAN in before:
-            known = json.loads(_read(_below(self.folder, _PLAN)))
+            known, each = self._known()
             for word, value in plan.items():
-                if known["plan"].get(word) != value:
+                if known.get(word) != value:
                     raise DataError(
                         f"{shown(self.folder)}: holds parts of other {word}; say what was said before, or --overwrite"
                     )
-            return int(known["pictures"])
-        ours = [name for name in before if name.startswith("part-") or name == _PLAN]
+            return each
+        ours = [name for name in before if _OURS.fullmatch(name) or name == _PLAN]
         if ours and not overwrite:
             raise DataError(f"{shown(self.folder)}: holds parts; --resume goes on, --overwrite starts anew")
         for name in ours:
@@ -200,6 +202,14 @@ class Parts:
         each = _in_part(len(sources), workers, _MOST)
         _write(_below(self.folder, _PLAN), json.dumps({"plan": plan, "pictures": each}).encode())
         return each
+
+    def _known(self) -> tuple[dict[str, Any], int]:
+        """The plan that is there, and how many pictures its parts have."""
+        try:
+            found = json.loads(_read(_below(self.folder, _PLAN)))
+            return dict(found["plan"]), int(found["pictures"])
+        except (ValueError, LookupError, TypeError):
+            raise DataError(f"{shown(self.folder)}: its {_PLAN} cannot be read; --overwrite starts anew") from None
 
     def _check_format(self) -> None:
         if is_address(self.folder):

@@ -11,7 +11,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from convcli.addresses import is_address
+from convcli.addresses import is_address, lies_at
 from convcli.budget import check_memory, memory_limit
 from convcli.engines import Done, Engine, is_final
 from convcli.engines.here import Here
@@ -382,8 +382,10 @@ def _identity(task: Task, source: Input, volume: Volume, stored: Stored | None) 
 
 def _is_inside(name: str, other: str) -> bool:
     """Whether of two stores the first lies in the second."""
+    if is_address(name) and is_address(other):
+        return f"{lies_at(name)}/".startswith(f"{lies_at(other)}/")
     if is_address(name) or is_address(other):
-        return name.rstrip("/").startswith(f"{other.rstrip('/')}/") or name.rstrip("/") == other.rstrip("/")
+        return False
     return Path(other).resolve() in Path(name).resolve().parents
 
 

@@ -61,10 +61,10 @@ def _sliced(words: Words, array: Array, *places: Array | None) -> Array:
     assert starts is not None and ends is not None
     cut = [slice(None)] * array.ndim
     for place, (start, end) in enumerate(zip(starts.tolist(), ends.tolist(), strict=True)):
-        step = 1 if steps is None else int(steps[place])
+        step, axis = 1 if steps is None else int(steps[place]), place if axes is None else int(axes[place])
         # An end far before the first one means all, where a negative one would count from the last.
-        last = None if step < 0 and end < -array.shape[0] else int(end)
-        cut[place if axes is None else int(axes[place])] = slice(int(start), last, step)
+        last = None if step < 0 and end < -array.shape[axis] else int(end)
+        cut[axis] = slice(int(start), last, step)
     made: Array = array[tuple(cut)]
     return made
 
@@ -75,7 +75,10 @@ def _axes(words: Words, given: Array | None) -> tuple[int, ...] | None:
 
 
 def _divided(words: Words, one: Array, two: Array) -> Array:
-    made: Array = one // two if one.dtype.kind in "iu" else one / two
+    if one.dtype.kind in "iu":  # towards 0, where Python's goes down
+        quotient = np.abs(one) // np.abs(two)
+        return np.where((one < 0) == (two < 0), quotient, -quotient)
+    made: Array = one / two
     return made
 
 

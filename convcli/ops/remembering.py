@@ -24,11 +24,12 @@ def remembered(function: Callable[P, T]) -> Callable[P, T]:
 
     @functools.lru_cache(_CALLS)
     def found(call: _Call) -> T:
-        return function(*map(_copied, call.taken()), **call.words)
+        arguments, words = call.taken()
+        return function(*map(_copied, arguments), **{name: _copied(each) for name, each in words.items()})
 
     @functools.wraps(function)
     def remembering(*arguments: P.args, **words: P.kwargs) -> T:
-        if _size(arguments) > _MOST_BYTES:
+        if _size((*arguments, *words.values())) > _MOST_BYTES:
             return function(*arguments, **words)
         return found(_Call(arguments, words))
 
@@ -38,11 +39,11 @@ def remembered(function: Callable[P, T]) -> Callable[P, T]:
 class _Call:
     """Arguments that are compared by content."""
 
-    __slots__ = ("_arguments", "_key", "words")
+    __slots__ = ("_arguments", "_key", "_words")
 
     def __init__(self, arguments: tuple[Any, ...], words: dict[str, Any]) -> None:
-        self._arguments, self.words = arguments, words
-        self._key = *map(_content, arguments), *words.items()
+        self._arguments, self._words = arguments, words
+        self._key = *map(_content, arguments), *((name, _content(each)) for name, each in words.items())
 
     def __hash__(self) -> int:
         return hash(self._key)
@@ -50,10 +51,11 @@ class _Call:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _Call) and self._key == other._key
 
-    def taken(self) -> tuple[Any, ...]:
+    def taken(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The arguments, once: what is kept holds no array of somebody else's."""
-        arguments, self._arguments = self._arguments, ()
-        return arguments
+        found = self._arguments, self._words
+        self._arguments, self._words = (), {}
+        return found
 
 
 def _content(argument: Any) -> Any:

@@ -12,11 +12,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any, Protocol
 
 from convcli import addresses
 from convcli.addresses import below, is_address
-from convcli.errors import FileError
+from convcli.errors import ConvcliError, FileError
 from convcli.images.model import shown
 from convcli.stores import is_store_there
 from convcli.stores.growing import LEDGER, alone, begin_folder, busy, drop_folder, end_folder, growing
@@ -175,7 +176,6 @@ class _Objects:
     def __init__(self, folder: str) -> None:
         self._folder, self._me = folder, unfinished_name()
         self._written: dict[str, float] = {}
-        self._renewed = 0.0
 
     def read(self, name: str) -> bytes | None:
         return self._read(name)
@@ -193,10 +193,15 @@ class _Objects:
             if said:
                 raise FileError(said)
             time.sleep(1)
-        self._renew(name)
+        self._say_held(name)
+        ended = Event()
+        saying = Thread(target=self._go_on_saying, args=(name, ended), daemon=True)
+        saying.start()
         try:
             yield
         finally:
+            ended.set()
+            saying.join()
             addresses.remove(below(self._folder, f"{name}.held"))
 
     def begin(self, name: str, content: bytes) -> None:
@@ -206,8 +211,6 @@ class _Objects:
         now = time.monotonic()
         if last or now - self._written.get(name, -_OFTEN) >= _OFTEN:
             self.write(name, bytes(content))
-            if now - self._renewed > _LEASE / 4:
-                self._renew(name)
             self._written[name] = now
 
     def _is_others(self, name: str) -> bool:
@@ -216,8 +219,13 @@ class _Objects:
             return False
         return time.time() - float(said[1]) < _LEASE
 
-    def _renew(self, name: str) -> None:
-        self._renewed = time.monotonic()
+    def _go_on_saying(self, name: str, ended: Event) -> None:
+        """Say again and again that a file is held: a block, or a look at all of them, may take long."""
+        while not ended.wait(_LEASE / 4):
+            with suppress(ConvcliError):  # the connection may come back before the others stop believing
+                self._say_held(name)
+
+    def _say_held(self, name: str) -> None:
         self.write(f"{name}.held", f"{self._me} {time.time():.1f}".encode())
 
     def _read(self, name: str) -> bytes | None:

@@ -48,6 +48,16 @@ def test_rows_that_lack_a_cell_are_left_out_and_named(tmp_path):
     assert np.allclose(found.train.images[2], [float(each) for each in ROWS[3]])
     with pytest.raises(DataError, match=r"5 of 20 rows lack a cell: .*; expected none \(--strict\)"):
         load(path, strict=True)
+    # A class may be called none, and have several lines; numbers that are not known say NA.
+    path = table(tmp_path / "b.csv", "a,b,c,label", [["none"], ['"two\nlines"']] * 10)
+    path.write_text(path.read_text().replace(ROWS[2][0], "", 1))
+    found = load(path)
+    assert (len(found.train), found.classes) == (19, ("none", "two\nlines"))
+    assert found.notes[0] == "1 of 20 rows lack a cell: line 5; left out"
+    wide = [[f"{number / 7:.3f}"] for number in range(20)]
+    wide[4] = ["NA"]
+    found = load(table(tmp_path / "c.csv", "a,b,c,wide", wide))
+    assert (found.targets, len(found.train)) == ("numbers", 19)
 
 
 @pytest.mark.parametrize(

@@ -84,7 +84,7 @@ def test_where_pairs_lie_and_how_they_are_called(tmp_path):
         ("a", ("train/images", "train/masks"), "{}.png"), ("b", ("images/train", "masks/train"), "{}.png"),
         ("c", ("train_images", "train_masks"), "{}_mask.png"),
         ("d", ("JPEGImages", "SegmentationClass"), "mask_{}.png"),
-        ("e", ("inner/x", "inner/y"), "{}_gt.png"),
+        ("e", ("inner/x", "inner/y"), "{}_gt.png"), ("f", ("images", "masks"), "mask{}.png"),
     ):  # fmt: skip
         root = make(tmp_path / name, folders=folders, name=files)
         assert len(load(root).train) == 4, name
@@ -125,6 +125,9 @@ def test_what_has_no_partner_or_another_form_is_told(tmp_path):
     for strict, targets in ((True, MASKS), (False, MASKS * 0)):
         with pytest.raises(DataError, match="without a partner" if strict else "masks of one class, 0"):
             load(root if strict else make(tmp_path / "one", targets=targets), strict=strict)
+    # A name that tells no partner stands in nobody's way.
+    Pillow.fromarray(PICTURES[0]).save(root / "images" / "image.png")
+    assert len(load(root).train) == 2
     # Folders that are called so by chance are classes.
     (root / "dogs").mkdir()
     Pillow.fromarray(PICTURES[0]).save(root / "dogs" / "0.png")

@@ -1,6 +1,7 @@
 """Pictures, volumes and tables at addresses: the same bytes as in folders here, whole or not at all, or one line."""
 
 import json
+import time
 import zipfile
 
 import numpy as np
@@ -11,7 +12,9 @@ from convcli import addresses
 from convcli.errors import FileError, ImageError
 from convcli.jobs import stores
 from convcli.jobs.inputs import search
+from convcli.jobs.ledger import Bits
 from convcli.jobs.tasks import plan_tasks
+from convcli.stores import places
 
 fsspec = pytest.importorskip("fsspec")
 NAMES = ["a.png", "b.jpg", "x/c d.tiff", "x/y/e.webp"]
@@ -174,6 +177,29 @@ def test_a_volume_at_an_address_is_a_store_at_the_very_end(tmp_path, rng, memory
     for target, said in (("memory://d.zarr", "holds other things"), ("https://host/d.zarr", "https are read only")):
         result = convcli(*words, target, "--overwrite")
         assert result.code and result.err.count("\n") == 1 and said in result.err
+    # The same place in other words is the source itself, which stays.
+    again = convcli("filter", "memory://b.zarr", *words[2:], "memory:///b.zarr", "--overwrite")
+    assert "one lies in the other" in again.err and in_memory(memory, "b.zarr") == files_in(tmp_path / "b.zarr")
+
+
+def test_of_two_parts_that_end_together_one_sees_all_blocks(memory):
+    parts = [Bits(places._Objects("memory://ledger"), "level-0", 4, f"{part}-of-2", "busy") for part in (1, 2)]
+    with parts[0], parts[1]:
+        for block in range(4):
+            parts[block % 2].add(block)
+        assert [int(each.done().sum()) for each in parts] == [3, 4]
+
+
+def test_who_works_long_is_believed_all_the_time(memory, monkeypatch):
+    monkeypatch.setattr(places, "_LEASE", 0.2)
+    mine, others = (places._Objects("memory://ledger") for _ in range(2))
+    with mine.hold("lock", "busy"):
+        time.sleep(0.5)
+        with pytest.raises(FileError, match="busy"), others.hold("lock", "busy"):
+            pass
+    with others.hold("lock", "busy"):
+        pass
+    assert not memory.find("/ledger")
 
 
 def test_tables_in_parts(tmp_path, rng, memory, convcli, cluster, monkeypatch):
@@ -204,6 +230,9 @@ def test_tables_in_parts(tmp_path, rng, memory, convcli, cluster, monkeypatch):
     again = convcli(*parts, "memory://told", "--resume", "--json")
     assert again.code == 0 and json.loads(again.out)["told"] == 64
     assert rows().count(b"\n") == 67 and "part-000000.failed.csv" not in in_memory(memory, "told")
+    memory.pipe_file("/told/part-of-my-thesis.txt", b"mine")
+    assert convcli(*parts, "memory://told", "--overwrite").code == 0
+    assert in_memory(memory, "told")["part-of-my-thesis.txt"] == b"mine"
     monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
     assert "parquet: needs pyarrow; pip install pyarrow" in convcli(*parts, "told", "--parquet").err
     assert "expected --parts FOLDER with it" in convcli("predict", "raw", "--resume").err

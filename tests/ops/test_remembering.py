@@ -26,9 +26,10 @@ def test_content_type_and_other_arguments_decide():
         total(weights, 1, [weights]), total(weights, 1, (weights,)), total(weights, 1, [weights, weights]),
     ]  # fmt: skip
     assert others == [30.0, 45.0, 15.0, 15.0, 30.0, 30.0, 45.0] and len(calls) == 8
+    assert [total(weights=weights), total(weights=weights.copy())] == [15.0] * 2 and len(calls) == 9
     weights[0] = 10
     assert total(weights) == 25.0
-    assert [total(np.ones(5000)), total(np.ones(5000))] == [5000.0] * 2 and len(calls) == 11  # too large to be kept
+    assert [total(np.ones(5000)), total(np.ones(5000))] == [5000.0] * 2 and len(calls) == 12  # too large to be kept
 
 
 def test_a_plan_is_not_changed_by_who_changes_its_weights_and_does_not_hold_them():
