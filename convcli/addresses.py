@@ -6,7 +6,7 @@ first and is moved then. Only this module and `convcli.stores` import fsspec, wh
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -26,7 +26,7 @@ _READ_ONLY = ("http", "https", "zip", "tar", "libarchive", "github", "gitlab", "
 # Storing is one request there, which gives all of a file its name or does nothing.
 _STORED_AT_ONCE = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oss", "oci", "memory"}
 _ALIASES = {"s3a": "s3", "gcs": "gs", "az": "abfs", "abfss": "abfs"}
-_TRIES, _WAIT = 3, 0.2  # of a read that the system refuses, and seconds before the second
+_TRIES, _WAIT = 3, 0.2  # of what the network refuses, and seconds before the second
 # Systems that threads may share, by what stands around the path, and its host: fsspec itself makes one for each thread,
 # and one of S3 takes a third of a second.
 _SHARED: dict[tuple[str, str, str], tuple[tuple[int, ...], Any]] = {}
@@ -205,16 +205,19 @@ def read_bytes(address: str) -> bytes:
     """All of a file; raises `ImageError` in one line. What the network refuses is asked for again."""
     system, path = _system(address)
     with _asking(address):
-        for tries in range(1, _TRIES + 1):
-            try:
-                return bytes(system.cat_file(path))
-            except (FileNotFoundError, PermissionError, IsADirectoryError):
-                raise
-            except OSError:
-                if tries == _TRIES:
-                    raise
-                time.sleep(_WAIT * tries)
-    raise AssertionError
+        return bytes(_patiently(lambda: system.cat_file(path)))
+
+
+def _patiently(ask: Callable[[], Any]) -> Any:
+    """What is asked for, again and again where the network refuses it."""
+    for tries in range(1, _TRIES):
+        try:
+            return ask()
+        except (FileNotFoundError, PermissionError, IsADirectoryError):
+            raise
+        except OSError:
+            time.sleep(_WAIT * tries)
+    return ask()
 
 
 def check_writable(address: str) -> None:
@@ -242,7 +245,7 @@ def write_whole(address: str, content: bytes, *, overwrite: bool) -> None:
     system, path = _system(address)
     with _asking(address, partial(FileError), "written"):
         if stores_at_once(address):
-            system.pipe_file(path, content)
+            _patiently(lambda: system.pipe_file(path, content))
             return
         folder = path.rpartition("/")[0]
         part = f"{folder}/{unfinished_name()}"

@@ -36,7 +36,7 @@ from convcli.jobs.signals import SignalResult, work_on_signal
 from convcli.jobs.stacks import Begin, acted
 from convcli.jobs.tasks import STREAM, Task
 from convcli.jobs.volumes import Input, Reading, VolumeWork
-from convcli.stores import SUFFIX, is_store
+from convcli.stores import SUFFIX, is_hdf5_name, is_store
 
 Plan = TypeVar("Plan", bound=OperationPlan)
 
@@ -119,7 +119,9 @@ def _axes_of(inputs: Sequence[str]) -> str:
     for each in inputs:
         if Path(each).suffix.lower() == SUFFIX and Path(each).is_file():
             raise WrongUsage(f"{shown(each)}: is a file, expected a folder, as Zarr stores are")
-    stores = [is_store(each) or suffix_of(each).lower() in _VOLUMES for each in inputs]
+        if any(part.lower().endswith(".n5") for part in Path(each).parts) and Path(each).is_dir():
+            raise WrongUsage(f"{shown(each)}: is N5, which zarr reads no more, expected Zarr; convert it first")
+    stores = [is_store(each) or is_hdf5_name(each) or suffix_of(each).lower() in _VOLUMES for each in inputs]
     if any(stores):
         if not all(stores):
             store, other = inputs[stores.index(True)], inputs[stores.index(False)]

@@ -54,8 +54,9 @@ class FilterCommand(preview.PreviewCommand, options.MatrixCommand):
 def command(inputs: tuple[str, ...], kernels: tuple[str, ...], recipe: str | None, **settings: Any) -> int:
     """Filter images with kernels: blur, sharpen, find edges, or your own matrix.
 
-    INPUT is a file, a pattern, a folder, or - for standard input. Without -o the result is written beside the input
-    as {stem}_{kernel}{ext}. SPEC is a name with parameters, a matrix, or a file: see convcli kernel list.
+    INPUT is a file, a pattern, a folder, an address of these (s3://bucket/raw/), or - for standard input. Without
+    -o the result is written beside the input as {stem}_{kernel}{ext}. SPEC is a name with parameters, a matrix, or
+    a file: see convcli kernel list.
 
     \b
     Examples:

@@ -30,8 +30,8 @@ from convcli.ops.morphology import OPERATIONS
 def command(operation: str, inputs: tuple[str, ...], **settings: Any) -> int:
     """Grow, shrink, open or close bright areas of images.
 
-    OPERATION is one of those below. INPUT is a file, a pattern, a folder, or - for standard input. Without -o the
-    result is written beside the input as {stem}_{operation}{ext}.
+    OPERATION is one of those below. INPUT is a file, a pattern, a folder, an address of these (s3://bucket/raw/),
+    or - for standard input. Without -o the result is written beside the input as {stem}_{operation}{ext}.
 
     \b
     Examples:

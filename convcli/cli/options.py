@@ -244,7 +244,7 @@ def depth(command: Command) -> Command:
     """``--depth``: of the output."""
     from convcli.jobs.output_policy import DEPTHS
 
-    text = "Bits per channel of the output."
+    text = "Bits per channel of the output. 8- and 16-bit pixels are scaled, floats 0..1; other integers keep numbers."
     return click.option("--depth", type=click.Choice(DEPTHS), default="same", show_default=True, help=text)(command)
 
 
@@ -302,7 +302,7 @@ max_memory = click.option(
     type=Read("SIZE", _bytes, "memory"),
     callback=lambda context, parameter, value: budget.limit_memory(value),
     expose_value=False,
-    help="Refuse what needs more memory: 4G, 500M.  [default: half of the machine's]",
+    help="Refuse what needs more memory; of volumes do less at a time: 4G, 500M.  [default: half of the machine's]",
 )
 # Pixels are what a picture's header announces; what they and everything else cost is bytes.
 max_pixels = chained(

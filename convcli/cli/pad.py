@@ -32,8 +32,8 @@ MODES = ("constant", "edge", "reflect", "symmetric", "wrap")
 def command(inputs: tuple[str, ...], amount: str, value: str, **settings: Any) -> int:
     """Pad images with a constant, their edge, or a mirror image.
 
-    INPUT is a file, a pattern, a folder, or - for standard input. Without -o the result is written beside the input
-    as {stem}_pad{ext}.
+    INPUT is a file, a pattern, a folder, an address of these (s3://bucket/raw/), or - for standard input. Without
+    -o the result is written beside the input as {stem}_pad{ext}.
 
     \b
     Examples:

@@ -46,8 +46,8 @@ def command(
 ) -> int:
     """Pool images: the largest, the mean, or another number of each window.
 
-    INPUT is a file, a pattern, a folder, or - for standard input. Without -o the result is written beside the input
-    as {stem}_{mode}-pool{ext}.
+    INPUT is a file, a pattern, a folder, an address of these (s3://bucket/raw/), or - for standard input. Without
+    -o the result is written beside the input as {stem}_{mode}-pool{ext}.
 
     \b
     Examples:

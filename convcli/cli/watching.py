@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from convcli.addresses import is_address
 from convcli.cli.options import WrongUsage
 from convcli.cli.preview import WAYS
 from convcli.cli.printing import say
@@ -70,6 +71,8 @@ def check_watch(settings: dict[str, Any], tasks: Sequence[Task]) -> None:
     ):
         if is_given:
             raise WrongUsage(f"--watch: got {what} with it: {why}")
+    if any(is_address(task.source) for task in tasks):
+        raise WrongUsage("--watch: got an address, expected files here, whose changes can be seen")
     if any(STREAM in (task.source, task.target) for task in tasks):
         raise WrongUsage("--watch: got standard input or output, expected files")
 

@@ -17,7 +17,7 @@ from functools import partial
 from multiprocessing import resource_tracker
 from typing import Any
 
-from convcli.engines import Done, EngineError, attempt
+from convcli.engines import TRIES, Done, EngineError, attempt
 from convcli.errors import ConvcliError, shortened
 from convcli.extras import needed
 
@@ -97,7 +97,10 @@ class Dask:
                 with suppress(queue.Empty):
                     future = ended.get(timeout=_GLANCE)
                     _, item = flying.pop(future.key)
-                    yield _done(future, item)
+                    if future.status == "lost":  # with the process that had it, which died before it was fetched
+                        items = itertools.chain((item,), items)
+                    else:
+                        yield _done(future, item)
                 if time.monotonic() - looked > _GLANCE:
                     self._glance()
                     looked = time.monotonic()
@@ -138,7 +141,7 @@ def _done(future: Any, item: Any) -> Done:
         except OSError as closed:  # what the work itself raises is in what it returns
             raise _lost(closed) from None
         return done
-    if future.status in ("cancelled", "lost"):
+    if future.status == "cancelled":
         raise _lost(None)
     error = future.exception()
     if isinstance(error, EngineError):
@@ -207,12 +210,23 @@ def _local(distributed: Any, workers: int) -> Iterator[Any]:
         resource_tracker.ensure_running()
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
-            made = distributed.LocalCluster(n_workers=workers, silence_logs=logging.CRITICAL, **words)
+            made = _begun(lambda: distributed.LocalCluster(n_workers=workers, silence_logs=logging.CRITICAL, **words))
             cluster = stack.enter_context(made)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
         cluster.adapt(minimum=workers, maximum=workers, interval="1s")
         yield cluster
+
+
+def _begun(begin: Callable[[], Any]) -> Any:
+    """A cluster, which is begun anew where a process of it dies before it has begun; raises `EngineError` at last."""
+    for _ in range(TRIES - 1):
+        with suppress(RuntimeError, OSError):
+            return begin()
+    try:
+        return begin()
+    except (RuntimeError, OSError) as error:
+        raise EngineError(f"workers: their processes die as they begin ({error}); look at memory and limits") from None
 
 
 @contextmanager

@@ -78,7 +78,7 @@ def read(path: Source | BinaryIO, *, max_pixels: int = MAX_PIXELS) -> NDArray[An
         image = images.read(_named(path), max_pixels=max_pixels)
     _tell(image.warnings)
     pixels = image.pixels if image.numbers is None else in_numbers(image.pixels, image.numbers)
-    return np.array(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
+    return np.require(pixels[..., 0] if pixels.shape[2] == 1 else pixels, None, ["C", "W"])
 
 
 def write(
@@ -189,7 +189,8 @@ def filter(image: npt.ArrayLike, *kernels: str | npt.ArrayLike, **words: Unpack[
     result = produce(lambda part, format: filter_image(part, plan, format), picture, None)
     _tell(result.warnings)
     pixels = result.image.pixels
-    return np.array(pixels[..., 0] if pixels.shape[2] == 1 and array.shape[2:] != (1,) else pixels)
+    made = np.require(pixels[..., 0] if pixels.shape[2] == 1 and array.shape[2:] != (1,) else pixels, None, ["C", "W"])
+    return made.copy() if np.may_share_memory(made, array) else made
 
 
 def explain(

@@ -23,7 +23,7 @@ from convcli.images.formats import format_named, suffix_of
 from convcli.images.model import pictures_of, shown
 from convcli.images.turns import Turn, Turns
 from convcli.jobs.tasks import STREAM, Task
-from convcli.stores import is_store, is_store_there
+from convcli.stores import file_of, is_store, is_store_there
 
 _PART = 512  # pixels: the side of what is walked through to learn which loops are missing
 _WORKERS = 4  # decoding and encoding threads each; pictures in memory are limited to about twice as many
@@ -155,8 +155,8 @@ def is_due(task: Task, files: Files, *, pictures: bool = True, present: Present 
     if is_address(task.source):
         if not suffix_of(task.source) and not exists(task.source):  # others are asked for when they are read
             raise ImageError(f"{shown(task.source)}: no such file or folder")
-    elif task.source != STREAM and not Path(task.source).exists():
-        raise ImageError(missing(task.source))
+    elif task.source != STREAM and not Path(file_of(task.source)).exists():
+        raise ImageError(missing(file_of(task.source)))
     if task.target == STREAM:
         return True
     if is_address(task.target) and not is_store(task.target):

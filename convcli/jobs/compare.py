@@ -20,7 +20,7 @@ from convcli.images.volumes import holds_planes
 from convcli.jobs.volumes import Reading
 from convcli.ops.arguments import Array
 from convcli.ops.similarity import WINDOW, ssim
-from convcli.stores import is_store
+from convcli.stores import is_hdf5_name, is_store
 from convcli.views.thinning import strongest
 
 _BAND_NUMBERS = 1 << 22  # of a picture looked at at a time
@@ -272,7 +272,9 @@ def _open(source: str | BinaryIO, reading: Reading, max_pixels: int, stack: Exit
     if reading.axes == "x" or (isinstance(source, str) and reading == Reading("yx") and is_signal(source)):
         return _open_signal(source, max_pixels)
     is_told = reading != Reading("yx")
-    if isinstance(source, str) and (is_told or is_store(source) or holds_planes(source, max_pixels)):
+    if isinstance(source, str) and (
+        is_told or is_store(source) or is_hdf5_name(source) or holds_planes(source, max_pixels)
+    ):
         return _Opened(stack.enter_context(reading.open(source, max_pixels=max_pixels)), False)
     if is_told:
         raise ImageError("a stack is read plane by plane: expected a file, not standard input")

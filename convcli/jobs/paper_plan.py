@@ -110,11 +110,14 @@ A block reads its part of the input with the halo of the kernel around it straig
 writes whole chunks (or shards). No block waits for another, so there is no graph: `dask.array.map_overlap` made 5,113
 tasks of 256^3 voxels in chunks of 64^3 and took 18.7 s of CPU, blocks of 128 a side are 8 tasks and took 3.4 s. The
 price is that halos, and all of the chunks that hold them, are read again by each neighbour; the larger the block the
-less. If `--block` does not say otherwise, blocks have at least two chunks a side, and are about 128 MB of the result.
+less. Within a block no chunk is decoded twice: planes are made a few at a time, and what the next need again is held,
+so that blocks may reach far along depth. If `--block` does not say otherwise, blocks have at least two chunks a side
+and are about 128 MB of the result; in one process they are whole planes, one behind the other. `--max-memory` makes
+them smaller.
 
 The bits are those of the whole volume in one process, however it is cut: how a kernel is computed is decided from the
 whole. What is decided from a whole plane (Fourier transforms, bilateral filters, random pooling, `--each-plane`) goes
-by blocks of whole planes; `--range minmax`, which has to see all numbers first, by slabs in this process.
+by blocks of whole planes; `--range minmax`, which has to see all numbers first, goes through all blocks twice.
 
 On paper, for 16-bit voxels in chunks of 128^3 and a Gaussian of sigma 2:
 """
@@ -129,12 +132,20 @@ the driver alone). Whatever was killed (a worker, the driver, the scheduler), a 
 instructions, whose last bits would differ. A block that kills its processes again and again, or whose chunk is damaged,
 is named, the others are done, and the exit code is 1.
 
+At an address (`s3://bucket/out.zarr`) nothing can be renamed or locked. Chunks are written where they will stay; what
+makes them a store (`zarr.json`, `.zarray`, attributes) lies with the ledger in `out.zarr.unfinished` and is copied
+last, the root's last of all: that is the commit. `--overwrite` removes the old store when work begins. Bits are put
+down every two seconds, so after a kill the blocks of that time are made again. Who writes says so in the ledger, and is
+believed for two minutes after his last word, or until his process is seen to be gone.
+
 ## Pictures
 
 A task is 20 to 200 files: of 2,000 JPEGs, one file a task cost 44 s of CPU, 20 to 200 a task 20 s, no cluster 17 to 18.
 """
 _TAIL = """
-`--skip-existing` goes on with what was interrupted. Names are listed before work begins, about 1 kB of memory each.
+`--skip-existing` goes on with what was interrupted. Names are listed before work begins: of a million
+in a folder that took 12 s of CPU and 40 bytes each. `predict --parts` writes a table for each task, which `--resume`
+goes on with.
 
 ## Trainings
 

@@ -169,7 +169,7 @@ def _numbers(report: Report) -> list[tuple[str, str]]:
         numbers = [(f"accuracy on {found.part}", accuracy), (f"loss on {found.part}", loss)]
         numbers += [("wrong", f"{len(found.mistakes):,} of {found.count:,}")]
     else:
-        start = "test_" if "test_loss" in metrics else "val_"
+        start = "test_" if any(key.startswith("test_") for key in metrics) else "val_"
         numbers = [
             (f"{measure_in_words(key)} when trained", number_in_words(key, value))
             for key, value in metrics.items() if key.startswith(start)

@@ -39,7 +39,7 @@ from convcli.jobs.scaling import Scaling, versions
 from convcli.jobs.stacks import Begin
 from convcli.jobs.tasks import Task, absolute
 from convcli.jobs.volumes import Between, Input, Progress, Work, check_files, work_on_volume
-from convcli.stores import is_store
+from convcli.stores import file_of, is_store
 from convcli.stores.layered import opened
 from convcli.stores.ngff import ORDER, image_of, is_image, one_channel
 from convcli.stores.places import Place, check_store, has_labels, place_of
@@ -379,7 +379,7 @@ def _identity(task: Task, source: Input, volume: Volume, stored: Stored | None) 
     names = [each if is_address(each) else str(Path(each).resolve()) for each in given]
     if stored is not None:
         return names, stored.array.metadata.to_dict(), stored.axes, newest_of(names[0])
-    return names, volume.shape, volume.dtype.name, [Path(each).stat().st_mtime_ns for each in names]
+    return names, volume.shape, volume.dtype.name, [Path(file_of(each)).stat().st_mtime_ns for each in names]
 
 
 def _is_inside(name: str, other: str) -> bool:

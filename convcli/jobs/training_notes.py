@@ -101,14 +101,14 @@ def outcome(report: TrainReport) -> Iterator[str]:
     recipe, first, last = report.plan.recipe, report.history[0], report.history[-1]
     found = _no_better(report)
     if found:
-        yield f"{found}: nothing was learned{_advice(recipe)}"
+        yield f"{found}: nothing was learned{_advice(recipe, 'another')}"
     elif last.loss > _RISEN * first.loss > 0:
-        yield f"the training loss rose from {first.loss:.4g} to {last.loss:.4g}{_advice(recipe)}"
+        yield f"the training loss rose from {first.loss:.4g} to {last.loss:.4g}{_advice(recipe, 'a lower')}"
 
 
-def _advice(recipe: Recipe) -> str:
+def _advice(recipe: Recipe, which: str) -> str:
     rate = recipe.make_optimizer().learning_rate
-    return f"; try a lower --lr than {rate:.3g}" + (", or more --epochs" if recipe.epochs <= _FEW_EPOCHS else "")
+    return f"; try {which} --lr than {rate:.3g}" + (", or more --epochs" if recipe.epochs <= _FEW_EPOCHS else "")
 
 
 def _no_better(report: TrainReport) -> str:

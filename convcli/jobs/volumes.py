@@ -28,7 +28,7 @@ from convcli.jobs.output_policy import output_policy, stored
 from convcli.jobs.tasks import STREAM, Task
 from convcli.ops.arguments import Array
 from convcli.ops.borders import runs_in
-from convcli.stores import is_store
+from convcli.stores import is_hdf5_name, is_store
 
 # Called with the planes done and all planes.
 Progress = Callable[[int, int], None]
@@ -57,11 +57,13 @@ class Reading:
         """What is read of a file; ``words`` are further ones of `open_volume`."""
         chosen = {"channel": self.channel, "time": self.time}
         wanted = "".join(name[0].upper() for name, index in chosen.items() if index is not None)
-        if is_store(path):
+        if is_store(path) or is_hdf5_name(path):
+            from convcli.stores.hdf5 import open_hdf5
             from convcli.stores.reading import open_stored_volume
 
             words.pop("alpha_fix", None)
-            volume = open_stored_volume(path, axes=self.axes, wanted=wanted, **words)
+            opens = open_stored_volume if is_store(path) else open_hdf5
+            volume = opens(path, axes=self.axes, wanted=wanted, **words)
         else:
             volume = open_volume(path, axes=self.axes, wanted=wanted, **words)
         try:

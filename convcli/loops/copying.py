@@ -52,7 +52,9 @@ def pad_rows(source, tables, left, pixel, value, out):
         else:
             row = source[image, planes[z], rows[y]]
             _copy_pixels(row, columns, 0, left, pixel, value, target)
-            target[left * pixel : (left + width) * pixel] = row
+            middle = target[left * pixel : (left + width) * pixel]
+            for i in range(width * pixel):
+                middle[i] = row[i]
             _copy_pixels(row, columns, left + width, columns.shape[0], pixel, value, target)
 
 

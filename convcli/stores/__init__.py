@@ -9,6 +9,8 @@ from pathlib import Path
 from convcli.addresses import below, exists, is_address
 
 SUFFIX = ".zarr"
+HDF5 = (".h5", ".hdf5", ".he5")
+BEHIND = "::"  # the name of an HDF5 file stands the name of a data set in it
 _MARKS = ("zarr.json", ".zarray", ".zgroup")
 
 
@@ -23,6 +25,16 @@ def is_store(name: str) -> bool:
     if path.is_dir():
         return path.suffix.lower() == SUFFIX or is_store_folder(path)
     return path.suffix.lower() == SUFFIX and not path.is_file()
+
+
+def is_hdf5_name(name: str) -> bool:
+    """Whether a name is that of an HDF5 file, or of a data set in one: ``a.h5``, ``a.h5::/cells/raw``."""
+    return not is_address(name) and name.partition(BEHIND)[0].lower().endswith(HDF5)
+
+
+def file_of(name: str) -> str:
+    """The file in which a volume lies: of a data set in one that file, else the name itself."""
+    return name.partition(BEHIND)[0] if is_hdf5_name(name) else name
 
 
 def is_store_folder(folder: Path) -> bool:

@@ -1,9 +1,11 @@
 """A store at an address while it grows: its chunks lie where they will stay, what says that it is one lies beside."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from convcli.addresses import is_address
+from convcli.errors import ConvcliError
 
 # What says that there is an array or a group, in the order in which it may appear.
 METADATA = (".zattrs", ".zmetadata", ".zarray", ".zgroup", "zarr.json")
@@ -18,6 +20,22 @@ def opened(folder: str) -> Any:
 
     chunks, beside = FsspecStore.from_url(folder.removesuffix(UNFINISHED)), FsspecStore.from_url(folder)
     return _layered()(chunks, beside)
+
+
+@contextmanager
+def as_of_system(array: Any) -> Iterator[None]:
+    """Let what the library behind an address raises (of connections, mostly) be an `OSError`: it is tried again.
+
+    Damage stays what it is, and so does all that is raised about stores here.
+    """
+    try:
+        yield
+    except (OSError, ConvcliError, MemoryError, ValueError, LookupError, TypeError, ArithmeticError, RuntimeError):
+        raise
+    except Exception as error:
+        if "Local" in type(array.store).__name__:
+            raise
+        raise OSError(f"{type(error).__name__}: {' '.join(str(error).split())[:160]}") from None
 
 
 def _layered() -> Any:

@@ -23,7 +23,7 @@ from convcli.images.reading import MAX_PIXELS
 from convcli.images.volume_axes import named
 from convcli.images.volume_model import Runs, Volume, VolumeMetadata
 from convcli.stores import is_store, is_store_folder
-from convcli.stores.layered import opened
+from convcli.stores.layered import as_of_system, opened
 from convcli.stores.layers import Held, Layers
 from convcli.stores.ngff import metadata_of
 
@@ -86,7 +86,14 @@ def open_stored_volume(name: str, *, axes: str = "zyx", wanted: str = "", max_pi
     return volume_of(open_stored(name), axes=axes, wanted=wanted, max_pixels=max_pixels)
 
 
-def volume_of(stored: Stored, *, axes: str = "zyx", wanted: str = "", max_pixels: int = MAX_PIXELS) -> Volume:
+def volume_of(
+    stored: Stored,
+    *,
+    axes: str = "zyx",
+    wanted: str = "",
+    max_pixels: int = MAX_PIXELS,
+    close: Callable[[], None] = lambda: None,
+) -> Volume:
     """The planes of an open store, along its axes by the names that the user gives them.
 
     Raises `ImageError` for planes that are too large, numbers that no pixel type holds, and other axes.
@@ -104,7 +111,7 @@ def volume_of(stored: Stored, *, axes: str = "zyx", wanted: str = "", max_pixels
         raise ImageError(f"{stored.name}: {error}") from None
     shape = (prod(leading), height, width, 1)
     numbers = own_numbers(array.dtype)
-    words: dict[str, Any] = {"axes": found, "numbers": numbers, "warnings": notes}
+    words: dict[str, Any] = {"axes": found, "numbers": numbers, "warnings": notes, "close": close}
     words["read_box"] = _box_reader(stored, leading, 1)
     words["chunk"] = (array.chunks[-3] if len(array.shape) > 2 else 1, *array.chunks[-2:])
     whole, all_rows, all_columns = _box_reader(stored, leading, _TOGETHER), (range(height),), (range(width),)
@@ -175,7 +182,8 @@ def _joined(stored: Stored, along: tuple[Any, ...], count: int, rows: Runs, colu
 
 def _voxels(stored: Stored, where: Any) -> Pixels:
     try:
-        return np.asarray(stored.array[where])
+        with as_of_system(stored.array):
+            return np.asarray(stored.array[where])
     except _DAMAGE as error:
         if isinstance(error, OSError) and "Local" not in type(stored.array.store).__name__:
             raise  # at an address it may be read the next time

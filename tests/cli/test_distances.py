@@ -161,11 +161,40 @@ def test_levels_keep_their_shapes(done, rng, tmp_path, monkeypatch):
 
 def test_small_numbers_are_seen_in_a_comparison(done, rng, tmp_path, monkeypatch):
     from convcli.jobs.compare import compare
+    from convcli.jobs.volumes import Reading
 
     monkeypatch.chdir(tmp_path)
     for dtype, low, high in (("u2", 0, 700), ("i2", -300, 700), ("f4", 0, 0.01)):
         voxels = (rng.random((4, 12, 14)) * (high - low) + low).astype(dtype)
         np.save("a.npy", voxels)
         np.save("b.npy", voxels + np.dtype(dtype).type(1))
-        seen = compare("a.npy", "b.npy", axes="zyx").previews
+        seen = compare("a.npy", "b.npy", reading=Reading("zyx")).previews
         assert min(each.min() for each in seen) == 0 and max(each.max() for each in seen) == 255
+
+
+def test_memory_is_counted_with_all_that_slabs_and_blocks_take(done, convcli, rng, tmp_path, monkeypatch):
+    from convcli.jobs.volumes import VolumeWork
+
+    monkeypatch.chdir(tmp_path)
+    voxels, counted = rng.integers(0, 60_000, (40, 120, 140), dtype=np.uint16), []
+    np.save("a.npy", voxels)
+    tifffile.imwrite("a.tif", voxels, compression="zlib", photometric="minisblack")
+    zarr.create_array("a.zarr", shape=voxels.shape, chunks=(8, 24, 28), dtype="u2")[:] = voxels
+    count = VolumeWork._bytes_at_once
+    monkeypatch.setattr(
+        VolumeWork, "_bytes_at_once", lambda work, ranges: counted.append(count(work, ranges)) or counted[-1]
+    )
+    words = ("-k", "gaussian3d:sigma=1", "--overwrite")
+    done("filter", "a.npy", "--axes", "zyx", *words, "-o", "whole.npy")
+    for source, more in (("a.npy", ("--axes", "zyx")), ("a.tif", ("--axes", "zyx")), ("a.zarr", ("--levels", "none"))):
+        target = "b.zarr" if source == "a.zarr" else "b.npy"
+        done("filter", source, *more, *words, "-o", target, "--max-memory", "4M")
+        assert counted[-1] <= 4_000_000
+        got = zarr.open(target, mode="r")[:] if target == "b.zarr" else np.load(target)
+        np.testing.assert_array_equal(got, np.load("whole.npy"))
+    result = convcli(
+        "filter", "a.tif", "--axes", "zyx", "-k", "gaussian3d:sigma=9", "-o", "c.npy", "--max-memory", "2M"
+    )
+    assert result.code == 1 and "a.tif: got planes of 140x120 voxels, which need" in result.err
+    result = convcli("filter", "a.zarr", "-k", "gaussian3d:sigma=9", "-o", "c.zarr", "--max-memory", "1M")
+    assert result.code == 1 and "c.zarr: block: got 8x24x28 voxels, which need" in result.err

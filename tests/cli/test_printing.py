@@ -16,7 +16,7 @@ from convcli import ConvcliError
 from convcli.errors import printable
 
 HERE = Path(convcli.cli.__file__).parent
-DRAWING = {"bench.py", "preview.py", "printing.py"}  # they move the cursor on purpose
+DRAWING = {"bench_run.py", "preview.py", "printing.py"}  # they move the cursor on purpose
 EVIL = "\x1b[31m\x9b2J\n\u202e\u2066\x7f"
 NOT_UTF8 = os.fsdecode(b"caf\xe9.npy")
 

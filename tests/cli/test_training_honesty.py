@@ -231,3 +231,14 @@ def test_the_plot_says_of_what(convcli):
     text = Path("c.svg").read_text()  # in which texts are outlines, each below a comment with its words
     for words in ("training set, label smoothing 0.1", "training set", "held out"):
         assert f"<!-- {words} -->" in text
+
+
+def test_what_came_to_nothing_and_what_was_done_unasked_is_told(convcli):
+    make_folder("set", (60, 60))
+    Path("plain.toml").write_text('input = [12, 12, 1]\nlayers = ["conv:2,relu", "flatten", "dense:2"]\n')
+    told, err = trained(convcli, "set", "--model", "plain.toml", "-o", "a.safetensors", "--lr", "1e-9")
+    assert "note: plain.toml ends without softmax; its 2 outputs get one, to be probabilities" in err
+    assert "is what guessing gives (50.00% for always class 0): nothing was learned; try another --lr than 1e-09" in err
+    assert "nothing was learned" in told["warnings"][-1]
+    _, err = trained(convcli, "set", "--model", "a.safetensors", "-o", "b.safetensors")
+    assert "note: of the model only its network, plain.toml, is taken, with new weights; --from goes on" in err

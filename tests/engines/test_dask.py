@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from convcli.engines import EngineError, attempt, dask
+from convcli.engines import Done, EngineError, attempt, dask
 from convcli.engines.here import Here
 from convcli.errors import ConvcliError, ImageError
 from convcli.jobs.scaling import Scaling, versions
@@ -81,6 +81,57 @@ def test_nobody_there_and_nothing_installed(monkeypatch):
         with pytest.raises(ConvcliError, match=said), Scaling(**words).engine(print):
             raise AssertionError
         monkeypatch.setitem(sys.modules, "distributed", None)
+
+
+def test_what_died_before_it_was_fetched_is_done_again():
+    submitted = []
+
+    class Future:
+        def __init__(self, item):
+            self.item, self.key, self.status = (
+                item,
+                f"{len(submitted)}",
+                "lost" if item not in submitted else "finished",
+            )
+            submitted.append(item)
+
+        def add_done_callback(self, call):
+            call(self)
+
+        def result(self):
+            return Done(self.item, self.item * 10)
+
+    class Client:
+        def submit(self, work, item, **words):
+            return Future(item)
+
+        def nthreads(self):
+            return {"one": 1}
+
+        def run(self, *words):
+            return {}
+
+        def cancel(self, *words, **named):
+            pass
+
+    engine = dask.Dask(Client(), dict)
+    assert sorted(each.value for each in engine.run(abs, [1, 2, 3])) == [10, 20, 30] and sorted(submitted) == [
+        1, 1, 2, 2, 3, 3
+    ]  # fmt: skip
+
+
+def test_processes_that_die_as_they_begin():
+    begun = []
+
+    def begin():
+        begun.append(1)
+        if len(begun) < 3:
+            raise RuntimeError("Nanny failed to start.")
+        return "a cluster"
+
+    assert dask._begun(begin) == "a cluster"
+    with pytest.raises(EngineError, match=r"their processes die as they begin \(no\); look at memory and limits"):
+        dask._begun(lambda: (_ for _ in ()).throw(OSError("no")))
 
 
 def test_many_processes(cluster):

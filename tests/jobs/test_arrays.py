@@ -102,6 +102,14 @@ def test_a_filtered_array_is_what_the_command_line_writes(tmp_path, rng, convcli
     np.testing.assert_array_equal(package.filter(pixels, spec), package.read(tmp_path / "b.png"))
 
 
+def test_a_filtered_array_is_ours_to_change(rng):
+    image = rng.integers(0, 256, (5, 6, 3)).astype(np.uint8)
+    before = image.copy()
+    for spec in ("identity", "sharpen"):
+        package.filter(image, spec)[:] = 7
+        np.testing.assert_array_equal(image, before)
+
+
 def test_a_chain_its_words_and_weights_of_ones_own(caplog):
     image = np.array([[0, 0, 200], [0, 0, 200]], np.uint8)
     assert package.filter(image, [[0, 1, 0]]).tolist() == image.tolist()

@@ -64,7 +64,8 @@ def test_an_unknown_command_is_named_with_those_there_are():
 def test_listing_compiles_nothing():
     code = (
         "import sys; from convcli.jobs.warming import pieces, wanted_by; "
-        "assert wanted_by(pieces(['filter'], ['uint8'])); print('numba' in sys.modules)"
+        "assert wanted_by([each for each in pieces(['filter']) if each.kind == 'uint8'][:9]); "
+        "print('numba' in sys.modules)"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout == "False\n"
