@@ -51,13 +51,16 @@ def evaluate(
     """Say how good the network is, of all samples and of each class or number."""
     with progress_bar("samples", hidden=quiet) as advance:
         found = measure(classifier, dataset, split=split, limit=limit, batch_size=batch_size, on_progress=advance)
-    if drawing is not None:
-        write(gallery(classifier, found), drawing, overwrite=overwrite)
+    drawn = None if drawing is None else gallery(classifier, found)
+    if drawing is not None and drawn is not None:
+        write(drawn, drawing, overwrite=overwrite)
+    elif drawing is not None and not quiet:
+        say("Note: --gallery: the answers are no pictures; --csv has them all")
     if table is not None:
         write_whole(Path(table), found.as_table(), overwrite=overwrite)
     if page is not None:
         write_report(Report(classifier.path, classifier.trained, None, outcome=found), page, overwrite=overwrite)
-    written = {name: path for name, path in (("gallery", drawing), ("csv", table), ("report", page)) if path}
+    written = {name: path for name, path in (("gallery", drawn and drawing), ("csv", table), ("report", page)) if path}
     if as_json:
         show_result(json_text({"model": model} | found.as_dict() | written))
         return

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.datasets import Dataset, Split, sample
-from convcli.errors import ConvcliError
 from convcli.images import Image
 from convcli.jobs.classifier import Classifier
 from convcli.jobs.documents import table_text
@@ -283,11 +282,11 @@ def worst(classifier: Classifier, outcome: Outcome, most: int = MOST_SHOWN) -> l
     return found
 
 
-def gallery(classifier: Classifier, outcome: Outcome) -> Image:
-    """The worst samples as one picture; raises `ConvcliError` if they are no pictures."""
+def gallery(classifier: Classifier, outcome: Outcome) -> Image | None:
+    """The worst samples as one picture, if they are pictures."""
     shown = worst(classifier, outcome)
     if not shown:
-        raise ConvcliError(f"gallery: got a model to {outcome.task} whose answers are no pictures; --csv has them all")
+        return None
     captions = [(each.measured, each.name.replace("\\", "/").rpartition("/")[2]) for each in shown]
     title = f"sample, truth, answer: the worst of {outcome.count:,}, {outcome.part} of {outcome.data}"
     return Image(labelled_grid([each.pixels for each in shown], captions, columns=3, title=title, side=240))

@@ -214,6 +214,9 @@ def test_numbers_are_told_in_their_own_unit(convcli):
     lines = convcli("predict", "x.npy", "--model", document["model"]).out.splitlines()
     assert [line.split(":")[0] for line in lines] == ["x.npy[0]", "x.npy[1]", "x.npy[2]"]
     assert np.abs(np.array([float(line.split(": ")[1]) for line in lines]) - y).max() < 2000
+    seen = convcli("evaluate", document["model"], "--data", data, "--gallery", "worst.png")
+    assert seen.code == 0 and seen.out.startswith("mae ") and "the answers are no pictures" in seen.err
+    assert not Path("worst.png").exists()
 
 
 def test_next_frames_of_a_moving_blob_are_forecast(convcli):
