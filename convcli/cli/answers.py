@@ -1,6 +1,7 @@
 """What `convcli predict` and `evaluate` print of a network that does not tell classes apart."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from textwrap import wrap
 
@@ -9,12 +10,12 @@ from convcli.cli import options
 from convcli.cli.printing import say, show, show_result
 from convcli.cli.progress import progress_bar
 from convcli.datasets import Dataset
-from convcli.images import write
+from convcli.images import Image, write
 from convcli.jobs.answers import Answer, answers, plan_answers
 from convcli.jobs.classifier import Classifier
 from convcli.jobs.documents import json_text
 from convcli.jobs.outcome import Outcome, gallery, measure
-from convcli.jobs.report import Report, write_report
+from convcli.jobs.report import Report, check_page_name, check_report, write_report
 
 _WIDTH = 79
 _LONGEST_NAME = 24
@@ -44,23 +45,59 @@ def predict(
     return 1 if bad else 0
 
 
+@dataclass(frozen=True)
+class Outputs:
+    """The files that `convcli evaluate` is asked for: a picture, a table, a page."""
+
+    gallery: str | None
+    csv: str | None
+    report: str | None
+    overwrite: bool
+    quiet: bool
+
+    def check(self) -> None:
+        """Raise `WrongUsage` or `ConvcliError` for names that cannot be written."""
+        if self.gallery is not None:
+            options.check_picture(self.gallery, overwrite=self.overwrite)
+        if (table := self.csv) is not None:
+            options.usage(lambda: options.require_suffix(table, (".csv",)))
+            check_target(Path(table), overwrite=self.overwrite)
+        if (page := self.report) is not None:
+            options.usage(lambda: check_page_name(page))
+            check_report(page, overwrite=self.overwrite)
+
+    def write(
+        self, draw: Callable[[], Image | None], lack: str, as_table: Callable[[], bytes] | None, report: Report
+    ) -> dict[str, str]:
+        """Write them; returns their names. ``lack`` is said where there is nothing to draw."""
+        written = {}
+        if self.gallery is not None:
+            if (drawn := draw()) is not None:
+                write(drawn, self.gallery, overwrite=self.overwrite)
+                written["gallery"] = self.gallery
+            elif not self.quiet:
+                say(f"Note: --gallery: {lack}")
+        if self.csv is not None:
+            if as_table is not None:
+                write_whole(Path(self.csv), as_table(), overwrite=self.overwrite)
+            written["csv"] = self.csv
+        if self.report is not None:
+            write_report(report, self.report, overwrite=self.overwrite)
+            written["report"] = self.report
+        return written
+
+
 def evaluate(
-    classifier: Classifier, dataset: Dataset, model: str, *, split: str | None, limit: int | None, batch_size: int,
-    drawing: str | None, table: str | None, page: str | None, overwrite: bool, as_json: bool, quiet: bool,
+    classifier: Classifier, dataset: Dataset, model: str, outputs: Outputs, *, split: str | None, limit: int | None,
+    batch_size: int, as_json: bool,
 ) -> None:  # fmt: skip
     """Say how good the network is, of all samples and of each class or number."""
-    with progress_bar("samples", hidden=quiet) as advance:
+    with progress_bar("samples", hidden=outputs.quiet) as advance:
         found = measure(classifier, dataset, split=split, limit=limit, batch_size=batch_size, on_progress=advance)
-    drawn = None if drawing is None else gallery(classifier, found)
-    if drawing is not None and drawn is not None:
-        write(drawn, drawing, overwrite=overwrite)
-    elif drawing is not None and not quiet:
-        say("Note: --gallery: the answers are no pictures; --csv has them all")
-    if table is not None:
-        write_whole(Path(table), found.as_table(), overwrite=overwrite)
-    if page is not None:
-        write_report(Report(classifier.path, classifier.trained, None, outcome=found), page, overwrite=overwrite)
-    written = {name: path for name, path in (("gallery", drawn and drawing), ("csv", table), ("report", page)) if path}
+    written = outputs.write(
+        lambda: gallery(classifier, found), "the answers are no pictures; --csv has them all", found.as_table,
+        Report(classifier.path, classifier.trained, None, outcome=found),
+    )  # fmt: skip
     if as_json:
         show_result(json_text({"model": model} | found.as_dict() | written))
         return

@@ -1,23 +1,21 @@
 """`convcli evaluate`: how good a model is, class by class."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from functools import partial
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from convcli.atomic import check_target, write_whole
 from convcli.cli import answers, downloads, options, scaling
 from convcli.cli.completing import DATA, MODEL
 from convcli.cli.options import WrongUsage
 from convcli.cli.printing import say, show, show_result
 from convcli.cli.progress import progress_bar
-from convcli.images import write
 from convcli.jobs.classifier import Classifier, load_classifier
 from convcli.jobs.documents import json_text
 from convcli.jobs.evaluate import SPLITS, Evaluation, evaluate, gallery, load_data, most_confused
-from convcli.jobs.report import Report, check_page_name, check_report, write_report
+from convcli.jobs.report import Report
 
 if TYPE_CHECKING:
     from convcli.engines import Engine
@@ -95,14 +93,8 @@ def command(
       convcli evaluate pets.safetensors --data pets/ --top 3 --csv pets.csv
       convcli evaluate cells.safetensors --gallery worst.png --report cells.html
     """
-    if drawing is not None:
-        options.check_picture(drawing, overwrite=overwrite)
-    if table is not None:
-        options.usage(lambda: options.require_suffix(table, (".csv",)))
-        check_target(Path(table), overwrite=overwrite)
-    if page is not None:
-        options.usage(lambda: check_page_name(page))
-        check_report(page, overwrite=overwrite)
+    outputs = answers.Outputs(drawing, table, page, overwrite, quiet)
+    outputs.check()
     who = scaling.who_works(workers, cluster)
     options.start_loops(threads, quiet=quiet)
     classifier = load_classifier(model, pictures=False, any_task=True)
@@ -118,9 +110,8 @@ def command(
         if top is not None:
             raise click.UsageError(f"--top: got a model to {classifier.task}, expected one that tells classes apart")
         answers.evaluate(
-            classifier, dataset, model, split=split, limit=limit, batch_size=batch_size, drawing=drawing, table=table,
-            page=page, overwrite=overwrite, as_json=as_json, quiet=quiet,
-        )  # fmt: skip
+            classifier, dataset, model, outputs, split=split, limit=limit, batch_size=batch_size, as_json=as_json
+        )
         return
     with (
         progress_bar("pictures", hidden=quiet) as advance,
@@ -130,16 +121,13 @@ def command(
             classifier, dataset, split=split, limit=limit, batch_size=batch_size, on_progress=advance,
             logits_of=None if who.is_plain else _logits_on(classifier, engine),
         )  # fmt: skip
-    drawn = drawing if result.mistakes else None
-    if drawn is not None:
-        write(gallery(result), drawn, overwrite=overwrite)
-    elif drawing is not None and not quiet:
-        say("Note: there is no mistake to draw")
-    if table is not None and result.answers is not None:
-        write_whole(Path(table), result.answers.as_table(result.classes), overwrite=overwrite)
-    if page is not None:
-        write_report(Report(classifier.path, classifier.trained, result), page, overwrite=overwrite)
-    written = {name: path for name, path in (("gallery", drawn), ("csv", table), ("report", page)) if path}
+    told = result.answers
+    written = outputs.write(
+        lambda: gallery(result) if result.mistakes else None,
+        "there is no mistake to draw",
+        None if told is None else partial(told.as_table, result.classes),
+        Report(classifier.path, classifier.trained, result),
+    )
     if as_json:
         asked = result.answers.as_dict(top) if top and result.answers else {}
         show_result(json_text({"model": model} | result.as_dict() | asked | written))

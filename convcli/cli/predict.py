@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,14 +19,14 @@ from convcli.cli.progress import progress_bar
 from convcli.datasets.outside import SUFFIXES as ARRAYS
 from convcli.datasets.strokes import region_of
 from convcli.images import MAX_PIXELS, READABLE_SUFFIXES, write
-from convcli.jobs.classifier import load_classifier, percent
+from convcli.jobs.classifier import Classifier, load_classifier, percent
 from convcli.jobs.documents import json_text
 from convcli.jobs.inputs import STREAM, Inputs, check_apart
 from convcli.jobs.predict import MOST_SHOWN, Prediction, boxed_pictures, predict, seen_picture, table_of
 
 if TYPE_CHECKING:
     from convcli.engines import Engine
-    from convcli.jobs.predict_many import PartTold
+    from convcli.jobs.predict_many import PartTold, Question
     from convcli.jobs.scaling import Scaling
 
 
@@ -128,42 +129,74 @@ def command(
         )  # fmt: skip
     if output is not None:
         raise click.UsageError("-o: got a model that tells classes apart, which are printed; --csv writes a table")
-    stdin = getattr(sys.stdin, "buffer", None) if STREAM in sources else None
-    predictions: list[Prediction] = []
-    warnings = Warnings()
-    limit = max_pixels or MAX_PIXELS
-    if parts is not None or not who.is_plain:
-        from convcli.jobs.predict_many import Parts, Question, predict_on
+    asked = _Asked(top, each, max_pixels or MAX_PIXELS, show, table, overwrite, as_json, quiet)
+    if parts is None:
+        return _tell_each(classifier, found, who, asked)
+    from convcli.jobs.predict_many import Parts
 
-        question = Question.of(classifier, top=top, max_pixels=limit, each=each)
-    if parts is not None:
-        folder = Parts(parts, "parquet" if parquet else "csv")
-        written = partial(folder.write, question, sources, resume=resume, overwrite=overwrite)
-        return _tell_parts(written, who, found, as_json=as_json, quiet=quiet)
+    folder = Parts(parts, "parquet" if parquet else "csv")
+    written = partial(folder.write, asked.question(classifier), sources, resume=resume, overwrite=overwrite)
+    return _tell_parts(written, who, found, as_json=as_json, quiet=quiet)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What is to be told of pictures that show one class or another, and where."""
+
+    top: int
+    each: bool
+    max_pixels: int
+    show: str | None
+    table: str | None
+    overwrite: bool
+    as_json: bool
+    quiet: bool
+
+    def question(self, classifier: Classifier) -> "Question":
+        """The same for other processes."""
+        from convcli.jobs.predict_many import Question
+
+        return Question.of(classifier, top=self.top, max_pixels=self.max_pixels, each=self.each)
+
+    def note(self, line: str) -> None:
+        """Say something that is no error."""
+        if not self.quiet:
+            say(line)
+
+
+def _tell_each(classifier: Classifier, found: Inputs, who: "Scaling", asked: _Asked) -> int:
+    """Print what each picture shows, and write what is asked for; returns the exit code."""
+    sources, predictions, warnings = found.files, list[Prediction](), Warnings()
     with (
-        progress_bar("pictures", hidden=quiet or len(sources) < 2) as advance,
-        who.engine(lambda line: None if quiet else say(line)) as engine,
+        progress_bar("pictures", hidden=asked.quiet or len(sources) < 2) as advance,
+        who.engine(asked.note) as engine,
     ):
         if who.is_plain:
-            every = predict(classifier, sources, top=top, max_pixels=limit, stdin=stdin, each=each)
+            stdin = getattr(sys.stdin, "buffer", None) if STREAM in sources else None
+            every = predict(
+                classifier, sources, top=asked.top, max_pixels=asked.max_pixels, stdin=stdin, each=asked.each
+            )
         else:
-            every = predict_on(question, sources, engine, lambda line: None if quiet else say(line))
+            from convcli.jobs.predict_many import predict_on
+
+            every = predict_on(asked.question(classifier), sources, engine, asked.note)
         for told in every:
             predictions.append(told)
-            _report(told, warnings, as_json=as_json)
+            _report(told, warnings, as_json=asked.as_json)
             advance(min(len(predictions), len(sources)), len(sources))
-    if not quiet:
+    if not asked.quiet:
         warnings.say()
     good = [told for told in predictions if not told.error]
-    if table is not None:
-        write_whole(Path(table), table_of(good, classifier.classes), overwrite=overwrite)
-    if show is not None and good:
-        write(boxed_pictures(good, max_pixels=limit) if each else seen_picture(good), show, overwrite=overwrite)
-        if len(good) > MOST_SHOWN and not quiet:
-            say(f"Warning: {show} shows the first {MOST_SHOWN} of {len(good)} pictures")
-    if as_json:
+    if asked.table is not None:
+        write_whole(Path(asked.table), table_of(good, classifier.classes), overwrite=asked.overwrite)
+    if asked.show is not None and good:
+        sheet = boxed_pictures(good, max_pixels=asked.max_pixels) if asked.each else seen_picture(good)
+        write(sheet, asked.show, overwrite=asked.overwrite)
+        if len(good) > MOST_SHOWN:
+            asked.note(f"Warning: {asked.show} shows the first {MOST_SHOWN} of {len(good)} pictures")
+    if asked.as_json:
         show_result(json_text([told.as_dict() for told in good]))
-    return _conclude(predictions, found, quiet=quiet)
+    return _conclude(predictions, found, quiet=asked.quiet)
 
 
 def _conclude(predictions: list[Prediction], found: Inputs, *, quiet: bool) -> int:
