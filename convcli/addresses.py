@@ -8,7 +8,6 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -243,7 +242,7 @@ def write_whole(address: str, content: bytes, *, overwrite: bool) -> None:
     """
     check_target(address, overwrite=overwrite)
     system, path = _system(address)
-    with _asking(address, partial(FileError), "written"):
+    with _asking(address, FileError, "written"):
         if stores_at_once(address):
             _patiently(lambda: system.pipe_file(path, content))
             return
@@ -267,7 +266,7 @@ def stores_at_once(address: str) -> bool:
 def remove(address: str) -> None:
     """Remove a file, or a folder with all that is in it, if it is there."""
     system, path = _system(address)
-    with _asking(address, partial(FileError), "removed"):
+    with _asking(address, FileError, "removed"):
         if system.exists(path):
             system.rm(path, recursive=True)
 

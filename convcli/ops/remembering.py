@@ -63,7 +63,7 @@ def _content(argument: Any) -> Any:
         return argument.tobytes(), argument.shape, argument.dtype
     if type(argument) in (list, tuple):
         return type(argument), *map(_content, argument)
-    return argument
+    return type(argument), argument  # 1 equals 1.0 and True
 
 
 def _copied(argument: Any) -> Any:

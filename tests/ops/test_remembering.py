@@ -45,3 +45,8 @@ def test_a_plan_is_not_changed_by_who_changes_its_weights_and_does_not_hold_them
 
 def test_examples_run():
     assert doctest.testmod(remembering).failed == 0
+
+
+def test_numbers_of_other_types_are_other_arguments():
+    kind = remembered(lambda value: type(value))
+    assert [kind(1), kind(1.0), kind(True)] == [int, float, bool]
