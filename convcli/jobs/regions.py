@@ -23,6 +23,7 @@ from convcli.jobs.stacks import Begin
 from convcli.jobs.tasks import Task
 from convcli.jobs.volumes import Between, Ranges, Work
 from convcli.ops.arguments import Array
+from convcli.ops.scratch import give_back
 from convcli.stores.growing import open_region_target, write_region
 from convcli.stores.heap import keep_heap
 from convcli.stores.reading import open_level
@@ -93,7 +94,7 @@ class _Opened:
     work: Work
     array: Any
     behind: ThreadPoolExecutor  # of one thread, that packs and writes
-    written: list[Future[None]] = field(default_factory=list)  # the last piece
+    last: list[tuple[Future[None], Array]] = field(default_factory=list)  # the piece that was written last
 
     @classmethod
     def of(cls, plan: RegionPlan) -> "_Opened":
@@ -112,15 +113,19 @@ class _Opened:
         return tuple(along_work(ranges, self.work.leading, range(1)))
 
     def write(self, ranges: Ranges, voxels: Array) -> Future[None]:
-        """Begin to write a piece, once the one before is written."""
-        wait(self.written)
-        self.written[:] = [self.behind.submit(write_region, self.array, ranges, voxels)]
-        return self.written[0]
+        """Begin to write a piece, once the one before is written, in whose memory the next may be made."""
+        for before, made in self.last:
+            wait([before])
+            give_back(made)
+        writing = self.behind.submit(write_region, self.array, ranges, voxels)
+        self.last[:] = [(writing, voxels)]
+        return writing
 
     def close(self) -> None:
         """Wait for what is being written, and read."""
         self.behind.shutdown()
         self.volume.close()
+        give_back(None)
 
 
 _OPENED: dict[str, _Opened] = {}
