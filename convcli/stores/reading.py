@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from convcli.addresses import is_address
+from convcli.addresses import is_address, versions_below
 from convcli.errors import ConvcliError, ImageError, shortened
 from convcli.extras import needed
 from convcli.images.depth import own_numbers, supported
@@ -201,17 +201,18 @@ def _read(stored: Stored, along: tuple[Any, ...], rows: Runs, columns: Runs, out
 
 
 def _put(stored: Stored, where: Any, out: Pixels) -> None:
-    array = stored.array
+    array, is_zarr = stored.array, hasattr(stored.array, "get_basic_selection")
     try:
         with as_of_system(array):
-            if array.dtype == out.dtype and hasattr(array, "get_basic_selection"):  # HDF5 has none
+            if is_zarr and array.dtype == out.dtype:
                 array.get_basic_selection(where, out=_buffer(out))
                 return
             found = np.asarray(array[where])
     except _DAMAGE as error:
         if isinstance(error, OSError) and "Local" not in type(array.store).__name__:
             raise  # at an address it may be read the next time
-        raise ImageError(f"{stored.name}: damaged Zarr: a chunk cannot be read ({_reason(error)})") from error
+        kind = "Zarr" if is_zarr else "HDF5"
+        raise ImageError(f"{stored.name}: damaged {kind}: a chunk cannot be read ({_reason(error)})") from error
     out[...] = supported(found)[0]
 
 
@@ -260,13 +261,13 @@ def open_level(folder: str, path: str, axes: str) -> Volume:
     return replace(volume, axes=(*others, ("Z", depth)))
 
 
-def newest_of(name: str) -> int:
-    """When something in a store was written last, in nanoseconds, as far as its first `_LOOKED_AT` files tell.
+def newest_of(name: str) -> Any:
+    """What changes when something in a store is written, as far as its first `_LOOKED_AT` files tell.
 
-    0 for an address, whose chunks have no times that could be had for little.
+    Here the latest time, in nanoseconds; at an address what is known of each file there.
     """
     if is_address(name):
-        return 0
+        return versions_below(name, _LOOKED_AT)
     return max((place.stat().st_mtime_ns for place in islice(_files(Path(name)), _LOOKED_AT)), default=0)
 
 
