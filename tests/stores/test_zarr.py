@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 
+from convcli.jobs import stores
 from convcli.stores import is_store, layers, reading
 from convcli.stores.growing import begin_folder, end_folder, growing
 from convcli.unfinished import unfinished_name
@@ -15,6 +16,12 @@ zarr = pytest.importorskip("zarr")
 
 CHUNKS = {"plain": ((7, 16, 11), None), "planes": ((1, 23, 29), None), "one": ((40, 40, 40), None),
           "shards": ((4, 5, 6), (8, 10, 12))}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def pieces(monkeypatch):
+    """Let small volumes be made in pieces, as large ones are: one is read and one written while one is made."""
+    monkeypatch.setattr(stores, "PIECE_BYTES", 1)
 
 
 @pytest.fixture
