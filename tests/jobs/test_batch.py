@@ -82,7 +82,7 @@ def test_a_link_to_a_source_is_no_earlier_result(tmp_path):
         with pytest.raises(ConvcliError, match=r"out/a_box.png is also an input; choose another name"):
             plan_tasks(files, f"{place}/", "box", overwrite=True, explicit=found)
     (tmp_path / "raw" / "a_box.png").symlink_to(names[1])
-    with pytest.raises(ConvcliError, match="a_box.png is also an input"):
+    with pytest.raises(ConvcliError, match=r"a_box.png is also an input"):
         plan_tasks(names, None, "box", overwrite=True, explicit=[])
 
 
