@@ -236,6 +236,6 @@ def costs_of(work: Work, volume: Volume, grid: Grid, chunks: tuple[int, ...], *,
     ranges = pieces[0]
     working = work.working_bytes(tuple(along_work(ranges, work.leading, range(1))))
     packing = _PACKING * (prod(chunks) * size + prod(grid.step) * item)
-    memory = min(len(pieces), 2) * prod(map(len, ranges)) * item + working + packing
+    memory = min(len(grid) * len(pieces), 2) * prod(map(len, ranges)) * item + working + packing
     written = prod(grid.shape) * item
     return Costs(len(grid), grid.block, prod(volume.shape) * size, written, read * size, decoded * size, memory)

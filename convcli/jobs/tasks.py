@@ -115,7 +115,8 @@ def _check_each(tasks: Sequence[Task], format: str | None, places: "_Places", *,
         if real in taken:
             raise _both(taken[real], task)
         taken[real] = task.source
-        if real in real_sources and not in_place:
+        is_link = task.makes_folder and real != places.own(task.target)  # that nobody has named
+        if real in real_sources and (is_link or not in_place):
             raise _is_input(task.target)
 
 

@@ -79,8 +79,10 @@ def test_a_link_to_a_source_is_no_earlier_result(tmp_path):
         place.mkdir()
         (place / "a_box.png").symlink_to(names[1])
         files = search([str(tmp_path / "raw")]).files
-        with pytest.raises(ConvcliError, match=r"out/a_box.png is also an input; choose another name"):
-            plan_tasks(files, f"{place}/", "box", overwrite=True, explicit=found)
+        (place / "b_box.png").symlink_to(names[1])
+        for sources in (files, names[1:]):
+            with pytest.raises(ConvcliError, match=r"out/._box.png is also an input; choose another name"):
+                plan_tasks(sources, f"{place}/", "box", overwrite=True, explicit=found)
     (tmp_path / "raw" / "a_box.png").symlink_to(names[1])
     with pytest.raises(ConvcliError, match=r"a_box.png is also an input"):
         plan_tasks(names, None, "box", overwrite=True, explicit=[])
