@@ -9,7 +9,14 @@ from types import SimpleNamespace
 import hypothesis
 import numpy as np
 import pytest
-from sharing import pytest_addoption, pytest_collection, pytest_runtestloop  # noqa: F401 (pytest's, by their names)
+from sharing import (  # noqa: F401 (pytest finds them by their names)
+    pytest_addoption,
+    pytest_collection,
+    pytest_runtestloop,
+    pytest_sessionfinish,
+    pytest_sessionstart,
+    pytest_terminal_summary,
+)
 
 from convcli.cli import run
 

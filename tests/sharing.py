@@ -1,12 +1,16 @@
 """Several processes of pytest that share the files of tests: each takes the next when it is done with its last.
 
-    pytest --share folder & pytest --share folder & wait
-
 With pytest-xdist each process collects all tests, and hands each report to one more: a tenth of what the suite cost.
 """
 
+import shutil
+import subprocess
+import sys
+import tempfile
 from itertools import chain, pairwise
 from pathlib import Path
+
+import pytest
 
 HERE = Path(__file__).parent
 # Those that take longest, in this order: they begin first, so that no process has one left in the end.
@@ -19,9 +23,41 @@ LONGEST = (
 )  # fmt: skip
 
 
+OTHERS = []  # processes beside this one, and what they say
+
+
 def pytest_addoption(parser):
-    words = "run only files of tests that no other process takes which was given the same empty folder"
-    parser.addoption("--share", metavar="FOLDER", type=Path, help=words)
+    parser.addoption("--processes", metavar="N", type=int, default=1, help="share the files of tests among processes")
+    parser.addoption("--share", metavar="FOLDER", type=Path, help="where those note which files they have taken")
+
+
+def pytest_sessionstart(session):
+    """Start the others."""
+    option = session.config.option
+    if option.processes == 1:
+        return
+    option.share = Path(tempfile.mkdtemp())
+    words = [*session.config.invocation_params.args, "--processes=1", f"--share={option.share}"]
+    for _ in range(option.processes - 1):
+        said = tempfile.TemporaryFile()  # noqa: SIM115 (closed when it was read)
+        OTHERS.append((subprocess.Popen([sys.executable, "-m", "pytest", *words], stdout=said, stderr=said), said))
+
+
+def pytest_sessionfinish(session):
+    """Wait for the others; what failed there has failed."""
+    codes = {process.wait() for process, _ in OTHERS}
+    if session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+        session.exitstatus = max(codes - {pytest.ExitCode.NO_TESTS_COLLECTED}, key=abs, default=session.exitstatus)
+    if OTHERS:
+        shutil.rmtree(session.config.option.share)
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Say what the others have said."""
+    for _, said in OTHERS:
+        said.seek(0)
+        terminalreporter.write_line("\n" + said.read().decode(errors="replace"))
+        said.close()
 
 
 def pytest_collection(session):
