@@ -261,7 +261,7 @@ def _weight_gradient_squares(x: Array, gradient: Array, squares: "Squares", out:
     gradients = scratch("gradients", points * apart.py_func(squares, filters), x.dtype)
     sums = scratch("sums", _transformed(squares), x.dtype)
     rows = np.minimum(np.arange(channels + ROWS), channels - 1).repeat(2)
-    steps = np.stack((np.arange(group) * channels, np.arange(group)), axis=-1)
+    steps = np.stack((np.arange(group) * channels, np.arange(group) * filters), axis=-1)
     nothing, numbers = np.zeros(2 * squares.lanes, x.dtype), _numbers(x.dtype, relu=False)
     blocks = max(min(channels // 64, 4), 1)
     for first in range(0, squares.total, group):

@@ -137,7 +137,7 @@ def _convolve_run(source, weights, bias, squares, numbers, first_square, end_squ
                 point = _point_at(squares, number)
                 _multiply_rows(
                     TWO if width > lanes else ONE, data, point * apart(squares, channels), rows, 0, valid, steps,
-                    channels, weights, start + point * step, width,
+                    channels, weights, start + point * step, True,
                     nothing, False, numbers, products, point * apart(squares, width), width,
                 )  # fmt: skip
             for i in range(valid):
@@ -159,7 +159,7 @@ def _square_at(squares, square):
 
 @loop(parallel=False)
 def _multiply_rows(
-    kind, data, at, rows, row, end_row, steps, count, weights, weights_at, stride, nothing, add, numbers,
+    kind, data, at, rows, row, end_row, steps, count, weights, weights_at, packed, nothing, add, numbers,
     out, out_at, out_stride,
 ):  # fmt: skip
     """Rows ``row`` to ``end_row`` of one unit, tile by tile; arguments are already checked."""
@@ -167,7 +167,7 @@ def _multiply_rows(
         rest = end_row - row
         height = FEW_ROWS if rest <= FEW_ROWS or ROWS < rest <= 2 * FEW_ROWS else ROWS
         multiply(
-            None, kind, height, data, at, rows, row, steps, 0, count, weights, weights_at, stride,
+            None, kind, height, data, at, rows, row, steps, 0, count, weights, weights_at, packed,
             nothing, 0, add, numbers.lowest, out, out_at, out_stride, min(height, rest), out_stride,
         )  # fmt: skip
         row += height
@@ -244,7 +244,7 @@ def multiply_round(inputs, gradients, rows, steps, squares, numbers, nothing, co
             start, width, step = unit_of(squares, filter_)
             _multiply_rows(
                 TWO if width > lanes else ONE, inputs, point * apart(squares, channels), rows, first, end, steps, count,
-                gradients, point * apart(squares, filters) + filter_, filters,
+                gradients, point * apart(squares, filters) + filter_, None,
                 nothing, add, numbers, sums, start + point * step, width,
             )  # fmt: skip
 
