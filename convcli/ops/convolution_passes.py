@@ -253,15 +253,16 @@ def _is_finite(array: Array) -> bool:
 
 def _weight_gradient_squares(x: Array, gradient: Array, squares: "Squares", out: Array) -> None:
     from convcli.loops.networks.product import ROWS
-    from convcli.loops.networks.winograd import apart, finish_kernel, multiply_round, transform_round
+    from convcli.loops.networks.winograd import apart, finish_kernel, multiply_round, row_of, transform_round
     from convcli.loops.networks.winograd_vectors import POINTS
 
     points, channels, filters, group = POINTS**2, squares.channels, squares.filters, squares.group
-    inputs = scratch("inputs", points * apart.py_func(squares, channels), x.dtype)
-    gradients = scratch("gradients", points * apart.py_func(squares, filters), x.dtype)
+    row, gradient_row = row_of.py_func(channels), row_of.py_func(filters)
+    inputs = scratch("inputs", points * apart.py_func(squares, row), x.dtype)
+    gradients = scratch("gradients", points * apart.py_func(squares, gradient_row), x.dtype)
     sums = scratch("sums", _transformed(squares), x.dtype)
     rows = np.minimum(np.arange(channels + ROWS), channels - 1).repeat(2)
-    steps = np.stack((np.arange(group) * channels, np.arange(group) * filters), axis=-1)
+    steps = np.stack((np.arange(group) * row, np.arange(group) * gradient_row), axis=-1)
     nothing, numbers = np.zeros(2 * squares.lanes, x.dtype), _numbers(x.dtype, relu=False)
     blocks = max(min(channels // 64, 4), 1)
     for first in range(0, squares.total, group):
