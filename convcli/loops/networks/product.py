@@ -2,9 +2,9 @@
 
 A tile computes ``ROWS`` rows of sums at once: ``out[row] += source[row + step] * weights[step]``, over all steps. Two
 tables of pairs say where: a row's pair is its offset in the source and its place in the result, a step's pair is its
-offset in the source and its place among the weights: its number where they are packed, as wide as the tile. That describes any convolution, so windows are never copied into
-a matrix. A forward pass has a row per output pixel and a step per weight; for the gradient of the weights the same two
-tables change places. There are four kinds:
+offset in the source and its place among the weights (where those are packed, its number: each step is as wide as the
+tile). That describes any convolution, so windows are never copied into a matrix. A forward pass has a row per output
+pixel and a step per weight; for the gradient of the weights the same two tables change places. There are four kinds:
 
 =========  ==============================================================  ===================================
 kind       one step                                                        used for
