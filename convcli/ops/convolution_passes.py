@@ -11,7 +11,7 @@ Every result has the same bits at any number of threads.
 
 from collections.abc import Sequence
 from functools import lru_cache
-from math import prod
+from math import isfinite, prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -248,7 +248,7 @@ def _to_kept(planned: Pass, how: _How, weights: Array, bias: Array) -> tuple[Arr
 def _is_finite(array: Array) -> bool:
     """Whether all numbers are finite; False, too, where their sum is not."""
     with np.errstate(over="ignore", invalid="ignore"):
-        return bool(np.isfinite(array.sum()))
+        return isfinite(np.add.reduce(array, axis=None))
 
 
 def _weight_gradient_squares(x: Array, gradient: Array, squares: "Squares", out: Array) -> None:
