@@ -20,6 +20,7 @@ from typing import NamedTuple
 import numpy as np
 
 from convcli.loops.compiling.compiler import loop, prange
+from convcli.loops.costs import ROW_NEEDS_SPARE, ROW_SPARE
 from convcli.loops.networks.product import FEW_ROWS, ONE, ROWS, TWO, multiply, read_only
 from convcli.loops.networks.winograd_vectors import (
     KERNEL,
@@ -60,8 +61,8 @@ def apart(squares, numbers):
 
 @loop(parallel=False)
 def row_of(numbers):
-    """How far two squares of a round are apart: rows of whole kilobytes would push each other out of the cache."""
-    return numbers + 16 if numbers % 128 == 0 else numbers
+    """How far two squares of a round are apart, of so many numbers each; arguments are already checked."""
+    return numbers + ROW_SPARE if numbers % ROW_NEEDS_SPARE == 0 else numbers
 
 
 @loop(parallel=False)
