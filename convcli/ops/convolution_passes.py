@@ -11,7 +11,7 @@ Every result has the same bits at any number of threads.
 
 from collections.abc import Sequence
 from functools import lru_cache
-from math import isfinite, prod
+from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 # Runs of pixels that are summed by themselves for the gradient of a bias: never the number of threads.
 _BIAS_CHUNKS = 16
+
+_INFINITY = 0x7F800000  # the bits of float32's
 
 # Weights and bias as the loops read them, by the pass that reads them.
 Kept = dict[Pass, tuple[Array, Array]]
@@ -246,9 +248,12 @@ def _to_kept(planned: Pass, how: _How, weights: Array, bias: Array) -> tuple[Arr
 
 
 def _is_finite(array: Array) -> bool:
-    """Whether all numbers are finite; False, too, where their sum is not."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        return isfinite(np.add.reduce(array, axis=None))
+    """Whether all numbers of float32 are finite."""
+    from convcli.loops.networks.activations import find_largest
+
+    largest = np.empty(_runs(array.size), np.int32)
+    find_largest(_flat(array).view(np.int32), largest)
+    return bool(largest.max() < _INFINITY)
 
 
 def _weight_gradient_squares(x: Array, gradient: Array, squares: "Squares", out: Array) -> None:
