@@ -138,9 +138,8 @@ EXTREME_CELLS = 2048  # in a row, of which an extreme is looked for
 LOOK_TILE, LOOK_BAND = 256, 32  # of a block that is looked at as it is
 # Of the bilateral filter's weights that are kept for the other pixel of a pair, the least columns for which they are,
 # and rows. AVX2, 1.5 MP: grey, diameter 9: 22.3 ms and 30.3 without, 15: 74.7 and 86; RGB 9: 50.9 and 63. At most so
-# many columns: grey, diameter 5 and 9, AVX2, one thread: 256 5.8 ms and 18.5, 512 5.5 and 17.6; AVX-512 4.4 and 14.0,
-# 3.8 and 12.7; 768 4.1.
-LOOK_KEPT_BYTES, LOOK_LEAST, LOOK_PAIRS_BAND, LOOK_PAIRS_TILE = 1024 * 1024, 64, 64, 512
+# many columns: grey, diameter 5 and 9, AVX-512, one thread, 2 MP: 512 5.9 ms and 19.1, 1088 5.2 and 16.4.
+LOOK_KEPT_BYTES, LOOK_LEAST, LOOK_PAIRS_BAND, LOOK_PAIRS_TILE = 1024 * 1024, 64, 64, 1088
 SORTED_SIDE = 128  # of a block that is sorted
 
 # --- Layers ---
