@@ -163,6 +163,11 @@ LAYER_BLOCK_BYTES = 256 * 1024
 # all sums.
 SQUARES_BYTES, FEWEST_SQUARES = 384 * 1024, 32
 ROUND_BYTES, ROUND_SQUARES = 2 * 1024 * 1024, 128
+# Squares of so many numbers, or a multiple, are put that much further apart in a round: a tile reads all of them, and
+# of one kilobyte each no more than 48 would stay in the first-level cache. Gradient of the weights, one thread,
+# 14x14x256: AVX2 27.1 ms and 22.6 so, AVX-512 17.3 and 14.6; 28x28x128: 21.0 and 19.1, 11.7 and 10.9. Of 64 numbers it
+# did not help.
+ROW_NEEDS_SPARE, ROW_SPARE = 128, 16
 # Of depthwise layers: pixels of a strip whose sums are in registers, as many as two multiply-adds a cycle need that
 # each take four; and numbers of an input row under it: three rows of them and the output's stay in the first-level
 # cache, and short ones are read in the order in which they lie. 16 images of 112x112x32 and of 56x56x64: AVX2, strips
