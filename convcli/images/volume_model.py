@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from convcli.budget import memory_limit
 from convcli.errors import ImageError
 from convcli.geometry import Placement
 from convcli.images.model import Metadata, Pixels, white_of
@@ -258,6 +259,16 @@ class Volume:
         """Begin to read what will be asked for next, where that can be done: see `read_ahead`."""
         if self.read_ahead is not None:
             self.read_ahead(indices, rows, columns)
+
+    def has_room_ahead(self, planes: int, height: int, width: int) -> bool:
+        """Whether parts of so many planes can be read ahead, and there is room for those beside the ones in use."""
+        return self.read_ahead is not None and 4 * self.window_bytes(planes, height, width) <= memory_limit()
+
+    def window_bytes(self, planes: int, height: int, width: int) -> int:
+        """What a reader holds for parts of so many planes: whole layers of chunks."""
+        layer = self.chunk[0]
+        held = min((-(-planes // layer) + 1) * layer, self.shape[0])
+        return int(held * height * width * self.shape[3] * self.dtype.itemsize)
 
     def planes(self, indices: Sequence[int] | Pixels) -> Pixels:
         """Read planes by their indices, which rise: (n, H, W, C), perhaps a read-only view of the file.

@@ -183,7 +183,9 @@ class EachPlane(Work):
 
     def ahead(self, ranges: Ranges) -> None:
         """See `Work.ahead`."""
-        self._volume.ahead(np.array(self._planes(ranges)))
+        planes = np.array(self._planes(ranges))
+        if self._volume.has_room_ahead(len(planes), *self._volume.shape[1:3]):
+            self._volume.ahead(planes)
 
     def _planes(self, ranges: Ranges) -> list[int]:
         """The numbers of the planes of a region."""

@@ -259,14 +259,11 @@ class VolumeWork(Work):
 
     def _reads_ahead(self, ranges: Ranges) -> bool:
         """Whether there is room for what is read next."""
-        return self.volume.read_ahead is not None and 4 * self._window_bytes(ranges) <= memory_limit()
+        return self.volume.has_room_ahead(*self._extent(ranges))
 
-    def _window_bytes(self, ranges: Ranges) -> int:
-        """Of the planes that a reader holds for a region: whole layers of chunks."""
-        count, height, width = (len(self.sources(axis, each)) for axis, each in enumerate(ranges))
-        layer = self.volume.chunk[0]
-        held = min((-(-count // layer) + 1) * layer, self.volume.shape[0])
-        return int(held * height * width * self.volume.shape[3] * self.volume.dtype.itemsize)
+    def _extent(self, ranges: Ranges) -> tuple[int, ...]:
+        """How many planes, rows and columns of the input a region needs."""
+        return tuple(len(self.sources(axis, each)) for axis, each in enumerate(ranges))
 
     def runs(self, ranges: Ranges) -> Iterator[range]:
         """The planes of a region a few at a time, while all that these need of the input is held."""
@@ -287,12 +284,12 @@ class VolumeWork(Work):
         planes, rows, columns = ranges
         step = min(self.planes_at_once(rows, columns), len(planes))
         if self._reads_ahead(ranges):
-            return 2 * self._window_bytes(ranges) + self.sums_bytes(step, rows, columns)
+            return 2 * self.volume.window_bytes(*self._extent(ranges)) + self.sums_bytes(step, rows, columns)
         middle = (planes.start + planes.stop - step) // 2
         return self._bytes_at_once((range(middle, middle + step), rows, columns))
 
     def _bytes_at_once(self, ranges: Ranges) -> int:
-        count, height, width = (len(self.sources(axis, each)) for axis, each in enumerate(ranges))
+        count, height, width = self._extent(ranges)
         layer, depth, item = self.volume.chunk[0], self.volume.shape[0], self.volume.dtype.itemsize
         held = min((-(-count // layer) + 1) * layer, depth) if layer > 1 else count * self.volume.copies
         source = int((held + count) * height * width * self.volume.shape[3] * item)

@@ -385,3 +385,15 @@ def test_compare_takes_stores_and_what_takes_none_says_who_does(convcli, tmp_pat
     (tmp_path / "b.zarr").write_text("a")
     result = convcli("filter", tmp_path / "a.zarr", "-k", "box3d", "-o", tmp_path / "b.zarr", "--overwrite")
     assert result.code == 2 and "b.zarr: is a file, where Zarr would be a folder" in result.err
+
+
+def test_planes_are_read_ahead_where_there_is_room_for_two_pieces(convcli, tmp_path, monkeypatch):
+    asked, begin = [], layers.Held.ahead
+    monkeypatch.setattr(layers.Held, "ahead", lambda *words: asked.append(words) or begin(*words))
+    voxels = zarr.create_array(str(tmp_path / "a.zarr"), shape=(16, 256, 256), chunks=(8, 32, 32), dtype="u2")
+    voxels[3, 100:, :9] = 7
+    words = ("filter", tmp_path / "a.zarr", "-k", "box", "--each-plane", "--overwrite", "-o", tmp_path / "b.zarr")
+    assert convcli(*words, "--max-memory", "4M").code == 0 and not asked
+    few = zarr.open(tmp_path / "b.zarr")[:]
+    assert convcli(*words).code == 0 and asked
+    np.testing.assert_array_equal(zarr.open(tmp_path / "b.zarr")[:], few)
