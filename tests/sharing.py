@@ -32,15 +32,16 @@ def pytest_addoption(parser):
 
 
 def pytest_sessionstart(session):
-    """Start the others."""
+    """Start the others, which import from where this one does."""
     option = session.config.option
-    if option.processes == 1:
+    if option.processes == 1 or option.collectonly:
         return
     option.share = Path(tempfile.mkdtemp())
     words = [*session.config.invocation_params.args, "--processes=1", f"--share={option.share}"]
+    python = [sys.executable, *([] if {"", str(Path.cwd())} & set(sys.path) else ["-P"])]
     for _ in range(option.processes - 1):
         said = tempfile.TemporaryFile()  # noqa: SIM115 (closed when it was read)
-        OTHERS.append((subprocess.Popen([sys.executable, "-m", "pytest", *words], stdout=said, stderr=said), said))
+        OTHERS.append((subprocess.Popen([*python, "-m", "pytest", *words], stdout=said, stderr=said), said))
 
 
 def pytest_sessionfinish(session):
@@ -77,7 +78,8 @@ def pytest_runtestloop(session):
     folder = session.config.option.share
     if folder is None:
         return None
-    items = chain.from_iterable(_tests(module) for module in session.items if _is_ours(folder, module.path))
+    # Of files, or of tests that were asked for by name, several of which may be in one file.
+    items = chain.from_iterable(_tests(each) for place, each in enumerate(session.items) if _is_ours(folder, place))
     for item, following in pairwise(chain(items, [None])):
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
         if session.shouldfail:
@@ -87,18 +89,18 @@ def pytest_runtestloop(session):
     return True
 
 
-def _is_ours(folder, path):
-    """Whether nobody else has taken this file, which then is taken."""
+def _is_ours(folder, place):
+    """Whether nobody else has taken the file at this place of all, which then is taken."""
     try:
-        (folder / "-".join(path.parts[1:])).touch(exist_ok=False)
+        (folder / str(place)).touch(exist_ok=False)
     except FileExistsError:
         return False
     return True
 
 
-def _tests(module):
-    session = module.session
-    items = list(session.genitems(module))
+def _tests(file):
+    session = file.session
+    items = list(session.genitems(file))
     session.config.hook.pytest_collection_modifyitems(session=session, config=session.config, items=items)
     session.testscollected += len(items)
     return items
