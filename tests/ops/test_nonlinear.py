@@ -1,5 +1,7 @@
 """Filters without a matrix against naive ones, SciPy and OpenCV: every type, border, window and way to compute."""
 
+from types import SimpleNamespace
+
 import cv2
 import numpy as np
 import pytest
@@ -212,6 +214,18 @@ def test_bilateral_weights_of_pairs_are_those_of_each(rng, monkeypatch):
                 patch.setattr(nonlinear, "LOOK_LEAST", 10**9)
                 single = filtered(picture, f"bilateral:sigma={size / 3},sigma_color=50,size={size}")
             np.testing.assert_array_equal(paired, single)
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(1, 15), (3, 3), (15, 15)])
+def test_no_neighbour_whose_weight_is_kept_lies_before_what_is_held(rows, columns):
+    down, across = np.mgrid[-(rows // 2) : rows // 2 + 1, -(columns // 2) : columns // 2 + 1]
+    weights = (down**2 + across**2 <= (columns // 2) ** 2) & ((down != 0) | (across != 0))
+    places = np.argwhere(weights[None])
+    look = SimpleNamespace(sizes=(1, rows, columns), covered=False, channels=1)
+    kept, tile = nonlinear._kept_weights(look, places, 4)
+    over = columns // 2 if kept else 0
+    assert (places[:, 1] * (tile + columns - 1) + places[:, 2] >= over).all()
+    assert bool(kept) == (rows > 1)
 
 
 @pytest.mark.parametrize("shape", [(50, 61), (50, 61, 3)])
