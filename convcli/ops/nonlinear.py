@@ -228,7 +228,7 @@ def _kept_weights(look: _Look, places: Array, itemsize: int) -> tuple[int, int]:
     """Of how many neighbours weights are kept, and the columns of a block, in which they should stay in the cache."""
     depth, rows, columns = look.sizes
     kept = len(places) // 2
-    # Weights are read from as far to the left of a block as its window reaches: that is in the row above, if there is one.
+    # Weights are read from as far to the left of a block as its window reaches, which is in the row above, if any is.
     if depth > 1 or rows == 1 or look.covered or look.channels not in (1, 3) or not kept:
         return 0, LOOK_TILE
     lines = int((places[-kept:, 1] - rows // 2 + 1).sum())  # a weight waits for the row of the other pixel

@@ -209,7 +209,7 @@ def _put(stored: Stored, where: Any, out: Pixels) -> None:
                 return
             found = np.asarray(array[where])
     except _DAMAGE as error:
-        if isinstance(error, OSError) and "Local" not in type(array.store).__name__:
+        if is_zarr and isinstance(error, OSError) and "Local" not in type(array.store).__name__:
             raise  # at an address it may be read the next time
         kind = "Zarr" if is_zarr else "HDF5"
         raise ImageError(f"{stored.name}: damaged {kind}: a chunk cannot be read ({_reason(error)})") from error

@@ -39,3 +39,16 @@ def test_volumes_of_a_file(convcli, done, tmp_path, monkeypatch, rng):
     ):
         result = convcli("filter", source, *words, "-o", "e.npy")
         assert result.code and said in result.err and result.err.count("\n") <= 2, result.err
+
+
+def test_a_damaged_chunk_is_said_to_be_one(convcli, tmp_path, rng):
+    source = tmp_path / "a.h5"
+    with h5py.File(source, "w") as file:
+        data = rng.integers(0, 60_000, (4, 32, 32), dtype=np.uint16)
+        chunk = file.create_dataset("x", data=data, chunks=data.shape, compression="gzip").id.get_chunk_info(0)
+    content = bytearray(source.read_bytes())
+    content[chunk.byte_offset : chunk.byte_offset + chunk.size] = b"\x55" * chunk.size
+    source.write_bytes(content)
+    for target in ("b.npy", "b.zarr"):
+        result = convcli("filter", source, "-k", "box3d", "--axes", "zyx", "-o", tmp_path / target)
+        assert result.code == 1 and "a.h5: damaged HDF5: a chunk cannot be read" in result.err
