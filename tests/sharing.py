@@ -68,7 +68,10 @@ def pytest_collection(session):
     found = {path for each in asked for path in (each.rglob("test_*.py") if each.is_dir() else [each])}
     places = {HERE / name: place for place, name in enumerate(LONGEST)}
     ordered = sorted(found, key=lambda path: (places.get(path, len(LONGEST)), path))
-    session.items = session.perform_collect(list(map(str, ordered)), genitems=False)
+    with pytest.MonkeyPatch.context() as patch:
+        for choosing in ("keyword", "markexpr"):  # -k and -m choose tests, later, not files
+            patch.setattr(session.config.option, choosing, "")
+        session.items = session.perform_collect(list(map(str, ordered)), genitems=False)
     return True
 
 
