@@ -14,7 +14,8 @@ _SEARCHES = ((3, 11), (7, 21))  # patch and search; OpenCV's own are the latter
 _SMALLER = 4  # sides of the picture for non-local means, which look at hundreds of neighbours
 
 _EXACT = Tolerance(0)
-# OpenCV takes weights from tables: of its means some round to the neighbouring value, of non-local ones to the next.
+# OpenCV takes weights from tables: of its means some round to the neighbouring value, of non-local ones to the next. Of
+# grey, those of up to diameter 5 come from Intel's IPP, which drops fractions: half of them are one too low.
 _ONE_APART, _TWO_APART = Tolerance(1), Tolerance(2)
 
 

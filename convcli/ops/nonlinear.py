@@ -230,8 +230,9 @@ def _kept_weights(look: _Look, places: Array, itemsize: int) -> tuple[int, int]:
     kept = len(places) // 2
     if depth > 1 or look.covered or look.channels not in (1, 3) or not kept:
         return 0, LOOK_TILE
+    lines = int((places[-kept:, 1] - rows // 2 + 1).sum())  # a weight waits for the row of the other pixel
     # Whole groups of vectors with what hangs over.
-    count = min(LOOK_KEPT_BYTES // (kept * (rows // 2 + 1) * itemsize), LOOK_PAIRS_TILE) // LOOK_LEAST * LOOK_LEAST
+    count = min(LOOK_KEPT_BYTES // (lines * itemsize), LOOK_PAIRS_TILE) // LOOK_LEAST * LOOK_LEAST
     tile = count - columns + 1
     return (kept, tile) if tile >= LOOK_LEAST else (0, LOOK_TILE)
 
@@ -285,6 +286,7 @@ def _number(kernel: Kernel, name: str) -> float:
 def _decay(slope: float, dtype: Any) -> "Decay":
     """``exp(-slope * distance)`` for loops that reckon in a float ``dtype``."""
     from convcli.loops.filtering.blocks import Decay
+    from convcli.loops.filtering.likeness import FARTHEST, SHARE, TERMS
 
     of = np.dtype(dtype).type
-    return Decay(of(slope / 32), of(2), of(1), of(1 / 2), of(1 / 6), of(1 / 24))
+    return Decay(of(slope / SHARE), of(FARTHEST), tuple(of(term) for term in TERMS))

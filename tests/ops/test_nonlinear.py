@@ -194,6 +194,15 @@ def test_bilateral_is_the_naive_one(rng, dtype, channels, border, value):
     np.testing.assert_allclose(result, expected, rtol=0, atol=white * 2e-6)
 
 
+def test_bilateral_means_of_bytes_are_the_nearest_ones(rng):
+    picture = made(rng, "uint8", 60, 90, 1)
+    exact = naive_bilateral(picture, 5, 1.25, 30, "reflect", 0)
+    sure = abs(exact - np.floor(exact) - 0.5) > 1e-3
+    result = filtered(picture, "bilateral:sigma=1.25,sigma_color=30,size=5")
+    np.testing.assert_array_equal(np.rint(result)[sure], np.rint(exact)[sure])
+    assert sure.mean() > 0.99
+
+
 def test_bilateral_weights_of_pairs_are_those_of_each(rng, monkeypatch):
     for channels in (1, 3):  # several blocks, whose weights are kept from row to row
         picture = made(rng, "uint8", 70, 270, channels)

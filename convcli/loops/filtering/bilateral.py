@@ -11,7 +11,7 @@ import numpy as np
 from convcli.loops.compiling.compiler import loop, prange
 from convcli.loops.filtering.blocks import block_of, decayed, divide, load_planar
 from convcli.loops.filtering.correlation import store_row
-from convcli.loops.filtering.likeness import BEYOND, Parts, weigh_one, weigh_three
+from convcli.loops.filtering.likeness import BEYOND, LANES, Parts, weigh_one, weigh_three
 
 
 class Neighbours(NamedTuple):
@@ -44,9 +44,12 @@ def bilateral(source, tables, frame, neighbours, covered, numbers, outside, out)
         block = block_of(task, out.shape, frame)
         height = block.y_end - block.y + frame.rows - 1
         width = block.x_end - block.x + frame.columns - 1
-        held = np.empty(frame.planes * height * given * width + side + BEYOND, space.dtype)
-        held[frame.planes * height * given * width :] = 0
-        pixels = held[: frame.planes * height * given * width].reshape((frame.planes * height, given, width))
+        step = -(-width // LANES) * LANES
+        size = frame.planes * height * given * step
+        held = _aligned(size + side + BEYOND, space)
+        held[size:] = 0
+        pixels = held[:size].reshape((frame.planes * height, given, step))
+        pixels[:, :, width:] = 0
         line = np.empty(width * given, space.dtype)
         for j in range(pixels.shape[0]):
             plane = planes[block.z * frame.stride_z + j // height]
@@ -56,36 +59,45 @@ def bilateral(source, tables, frame, neighbours, covered, numbers, outside, out)
             _multiply(pixels[j, :channels], neighbours.scale)
         starts, spots = np.empty(last, np.int64), np.zeros(last, np.int64)
         for t in range(last):
-            starts[t] = (places[t, 0] * height + places[t, 1]) * given * width + places[t, 2]
-        middle = ((frame.planes - 1) // 2 * height + half) * given * width + side
+            starts[t] = (places[t, 0] * height + places[t, 1]) * given * step + places[t, 2]
+        middle = ((frame.planes - 1) // 2 * height + half) * given * step + side
         # With weights that are kept, those of the pixels are needed too that hang over to the left and right.
         over = side if kept else 0
         count = width - 2 * (side - over)
-        wide = width + BEYOND
-        weights = np.empty((half + 1) * kept * wide + side + BEYOND if kept else count + BEYOND, space.dtype)
-        means = np.empty((count + BEYOND) * channels, space.dtype)
+        lead, wide = -(-side // LANES) * LANES, step + BEYOND
+        rings, turns = np.empty(kept + 1, np.int64), np.zeros(kept, np.int64)
+        _set_rings(places, half, rings)
+        weights = _aligned(rings[kept] * wide + lead + BEYOND if kept else count + BEYOND, space)
+        means = _aligned((count + BEYOND) * channels, space)
         total, sums = np.empty(count, space.dtype), np.empty((channels, count), space.dtype)
         for y in range(-half if kept else 0, block.y_end - block.y):
-            own, base = middle - over + y * given * width, y * given * width - over
+            own, base = middle - over + y * given * step, y * given * step - over
             parts = Parts(0, last // 2, last // 2)
             if kept:
-                _find_spots(places, y, half, side, kept, wide, spots)
+                _find_spots(places, rings, turns, side, lead, wide, spots)
                 # Rows over the block only lend weights to those in it.
                 parts = Parts(kept, kept, kept) if y >= 0 else Parts(0, 0, _first(places, half - y))
             if covered or (channels != 1 and channels != 3):
-                _weigh(held, own, base, starts, neighbours, width, covered, total, sums)
+                _weigh(held, own, base, starts, neighbours, step, covered, total, sums)
                 divide(sums, total, 0, means[: count * channels])
-                _multiply(means.reshape((1, -1)), unit)
+                _multiply(means[: count * channels].reshape((1, -1)), unit)
             elif channels == 1:
-                weigh_one(held, own, base, starts, space, unit, width, weights, spots, parts, means, count)
+                weigh_one(held, own, base, starts, space, unit, step, weights, spots, parts, means, count)
             else:
-                weigh_three(held, own, base, starts, space, unit, width, weights, spots, parts, means, count)
+                weigh_three(held, own, base, starts, space, unit, step, weights, spots, parts, means, count)
             if y >= 0:
                 target = out[block.image, block.z, block.y + y, block.x * channels : block.x_end * channels]
                 if numbers.whole and numbers.inside:
                     _round(means[over * channels :], target)
                 else:
                     outside[task] += store_row(means[over * channels :], target, numbers)
+
+
+@loop(parallel=False)
+def _aligned(count, like):
+    """Memory for so many numbers that begins with a whole vector; arguments are already checked."""
+    memory = np.empty(count + LANES, like.dtype)
+    return memory[LANES - memory.ctypes.data // memory.itemsize % LANES :]
 
 
 @loop(parallel=False)
@@ -114,15 +126,27 @@ def _first(places, row):
 
 
 @loop(parallel=False)
-def _find_spots(places, y, half, side, kept, wide, spots):
-    """Where row ``y`` finds the weights of the first places, and where it puts those of the last; checked arguments."""
-    last, own = places.shape[0], (y + half) % (half + 1)
-    for t in range(kept):
-        # Dividing for each place took a twentieth of the time of 13 places.
-        above = own + 1 + places[t, 1]
-        above = above - (half + 1) if above > half else above
-        spots[t] = (above * kept + kept - 1 - t) * wide + places[t, 2]
-        spots[last - 1 - t] = (own * kept + kept - 1 - t) * wide + side
+def _set_rings(places, half, rings):
+    """Where the ring of rows of each of the last places (K + 1) begins, in rows: as many as a weight waits for."""
+    kept = rings.shape[0] - 1
+    rings[0] = 0
+    for m in range(kept):
+        rings[m + 1] = rings[m] + places[places.shape[0] - kept + m, 1] - half + 1
+
+
+@loop(parallel=False)
+def _find_spots(places, rings, turns, side, lead, wide, spots):
+    """Where a row finds the weights of the first places, and where it puts those of the last; checked arguments.
+
+    The row that found the oldest one in a ring is overwritten by the next: ``turns`` (K) go on by one.
+    """
+    kept, last = turns.shape[0], places.shape[0]
+    for m in range(kept):
+        t = kept - 1 - m
+        following = turns[m] + 1 if turns[m] + 1 < rings[m + 1] - rings[m] else 0
+        spots[t] = (rings[m] + following) * wide + lead - side + places[t, 2]
+        spots[last - kept + m] = (rings[m] + turns[m]) * wide + lead
+        turns[m] = following
 
 
 @loop(parallel=False)
@@ -132,7 +156,7 @@ def _weigh(held, own, base, starts, neighbours, step, covered, total, sums):
     weight = np.empty(count, held.dtype)
     cover = held[own + channels * step :]
     for i in range(count):
-        total[i] = cover[i] if covered else neighbours.decay.one
+        total[i] = cover[i] if covered else neighbours.decay.terms[0]
     for channel in range(channels):
         here, target = held[own + channel * step :], sums[channel]
         for i in range(count):

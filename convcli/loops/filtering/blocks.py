@@ -42,10 +42,7 @@ class Decay(NamedTuple):
 
     slope: Any  # what a distance is multiplied by
     farthest: Any
-    one: Any
-    half: Any
-    sixth: Any
-    last: Any
+    terms: tuple[Any, ...]
 
 
 @loop(parallel=False)
@@ -68,13 +65,10 @@ def block_of(task, shape, frame):
 
 @loop(parallel=False)
 def decayed(distance, decay):
-    """``exp(-32 * slope * distance)`` within 2e-7, by multiplications alone; arguments are already checked.
-
-    Where it is less than 1e-26 it is that.
-    """
+    """``exp(-SHARE * slope * distance)`` by multiplications alone, as `TERMS` says; arguments are already checked."""
+    a, b, c, d, e = decay.terms
     x = min(decay.farthest, distance * decay.slope)
-    power = decay.one - x * (decay.one - x * (decay.half - x * (decay.sixth - x * decay.last)))
-    power *= power
+    power = a + x * (b + x * (c + x * (d + x * e)))
     power *= power
     power *= power
     power *= power

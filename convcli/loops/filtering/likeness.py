@@ -5,6 +5,7 @@ through. With sums in arrays, in vectors as LLVM chooses them, the bilateral fil
 three times.
 """
 
+from functools import reduce
 from typing import NamedTuple
 
 import numpy as np
@@ -16,21 +17,11 @@ LANES = VECTOR_BYTES // 4  # rows of this many numbers leave no rest; up to so m
 BEYOND = 4 * LANES  # so many numbers beyond a row of the bilateral filter's are read and written at most
 
 
-class Decay(NamedTuple):
-    """``exp(-2**squarings * x)`` as a polynomial of x, squared so often; from ``farthest`` on the same number."""
-
-    terms: tuple[float, ...]
-    squarings: int
-    farthest: float
-
-
-# The first powers: what is left out is below 2e-7 once it has been squared five times.
-_DECAY = Decay((1.0, -1.0, 1 / 2, -1 / 6, 1 / 24), 5, 2.0)
-# Where the distance is that of the values themselves, a weight near one may be further off (6e-6): it is of a value
-# near the pixel's own. Of such polynomials this one keeps means of 36 neighbours nearest, within 1e-5 deviations of the
-# colour (the above: 2e-5), and takes a step less. It falls to 1e-24.
-_LIKE = Decay((1.0, -0.999956459, 0.499476077, -0.164489146, 0.037599519, -0.004746046), 3, 2.793)
-SHARE = 2**_LIKE.squarings
+# ``exp(-SHARE * x)`` is the power SHARE of a polynomial of x, by squaring; from where that is least, 3e-11, the same
+# number. Weights are within 1e-6, those of far values nearer than those of near ones: the far may be many and on one
+# side, where a picture ends; the near pull a mean by little and to both sides.
+TERMS, SQUARINGS = (1.0, -0.99999226, 0.49976632, -0.16455502, 0.03451309), 4
+SHARE, FARTHEST = 2**SQUARINGS, 1.79
 
 
 class Parts(NamedTuple):
@@ -45,10 +36,10 @@ class Parts(NamedTuple):
     mates: int
 
 
-def decay_twin(distance, decay):
-    """``exp`` of a distance as the instructions have it."""
-    x = np.where(distance < decay.farthest, distance, decay.farthest)  # NaN is as far as can be
-    return sum(term * x**power for power, term in enumerate(decay.terms)) ** 2**decay.squarings
+def decay_twin(distance):
+    """``exp(-SHARE * distance)`` as the instructions have it."""
+    x = np.where(distance < FARTHEST, distance, FARTHEST)  # NaN is as far as can be
+    return sum(term * x**power for power, term in enumerate(TERMS)) ** SHARE
 
 
 def _weigh_naive(channels):
@@ -58,7 +49,7 @@ def _weigh_naive(channels):
 
         def weight_of(t):
             far = abs(held[base + starts[t] + places] - held[own + places]).sum(0)
-            return decay_twin(far**2 + space[t], _LIKE)
+            return decay_twin(far**2 + space[t])
 
         for t in [*range(parts.mates, len(starts)), *range(parts.alone)]:
             if t >= parts.mates:
@@ -88,7 +79,7 @@ def _differ_naive(channels):
 
 def _add_naive(channels):
     def add(down, taps, held, first, step, slope, total, sums, count):
-        weight = decay_twin(sum(down[tap : tap + count] for tap in range(taps)) * slope, _DECAY)
+        weight = decay_twin(sum(down[tap : tap + count] for tap in range(taps)) * slope)
         total[:count] += weight
         for channel in range(channels):
             at = first + channel * step
@@ -104,7 +95,7 @@ class _Likeness(Vectors):
         super().__init__(builder, bits)
         self.channels = channels
         self.group = 4 if channels == 1 else 2  # vectors whose sums are under way at once
-        self.pair = 2 if channels == 1 else 1  # of them, vectors that are weighed at once
+        self.pair = 4 if channels == 1 else 1  # of them, vectors that are weighed at once
         self.size = self.function(f"fabs.{self.name}", self.vector, [self.vector])
 
     def weigh(
@@ -113,34 +104,34 @@ class _Likeness(Vectors):
         """All neighbours of some vectors of pixels, one after the other, and the means."""
         build, unit, width = self.ir, self.splat(unit), self.channels + 1
 
-        def others(place, column):
-            return self._pixels(held, build.add(base, build.load(build.gep(starts, [place]))), step, column)
+        def others(place, columns):
+            first = build.add(base, build.load(build.gep(starts, [place])))
+            return [self._pixels(held, first, step, column) for column in columns]
 
-        def spot(place, column):
-            return build.add(build.load(build.gep(spots, [place])), column)
+        def spots_of(place, columns):
+            first = build.load(build.gep(spots, [place]))
+            return [build.add(first, column) for column in columns]
 
-        def weighed(place, column, pixels):
-            values, far = others(place, column), None
-            for pair in zip(values, pixels, strict=True):
-                apart = build.fsub(*pair)
-                apart = apart if self.channels == 1 else build.call(self.size, [apart])
-                far = apart if far is None else build.fadd(far, apart)
+        def weighed(place, columns, pixels):
+            values = others(place, columns)
+            far = self._far(values, pixels)
             squared = self.splat(build.load(build.gep(space, [place])))
-            return self._decayed(build.call(self.multiply_add, [far, far, squared]), _LIKE), values
+            return self._decayed([build.call(self.multiply_add, [each, each, squared]) for each in far]), values
 
-        def lent(place, column, pixels):
-            weight, values = weighed(place, column, pixels)
-            self.store(weight, kept, spot(place, column))
-            return weight, values
+        def lent(place, columns, pixels):
+            weights, values = weighed(place, columns, pixels)
+            for weight, at in zip(weights, spots_of(place, columns), strict=True):
+                self.store(weight, kept, at)
+            return weights, values
 
-        def recalled(place, column, _):
-            return self.load(kept, spot(place, column)), others(place, column)
+        def recalled(place, columns, _):
+            return [self.load(kept, at) for at in spots_of(place, columns)], others(place, columns)
 
-        def summed(first, end, found, weight_of, columns, pixels):
+        def summed(first, end, found, weigh, columns, pixels):
             def step(place, running):
                 made = []
-                for i, (column, own) in enumerate(zip(columns, pixels, strict=True)):
-                    made += self._added(*weight_of(place, column, own), running[i * width : (i + 1) * width])
+                for i, (weight, values) in enumerate(zip(*weigh(place, columns, pixels), strict=True)):
+                    made += self._added(weight, values, running[i * width : (i + 1) * width])
                 return made
 
             return self._gone_through(first, end, found, step)
@@ -158,6 +149,15 @@ class _Likeness(Vectors):
                 self._store_means(found[i * width : (i + 1) * width], unit, means, at)
 
         along_row(self.ir, count, self.lanes * self.group, body)
+
+    def _far(self, values, pixels):
+        """How far values are from pixels: the differences of their channels together."""
+        build = self.ir
+        apart = [[build.fsub(*pair) for pair in zip(*both, strict=True)] for both in zip(values, pixels, strict=True)]
+        if self.channels == 1:
+            return [each for (each,) in apart]
+        sizes = [[build.call(self.size, [each]) for each in channels] for channels in apart]
+        return [reduce(build.fadd, channels) for channels in sizes]
 
     def _added(self, weight, values, running):
         """Sums of weights, and of values times weights, with one more."""
@@ -233,7 +233,7 @@ class _Likeness(Vectors):
         build, slope = self.ir, self.splat(slope)
 
         def body(column):
-            weight = self._decayed(build.fmul(self._summed(down, column, self.number(1), taps), slope), _DECAY)
+            (weight,) = self._decayed([build.fmul(self._summed(down, column, self.number(1), taps), slope)])
             self.store(build.fadd(self.load(total, column), weight), total, column)
             for channel, value in enumerate(self._pixels(held, first, step, column)):
                 at = self._at(column, row, channel)
@@ -250,15 +250,16 @@ class _Likeness(Vectors):
             self.load(held, self.ir.add(first, self._at(column, step, channel))) for channel in range(self.channels)
         ]
 
-    def _decayed(self, distance, decay):
-        build, farthest = self.ir, self.all(decay.farthest)
-        x = build.select(build.fcmp_ordered("<", distance, farthest), distance, farthest)
-        power = self.all(decay.terms[-1])
-        for term in decay.terms[-2::-1]:
-            power = build.call(self.multiply_add, [power, x, self.all(term)])
-        for _ in range(decay.squarings):
-            power = build.fmul(power, power)
-        return power
+    def _decayed(self, distances):
+        """`decay_twin` of some vectors, step by step for all: each step waits for the one before."""
+        build, farthest = self.ir, self.all(FARTHEST)
+        near = [build.select(build.fcmp_ordered("<", each, farthest), each, farthest) for each in distances]
+        powers = [self.all(TERMS[-1])] * len(near)
+        for term in TERMS[-2::-1]:
+            powers = [build.call(self.multiply_add, [*pair, self.all(term)]) for pair in zip(powers, near, strict=True)]
+        for _ in range(SQUARINGS):
+            powers = [build.fmul(each, each) for each in powers]
+        return powers
 
     def _summed(self, numbers, first, step, count):
         """The sum of so many vectors, ``step`` numbers apart."""
@@ -391,7 +392,7 @@ else:
 
     @inner_loop
     def add_one(down, taps, held, first, step, slope, total, sums, count):
-        """Add the weights ``exp(-32 * slope * distance)`` to ``total`` (n), and values times weights to sums (1, n).
+        """Add the weights ``exp(-SHARE * slope * distance)`` to ``total`` (n), and values times weights to sums (1, n).
 
         A distance is the sum of so many numbers of ``down``; values begin at ``first`` of flat ``held``.
         """
