@@ -11,7 +11,7 @@ from convcli.cli.printing import say, show, show_result
 from convcli.cli.progress import progress_bar
 from convcli.datasets import Dataset
 from convcli.images import Image, write
-from convcli.jobs.answers import Answer, answers, plan_answers
+from convcli.jobs.answers import Answer, answers, check_task, plan_answers
 from convcli.jobs.classifier import Classifier
 from convcli.jobs.documents import json_text
 from convcli.jobs.outcome import Outcome, gallery, measure
@@ -28,8 +28,7 @@ def predict(
     """Say and write what the network makes of each file."""
     tasks = options.usage(lambda: plan_answers(classifier, sources, output, overwrite=overwrite))
     for task in tasks:
-        if task.target and not task.makes_folder:
-            check_target(Path(task.target), overwrite=overwrite)
+        check_task(task, overwrite=overwrite)
     told: list[Answer] = []
     with progress_bar("files", hidden=quiet or len(sources) < 2) as advance:
         for each in answers(classifier, tasks, max_pixels=max_pixels, overwrite=overwrite):
