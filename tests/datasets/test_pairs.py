@@ -112,6 +112,8 @@ def test_noisy_beside_clean_pictures_and_volumes_beside_masks(tmp_path):
     found = load(clean)
     assert found.targets == "arrays" and np.array_equal(found.train.labels[..., 0], PICTURES // 2 / np.float32(255))
     assert load(clean, targets="classes").classes == ("clean", "noisy")
+    pages = make(tmp_path / "pages", folders=("noisy", "clean"))  # black and white, and no masks all the same
+    assert load(pages).targets == "arrays" and load(pages, targets="masks").classes == ("0", "255")
     volumes = GENERATOR.random((3, 6, 8, 7)).astype(np.float32)
     for place, volume in enumerate(volumes):
         for name, array in (("images", volume), ("masks", volume > 0.5)):
