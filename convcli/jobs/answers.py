@@ -73,9 +73,10 @@ def is_written(classifier: Classifier) -> bool:
 
 
 def plan_answers(
-    classifier: Classifier, sources: Sequence[str], output: str | None, *, overwrite: bool = False
-) -> Sequence[Task]:
-    """Which file each answer goes to; raises `ConvcliError` if two would be one."""
+    classifier: Classifier, sources: Sequence[str], output: str | None, *, overwrite: bool = False,
+    explicit: Sequence[str] | None = None,
+) -> Sequence[Task]:  # fmt: skip
+    """Which file each answer goes to, ``explicit`` as in `plan_tasks`; raises `ConvcliError` if two would be one."""
     if not is_written(classifier):
         if output is not None:
             raise ConvcliError(
@@ -84,7 +85,8 @@ def plan_answers(
         return [Task(source, "") for source in sources]
     kinds = {source: ".npy" if _holds_arrays(classifier, source) else ".png" for source in sources}
     suffixes = {Path(source).suffix.lower(): kind for source, kind in kinds.items()}
-    return plan_tasks(sources, output, WORDS[classifier.task], overwrite=overwrite, suffixes=suffixes)
+    word = WORDS[classifier.task]
+    return plan_tasks(sources, output, word, overwrite=overwrite, suffixes=suffixes, explicit=explicit)
 
 
 def check_task(task: Task, *, overwrite: bool) -> None:
