@@ -25,6 +25,8 @@ _READ_ONLY = ("http", "https", "zip", "tar", "libarchive", "github", "gitlab", "
 # Storing is one request there, which gives all of a file its name or does nothing.
 _STORED_AT_ONCE = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oss", "oci", "memory"}
 _ALIASES = {"s3a": "s3", "gcs": "gs", "az": "abfs", "abfss": "abfs"}
+# What systems call that which changes with a file, the surest first.
+_VERSIONS = ("ETag", "etag", "CRC", "LastModified", "last_modified", "updated", "modified", "mtime", "created")
 _TRIES, _WAIT = 3, 0.2  # of what the network refuses, and seconds before the second
 # Systems that threads may share, by what stands around the path, and its host: fsspec itself makes one for each thread,
 # and one of S3 takes a third of a second.
@@ -164,12 +166,33 @@ def names_below(folder: str) -> list[str]:
     return found
 
 
+def versions_below(folder: str, most: int) -> list[str]:
+    """What tells the first files below a folder from what they were before: tags, or times; nothing where none are had.
+
+    Where each folder is a page of its own, as on the web, nothing is asked.
+    """
+    found: list[str] = []
+    if _parts(folder)[0].lower().endswith(_WEB):
+        return found
+    system, path = _system(folder)
+    with _asking(folder):
+        system.invalidate_cache()  # others write as well
+        for _, _, files in system.walk(path, detail=True):
+            for each in files.values():
+                known = next((each[word] for word in _VERSIONS if each.get(word) is not None), None)
+                found.append(f"{each['name']} {known} {each.get('size')}")
+            if len(found) >= most:
+                break
+    return sorted(found)[:most]
+
+
 def exists(address: str) -> bool:
     """Whether there is a file; asks for it."""
     system, path = _system(address)
     with _asking(address):
         system.invalidate_cache()  # others write as well
-        return bool(system.exists(path))
+        # To tell a folder from nothing, memory looks at the names of all that it holds.
+        return bool(system.isfile(path) if address.lower().startswith("memory://") else system.exists(path))
 
 
 class Present:

@@ -118,8 +118,9 @@ def _off_centre(digit, rng):
 
 
 def _huge(digit, rng):
-    scene = painted(placed(pen(digit, 1800, 110, rng), 3000, 4000, 300, 1900), (250, 250, 245), (20, 20, 30))
-    return file_of(to_bytes(scene), "JPEG", quality=85)
+    scene = np.full((3000, 4000, 3), (250, 250, 245), np.uint8)
+    scene[300:2100, 1900:3700] = to_bytes(painted(pen(digit, 1800, 110, rng), (250, 250, 245), (20, 20, 30)))
+    return file_of(scene, "JPEG", quality=85)
 
 
 def _tiny(digit, rng):

@@ -45,10 +45,11 @@ def load_files(paths: list[Path], reading: Reading, label: str) -> Loaded:
     load = _load_pictures if carrier == "picture" else _load_arrays
     loaded, bad = load(fair, reading, label)
     bad = foreign | bad
+    what = "pictures" if carrier == "picture" else "files"
     if bad and (reading.strict or len(bad) == len(paths)):
-        raise DataError(told_of_bad(bad, len(paths), "cannot be read"))
+        raise DataError(told_of_bad(bad, f"{len(paths)} {what} cannot be read"))
     used = where[loaded.used]  # by places: a table may name a file twice
-    notes = (*loaded.notes, told_of_bad(bad, len(paths), "are left out")) if bad else loaded.notes
+    notes = (*loaded.notes, told_of_bad(bad, f"{len(paths)} {what} are left out")) if bad else loaded.notes
     return replace(loaded, used=used, notes=notes)
 
 
@@ -87,7 +88,7 @@ def _load_arrays(paths: list[Path], reading: Reading, label: str) -> tuple[Loade
         except (ConvcliError, OSError, MemoryError) as error:
             bad[path] = " ".join(str(error).split())
     if not samples:
-        raise DataError(told_of_bad(bad, len(paths), "cannot be read"))
+        raise DataError(told_of_bad(bad, f"{len(paths)} files cannot be read"))
     rule = reading.rule
     shape = rule.input_shape if rule is not None else reading.input or usual_shape(samples)
     _check_size(label, len(samples), shape, samples[0].dtype.itemsize)
@@ -102,7 +103,7 @@ def _load_arrays(paths: list[Path], reading: Reading, label: str) -> tuple[Loade
         fitted.append(made)
         kept.append(place)
     if not fitted:
-        raise DataError(told_of_bad(bad, len(paths), "cannot be read"))
+        raise DataError(told_of_bad(bad, f"{len(paths)} files cannot be read"))
     raw = np.stack(fitted)
     rule = rule or rule_for([raw], label, reading.input)
     notes = (
@@ -125,8 +126,8 @@ def _check_size(label: str, count: int, shape: Sequence[int], itemsize: int) -> 
     check_memory(needed, f"{label}: got {count:,} samples of {size}", DataError)
 
 
-def told_of_bad(bad: dict[Path, str], count: int, what: str) -> str:
-    """Which files of how many are of no use, and why; the first few by name."""
+def told_of_bad(bad: dict[Path, str], what: str) -> str:
+    """Which files of ``what`` (``9 pictures are left out``) are of no use, and why; the first few by name."""
     listed = "; ".join(list(bad.values())[:_LISTED])
     more = f"; and {len(bad) - _LISTED} more" if len(bad) > _LISTED else ""
-    return f"{len(bad)} of {count} pictures {what}: {listed}{more}"
+    return f"{len(bad)} of {what}: {listed}{more}"

@@ -103,10 +103,11 @@ def _masks(pairs: Sequence[Pair], loaded: Loaded, reading: Reading, label: str) 
         except (ConvcliError, OSError, MemoryError) as error:
             text = " ".join(str(error).split())
             bad[target] = text if text.startswith(str(target)) else f"{target}: {text}"
+    what = f"{len(pairs)} {'pictures' if loaded.rule.takes_pictures else 'files'}"
     if bad and (reading.strict or not made):
-        raise DataError(told_of_bad(bad, len(pairs), "cannot be used"))
+        raise DataError(told_of_bad(bad, f"{what} cannot be used"))
     classes, values, told = classes_of(made, reading, label)
-    told += (told_of_bad(bad, len(pairs), "are left out"),) if bad else ()
+    told += (told_of_bad(bad, f"{what} are left out"),) if bad else ()
     told += (f"{changed:,} masks have another size than their pictures, and are scaled",) if changed else ()
     return _Targets(classes, values, np.array(used, np.int64), told)
 

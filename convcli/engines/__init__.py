@@ -35,11 +35,21 @@ class Engine(Protocol):
         """What becomes of each item, as it is done; the items are asked for as there is room for them."""
 
 
-def attempt(act: Callable[[Any], Any], item: Any) -> Done:
-    """Work on an item; what the system refuses is tried again, what is wrong with the item is not."""
+@dataclass(frozen=True)
+class Later:
+    """What is returned while some of the work goes on in another thread: `end` waits for it and has the value."""
+
+    end: Callable[[], Any]
+
+
+def attempt(act: Callable[[Any], Any], item: Any, begun: Later | None = None) -> Done:
+    """Work on an item, or end what was begun of it.
+
+    What the system refuses is tried again, from the beginning; what is wrong with the item is not.
+    """
     for tries in range(TRIES):
         try:
-            return Done(item, act(item))
+            return Done(item, begun.end() if begun and not tries else act(item))
         except (ConvcliError, MemoryError) as error:
             return Done(item, error=error)
         except OSError as error:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from types import TracebackType
 from typing import Any
 
@@ -143,6 +144,9 @@ class Volume:
         How many volumes are worked on at the same time, and share the memory for it.
     read_box:
         Some planes' rows and columns, for files that hold parts of planes; without one planes are read whole.
+    read_ahead:
+        Begins to read, in another thread, what will be asked for next: all rows and columns where these are None. Once
+        that is asked for, what was given before may be overwritten.
     copies:
         How often a reader holds the planes that were asked for last, besides what it gives.
     chunk:
@@ -162,6 +166,7 @@ class Volume:
     axes: Axes | None = None
     beside: int = 1
     read_box: Callable[[Pixels, Runs, Runs], Pixels] | None = None
+    read_ahead: Callable[[Pixels, Runs | None, Runs | None], None] | None = None
     chunk: tuple[int, int, int] = (1, 1, 1)
     copies: int = 0
 
@@ -195,9 +200,9 @@ class Volume:
         if (np.diff(planes) == 1).all():
             read_run = lambda begin, end: read(first + begin, first + end)  # noqa: E731
         words: dict[str, Any] = {"axes": axes, "beside": beside, "read_run": read_run}
-        box = self.read_box
-        if box is not None:
-            words["read_box"] = lambda indices, rows, columns: box(planes[indices], rows, columns)
+        for name in ("read_box", "read_ahead"):
+            if (of_all := getattr(self, name)) is not None:
+                words[name] = partial(_of_part, of_all, planes)
         return replace(self, shape=(len(planes), *self.shape[1:]), **words)
 
     def in_order(self, letters: str) -> "Volume":
@@ -249,6 +254,11 @@ class Volume:
         with self._named():
             return self.read_box(indices, rows, columns)
 
+    def ahead(self, indices: Pixels, rows: Runs | None = None, columns: Runs | None = None) -> None:
+        """Begin to read what will be asked for next, where that can be done: see `read_ahead`."""
+        if self.read_ahead is not None:
+            self.read_ahead(indices, rows, columns)
+
     def planes(self, indices: Sequence[int] | Pixels) -> Pixels:
         """Read planes by their indices, which rise: (n, H, W, C), perhaps a read-only view of the file.
 
@@ -267,6 +277,10 @@ class Volume:
         except ImageError as error:
             prefix = "" if self.name in str(error) else f"{self.name}: "
             raise ImageError(f"{prefix}{error}") from error.__cause__
+
+
+def _of_part(read: Callable[..., Any], planes: Pixels, indices: Pixels, *where: Runs | None) -> Any:
+    return read(planes[indices], *where)
 
 
 def taken(planes: Pixels, runs: Runs, axis: int) -> Pixels:

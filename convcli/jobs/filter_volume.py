@@ -23,7 +23,7 @@ from convcli.ops.arguments import Array
 from convcli.ops.borders import Part, border_table, runs_in
 from convcli.ops.plan import plan_correlation
 from convcli.ops.responses import Ways, respond
-from convcli.ops.stacks import way_of_whole
+from convcli.ops.stacks import LEAN, way_of_whole
 from convcli.ops.sums import Border, Correlation, Store
 
 _MOST_SLAB_BYTES = 512 << 20
@@ -95,12 +95,24 @@ class VolumeFilter(VolumeWork):
 
     def planes_at_once(self, rows: range, columns: range) -> int:
         """Of so many planes of a region the sums are in memory at a time."""
+        if self._is_lean:
+            return int(max(min(_REGION_BYTES, memory_limit() // 4) // self.sums_bytes(1, rows, columns), 1))
         share = (len(rows) * len(columns)) / (self.shape[1] * self.shape[2])
         return self._planes_per_slab(int(min(_REGION_BYTES, memory_limit() // 4) / share))
 
     def sums_bytes(self, planes: int, rows: range, columns: range) -> int:
         """See `VolumeWork.sums_bytes`."""
+        if self._is_lean:
+            item = 2 * int(np.dtype(self.dtype).itemsize) + (4 if self.volume.dtype.kind == "u" else 0)
+            return planes * len(rows) * len(columns) * self.channels * item
         return int(self._sums(planes)[0] * len(rows) * len(columns) / (self.shape[1] * self.shape[2]))
+
+    @cached_property
+    def _is_lean(self) -> bool:
+        """Whether nothing as large as the result lies between the source and the result."""
+        if not self.plan.goes_straight(self.policy) or self.policy.working != np.float32:
+            return False
+        return bool(self._ways[0]) and all(way in LEAN for _, way in self._ways[0])
 
     @cached_property
     def cuttable(self) -> str | None:

@@ -110,10 +110,11 @@ A block reads its part of the input with the halo of the kernel around it straig
 writes whole chunks (or shards). No block waits for another, so there is no graph: `dask.array.map_overlap` made 5,113
 tasks of 256^3 voxels in chunks of 64^3 and took 18.7 s of CPU, blocks of 128 a side are 8 tasks and took 3.4 s. The
 price is that halos, and all of the chunks that hold them, are read again by each neighbour; the larger the block the
-less. Within a block no chunk is decoded twice: planes are made a few at a time, and what the next need again is held,
-so that blocks may reach far along depth. If `--block` does not say otherwise, blocks have at least two chunks a side
-and are about 128 MB of the result; in one process they are whole planes, one behind the other. `--max-memory` makes
-them smaller.
+less. Within a block no chunk is decoded twice: it is made in pieces, a layer of chunks or 32 MB at a time, and what the
+next needs again is held, so that blocks may reach far along depth. While a piece is made the next is read and the one
+before is written; in one process this goes on from block to block. If `--block` does not say otherwise, blocks have at
+least two chunks a side and are about 128 MB of the result; in one process they are whole planes, one behind the other.
+`--max-memory` makes them smaller.
 
 The bits are those of the whole volume in one process, however it is cut: how a kernel is computed is decided from the
 whole. What is decided from a whole plane (Fourier transforms, bilateral filters, random pooling, `--each-plane`) goes

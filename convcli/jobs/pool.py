@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from convcli.errors import ShapeError
-from convcli.geometry import PaddingSpec, Placement, windows_of
+from convcli.geometry import PaddingSpec, Placement
 from convcli.images import Image
 from convcli.images.signal_model import Signal
 from convcli.images.volume_model import Volume
@@ -20,7 +20,7 @@ from convcli.jobs.volumes import VolumeWork
 from convcli.ops.arguments import Array
 from convcli.ops.ordering import highest
 from convcli.ops.pooling import adaptive_pool2d, check_global, pool2d
-from convcli.ops.pooling_axes import Counts, PoolingAxis, adaptive_axes, sliding_axes
+from convcli.ops.pooling_axes import Counts, PoolingAxis, adaptive_axes, known_windows, sliding_axes
 from convcli.ops.pooling_runs import CHOOSING, check_mode, pool_stack, takes_means
 
 _MOST_NUMBERS = 1 << 22  # of windows with hidden pixels, looked at at a time
@@ -61,7 +61,7 @@ class PoolPlan(OperationPlan):
         if self.size is None:
             axes = self.axes_of(sizes)
             return [(axis.middles(), Placement(n / len(axis.table))) for n, axis in zip(sizes, axes, strict=True)]
-        windows = windows_of(
+        windows = known_windows(
             sizes, self.size, stride=self.stride or self.size, padding=self.padding, dilation=self.dilation,
             ceil_mode=self.ceil_mode,
         )  # fmt: skip

@@ -5,21 +5,27 @@ any of them may be done anywhere, in any order, and again.
 """
 
 import threading
-from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import zip_longest
 from math import prod
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
+from convcli.engines import Later
 from convcli.geometry.blocks import Grid, amplification, pieces_of
 from convcli.images.volume_axes import Axes
 from convcli.images.volume_model import Volume
 from convcli.jobs.stacks import Begin
 from convcli.jobs.tasks import Task
-from convcli.jobs.volumes import Between, Work
+from convcli.jobs.volumes import Between, Ranges, Work
+from convcli.ops.arguments import Array
+from convcli.ops.scratch import give_back
 from convcli.stores.growing import open_region_target, write_region
+from convcli.stores.heap import keep_heap
 from convcli.stores.reading import open_level
 
 T = TypeVar("T")
@@ -87,17 +93,39 @@ class _Opened:
     volume: Volume
     work: Work
     array: Any
+    behind: ThreadPoolExecutor  # of one thread, that packs and writes
+    last: list[tuple[Future[None], Array]] = field(default_factory=list)  # the piece that was written last
 
     @classmethod
     def of(cls, plan: RegionPlan) -> "_Opened":
+        keep_heap()
         volume = plan.source.open(plan.task, plan.max_pixels)
         try:
             work = plan.begin(volume, FORMAT)
             work.stretch(dict(plan.between))
-            return cls(volume, work, open_region_target(plan.folder, plan.path))
+            return cls(volume, work, open_region_target(plan.folder, plan.path), ThreadPoolExecutor(1))
         except BaseException:
             volume.close()
             raise
+
+    def along(self, ranges: Ranges) -> Ranges:
+        """A box of the array by the axes of the work."""
+        return tuple(along_work(ranges, self.work.leading, range(1)))
+
+    def write(self, ranges: Ranges, voxels: Array) -> Future[None]:
+        """Begin to write a piece, once the one before is written, in whose memory the next may be made."""
+        for before, made in self.last:
+            wait([before])
+            give_back(made)
+        writing = self.behind.submit(write_region, self.array, ranges, voxels)
+        self.last[:] = [(writing, voxels)]
+        return writing
+
+    def close(self) -> None:
+        """Wait for what is being written, and read."""
+        self.behind.shutdown()
+        self.volume.close()
+        give_back(None)
 
 
 _OPENED: dict[str, _Opened] = {}
@@ -107,7 +135,7 @@ def _opened(plan: RegionPlan) -> _Opened:
     """What this process has open of a plan, one thread at a time."""
     if plan.name not in _OPENED:
         while len(_OPENED) >= _KEPT_OPEN:
-            _OPENED.pop(next(iter(_OPENED))).volume.close()
+            _OPENED.pop(next(iter(_OPENED))).close()
         _OPENED[plan.name] = _Opened.of(plan)
     return _OPENED[plan.name]
 
@@ -119,27 +147,38 @@ def extremes_of(plan: RegionPlan, index: int) -> Between:
         return work.extremes(tuple(along_work(plan.grid.ranges(index), work.leading, range(1))))
 
 
-def run_block(plan: RegionPlan, index: int) -> Any:
-    """Make a block and write it; returns what the operation's report needs to know of it."""
+def run_block(plan: RegionPlan, index: int, after: Mapping[int, int] | None = None) -> Any:
+    """Make a block and write it; returns what the operation's report needs to know of it.
+
+    While a piece of it is made, the one before is written and what the next needs is read. Where it is said which block
+    comes ``after`` which, this goes on from one to the next, and the last piece is still being written: see `Later`.
+    """
     with _LOOPS:
         opened = _opened(plan)
-        with ThreadPoolExecutor(1) as behind:  # a piece is packed and written while the next is made
-            writing: Future[None] | None = None
-            for ranges in pieces_of(plan.grid.ranges(index), plan.piece):
-                voxels = opened.work.region(tuple(along_work(ranges, opened.work.leading, range(1))))
-                if writing is not None:
-                    writing.result()
-                writing = behind.submit(write_region, opened.array, ranges, voxels)
+        pieces = pieces_of(plan.grid.ranges(index), plan.piece)
+        follows = pieces_of(plan.grid.ranges(after[index]), plan.piece)[:1] if after and index in after else []
+        writing: Future[None] | None = None
+        for ranges, then in zip_longest(pieces, [*pieces[1:], *follows]):
+            read_next = partial(opened.work.ahead, opened.along(then)) if then else lambda: None
+            voxels = opened.work.region(opened.along(ranges), read_next)
             if writing is not None:
                 writing.result()
-        return opened.work.said()
+            writing = opened.write(ranges, voxels)
+        said = opened.work.said()
+
+    def end() -> Any:
+        if writing is not None:
+            writing.result()
+        return said
+
+    return end() if after is None else Later(end)
 
 
 def forget(plan: RegionPlan) -> None:
     """Close what this process has open of a plan."""
     opened = _OPENED.pop(plan.name, None)
     if opened is not None:
-        opened.volume.close()
+        opened.close()
 
 
 def along_work(ranges: Sequence[T], leading: Axes, one: T) -> list[T]:
@@ -197,6 +236,6 @@ def costs_of(work: Work, volume: Volume, grid: Grid, chunks: tuple[int, ...], *,
     ranges = pieces[0]
     working = work.working_bytes(tuple(along_work(ranges, work.leading, range(1))))
     packing = _PACKING * (prod(chunks) * size + prod(grid.step) * item)
-    memory = min(len(pieces), 2) * prod(map(len, ranges)) * item + working + packing
+    memory = min(len(grid) * len(pieces), 2) * prod(map(len, ranges)) * item + working + packing
     written = prod(grid.shape) * item
     return Costs(len(grid), grid.block, prod(volume.shape) * size, written, read * size, decoded * size, memory)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain, product
+from itertools import chain, product, zip_longest
 from typing import Any
 
 import numpy as np
@@ -59,16 +59,21 @@ class EachVolume(Work):
         """See `Work.cuttable`."""
         return self.first.cuttable
 
-    def region(self, ranges: Ranges) -> Array:
+    def region(self, ranges: Ranges, then: Callable[[], None] = lambda: None) -> Array:
         """See `Work.region`: the part of each of the volumes."""
         out = np.empty([len(each) for each in ranges], self.dtype)
-        parts = np.moveaxis(out, self.depth, -3)
-        for at, number, work, part in self._works(ranges):
+        parts, works = np.moveaxis(out, self.depth, -3), list(self._works(ranges))
+        for (at, number, work, part), after in zip_longest(works, works[1:]):
             if self.between:
                 work.stretch({0: self.between[number]})
-            parts[at] = work.region(part)
+            parts[at] = work.region(part, partial(after[2].ahead, after[3]) if after else then)
             self.clipped += work.clipped
         return out
+
+    def ahead(self, ranges: Ranges) -> None:
+        """See `Work.ahead`: of the first of the volumes."""
+        _, _, work, part = next(self._works(ranges))
+        work.ahead(part)
 
     def _works(self, ranges: Ranges) -> Iterator[tuple[tuple[int, ...], int, VolumeWork, Ranges]]:
         """Of each volume in a region where it lies there, the number of its first plane, the work, and its region."""
@@ -164,15 +169,26 @@ class EachPlane(Work):
         """See `Work.cuttable`."""
         return "planes are pictures, each by itself"
 
-    def region(self, ranges: Ranges) -> Array:
+    def region(self, ranges: Ranges, then: Callable[[], None] = lambda: None) -> Array:
         """See `Work.region`."""
+        self.ahead(ranges)
         along, across = ranges[:-2], self.shape[1:3]
         out = np.empty([*(len(each) for each in along), *across], self.dtype)
-        sizes = [size for _, size in self.leading]
-        for place, index in zip(np.ndindex(*out.shape[:-2]), product(*along), strict=True):
-            plane = int(np.ravel_multi_index(index, sizes)) if index else 0
-            out[place] = self._heard(plane, self._act(self._image(plane), self._format))[..., 0]
+        for place, plane in zip(np.ndindex(*out.shape[:-2]), self._planes(ranges), strict=True):
+            image = self._image(plane)
+            if not any(place):
+                then()
+            out[place] = self._heard(plane, self._act(image, self._format))[..., 0]
         return out
+
+    def ahead(self, ranges: Ranges) -> None:
+        """See `Work.ahead`."""
+        self._volume.ahead(np.array(self._planes(ranges)))
+
+    def _planes(self, ranges: Ranges) -> list[int]:
+        """The numbers of the planes of a region."""
+        sizes, along = [size for _, size in self.leading], ranges[:-2]
+        return [int(np.ravel_multi_index(index, sizes)) if index else 0 for index in product(*along)]
 
     def sources(self, axis: int, wanted: range) -> Array:
         """See `Work.sources`."""

@@ -7,6 +7,7 @@ was killed goes on where it was.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import pairwise
 from math import prod
 from pathlib import Path
 from secrets import token_hex
@@ -253,8 +254,9 @@ class _Run:
         self.total, self.done = len(share), len(share) - len(todo)
         self.progress(self.looked_at + self.done, self.looked_at + self.total)
         failures: list[Done] = []
+        after = dict(pairwise(todo)) if isinstance(self.engine, Here) else None  # it works on one behind the other
         try:
-            for each in self.engine.run(partial(run_block, plan), todo):
+            for each in self.engine.run(partial(run_block, plan, after=after), todo):
                 if each.error is not None or each.killed:
                     failures.append(each)
                     self._stop_at(each.error)

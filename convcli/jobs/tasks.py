@@ -82,10 +82,12 @@ def plan_tasks(
     if isinstance(sources, Names) and len(sources) > 1 and naming.lies_apart(sources.base):
         tasks = Tasks(sources, naming, makes_folder)
         _check_different(tasks, format)
+        if overwrite:
+            _check_links(tasks)
         return tasks
     places = _Places()
     if explicit is not None:
-        made = {places.real(naming.target(source, 1)): source for source in sources}
+        made = {places.own(naming.target(source, 1)): source for source in sources}
         earlier = _results_among(sources) if output is None else set()
         sources = [
             source
@@ -113,8 +115,9 @@ def _check_each(tasks: Sequence[Task], format: str | None, places: "_Places", *,
         if real in taken:
             raise _both(taken[real], task)
         taken[real] = task.source
-        if real in real_sources and not in_place:
-            raise ConvcliError(f"output: {task.target} is also an input; choose another name with -o")
+        is_link = task.makes_folder and real != places.own(task.target)  # that nobody has named
+        if real in real_sources and (is_link or not in_place):
+            raise _is_input(task.target)
 
 
 def _check_different(tasks: "Tasks", format: str | None) -> None:
@@ -129,6 +132,19 @@ def _check_different(tasks: "Tasks", format: str | None) -> None:
         for task in tasks:
             if hash(task.target) in several and taken.setdefault(task.target, task.source) != task.source:
                 raise _both(taken[task.target], task)
+
+
+def _check_links(tasks: "Tasks") -> None:
+    """Raise `ConvcliError` for a target that is a link which leads to a source: it would be written over."""
+    links = {os.path.realpath(task.target): task.target for task in tasks if os.path.islink(task.target)}  # noqa: PTH114
+    if links:
+        for task in tasks:
+            if (target := links.get(os.path.realpath(task.source))) is not None:
+                raise _is_input(target)
+
+
+def _is_input(target: str) -> ConvcliError:
+    return ConvcliError(f"output: {target} is also an input; choose another name with -o")
 
 
 def _both(other: str, task: Task) -> ConvcliError:
@@ -177,14 +193,20 @@ class _Places:
 
     def real(self, name: str) -> str:
         """A file's own name; of a link that of the file it leads to."""
+        own = self.own(name)
+        is_plain = is_address(name) or not os.path.islink(own)  # noqa: PTH114
+        return own if is_plain else os.path.realpath(name)  # at peace with links that go round
+
+    def own(self, name: str) -> str:
+        """A file's own name, or a link's."""
         if is_address(name):
             return lies_at(name)
         folder, last = os.path.split(name)
+        if last in ("", ".", ".."):
+            return os.path.realpath(name)
         if folder not in self._folders:
             self._folders[folder] = os.path.realpath(folder)
-        real = os.path.join(self._folders[folder], last)  # noqa: PTH118 (there may be many)
-        is_plain = last not in ("", ".", "..") and not os.path.islink(real)  # noqa: PTH114
-        return real if is_plain else os.path.realpath(name)  # at peace with links that go round
+        return os.path.join(self._folders[folder], last)  # noqa: PTH118 (there may be many)
 
 
 def _results_among(sources: Sequence[str]) -> set[str]:

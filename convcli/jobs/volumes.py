@@ -106,8 +106,15 @@ class Work(ABC):
         """Why `region` cannot be asked for any region but whole planes; None if it can."""
 
     @abstractmethod
-    def region(self, ranges: Ranges) -> Array:
-        """A part of the result of one channel, along its leading axes, rows and columns; the bits are the whole's."""
+    def region(self, ranges: Ranges, then: Callable[[], None] = lambda: None) -> Array:
+        """A part of the result of one channel, along its leading axes, rows and columns; the bits are the whole's.
+
+        ``then`` is called once the input is read, while most is still to be done.
+        """
+
+    @abstractmethod
+    def ahead(self, ranges: Ranges) -> None:
+        """Begin to read what a region needs that will be asked for next, if there is room; what it is made of only."""
 
     @abstractmethod
     def sources(self, axis: int, wanted: range) -> Array:
@@ -227,13 +234,39 @@ class VolumeWork(Work):
         """See `Work.cuttable`."""
         return None
 
-    def region(self, ranges: Ranges) -> Array:
+    def region(self, ranges: Ranges, then: Callable[[], None] = lambda: None) -> Array:
         """See `Work.region`: a few planes at a time are made, of what they need of the input, which is read once."""
         planes, rows, columns = ranges
-        out = np.empty([len(each) for each in ranges], self.dtype)
+        self.ahead(ranges)
+        out: Array | None = None
         for run in self.runs(ranges):
-            out[run.start - planes.start : run.stop - planes.start] = self.box(run, rows, columns)[..., 0]
+            if run.start == planes.start:
+                then()
+            made = self.box(run, rows, columns)[..., 0]
+            if out is None:
+                if len(run) == len(planes) and not (self._held and np.may_share_memory(made, self._held[1])):
+                    return made
+                out = np.empty([len(each) for each in ranges], self.dtype)
+            out[run.start - planes.start : run.stop - planes.start] = made
+        assert out is not None
         return out
+
+    def ahead(self, ranges: Ranges) -> None:
+        """See `Work.ahead`."""
+        if self._reads_ahead(ranges):
+            planes, rows, columns = (self.sources(axis, run) for axis, run in enumerate(ranges))
+            self.volume.ahead(planes, tuple(runs_in(rows)), tuple(runs_in(columns)))
+
+    def _reads_ahead(self, ranges: Ranges) -> bool:
+        """Whether there is room for what is read next."""
+        return self.volume.read_ahead is not None and 4 * self._window_bytes(ranges) <= memory_limit()
+
+    def _window_bytes(self, ranges: Ranges) -> int:
+        """Of the planes that a reader holds for a region: whole layers of chunks."""
+        count, height, width = (len(self.sources(axis, each)) for axis, each in enumerate(ranges))
+        layer = self.volume.chunk[0]
+        held = min((-(-count // layer) + 1) * layer, self.volume.shape[0])
+        return int(held * height * width * self.volume.shape[3] * self.volume.dtype.itemsize)
 
     def runs(self, ranges: Ranges) -> Iterator[range]:
         """The planes of a region a few at a time, while all that these need of the input is held."""
@@ -250,9 +283,11 @@ class VolumeWork(Work):
                 self._held = None
 
     def working_bytes(self, ranges: Ranges) -> int:
-        """See `Work.working_bytes`: the layers of chunks that a reader holds, the planes made at once, their source."""
+        """See `Work.working_bytes`: what a reader holds, also ahead, and the planes made at once with their source."""
         planes, rows, columns = ranges
         step = min(self.planes_at_once(rows, columns), len(planes))
+        if self._reads_ahead(ranges):
+            return 2 * self._window_bytes(ranges) + self.sums_bytes(step, rows, columns)
         middle = (planes.start + planes.stop - step) // 2
         return self._bytes_at_once((range(middle, middle + step), rows, columns))
 

@@ -27,7 +27,7 @@ _KERNELS = (
     "sharpen", "sobel", "gaussian:sigma=2", "box:size=3", "box:size=5", "box:size=15", "unsharp", "laplacian-8",
     "sobel-angle", "kirsch", "ridge", "canny", "gaussian:sigma=12", "box:size=51", "disk:radius=15",
     "dog:sigma=3,sigma2=5", "gabor:theta=30", "median", "median:size=15", "bilateral", "guided", "nlmeans",
-    "resize:width=40",
+    "resize:width=40", "frei-chen-x",
 )  # fmt: skip
 
 

@@ -27,7 +27,8 @@ class Costs:
         and stretches the same as with four.
     stretches : bool
         Whether a row's pass may go along four stretches of it at a time. Along a row, taps read vectors that begin
-        anywhere; one of 64 bytes then always lies in two cache lines, which takes twice as long.
+        anywhere; one of 64 bytes then always lies in two cache lines, which takes twice as long. Of 32 bytes, one
+        thread: sigma 5 201 ms and 222 without, sigma 10 367 and 434.
     product_rows : int
         Of the register tile of layers, two vectors wide: 16 sums of 32 registers, 12 of 16.
     few_taps : int
@@ -52,8 +53,9 @@ class Costs:
 
 
 _WIDE = Costs(4, 8, True, 8, 16, {64: 200, 256: 205, 1024: 440})
-_MIDDLE = Costs(3, 8, False, 6, 16, {64: 200, 256: 205, 1024: 440})
-# Four numbers at a time, in 16 registers or (NEON) in 32: as the middle ones and as the wide ones, until measured.
+_MIDDLE = Costs(3, 8, True, 6, 16, {64: 200, 256: 205, 1024: 440})
+# Four numbers at a time, in 16 registers or (NEON) in 32: as the middle ones and as the wide ones, until measured; but
+# there sums and what stretches read would leave no register for a product.
 _NARROW = Costs(3, 8, False, 6, 16, {64: 200, 256: 205, 1024: 440})
 _NARROW_MANY = Costs(4, 8, False, 8, 16, {64: 200, 256: 205, 1024: 440})
 COSTS = {(64, 32): _WIDE, (32, 16): _MIDDLE, (16, 16): _NARROW, (16, 32): _NARROW_MANY}
@@ -161,6 +163,11 @@ LAYER_BLOCK_BYTES = 256 * 1024
 # all sums.
 SQUARES_BYTES, FEWEST_SQUARES = 384 * 1024, 32
 ROUND_BYTES, ROUND_SQUARES = 2 * 1024 * 1024, 128
+# Squares of so many numbers, or a multiple, are put that much further apart in a round: a tile reads all of them, and
+# of one kilobyte each no more than 48 would stay in the first-level cache. Gradient of the weights, one thread,
+# 14x14x256: AVX2 27.1 ms and 22.6 so, AVX-512 17.3 and 14.6; 28x28x128: 21.0 and 19.1, 11.7 and 10.9. Of 64 numbers it
+# did not help.
+ROW_NEEDS_SPARE, ROW_SPARE = 128, 16
 # Of depthwise layers: pixels of a strip whose sums are in registers, as many as two multiply-adds a cycle need that
 # each take four; and numbers of an input row under it: three rows of them and the output's stay in the first-level
 # cache, and short ones are read in the order in which they lie. 16 images of 112x112x32 and of 56x56x64: AVX2, strips

@@ -22,6 +22,6 @@ def repeat_tile(source, rows, steps, weights, base, lowest, rounds, out):
     for part in prange(out.shape[0]):
         for _ in range(rounds):
             multiply(
-                None, TWO, ROWS, source, 0, rows, 0, steps, 0, count, weights, 0, width,
+                None, TWO, ROWS, source, 0, rows, 0, steps, 0, count, weights, 0, True,
                 base, 0, False, lowest, out[part], 0, width, ROWS, width,
             )  # fmt: skip

@@ -40,16 +40,18 @@ def along_row(build, count, lanes, body):
 
 
 class Vectors:
-    """Writes LLVM's words for vectors of float32 or float64."""
+    """Writes LLVM's words for vectors of float32 or float64, or with 16 bits of whole numbers."""
 
     def __init__(self, builder, bits=32):
         self.ir = builder
         self.bytes = bits // 8
         self.lanes = VECTOR_BYTES // self.bytes
-        self.name = f"v{self.lanes}f{bits}"  # LLVM's
-        self.vector = ir.VectorType(ir.FloatType() if bits == 32 else ir.DoubleType(), self.lanes)
+        self.name = f"v{self.lanes}{'i' if bits == 16 else 'f'}{bits}"  # LLVM's
+        number = ir.IntType(16) if bits == 16 else ir.FloatType() if bits == 32 else ir.DoubleType()
+        self.vector = ir.VectorType(number, self.lanes)
         self.int64 = ir.IntType(64)
-        self.multiply_add = self.function(f"fmuladd.{self.name}", self.vector, [self.vector] * 3)
+        if bits > 16:
+            self.multiply_add = self.function(f"fmuladd.{self.name}", self.vector, [self.vector] * 3)
 
     @property
     def module(self):

@@ -126,7 +126,9 @@ class BatchNorm(Layer):
         """What there is for each channel, for a run of pixels."""
         from convcli.loops.costs import RUN
 
-        return np.tile(each.astype(self.dtype), max(RUN // len(each), 1))
+        repeated = np.empty((max(RUN // len(each), 1), len(each)), self.dtype)
+        repeated[:] = each
+        return repeated.reshape(-1)
 
     def _sums(self, x: Array, gradient: Array | None = None) -> tuple[Array, Array]:
         """Float64 sums of each channel of ``x`` and its squares, or of the output's gradient and that times ``x``."""

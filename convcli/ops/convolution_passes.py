@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 # Runs of pixels that are summed by themselves for the gradient of a bias: never the number of threads.
 _BIAS_CHUNKS = 16
 
+_INFINITY = 0x7F800000  # the bits of float32's
+
 # Weights and bias as the loops read them, by the pass that reads them.
 Kept = dict[Pass, tuple[Array, Array]]
 
@@ -206,29 +208,29 @@ def _packed(planned: Pass, plan: Plan, kernel: Array, bias: Array, groups: int, 
 def _run_squares(
     planned: Pass, squares: "Squares", source: Array, kernel: Array, bias: Array, numbers: Any, out: Array, how: _How
 ) -> None:
-    from convcli.loops.networks.winograd import apart, convolve_squares, transform_kernel
-    from convcli.loops.networks.winograd_vectors import POINTS
+    from convcli.loops.networks.winograd import convolve_squares, transform_kernel
 
-    points, width = POINTS**2, 2 * squares.lanes
+    numbers_of_weights, room = _numbers_of(squares)
     ready = _from_kept(planned, how)
     if ready is None:
         seen = planned.taps_of(kernel)
         seen = np.ascontiguousarray(seen.swapaxes(3, 4)) if how.transposed else seen
-        transformed = _room(how, "weights", _transformed(squares), seen.dtype)
+        transformed = _room(how, "weights", numbers_of_weights, seen.dtype)
         transform_kernel(_flat(seen), squares, _runs(transformed.size, squares.channels), transformed)
         ready = _to_kept(planned, how, transformed, bias)
-    room = points * (apart.py_func(squares, squares.channels) + apart.py_func(squares, width))
     workspaces = scratch("inputs", (min(how.workers, -(-squares.total // squares.group)), room), kernel.dtype)
     convolve_squares(_flat(source), ready[0], _flat(bias), squares, numbers, workspaces, _flat_out(out))
 
 
-def _transformed(squares: "Squares") -> int:
-    """Numbers of the weights for all points, with the nothing between those: see `unit_of`."""
-    from convcli.loops.networks.winograd import unit_of
+@lru_cache(maxsize=512)
+def _numbers_of(squares: "Squares") -> tuple[int, int]:
+    """Of the weights for all points, with the nothing between those (see `unit_of`), and of a thread's workspace."""
+    from convcli.loops.networks.winograd import apart, unit_of
     from convcli.loops.networks.winograd_vectors import POINTS
 
     start, _, step = unit_of.py_func(squares, squares.filters - 1)
-    return int(start + POINTS**2 * step)
+    room = apart.py_func(squares, squares.channels) + apart.py_func(squares, 2 * squares.lanes)
+    return int(start + POINTS**2 * step), POINTS**2 * room
 
 
 def _room(how: _How, what: str, size: int, dtype: np.dtype[Any]) -> Array:
@@ -246,32 +248,45 @@ def _to_kept(planned: Pass, how: _How, weights: Array, bias: Array) -> tuple[Arr
 
 
 def _is_finite(array: Array) -> bool:
-    """Whether all numbers are finite; False, too, where their sum is not."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        return bool(np.isfinite(array.sum()))
+    """Whether all numbers of float32 are finite."""
+    from convcli.loops.networks.activations import find_largest
+
+    largest = np.empty(_runs(array.size), np.int32)
+    find_largest(_flat(array).view(np.int32), largest)
+    return bool(largest.max() < _INFINITY)
 
 
 def _weight_gradient_squares(x: Array, gradient: Array, squares: "Squares", out: Array) -> None:
-    from convcli.loops.networks.product import ROWS
-    from convcli.loops.networks.winograd import apart, finish_kernel, multiply_round, transform_round
-    from convcli.loops.networks.winograd_vectors import POINTS
+    from convcli.loops.networks.winograd import finish_kernel, multiply_round, transform_round
 
-    points, channels, filters, group = POINTS**2, squares.channels, squares.filters, squares.group
-    inputs = scratch("inputs", points * apart.py_func(squares, channels), x.dtype)
-    gradients = scratch("gradients", points * apart.py_func(squares, filters), x.dtype)
-    sums = scratch("sums", _transformed(squares), x.dtype)
-    rows = np.minimum(np.arange(channels + ROWS), channels - 1).repeat(2)
-    steps = np.stack((np.arange(group) * channels, np.arange(group)), axis=-1)
-    nothing, numbers = np.zeros(2 * squares.lanes, x.dtype), _numbers(x.dtype, relu=False)
-    blocks = max(min(channels // 64, 4), 1)
+    sizes, rows, steps, nothing = _round_of(squares)
+    inputs, gradients, sums = (
+        scratch(what, size, x.dtype) for what, size in zip(("inputs", "gradients", "sums"), sizes, strict=True)
+    )
+    numbers, group = _numbers(x.dtype, relu=False), squares.group
+    blocks = max(min(squares.channels // 64, 4), 1)
     for first in range(0, squares.total, group):
         count = min(group, squares.total - first)
         transform_round(x, gradient, squares, first, count, min(_threads(), count), inputs, gradients)
         multiply_round(
-            _flat(inputs), _flat(gradients), rows, steps.reshape(-1), squares, numbers, nothing, count, first > 0,
-            blocks, sums,
-        )  # fmt: skip
+            _flat(inputs), _flat(gradients), rows, steps, squares, numbers, nothing, count, first > 0, blocks, sums
+        )
     finish_kernel(_flat(sums), squares, out)
+
+
+@lru_cache(maxsize=64)
+def _round_of(squares: "Squares") -> tuple[tuple[int, int, int], Array, Array, Array]:
+    """Numbers of a round's inputs, gradients and sums; the tables of channels and squares; nothing to begin with."""
+    from convcli.loops.networks.product import ROWS
+    from convcli.loops.networks.winograd import apart, row_of
+    from convcli.loops.networks.winograd_vectors import POINTS
+
+    row, gradient_row = row_of.py_func(squares.channels), row_of.py_func(squares.filters)
+    sizes = POINTS**2 * apart.py_func(squares, row), POINTS**2 * apart.py_func(squares, gradient_row)
+    rows = np.minimum(np.arange(squares.channels + ROWS), squares.channels - 1).repeat(2)
+    each = np.arange(squares.group)
+    steps = np.stack((each * row, each * gradient_row), axis=-1).reshape(-1)
+    return (*sizes, _numbers_of(squares)[0]), rows, steps, np.zeros(2 * squares.lanes, np.float32)
 
 
 def _runs(numbers: int, most: int = ALONE_NUMBERS) -> int:

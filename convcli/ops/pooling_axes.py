@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -11,8 +11,11 @@ from numpy.typing import NDArray
 from convcli.errors import ShapeError
 from convcli.geometry import PaddingSpec, Window, per_axis, windows_of
 from convcli.ops.arguments import MOST_CELLS, check_fit
+from convcli.ops.remembering import remembered
 
 Counts = int | Sequence[int]
+# Pooling a picture asks twice for the same.
+known_windows = remembered(windows_of)
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +42,16 @@ class PoolingAxis:
     stride: int = 1
     before: int = 0
     dilation: int = 1
+
+    @cached_property
+    def is_full(self) -> bool:
+        """Whether all windows have all their taps in the image; where they differ, as many as the first."""
+        return bool((self.table[:, 1] == self.taps).all())
+
+    @property
+    def taps(self) -> int:
+        """Of a window; where they differ, of the first."""
+        return self.kernel_size or int(self.table[0, 1])
 
     def part(self, first: int, end: int) -> tuple["PoolingAxis", int, int]:
         """The windows of positions ``first`` to ``end``, on only the cells they cover, and which cells those are."""
@@ -88,7 +101,7 @@ def sliding_axes(
 ) -> tuple[PoolingAxis, ...]:
     """Windows of one size that slide along each axis; raises `ShapeError` where none fits or one holds no pixel."""
     kernel_sizes = per_axis(size, len(sizes), "size")
-    windows = windows_of(
+    windows = known_windows(
         sizes,
         kernel_sizes,
         stride=kernel_sizes if stride is None else stride,
@@ -133,6 +146,7 @@ def _sliding(axis: int, n: int, window: Window) -> PoolingAxis:
     return PoolingAxis(table, padded_ends, window.kernel_size, window.stride, window.before, window.dilation)
 
 
+@lru_cache(maxsize=16)
 def _adaptive(n: int, count: int) -> PoolingAxis:
     position = np.arange(count, dtype=np.int64)
     first = position * n // count

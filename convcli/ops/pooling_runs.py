@@ -129,15 +129,10 @@ def _sums(source: Array, axes: Axes, mode: str, count_padding: bool, p: float) -
 
 def takes_means(pixels: np.dtype[Any], axes: Axes) -> bool:
     """Whether `_means` can do it: all windows have all their taps in the image, and sums of integers are exact."""
-    if not axes[2].kernel_size or any((axis.table[:, 1] != _taps_of(axis)).any() for axis in axes):
+    if not axes[2].kernel_size or not all(axis.is_full for axis in axes):
         return False
     dtype = loop_dtype(pixels)
-    return dtype.kind == "f" or np.iinfo(dtype).max * prod(map(_taps_of, axes)) < _EXACT
-
-
-def _taps_of(axis: PoolingAxis) -> int:
-    """Of a window along an axis; where they differ, of the first."""
-    return axis.kernel_size or int(axis.table[0, 1])
+    return dtype.kind == "f" or np.iinfo(dtype).max * prod(axis.taps for axis in axes) < _EXACT
 
 
 def _means(source: Array, axes: Axes, rounded: bool) -> Array:
@@ -146,7 +141,7 @@ def _means(source: Array, axes: Axes, rounded: bool) -> Array:
     numbers = as_contiguous("image", source, loop_dtype(source.dtype))
     out = _result(source, axes, source.dtype if rounded else result_dtype(numbers.dtype))
     depth, height, width = axes
-    channels, (planes, rows, columns) = source.shape[4], map(_taps_of, axes)
+    channels, (planes, rows, columns) = source.shape[4], (axis.taps for axis in axes)
     taps, whole = planes * rows * columns, numbers.dtype.kind == "u"
     short = whole and np.iinfo(numbers.dtype).max * taps < 2**16
     sums = np.empty(0, np.uint16 if short else np.int32 if whole else np.float64)

@@ -25,6 +25,7 @@ _LINE = 64  # bytes
 class _Kept(threading.local):
     def __init__(self) -> None:
         self.buffers: dict[tuple[str, str], Array] = {}
+        self.given_back: Array | None = None
 
 
 _KEPT = _Kept()
@@ -46,6 +47,23 @@ def scratch(what: str, shape: int | tuple[int, ...], dtype: Any) -> Array:
     if kept is None or kept.size < size:
         kept = _KEPT.buffers[key] = aligned((size,), kind)
     return kept[:size].reshape(shape)
+
+
+def give_back(result: Array | None) -> None:
+    """Let the memory of a result that nobody looks at any more be the next one's of its size; None: let go."""
+    while result is not None and isinstance(result.base, np.ndarray):
+        result = result.base
+    is_plain = result is not None and result.flags.owndata and result.flags.c_contiguous and result.flags.writeable
+    _KEPT.given_back = result.reshape(-1).view(np.uint8) if result is not None and is_plain else None
+
+
+def given_back(size: int) -> Array | None:
+    """So many bytes that were given back, if they were just as many."""
+    found = _KEPT.given_back
+    if found is None or found.size != size:
+        return None
+    _KEPT.given_back = None
+    return found
 
 
 def aligned(shape: Sequence[int], dtype: Any) -> Array:

@@ -70,6 +70,7 @@ def choose_way(asked: Correlation) -> tuple[Correlation, str]:
 # Ways whose sums are the same in any part of a stack, wherever it is cut: none goes by tiles of transforms or by what
 # else a plane holds.
 CUTTABLE = ("volume", "depth first", "separable", "taps")
+LEAN = ("volume", "separable", "taps")  # of these, those that make no other array as large as the result
 
 
 def way_of_whole(asked: Correlation) -> tuple[CorrelationPlan, str] | None:

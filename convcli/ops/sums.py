@@ -133,6 +133,8 @@ class Correlation:
         out: np.dtype[Any] = np.dtype(self.store.dtype)
         if out == np.float64:
             return out
+        if self._is_whole:
+            return np.dtype(np.int16)
         words: dict[str, Any] = {"scale": self.scale, "bias": self.bias, "border_value": self.border.constant}
         return sums_dtype(self.source.dtype, self.plan, whole=out.kind == "u", **words)
 
@@ -148,8 +150,20 @@ class Correlation:
         That pays for few loads; else they are converted to the type of the sums once.
         """
         source = self.source.dtype
-        few = self._is_passes or self.plan.multiply_adds <= costs().few_taps
+        few = self._is_passes or self._is_whole or self.plan.multiply_adds <= costs().few_taps
         return source if few and not self.is_precise and self._holds_border else self.dtype
+
+    @cached_property
+    def _is_whole(self) -> bool:
+        """Whether bytes become bytes, tap by tap, by sums that are whole numbers of 16 bits, each on the way too."""
+        if self.plan.method != "taps" or not self.source.dtype == self.store.dtype == np.uint8:
+            return False
+        weights = self.plan.weights * self.scale
+        others, most = np.array([self.bias, self.store.low, self.store.high]), np.iinfo(np.int16).max
+        if not self._holds_border or not abs(self.bias) + 255 * np.abs(weights).sum() <= most:
+            return False
+        whole = (weights == np.rint(weights)).all() and (others == np.rint(others)).all()
+        return bool(whole and (np.abs(others) <= most).all())
 
     @property
     def _is_passes(self) -> bool:

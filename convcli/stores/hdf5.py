@@ -6,7 +6,7 @@ from convcli.errors import ConvcliError, ImageError
 from convcli.extras import install
 from convcli.images.model import shown
 from convcli.images.volume_model import Volume
-from convcli.stores import BEHIND
+from convcli.stores import BEHIND, file_of
 from convcli.stores.reading import Stored, volume_of
 
 _AXES = {2: "yx", 3: "zyx", 4: "czyx", 5: "tczyx"}
@@ -19,13 +19,13 @@ def open_hdf5(name: str, *, axes: str, wanted: str, max_pixels: int) -> Volume:
         import h5py
     except ImportError:
         raise ConvcliError(f"{shown(name)}: is HDF5, which needs an extra; {install('scale')}") from None
-    path, _, inside = name.partition(BEHIND)
+    path = file_of(name)
     try:
         file = h5py.File(path, "r")
     except OSError as error:
         raise ImageError(f"{shown(path)}: cannot be read as HDF5 ({' '.join(str(error).split())[:160]})") from error
     try:
-        dataset = _chosen(h5py, file, path, inside)
+        dataset = _chosen(h5py, file, name)
         lead = axes[: axes.index("yx")] if "yx" in axes else ""
         letters = f"{lead}yx" if len(lead) + 2 == dataset.ndim else _AXES.get(dataset.ndim, "")
         if not letters:
@@ -49,7 +49,8 @@ class _Array:
         return self._dataset[where]
 
 
-def _chosen(h5py: Any, file: Any, path: str, inside: str) -> Any:
+def _chosen(h5py: Any, file: Any, name: str) -> Any:
+    path, _, inside = name.partition(BEHIND)
     found: list[str] = []
 
     def note(name: str, each: Any) -> None:
@@ -66,4 +67,4 @@ def _chosen(h5py: Any, file: Any, path: str, inside: str) -> Any:
         return file[deep[0]]
     names = ", ".join(f"{shown(path)}{BEHIND}/{each}" for each in deep[:_MOST_LISTED])
     fix = f"name one: {names}" if names else "it holds none"
-    raise ImageError(f"{shown(path)}: got {inside or f'{len(deep)} data sets'}, expected one volume; {fix}")
+    raise ImageError(f"{shown(name)}: got {inside or f'{len(deep)} data sets'}, expected one volume; {fix}")

@@ -4,9 +4,8 @@ Source: the OME-NGFF specification, versions 0.4 and 0.5 (multiscales, axes, coo
 """
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import islice
 from math import prod
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from convcli.addresses import is_address
+from convcli.addresses import is_address, versions_below
 from convcli.errors import ConvcliError, ImageError, shortened
 from convcli.extras import needed
 from convcli.images.depth import own_numbers, supported
@@ -111,14 +110,27 @@ def volume_of(
         raise ImageError(f"{stored.name}: {error}") from None
     shape = (prod(leading), height, width, 1)
     numbers = own_numbers(array.dtype)
-    words: dict[str, Any] = {"axes": found, "numbers": numbers, "warnings": notes, "close": close}
-    words["read_box"] = _box_reader(stored, leading, 1)
+    words: dict[str, Any] = {"axes": found, "numbers": numbers, "warnings": notes}
+    boxes, planes = (_Boxes(stored, leading, most, sample.dtype) for most in (1, _TOGETHER))
+    words["read_box"] = boxes.read
     words["chunk"] = (array.chunks[-3] if len(array.shape) > 2 else 1, *array.chunks[-2:])
-    whole, all_rows, all_columns = _box_reader(stored, leading, _TOGETHER), (range(height),), (range(width),)
+    all_rows, all_columns = (range(height),), (range(width),)
 
     def read_run(first: int, end: int) -> Pixels:
-        return whole(np.arange(first, end), all_rows, all_columns)
+        return planes.read(np.arange(first, end), all_rows, all_columns)
 
+    def read_ahead(indices: Pixels, rows: Runs | None, columns: Runs | None) -> None:
+        if rows is None or columns is None:
+            planes.ahead(indices, all_rows, all_columns)
+        else:
+            boxes.ahead(indices, rows, columns)
+
+    def close_all() -> None:
+        boxes.close()
+        planes.close()
+        close()
+
+    words |= {"read_ahead": read_ahead, "close": close_all}
     return Volume(stored.name, shape, sample.dtype, _metadata(stored), read_run, **words)
 
 
@@ -128,66 +140,86 @@ def _metadata(stored: Stored) -> VolumeMetadata:
     return metadata_of(stored.axes, stored.image, stored.attributes, level, has_labels=has_labels)
 
 
-def _box_reader(stored: Stored, leading: tuple[int, ...], most: int) -> Callable[[Pixels, Runs, Runs], Pixels]:
-    """A `Volume.read_box`: neighbours along one of the leading axes are read at once, in whole layers of chunks.
+class _Boxes:
+    """Parts of an open store: neighbours along one of the leading axes are read at once, in whole layers of chunks.
 
     Of so many boxes at ``most`` the layers are held in which the last planes lay.
     """
-    held, has_depth = Held(most), len(stored.array.shape) > 2
 
-    def read_box(indices: Pixels, rows: Runs, columns: Runs) -> Pixels:
-        places = np.stack(np.unravel_index(indices, leading), -1)
-        steps = np.diff(places, axis=0)
-        breaks = np.flatnonzero((steps != steps[:1]).any(1) | (np.abs(steps).sum(1) != 1)) + 1
-        parts = []
-        for run in np.split(places, breaks):
-            axis = int((run[-1] - run[0]).argmax()) if len(run) > 1 else len(leading) - 1
-            fixed = tuple(int(each) for at, each in enumerate(run[0]) if at != axis)
-            key = axis, fixed, rows, columns
-            layers = held.of(
-                key, partial(_layers, stored, *key) if has_depth else partial(_plane, stored, rows, columns)
-            )
-            parts.append(layers.planes(int(run[0][axis]), int(run[-1][axis]) + 1))
+    def __init__(self, stored: Stored, leading: tuple[int, ...], most: int, dtype: Any) -> None:
+        self._stored, self._leading, self._dtype = stored, leading, dtype
+        self._held = Held(most, self._layers)
+        self.close = self._held.close
+
+    def read(self, indices: Pixels, rows: Runs, columns: Runs) -> Pixels:
+        """See `Volume.read_box`."""
+        parts = [self._held.planes(*each) for each in self._requests(indices, rows, columns)]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
-    return read_box
+    def ahead(self, indices: Pixels, rows: Runs, columns: Runs) -> None:
+        """See `Volume.read_ahead`; what lies in several places is read when it is asked for."""
+        requests = self._requests(indices, rows, columns)
+        if len(requests) == 1:
+            self._held.ahead(*requests[0])
+
+    def _requests(self, indices: Pixels, rows: Runs, columns: Runs) -> list[tuple[Hashable, int, int]]:
+        """A key of `_layers`, and where along its axis."""
+        places = np.stack(np.unravel_index(indices, self._leading), -1)
+        steps = np.diff(places, axis=0)
+        breaks = np.flatnonzero((steps != steps[:1]).any(1) | (np.abs(steps).sum(1) != 1)) + 1
+        found: list[tuple[Hashable, int, int]] = []
+        for run in np.split(places, breaks):
+            axis = int((run[-1] - run[0]).argmax()) if len(run) > 1 else len(self._leading) - 1
+            fixed = tuple(int(each) for at, each in enumerate(run[0]) if at != axis)
+            found.append(((axis, fixed, rows, columns), int(run[0][axis]), int(run[-1][axis]) + 1))
+        return found
+
+    def _layers(self, key: tuple[int, tuple[int, ...], Runs, Runs]) -> Layers:
+        """The planes along one axis, at places of the others, or boxes of them."""
+        (axis, fixed, rows, columns), array = key, self._stored.array
+        has_depth = len(array.shape) > 2
+
+        def read(first: int, end: int, out: Pixels) -> None:
+            along = (*fixed[:axis], slice(first, end), *fixed[axis:]) if has_depth else ()
+            _read(self._stored, along, rows, columns, out[..., 0] if has_depth else out[0, ..., 0])
+
+        plane = sum(map(len, rows)), sum(map(len, columns)), 1
+        chunk, depth = (int(array.chunks[axis]), int(array.shape[axis])) if has_depth else (1, 1)
+        return Layers(read, chunk, depth, plane, self._dtype)
 
 
-def _layers(stored: Stored, axis: int, fixed: tuple[int, ...], rows: Runs, columns: Runs) -> Layers:
-    """The planes along one axis, at places of the others, or boxes of them."""
-
-    def read(first: int, end: int) -> Pixels:
-        along: tuple[Any, ...] = (*fixed[:axis], slice(first, end), *fixed[axis:])
-        return _joined(stored, along, end - first, rows, columns)
-
-    return Layers(read, int(stored.array.chunks[axis]), int(stored.array.shape[axis]))
-
-
-def _plane(stored: Stored, rows: Runs, columns: Runs) -> Layers:
-    return Layers(lambda first, end: _joined(stored, (), 1, rows, columns), 1, 1)
-
-
-def _joined(stored: Stored, along: tuple[Any, ...], count: int, rows: Runs, columns: Runs) -> Pixels:
-    """Runs of rows and of columns beside each other, as (n, h, w, 1)."""
-    parts = []
+def _read(stored: Stored, along: tuple[Any, ...], rows: Runs, columns: Runs, out: Pixels) -> None:
+    """Put runs of rows and of columns beside each other into an array (n, h, w), or (h, w)."""
+    top = 0
     for down in rows:
-        row = [
-            supported(_voxels(stored, (*along, slice(down.start, down.stop), slice(across.start, across.stop))))[0]
-            .reshape(count, len(down), len(across), 1)
-            for across in columns
-        ]  # fmt: skip
-        parts.append(row[0] if len(row) == 1 else np.concatenate(row, 2))
-    return parts[0] if len(parts) == 1 else np.concatenate(parts, 1)
+        left = 0
+        for across in columns:
+            where = (*along, slice(down.start, down.stop), slice(across.start, across.stop))
+            _put(stored, where, out[..., top : top + len(down), left : left + len(across)])
+            left += len(across)
+        top += len(down)
 
 
-def _voxels(stored: Stored, where: Any) -> Pixels:
+def _put(stored: Stored, where: Any, out: Pixels) -> None:
+    array, is_zarr = stored.array, hasattr(stored.array, "get_basic_selection")
     try:
-        with as_of_system(stored.array):
-            return np.asarray(stored.array[where])
+        with as_of_system(array):
+            if is_zarr and array.dtype == out.dtype:
+                array.get_basic_selection(where, out=_buffer(out))
+                return
+            found = np.asarray(array[where])
     except _DAMAGE as error:
-        if isinstance(error, OSError) and "Local" not in type(stored.array.store).__name__:
+        if isinstance(error, OSError) and "Local" not in type(array.store).__name__:
             raise  # at an address it may be read the next time
-        raise ImageError(f"{stored.name}: damaged Zarr: a chunk cannot be read ({_reason(error)})") from error
+        kind = "Zarr" if is_zarr else "HDF5"
+        raise ImageError(f"{stored.name}: damaged {kind}: a chunk cannot be read ({_reason(error)})") from error
+    out[...] = supported(found)[0]
+
+
+def _buffer(out: Pixels) -> Any:
+    from zarr.buffer.cpu import NDBuffer
+
+    return NDBuffer(out)
 
 
 def open_stored(name: str) -> Stored:
@@ -229,13 +261,13 @@ def open_level(folder: str, path: str, axes: str) -> Volume:
     return replace(volume, axes=(*others, ("Z", depth)))
 
 
-def newest_of(name: str) -> int:
-    """When something in a store was written last, in nanoseconds, as far as its first `_LOOKED_AT` files tell.
+def newest_of(name: str) -> Any:
+    """What changes when something in a store is written, as far as its first `_LOOKED_AT` files tell.
 
-    0 for an address, whose chunks have no times that could be had for little.
+    Here the latest time, in nanoseconds; at an address what is known of each file there.
     """
     if is_address(name):
-        return 0
+        return versions_below(name, _LOOKED_AT)
     return max((place.stat().st_mtime_ns for place in islice(_files(Path(name)), _LOOKED_AT)), default=0)
 
 

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -181,7 +182,7 @@ def test_interrupting_leaves_nothing(folder):
     command = [sys.executable, "-m", "convcli", "filter", "big.npy", "-k", "box3d:size=9", "--axes", "zyx"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         while process.poll() is None and not list(Path().glob(".*")):
-            pass
+            time.sleep(0.01)
         process.send_signal(2)
         _, errors = process.communicate(timeout=60)
     assert process.returncode == 130

@@ -216,6 +216,11 @@ def test_a_volume_at_an_address_is_a_store_at_the_very_end(tmp_path, rng, memory
     # The same place in other words is the source itself, which stays.
     again = convcli("filter", "memory://b.zarr", *words[2:], "memory:///b.zarr", "--overwrite")
     assert "one lies in the other" in again.err and in_memory(memory, "b.zarr") == files_in(tmp_path / "b.zarr")
+    # A source that has changed is another one, also at an address.
+    words = ("filter", "memory://b.zarr", *words[2:], "memory://e.zarr", "--resume")
+    assert convcli(*words).code == convcli(*words).code == 0
+    memory.pipe_file("/b.zarr/0/0.0.0", memory.cat_file("/b.zarr/0/0.0.0"))
+    assert "already exists" in convcli(*words).err
 
 
 def test_of_two_parts_that_end_together_one_sees_all_blocks(memory):

@@ -71,6 +71,23 @@ def test_results_of_an_earlier_run_are_no_inputs_of_a_folder(tmp_path):
         search([""])
 
 
+def test_a_link_to_a_source_is_no_earlier_result(tmp_path):
+    """Written through, it would be the end of that picture."""
+    (tmp_path / "raw").mkdir()
+    names = make(tmp_path / "raw", "a.png", "b.png")
+    for place, found in ((tmp_path / "out", None), (tmp_path / "raw" / "out", [])):
+        place.mkdir()
+        (place / "a_box.png").symlink_to(names[1])
+        files = search([str(tmp_path / "raw")]).files
+        (place / "b_box.png").symlink_to(names[1])
+        for sources in (files, names[1:]):
+            with pytest.raises(ConvcliError, match=r"out/._box.png is also an input; choose another name"):
+                plan_tasks(sources, f"{place}/", "box", overwrite=True, explicit=found)
+    (tmp_path / "raw" / "a_box.png").symlink_to(names[1])
+    with pytest.raises(ConvcliError, match=r"a_box.png is also an input"):
+        plan_tasks(names, None, "box", overwrite=True, explicit=[])
+
+
 def test_a_name_that_belies_the_format_is_refused():
     with pytest.raises(ConvcliError, match="format png, expected a name in"):
         plan_tasks(["a.png"], "b.jpg", "box", format="png")

@@ -103,9 +103,9 @@ def test_a_driver_that_is_killed(source, expected, convcli):
     done = []
     run_block = stores.run_block
 
-    def counted(plan, index):
+    def counted(plan, index, **words):
         done.append(index)
-        return run_block(plan, index)
+        return run_block(plan, index, **words)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stores, "run_block", counted)

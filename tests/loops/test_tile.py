@@ -4,6 +4,7 @@ import pytest
 from convcli.loops.compiling.compiler import loop
 from convcli.loops.filtering.correlation import Numbers
 from convcli.loops.filtering.tile import (
+    BLOCK,
     ROW_SLACK,
     ROWS,
     SLACK,
@@ -30,7 +31,7 @@ def run_tile(ring, starts, weights, masks, lengths, bias, sums, count):
 @loop(parallel=False)
 def run_pixels(ring, starts, weights, masks, lengths, bias, numbers, out, first, count):
     """The same tile storing pixels."""
-    return accumulate_pixels(ring, starts, weights, masks, lengths, bias, numbers, out, first, count)
+    return accumulate_pixels(ring, starts, weights, masks, lengths, bias, numbers, out, first, count, (), count, ())
 
 
 @loop(parallel=False)
@@ -121,7 +122,7 @@ def test_stretches_of_a_row_and_their_naive_twin_agree(rng, dtype, side_by_side)
 
 @pytest.mark.parametrize("pixels", [np.uint8, np.uint16])
 def test_pixels_that_cannot_lie_outside_are_the_same_without_comparing(rng, pixels):
-    count, one = 2 * SLACK, np.ones(1, np.int64)
+    count, one = 2 * BLOCK, np.ones(1, np.int64)
     ring = rng.integers(0, 255, count, np.uint8)
     program = (ring, np.zeros(1, np.int64), np.array([[1, 0.5, 0.25, 0.1]], np.float32), 15 * one, one, np.float32(0))
     images = np.zeros((2, ROWS, count), pixels)
@@ -144,7 +145,7 @@ def test_a_program_without_entries_gives_the_bias():
 @pytest.mark.parametrize(("pixels", "high"), [(np.uint8, 255), (np.uint8, 200), (np.uint16, 65535)])
 @pytest.mark.parametrize("fold", [False, True])
 def test_pixels_are_rounded_clipped_and_counted_as_by_the_twin(rng, dtype, pixels, high, fold):
-    count, first = -(-105 // SLACK) * SLACK, 5
+    count, first = -(-105 // BLOCK) * BLOCK, 5
     ring = rng.integers(-high, 2 * high, count).astype(dtype) + dtype(0.5)
     ring[[3, 40, 77]] = np.nan, np.inf, -np.inf
     ring[100:104] = -0.5, 0.5, high + 0.5, 1e30
@@ -157,3 +158,21 @@ def test_pixels_are_rounded_clipped_and_counted_as_by_the_twin(rng, dtype, pixel
     assert outside == accumulate_pixels_twin(*program, numbers, expected, first, count)
     np.testing.assert_array_equal(got, expected)
     assert (got[:, :first] == 7).all() and (got[:, first + count :] == 7).all()
+
+
+@pytest.mark.parametrize(("ring_type", "size"), [(np.uint8, 3), (np.float32, 5)])
+def test_a_window_without_zeros_gives_the_bits_of_the_same_entries_in_other_runs(rng, ring_type, size):
+    under = [[row for row in range(ROWS) if 0 <= at - row < size] for at in range(ROWS + size - 1)]
+    masks = np.repeat([sum(1 << row for row in rows) for rows in under], size)
+    weights = rng.standard_normal((len(masks), ROWS)).astype(np.float32) * (masks[:, None] >> np.arange(ROWS) & 1)
+    count = 2 * BLOCK
+    ring = rng.integers(0, 256, count + 60 + SLACK).astype(ring_type)
+    starts, numbers = rng.integers(0, 60, len(masks)), Numbers(*np.float32([0, 0, 0, 255]), False, True, False)
+    begins = np.flatnonzero(np.diff(masks, prepend=0))
+    results = []
+    for runs, lengths in ((masks[begins], np.diff(begins, append=len(masks))), (masks, np.ones_like(masks))):
+        pixels = np.zeros((ROWS, count), np.uint8)
+        program = (ring, starts, weights.astype(np.float32), runs, lengths, np.float32(100))
+        results.append((run_pixels(*program, numbers, pixels, 0, count), pixels))
+    assert results[0][0] == results[1][0] > 0
+    np.testing.assert_array_equal(results[0][1], results[1][1])

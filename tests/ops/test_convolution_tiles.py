@@ -10,10 +10,10 @@ from convcli.loops.networks.product import FEW_ROWS, FOLDED, LANES, ONE, ROWS, T
 
 
 @loop(parallel=False)
-def run_tile(lanewise, kind, height, source, rows, steps, count, weights, stride, base, add, floor, out, valid, wanted):
+def run_tile(lanewise, kind, height, source, rows, steps, count, weights, packed, base, add, floor, out, valid, wanted):
     """A loop around one tile; arguments are already checked."""
     multiply(
-        lanewise, kind, height, source, 3, rows, 1, steps, 2, count, weights, 5, stride, base, 1, add, floor,
+        lanewise, kind, height, source, 3, rows, 1, steps, 2, count, weights, 5, packed, base, 1, add, floor,
         out, 7, 2, valid, wanted,
     )  # fmt: skip
 
@@ -31,18 +31,20 @@ def test_tile_equals_its_twin(kind, dtype, count, height, valid, add, missing):
     lanes = lanes_of(dtype)
     width = lanes * (2 if kind == TWO else 1)
     wanted = 1 if kind == FOLDED else max(width - missing, 1)
-    source, weights = rng.standard_normal((2, 2000)).astype(dtype)
+    source, weights = rng.standard_normal((2, 200 * width + 2000)).astype(dtype)
     rows, steps = rng.integers(0, 200, (ROWS + 1, 2)), rng.integers(0, 200, (count + 2, 2))
     rows[:, 1] = rng.permutation(ROWS + 1) * width
     base = rng.standard_normal(1 + width).astype(dtype)
     start = rng.standard_normal(7 + (ROWS + 2) * 2 * width).astype(dtype)
     got, expected = start.copy(), start.copy()
     lanewise = None if kind in (ONE, TWO) else True
-    arguments = (lanewise, kind, height, source, rows.ravel(), steps.ravel(), count, weights, 3, base, add, dtype(-0.5))
+    packed = lanewise if dtype == np.float32 else None if lanewise else True
+    tables, low = (rows.ravel(), steps.ravel()), dtype(-0.5)
+    arguments = (lanewise, kind, height, source, *tables, count, weights, packed, base, add, low)
     run_tile(*arguments, got, valid, wanted)
     multiply_twin(
-        lanewise, kind, height, source, 3, rows.ravel(), 1, steps.ravel(), 2, count, weights, 5, 3, base, 1, add,
-        dtype(-0.5), expected, 7, 2, valid, wanted,
+        lanewise, kind, height, source, 3, tables[0], 1, tables[1], 2, count, weights, 5, packed, base, 1, add, low,
+        expected, 7, 2, valid, wanted,
     )  # fmt: skip
     tolerance = 1e-5 if dtype == np.float32 else 1e-13
     np.testing.assert_allclose(got, expected, rtol=tolerance, atol=tolerance)

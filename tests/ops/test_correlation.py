@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import reference
@@ -7,11 +9,12 @@ from hypothesis import strategies as st
 
 import convcli
 from convcli.errors import KernelError, ShapeError
+from convcli.geometry import Window, windows_of
 from convcli.ops.borders import ALIASES, BORDERS, border_table, resolve_border
 from convcli.ops.correlation import correlation_windows
-from convcli.ops.plan import plan_correlation, sums_dtype
-from convcli.ops.stacks import correlate_stack
-from convcli.ops.sums import Border, Store
+from convcli.ops.plan import as_taps, plan_correlation, sums_dtype
+from convcli.ops.stacks import WAYS, correlate_stack
+from convcli.ops.sums import Border, Correlation, Store
 
 LECTURE = [
     [1, 2, 3, 1, 3, 5],
@@ -264,6 +267,35 @@ def test_plans_say_how():
     assert sums_dtype(np.uint8, plan_correlation(convcli.kernel("box:size=5")), whole=True) == np.float32
     big = plan_correlation(convcli.kernel("disk:radius=20"), np.uint16)
     assert sums_dtype(np.uint16, big, whole=True) == np.float64
+
+
+@pytest.mark.every_processor
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 2**31),
+    size=st.tuples(st.integers(1, 11), st.integers(1, 150)),
+    kernel_size=st.tuples(st.integers(1, 4), st.integers(1, 5)),
+    border=st.sampled_from(sorted(BORDERS)),
+    moves=st.tuples(st.integers(1, 2), st.integers(1, 2)),
+    fold=st.booleans(),
+)
+def test_whole_weights_of_bytes_add_up_exactly_in_16_bits(seed, size, kernel_size, border, moves, fold):
+    random = np.random.default_rng(seed)
+    source = random.choice([0, 1, 254, 255], (2, 1, *size, 3)).astype(np.uint8)
+    weights = random.integers(-4, 5, kernel_size).astype(float)
+    sign = random.choice([-1, 1])
+    # 255 * 128 + 127 is the largest number of 16 bits.
+    weights.flat[-1] = sign * (128 - np.abs(weights.flat[:-1]).sum())
+    windows = windows_of(size, kernel_size, padding="same", stride=moves[0], dilation=moves[1])
+    plan, store = as_taps(plan_correlation(weights[None])), Store(np.uint8, 0, 255, fold)
+    asked = Correlation(source, plan, (Window(1), *windows), Border(border, 255), store, bias=127 * sign)
+    assert asked.dtype == np.int16
+    exact = WAYS["taps"](replace(asked, store=Store(np.float64)))[0]
+    exact = np.abs(exact) if fold else exact
+    pixels, outside = WAYS["taps"](asked)
+    np.testing.assert_array_equal(pixels, np.clip(exact, 0, 255))
+    assert outside == ((exact < 0) | (exact > 255)).sum()
+    assert replace(asked, bias=128.0 * sign).dtype == replace(asked, bias=0.5).dtype == np.float32
 
 
 @pytest.mark.without_jit

@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 
+from convcli.jobs import stores
 from convcli.stores import is_store, layers, reading
 from convcli.stores.growing import begin_folder, end_folder, growing
 from convcli.unfinished import unfinished_name
@@ -15,6 +16,12 @@ zarr = pytest.importorskip("zarr")
 
 CHUNKS = {"plain": ((7, 16, 11), None), "planes": ((1, 23, 29), None), "one": ((40, 40, 40), None),
           "shards": ((4, 5, 6), (8, 10, 12))}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def pieces(monkeypatch):
+    """Let small volumes be made in pieces, as large ones are: one is read and one written while one is made."""
+    monkeypatch.setattr(stores, "PIECE_BYTES", 1)
 
 
 @pytest.fixture
@@ -158,15 +165,33 @@ def test_labels_stay_where_they_still_lie_on_the_voxels(convcli, tmp_path, rng):
 def test_slabs_that_overlap_decode_no_chunk_twice():
     asked = []
 
-    def read(first, end):
+    def read(first, end, out):
         asked.append((first, end))
-        return np.arange(first, end, dtype=np.uint8)[:, None, None, None]
+        out[:] = np.arange(first, end, dtype=np.uint8)[:, None, None, None]
 
-    run = layers.Layers(read, 8, 30).planes
-    wanted = [(0, 10), (7, 19), (16, 30), (0, 3)]
-    for first, end in wanted:
-        assert run(first, end)[:, 0, 0, 0].tolist() == list(range(first, end))
+    def planes(key, first, end):
+        found = held.planes(key, first, end)
+        assert found[:, 0, 0, 0].tolist() == list(range(first, end))
+        return found
+
+    held = layers.Held(1, lambda key: layers.Layers(read, 8, 30, (1, 1, 1), np.uint8))
+    for first, end in [(0, 10), (7, 19), (16, 30), (0, 3)]:
+        planes("a", first, end)
     assert asked == [(0, 16), (16, 24), (24, 30), (0, 8)]
+    # And read ahead, also of another box; what was given before is void only when that is asked for.
+    asked.clear()
+    before = planes("a", 0, 10)
+    held.ahead("a", 7, 19)
+    assert planes("a", 5, 10)[0] == before[5] == 5
+    third = planes("a", 7, 19)
+    held.ahead("a", 7, 9)  # is held
+    held.ahead("b", 3, 9)
+    assert third[0] == 7 and planes("a", 20, 24)[0] == 20
+    planes("b", 3, 9)
+    held.ahead("b", 10, 17)
+    planes("b", 10, 17)
+    held.close()
+    assert asked == [(8, 16), (16, 24), (3, 16), (16, 24)]
 
 
 def test_to_a_file_and_from_a_file(convcli, tmp_path, voxels):

@@ -36,7 +36,7 @@ from convcli.loops.compiling.cache import is_ours, likely_place, numba_version, 
 from convcli.loops.compiling.processor import processor
 
 _SCALARS = {bool, int, float, type(None)} | {np.dtype(code).type for code in "?bhilBHILfd"}
-_CONTIGUOUS, _ALIGNED, _WRITEABLE = 0x1, 0x100, 0x400  # numpy's flags of an array
+_FLAGS = 0x1 | 0x100 | 0x400  # numpy's of an array: contiguous, aligned, writeable
 _LAYERS = {"omp": "np.ufunc.omppool", "workqueue": "np.ufunc.workqueue"}
 _THREADING = ("get_num_threads", "set_num_threads")
 _TRIED = ("0.68",)  # releases of Numba whose inside this was tried with
@@ -48,8 +48,10 @@ def types_of(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
     for each in arguments:
         kind = type(each)
         if kind is np.ndarray:
-            dtype = each.dtype if each.dtype.byteorder != "<" else each.dtype.newbyteorder("=")  # one word for one type
-            types.append((dtype, each.ndim, each.flags.num & (_CONTIGUOUS | _ALIGNED | _WRITEABLE)))
+            dtype = each.dtype
+            if dtype.byteorder == "<":
+                dtype = dtype.newbyteorder("=")  # one word for one type
+            types.append((dtype, each.ndim, each.flags.num & _FLAGS))
         elif isinstance(each, tuple):
             within = tuple(map(type, each))
             types.append((kind, within if _SCALARS.issuperset(within) else types_of(each)))
@@ -266,6 +268,7 @@ class _Linker:
         self._symbols["numba_parallel_for"] = self._threads.parallel_for
         wanted, self.started = thread_count(), most_threads()
         _call(self._threads.launch_threads, self.started)
+        _THREADS["started"] = self.started
         self.use_threads(wanted)
 
     def use_threads(self, threads: int) -> None:
@@ -300,12 +303,12 @@ def _linker() -> _Linker:
     return _Linker()
 
 
-_WANTED: dict[str, int] = {}
+_THREADS: dict[str, int] = {}  # wanted, and started
 
 
 def use_threads(threads: int) -> None:
     """Spread loops over this many threads."""
-    _WANTED["threads"] = threads
+    _THREADS["wanted"] = threads
     if threads_started():
         _linker().use_threads(threads)
 
@@ -313,7 +316,7 @@ def use_threads(threads: int) -> None:
 def thread_count() -> int:
     """How many threads loops are spread over."""
     most = most_threads()
-    return min(_WANTED.get("threads", most), most)
+    return min(_THREADS.get("wanted", most), most)
 
 
 def layer() -> str:
@@ -360,7 +363,7 @@ def _call(address: int, number: int) -> None:
 
 def threads_started() -> int:
     """How many threads there are for kept loops; 0 until the first that needs any."""
-    return _linker().started if _linker.cache_info().currsize else 0
+    return _THREADS.get("started", 0)
 
 
 def most_threads() -> int:

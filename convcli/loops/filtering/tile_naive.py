@@ -20,11 +20,15 @@ def accumulate_twin(ring, starts, weights, masks, lengths, bias, sums, count):
         entry += length
 
 
-def accumulate_pixels_twin(ring, starts, weights, masks, lengths, bias, numbers, out, first, count):
-    """The same sums as pixels: ``out[:, first : first + count]``; returns how many were clipped."""
-    sums = np.empty((weights.shape[1], count), weights.dtype)
-    accumulate_twin(ring, starts, weights, masks, lengths, bias, sums, count)
-    return _store(sums, numbers, out[:, first : first + count])
+def accumulate_pixels_twin(
+    ring, starts, weights, masks, lengths, bias, numbers, out, first, whole, sums=(), count=0, ahead=()
+):
+    """The same sums as pixels: ``out[:, first : first + whole]``; returns how many were clipped. Others as they are."""
+    if len(sums):
+        accumulate_twin(ring[whole:], starts, weights, masks, lengths, bias, sums, count - whole)
+    numbers_of = np.empty((weights.shape[1], whole), weights.dtype)
+    accumulate_twin(ring, starts, weights, masks, lengths, bias, numbers_of, whole)
+    return _store(numbers_of, numbers, out[:, first : first + whole]) if whole else 0
 
 
 def accumulate_stretches_twin(row, starts, weights, masks, lengths, bias, numbers, out, count, stretch, spacing):

@@ -13,7 +13,7 @@ import numpy as np
 
 from convcli.loops.compiling.compiler import loop, prange
 from convcli.loops.filtering.correlation import load_row, store_row
-from convcli.loops.filtering.tile import ROWS, SLACK, accumulate, accumulate_pixels
+from convcli.loops.filtering.tile import BLOCK, ROWS, SLACK, accumulate, accumulate_pixels
 
 
 class Depth(NamedTuple):
@@ -196,11 +196,13 @@ def _correlate_plane(source, layout, program, program_end, across, numbers, leng
         rows = source[top * layout.stride_y * row_stride :]
         accumulate(rows, begins, used.weights, used.masks, used.lengths, dtype.type(0), down, row_numbers)
         flat = down.reshape(-1)
-        whole = count // SLACK * SLACK if height == ROWS else 0
+        whole = count // BLOCK * BLOCK if height == ROWS else 0
         if whole > 0 and plain.size > 0:
             accumulate(flat, starts_across, weights, masks, lengths, bias, plain[top : top + ROWS, at:], whole)
         elif whole > 0 and numbers.whole:
-            outside += accumulate_pixels(flat, starts_across, weights, masks, lengths, bias, numbers, group, at, whole)
+            outside += accumulate_pixels(
+                flat, starts_across, weights, masks, lengths, bias, numbers, group, at, whole, (), whole, ()
+            )
         else:
             whole = 0
         if count > whole:

@@ -1,6 +1,8 @@
-"""Loops of the network's gradients that look at one number at a time. All arrays are flat."""
+"""Loops of networks that look at one number at a time: gradients, and whether all are finite. All arrays are flat."""
 
 import math
+
+import numpy as np
 
 from convcli.loops.compiling.compiler import loop, prange
 from convcli.loops.costs import CHUNK
@@ -39,3 +41,20 @@ def gelu_gradient(gradient, values, out):
     """`_gelu_run` over (n); arguments are already checked. Each index of the parallel loop owns one chunk."""
     for chunk in prange((out.shape[0] + CHUNK - 1) // CHUNK):
         _gelu_run(gradient, values, out, chunk * CHUNK, min((chunk + 1) * CHUNK, out.shape[0]))
+
+
+@loop
+def find_largest(bits, largest):
+    """The largest size in each of equal ``largest`` (chunks) parts of ``bits`` (n), those of float32 as int32.
+
+    Sizes of floats are in the order of their bits but for the first, infinity and what is no number last. Arguments are
+    already checked; each index of the parallel loop owns one chunk.
+    """
+    chunks = largest.shape[0]
+    for index in prange(chunks):
+        chunk = np.int64(index)
+        numbers = bits[len(bits) * chunk // chunks : len(bits) * (chunk + 1) // chunks]
+        most = np.int32(0)
+        for i in range(len(numbers)):
+            most = max(most, np.int32(numbers[i] & np.int32(0x7FFFFFFF)))
+        largest[chunk] = most

@@ -204,7 +204,7 @@ def _copy_box(source, axes, job, first, sizes, room):
 
 @loop(parallel=False)
 def _multiply_rows(
-    lanewise, kind, wanted, data, at, rows, row_count, steps, count, slab, weights, weights_at, stride,
+    lanewise, kind, wanted, data, at, rows, row_count, steps, count, slab, weights, weights_at, packed,
     bias, bias_at, add, numbers, out, out_at, out_stride,
 ):  # fmt: skip
     """All rows of one unit, tile by tile and slab by slab; arguments are already checked."""
@@ -216,7 +216,7 @@ def _multiply_rows(
             rest = row_count - first
             height = FEW_ROWS if rest <= FEW_ROWS or ROWS < rest <= 2 * FEW_ROWS else ROWS
             multiply(
-                lanewise, kind, height, data, at, rows, first, steps, step, length, weights, weights_at, stride,
+                lanewise, kind, height, data, at, rows, first, steps, step, length, weights, weights_at, packed,
                 bias, bias_at, add or step > 0, floor, out, out_at, out_stride, min(height, rest), wanted,
             )  # fmt: skip
             first += height
@@ -252,10 +252,10 @@ def _convolve_boxes(source, weights, bias, axes, job, numbers, first_box, end_bo
             slot = _find_zone(axes, job, zones, found, number, sizes[0], 0, job.steps, known, counts, tables)
             pixels, taps = tables[slot, 0], tables[slot, 1]
             for unit in range(job.units):
-                kind, width, wanted, channel, column, filter_ = unit_at(job, unit)
+                kind, _, wanted, channel, column, filter_ = unit_at(job, unit)
                 _multiply_rows(
                     job.lanewise, kind, wanted, data, at + channel, pixels, counts[slot, 0], taps, counts[slot, 1],
-                    job.slab, weights, column * job.steps, width, bias, column, False, numbers,
+                    job.slab, weights, column * job.steps, True, bias, column, False, numbers,
                     out, out_at + filter_, 1,
                 )  # fmt: skip
 
@@ -268,11 +268,11 @@ def _block_start(job, block, blocks):
 
 @loop(parallel=False)
 def _pack_panel(gradient, at, pixels, valid, wanted, width, panel, panel_pixels):
-    """Copy ``wanted`` numbers of each pixel to a panel ``width`` wide, and number the pixels; checked arguments."""
+    """Copy ``wanted`` numbers of each pixel to a panel ``width`` wide, and say where they are; checked arguments."""
     for i in range(valid):
         start = at + pixels[2 * i + 1]
         panel_pixels[2 * i] = pixels[2 * i]
-        panel_pixels[2 * i + 1] = i
+        panel_pixels[2 * i + 1] = i * width
         target, numbers = panel[i * width : (i + 1) * width], gradient[start : start + wanted]
         for j in range(wanted):
             target[j] = numbers[j]
@@ -334,6 +334,6 @@ def _weight_gradient_parts(
                     _multiply_rows(
                         job.lanewise, kind, width, data, at + channel, taps, counts[slot, 1],
                         panel_pixels if narrow else pixels, valid, valid,
-                        read_only(panel) if narrow else gradient, 0 if narrow else place, width if narrow else 1,
+                        read_only(panel) if narrow else gradient, 0 if narrow else place, None,
                         zeros, 0, True, numbers, out, column * job.steps, width,
                     )  # fmt: skip

@@ -2,9 +2,9 @@
 
 A tile computes ``ROWS`` rows of sums at once: ``out[row] += source[row + step] * weights[step]``, over all steps. Two
 tables of pairs say where: a row's pair is its offset in the source and its place in the result, a step's pair is its
-offset in the source and its place among the weights. That describes any convolution, so windows are never copied into
-a matrix. A forward pass has a row per output pixel and a step per weight; for the gradient of the weights the same two
-tables change places. There are four kinds:
+offset in the source and its place among the weights (where those are packed, its number: each step is as wide as the
+tile). That describes any convolution, so windows are never copied into a matrix. A forward pass has a row per output
+pixel and a step per weight; for the gradient of the weights the same two tables change places. There are four kinds:
 
 =========  ==============================================================  ===================================
 kind       one step                                                        used for
@@ -16,7 +16,8 @@ kind       one step                                                        used 
 =========  ==============================================================  ===================================
 
 Eight rows by two vectors was as fast as six by four (113 of 118 GFLOP/s on one Zen 4 core), and suits any number of
-filters; beyond nine rows LLVM runs out of integer registers for the row pointers and spills vectors (78 GFLOP/s).
+filters; beyond nine rows LLVM runs out of integer registers for the row pointers and spills vectors (78 GFLOP/s). With
+AVX2 six by two reach 89 of 94 on a Sapphire Rapids core; 75 while an address of each step was a product of integers.
 
 A sum is a chain of fused multiply-adds in the order of the steps, begun at zero. `FOLDED` alone depends on the host's
 vector width; nothing depends on how rows were cut into tiles.
@@ -41,7 +42,7 @@ def lanes_of(dtype) -> int:
 
 
 def _multiply_naive(
-    lanewise, kind, height, source, at, rows, row, steps, step, count, weights, weights_at, stride,
+    lanewise, kind, height, source, at, rows, row, steps, step, count, weights, weights_at, packed,
     base, base_at, add, floor, out, out_at, out_stride, valid, wanted,
 ):  # fmt: skip
     """The tile, readable and slow: each product and each sum is rounded, where the tile rounds once."""
@@ -52,7 +53,7 @@ def _multiply_naive(
         sums = np.zeros(width, source.dtype)
         for k in range(step, step + count):
             number = at + from_row + steps[2 * k]
-            first = weights_at + steps[2 * k + 1] * stride
+            first = weights_at + steps[2 * k + 1] * (width if packed else 1)
             factor = source[number] if kind in (ONE, TWO) else source[number : number + lanes]
             sums += factor * weights[first : first + width]
         if kind == FOLDED:
@@ -104,7 +105,7 @@ class Tile(Vectors):
         """The second number of a pair."""
         return self.ir.load(self.at(pairs, self.ir.add(self.ir.shl(index, self.number(1)), self.number(1))))
 
-    def sums(self, source, rows, steps, count, weights, stride):
+    def sums(self, source, rows, steps, count, weights, packed):
         """The loop over the steps; returns the sums, a list of vectors for each row."""
         build = self.ir
         pointers = [self.at(source, build.load(self.at(rows, self.number(2 * i)))) for i in range(self.height)]
@@ -116,7 +117,9 @@ class Tile(Vectors):
         step.add_incoming(self.number(0), before)
         running = [[build.phi(self.vector) for _ in range(self.vectors)] for _ in range(self.height)]
         offset = build.load(self.at(steps, build.shl(step, self.number(1))))
-        weight = self.at(weights, build.mul(self.second(steps, step), stride))
+        # A shift: a product of two numbers that are known when it runs would take the multiply-adds' port.
+        width = self.number(self.vectors * self.lanes if packed else 1)
+        weight = self.at(weights, build.mul(self.second(steps, step), width))
         factors = [self.load_vector(self.at(weight, self.number(j * self.lanes))) for j in range(self.vectors)]
         updated = []
         for pointer, held in zip(pointers, running, strict=True):
@@ -193,22 +196,23 @@ class Tile(Vectors):
 
 @intrinsic
 def _multiply_vectors(
-    typing_context, lanewise, kind, height, source, at, rows, row, steps, step, count, weights, weights_at, stride,
+    typing_context, lanewise, kind, height, source, at, rows, row, steps, step, count, weights, weights_at, packed,
     base, base_at, add, floor, out, out_at, out_stride, valid, wanted,
 ):  # fmt: skip
     """`_multiply_naive` in registers, for a height of ``ROWS`` or ``FEW_ROWS``: all are read, however few are valid.
 
-    ``lanewise`` is None for the kinds ``ONE`` and ``TWO``, else True: the others are then not compiled.
+    ``lanewise`` is None for the kinds ``ONE`` and ``TWO``, else True: the others are then not compiled. So is
+    ``packed``, True where weights are packed.
     """
     index = types.intp
     signature = types.void(
-        lanewise, index, index, source, index, rows, index, steps, index, index, weights, index, index,
+        lanewise, index, index, source, index, rows, index, steps, index, index, weights, index, packed,
         base, index, types.boolean, source.dtype, out, index, index, index, index,
     )  # fmt: skip
 
     def generate(context, builder, signature, arguments):
         values = pointers(context, builder, signature, arguments)
-        (_, kind, height, source, at, rows, row, steps, step, count, weights, weights_at, stride,
+        (_, kind, height, source, at, rows, row, steps, step, count, weights, weights_at, _,
          base, base_at, add, floor, out, out_at, out_stride, valid, wanted) = values  # fmt: skip
         add = builder.icmp_signed("!=", add, ir.Constant(add.type, 0))
         one = ir.Constant(row.type, 1)
@@ -226,7 +230,7 @@ def _multiply_vectors(
                 switch.add_case(ir.Constant(kind.type, case), block)
                 builder.position_at_end(block)
                 maker = Tile(builder, which, rows_of_tile, signature.args[3].dtype.bitwidth)
-                sums = maker.sums(source, rows, steps, count, weights, stride)
+                sums = maker.sums(source, rows, steps, count, weights, not isinstance(packed, types.NoneType))
                 maker.store_sums(sums, base, add, floor, out, rows, out_stride, valid, wanted)
                 builder.branch(end)
         builder.position_at_end(end)
@@ -260,12 +264,12 @@ else:
 
     @inner_loop(placed=True)
     def multiply(
-        lanewise, kind, height, source, at, rows, row, steps, step, count, weights, weights_at, stride,
+        lanewise, kind, height, source, at, rows, row, steps, step, count, weights, weights_at, packed,
         base, base_at, add, floor, out, out_at, out_stride, valid, wanted,
     ):  # fmt: skip
         """One tile: see `_multiply_naive`."""
         _multiply_vectors(
-            lanewise, kind, height, source, at, rows, row, steps, step, count, weights, weights_at, stride,
+            lanewise, kind, height, source, at, rows, row, steps, step, count, weights, weights_at, packed,
             base, base_at, add, floor, out, out_at, out_stride, valid, wanted,
         )  # fmt: skip
 

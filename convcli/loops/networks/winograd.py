@@ -20,6 +20,7 @@ from typing import NamedTuple
 import numpy as np
 
 from convcli.loops.compiling.compiler import loop, prange
+from convcli.loops.costs import ROW_NEEDS_SPARE, ROW_SPARE
 from convcli.loops.networks.product import FEW_ROWS, ONE, ROWS, TWO, multiply, read_only
 from convcli.loops.networks.winograd_vectors import (
     KERNEL,
@@ -56,6 +57,12 @@ class Squares(NamedTuple):
 def apart(squares, numbers):
     """How far two points are apart, for squares of so many numbers each; arguments are already checked."""
     return squares.group * numbers + squares.lanes
+
+
+@loop(parallel=False)
+def row_of(numbers):
+    """How far two squares of a round are apart, of so many numbers each; arguments are already checked."""
+    return numbers + ROW_SPARE if numbers % ROW_NEEDS_SPARE == 0 else numbers
 
 
 @loop(parallel=False)
@@ -130,14 +137,14 @@ def _convolve_run(source, weights, bias, squares, numbers, first_square, end_squ
     for first in range(first_square, end_square, group):
         valid = min(group, end_square - first)
         for i in range(valid):
-            _transform_square(source, squares, first + i, i, inputs)
+            _transform_square(source, squares, first + i, i * channels, apart(squares, channels), inputs)
         for filter_ in range(0, squares.filters, 2 * lanes):
             start, width, step = unit_of(squares, filter_)
             for number in range(squares.down * squares.across):
                 point = _point_at(squares, number)
                 _multiply_rows(
                     TWO if width > lanes else ONE, data, point * apart(squares, channels), rows, 0, valid, steps,
-                    channels, weights, start + point * step, width,
+                    channels, weights, start + point * step, True,
                     nothing, False, numbers, products, point * apart(squares, width), width,
                 )  # fmt: skip
             for i in range(valid):
@@ -159,7 +166,7 @@ def _square_at(squares, square):
 
 @loop(parallel=False)
 def _multiply_rows(
-    kind, data, at, rows, row, end_row, steps, count, weights, weights_at, stride, nothing, add, numbers,
+    kind, data, at, rows, row, end_row, steps, count, weights, weights_at, packed, nothing, add, numbers,
     out, out_at, out_stride,
 ):  # fmt: skip
     """Rows ``row`` to ``end_row`` of one unit, tile by tile; arguments are already checked."""
@@ -167,24 +174,22 @@ def _multiply_rows(
         rest = end_row - row
         height = FEW_ROWS if rest <= FEW_ROWS or ROWS < rest <= 2 * FEW_ROWS else ROWS
         multiply(
-            None, kind, height, data, at, rows, row, steps, 0, count, weights, weights_at, stride,
+            None, kind, height, data, at, rows, row, steps, 0, count, weights, weights_at, packed,
             nothing, 0, add, numbers.lowest, out, out_at, out_stride, min(height, rest), out_stride,
         )  # fmt: skip
         row += height
 
 
 @loop(parallel=False)
-def _transform_square(source, squares, square, slot, inputs):
-    """Transform the input of one square; arguments are already checked."""
+def _transform_square(source, squares, square, place, step, inputs):
+    """Transform the input of one square to a place of each point, a step apart; arguments are already checked."""
     image, y, x = _square_at(squares, square)
-    channels, step = squares.channels, apart(squares, squares.channels)
+    channels = squares.channels
     y, x = y + squares.top, x + squares.left
     inside = -y, squares.height - y, -x, squares.width - x
     at, line = ((image * squares.height + y) * squares.width + x) * channels, squares.width * channels
     for channel in range(0, channels, squares.lanes):
-        transform_input(
-            source, at + channel, line, channels, inside, inputs, slot * channels + channel, POINTS * step, step
-        )
+        transform_input(source, at + channel, line, channels, inside, inputs, place + channel, POINTS * step, step)
 
 
 @loop(parallel=False)
@@ -210,8 +215,9 @@ def transform_round(source, gradient, squares, first, count, runs, inputs, gradi
     """
     for index in prange(runs):
         run = np.int64(index)
+        row = row_of(squares.channels)
         for slot in range(count * run // runs, count * (run + 1) // runs):
-            _transform_square(source, squares, first + slot, slot, inputs)
+            _transform_square(source, squares, first + slot, slot * row, apart(squares, row), inputs)
             _transform_gradient_square(gradient, squares, first + slot, slot, gradients)
 
 
@@ -219,12 +225,13 @@ def transform_round(source, gradient, squares, first, count, runs, inputs, gradi
 def _transform_gradient_square(gradient, squares, square, slot, gradients):
     """Transform the gradient of one square's output; arguments are already checked."""
     image, y, x = _square_at(squares, square)
-    filters, step = squares.filters, apart(squares, squares.filters)
+    filters, row = squares.filters, row_of(squares.filters)
+    step = apart(squares, row)
     inside = 0, squares.out_height - y, 0, squares.out_width - x
     at, line = ((image * squares.out_height + y) * squares.out_width + x) * filters, squares.out_width * filters
     for filter_ in range(0, filters, squares.lanes):
         transform_gradient(
-            gradient, at + filter_, line, filters, inside, gradients, slot * filters + filter_, POINTS * step, step
+            gradient, at + filter_, line, filters, inside, gradients, slot * row + filter_, POINTS * step, step
         )
 
 
@@ -236,6 +243,7 @@ def multiply_round(inputs, gradients, rows, steps, squares, numbers, nothing, co
     """
     channels, filters, lanes = squares.channels, squares.filters, squares.lanes
     tiles = -(-channels // ROWS)
+    input_step, gradient_step = apart(squares, row_of(channels)), apart(squares, row_of(filters))
     for index in prange(squares.down * squares.across * blocks):
         number, block = divmod(np.int64(index), blocks)
         point = _point_at(squares, number)
@@ -243,8 +251,8 @@ def multiply_round(inputs, gradients, rows, steps, squares, numbers, nothing, co
         for filter_ in range(0, filters, 2 * lanes):
             start, width, step = unit_of(squares, filter_)
             _multiply_rows(
-                TWO if width > lanes else ONE, inputs, point * apart(squares, channels), rows, first, end, steps, count,
-                gradients, point * apart(squares, filters) + filter_, filters,
+                TWO if width > lanes else ONE, inputs, point * input_step, rows, first, end, steps, count,
+                gradients, point * gradient_step + filter_, None,
                 nothing, add, numbers, sums, start + point * step, width,
             )  # fmt: skip
 
