@@ -49,7 +49,7 @@ def read(path: Source | BinaryIO, *, max_pixels: int = MAX_PIXELS) -> NDArray[An
     Parameters
     ----------
     path : str or path
-        The file, or a binary stream.
+        The file, an address such as ``s3://bucket/a.png``, or a binary stream.
     max_pixels : int
         A picture of more is refused by its header.
 
@@ -96,7 +96,7 @@ def write(
     Parameters
     ----------
     path : str or path
-        The file, whose suffix says the format; or a binary stream, with ``format``.
+        The file or address, whose suffix says the format; or a binary stream, with ``format``.
     image : array_like
         (H, W), (H, W, 1), (H, W, 2) of grey and alpha, (H, W, 3) of RGB or (H, W, 4) of RGB and alpha; .npy takes any
         channels. uint8, uint16, booleans (white and black), or floats: 0 to 1 becomes black to white in formats that
