@@ -191,7 +191,8 @@ def exists(address: str) -> bool:
     system, path = _system(address)
     with _asking(address):
         system.invalidate_cache()  # others write as well
-        return bool(system.exists(path))
+        # To tell a folder from nothing, memory looks at the names of all that it holds.
+        return bool(system.isfile(path) if address.lower().startswith("memory://") else system.exists(path))
 
 
 class Present:

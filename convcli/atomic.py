@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from convcli.errors import FileError, shown
+from convcli.errors import FileError, as_address, shown
 from convcli.unfinished import sweep, unfinished_name
 
 
@@ -79,15 +79,24 @@ def check_target(target: Path, *, overwrite: bool) -> None:
     if not may_write:
         raise FileError(f"{shown(target)}: is write-protected; choose another name or change its permissions")
     if not has_folder:
+        _refuse_address(target)
         raise FileError(f"{shown(target)}: its folder {shown(final.parent)} does not exist; create it first")
 
 
 def make_folder(target: Path) -> None:
     """Make the folder of a result, with those above it, unless it is there; raises `FileError`."""
+    if not target.parent.is_dir():
+        _refuse_address(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
     except (OSError, ValueError) as error:
         raise FileError(f"{shown(target)}: its folder cannot be made ({_reason(error)})") from error
+
+
+def _refuse_address(target: Path) -> None:
+    """What writes files here alone would make a folder called ``s3:``."""
+    if address := as_address(target):
+        raise FileError(f"{shown(address)}: is an address, to which pictures and .zarr are written; name a file here")
 
 
 def check_folder(target: Path) -> None:

@@ -13,6 +13,9 @@ from pathlib import Path
 # separators, marks of direction, and the lone surrogates that stand for bytes of names that are not UTF-8.
 _OBEYED = re.compile("[\0-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
+# An address, also as `Path` has it, with one slash: ``s3:/bucket``. What has one letter is a drive.
+_ADDRESS = re.compile(r"([A-Za-z][\w+.:-]*\w):/+")
+
 _NUMBER = re.compile(r"\d[\d,]*(\.\d+)?")
 
 
@@ -52,13 +55,24 @@ def missing(name: object) -> str:
     'nowhere/photo.jpg: no such file: there is no folder nowhere'
     """
     text, place = str(name), Path(str(name))
-    if "://" in text:
-        return f"{shown(name)}: is an address, of which pictures and Zarr are read; others are read here: copy it first"
+    if (address := as_address(text)) and not place.parent.is_dir():
+        kinds = "of which pictures and Zarr are read; others are read here: copy it first"
+        return f"{shown(address)}: is an address, {kinds}"
     if text.endswith(("/", os.sep)):
         return f"{shown(name)}: no such folder"
     if not place.parent.is_dir():
         return f"{shown(name)}: no such file: there is no folder {shown(place.parent)}"
     return f"{shown(name)}: no such file{'' if place.suffix else ' or folder'}"
+
+
+def as_address(name: object) -> str:
+    """A name that is an address, which `Path` may have taken a slash from; nothing for others.
+
+    >>> as_address(Path("s3://bucket/a.csv")), as_address("C:/a.csv")
+    ('s3://bucket/a.csv', '')
+    """
+    found = _ADDRESS.match(str(name))
+    return f"{found[1]}://{str(name)[found.end() :]}" if found else ""
 
 
 def kind_of(message: str) -> str:

@@ -9,10 +9,10 @@ import contextlib
 import functools
 import hashlib
 import os
+import platform
 import re
 import secrets
 import shutil
-import socket
 from pathlib import Path
 
 SUFFIX = ".convcli-part"
@@ -70,7 +70,7 @@ def _start_of(process: int) -> int | None:
 @functools.cache
 def _machine() -> str:
     """The same for all processes that see each other's numbers, and another after the next boot."""
-    known = [socket.gethostname()]
+    known = [platform.node()]
     for path in ("/proc/sys/kernel/random/boot_id", "/proc/self/ns/pid"):
         with contextlib.suppress(OSError):
             known.append(Path(path).readlink().name if path.endswith("pid") else Path(path).read_text())

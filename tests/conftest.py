@@ -4,19 +4,12 @@ import contextlib
 import gc
 import io
 import signal
+from pathlib import Path
 from types import SimpleNamespace
 
 import hypothesis
 import numpy as np
 import pytest
-from sharing import (  # noqa: F401 (pytest finds them by their names)
-    pytest_addoption,
-    pytest_collection,
-    pytest_runtestloop,
-    pytest_sessionfinish,
-    pytest_sessionstart,
-    pytest_terminal_summary,
-)
 
 from convcli.cli import run
 
@@ -25,12 +18,28 @@ hypothesis.settings.register_profile("the same", derandomize=True, deadline=None
 hypothesis.settings.load_profile("the same")
 
 
+# Files of tests that take longest, in this order: they begin first, so that no process has one left in the end.
+LONGEST = (
+    "bench/test_cases.py", "ops/test_volumes.py", "loops/test_kept.py", "jobs/test_predict_shipped.py",
+    "test_documentation.py", "test_style.py", "cli/test_train.py", "cli/test_filter_volumes.py", "cli/test_bench.py",
+    "views/test_explain_page.py", "lab/test_rooms.py", "datasets/test_digit_pages.py", "datasets/test_digit.py",
+    "cli/test_cache.py", "cli/test_filter.py", "test_start_up.py", "cli/test_bombs.py", "ops/test_convolution.py",
+    "loops/test_prebuilt.py", "loops/test_waiting.py", "loops/test_wanted.py", "views/test_animation.py",
+)  # fmt: skip
+
+
 def pytest_configure(config):
+    config.option.loadscopereorder = False  # by the number of tests
     gc.set_threshold(100_000, 50, 50)  # to look for garbage among all that is imported, over and over, took long
 
 
 def pytest_collection_finish(session):
-    gc.freeze()  # what is imported stays
+    gc.freeze()  # the tests themselves stay
+
+
+def pytest_collection_modifyitems(items):
+    places = {Path(__file__).parent / name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path, len(LONGEST)))
 
 
 @pytest.fixture(scope="session", autouse=True)

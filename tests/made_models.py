@@ -33,10 +33,11 @@ def digits_model(path):
     return nearest_mean_model(path, found.train, found.classes, found.preprocessing, name="digits")
 
 
-def conv_model(path, layers, size, classes, *, seed=0, rule=None, **others):
+def conv_model(path, layers, size, classes, *, seed=0, rule=None, recipe=None, **others):
     """Write an untrained network for pictures of a size (H, W, C), and return it."""
     model = Model.from_layers(layers, size, seed=seed, **others)
     height, width, channels = size
     rule = rule or Preprocessing("picture", height, width, channels)
-    save_model(path, model, ModelCard("made", tuple(classes), rule.as_dict(), seed, {}, {}, ()), overwrite=True)
+    card = ModelCard("made", tuple(classes), rule.as_dict(), seed, recipe or {}, {}, ())
+    save_model(path, model, card, overwrite=True)
     return model

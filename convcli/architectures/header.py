@@ -9,6 +9,7 @@ Source: the safetensors format, https://huggingface.co/docs/safetensors (section
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,12 +27,13 @@ MOST_TEXTS = 1_000  # of metadata; a model has three
 WRITTEN = "a .safetensors file written by convcli train"
 
 # First bytes -> what such a file is. Looked at only once a file is known not to be safetensors.
+_ONNX = re.compile(rb"\x08[\x01-\x1f][\x12\x1a\x22\x28\x32:B]")  # its version, and the field behind it
 _FOREIGN = (
     (b"\x89PNG", "a PNG picture"),
     (b"\xff\xd8\xff", "a JPEG picture"),
     (b"GIF8", "a GIF picture"),
     (b"%PDF", "a PDF document"),
-    (b"\x89HDF\r\n\x1a\n", "an HDF5 file (Keras's .h5)"),
+    (b"\x89HDF\r\n\x1a\n", "an HDF5 file (Keras's .h5), which convcli import reads"),
     (b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j", "a PyTorch pickle; nothing is ever unpickled"),
     *((bytes((0x80, protocol)), "a pickle; nothing is ever unpickled") for protocol in range(2, 6)),
     (b"\x93NUMPY", "a numpy array"),
@@ -139,13 +141,17 @@ def _not_safetensors(start: bytes, length: int, size: int) -> str:
         return f"is not a safetensors file but empty{expected}"
     if start.startswith(b"PK\x03\x04"):
         pickled = b".pkl" in start[:200]
-        what = "a PyTorch archive with pickles; nothing is ever unpickled" if pickled else "a zip (.keras, .npz, .pt)"
+        what = (
+            "a PyTorch archive with pickles; nothing is ever unpickled"
+            if pickled
+            else "a zip (.keras, which convcli import reads, .npz, .pt)"
+        )
         return f"is not a safetensors file but {what}{expected}"
     for prefix, what in _FOREIGN:
         if start.startswith(prefix):
             return f"is not a safetensors file but {what}{expected}"
-    if start[:1] == b"\x08" and any(word in start[:200] for word in (b"onnx", b"pytorch", b"keras", b"tf2onnx")):
-        return f"is not a safetensors file but an ONNX network{expected}"
+    if _ONNX.match(start):
+        return f"is not a safetensors file but an ONNX network, which convcli import reads{expected}"
     if start and all(byte in b"\t\n\r" or 32 <= byte < 127 for byte in start[:256]):
         return f"is not a safetensors file but text{expected}"
     return f"is not a safetensors file: its header would have {length:,} bytes, the file has {size:,}{expected}"

@@ -179,7 +179,8 @@ def _outcome(words: list[str]) -> tuple[int, str]:
         return 2, ""
     except click.UsageError as error:
         hint = f" (see: {error.ctx.command_path} --help)" if error.ctx else ""
-        return 2, f"{error.format_message()}{_hint(error, words)}{hint}"
+        said = error.format_message().replace(",\n\t", ", ").replace("\n\t", " ")  # choices, one below the other
+        return 2, f"{said}{_hint(error, words)}{hint}"
     except click.ClickException as error:
         return error.exit_code, f"{error.format_message()}{_hint(error, words)}"
     except (KeyboardInterrupt, click.Abort) as stop:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from textwrap import wrap
 
@@ -11,9 +12,10 @@ from convcli.cli.printing import say, show, show_result
 from convcli.cli.progress import progress_bar
 from convcli.datasets import Dataset
 from convcli.images import Image, write
-from convcli.jobs.answers import Answer, answers, plan_answers
+from convcli.jobs.answers import Answer, answers, check_task, plan_answers
 from convcli.jobs.classifier import Classifier
 from convcli.jobs.documents import json_text
+from convcli.jobs.inputs import check_apart
 from convcli.jobs.outcome import Outcome, gallery, measure
 from convcli.jobs.report import Report, check_page_name, check_report, write_report
 
@@ -22,21 +24,20 @@ _LONGEST_NAME = 24
 
 
 def predict(
-    classifier: Classifier, sources: Sequence[str], output: str | None, *, max_pixels: int, overwrite: bool,
-    as_json: bool, quiet: bool,
+    classifier: Classifier, sources: Sequence[str], output: str | None, *, explicit: Sequence[str], max_pixels: int,
+    overwrite: bool, as_json: bool, quiet: bool,
 ) -> int:  # fmt: skip
     """Say and write what the network makes of each file."""
-    tasks = options.usage(lambda: plan_answers(classifier, sources, output, overwrite=overwrite))
+    tasks = options.usage(lambda: plan_answers(classifier, sources, output, overwrite=overwrite, explicit=explicit))
     for task in tasks:
-        if task.target and not task.makes_folder:
-            check_target(Path(task.target), overwrite=overwrite)
+        check_task(task, overwrite=overwrite)
     told: list[Answer] = []
-    with progress_bar("files", hidden=quiet or len(sources) < 2) as advance:
+    with progress_bar("files", hidden=quiet or len(tasks) < 2) as advance:
         for each in answers(classifier, tasks, max_pixels=max_pixels, overwrite=overwrite):
             told.append(each)
             if not as_json and not each.error:
                 show(each.told())
-            advance(min(len(told), len(sources)), len(sources))
+            advance(min(len(told), len(tasks)), len(tasks))
     bad = [each for each in told if each.error]
     if as_json:
         show_result(json_text([each.as_dict() for each in told if not each.error]))
@@ -60,11 +61,16 @@ class Outputs:
         if self.gallery is not None:
             options.check_picture(self.gallery, overwrite=self.overwrite)
         if (table := self.csv) is not None:
-            options.usage(lambda: options.require_suffix(table, (".csv",)))
+            options.require_suffix(table, (".csv",), "--csv")
             check_target(Path(table), overwrite=self.overwrite)
         if (page := self.report) is not None:
             options.usage(lambda: check_page_name(page))
             check_report(page, overwrite=self.overwrite)
+
+    def check_apart(self, sources: Sequence[str]) -> None:
+        """Raise `WrongUsage` for what is read itself, such as a table of data."""
+        for target in filter(None, (self.gallery, self.csv, self.report)):
+            options.usage(partial(check_apart, target, sources))
 
     def write(
         self, draw: Callable[[], Image | None], lack: str, as_table: Callable[[], bytes] | None, report: Report

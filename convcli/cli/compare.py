@@ -79,7 +79,7 @@ def command(
     if first == second == STREAM:
         raise options.WrongUsage("standard input: got it as A and as B, expected it once")
     if output is not None:
-        options.check_picture(output, overwrite=files["overwrite"])
+        options.check_picture(output, overwrite=files["overwrite"], sources=(first, second))
     options.start_loops(files["threads"], quiet=files["quiet"])
     limit, relative = tolerance if tolerance is not None else (None, False)
     found = compare(

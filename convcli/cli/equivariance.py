@@ -73,7 +73,7 @@ def command(
     if kernels:
         options.usage(lambda: plan_steps(kernels, settings["border"]))
     if output is not None:
-        options.check_picture(output, overwrite=settings["overwrite"])
+        options.check_picture(output, overwrite=settings["overwrite"], sources=(source,))
     options.start_loops(settings["threads"], quiet=settings["quiet"])
     image = options.read_picture(source, settings["max_pixels"])
     if model is None:

@@ -98,6 +98,7 @@ def command(
     who = scaling.who_works(workers, cluster)
     options.start_loops(threads, quiet=quiet)
     classifier = load_classifier(model, pictures=False, any_task=True)
+    outputs.check_apart([model, data or classifier.trained.card.name, *([labels] if labels else [])])
     if classifier.task != "classify" and not who.is_plain:
         raise WrongUsage(f"got a model to {classifier.task} with workers, expected one that tells classes apart")
     said = {name: value for name, value in (("labels", labels), ("input", input), ("strict", strict)) if value}

@@ -12,7 +12,7 @@ from convcli.cli.progress import progress_bar
 from convcli.images import MAX_PIXELS, Image, write
 from convcli.jobs.documents import json_text
 from convcli.jobs.gallery import USUAL, Row, check_cells, make_rows, plan_gallery, sheet_of
-from convcli.jobs.inputs import STREAM, check_apart
+from convcli.jobs.inputs import STREAM
 
 
 @click.command(cls=options.MatrixCommand)
@@ -56,8 +56,7 @@ def command(
     found = look_for(inputs, recursive)
     if STREAM in found.files:
         raise options.WrongUsage("input: got - for standard input, expected files or folders")
-    options.check_picture(output, overwrite=overwrite)
-    options.usage(lambda: check_apart(output, found.files))
+    options.check_picture(output, overwrite=overwrite, sources=found.files)
     check_cells(len(found.files), len(plans))
     options.start_loops(threads, quiet=quiet)
     rows: list[Row] = []

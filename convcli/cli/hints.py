@@ -35,7 +35,7 @@ def _hints(error: click.ClickException, words: Sequence[str]) -> Iterator[str]:
     if isinstance(error, click.MissingParameter) and error.param is not None:
         if error.param.name in ("inputs", "images") and _is_piped():
             yield "To read standard input, write - in its place."
-        if error.param.name == "kernels":
+        if error.param.name == "kernels" and name == "filter":
             yield "Or name a --recipe; -k identity converts a file to another format and changes no pixel."
 
 

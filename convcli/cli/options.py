@@ -149,10 +149,10 @@ def usage(call: Callable[[], Any]) -> Any:
         raise WrongUsage(str(error)) from error
 
 
-def require_suffix(target: str, suffixes: Sequence[str]) -> None:
+def require_suffix(target: str, suffixes: Sequence[str], option: str = "output") -> None:
     """Refuse an output's name that ends in none of some suffixes, before any work is done for it."""
     if Path(target).suffix.lower() not in suffixes:
-        raise WrongUsage(f"output: got {target!r}, expected a name that ends in {' or '.join(suffixes)}")
+        raise WrongUsage(f"{option}: got {target!r}, expected a name that ends in {' or '.join(suffixes)}")
 
 
 class MatrixCommand(click.Command):
@@ -378,11 +378,14 @@ def title_of(name: str) -> str:
     return "standard input" if name == "-" else Path(name).name
 
 
-def check_picture(target: str, *, overwrite: bool) -> None:
-    """Refuse a picture's name before any work is done for it; a suffix that no format has is wrong usage."""
+def check_picture(target: str, *, overwrite: bool, sources: Sequence[str] = ()) -> None:
+    """Refuse a picture's name before any work is done for it; wrong usage are one of the ``sources``, and a suffix
+    that no format has."""
     from convcli.images import check_target, format_of
+    from convcli.jobs.inputs import check_apart
 
     usage(lambda: format_of(target))
+    usage(lambda: check_apart(target, sources))
     check_target(Path(target), overwrite=overwrite)
 
 

@@ -104,7 +104,7 @@ def command(
     if show is not None:
         options.check_picture(show, overwrite=overwrite)
     if table is not None:
-        options.usage(lambda: options.require_suffix(table, (".csv",)))
+        options.require_suffix(table, (".csv",), "--csv")
         check_target(Path(table), overwrite=overwrite)
     who = scaling.who_works(workers, cluster)
     _check_parts(parts, who, parquet=parquet, resume=resume, others={"--show": show, "--csv": table})
@@ -124,8 +124,8 @@ def command(
         from convcli.cli import answers  # with all that trainings know of their tasks
 
         return answers.predict(
-            classifier, sources, output, max_pixels=max_pixels or MAX_PIXELS, overwrite=overwrite, as_json=as_json,
-            quiet=quiet,
+            classifier, sources, output, explicit=images, max_pixels=max_pixels or MAX_PIXELS, overwrite=overwrite,
+            as_json=as_json, quiet=quiet,
         )  # fmt: skip
     if output is not None:
         raise click.UsageError("-o: got a model that tells classes apart, which are printed; --csv writes a table")

@@ -26,7 +26,7 @@ def draw_what_is_seen(
     ``files`` are the words of `options.one_result`.
     """
     target = output or beside(image, word)
-    options.check_picture(target, overwrite=files["overwrite"])
+    options.check_picture(target, overwrite=files["overwrite"], sources=(image,))
     options.start_loops(files["threads"], quiet=files["quiet"])
     source = sys.stdin.buffer if image == STREAM else image
     found = look(load_classifier(model), source, max_pixels=files["max_pixels"] or MAX_PIXELS)

@@ -137,8 +137,9 @@ def _whole(values: Array, path: Path) -> Array:
 
 
 def _palette_of(path: Path) -> Mask | None:
-    """The places in its palette that a picture's pixels have; None without a palette."""
+    """The places in its palette that a picture's pixels have, upright; None without a palette."""
     from PIL import Image as Pillow
+    from PIL import ImageOps
 
     try:
         with Pillow.open(path) as picture:
@@ -147,8 +148,8 @@ def _palette_of(path: Path) -> Mask | None:
             palette: Any = picture.getpalette("RGB") or []
             colours = np.zeros((256, 3), np.uint8)
             colours[: len(palette) // 3] = np.array(palette, np.uint8).reshape(-1, 3)
-            return Mask(np.asarray(picture).astype(np.int32), palette=colours)
-    except (OSError, ValueError):  # a format that Pillow does not know
+            return Mask(np.asarray(ImageOps.exif_transpose(picture)).astype(np.int32), palette=colours)
+    except (OSError, ValueError, Pillow.DecompressionBombError):  # a format that Pillow does not know, or a size
         return None
 
 

@@ -15,6 +15,7 @@ from convcli.datasets.tables import find_columns, first_width, read_numbers
 from convcli.errors import DataError
 from convcli.images.model import shown
 from convcli.images.npy import read_header
+from convcli.images.npz import DAMAGED
 
 SUFFIXES = (".npz", ".npy", *SOUNDS, *TABLES)
 
@@ -78,8 +79,11 @@ def _rows(path: Path, label: str, rule: Preprocessing) -> Array:
 
 
 def _names_in(path: Path) -> list[str]:
-    with zipfile.ZipFile(path) as archive:
-        return [Path(name).stem for name in archive.namelist() if name.endswith(".npy")]
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return [Path(name).stem for name in archive.namelist() if name.endswith(".npy")]
+    except DAMAGED:  # who reads it tells
+        return []
 
 
 def _meant(names: list[str], label: str) -> str:

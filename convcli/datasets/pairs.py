@@ -18,6 +18,7 @@ from convcli.errors import ConvcliError, DataError
 
 _LOOK = 20  # targets that tell what all are
 _MASKS = ("mask", "segment", "seg")
+_PICTURES = ("clean", "sharp")  # which black and white ones may be, too: pages, drawings
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +78,8 @@ def load_pairs(
 def _are_masks(files: Sequence[Path], words: Sequence[str]) -> bool:
     if any(each in word.lower() for word in words for each in _MASKS):
         return True
+    if any(each in word.lower() for word in words for each in _PICTURES):
+        return False
     looked: list[Mask] = []
     for path in files[:_LOOK]:
         try:

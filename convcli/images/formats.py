@@ -164,6 +164,7 @@ FORMATS = (
     ),
 )
 _STREAM = re.compile("([a-z0-9]+):-", re.IGNORECASE)  # ImageMagick's word
+_HDF5 = (".h5", ".hdf5", ".he5")
 BY_NAME = {each.name: each for each in FORMATS}
 
 WRITABLE_SUFFIXES = tuple(suffix for each in FORMATS for suffix in each.suffixes)
@@ -199,6 +200,7 @@ def format_of(path: str | Path) -> str:
             return each.name
     got = f"the suffix {suffix!r}" if suffix else "no suffix"
     fix = "" if suffix else f", or / behind the name of a folder, as {shown(path)}/"
+    fix = "; HDF5 is read only: write .zarr or .npy" if suffix in _HDF5 else fix
     stream = _STREAM.fullmatch(str(path))
     fix = f"; standard output is -o - --format {stream[1]}" if stream else fix
     raise ImageError(f"{shown(path)}: got {got}, expected one of {' '.join(WRITABLE_SUFFIXES)}{fix}")

@@ -30,6 +30,7 @@ from convcli.images.model import Decoded, Image, JpegSettings, Metadata, Pixels,
 
 DEFAULT_QUALITY = 95
 
+_JPEG_LS = 0xF7  # its frame
 _LOSSLESS_FRAMES = frozenset({0xC3, 0xC7, 0xCB, 0xCF})
 _PROGRESSIVE_FRAMES = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
 _SUBSAMPLINGS = {(1, 1): "4:4:4", (2, 1): "4:2:2", (2, 2): "4:2:0"}
@@ -56,6 +57,8 @@ def decode(data: bytes, max_pixels: int) -> Decoded:
 
     contents = _read_markers(data)
     if not contents.frame:
+        if any(marker == _JPEG_LS for marker, _, _ in segments(data)):
+            raise ImageError("got a JPEG-LS, expected an 8-bit lossy JPEG; convert it to PNG or TIFF first")
         raise ImageError("damaged JPEG: it has no picture header; get a fresh copy")
     # Several scans are collected as coefficients of two bytes before they become pixels.
     collected = 2 * len(contents.components) if len(contents.scans) > 1 else 0

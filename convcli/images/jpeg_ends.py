@@ -15,8 +15,6 @@ from convcli.images.model import Pixels
 _END = b"\xff\xd9"
 _PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)
-# Long enough to fill the last rows of a large picture; without 0xFF, which would have to be followed by a zero.
-_CONTINUATIONS = tuple(np.random.default_rng(seed).integers(0, 255, 4096, np.uint8).tobytes() for seed in (1, 2))
 
 
 def completed(data: bytes) -> bytes | None:
@@ -31,7 +29,9 @@ def completed(data: bytes) -> bytes | None:
     if not _has_all_bits([(marker, body) for marker, body, _ in scans]):
         return None
     whole = _decoded(data + _END)
-    for continuation in _CONTINUATIONS:
+    for seed in (1, 2):
+        # Enough for the last rows of a large picture; without 0xFF, which would have to be followed by a zero.
+        continuation = np.random.default_rng(seed).integers(0, 255, 4096, np.uint8).tobytes()
         other = _decoded(data + continuation + _END)
         if whole is None or other is None or not np.array_equal(whole, other):
             return None

@@ -18,6 +18,14 @@ from convcli.images.volume_axes import MOST_CHANNELS
 from convcli.kernels import npy
 from convcli.kernels.npy import Header
 
+_WHO = "filter, pool, pad and morph"
+# Of arrays that are no pictures, by the number of their axes.
+_FIXES = {
+    0: "save more than one number",
+    1: f"{_WHO} take signals with --axes x",
+    4: "--axes zyx takes volumes, tzyx several",
+}
+
 
 def decode(data: bytes, max_pixels: int) -> Decoded:
     """Decode an (H, W) or (H, W, C) array of numbers: a read-only view where nothing needs converting."""
@@ -41,11 +49,11 @@ def _checked_header(stream: BinaryIO, max_pixels: int) -> Header:
     if len(shape) == 3 and shape[2] > MOST_CHANNELS:
         raise ImageError(
             f"got an array of shape {shape}, which may be a volume or {shape[2]} channels, expected (H, W) or "
-            f"(H, W, C) of at most {MOST_CHANNELS}; say which with --axes zyx, --axes yxc, or yx for each plane"
+            f"(H, W, C) of at most {MOST_CHANNELS}; say to {_WHO} which it is: --axes zyx, --axes yxc, or yx for each "
+            "plane"
         )
     if len(shape) not in (2, 3):
-        fix = {1: "--axes x takes signals", 4: "--axes zyx takes volumes, tzyx several"}.get(len(shape))
-        fix = fix or "name its axes, as in --axes tzcyx"
+        fix = _FIXES.get(len(shape), "name its axes, as in --axes tzcyx")
         raise ImageError(f"got an array of shape {shape}, expected (H, W) or (H, W, C); {fix}")
     if 0 not in shape:
         check_size(shape[1], shape[0], max_pixels, 2 * header.dtype.itemsize * math.prod(shape[2:]))

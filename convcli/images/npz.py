@@ -7,6 +7,7 @@ Source: the documentation of ``numpy.savez`` and of ``numpy.lib.format``.
 
 import contextlib
 import io
+import lzma
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -25,7 +26,8 @@ _KEY = "key"
 _MOST_ARRAYS = 100_000
 _MOST_SHOWN = 8
 _HEAD = 1 << 14  # bytes in which a header ends
-DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError)  # what reading a bad archive raises
+# What reading a bad archive raises.
+DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError)
 _chosen: list[str] = []  # the key that was given, if any
 _asked: list[str] = []  # it again, once an archive has been asked for it
 

@@ -9,7 +9,8 @@ import functools
 import itertools
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import TypeAlias
 
 import numpy as np
 
@@ -21,11 +22,14 @@ from convcli.images.model import Decoded, Image, Pixels, bytes_with_result, chec
 from convcli.images.png_rows import Settings
 from convcli.images.volume_axes import TAKES_ALL
 
+Chunks: TypeAlias = Sequence[tuple[bytes, bytes | memoryview]]  # kind, content
+
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # by channels
 _CHANNELS = {0: 2, 2: 4, 3: 4, 4: 2, 6: 4}  # by colour type, with the alpha that a transparent colour becomes
 _SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type, as they are stored
 _DENSEST = 1032  # bytes that one of deflate becomes at most: 258 for each two bits
+_PALETTE = 3  # a colour type
 _ANCILLARY = 0x20  # of the first letter: not needed for the picture
 _VIEWED = 1 << 12  # bytes of a chunk that is not copied
 _MOST_CHUNKS = 100_000  # and one for each 1024 bytes: libpng's own have 8192
@@ -43,6 +47,7 @@ def decode(data: bytes, max_pixels: int) -> Decoded:
     check_packed(width, height, bits, colour, packed)
     metadata, orientation = png_chunks.describe(chunks)
     pixels = imagecodecs.png_decode(_without_asides(data, chunks))
+    check_indices(bytes(header), chunks, b"IDAT")
     if pixels.ndim == 2:
         pixels = pixels[:, :, np.newaxis]
     has_alpha = pixels.shape[2] in (2, 4)
@@ -83,6 +88,25 @@ def check_packed(width: int, height: int, bits: int, colour: int, packed: int) -
             f"truncated PNG: its {width}x{height} pixels are {packed:,} bytes, expected at least "
             f"{-(-needed // _DENSEST):,}; get a fresh copy"
         )
+
+
+def check_indices(header: bytes, chunks: Chunks, rows: bytes) -> None:
+    """Refuse a picture that uses colours which its palette lacks: libpng shows them black.
+
+    ``rows`` is the kind of those chunks that hold its pixels.
+    """
+    import imagecodecs
+
+    bits, colour = header[8:10]
+    count = len(next((content for kind, content in chunks if kind == b"PLTE"), b"")) // 3
+    if colour != _PALETTE or count >= 1 << bits:
+        return
+    grey = header[:9] + b"\0" + header[10:]
+    packed = [bytes(content) for kind, content in chunks if kind == rows]
+    parts = (*chunk(b"IHDR", grey), *chunk(b"IDAT", *packed), *chunk(b"IEND", b""))
+    used = int(imagecodecs.png_decode(b"".join((SIGNATURE, *parts))).max()) // (255 // ((1 << bits) - 1))
+    if used >= count:
+        raise ImageError(f"damaged PNG: it uses colour {used} of a palette of {count}; get a fresh copy")
 
 
 def encode(image: Image, *, level: int | None = None, band: int = png_rows.BAND) -> Iterator[bytes]:

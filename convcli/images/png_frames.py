@@ -12,7 +12,7 @@ import numpy as np
 
 from convcli.errors import ImageError
 from convcli.images.model import FLAT, Pixels, check_frames
-from convcli.images.png import SIGNATURE, check_packed, chunk, chunks_in
+from convcli.images.png import SIGNATURE, check_indices, check_packed, chunk, chunks_in
 
 _TO_BACKGROUND, _TO_PREVIOUS = 1, 2
 _OVER = 1
@@ -117,6 +117,7 @@ def _alone(frame: _Frame, header: bytes, shared: list[tuple[bytes, bytes]]) -> P
     own = struct.pack(">II", frame.width, frame.height) + header[8:]
     chunks = [(b"IHDR", own), *shared, (b"IDAT", b"".join(frame.rows)), (b"IEND", b"")]
     pixels = imagecodecs.png_decode(SIGNATURE + b"".join(part for each in chunks for part in chunk(*each)))
+    check_indices(own, chunks, b"IDAT")
     pixels = pixels.reshape(frame.height, frame.width, -1)
     channels = pixels.shape[2]
     result = np.full((frame.height, frame.width, 4), np.iinfo(pixels.dtype).max, pixels.dtype)

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 
 _LIBRARIES = ("tifffile", "imagecodecs")
 _LONGEST = 200
-# What `exif_tiff` tells with the name of the tag, or reads all the same.
-_TOLD = ("<TiffTag.fromfile> raised", "coercing invalid ASCII to bytes")
+# What `exif_tiff` tells with the name of the tag, or reads all the same; and of an interlaced PNG nothing that matters.
+_TOLD = ("<TiffTag.fromfile> raised", "coercing invalid ASCII to bytes", "Interlace handling should be turned on")
 _OBJECT = re.compile(r"<[^<>]*>\s*")  # as Python shows objects: addresses and file names, no news
 
 

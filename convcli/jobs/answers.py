@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from convcli import addresses
 from convcli.architectures import plan_network, shape_text
-from convcli.atomic import write_whole
+from convcli.atomic import check_target, make_folder, write_whole
 from convcli.datasets.outside import holds_samples, read_samples
 from convcli.datasets.pictures import on_white, to_channels
-from convcli.errors import ConvcliError, DataError, ModelError, ShapeError
+from convcli.errors import ConvcliError, DataError, FileError, ModelError, ShapeError
 from convcli.images import MAX_PIXELS, Image, read, write
 from convcli.jobs.classifier import NOT_FINITE, Classifier, percent
 from convcli.jobs.outcome import places_of
@@ -72,9 +73,10 @@ def is_written(classifier: Classifier) -> bool:
 
 
 def plan_answers(
-    classifier: Classifier, sources: Sequence[str], output: str | None, *, overwrite: bool = False
-) -> Sequence[Task]:
-    """Which file each answer goes to; raises `ConvcliError` if two would be one."""
+    classifier: Classifier, sources: Sequence[str], output: str | None, *, overwrite: bool = False,
+    explicit: Sequence[str] | None = None,
+) -> Sequence[Task]:  # fmt: skip
+    """Which file each answer goes to, ``explicit`` as in `plan_tasks`; raises `ConvcliError` if two would be one."""
     if not is_written(classifier):
         if output is not None:
             raise ConvcliError(
@@ -83,7 +85,16 @@ def plan_answers(
         return [Task(source, "") for source in sources]
     kinds = {source: ".npy" if _holds_arrays(classifier, source) else ".png" for source in sources}
     suffixes = {Path(source).suffix.lower(): kind for source, kind in kinds.items()}
-    return plan_tasks(sources, output, WORDS[classifier.task], overwrite=overwrite, suffixes=suffixes)
+    word = WORDS[classifier.task]
+    return plan_tasks(sources, output, word, overwrite=overwrite, suffixes=suffixes, explicit=explicit)
+
+
+def check_task(task: Task, *, overwrite: bool) -> None:
+    """Refuse, before any work is done, a target that cannot be written; raises `FileError`."""
+    if addresses.is_address(task.target):
+        addresses.check_target(task.target, overwrite=overwrite)
+    elif task.target and not task.makes_folder:
+        check_target(Path(task.target), overwrite=overwrite)
 
 
 def answers(
@@ -103,7 +114,8 @@ def answers(
             yield from _told(classifier, task, made, many, overwrite)
         except (ConvcliError, OSError, MemoryError) as error:
             text = str(error)
-            yield Answer(task.source, error=text if text.startswith(task.source) else f"{task.source}: {text}")
+            is_named = text.startswith(task.source) or isinstance(error, FileError)  # those name the output
+            yield Answer(task.source, error=text if is_named else f"{task.source}: {text}")
 
 
 def _holds_arrays(classifier: Classifier, source: str) -> bool:
@@ -181,8 +193,8 @@ def _told(classifier: Classifier, task: Task, made: Array, many: bool, overwrite
     if classifier.task == "segment":
         counts = np.bincount(made.reshape(-1), minlength=len(classes)) / made.size
         shares = tuple(zip(classes, counts.tolist(), strict=False))
-    if task.makes_folder:
-        Path(task.target).parent.mkdir(parents=True, exist_ok=True)
+    if task.makes_folder and not addresses.is_address(task.target):
+        make_folder(Path(task.target))
     _write(task.target, made if many else made[0], classifier, overwrite)
     yield Answer(task.source, chances=shares, target=task.target)
 
@@ -192,7 +204,10 @@ def _write(target: str, made: Array, classifier: Classifier, overwrite: bool) ->
     if Path(target).suffix.lower() == ".npy":
         stream = io.BytesIO()
         np.save(stream, made)
-        write_whole(Path(target), stream.getvalue(), overwrite=overwrite)
+        if addresses.is_address(target):
+            addresses.write_whole(target, stream.getvalue(), overwrite=overwrite)
+        else:
+            write_whole(Path(target), stream.getvalue(), overwrite=overwrite)
         return
     if classifier.task == "segment":
         lightest = max(len(classifier.classes) - 1, 1)

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from numpy.typing import NDArray
 
 from convcli import images
+from convcli.addresses import is_address, local_name
 from convcli.errors import ConvcliError, ImageError, KernelError, ShapeError, suggestion
 from convcli.geometry import is_integer
 from convcli.images import MAX_PIXELS, Image, Metadata, convert_depth, format_of, holds
@@ -48,7 +49,7 @@ def read(path: Source | BinaryIO, *, max_pixels: int = MAX_PIXELS) -> NDArray[An
     Parameters
     ----------
     path : str or path
-        The file, or a binary stream.
+        The file, an address such as ``s3://bucket/a.png``, or a binary stream.
     max_pixels : int
         A picture of more is refused by its header.
 
@@ -95,7 +96,7 @@ def write(
     Parameters
     ----------
     path : str or path
-        The file, whose suffix says the format; or a binary stream, with ``format``.
+        The file or address, whose suffix says the format; or a binary stream, with ``format``.
     image : array_like
         (H, W), (H, W, 1), (H, W, 2) of grey and alpha, (H, W, 3) of RGB or (H, W, 4) of RGB and alpha; .npy takes any
         channels. uint8, uint16, booleans (white and black), or floats: 0 to 1 becomes black to white in formats that
@@ -124,7 +125,7 @@ def write(
     """
     target = _named(path, "write")
     metadata = Metadata() if like is None else images.read(_named(like, of="like")).metadata
-    if format is None and not isinstance(target, Path):
+    if format is None and not isinstance(target, str | Path):
         raise ImageError("format: got none for a stream, expected one, such as format='png'")
     chosen = format_of(target) if format is None else format_named(format)  # type: ignore[arg-type]
     array = as_array("image", image, "a picture")
@@ -331,7 +332,7 @@ def _in_depth(picture: Image, format: str) -> NDArray[Any]:
 
 
 def _named(path: Any, does: str = "read", of: str = "path") -> Any:
-    """A file's name as a path; a stream, which ``does`` what is wanted of it, as it is."""
+    """A file's name as a path, an address as text; a stream, which ``does`` what is wanted of it, as it is."""
     if hasattr(path, does):
         return path
     name = os.fspath(path) if isinstance(path, str | os.PathLike) else None
@@ -339,7 +340,7 @@ def _named(path: Any, does: str = "read", of: str = "path") -> Any:
         is_image = isinstance(path, np.ndarray | list | tuple) and does == "write"
         order = "; the order is write(path, image)" if is_image else ""
         raise ImageError(f"{of}: got {shortened(repr(path))}, expected a file's name{order}")
-    return Path(name)
+    return name if is_address(name := local_name(name)) else Path(name)
 
 
 @contextlib.contextmanager

@@ -49,7 +49,21 @@ def filter_visible(
 def _way(kernel: Kernel) -> Callable[[Array, Array, Link, Border, float], tuple[Array, Array]]:
     if kernel.combine in _WAYS:
         return _WAYS[kernel.combine]
-    return _compare if any((plane < 0).any() for plane in kernel.planes) else _average
+    if any((plane < 0).any() for plane in kernel.planes):
+        return _compare
+    return _keep if len(kernel.planes) == 1 and _looks_at_itself(kernel.weights) else _average
+
+
+def _looks_at_itself(weights: Array) -> bool:
+    """Whether the anchor's weight alone is not zero."""
+    anchor = tuple((n - 1) // 2 for n in weights.shape)
+    return bool(weights[anchor] > 0 and np.count_nonzero(weights) == 1)
+
+
+def _keep(colour: Array, alpha: Array, link: Link, border: Border, white: float) -> tuple[Array, Array]:
+    """No neighbour has a say, so that a colour stays where it is hidden, too: some programs keep other things there."""
+    coverage = replace(link, kernel=normalized(link.kernel, "sum"))
+    return _respond(colour, link, border), _respond(alpha, coverage, replace(border, value=white))
 
 
 def _average(colour: Array, alpha: Array, link: Link, border: Border, white: float) -> tuple[Array, Array]:

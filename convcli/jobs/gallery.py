@@ -3,10 +3,13 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from convcli.errors import ConvcliError
-from convcli.images import MAX_PIXELS, Image, read
+from convcli.images import MAX_PIXELS, Image, convert_depth, read
 from convcli.jobs.batch import failed
 from convcli.jobs.filter import FilterPlan, filter_image, plan_filter
+from convcli.jobs.output_policy import extremes, stretched
 from convcli.jobs.tasks import Task, about
 
 # Few enough to be large, different enough to show what kernels are for.
@@ -42,7 +45,7 @@ def make_rows(sources: Sequence[str], plans: Sequence[FilterPlan], *, max_pixels
     """A row for each picture file, in order; one bad file does not stop the rest."""
     for source in sources:
         try:
-            picture = read(source, max_pixels=max_pixels)
+            picture = _visible(read(source, max_pixels=max_pixels))
             with about(source):
                 yield Row(source, tuple(_row(picture, plans)), picture.warnings)
         except (ConvcliError, OSError, MemoryError) as error:
@@ -55,6 +58,18 @@ def sheet_of(rows: Sequence[Row], plans: Sequence[FilterPlan], *, cell: int = 20
 
     labels = ["original", *(plan.name for plan in plans)]
     return Image(contact_sheet([row.pictures for row in rows if row.pictures], labels, (cell, cell)))
+
+
+def _visible(picture: Image) -> Image:
+    """What a sheet cannot hold, floats and other integers, as bytes: 0 to 1, else from the least to the largest."""
+    pixels, warnings = picture.pixels, picture.warnings
+    if pixels.dtype.kind == "u":
+        return replace(picture, numbers=None)
+    low, high = extremes(pixels)
+    if picture.numbers is not None or (not picture.has_alpha and not 0 <= low <= high <= 1):
+        pixels = stretched(pixels, (low, high), 1.0)
+        warnings += (f"its numbers from {low:g} to {high:g} are drawn from black to white",)
+    return replace(picture, pixels=convert_depth(pixels, np.uint8), numbers=None, warnings=warnings)
 
 
 def _row(picture: Image, plans: Sequence[FilterPlan]) -> list[Image]:

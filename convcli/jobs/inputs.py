@@ -134,9 +134,9 @@ def _plainness(name: str) -> tuple[bool, int]:
 
 
 def check_apart(target: str, sources: Sequence[str]) -> None:
-    """Refuse to write a sheet of pictures over one of them; raises `ConvcliError`."""
+    """Refuse to write over one of the files that are read, even if it may be replaced; raises `ConvcliError`."""
     if any(source != STREAM and os.path.realpath(source) == os.path.realpath(target) for source in sources):
-        raise ConvcliError(f"{target}: is one of the pictures itself, expected another file to write")
+        raise ConvcliError(f"{target}: is one of the inputs itself, expected another file to write")
 
 
 def _empty(name: str, suffixes: Sequence[str], left_out: Counter[str], recursive: bool) -> ConvcliError:

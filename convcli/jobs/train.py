@@ -14,6 +14,7 @@ from convcli.datasets import Dataset, Reports, Split, find_entry
 from convcli.errors import ConvcliError, DataError, ModelError
 from convcli.extras import install
 from convcli.jobs.documents import named
+from convcli.jobs.inputs import check_apart
 from convcli.jobs.task import fitted_for, load_for, preset_for, task_of, units_of
 from convcli.jobs.training_data import (
     NORMALIZE,
@@ -107,7 +108,7 @@ def plan_training(
     begun, network = _begun(start, model)
     target = _target(output, data)
     checkpoint = checkpoint_of(target)
-    _check_targets(target, checkpoint, log, plot, overwrite=overwrite)
+    _check_targets(target, checkpoint, log, plot, overwrite=overwrite, data=data)
     asked = [word for word, value in (("size", size), ("held_out", held_out)) if value is not None]
     asked += ["keep"] * (given.get("keep") == "best")
     asked += ["weights"] * (model is not None and resolved(model).endswith(SUFFIX))
@@ -190,7 +191,7 @@ def plan_resumed(
     held = read_checkpoint(path)
     source = held.source
     target = Path(output) if output is not None else _model_of(path)
-    _check_targets(target, None, log, plot, overwrite=overwrite)
+    _check_targets(target, None, log, plot, overwrite=overwrite, data=source.data)
     # The network is written as it was fitted, so that its input is the form that a folder's pictures were brought to.
     size, channels = form_of(held.network, source.size)
     dataset = load_for(
@@ -375,7 +376,7 @@ def _target(output: str | None, data: str) -> Path:
 
 
 def _check_targets(
-    target: Path, checkpoint: Path | None, log: str | None, plot: str | None, *, overwrite: bool
+    target: Path, checkpoint: Path | None, log: str | None, plot: str | None, *, overwrite: bool, data: str
 ) -> None:
     """Refuse every output that could not be written, before hours of work."""
     check_target(target, overwrite=overwrite)
@@ -386,6 +387,7 @@ def _check_targets(
     check_names(None, log, plot)
     for other in (log, plot):
         if other is not None:
+            check_apart(other, [data])
             check_target(Path(other), overwrite=overwrite)
     if plot is not None and find_spec("matplotlib") is None:
         raise ConvcliError(f"plot: matplotlib is not installed; {install('plot')}")

@@ -9,8 +9,10 @@ its class in small letters, and counted from its second on.
 
 import io
 import json
+import lzma
 import re
 import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -28,7 +30,7 @@ from convcli.nn.model import Model
 _MOST_BYTES = 2_000_000_000
 # What a damaged file, or another than Keras's, comes to.
 _DAMAGED = (OSError, KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError, RuntimeError,
-            zipfile.BadZipFile)  # fmt: skip
+            EOFError, zipfile.BadZipFile, zlib.error, lzma.LZMAError)  # fmt: skip
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 # Layers that are nothing at all once a network is trained.
 _PASSING = ("Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "GaussianNoise", "GaussianDropout",

@@ -1,7 +1,8 @@
 """What follows from small weights alone is found once: on a small picture that takes longer than all arithmetic."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+from math import inf
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
@@ -72,11 +73,14 @@ def _copied(argument: Any) -> Any:
     return type(argument)(map(_copied, argument)) if type(argument) in (list, tuple) else argument
 
 
-def _size(arguments: Any) -> int:
-    size = 0
+def _size(arguments: Any) -> float:
+    """Bytes of arrays; infinitely many where something cannot be compared by a key."""
+    size = 0.0
     for each in arguments:
         if isinstance(each, np.ndarray):
             size += each.nbytes
         elif type(each) in (list, tuple):
             size += _size(each)
+        elif not isinstance(each, Hashable):
+            return inf
     return size

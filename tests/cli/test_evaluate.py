@@ -66,6 +66,16 @@ def test_the_gallery(convcli, model, tmp_path):
     assert convcli("evaluate", model, "--gallery", tmp_path / "wrong.xyz").code == 2
 
 
+def test_what_is_written_never_replaces_the_data(convcli, model, tmp_path):
+    data = tmp_path / "d.csv"
+    data.write_text("label,a\n0,1\n")
+    learn = ("train", data, "-o", tmp_path / "m.safetensors", "--log")
+    for words in (("evaluate", model, "--data", data, "--csv"), learn):
+        result = convcli(*words, data, "--overwrite")
+        assert result.code in (1, 2) and f"{data}: is one of the inputs itself" in result.err
+        assert data.read_text() == "label,a\n0,1\n"
+
+
 def test_without_a_mistake_no_gallery_is_drawn(convcli, tmp_path):
     classes = ("first", "second")
     folder = folder_of(tmp_path / "rows", classes)

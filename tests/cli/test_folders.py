@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
-from PIL import Image
+from PIL import Image, ImageChops
 
 
 @pytest.fixture
@@ -154,10 +154,14 @@ def test_a_sheet_is_made_of_the_pictures_that_can_be_used(convcli, shots):
     ("words", "says"),
     [
         (["gallery", "shots/a.png", "-o", "gone/s.png"], "gone/s.png: its folder gone"),
-        (["gallery", "shots", "-o", "shots/a.png", "--overwrite"], "shots/a.png: is one of the pictures itself"),
+        (["gallery", "shots", "-o", "shots/a.png", "--overwrite"], "shots/a.png: is one of the inputs itself"),
+        (["compare", "shots/b.png", "shots/a.png", "-o", "shots/a.png", "--overwrite"], "shots/a.png: is one of the"),
+        (["features", "shipped", "shots/a.png", "-o", "shots/a.png", "--overwrite"], "shots/a.png: is one of the inp"),
+        (["equivariance", "shots/a.png", "-k", "box", "-o", "shots/a.png", "--overwrite"], "shots/a.png: is one of th"),
         (["gallery", "shots/a.png", "-o", "s.nope"], "s.nope"),
+        (["gallery", "shots/a.png", "-o", "s.h5"], "s.h5: got the suffix '.h5', "),
         (["predict", "shots/a.png", "--show", "gone/s.png"], "gone/s.png: its folder gone"),
-        (["predict", "shots", "--show", "shots/a.png", "--overwrite"], "shots/a.png: is one of the pictures itself"),
+        (["predict", "shots", "--show", "shots/a.png", "--overwrite"], "shots/a.png: is one of the inputs itself"),
     ],
 )
 def test_a_sheet_that_cannot_be_written_is_to_blame(convcli, shots, words, says):
@@ -165,6 +169,17 @@ def test_a_sheet_that_cannot_be_written_is_to_blame(convcli, shots, words, says)
     result = convcli(*words)
     assert result.code in (1, 2) and result.err.startswith(f"Error: {says}"), result.err
     assert result.err.count("\n") == 1 and Path("shots/a.png").read_bytes() == before
+
+
+def test_a_sheet_shows_numbers_that_are_no_bytes(convcli, shots):
+    levels = np.linspace(0, 1, 9, dtype=np.float32)[None].repeat(9, 0)
+    for name, values in (("f", levels), ("i", (levels * 200).astype(np.int16) - 100)):
+        np.save(f"{name}.npy", values)
+        result = convcli("gallery", f"{name}.npy", "-k", "identity", "-o", f"{name}.png")
+        assert result.code == 0 and ("from -100 to 100 are drawn" in result.err) == (name == "i")
+    with Image.open("f.png") as floats, Image.open("i.png") as integers:
+        assert not ImageChops.difference(floats, integers).getbbox()
+        assert {each[1][0] for each in floats.getcolors()} >= {0, 32, 64, 96, 128, 159, 191, 223, 255}
 
 
 def test_results_beside_pictures_are_no_pictures_of_other_kernels(convcli, shots):

@@ -68,6 +68,8 @@ def test_a_word_in_the_place_of_a_file(convcli, words, said):
     (["filter", "a.jpg", "--rotate", "90", "-k", "box"], "Pictures are turned by what their EXIF says"),
     (["filter", "a.jpg", "-k", "gaussian", "--sigma", "2"], "a parameter of the kernel: -k gaussian:sigma=1 "),
     (["filter", "a.jpg"], "Or name a --recipe; -k identity converts a file"),
+    (["explain", "a.jpg"], "Missing option '-k' / '--kernel'. (see: convcli explain"),
+    (["morph"], "Missing argument 'OPERATION'. Choose from: dilate, erode, open, "),
     (["filter", "a.jpg", "-k", "grayscale"], "; --channels gray makes grey of colour. "),
     (["filter", "a.jpg", "-k", "box", "--border", "mirorr"], "; did you mean 'mirror'? "),
     (["pool", "a.jpg", "--size", "2", "--mode", "averge"], "; did you mean 'average'? "),

@@ -113,5 +113,5 @@ def test_what_was_seen_never_replaces_the_picture(convcli, model, drawings):
     before = (drawings / "7.png").read_bytes()
     for inputs in (drawings / "7.png", drawings):
         result = convcli("predict", inputs, "--model", model, "--show", drawings / "7.png", "--overwrite")
-        assert result.code == 2 and "is one of the pictures itself" in result.err
+        assert result.code == 2 and "is one of the inputs itself" in result.err
     assert (drawings / "7.png").read_bytes() == before

@@ -13,13 +13,20 @@ PICTURES = GENERATOR.integers(0, 256, (4, HEIGHT, WIDTH), np.uint8)
 MASKS = (PICTURES > 120).astype(np.uint8)
 
 
-def palette(colours):
+def palette(colours, **words):
     def write(mask, path):
         picture = Pillow.fromarray(mask, "P")
         picture.putpalette([part for colour in colours for part in colour])
-        picture.save(path)
+        picture.save(path, **words)
 
     return write
+
+
+def upside_down(mask, path):
+    """Stored the other way round, as its orientation says."""
+    exif = Pillow.Exif()
+    exif[0x0112] = 3
+    palette([(0, 0, 0), (9, 200, 9)], exif=exif)(np.ascontiguousarray(mask[::-1, ::-1]), path)
 
 
 def shuffled(mask, path):
@@ -42,6 +49,7 @@ KINDS = {
     "grey RGBA": (png(lambda m: np.dstack([m * 90] * 3 + [m * 0 + 255])), "0 90"),
     "alpha": (png(lambda m: np.dstack([m * 0] * 3 + [m * 255])), "0 255"),
     "palette": (palette([(0, 0, 0), (9, 200, 9)]), "0 1"),
+    "palette, to be turned": (upside_down, "0 1"),
     "palettes that differ": (shuffled, "#000000 #c80000"),
     "soft": (
         png(
@@ -104,6 +112,8 @@ def test_noisy_beside_clean_pictures_and_volumes_beside_masks(tmp_path):
     found = load(clean)
     assert found.targets == "arrays" and np.array_equal(found.train.labels[..., 0], PICTURES // 2 / np.float32(255))
     assert load(clean, targets="classes").classes == ("clean", "noisy")
+    pages = make(tmp_path / "pages", folders=("noisy", "clean"))  # black and white, and no masks all the same
+    assert load(pages).targets == "arrays" and load(pages, targets="masks").classes == ("0", "255")
     volumes = GENERATOR.random((3, 6, 8, 7)).astype(np.float32)
     for place, volume in enumerate(volumes):
         for name, array in (("images", volume), ("masks", volume > 0.5)):

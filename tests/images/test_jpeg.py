@@ -246,6 +246,8 @@ def test_twelve_bits_are_refused():
     place = data.index(b"\xff\xc0") + 4
     with pytest.raises(ImageError, match="got a 12-bit lossy JPEG of 3 channels, expected an 8-bit lossy one"):
         read(io.BytesIO(data[:place] + b"\x0c" + data[place + 1 :]))
+    with pytest.raises(ImageError, match="got a JPEG-LS, expected an 8-bit lossy JPEG"):
+        read(io.BytesIO(data.replace(b"\xff\xc0", b"\xff\xf7", 1)))
 
 
 def cmyk_profile():

@@ -62,7 +62,12 @@ def test_archives_that_hold_no_picture():
     with pytest.raises(ImageError, match="Python objects"):
         load(archive(a=np.array([{}], object)))
     whole = archive(True, a=ARRAY)
-    for bad in (whole[:-1], whole[: len(whole) // 2], whole[:60] + b"\0\0\0\0" + whole[64:]):
+    stream = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(whole)) as plain, zipfile.ZipFile(stream, "w", zipfile.ZIP_LZMA) as other:
+        other.writestr("a.npy", plain.read("a.npy"))
+    rare = stream.getvalue()
+    assert load(rare).pixels.shape[:2] == ARRAY.shape[:2]
+    for bad in (whole[:-1], whole[: len(whole) // 2], *(each[:60] + bytes(4) + each[64:] for each in (whole, rare))):
         with pytest.raises(ImageError, match="truncated or damaged NPZ"):
             load(bad)
 

@@ -312,6 +312,7 @@ def test_npy_of_one_channel_is_written_flat(tmp_path):
         (npy(np.zeros((12, 40, 50))), r"got an array of .*, which may be a volume or 50 channels, .* --axes yxc"),
         (npy(np.zeros((3, 4, 5))), "got an array of .*, which may be a volume or 5 channels"),
         (npy(np.zeros((1, 2, 3, 4, 5))), "got an array of .*; name its axes, as in --axes tzcyx"),
+        (npy(np.zeros(())), r"got an array of shape \(\), expected .*; save more than one number"),
         (npy(np.zeros((0, 4))), r"got an array of shape \(0, 4\), expected at least one number along every axis"),
         (npy(np.zeros((3, 4, 0))), r"got an array of shape \(3, 4, 0\), expected at least one number"),
         (npy(np.zeros((2, 2), complex)), "got an array of complex numbers, expected plain numbers"),

@@ -60,7 +60,9 @@ def test_interlaced():
     rows = b"".join(b"\0" + row.tobytes() for x, y, dx, dy in passes for row in before[y::dy, x::dx])
     data = SIGNATURE + chunk(b"IHDR", struct.pack(">IIBBBBB", 21, 19, 8, 2, 0, 0, 1))
     data += chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
-    np.testing.assert_array_equal(read(io.BytesIO(data)).pixels, before)
+    after = read(io.BytesIO(data))
+    np.testing.assert_array_equal(after.pixels, before)
+    assert after.warnings == ()  # libpng has one for programmers
 
 
 def test_other_readers_agree(tmp_path):
@@ -165,6 +167,8 @@ def test_any_flipped_bit_is_found():
         SIGNATURE + chunk(b"IHDR", bytes(13)) + chunk(b"IEND", b""),
         png(4, 4, 8, 0, [b"\1\2\3\4"]),  # three rows missing, checksums right
         png(4, 1, 8, 3, [b"\0\0\0\0"]),  # a palette picture without palette
+        png(4, 1, 8, 3, [b"\0\1\4\0"], [PALETTE]),  # of four colours
+        png(4, 1, 2, 3, [b"\x1b"], [(b"PLTE", bytes(9))]),
         png(1, 1, 7, 0, [b"\1"]),
         png(1, 1, 8, 5, [b"\1"]),
     ],

@@ -3,11 +3,14 @@
 import json
 import time
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
+from made_models import conv_model
 from PIL import Image
 
+import convcli as package
 from convcli import addresses
 from convcli.errors import FileError, ImageError
 from convcli.jobs import stores
@@ -51,6 +54,26 @@ def files_in(folder):
 
 def in_memory(system, folder):
     return {name.removeprefix(f"/{folder}/"): system.cat_file(name) for name in system.find(f"/{folder}")}
+
+
+def test_python_and_masks_go_there_too_and_what_does_not_says_so(raw, memory, convcli, monkeypatch):
+    monkeypatch.chdir(raw.parent)
+    pixels = package.read("memory://raw/a.png")
+    np.testing.assert_array_equal(pixels, package.read(f"file://{raw}/a.png"))
+    package.write("memory://out/b.png", pixels, like="memory://raw/a.png")
+    np.testing.assert_array_equal(package.read("memory://out/b.png"), pixels)
+    conv_model("net.safetensors", ["conv:2,same,softmax"], (8, 8, 1), ("0", "1"), recipe={"task": "segment"})
+    told = ("predict", "memory://raw/a.png", "--model", "net.safetensors")
+    assert convcli(*told).out.startswith("memory://raw/a.png: memory://raw/a_mask.png, ")
+    assert convcli(*told, "-o", "memory://out/").code == convcli(*told, "-o", "memory://out/{stem}.npy").code == 0
+    assert set(in_memory(memory, "out")) == {"b.png", "a_mask.png", "a.npy"}
+    assert "Error: memory://out/a_mask.png: already exists" in convcli(*told, "-o", "memory://out/").err
+    for words in (("predict", "raw/a.png", "--csv", "s3://b/x.csv"), ("train", "digits", "-o", "s3://b/x.safetensors"),
+                  ("compare", "raw/a.png", "raw/a.png", "-o", "s3://b/x.png")):  # fmt: skip
+        refused = convcli(*words)
+        assert refused.code == 1 and f"Error: {words[-1]}: is an address, to which pictures and" in refused.err
+    assert convcli("evaluate", "s3://b/x.safetensors").err.startswith("Error: s3://b/x.safetensors: is an address, of")
+    assert not [each for each in Path().iterdir() if ":" in each.name]
 
 
 def test_pictures_come_and_go_as_in_folders(raw, memory, convcli, cluster, monkeypatch):

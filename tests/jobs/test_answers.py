@@ -177,6 +177,8 @@ def test_discs_are_found_and_their_mask_is_written(convcli, here):
     assert both.sum() / ((found[:SIZE, :SIZE] > 0) | (mask > 0)).sum() > 0.85
     again = convcli("predict", "disc.png", "--model", "discs.safetensors")
     assert again.code == 1 and "disc_mask.png: already exists" in again.err
+    folder = convcli("predict", ".", "--model", "discs.safetensors", "--overwrite")  # results are no pictures
+    assert folder.code == 0 and "\ndisc.png: disc_mask.png, " in folder.out and "mask_mask" not in folder.out
     refused = convcli("saliency", "discs.safetensors", "disc.png")
     assert refused.code == 1 and "is a model to segment, expected one that tells classes apart" in refused.err
 

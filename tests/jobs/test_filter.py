@@ -115,6 +115,16 @@ def test_linear_light_is_the_same_on_both_alpha_paths(rng):
         assert np.abs(result[10:, 10:, :-1].astype(int) - expected[10:, 10:]).max() <= 1
 
 
+def test_a_kernel_that_looks_at_no_neighbour_keeps_hidden_colours(rng):
+    for dtype in (np.uint8, np.uint16):
+        pixels = rng.integers(0, np.iinfo(dtype).max, (9, 11, 4), dtype)
+        pixels[2:5, 3:7, 3] = 0
+        for spec in ("identity", "1", "1 0; 0 0"):
+            assert (run(picture(pixels, True), spec) == pixels).all(), spec
+        assert (run(picture(pixels, True), "0.5", stride=(2, 1))[..., 3] == pixels[::2, :, 3]).all()
+        assert not run(picture(pixels, True), "box:size=1x2")[3, 4:6, :3].any()  # where a neighbour has one
+
+
 def test_alpha_policies(square):
     kept = run(square, "box:size=5", alpha="keep")
     assert (kept[..., 3] == square.pixels[..., 3]).all()

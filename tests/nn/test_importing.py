@@ -375,12 +375,19 @@ def test_a_keras_file_brings_no_other_files_and_no_older_meaning_in():
 def test_files_that_are_none(convcli, here):
     (here / "words.onnx").write_text("not a network")
     (here / "words.keras").write_text("not a zip")
+    with zipfile.ZipFile("packed.keras", "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in ("config.json", "model.weights.h5"):
+            archive.writestr(name, "[0, 1]" * 99)
+    packed = bytearray((here / "packed.keras").read_bytes())
+    packed[41] = 0xFF  # of the first file's compressed bytes
+    (here / "packed.keras").write_bytes(packed)
     (here / "words.h5").write_text("not HDF5")
     save_model("own.safetensors", Model.from_layers(["dense:2"], (3,)), ModelCard("own", (), None, 0, {}, {}, ()))
     write_tensors(here / "weights.safetensors", {"a.weight": np.zeros((2, 3), np.float32)}, {}, overwrite=False)
     cases = [
         (["words.onnx"], "words.onnx: is no ONNX network, expected one with nodes"),
         (["words.keras"], "words.keras: is no zip file, expected what Keras saves as .keras"),
+        (["packed.keras"], "packed.keras: is not readable as a Keras model ('Error -3 while decompressing data"),
         (["words.h5"], "words.h5: is no HDF5 file, expected one that Keras saved"),
         (["model.pt"], "model.pt: is a pickle, and nothing is ever unpickled; save it there with safetensors.torch"),
         (["model.pb"], "model.pb: got the suffix '.pb', expected one of .onnx, .keras, .h5, .safetensors"),

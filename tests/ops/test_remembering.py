@@ -49,4 +49,4 @@ def test_examples_run():
 
 def test_numbers_of_other_types_are_other_arguments():
     kind = remembered(lambda value: type(value))
-    assert [kind(1), kind(1.0), kind(True)] == [int, float, bool]
+    assert [kind(1), kind(1.0), kind(True), kind({})] == [int, float, bool, dict]
