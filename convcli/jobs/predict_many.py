@@ -184,6 +184,8 @@ class Parts:
         plan = {"model": model, "inputs": names.hexdigest(), "each": question.each, "format": self.format}
         plan |= {"versions": versions()}
         if not is_address(self.folder):
+            if Path(self.folder).is_file():
+                raise DataError(f"{shown(self.folder)}: is a file, expected a folder of parts")
             Path(self.folder).mkdir(parents=True, exist_ok=True)
         before = self._names()
         if resume and _PLAN in before:

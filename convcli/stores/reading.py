@@ -236,7 +236,10 @@ def open_stored(name: str) -> Stored:
             f"{label}: is a folder of other things, expected a Zarr store, which has a zarr.json or .zarray"
         )
     try:
-        opened = zarr.open(name, mode="r")
+        try:
+            opened = zarr.open(name, mode="r")
+        except FileNotFoundError:
+            raise ImageError(f"{label}: no array or group of Zarr is there") from None
         if isinstance(opened, zarr.Array):
             return _level_of_image(name, label, opened) or Stored(
                 label, opened, _axes_of(opened, label), dict(opened.attrs)

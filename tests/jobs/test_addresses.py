@@ -265,6 +265,7 @@ def test_tables_in_parts(tmp_path, rng, memory, convcli, cluster, monkeypatch):
 
     assert rows() == whole and "part-000000.failed.csv" in in_memory(memory, "told")
     assert "holds parts; --resume goes on" in convcli(*parts, "memory://told").err
+    assert "one.csv: is a file, expected a folder of parts" in convcli(*parts, "one.csv").err
     assert "holds parts of other inputs" in convcli("predict", "raw/06.png", "--parts", "memory://told", "--resume").err
     # The part with a failure is made again, the other one is not.
     (tmp_path / "raw" / "05.png").write_bytes((tmp_path / "raw" / "04.png").read_bytes())
