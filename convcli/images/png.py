@@ -47,7 +47,7 @@ def decode(data: bytes, max_pixels: int) -> Decoded:
     check_packed(width, height, bits, colour, packed)
     metadata, orientation = png_chunks.describe(chunks)
     pixels = imagecodecs.png_decode(_without_asides(data, chunks))
-    check_indices(bytes(header), chunks, b"IDAT")
+    check_indices(bytes(header), chunks)
     if pixels.ndim == 2:
         pixels = pixels[:, :, np.newaxis]
     has_alpha = pixels.shape[2] in (2, 4)
@@ -90,11 +90,8 @@ def check_packed(width: int, height: int, bits: int, colour: int, packed: int) -
         )
 
 
-def check_indices(header: bytes, chunks: Chunks, rows: bytes) -> None:
-    """Refuse a picture that uses colours which its palette lacks: libpng shows them black.
-
-    ``rows`` is the kind of those chunks that hold its pixels.
-    """
+def check_indices(header: bytes, chunks: Chunks) -> None:
+    """Refuse a picture that uses colours which its palette lacks: libpng shows them black."""
     import imagecodecs
 
     bits, colour = header[8:10]
@@ -102,7 +99,7 @@ def check_indices(header: bytes, chunks: Chunks, rows: bytes) -> None:
     if colour != _PALETTE or count >= 1 << bits:
         return
     grey = header[:9] + b"\0" + header[10:]
-    packed = [bytes(content) for kind, content in chunks if kind == rows]
+    packed = [bytes(content) for kind, content in chunks if kind == b"IDAT"]
     parts = (*chunk(b"IHDR", grey), *chunk(b"IDAT", *packed), *chunk(b"IEND", b""))
     used = int(imagecodecs.png_decode(b"".join((SIGNATURE, *parts))).max()) // (255 // ((1 << bits) - 1))
     if used >= count:

@@ -117,7 +117,7 @@ def _alone(frame: _Frame, header: bytes, shared: list[tuple[bytes, bytes]]) -> P
     own = struct.pack(">II", frame.width, frame.height) + header[8:]
     chunks = [(b"IHDR", own), *shared, (b"IDAT", b"".join(frame.rows)), (b"IEND", b"")]
     pixels = imagecodecs.png_decode(SIGNATURE + b"".join(part for each in chunks for part in chunk(*each)))
-    check_indices(own, chunks, b"IDAT")
+    check_indices(own, chunks)
     pixels = pixels.reshape(frame.height, frame.width, -1)
     channels = pixels.shape[2]
     result = np.full((frame.height, frame.width, 4), np.iinfo(pixels.dtype).max, pixels.dtype)
