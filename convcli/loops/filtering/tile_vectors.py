@@ -118,20 +118,16 @@ class Tile(Vectors):
         build = self.ir
         expected = self._dense_runs()
         fits = build.icmp_signed("==", runs, self.number(len(expected)))
-        before, look, known = build.block, build.append_basic_block("look"), build.append_basic_block("known")
-        build.cbranch(fits, look, known)
-        build.position_at_end(look)
-        same = fits
-        for run, numbers in enumerate(expected):
-            for array, number in zip((masks, lengths), numbers, strict=True):
-                found = build.load(build.gep(array, [self.number(run)]))
-                same = build.and_(same, build.icmp_signed("==", found, self.number(number)))
-        build.branch(known)
-        build.position_at_end(known)
-        result = build.phi(fits.type)
-        result.add_incoming(fits, before)
-        result.add_incoming(same, look)
-        return result
+
+        def look():
+            same = fits
+            for run, numbers in enumerate(expected):
+                for array, number in zip((masks, lengths), numbers, strict=True):
+                    found = build.load(build.gep(array, [self.number(run)]))
+                    same = build.and_(same, build.icmp_signed("==", found, self.number(number)))
+            return same
+
+        return self._either(fits, look, lambda: fits)
 
     def _dense_masks(self):
         """Of each row under a group of such windows, the output rows that it is added to."""
@@ -174,22 +170,10 @@ class Tile(Vectors):
 
     def store_either(self, early, late, begin):
         """What stores by ``early`` up to column ``begin``, and from there on by ``late``."""
-        build = self.ir
 
         def store(final, column, total):
-            branches = [build.append_basic_block(name) for name in ("early", "late")]
-            stored = build.append_basic_block("either")
-            build.cbranch(build.icmp_signed("<", column, begin), *branches)
-            totals = []
-            for branch, each in zip(branches, (early, late), strict=True):
-                build.position_at_end(branch)
-                totals.append((each(final, column, total), build.block))
-                build.branch(stored)
-            build.position_at_end(stored)
-            result = build.phi(self.counts)
-            for incoming in totals:
-                result.add_incoming(*incoming)
-            return result
+            is_early = self.ir.icmp_signed("<", column, begin)
+            return self._either(is_early, lambda: early(final, column, total), lambda: late(final, column, total))
 
         return store
 
@@ -211,24 +195,33 @@ class Tile(Vectors):
                     build.store(part, target, align=bits // 8)
 
         def store(final, column, total):
-            plain, compared, stored = (build.append_basic_block(name) for name in ("plain", "compared", "stored"))
-            build.cbranch(inside, plain, compared)
-            build.position_at_end(plain)
-            write(column, final)
-            build.branch(stored)
+            def plain():
+                write(column, final)
+                return total
 
-            build.position_at_end(compared)
-            clipped, counted = clip(final, total)
-            write(column, clipped)
-            build.branch(stored)
+            def compared():
+                clipped, counted = clip(final, total)
+                write(column, clipped)
+                return counted
 
-            build.position_at_end(stored)
-            result = build.phi(self.counts)
-            result.add_incoming(total, plain)
-            result.add_incoming(counted, compared)
-            return result
+            return self._either(inside, plain, compared)
 
         return store
+
+    def _either(self, condition, one, other):
+        """What ``one()`` writes and gives where a condition holds, or ``other()``."""
+        build, found = self.ir, []
+        *branches, after = (build.append_basic_block(name) for name in ("one", "other", "after"))
+        build.cbranch(condition, *branches)
+        for branch, write in zip(branches, (one, other), strict=True):
+            build.position_at_end(branch)
+            found.append((write(), build.block))
+            build.branch(after)
+        build.position_at_end(after)
+        result = build.phi(found[0][0].type)
+        for incoming in found:
+            result.add_incoming(*incoming)
+        return result
 
     def _clipping(self, low, high, fold):
         """A function that clips sums, by (row, vector), and adds how many differ then to a total."""
