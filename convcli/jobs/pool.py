@@ -17,10 +17,10 @@ from convcli.jobs.batch import Produced
 from convcli.jobs.pictures import Colours, process, without
 from convcli.jobs.signals import SignalResult, fitted, inexact
 from convcli.jobs.volumes import VolumeWork
-from convcli.ops.arguments import Array
+from convcli.ops.arguments import Array, known_windows
 from convcli.ops.ordering import highest
 from convcli.ops.pooling import adaptive_pool2d, check_global, pool2d
-from convcli.ops.pooling_axes import Counts, PoolingAxis, adaptive_axes, known_windows, sliding_axes
+from convcli.ops.pooling_axes import Counts, PoolingAxis, adaptive_axes, sliding_axes
 from convcli.ops.pooling_runs import CHOOSING, check_mode, pool_stack, takes_means
 
 _MOST_NUMBERS = 1 << 22  # of windows with hidden pixels, looked at at a time

@@ -1,13 +1,15 @@
 """Checks shared by the array functions: images and kernels as the loops want them, or one clear line."""
 
 import os
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convcli.errors import ConvcliError, KernelError, ShapeError
-from convcli.geometry import Window, is_integer
+from convcli.geometry import Window, is_integer, windows_of
 from convcli.kernels.parameters import shortened
 
 Array = NDArray[Any]
@@ -186,3 +188,18 @@ def as_weights(kernel: Any, axes: int) -> NDArray[np.float64]:
 def _words(words: Any) -> str:
     *most, last = words
     return f"{', '.join(most)} or {last}"
+
+
+def known_windows(sizes: Sequence[int], kernel_size: Sequence[int], **moves: Any) -> tuple[Window, ...]:
+    """`windows_of`, remembered for plain numbers and words: it takes as long as a small layer."""
+    plain = all(map(_is_plain, (sizes, kernel_size, *moves.values())))
+    return (_found_windows if plain else windows_of)(sizes, kernel_size, **moves)
+
+
+def _is_plain(argument: Any) -> bool:
+    if type(argument) is tuple:
+        return all(type(each) is int for each in argument)
+    return type(argument) in (int, bool, str)
+
+
+_found_windows = lru_cache(maxsize=256, typed=True)(windows_of)

@@ -1,16 +1,15 @@
 """Convolution layers as array functions: check, ask the geometry, run a pass."""
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from convcli.errors import ShapeError
-from convcli.geometry import PaddingSpec, is_integer, transposed_windows_of, windows_of
+from convcli.geometry import PaddingSpec, is_integer, transposed_windows_of
 from convcli.kernels.parameters import shortened
-from convcli.ops.arguments import Array, as_array, as_contiguous, as_flag, check_fit, result_dtype
+from convcli.ops.arguments import Array, as_array, as_contiguous, as_flag, check_fit, known_windows, result_dtype
 from convcli.ops.convolution_passes import conv_forward, conv_input_gradient
 
 Counts = int | Sequence[int]
@@ -312,21 +311,11 @@ def _convolution(x: Any, weight: Any, bias: Any, axes: int, groups: int, exact: 
     array, weights, floats = _arrays(x, weight, axes, "C/groups, O")
     _check_channels(array, weights, groups, weights.shape[-1], weights.shape[-2], "filters")
     sizes = array.shape[1:-1]
-    windows = _windows(sizes, weights.shape[:-2], **moves)
+    windows = known_windows(sizes, weights.shape[:-2], **moves)
     for axis, (window, n) in enumerate(zip(windows, sizes, strict=True)):
         check_fit("weight", window, axis, n)
     added = _bias(bias, weights.shape[-1], array.dtype)
     return conv_forward(array, weights, added, windows, int(groups), winograd=floats and not exact, checked=True)
-
-
-def _windows(sizes: tuple[int, ...], kernel_size: tuple[int, ...], stride: Any, padding: Any, dilation: Any) -> Any:
-    """`windows_of`, remembered for plain numbers and words: it takes as long as a small layer."""
-    plain = type(stride) is int and type(dilation) is int and type(padding) in (int, str)
-    make = _known_windows if plain else windows_of
-    return make(sizes, kernel_size, stride=stride, padding=padding, dilation=dilation)
-
-
-_known_windows = lru_cache(maxsize=256)(windows_of)
 
 
 def _transposed(

@@ -9,13 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.errors import ShapeError
-from convcli.geometry import PaddingSpec, Window, per_axis, windows_of
-from convcli.ops.arguments import MOST_CELLS, check_fit
-from convcli.ops.remembering import remembered
+from convcli.geometry import PaddingSpec, Window, per_axis
+from convcli.ops.arguments import MOST_CELLS, check_fit, known_windows
 
 Counts = int | Sequence[int]
-# Pooling a picture asks twice for the same.
-known_windows = remembered(windows_of)
 
 
 @dataclass(frozen=True, eq=False)
