@@ -132,3 +132,15 @@ def test_python_keeps_the_type_of_arrays(folder, rng):
             assert got.dtype == dtype
             np.testing.assert_array_equal(got, array)
     assert library.filter([[1, 2], [3, 5]], "box:size=2").dtype == np.float64
+
+
+def test_what_is_no_number_is_told_of_whatever_the_range(convcli, folder, rng):
+    picture, volume = rng.random((40, 50), np.float32), rng.random((6, 20, 30), np.float32)
+    for name, array, kernel, share in (("a", picture, "box", "0.2%"), ("v", volume, "box3d", "0.2%")):
+        np.save(f"{name}.npy", array)
+        words = ("filter", f"{name}.npy", "-k", kernel, "--range", "minmax", "--depth", "8", "-o", f"{name}.tiff")
+        assert "no numbers" not in convcli(*words).err
+        array.flat[-1] = np.nan
+        np.save(f"{name}.npy", array)
+        said = f"{share} of the values are infinite or no numbers: they became black or white"
+        assert said in convcli(*words, "--overwrite").err, name
