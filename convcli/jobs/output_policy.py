@@ -207,7 +207,7 @@ def finish(
         response = response * number(policy.gain)
     pixels, clipped = store_pixels(response, policy.store)
     if policy.range == "minmax":
-        clipped = response.size - np.count_nonzero(np.isfinite(response))
+        clipped = response.size - int(np.count_nonzero(np.isfinite(response)))
     return policy.as_written(pixels), clipped
 
 
