@@ -14,6 +14,7 @@ from typing import Any
 from convcli.addresses import is_address
 from convcli.errors import FileError
 from convcli.images.model import shown
+from convcli.stores.chunks import write_part
 from convcli.stores.layered import UNFINISHED, as_of_system, opened
 from convcli.stores.writing import check_store_target
 from convcli.unfinished import sweep, unfinished_name
@@ -121,4 +122,4 @@ def open_region_target(folder: str, path: str) -> Any:
 def write_region(array: Any, ranges: Sequence[range], voxels: Any) -> None:
     """Write a box, which is whole chunks."""
     with as_of_system(array):
-        array[tuple(slice(each.start, each.stop) for each in ranges)] = voxels.reshape([len(each) for each in ranges])
+        write_part(array, ranges, voxels.reshape([len(each) for each in ranges]))

@@ -22,11 +22,13 @@ from convcli.images.reading import MAX_PIXELS
 from convcli.images.volume_axes import named
 from convcli.images.volume_model import Runs, Volume, VolumeMetadata
 from convcli.stores import is_store, is_store_folder
+from convcli.stores.chunks import read_part, reads_in_part
 from convcli.stores.layered import as_of_system, opened
 from convcli.stores.layers import Held, Layers
 from convcli.stores.ngff import metadata_of
 
 _MOST_AXES = 5
+_OPENED_AGAIN = 8  # times, at most, that a chunk is read from which is not packed: what is held is less
 _LOOKED_AT = 10_000  # of a store that has more, what changed in the others is not noticed
 _TOGETHER = 8  # volumes whose last chunks are held, where they take turns
 # What the library raises about stores in which something is wrong.
@@ -113,7 +115,7 @@ def volume_of(
     words: dict[str, Any] = {"axes": found, "numbers": numbers, "warnings": notes}
     boxes, planes = (_Boxes(stored, leading, most, sample.dtype) for most in (1, _TOGETHER))
     words["read_box"] = boxes.read
-    words["chunk"] = (array.chunks[-3] if len(array.shape) > 2 else 1, *array.chunks[-2:])
+    words["chunk"] = (_layer(array, -3) if len(array.shape) > 2 else 1, *array.chunks[-2:])
     all_rows, all_columns = (range(height),), (range(width),)
 
     def read_run(first: int, end: int) -> Pixels:
@@ -180,46 +182,56 @@ class _Boxes:
         has_depth = len(array.shape) > 2
 
         def read(first: int, end: int, out: Pixels) -> None:
-            along = (*fixed[:axis], slice(first, end), *fixed[axis:]) if has_depth else ()
-            _read(self._stored, along, rows, columns, out[..., 0] if has_depth else out[0, ..., 0])
+            if not has_depth:
+                _read(self._stored, (), rows, columns, out[0, ..., 0])
+                return
+            before, behind = fixed[:axis], fixed[axis:]
+            along = (*(range(at, at + 1) for at in before), range(first, end), *(range(at, at + 1) for at in behind))
+            ones = (*(np.newaxis,) * len(before), slice(None), *(np.newaxis,) * len(behind))
+            _read(self._stored, along, rows, columns, out[(*ones, ..., 0)])
 
         plane = sum(map(len, rows)), sum(map(len, columns)), 1
-        chunk, depth = (int(array.chunks[axis]), int(array.shape[axis])) if has_depth else (1, 1)
-        return Layers(read, chunk, depth, plane, self._dtype)
+        layer, depth = (_layer(array, axis), int(array.shape[axis])) if has_depth else (1, 1)
+        return Layers(read, layer, depth, plane, self._dtype)
 
 
-def _read(stored: Stored, along: tuple[Any, ...], rows: Runs, columns: Runs, out: Pixels) -> None:
-    """Put runs of rows and of columns beside each other into an array (n, h, w), or (h, w)."""
+def _layer(array: Any, axis: int) -> int:
+    """So many planes along an axis are read together: a chunk's, or some of them where the others cost nothing."""
+    chunk = int(array.chunks[axis])
+    return -(-chunk // _OPENED_AGAIN) if _is_zarr(array) and reads_in_part(array) else chunk
+
+
+def _is_zarr(array: Any) -> bool:
+    return hasattr(array, "get_basic_selection")
+
+
+def _read(stored: Stored, along: tuple[range, ...], rows: Runs, columns: Runs, out: Pixels) -> None:
+    """Put runs of rows and of columns beside each other into an array (..., h, w), of as many axes as the store."""
     top = 0
     for down in rows:
         left = 0
         for across in columns:
-            where = (*along, slice(down.start, down.stop), slice(across.start, across.stop))
-            _put(stored, where, out[..., top : top + len(down), left : left + len(across)])
+            _put(stored, (*along, down, across), out[..., top : top + len(down), left : left + len(across)])
             left += len(across)
         top += len(down)
 
 
-def _put(stored: Stored, where: Any, out: Pixels) -> None:
-    array, is_zarr = stored.array, hasattr(stored.array, "get_basic_selection")
+def _put(stored: Stored, box: tuple[range, ...], out: Pixels) -> None:
+    array, is_zarr = stored.array, _is_zarr(stored.array)
     try:
         with as_of_system(array):
-            if is_zarr and array.dtype == out.dtype:
-                array.get_basic_selection(where, out=_buffer(out))
-                return
-            found = np.asarray(array[where])
+            if is_zarr:
+                found = out if array.dtype == out.dtype else np.empty(out.shape, array.dtype)
+                read_part(array, box, found)
+            else:
+                found = np.asarray(array[tuple(slice(each.start, each.stop) for each in box)])
     except _DAMAGE as error:
         if is_zarr and isinstance(error, OSError) and "Local" not in type(array.store).__name__:
             raise  # at an address it may be read the next time
         kind = "Zarr" if is_zarr else "HDF5"
         raise ImageError(f"{stored.name}: damaged {kind}: a chunk cannot be read ({_reason(error)})") from error
-    out[...] = supported(found)[0]
-
-
-def _buffer(out: Pixels) -> Any:
-    from zarr.buffer.cpu import NDBuffer
-
-    return NDBuffer(out)
+    if found is not out:
+        out[...] = supported(found)[0]
 
 
 def open_stored(name: str) -> Stored:
