@@ -25,7 +25,7 @@ from convcli.jobs.classifier import Classifier, load_classifier
 from convcli.jobs.documents import table_text
 from convcli.jobs.predict import BATCH, Prediction, predict, rows_of
 from convcli.jobs.scaling import versions
-from convcli.jobs.spread import DEAD, Flight, Group, pictures_per_task
+from convcli.jobs.spread import DEAD, Flight, Group, cut_text, pictures_per_task
 from convcli.jobs.tasks import STREAM, Task, absolute
 
 FORMATS = ("csv", "parquet")
@@ -65,7 +65,7 @@ def predict_on(
     """
     _check(sources)
     each = _in_part(len(sources), engine.workers, BATCH)
-    tell(f"{len(sources)} pictures in {-(-len(sources) // each)} tasks of {each}")
+    tell(cut_text(len(sources), each, "task"))
     flight = Flight(engine, question.answer)
     for group, done in flight.run(_groups(sources, each)):
         if done.error is not None:
@@ -114,7 +114,7 @@ class Parts:
         each = self._begin(question, sources, engine.workers, resume=resume, overwrite=overwrite)
         there = set(self._names()) if resume else set[str]()
         count = -(-len(sources) // each)
-        tell(f"{len(sources)} pictures in {count} parts of {each}")
+        tell(cut_text(len(sources), each, "part"))
         due = [number for number in range(count) if self._is_due(number, there)]
         for number in sorted(set(range(count)).difference(due)):
             yield PartTold(self.name(number), 0, was_there=True)

@@ -68,21 +68,29 @@ def end_folder(target: Path, *, keeps: str = "") -> None:
     folder, target = growing(target), target.resolve()
     before = target.parent / unfinished_name()
     try:
-        for path in (folder / LEDGER).iterdir():
-            if path.name != keeps:
-                path.unlink()
-        if not keeps:
-            (folder / LEDGER).rmdir()
-        if target.exists():
-            target.rename(before)
-        folder.rename(target)
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise FileError(f"{shown(target)}: cannot be written ({reason})") from error
+        with of_target(target):
+            for path in (folder / LEDGER).iterdir():
+                if path.name != keeps:
+                    path.unlink()
+            if not keeps:
+                (folder / LEDGER).rmdir()
+            if target.exists():
+                target.rename(before)
+            folder.rename(target)
     finally:
         if before.exists() and not target.exists():  # an error, or an interrupt, between the two names
             before.rename(target)
         shutil.rmtree(before, ignore_errors=True)
+
+
+@contextmanager
+def of_target(target: Path | str) -> Iterator[None]:
+    """Let what the system refuses be said of the target."""
+    try:
+        yield
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise FileError(f"{shown(target)}: cannot be written ({reason})") from error
 
 
 def drop_folder(target: Path) -> None:
