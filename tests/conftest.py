@@ -20,11 +20,13 @@ hypothesis.settings.load_profile("the same")
 
 # Files of tests that take longest, in this order: they begin first, so that no process has one left in the end.
 LONGEST = (
-    "bench/test_cases.py", "ops/test_volumes.py", "loops/test_kept.py", "jobs/test_predict_shipped.py",
-    "test_documentation.py", "test_style.py", "cli/test_train.py", "cli/test_filter_volumes.py", "cli/test_bench.py",
-    "views/test_explain_page.py", "lab/test_rooms.py", "datasets/test_digit_pages.py", "datasets/test_digit.py",
-    "cli/test_cache.py", "cli/test_filter.py", "test_start_up.py", "cli/test_bombs.py", "ops/test_convolution.py",
-    "loops/test_prebuilt.py", "loops/test_waiting.py", "loops/test_wanted.py", "views/test_animation.py",
+    "bench/test_cases.py", "test_documentation.py", "jobs/test_predict_shipped.py", "loops/test_kept.py",
+    "test_style.py", "cli/test_train.py", "views/test_explain_page.py", "datasets/test_digit.py", "ops/test_volumes.py",
+    "datasets/test_digit_pages.py", "lab/test_rooms.py", "ops/test_convolution.py", "cli/test_bombs.py",
+    "jobs/test_addresses.py", "bench/test_instructions.py", "cli/test_cache.py", "views/test_animation.py",
+    "test_start_up.py", "cli/test_filter_volumes.py", "cli/test_stacks.py", "loops/test_wanted.py", "cli/test_bench.py",
+    "cli/test_filter.py", "cli/test_gradcheck.py", "engines/test_dask.py", "cli/test_training_honesty.py",
+    "loops/test_waiting.py", "loops/test_prebuilt.py", "fuzz/test_share.py", "cli/test_manners.py",
 )  # fmt: skip
 
 
