@@ -103,15 +103,25 @@ def done(convcli):
     return call
 
 
-@pytest.fixture(scope="session")
-def cluster():
-    """The scheduler's address of two processes, which all tests share: they take seconds to begin."""
-    distributed = pytest.importorskip("distributed")
-    from convcli.engines import dask
+# A cluster's processes look at themselves a hundred times a second: idle, they took a tenth of a core.
+CALM = {
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "1s",
+    "distributed.admin.system-monitor.interval": "10s",
+}
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(dask, "_DEATHS", 1)  # each costs a second
-        with dask._hushed(), dask._local(distributed, 2) as made:
+
+@pytest.fixture(scope="module")
+def cluster():
+    """The scheduler's address of two processes, which the tests of a file share: they take seconds to begin."""
+    distributed = pytest.importorskip("distributed")
+    import dask
+
+    from convcli.engines import dask as engine
+
+    with pytest.MonkeyPatch.context() as patch, dask.config.set(CALM):
+        patch.setattr(engine, "_DEATHS", 1)  # each costs a second
+        with engine._hushed(), engine._local(distributed, 2) as made:
             yield made.scheduler_address
 
 
