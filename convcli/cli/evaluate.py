@@ -1,6 +1,6 @@
 """`convcli evaluate`: how good a model is, class by class."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
@@ -79,7 +79,7 @@ def command(
     Of a model for another task the task's own measures are printed, of all samples and of each class, mark or number:
     MAE, R2; F1, precision, recall; IoU, or PSNR and what it gained. --csv has them of each sample.
 
-    With --workers, or --cluster, other processes run the network, batch by batch; pictures are read and prepared here.
+    With --workers, or --cluster, other processes read and prepare pictures of files, and run the network.
 
     In --json, split is test, held-out, train, all (of a folder not learned) or mixed (of one that has changed since);
     classes are names, per_class the table, and confusion[i][j] pictures of class i that were taken for j.
@@ -101,7 +101,12 @@ def command(
     outputs.check_apart([model, data or classifier.trained.card.name, *([labels] if labels else [])])
     if classifier.task != "classify" and not who.is_plain:
         raise WrongUsage(f"got a model to {classifier.task} with workers, expected one that tells classes apart")
-    said = {name: value for name, value in (("labels", labels), ("input", input), ("strict", strict)) if value}
+    said: dict[str, Any] = {
+        name: value for name, value in (("labels", labels), ("input", input), ("strict", strict)) if value
+    }
+    engine = click.get_current_context().with_resource(who.engine(lambda line: None if quiet else say(line)))
+    others = {} if who.is_plain else _others(classifier, engine)
+    said |= {"elsewhere": others["opens"]} if others else {}
     with downloads.reporting(quiet=quiet) as reports:
         dataset = load_data(classifier, data, data_dir=data_dir, offline=offline, reports=reports, said=said)
     if not quiet:
@@ -114,13 +119,10 @@ def command(
             classifier, dataset, model, outputs, split=split, limit=limit, batch_size=batch_size, as_json=as_json
         )
         return
-    with (
-        progress_bar("pictures", hidden=quiet) as advance,
-        who.engine(lambda line: None if quiet else say(line)) as engine,
-    ):
+    with progress_bar("pictures", hidden=quiet) as advance:
         result = evaluate(
             classifier, dataset, split=split, limit=limit, batch_size=batch_size, on_progress=advance,
-            logits_of=None if who.is_plain else _logits_on(classifier, engine),
+            logits_of=others.get("logits"),
         )  # fmt: skip
     told = result.answers
     written = outputs.write(
@@ -136,10 +138,11 @@ def command(
     show(*_lines(result, top), *written.values())
 
 
-def _logits_on(classifier: Classifier, engine: "Engine") -> Callable[..., Iterator[Any]]:
-    from convcli.jobs.predict_many import logits_on
+def _others(classifier: Classifier, engine: "Engine") -> dict[str, Callable[..., Any]]:
+    """What an engine's processes do: open pictures, and run the network."""
+    from convcli.jobs.evaluate_many import logits_on, opened_on
 
-    return lambda images, batch_size: logits_on(classifier, images, batch_size, engine)
+    return {"opens": partial(opened_on, engine=engine), "logits": partial(logits_on, classifier, engine=engine)}
 
 
 def _lines(result: Evaluation, top: int | None) -> list[str]:

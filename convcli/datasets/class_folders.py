@@ -16,7 +16,7 @@ from pathlib import Path
 from convcli.datasets.naming import TRAIN, part_of
 from convcli.datasets.reading import plain_name
 from convcli.errors import DataError
-from convcli.images.folders import files_in, left_out_text
+from convcli.images.folders import endings, files_in, left_out_text
 
 _OF_SYSTEMS = ("__macosx", "@eadir", "lost+found")
 _LISTED = 5
@@ -132,7 +132,7 @@ def _too_few(found: ClassFolders, root: Path, suffixes: Sequence[str]) -> DataEr
     names = [*found.classes, *(each.name for each in found.empty)]
     if found.empty and len(names) > 1:
         return DataError(
-            f"{found.empty[0]}: holds no picture, nor an array, expected files ending in {' '.join(suffixes)}"
+            f"{found.empty[0]}: holds no picture, nor an array, expected files ending in {endings(suffixes)}"
         )
     got = f"one class, {names[0]}" if names else "no sub-folder"
     return DataError(f"{root}: got {got}, expected a sub-folder of pictures for each of two or more classes")

@@ -74,7 +74,7 @@ def _load_pictures(paths: list[Path], reading: Reading, label: str) -> tuple[Loa
         channels = channels or (3 if any_colour else 1)
     plain = Preprocessing("picture", size[0], size[1], channels)
     _check_size(label, len(paths), (*size, channels), 1)
-    images, used = pictures.load(rule or plain)
+    images, used = pictures.load(rule or plain, reading.elsewhere if rule is not None else None)
     told = pictures.notes(rule or plain)
     return Loaded(images, used, rule or plain, told, dict(pictures.sizes)), pictures.bad
 

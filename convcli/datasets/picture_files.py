@@ -1,7 +1,7 @@
 """Picture files of a data set: gone through once for their sizes and colours, once for their pixels, by threads."""
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -57,8 +57,10 @@ class PictureFiles:
                 room -= pixels.nbytes
         return sizes, any_colour
 
-    def load(self, rule: Preprocessing) -> tuple[Bytes, Array]:
+    def load(self, rule: Preprocessing, elsewhere: "Elsewhere | None" = None) -> tuple[Bytes, Array]:
         """Pictures (N, height, width, channels), and the places among the paths of those that could be used."""
+        if elsewhere is not None:
+            return self._join(rule, elsewhere(self.paths, rule))
         places: dict[Path, deque[int]] = {}  # of which a table may name one twice
         for place, path in enumerate(self.paths):
             places.setdefault(path, deque()).append(place)
@@ -68,6 +70,18 @@ class PictureFiles:
             images[len(used)] = pixels
             used.append(places[path].popleft())
         return images[: len(used)], np.array(used, np.int64)
+
+    def _join(self, rule: Preprocessing, runs: Iterable["Run"]) -> tuple[Bytes, Array]:
+        images = np.empty((len(self.paths), rule.height, rule.width, rule.channels), np.uint8)
+        is_good = np.zeros(len(self.paths), np.bool_)
+        for first, files, pixels, used in runs:
+            names = dict(zip(files.paths, self.paths[first : first + len(files.paths)], strict=True))
+            images[first + used], is_good[first + used] = pixels, True
+            self.sizes |= {names[path]: size for path, size in files.sizes.items()}
+            self.bad |= {names[path]: text.replace(str(path), str(names[path])) for path, text in files.bad.items()}
+            for text, paths in files.warnings.items():
+                self.warnings.setdefault(text, []).extend(names[path] for path in paths)
+        return images if is_good.all() else images[is_good], np.flatnonzero(is_good)
 
     def notes(self, rule: Preprocessing) -> tuple[str, ...]:
         """What the readers said, each kind of sentence once, and how much was cut off."""
@@ -134,6 +148,12 @@ class PictureFiles:
             return prepare(image)
         except ConvcliError as error:
             raise DataError(f"{path}: {error}") from error
+
+
+# Neighbours among paths that were loaded by another process, perhaps under other names: the place of the first one, and
+# what `PictureFiles.load` gave there.
+Run = tuple[int, PictureFiles, Bytes, Array]
+Elsewhere = Callable[[Sequence[Path], Preprocessing], Iterable[Run]]
 
 
 def _flat(image: Image) -> Prepared:

@@ -2,9 +2,13 @@
 
 import unicodedata
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from convcli.datasets.model import Targets
 from convcli.datasets.preprocessing import Preprocessing
+
+if TYPE_CHECKING:
+    from convcli.datasets.picture_files import Elsewhere
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,8 @@ class Reading:
         What the labels are, where they do not show it.
     classes:
         Of that network: their names, in its order.
+    elsewhere:
+        What opens pictures, as that network wants them, in other processes.
     """
 
     labels: str = ""
@@ -44,6 +50,7 @@ class Reading:
     strict: bool = False
     targets: Targets | None = None
     classes: tuple[str, ...] = ()
+    elsewhere: "Elsewhere | None" = None
 
 
 AS_IT_IS = Reading()

@@ -10,6 +10,7 @@ from convcli.addresses import below, entries, is_address
 from convcli.images.formats import suffix_of
 
 _MOST_KINDS = 6  # of files left out that are named; the others are counted together
+_MOST_ENDINGS = 10  # that are named
 _PLURALS = {
     "file without a suffix": "files without a suffix",
     "folder of results": "folders of results",
@@ -108,6 +109,16 @@ def _at_address(folder: str, output: str | None) -> Iterator[tuple[str, str]]:
             yield name, "folder of results" if below(folder, name) == results else "folder"
         else:
             yield name, "file"
+
+
+def endings(suffixes: Sequence[str]) -> str:
+    """The endings that are looked for, as an error has them: of many the first few.
+
+    >>> endings([".wav", ".csv"]), endings([f".{each}" for each in range(20)])
+    ('.wav .csv', '.0 .1 .2 .3 .4 .5 .6 .7 .8 .9 and 10 more')
+    """
+    more = len(suffixes) - _MOST_ENDINGS
+    return " ".join(suffixes[:_MOST_ENDINGS]) + (f" and {more} more" if more > 0 else "")
 
 
 def left_out_text(kinds: Counter[str], hint: str = " (--recursive looks into folders)") -> str:

@@ -6,11 +6,12 @@ from typing import Any
 
 from convcli.budget import shown_size
 from convcli.jobs.batch import Files, Outcome
+from convcli.jobs.cutting import block_of, grid_of, writer_for
 from convcli.jobs.regions import FORMAT, Costs, costs_of
 from convcli.jobs.scaling import Scaling
 from convcli.jobs.spread import pictures_per_task
 from convcli.jobs.stacks import Begin
-from convcli.jobs.stores import block_of, grid_of, in_order_of, like_of, stored_of, writer_for
+from convcli.jobs.stores import in_order_of, like_of, stored_of
 from convcli.jobs.tasks import STREAM, Task
 from convcli.jobs.volumes import Input
 from convcli.stores.writing import memory_store

@@ -168,7 +168,8 @@ def load_data(
         A data set's name or a folder of classes; without it, the name in the model's card, which may be that of a
         folder or of a file here.
     said : Mapping, optional
-        What else is said about it: ``labels``, ``input`` and ``strict`` of `convcli.datasets.reading.Reading`.
+        What else is said about it: ``labels``, ``input``, ``strict`` and ``elsewhere`` of
+        `convcli.datasets.reading.Reading`.
 
     Raises
     ------

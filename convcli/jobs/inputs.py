@@ -12,7 +12,7 @@ from convcli import addresses
 from convcli.addresses import is_address, local_name
 from convcli.errors import ConvcliError
 from convcli.images import READABLE_SUFFIXES
-from convcli.images.folders import left_out_text, walk
+from convcli.images.folders import endings, left_out_text, walk
 from convcli.images.formats import suffix_of
 from convcli.jobs.names import Deeper, Names
 from convcli.stores import is_store
@@ -143,7 +143,7 @@ def _empty(name: str, suffixes: Sequence[str], left_out: Counter[str], recursive
     what = "picture" if suffixes is READABLE_SUFFIXES else "signal"
     others = f", but {left_out_text(left_out)}" if left_out else ""
     below = " in it or below" if recursive else ""
-    return ConvcliError(f"{name}: holds no {what}{below}{others}, expected files ending in {' '.join(suffixes)}")
+    return ConvcliError(f"{name}: holds no {what}{below}{others}, expected files ending in {endings(suffixes)}")
 
 
 def _plain_part(pattern: str) -> str:

@@ -20,12 +20,12 @@ from convcli import addresses
 from convcli.addresses import is_address
 from convcli.atomic import write_whole
 from convcli.engines import Engine
-from convcli.errors import ConvcliError, DataError, ModelError, shown
-from convcli.jobs.classifier import Array, Classifier, load_classifier
+from convcli.errors import ConvcliError, DataError, shown
+from convcli.jobs.classifier import Classifier, load_classifier
 from convcli.jobs.documents import table_text
 from convcli.jobs.predict import BATCH, Prediction, predict, rows_of
 from convcli.jobs.scaling import versions
-from convcli.jobs.spread import DEAD, Flight, Group, pictures_per_task
+from convcli.jobs.spread import DEAD, Flight, Group, cut_text, pictures_per_task
 from convcli.jobs.tasks import STREAM, Task, absolute
 
 FORMATS = ("csv", "parquet")
@@ -52,7 +52,7 @@ class Question:
         """What some sources show, which are called otherwise for the user than here."""
         names = {here: name for name, here in sources}
         words: dict[str, Any] = {"top": self.top, "max_pixels": self.max_pixels, "each": self.each}
-        told = predict(_loaded(self.model), list(names), **words)
+        told = predict(loaded(self.model), list(names), **words)
         return [_renamed(one, names) for one in told]
 
 
@@ -65,7 +65,7 @@ def predict_on(
     """
     _check(sources)
     each = _in_part(len(sources), engine.workers, BATCH)
-    tell(f"{len(sources)} pictures in {-(-len(sources) // each)} tasks of {each}")
+    tell(cut_text(len(sources), each, "task"))
     flight = Flight(engine, question.answer)
     for group, done in flight.run(_groups(sources, each)):
         if done.error is not None:
@@ -74,25 +74,6 @@ def predict_on(
             yield from done.value
     for group in flight.dead:
         yield from _one_by_one(question, group, engine)
-
-
-def logits_on(classifier: Classifier, images: Array, batch_size: int, engine: Engine) -> Iterator[Array]:
-    """As `Classifier.logits`, batch by batch in an engine's processes, to which the images are sent."""
-    starts = range(0, len(images), batch_size)
-    groups = (Group(number, images[start : start + batch_size], None) for number, start in enumerate(starts))
-    flight = Flight(engine, partial(_logits, str(classifier.path.absolute())))
-    for _, done in flight.run(groups):
-        if done.error is not None:
-            raise done.error
-        yield done.value
-        if flight.dead:
-            break
-    if flight.dead:
-        raise ModelError(f"{classifier.path}: {DEAD.replace('it', 'its pictures')}; try with fewer: --batch-size")
-
-
-def _logits(model: str, images: Array) -> Array:
-    return next(_loaded(model).logits(images, len(images)))
 
 
 @dataclass(frozen=True)
@@ -133,7 +114,7 @@ class Parts:
         each = self._begin(question, sources, engine.workers, resume=resume, overwrite=overwrite)
         there = set(self._names()) if resume else set[str]()
         count = -(-len(sources) // each)
-        tell(f"{len(sources)} pictures in {count} parts of {each}")
+        tell(cut_text(len(sources), each, "part"))
         due = [number for number in range(count) if self._is_due(number, there)]
         for number in sorted(set(range(count)).difference(due)):
             yield PartTold(self.name(number), 0, was_there=True)
@@ -165,7 +146,7 @@ class Parts:
         """Write a part, with what failed beside it."""
         good = [one for one in told if not one.error]
         errors = tuple(one.error for one in told if one.error)
-        header, rows = rows_of(good, _loaded(question.model).classes, boxes=question.each)
+        header, rows = rows_of(good, loaded(question.model).classes, boxes=question.each)
         failures = _below(self.folder, self._failed(number))
         if errors:
             _write(failures, table_text(["file", "error"], [[one.file, one.error] for one in told if one.error]))
@@ -260,7 +241,7 @@ def _renamed(one: Prediction, names: dict[str, str]) -> Prediction:
     return replace(one, file=name + one.file[len(here) :], error=one.error.replace(here, name), seen=None)
 
 
-def _loaded(model: str) -> Classifier:
+def loaded(model: str) -> Classifier:
     """The model of a file as it is now: processes of a cluster outlive a run, and a model its training."""
     found = Path(model).stat()
     return _loaded_once(model, (found.st_mtime_ns, found.st_size, found.st_ino))

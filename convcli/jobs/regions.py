@@ -117,7 +117,7 @@ class _Opened:
         for before, made in self.last:
             wait([before])
             give_back(made)
-        writing = self.behind.submit(write_region, self.array, ranges, voxels)
+        writing = self.behind.submit(_write, self.array, ranges, voxels)
         self.last[:] = [(writing, voxels)]
         return writing
 
@@ -126,6 +126,17 @@ class _Opened:
         self.behind.shutdown()
         self.volume.close()
         give_back(None)
+
+
+class RefusedError(OSError):
+    """What the system says of the store that is written, not of what is read."""
+
+
+def _write(array: Any, ranges: Ranges, voxels: Array) -> None:
+    try:
+        write_region(array, ranges, voxels)
+    except OSError as error:
+        raise RefusedError(error.errno, error.strerror or str(error)) from error
 
 
 _OPENED: dict[str, _Opened] = {}
@@ -155,6 +166,7 @@ def run_block(plan: RegionPlan, index: int, after: Mapping[int, int] | None = No
     """
     with _LOOPS:
         opened = _opened(plan)
+        opened.work.said()  # of an attempt that failed: its block is made anew
         pieces = pieces_of(plan.grid.ranges(index), plan.piece)
         follows = pieces_of(plan.grid.ranges(after[index]), plan.piece)[:1] if after and index in after else []
         writing: Future[None] | None = None

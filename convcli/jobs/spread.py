@@ -23,6 +23,16 @@ def pictures_per_task(count: int, workers: int) -> int:
     return min(max(-(-count // (_TASKS_EACH * workers)), _FEWEST), _MOST)
 
 
+def cut_text(count: int, each: int, what: str) -> str:
+    """Into how many tasks, or parts, pictures are cut.
+
+    >>> cut_text(50, 32, "task"), cut_text(1, 32, "part")
+    ('50 pictures in 2 tasks of 32', '1 picture in 1 part of 1')
+    """
+    parts = -(-count // each)
+    return f"{count} picture{'s' * (count != 1)} in {parts} {what}{'s' * (parts != 1)} of {min(each, count)}"
+
+
 @dataclass(frozen=True)
 class Group:
     """Some of the items of a list: what other processes get of them, and what is kept of them here."""
@@ -80,7 +90,7 @@ def spread_tasks(
     if len(tasks) == 1 and STREAM in (tasks[0].source, tasks[0].target):
         raise ConvcliError("standard input: got it with workers, expected files, which they can open")
     each, present = pictures_per_task(len(tasks), engine.workers), Present()
-    tell(f"{len(tasks)} pictures in {-(-len(tasks) // each)} tasks of {each}")
+    tell(cut_text(len(tasks), each, "task"))
     work = partial(_work, operation, replace(files, overwrite=True, skip_existing=False))
 
     def groups() -> Iterator[Group]:

@@ -19,6 +19,8 @@ from convcli.jobs.batch import Produced, produce
 from convcli.jobs.volumes import Between, Progress, Ranges, VolumeWork, Work, without_alpha
 from convcli.ops.arguments import Array
 
+# A picture is worked on in so many arrays, of numbers of so many bytes.
+_ARRAYS, _WORKING = 4, 4
 # An operation on a picture: with its plan, and the format to be written.
 PictureWork = Callable[[Image, Any, str | None], Produced]
 
@@ -186,6 +188,13 @@ class EachPlane(Work):
         planes = np.array(self._planes(ranges))
         if self._volume.has_room_ahead(len(planes), *self._volume.shape[1:3]):
             self._volume.ahead(planes)
+
+    def working_bytes(self, ranges: Ranges) -> int:
+        """See `Work.working_bytes`: what a reader holds, and one plane with what lies between it and its result."""
+        count, (height, width) = len(self._planes(ranges)), self._volume.shape[1:3]
+        is_ahead = self._volume.has_room_ahead(count, height, width)
+        held = self._volume.window_bytes(count if is_ahead else 1, height, width) * (2 if is_ahead else 1)
+        return held + _ARRAYS * _WORKING * max(height * width, self.shape[1] * self.shape[2]) * self._channels
 
     def _planes(self, ranges: Ranges) -> list[int]:
         """The numbers of the planes of a region."""

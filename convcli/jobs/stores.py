@@ -4,43 +4,45 @@ Blocks are made here or by many processes (`convcli.engines`); which of them are
 was killed goes on where it was.
 """
 
-from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
-from math import prod
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
 from convcli.addresses import is_address, lies_at
-from convcli.budget import check_memory, memory_limit
+from convcli.budget import check_memory
 from convcli.engines import Done, Engine, is_final
 from convcli.engines.here import Here
 from convcli.errors import FileError
 from convcli.geometry import Placement
-from convcli.geometry.blocks import (
-    BLOCKS_EACH,
-    PIECE_BYTES,
-    Grid,
-    choose_block,
-    deepened,
-    planes_at_once,
-    share_of,
-    voxels_of_block,
-)
+from convcli.geometry.blocks import Grid, share_of
 from convcli.images.model import shown
 from convcli.images.volume_model import Volume, VolumeMetadata
 from convcli.images.volume_writing import outgoing_of
 from convcli.jobs.batch import Files, Outcome, unkept
+from convcli.jobs.cutting import block_of, grid_of, writer_for
 from convcli.jobs.ledger import PLAN, Bits, Ledger, digest, is_of
 from convcli.jobs.pool import VolumePool, plan_pool, pool_image
-from convcli.jobs.regions import FORMAT, FinerLevel, Opens, RegionPlan, costs_of, extremes_of, forget, run_block
+from convcli.jobs.regions import (
+    FORMAT,
+    FinerLevel,
+    Opens,
+    RefusedError,
+    RegionPlan,
+    costs_of,
+    extremes_of,
+    forget,
+    run_block,
+)
 from convcli.jobs.scaling import Scaling, versions
 from convcli.jobs.stacks import Begin
 from convcli.jobs.tasks import Task, absolute
 from convcli.jobs.volumes import Between, Input, Progress, Work, check_files, work_on_volume
 from convcli.stores import file_of, is_store
+from convcli.stores.growing import of_target
 from convcli.stores.layered import opened
 from convcli.stores.ngff import ORDER, image_of, is_image, one_channel
 from convcli.stores.places import Place, check_store, has_labels, place_of
@@ -149,9 +151,10 @@ class _Run:
         }
         if scaling.goes_on and not self.files.overwrite and is_of(place.known(PLAN), plan):
             return Outcome(self.task, "skipped")
-        place.begin(overwrite=self.files.overwrite, goes_on=scaling.goes_on)
+        with of_target(self.task.target):
+            place.begin(overwrite=self.files.overwrite, goes_on=scaling.goes_on)
         try:
-            with place.shelf.hold("lock"):
+            with of_target(self.task.target), place.shelf.hold("lock"):
                 ledger, writer = self._set_out(place, plan, volume, work, like)
             pending = self._blocks(place, ledger, writer, volume, work)
             lost: tuple[str, ...] = ()
@@ -160,7 +163,7 @@ class _Run:
                     f"{pending} of {self.blocks} blocks are other parts'; the last to end gives the store its name",
                 )
             elif place.is_there():  # else another part was the last
-                with place.shelf.hold("lock"):
+                with of_target(self.task.target), place.shelf.hold("lock"):
                     lost = self._finish(place, ledger, writer, volume, work)
         except KeyboardInterrupt:
             if not self.done:
@@ -278,7 +281,8 @@ class _Run:
             fix = "" if self.scaling.is_plain else "; --resume goes on when that is mended"
             raise FileError(f"{self.task.target}: {error.strerror}{fix}")
         if error is not None and self.scaling.is_plain:
-            raise error
+            with of_target(self.task.target) if isinstance(error, RefusedError) else nullcontext():
+                raise error
 
     def _told(self, plan: RegionPlan, failures: list[Done]) -> str:
         reasons = [
@@ -326,44 +330,6 @@ class _Run:
                 self._run(self._plan(place, writer.path(level), source, begin, grid, piece), bits, range(len(grid)))
             done.append(steps)
         return done
-
-
-def writer_for(store: Any, like: Stored | None, work: Work, *, exists: bool = False) -> StoreWriter:
-    """What writes the result of a work to a folder, or to one of zarr's stores."""
-    return StoreWriter(store, like, work.leading, work.shape[1:3], work.dtype, exists=exists)
-
-
-def block_of(
-    writer: StoreWriter, volume: Volume, work: Work, scaling: Scaling, workers: int, array: Any = None
-) -> tuple[int, ...]:
-    """The sides of the blocks of an array, level 0 if none is named: whole chunks, or shards; perhaps whole planes."""
-    array = writer.array if array is None else array
-    step = tuple(array.shards or array.chunks)
-    whole = 0 if work.cuttable is None and volume.holds_boxes else 2
-    words: dict[str, Any] = {"whole": whole, "planes_first": workers < 2}
-    if scaling.block:
-        return choose_block(array.shape, step, **words, wanted=scaling.block)
-    voxels = voxels_of_block(array.shape, work.dtype.itemsize, workers)
-    block = choose_block(array.shape, step, **words, voxels=voxels)
-    while prod(block) > prod(step) and not _fits(array, block, volume, work):
-        voxels //= 2
-        smaller = choose_block(array.shape, step, **words, voxels=voxels)
-        if voxels < prod(step) and smaller == block:
-            break
-        block = smaller
-    return deepened(array.shape, block, BLOCKS_EACH * workers) if workers > 1 and not whole else block
-
-
-def grid_of(array: Any, block: Sequence[int], work: Work) -> tuple[Grid, int]:
-    """How an array is cut into blocks, and how many planes of a block are made at once."""
-    step = tuple(array.shards or array.chunks)
-    piece = planes_at_once(block, step, PIECE_BYTES // work.dtype.itemsize)
-    return Grid(tuple(array.shape), tuple(block), step), piece
-
-
-def _fits(array: Any, block: Sequence[int], volume: Volume, work: Work) -> bool:
-    grid, piece = grid_of(array, block, work)
-    return costs_of(work, volume, grid, volume.chunk, piece=piece).memory <= memory_limit()
 
 
 def _factors(writer: StoreWriter, levels: str | int) -> list[tuple[int, ...]]:

@@ -11,10 +11,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from convcli.addresses import is_address
 from convcli.errors import FileError
 from convcli.images.model import shown
 from convcli.stores.layered import UNFINISHED, as_of_system, opened
+from convcli.stores.quick import quick
 from convcli.stores.writing import check_store_target
 from convcli.unfinished import sweep, unfinished_name
 
@@ -65,21 +68,29 @@ def end_folder(target: Path, *, keeps: str = "") -> None:
     folder, target = growing(target), target.resolve()
     before = target.parent / unfinished_name()
     try:
-        for path in (folder / LEDGER).iterdir():
-            if path.name != keeps:
-                path.unlink()
-        if not keeps:
-            (folder / LEDGER).rmdir()
-        if target.exists():
-            target.rename(before)
-        folder.rename(target)
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise FileError(f"{shown(target)}: cannot be written ({reason})") from error
+        with of_target(target):
+            for path in (folder / LEDGER).iterdir():
+                if path.name != keeps:
+                    path.unlink()
+            if not keeps:
+                (folder / LEDGER).rmdir()
+            if target.exists():
+                target.rename(before)
+            folder.rename(target)
     finally:
         if before.exists() and not target.exists():  # an error, or an interrupt, between the two names
             before.rename(target)
         shutil.rmtree(before, ignore_errors=True)
+
+
+@contextmanager
+def of_target(target: Path | str) -> Iterator[None]:
+    """Let what the system refuses be said of the target."""
+    try:
+        yield
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise FileError(f"{shown(target)}: cannot be written ({reason})") from error
 
 
 def drop_folder(target: Path) -> None:
@@ -115,10 +126,11 @@ def open_region_target(folder: str, path: str) -> Any:
     if is_address(folder):
         return zarr.open(opened(folder), path=path or None, mode="r+", config={"write_empty_chunks": True})
     # `zarr.open` heeds the configuration for arrays that exist; `zarr.open_array` does not.
-    return zarr.open(f"{folder}/{path}" if path else folder, mode="r+", config={"write_empty_chunks": True})
+    return quick(zarr.open(f"{folder}/{path}" if path else folder, mode="r+", config={"write_empty_chunks": True}))
 
 
 def write_region(array: Any, ranges: Sequence[range], voxels: Any) -> None:
     """Write a box, which is whole chunks."""
     with as_of_system(array):
-        array[tuple(slice(each.start, each.stop) for each in ranges)] = voxels.reshape([len(each) for each in ranges])
+        whole = np.ascontiguousarray(voxels.reshape([len(each) for each in ranges]))
+        array[tuple(slice(each.start, each.stop) for each in ranges)] = whole

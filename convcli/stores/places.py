@@ -27,6 +27,7 @@ from convcli.unfinished import is_left_over, unfinished_name
 
 _LABELS = "labels"
 _LEASE = 120.0  # seconds for which who has not said that he still writes is believed
+_MOMENT = 0.1  # seconds in which others who also saw that nobody writes have said that they do
 _OFTEN = 2.0  # seconds between two writings of a bitmap to an address
 
 
@@ -189,11 +190,10 @@ class _Objects:
 
     @contextmanager
     def hold(self, name: str, said: str = "") -> Iterator[None]:
-        while self._is_others(name):
+        while self._is_others(name) or self._lost(name):
             if said:
                 raise FileError(said)
             time.sleep(1)
-        self._say_held(name)
         ended = Event()
         saying = Thread(target=self._go_on_saying, args=(name, ended), daemon=True)
         saying.start()
@@ -218,6 +218,12 @@ class _Objects:
         if len(said) != 2 or said[0] == self._me or is_left_over(said[0]):
             return False
         return time.time() - float(said[1]) < _LEASE
+
+    def _lost(self, name: str) -> bool:
+        """Say that a file is held; whether another has said so at the same time, and later."""
+        self._say_held(name)
+        time.sleep(_MOMENT)
+        return self._is_others(name)
 
     def _go_on_saying(self, name: str, ended: Event) -> None:
         """Say again and again that a file is held: a block, or a look at all of them, may take long."""

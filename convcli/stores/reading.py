@@ -25,8 +25,10 @@ from convcli.stores import is_store, is_store_folder
 from convcli.stores.layered import as_of_system, opened
 from convcli.stores.layers import Held, Layers
 from convcli.stores.ngff import metadata_of
+from convcli.stores.quick import quick, reads_in_part
 
 _MOST_AXES = 5
+_OPENED_AGAIN = 8  # times, at most, that a chunk is read from which is not packed: what is held is less
 _LOOKED_AT = 10_000  # of a store that has more, what changed in the others is not noticed
 _TOGETHER = 8  # volumes whose last chunks are held, where they take turns
 # What the library raises about stores in which something is wrong.
@@ -97,7 +99,8 @@ def volume_of(
 
     Raises `ImageError` for planes that are too large, numbers that no pixel type holds, and other axes.
     """
-    array = stored.array
+    array = quick(stored.array)
+    stored = replace(stored, array=array)
     leading, (height, width) = tuple(array.shape[:-2]) or (1,), array.shape[-2:]
     if 0 in array.shape:
         raise ImageError(f"{stored.name}: got an array of shape {array.shape}, expected no axis of 0")
@@ -113,7 +116,7 @@ def volume_of(
     words: dict[str, Any] = {"axes": found, "numbers": numbers, "warnings": notes}
     boxes, planes = (_Boxes(stored, leading, most, sample.dtype) for most in (1, _TOGETHER))
     words["read_box"] = boxes.read
-    words["chunk"] = (array.chunks[-3] if len(array.shape) > 2 else 1, *array.chunks[-2:])
+    words["chunk"] = (_layer(array, -3) if len(array.shape) > 2 else 1, *array.chunks[-2:])
     all_rows, all_columns = (range(height),), (range(width),)
 
     def read_run(first: int, end: int) -> Pixels:
@@ -180,16 +183,24 @@ class _Boxes:
         has_depth = len(array.shape) > 2
 
         def read(first: int, end: int, out: Pixels) -> None:
-            along = (*fixed[:axis], slice(first, end), *fixed[axis:]) if has_depth else ()
-            _read(self._stored, along, rows, columns, out[..., 0] if has_depth else out[0, ..., 0])
+            before, behind = (tuple(slice(at, at + 1) for at in part) for part in (fixed[:axis], fixed[axis:]))
+            along = (*before, slice(first, end), *behind) if has_depth else ()
+            ones = (*(np.newaxis,) * len(before), slice(None), *(np.newaxis,) * len(behind)) if has_depth else (0,)
+            _read(self._stored, along, rows, columns, out[(*ones, ..., 0)])
 
         plane = sum(map(len, rows)), sum(map(len, columns)), 1
-        chunk, depth = (int(array.chunks[axis]), int(array.shape[axis])) if has_depth else (1, 1)
-        return Layers(read, chunk, depth, plane, self._dtype)
+        layer, depth = (_layer(array, axis), int(array.shape[axis])) if has_depth else (1, 1)
+        return Layers(read, layer, depth, plane, self._dtype)
+
+
+def _layer(array: Any, axis: int) -> int:
+    """So many planes along an axis are read together: a chunk's, or some of them where the others cost nothing."""
+    chunk = int(array.chunks[axis])
+    return -(-chunk // _OPENED_AGAIN) if reads_in_part(array) else chunk
 
 
 def _read(stored: Stored, along: tuple[Any, ...], rows: Runs, columns: Runs, out: Pixels) -> None:
-    """Put runs of rows and of columns beside each other into an array (n, h, w), or (h, w)."""
+    """Put runs of rows and of columns beside each other into an array (..., h, w), of as many axes as the store."""
     top = 0
     for down in rows:
         left = 0
@@ -204,7 +215,7 @@ def _put(stored: Stored, where: Any, out: Pixels) -> None:
     array, is_zarr = stored.array, hasattr(stored.array, "get_basic_selection")
     try:
         with as_of_system(array):
-            if is_zarr and array.dtype == out.dtype:
+            if is_zarr and array.dtype == out.dtype and out.flags.c_contiguous:
                 array.get_basic_selection(where, out=_buffer(out))
                 return
             found = np.asarray(array[where])

@@ -1,6 +1,7 @@
 """Evaluation against plain counting, on the digits that ship and on folders made here."""
 
 import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -10,9 +11,12 @@ from PIL import Image
 
 from convcli import datasets
 from convcli.datasets import Preprocessing, Split
+from convcli.engines import Done
+from convcli.engines.here import Here
 from convcli.errors import DataError, ModelError
 from convcli.jobs.classifier import load_classifier, percent
 from convcli.jobs.evaluate import choose_split, evaluate, gallery, load_data, most_confused
+from convcli.jobs.evaluate_many import opened_on
 from convcli.nn.model import Model
 from convcli.nn.weights import ModelCard, save_model
 
@@ -117,6 +121,37 @@ def test_a_folder_with_fewer_classes_in_another_order_counts_by_name(tmp_path):
             tmp_path / "s.safetensors", split.take(np.flatnonzero(labels < 2)), ("red", "blue"), found.preprocessing
         )
         load_data(load_classifier(smaller), str(coloured_folder(tmp_path / "pets", ("green", "red"))))
+
+
+class Workers:
+    """An engine whose processes die of some items, as long as these are of so many pictures at least."""
+
+    workers = 1
+
+    def __init__(self, deadly, least=2):
+        self._deadly, self._least = deadly, least
+
+    def run(self, act, items):
+        for item in items:
+            paths = item[1] if isinstance(item[1], list) else []
+            dies = len(paths) >= self._least and any(path.name == self._deadly for path in paths)
+            yield Done(item, killed=True) if dies else Done(item, act(item))
+
+
+def test_other_processes_open_pictures_to_the_same_end(tmp_path, monkeypatch):
+    folder = coloured_folder(tmp_path / "data", count=12)
+    coloured_folder(tmp_path / "wide", ("red",), count=1, size=(20, 40))
+    (tmp_path / "wide" / "red" / "0.png").rename(folder / "red" / "wide.png")
+    (folder / "blue" / "bad.png").write_bytes((folder / "blue" / "1.png").read_bytes()[:60])
+    rule = Preprocessing("picture", 20, 24, 3)
+    monkeypatch.chdir(tmp_path)
+    here = datasets.load("data", rule=rule)
+    for engine in (Here(), Workers("7.png")):
+        there = datasets.load("data", rule=rule, elsewhere=partial(opened_on, engine=engine))
+        assert np.array_equal(there.train.images, here.train.images) and there.train.names == here.train.names
+        assert there.notes == here.notes and len(here.notes) == 2 and "1 of 26 pictures are left out" in here.notes[1]
+    with pytest.raises(DataError, match=r"^data/blue/7.png: the processes that work on it die$"):
+        datasets.load("data", rule=rule, elsewhere=partial(opened_on, engine=Workers("7.png", 1)))
 
 
 def test_photographs_of_digits_in_a_folder_are_prepared_like_the_training_pictures(digits, tmp_path, rng):

@@ -11,6 +11,7 @@ import pytest
 from convcli.errors import ConvcliError
 from convcli.images.volume_model import Volume
 from convcli.jobs import regions, stores
+from convcli.stores import places
 from convcli.stores.growing import alone, growing
 
 zarr = pytest.importorskip("zarr")
@@ -144,6 +145,27 @@ def test_a_disk_that_is_full_and_a_block_that_fails(source, expected, convcli, m
     monkeypatch.setattr(regions, "write_region", write)
     assert convcli(*words, "--resume").code == 0
     np.testing.assert_array_equal(voxels_of(target), expected)
+
+
+def test_a_store_that_refuses_is_named_and_what_is_tried_again_counts_once(source, convcli, monkeypatch):
+    words, refusals = ("filter", source, "-k", "laplacian3d", "-o", source.with_name("b.zarr")), [1]
+    clean = convcli(*words, "--json")
+
+    def refused(array, ranges, voxels, write=regions.write_region):
+        refusals[0] -= 1
+        if refusals[0] >= 0:
+            raise PermissionError(13, "Permission denied")
+        write(array, ranges, voxels)
+
+    monkeypatch.setattr(regions, "write_region", refused)
+    again = convcli(*words, "--json", "--overwrite")
+    clipped = [json.loads(each.out)["files"][0]["clipped"] for each in (clean, again)]
+    assert clipped[0] == clipped[1] > 0 and refusals[0] < 0
+    refusals[0] = 9
+    result = convcli(*words, "--overwrite")
+    assert (result.code, result.err) == (1, f"Error: {words[-1]}: cannot be written (permission denied)\n")
+    monkeypatch.setattr(places._Here, "begin", lambda *_, **__: (_ for _ in ()).throw(OSError(30, "Read-only")))
+    assert convcli(*words, "--overwrite").err == f"Error: {words[-1]}: cannot be written (read-only)\n"
 
 
 def test_parts_that_know_nothing_of_each_other(source, expected, convcli):

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from convcli.jobs import stores
+from convcli.jobs import cutting
 from convcli.stores import is_store, layers, reading
 from convcli.stores.growing import begin_folder, end_folder, growing
 from convcli.unfinished import unfinished_name
@@ -21,7 +21,7 @@ CHUNKS = {"plain": ((7, 16, 11), None), "planes": ((1, 23, 29), None), "one": ((
 @pytest.fixture(autouse=True)
 def pieces(monkeypatch):
     """Let small volumes be made in pieces, as large ones are: one is read and one written while one is made."""
-    monkeypatch.setattr(stores, "PIECE_BYTES", 1)
+    monkeypatch.setattr(cutting, "PIECE_BYTES", 1)
 
 
 @pytest.fixture
@@ -394,7 +394,7 @@ def test_planes_are_read_ahead_where_there_is_room_for_two_pieces(convcli, tmp_p
     voxels = zarr.create_array(str(tmp_path / "a.zarr"), shape=(16, 256, 256), chunks=(8, 32, 32), dtype="u2")
     voxels[3, 100:, :9] = 7
     words = ("filter", tmp_path / "a.zarr", "-k", "box", "--each-plane", "--overwrite", "-o", tmp_path / "b.zarr")
-    assert convcli(*words, "--max-memory", "4M").code == 0 and not asked
+    assert convcli(*words, "--max-memory", "7M").code == 0 and not asked
     few = zarr.open(tmp_path / "b.zarr")[:]
     assert convcli(*words).code == 0 and asked
     np.testing.assert_array_equal(zarr.open(tmp_path / "b.zarr")[:], few)
