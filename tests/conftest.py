@@ -20,11 +20,13 @@ hypothesis.settings.load_profile("the same")
 
 # Files of tests that take longest, in this order: they begin first, so that no process has one left in the end.
 LONGEST = (
-    "bench/test_cases.py", "ops/test_volumes.py", "loops/test_kept.py", "jobs/test_predict_shipped.py",
-    "test_documentation.py", "test_style.py", "cli/test_train.py", "cli/test_filter_volumes.py", "cli/test_bench.py",
-    "views/test_explain_page.py", "lab/test_rooms.py", "datasets/test_digit_pages.py", "datasets/test_digit.py",
-    "cli/test_cache.py", "cli/test_filter.py", "test_start_up.py", "cli/test_bombs.py", "ops/test_convolution.py",
-    "loops/test_prebuilt.py", "loops/test_waiting.py", "loops/test_wanted.py", "views/test_animation.py",
+    "bench/test_cases.py", "test_documentation.py", "jobs/test_predict_shipped.py", "loops/test_kept.py",
+    "test_style.py", "cli/test_train.py", "views/test_explain_page.py", "datasets/test_digit.py", "ops/test_volumes.py",
+    "datasets/test_digit_pages.py", "lab/test_rooms.py", "ops/test_convolution.py", "cli/test_bombs.py",
+    "jobs/test_addresses.py", "bench/test_instructions.py", "cli/test_cache.py", "views/test_animation.py",
+    "test_start_up.py", "cli/test_filter_volumes.py", "cli/test_stacks.py", "loops/test_wanted.py", "cli/test_bench.py",
+    "cli/test_filter.py", "cli/test_gradcheck.py", "engines/test_dask.py", "cli/test_training_honesty.py",
+    "loops/test_waiting.py", "loops/test_prebuilt.py", "fuzz/test_share.py", "cli/test_manners.py",
 )  # fmt: skip
 
 
@@ -101,15 +103,25 @@ def done(convcli):
     return call
 
 
-@pytest.fixture(scope="session")
-def cluster():
-    """The scheduler's address of two processes, which all tests share: they take seconds to begin."""
-    distributed = pytest.importorskip("distributed")
-    from convcli.engines import dask
+# A cluster's processes look at themselves a hundred times a second: idle, they took a tenth of a core.
+CALM = {
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "1s",
+    "distributed.admin.system-monitor.interval": "10s",
+}
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(dask, "_DEATHS", 1)  # each costs a second
-        with dask._hushed(), dask._local(distributed, 2) as made:
+
+@pytest.fixture(scope="module")
+def cluster():
+    """The scheduler's address of two processes, which the tests of a file share: they take seconds to begin."""
+    distributed = pytest.importorskip("distributed")
+    import dask
+
+    from convcli.engines import dask as engine
+
+    with pytest.MonkeyPatch.context() as patch, dask.config.set(CALM):
+        patch.setattr(engine, "_DEATHS", 1)  # each costs a second
+        with engine._hushed(), engine._local(distributed, 2) as made:
             yield made.scheduler_address
 
 

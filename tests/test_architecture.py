@@ -6,7 +6,7 @@ from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
-import pytest
+from tables import each_of
 
 PACKAGE = Path(__file__).parent.parent / "convcli"
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if "__pycache__" not in path.parts)
@@ -59,7 +59,7 @@ def name_of(path):
     return ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name_of)
+@each_of("path", MODULES)
 def test_imports_run_one_way(path):
     here = room(name_of(path))
     if here in ("", "__main__"):
@@ -79,7 +79,7 @@ def test_no_modules_import_each_other_in_a_circle():
     assert set(order) == set(names)
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name_of)
+@each_of("path", MODULES)
 def test_who_may_import_what(path):
     here = room(name_of(path))
     for line, name in imports(path):
@@ -107,20 +107,20 @@ def test_who_may_import_what(path):
             assert library not in ("numpy",), f"{path.name}:{line}: {here} is standard library only"
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name_of)
+@each_of("path", MODULES)
 def test_only_the_command_line_prints(path):
     calls = [node for node in nodes(path) if isinstance(node, ast.Call)]
     printed = [node.lineno for node in calls if isinstance(node.func, ast.Name) and node.func.id == "print"]
     assert not printed or room(name_of(path)) == "cli", f"{path.name}: prints in line {printed}"
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name_of)
+@each_of("path", MODULES)
 def test_documents_for_people_are_made_in_one_place(path):
     if room(name_of(path)) == "cli":
         assert "json" not in [name for _, name in imports(path)], f"{path.name}: JSON comes from jobs.documents"
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name_of)
+@each_of("path", MODULES)
 def test_modules_and_functions_stay_readable(path):
     text = path.read_text()
     assert text.count("\n") <= 450, f"{path.name}: {text.count(chr(10))} lines; does it hold two things?"

@@ -47,8 +47,10 @@ ACTIVATIONS: Mapping[str, tuple[str, ...]] = {
     "selu": (),
     "hard_sigmoid": (),
     "relu6": (),
+    "hard_swish": (),
+    "softplus": (),
 }
-ALSO_CALLED: Mapping[str, str] = {"silu": "swish"}  # PyTorch's name
+ALSO_CALLED: Mapping[str, str] = {"silu": "swish", "hard_silu": "hard_swish"}
 INITIALIZERS: Mapping[str, tuple[str, ...]] = {
     "glorot_uniform": (),
     "glorot_normal": (),

@@ -336,5 +336,5 @@ def grammar() -> str:
         if keys:
             lines.append(f"  {'':<6}{', '.join(keys)}")
     names = list(ACTIVATIONS)
-    activations = f"{', '.join(names[:5])},\n{', '.join(names[5:])}"
+    activations = f"{', '.join(names[:7])},\n{', '.join(names[7:])}"
     return GRAMMAR.format(layers="\n".join(lines), activations=activations)

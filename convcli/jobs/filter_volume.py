@@ -17,7 +17,7 @@ from convcli.geometry import Window
 from convcli.images.volume_model import Volume
 from convcli.jobs.filter import FilterPlan, respond_in_pixels, shaped
 from convcli.jobs.links import placed
-from convcli.jobs.output_policy import extremes, finish, stretched
+from convcli.jobs.output_policy import extremes, finish
 from convcli.jobs.volumes import Between, Progress, Ranges, VolumeWork
 from convcli.ops.arguments import Array
 from convcli.ops.borders import Part, border_table, runs_in
@@ -178,9 +178,7 @@ class VolumeFilter(VolumeWork):
         if plan.leaves(response, policy):
             return response
         response = shaped(response.astype(policy.working, copy=False), plan)
-        if self.between:
-            response, policy = stretched(response, self.between[0], policy.white_in), replace(policy, range="clip")
-        pixels, clipped = finish(response, policy)
+        pixels, clipped = finish(response, policy, between=self.between[0] if self.between else None)
         self.clipped += clipped
         return pixels
 

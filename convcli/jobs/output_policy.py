@@ -111,8 +111,10 @@ class OutputPolicy:
 
     def clipping_warning(self, share: float, *, has_range: bool = True) -> tuple[str, ...]:
         """One sentence if a share of clipped numbers is worth saying, else none; ``has_range``: --range can help."""
-        if share < WORTH_SAYING or self.range in ("raw", "minmax") or self.dtype.kind == "b":
+        if share < WORTH_SAYING or self.range == "raw" or self.dtype.kind == "b":
             return ()
+        if self.range == "minmax":
+            return (f"{share:.1%} of the values are infinite or no numbers: they became black or white",)
         low, high = self.limits
         numbers = "the numbers, as .tiff or .npy)"
         fix = (
@@ -184,22 +186,28 @@ def _fix(format: str | None, dtype: np.dtype[Any], has_alpha: bool) -> str:
 
 
 @np.errstate(over="ignore", invalid="ignore")  # numbers beyond the range, and none at all, are the store's to decide
-def finish(response: Array, policy: OutputPolicy, seen: Array | None = None) -> tuple[Array, int]:
+def finish(
+    response: Array, policy: OutputPolicy, seen: Array | None = None, between: tuple[float, float] | None = None
+) -> tuple[Array, int]:
     """A response in input units (an angle in radians) as output pixels, and how many numbers were clipped.
 
-    ``seen`` (OH, OW) bool: the pixels that ``minmax`` looks at; all of them without it.
+    ``seen`` (OH, OW) bool: the pixels that ``minmax`` looks at, all of them without it; ``between``: what it found.
+    Of ``minmax`` those are counted that are infinite or no numbers.
     """
     number = response.dtype.type
     if policy.is_angle and policy.range != "raw":
         # -pi..pi fills the pixel range: black is to the left, middle grey to the right.
         response = (response + number(np.pi)) * number(policy.white_in / (2 * np.pi))
     if policy.range == "minmax":
-        response = stretched(response, extremes(response if seen is None else response[seen]), policy.white_in)
+        between = between or extremes(response if seen is None else response[seen])
+        response = stretched(response, between, policy.white_in)
     if policy.offset:
         response = response + number(policy.offset)
     if policy.gain != 1:
         response = response * number(policy.gain)
     pixels, clipped = store_pixels(response, policy.store)
+    if policy.range == "minmax":
+        clipped = response.size - int(np.count_nonzero(np.isfinite(response)))
     return policy.as_written(pixels), clipped
 
 

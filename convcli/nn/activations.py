@@ -13,6 +13,7 @@ from convcli.ops.words import read_only
 
 Array: TypeAlias = NDArray[Any]
 
+GATES = {"swish": "sigmoid", "hard_swish": "hard_sigmoid"}  # by which a number itself is weighed
 _DEFAULTS = {"leaky_relu": 0.2, "elu": 1.0}
 
 
@@ -71,6 +72,8 @@ _SLOPES: dict[str, Callable[[Array, Array, Any], Array]] = {
     "selu": lambda x, y, _: np.where(x > 0, x.dtype.type(responses.SELU_SCALE), y + x.dtype.type(_SELU_FLOOR)),
     "hard_sigmoid": lambda x, y, _: ((x > -3) & (x < 3)) * x.dtype.type(1 / 6),
     "relu6": lambda x, y, _: ((x > 0) & (x < 6)).astype(x.dtype),
+    "hard_swish": lambda x, y, _: np.where(x < 3, (x > -3) * (x / 3 + x.dtype.type(0.5)), x.dtype.type(1)),
+    "softplus": lambda x, y, _: responses.ACTIVATIONS["sigmoid"](x),
 }
 
 

@@ -39,7 +39,7 @@ _PASSING = ("Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D
 _OF_AXES = ("PReLU",)  # which have no data format, and mean axes by their places
 _ACTIVATIONS = {
     "linear", "relu", "elu", "gelu", "sigmoid", "tanh", "softmax", "swish", "silu", "selu", "hard_sigmoid", "relu6",
-    "leaky_relu",
+    "leaky_relu", "hard_swish", "hard_silu", "softplus",
 }  # fmt: skip
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from convcli.architectures import LayerPlan
 from convcli.errors import ModelError
 from convcli.geometry import TransposedWindow
-from convcli.nn.activations import Activation
+from convcli.nn.activations import GATES, Activation
 from convcli.nn.layer import Array, Layer
 from convcli.nn.onnx_graph import Graph
 from convcli.nn.onnx_pooling import adaptive_pool, global_pool, pool
@@ -62,8 +62,8 @@ def activate(graph: Graph, activation: Activation, x: str) -> str:
         bent = graph.node("Erf", graph.node("Mul", x, graph.constant(math.sqrt(0.5), "root_half")))
         bent = graph.node("Add", bent, graph.constant(1.0, "one"))
         return graph.node("Mul", graph.node("Mul", x, graph.constant(0.5, "half")), bent)
-    if name == "swish":
-        return graph.node("Mul", x, graph.node("Sigmoid", x))
+    if name in GATES:
+        return graph.node("Mul", x, activate(graph, Activation(GATES[name]), x))
     if name == "relu6":
         return graph.node("Clip", x, graph.constant(0.0, "zero"), graph.constant(6.0, "six"))
     attributes: dict[str, Any] = {
@@ -85,6 +85,7 @@ _ACTIVATIONS = {
     "sigmoid": "Sigmoid",
     "tanh": "Tanh",
     "softmax": "Softmax",
+    "softplus": "Softplus",
 }
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from convcli.nn.activations import GATES
 from convcli.nn.imported import INPUT, Array
 from convcli.nn.onnx_values import Reader, Value
 
@@ -304,12 +305,13 @@ def _affine(reader: Reader, node: Any, words: dict[str, Any]) -> Value:
 
 
 def _gated(reader: Reader, node: Any) -> Value:
-    """x * sigmoid(x) is swish; other products of two values are none of our layers."""
+    """x * sigmoid(x) is swish, and so of its hard sister; other products of two values are none of our layers."""
+    weighed = {gate: name for name, gate in GATES.items()}
     for value, gate in ((node.input[0], node.input[1]), (node.input[1], node.input[0])):
         made = reader.graph.values.get(reader.values[gate].name)
         source = reader.values[value]
-        if made is not None and made.inputs == (source.name,) and made.table.get("activation") == "sigmoid":
-            return reader.one(node, "activation", source, None, activation="swish")
+        if made is not None and made.inputs == (source.name,) and made.table.get("activation") in weighed:
+            return reader.one(node, "activation", source, None, activation=weighed[made.table["activation"]])
     raise reader.lack(node, "two computed values")
 
 
@@ -332,6 +334,7 @@ READ: dict[str, Callable[[Reader, Any, dict[str, Any]], Value]] = {
     "Elu": _activation("elu", alpha=1.0), "Selu": _activation("selu", alpha=1.67326319, gamma=1.05070102),
     "Sigmoid": _activation("sigmoid"), "HardSigmoid": _activation("hard_sigmoid", alpha=0.2),
     "Tanh": _activation("tanh"), "Gelu": _activation("gelu"), "Swish": _activation("swish"), "Softmax": _softmax,
+    "HardSwish": _activation("hard_swish"), "Softplus": _activation("softplus"),
     "Clip": _clip, "PRelu": _prelu, "Resize": _upsample, "Upsample": _upsample, "Pad": _pad, "LRN": _lrn,
     "Concat": _join, "Sum": _join, "Add": _affine, "Sub": _affine, "Mul": _affine, "Div": _affine,
     "Identity": _same, "Dropout": _same, "Cast": _cast,

@@ -123,6 +123,10 @@ def _sigmoid(x: Array) -> Array:
     return np.asarray(np.where(x >= 0, 1, small) / (1 + small), x.dtype)
 
 
+def _softplus(x: Array) -> Array:
+    return np.asarray(np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x))))
+
+
 def _softmax(x: Array) -> Array:
     powers = np.exp(x - x.max(axis=-1, keepdims=True))
     return np.asarray(powers / powers.sum(axis=-1, keepdims=True), x.dtype)
@@ -152,4 +156,6 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "selu": _selu,
     "hard_sigmoid": lambda x: np.clip((x + 3) / 6, 0, 1),
     "relu6": lambda x: np.clip(x, 0, 6),
+    "hard_swish": lambda x: x * np.clip((x + 3) / 6, 0, 1),
+    "softplus": _softplus,
 }

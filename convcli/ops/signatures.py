@@ -36,7 +36,7 @@ class ExplainWords(TypedDict, total=False):
     scale: float
     activation: Literal[
         "none", "linear", "relu", "leaky_relu", "elu", "gelu", "sigmoid", "tanh", "softmax", "swish", "selu",
-        "hard_sigmoid", "relu6",
+        "hard_sigmoid", "relu6", "hard_swish", "softplus",
     ]  # fmt: skip
     channels: Literal["each", "gray", "sum"]
     range: Literal["auto", "clip", "abs", "offset", "minmax", "raw"]

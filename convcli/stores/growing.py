@@ -11,11 +11,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from convcli.addresses import is_address
 from convcli.errors import FileError
 from convcli.images.model import shown
-from convcli.stores.chunks import write_part
 from convcli.stores.layered import UNFINISHED, as_of_system, opened
+from convcli.stores.quick import quick
 from convcli.stores.writing import check_store_target
 from convcli.unfinished import sweep, unfinished_name
 
@@ -124,10 +126,11 @@ def open_region_target(folder: str, path: str) -> Any:
     if is_address(folder):
         return zarr.open(opened(folder), path=path or None, mode="r+", config={"write_empty_chunks": True})
     # `zarr.open` heeds the configuration for arrays that exist; `zarr.open_array` does not.
-    return zarr.open(f"{folder}/{path}" if path else folder, mode="r+", config={"write_empty_chunks": True})
+    return quick(zarr.open(f"{folder}/{path}" if path else folder, mode="r+", config={"write_empty_chunks": True}))
 
 
 def write_region(array: Any, ranges: Sequence[range], voxels: Any) -> None:
     """Write a box, which is whole chunks."""
     with as_of_system(array):
-        write_part(array, ranges, voxels.reshape([len(each) for each in ranges]))
+        whole = np.ascontiguousarray(voxels.reshape([len(each) for each in ranges]))
+        array[tuple(slice(each.start, each.stop) for each in ranges)] = whole

@@ -22,10 +22,10 @@ from convcli.images.reading import MAX_PIXELS
 from convcli.images.volume_axes import named
 from convcli.images.volume_model import Runs, Volume, VolumeMetadata
 from convcli.stores import is_store, is_store_folder
-from convcli.stores.chunks import read_part, reads_in_part
 from convcli.stores.layered import as_of_system, opened
 from convcli.stores.layers import Held, Layers
 from convcli.stores.ngff import metadata_of
+from convcli.stores.quick import quick, reads_in_part
 
 _MOST_AXES = 5
 _OPENED_AGAIN = 8  # times, at most, that a chunk is read from which is not packed: what is held is less
@@ -99,7 +99,8 @@ def volume_of(
 
     Raises `ImageError` for planes that are too large, numbers that no pixel type holds, and other axes.
     """
-    array = stored.array
+    array = quick(stored.array)
+    stored = replace(stored, array=array)
     leading, (height, width) = tuple(array.shape[:-2]) or (1,), array.shape[-2:]
     if 0 in array.shape:
         raise ImageError(f"{stored.name}: got an array of shape {array.shape}, expected no axis of 0")
@@ -182,12 +183,9 @@ class _Boxes:
         has_depth = len(array.shape) > 2
 
         def read(first: int, end: int, out: Pixels) -> None:
-            if not has_depth:
-                _read(self._stored, (), rows, columns, out[0, ..., 0])
-                return
-            before, behind = fixed[:axis], fixed[axis:]
-            along = (*(range(at, at + 1) for at in before), range(first, end), *(range(at, at + 1) for at in behind))
-            ones = (*(np.newaxis,) * len(before), slice(None), *(np.newaxis,) * len(behind))
+            before, behind = (tuple(slice(at, at + 1) for at in part) for part in (fixed[:axis], fixed[axis:]))
+            along = (*before, slice(first, end), *behind) if has_depth else ()
+            ones = (*(np.newaxis,) * len(before), slice(None), *(np.newaxis,) * len(behind)) if has_depth else (0,)
             _read(self._stored, along, rows, columns, out[(*ones, ..., 0)])
 
         plane = sum(map(len, rows)), sum(map(len, columns)), 1
@@ -198,40 +196,41 @@ class _Boxes:
 def _layer(array: Any, axis: int) -> int:
     """So many planes along an axis are read together: a chunk's, or some of them where the others cost nothing."""
     chunk = int(array.chunks[axis])
-    return -(-chunk // _OPENED_AGAIN) if _is_zarr(array) and reads_in_part(array) else chunk
+    return -(-chunk // _OPENED_AGAIN) if reads_in_part(array) else chunk
 
 
-def _is_zarr(array: Any) -> bool:
-    return hasattr(array, "get_basic_selection")
-
-
-def _read(stored: Stored, along: tuple[range, ...], rows: Runs, columns: Runs, out: Pixels) -> None:
+def _read(stored: Stored, along: tuple[Any, ...], rows: Runs, columns: Runs, out: Pixels) -> None:
     """Put runs of rows and of columns beside each other into an array (..., h, w), of as many axes as the store."""
     top = 0
     for down in rows:
         left = 0
         for across in columns:
-            _put(stored, (*along, down, across), out[..., top : top + len(down), left : left + len(across)])
+            where = (*along, slice(down.start, down.stop), slice(across.start, across.stop))
+            _put(stored, where, out[..., top : top + len(down), left : left + len(across)])
             left += len(across)
         top += len(down)
 
 
-def _put(stored: Stored, box: tuple[range, ...], out: Pixels) -> None:
-    array, is_zarr = stored.array, _is_zarr(stored.array)
+def _put(stored: Stored, where: Any, out: Pixels) -> None:
+    array, is_zarr = stored.array, hasattr(stored.array, "get_basic_selection")
     try:
         with as_of_system(array):
-            if is_zarr:
-                found = out if array.dtype == out.dtype else np.empty(out.shape, array.dtype)
-                read_part(array, box, found)
-            else:
-                found = np.asarray(array[tuple(slice(each.start, each.stop) for each in box)])
+            if is_zarr and array.dtype == out.dtype and out.flags.c_contiguous:
+                array.get_basic_selection(where, out=_buffer(out))
+                return
+            found = np.asarray(array[where])
     except _DAMAGE as error:
         if is_zarr and isinstance(error, OSError) and "Local" not in type(array.store).__name__:
             raise  # at an address it may be read the next time
         kind = "Zarr" if is_zarr else "HDF5"
         raise ImageError(f"{stored.name}: damaged {kind}: a chunk cannot be read ({_reason(error)})") from error
-    if found is not out:
-        out[...] = supported(found)[0]
+    out[...] = supported(found)[0]
+
+
+def _buffer(out: Pixels) -> Any:
+    from zarr.buffer.cpu import NDBuffer
+
+    return NDBuffer(out)
 
 
 def open_stored(name: str) -> Stored:

@@ -57,7 +57,7 @@ def test_our_levels_are_those_of_the_loops():
 
 @pytest.mark.skipif(not LEVELS["x86-64-v3"] <= here().features, reason="needs AVX2")
 def test_our_own_loops_are_made_for_the_level():
-    command = ["bench", "pool", "--quick", "--repeats", "1", "--isa", "avx2", "--json"]
+    command = ["bench", "morph", "--quick", "--repeats", "1", "--isa", "avx2", "--json"]
     done = subprocess.run([sys.executable, "-m", "convcli", *command], capture_output=True, text=True, check=True)
     document = json.loads(done.stdout)
     assert document["machine"]["machine"]["processor"] == "x86-64-v3"

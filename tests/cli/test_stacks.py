@@ -127,7 +127,7 @@ OPERATIONS = [
     [("ome", "ZYX", ["--axes", "yx"]), ("imagej", "TZCYX", ["--each-plane"]), ("npy", "TCZYX", ["--axes", "yx"])],
 )
 def test_operations_on_pictures_on_every_plane(done, rng, words, operation, plane_by_plane, style, axes):
-    array = stack(rng, axes)
+    array = stack(rng, axes, np.uint8)
     name = "a.npy" if style == "npy" else "a.tif"
     np.save(name, array) if style == "npy" else save(name, array, axes, style)
     before, rest = (words[:2], words[2:]) if words[0] == "morph" else (words[:1], words[1:])
@@ -219,7 +219,7 @@ def test_a_stack_of_files(done, rng):
 
 
 def test_what_ome_says_of_channels_and_planes(done, rng):
-    array = stack(rng, "TZCYX")
+    array = stack(rng, "TZCYX", np.uint8)
     channels = {"Name": ["DAPI", "GFP"], "Color": [65535, -1], "EmissionWavelength": [461, 509]}
     planes = {"DeltaT": [float(at) for at in range(30)], "PositionX": [1.5] * 30}
     sizes = {"PhysicalSizeX": 0.5, "PhysicalSizeZ": 2.0, "PhysicalSizeXUnit": "nm", "TimeIncrement": 3.0}

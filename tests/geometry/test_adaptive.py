@@ -1,4 +1,6 @@
-import pytest
+from itertools import product
+
+from tables import each_of
 
 from convcli.geometry import AdaptiveWindow, ReceptiveField
 
@@ -8,8 +10,7 @@ def spans(n, count):
     return [(i * n // count, -(-(i + 1) * n // count)) for i in range(count)]
 
 
-@pytest.mark.parametrize("n", range(1, 25))
-@pytest.mark.parametrize("count", range(1, 25))
+@each_of("n, count", product(range(1, 25), repeat=2))
 def test_sizes_and_fields_are_those_of_the_counted_windows(n, count):
     window = AdaptiveWindow(count)
     sizes = [end - start for start, end in spans(n, count)]

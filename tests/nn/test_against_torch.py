@@ -88,6 +88,8 @@ OTHERS = [
     ("selu", lambda x, p: functional.selu(x)),
     ("hard_sigmoid", lambda x, p: functional.hardsigmoid(x)),
     ("relu6", lambda x, p: functional.relu6(x)),
+    ("hard_silu", lambda x, p: functional.hardswish(x)),
+    ("softplus", lambda x, p: functional.softplus(x)),
     ("GlobalMaxPooling2D", lambda x, p: functional.adaptive_max_pool2d(x, 1).flatten(1)),
 ]  # fmt: skip
 

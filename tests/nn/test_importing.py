@@ -29,6 +29,7 @@ EXPORTED = [
     (["depthwise:3,depth_multiplier=2", "gelu", "pad:1,mode=edge", "average_pool:3,stride=2,ceil"], False),
     (["conv_transpose:3,kernel=3,stride=2,output_padding=1", "prelu", "global_max_pool", "dense:2,softmax"], True),
     (["separable_conv:4,same,hard_sigmoid", "upsample:2,bilinear", "upsample:3", "selu", "elu:0.5", "relu6"], True),
+    (["conv:4,hard_swish", "conv:3,softplus"], True),
     (["[ conv:3,same | pool:2 conv:2,same upsample:2 | ]", "[ conv:7,kernel=1 + conv:7,same leaky_relu:0.3 ]"], True),
     (["conv:4", "group_norm:2", "layer_norm", "lrn:3", "min_pool:2"], False),
 ]  # fmt: skip

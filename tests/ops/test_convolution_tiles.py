@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from tables import each_of
 
 from convcli.loops.compiling.compiler import loop
 from convcli.loops.costs import STRIP_PIXELS
@@ -20,12 +21,10 @@ def run_tile(lanewise, kind, height, source, rows, steps, count, weights, packed
 
 @pytest.mark.parametrize("kind", [ONE, TWO, LANES, FOLDED])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("count", [0, 1, 7])
-@pytest.mark.parametrize(
-    ("height", "valid"), [(ROWS, 1), (ROWS, ROWS - 1), (ROWS, ROWS), (FEW_ROWS, 2), (FEW_ROWS, FEW_ROWS)]
-)
-@pytest.mark.parametrize("add", [False, True])
-@pytest.mark.parametrize("missing", [0, 1, 3])
+@each_of("count", [0, 1, 7])
+@each_of("height, valid", [(ROWS, 1), (ROWS, ROWS - 1), (ROWS, ROWS), (FEW_ROWS, 2), (FEW_ROWS, FEW_ROWS)])
+@each_of("add", [False, True])
+@each_of("missing", [0, 1, 3])
 def test_tile_equals_its_twin(kind, dtype, count, height, valid, add, missing):
     rng = np.random.default_rng(kind)
     lanes = lanes_of(dtype)
@@ -58,10 +57,10 @@ def run_strip(source, step, pixels, taps, count, weights, bias, floor, out, out_
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("count", [0, 1, 9])
-@pytest.mark.parametrize("pixels", [1, STRIP_PIXELS - 1, STRIP_PIXELS, 2 * STRIP_PIXELS + 3])
-@pytest.mark.parametrize("missing", [0, 1])
-@pytest.mark.parametrize("depth", [1, 2, 4])
+@each_of("count", [0, 1, 9])
+@each_of("pixels", [1, STRIP_PIXELS - 1, STRIP_PIXELS, 2 * STRIP_PIXELS + 3])
+@each_of("missing", [0, 1])
+@each_of("depth", [1, 2, 4])
 def test_strip_equals_its_twin(dtype, count, pixels, missing, depth):
     rng = np.random.default_rng(pixels)
     lanes = lanes_of(dtype)

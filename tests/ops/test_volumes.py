@@ -52,7 +52,7 @@ def cases(draw):
     sizes = (draw(st.integers(2, 6)), draw(st.integers(1, 6)), draw(st.integers(1, 6)))
     factors = [np.where(numbers.random(n) < 0.2, 0.0, numbers.standard_normal(n)) for n in sizes]
     shape = (draw(st.integers(1, 2)), *integers(1, 14), draw(st.sampled_from([1, 1, 2, 3])))
-    dtype = draw(st.sampled_from([np.uint8, np.uint16, np.float32, np.float64]))
+    dtype = draw(st.sampled_from([np.uint8, np.float32, np.float64]))
     volume = (numbers.random(shape) * 255).astype(dtype)
     words = {
         "stride": integers(1, 4),
@@ -75,32 +75,33 @@ def test_three_passes_are_the_naive_reference(case):
         [naive(image[..., c], factors, windows, border, value) for c in range(image.shape[-1])] for image in volume
     ]
     expected = np.stack([np.stack(each, -1) for each in planes])
-    for dtype in (np.float32, np.float64):
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(volumes, "fits", lambda *_: True)
-            got, outside = correlate_stack(volume, plan, windows, Border(border, value), store=Store(dtype))
+    store = Store(volume.dtype, 0, 255, fold=True) if volume.dtype == np.uint8 else Store(volume.dtype)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(volumes, "fits", lambda *_: True)
+        got, outside = correlate_stack(volume, plan, windows, Border(border, value), store=store)
+    scale = np.abs(plan.weights).sum() * 255
+    tolerance = scale * (1e-14 if volume.dtype == np.float64 else 1e-6)
+    if store.fold:
+        expected, tolerance = np.clip(np.abs(expected), 0, 255), tolerance + 0.5
+    else:
         assert outside == 0
-        scale = np.abs(plan.weights).sum() * 255
-        tolerance = scale * (1e-14 if np.float64 in (dtype, volume.dtype) and dtype == np.float64 else 1e-6)
-        np.testing.assert_allclose(got, expected, atol=tolerance, rtol=0)
+    np.testing.assert_allclose(got, expected, atol=tolerance, rtol=0)
 
 
 def results(volume, words):
-    """Of three kernels, one of them with integer pixels out: everything that could differ."""
+    """Of three kernels: everything that could differ."""
     found = []
     for factors in (
         [np.array([1.0, 4, 6, 4, 1]) / 16] * 3,
         [np.array([1.0, 0, -1]), np.array([1.0, 2, 1]), np.array([1.0, 2, 1])],
-        [np.arange(1.0, 8)] * 3,
+        [np.arange(1.0, 8) / 28] * 3,
     ):
         plan = separable(factors)
         windows = correlation_windows(volume.shape[1:4], plan.weights.shape, padding="same", **words)
-        whole = np.dtype(np.uint8)
-        for store in (Store(volume.dtype if volume.dtype.kind == "f" else np.float32), Store(whole, 3, 200, fold=True)):
-            pixels, outside = correlate_stack(
-                volume, plan, windows, Border("reflect"), store=store, scale=1.25, bias=-2.0
-            )
-            found.append((pixels.tobytes(), outside))
+        # Each pair of kinds of pixels costs seconds to compile.
+        store = Store(volume.dtype) if volume.dtype.kind == "f" else Store(volume.dtype, 3, 200, fold=True)
+        pixels, outside = correlate_stack(volume, plan, windows, Border("reflect"), store=store, scale=1.25, bias=-2.0)
+        found.append((pixels.tobytes(), outside))
     return found
 
 
