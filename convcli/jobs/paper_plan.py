@@ -116,10 +116,10 @@ before is written; in one process this goes on from block to block. If `--block`
 least two chunks a side and are about 128 MB of the result; in one process they are whole planes, one behind the other.
 `--max-memory` makes them smaller.
 
-Chunks that are files here, in rows and packed by zstd, gzip, blosc or not at all, are read and written without zarr,
-whose copies cost more than they do. 512^3 of float32 in uncompressed chunks of 64^3, a Gaussian of sigma 2, whole
-commands in turns on two cores that were busy with other things: 1.8 s from and to .npy, 2.4 in Zarr, 3.6 through zarr
-(medians of six 3.1, 3.7 and 4.8). Shards, other orders and filters, and stores at addresses go through zarr.
+Chunks of a folder are moved by zarrs, which copies less than zarr does itself: 512^3 of float32 in uncompressed chunks
+of 64^3, a Gaussian of sigma 2, whole commands in turns on two busy cores took 1.9 s from and to .npy, 2.7 in Zarr and 3.8
+with zarr alone (medians). Numbers in the other order of bytes or axes, codecs that zarrs lacks, and stores at addresses
+are zarr's.
 
 The bits are those of the whole volume in one process, however it is cut: how a kernel is computed is decided from the
 whole. What is decided from a whole plane (Fourier transforms, bilateral filters, random pooling, `--each-plane`) goes
