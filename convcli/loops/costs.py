@@ -163,6 +163,9 @@ LAYER_BLOCK_BYTES = 256 * 1024
 # all sums.
 SQUARES_BYTES, FEWEST_SQUARES = 384 * 1024, 32
 ROUND_BYTES, ROUND_SQUARES = 2 * 1024 * 1024, 128
+# With so many squares for each filter at most, threads share the filters, whose weights they transform themselves, and
+# not the squares: 64 images of 5x5x64, two threads: AVX2 192 us and 257, AVX-512 131 and 142.
+FILTERS_APART = 2
 # Squares of so many numbers, or a multiple, are put that much further apart in a round: a tile reads all of them, and
 # of one kilobyte each no more than 48 would stay in the first-level cache. Gradient of the weights, one thread,
 # 14x14x256: AVX2 27.1 ms and 22.6 so, AVX-512 17.3 and 14.6; 28x28x128: 21.0 and 19.1, 11.7 and 10.9. Of 64 numbers it

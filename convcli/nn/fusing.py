@@ -3,7 +3,8 @@
 - A ReLU behind a batch normalisation is done in the passes of the normalisation.
 - Batch normalisation behind a layer without activation is a line for each filter: where a network only predicts, it is
   folded into the weights, see `BatchNorm.fold`.
-- The gradient of a ReLU before max or min pooling is done in the pooling's, where there are fewer numbers.
+- The gradient of a ReLU before max or min pooling is done in the pooling's, where there are fewer numbers; so is that
+  of the bias before the ReLU.
 
 The outputs and gradients are what they would be, of what is folded up to rounding; `Layer.alone` gives a layer's own
 output all the same.
@@ -33,6 +34,8 @@ def fuse(layers: Sequence[Layer]) -> None:
         source = _rectifier(layers[:place])
         if isinstance(layer, ExtremaPool) and source is not None:
             layer.masks = source.masked = True
+            if isinstance(source, Weighted):
+                layer.bias, source.sums_elsewhere = source.bias, True
 
 
 def _rectifier(layers: Sequence[Layer]) -> BatchNorm | ActivationLayer | Weighted | None:

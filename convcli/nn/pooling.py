@@ -10,7 +10,8 @@ from convcli.architectures import LayerPlan
 from convcli.errors import ModelError
 from convcli.geometry import Window
 from convcli.nn.activations import RELU
-from convcli.nn.layer import Array, Layer
+from convcli.nn.layer import Array, Layer, Parameter
+from convcli.ops.convolution_passes import conv_bias_gradient
 from convcli.ops.pooling_axes import PoolingAxis, adaptive_axes, axes_of
 from convcli.ops.pooling_runs import pool_stack
 from convcli.ops.scratch import scratch
@@ -69,7 +70,8 @@ class ExtremaPool(Layer):
     """Max and min pooling. Of equal values the first one of a window has the whole gradient.
 
     ``masks`` is set by `convcli.nn.fusing`: whether the gradient goes through the ReLU before the pooling here, where
-    there are fewer numbers. An extremum has passed the ReLU if and only if it is above zero.
+    there are fewer numbers. An extremum has passed the ReLU if and only if it is above zero. ``bias`` is that of the
+    layer before, if its gradient is to be summed here as well.
     """
 
     def __init__(self, plan: LayerPlan, dtype: Any) -> None:
@@ -77,6 +79,7 @@ class ExtremaPool(Layer):
         self._windows = _Windows(plan)
         self._smallest = True if plan.settings["mode"] == "min" else None
         self.masks = False
+        self.bias: Parameter | None = None
         small = prod(self._windows.kernels) <= np.iinfo(np.uint8).max
         self._taps: Array = np.empty(0, np.uint8 if small else np.int32)
         self._output = np.empty(0, self.dtype)
@@ -112,11 +115,17 @@ class ExtremaPool(Layer):
         given, taps, target = read_only(windows.rows(gradient)), read_only(windows.rows(self._taps)), windows.rows(out)
         if windows.corners:
             pooled, floor = read_only(windows.rows(self._output)), self.dtype.type(0 if self.masks else -np.inf)
-            corners_gradient(given[:, 0], taps[:, 0], pooled[:, 0], floor, out.shape[-1], target[:, 0])
+            rows = given.shape[2] if self.bias is not None else 0
+            sums = scratch("sums", (len(gradient) if rows else 0, rows, out.shape[-1]), self.dtype)
+            corners_gradient(given[:, 0], taps[:, 0], pooled[:, 0], floor, out.shape[-1], target[:, 0], sums)
+            if self.bias is not None:
+                self.bias.gradient[...] = sums.reshape(-1, out.shape[-1]).sum(axis=0)
             return out
         if self.masks:
             passed = RELU.backward(gradient, self._output, self._output, self.hold("passed", gradient.shape))
             given = read_only(windows.rows(passed))
+            if self.bias is not None:
+                self.bias.gradient[...] = conv_bias_gradient(passed)
         extrema_gradient(
             given, taps, windows.covers[0], windows.covers[1], windows.tables[2], windows.dilations[2],
             windows.kernels, target,

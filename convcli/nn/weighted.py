@@ -32,7 +32,8 @@ class Weighted(Layer):
     the error, against a result's largest number, grows from 1e-6 to 4e-6, and a NaN reaches up to three pixels further.
     ``kept`` is a dictionary while the weights do not change, in which they stay as the loops read them.
     ``folded`` are kernel, bias and whether there is a ReLU, of this layer and the batch normalisation behind it.
-    ``masked`` is set by `convcli.nn.fusing`: whether the gradient has gone through the ReLU when it comes.
+    ``masked`` is set by `convcli.nn.fusing`: whether the gradient has gone through the ReLU when it comes; and so is
+    ``sums_elsewhere``: whether the bias has its gradient then.
     """
 
     def __init__(
@@ -43,7 +44,7 @@ class Weighted(Layer):
         self.activation = make_activation(plan.settings["activation"])
         self.activity = make_regularizer(plan.settings["activity_regularizer"])
         self.winograd = True
-        self.masked = False
+        self.masked = self.sums_elsewhere = False
         self.kept: Kept | None = None
         self.folded: tuple[Array, Array, bool] | None = None
         self.kernel = self._parameter("kernel", kernel, filter_axis, generator, mask)
@@ -114,7 +115,7 @@ class Weighted(Layer):
         self.kernel_gradient(self._input, gradient, self.kernel.gradient)
         if self.kernel.mask is not None:
             np.multiply(self.kernel.gradient, self.kernel.mask, out=self.kernel.gradient)
-        if self.bias is not None:
+        if self.bias is not None and not self.sums_elsewhere:
             self.bias.gradient[...] = conv_bias_gradient(gradient)
         if not self.wants_input_gradient:
             return gradient

@@ -48,6 +48,8 @@ def as_array(name: str, value: Any, expected: str = "a full array", error: type[
 
     Arrays with masked values are refused: what lies under a mask is no number.
     """
+    if type(value) is np.ndarray and value.dtype.kind != "O":
+        return value
     if isinstance(value, str | os.PathLike):
         got = shortened(repr(os.fspath(value)))
         fix = "convcli.read reads a picture's file" if name in ("image", "x") else "convcli.kernel gives weights"

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from convcli.geometry import Window
-from convcli.loops.costs import ALONE_NUMBERS, KEPT_WEIGHTS
+from convcli.loops import costs
 from convcli.ops.arguments import Array
 from convcli.ops.convolution_plan import Pass, Plan, Sizes, forward_pass, gradient_passes, parts_of
 from convcli.ops.scratch import aligned, scratch
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 # Runs of pixels that are summed by themselves for the gradient of a bias: never the number of threads.
 _BIAS_CHUNKS = 16
+
+_ONES = (Window(1),) * 3
 
 _INFINITY = 0x7F800000  # the bits of float32's
 
@@ -211,15 +213,24 @@ def _run_squares(
     from convcli.loops.networks.winograd import convolve_squares, transform_kernel
 
     numbers_of_weights, room = _numbers_of(squares)
-    ready = _from_kept(planned, how)
+    ready, seen = _from_kept(planned, how), kernel
+    units = -(-squares.filters // (2 * squares.lanes))
+    workers = min(how.workers, -(-squares.total // squares.group))
+    few = squares.total <= costs.FILTERS_APART * squares.filters
+    by_filters = few and ready is None and min(how.workers, units) > 1
     if ready is None:
         seen = planned.taps_of(kernel)
         seen = np.ascontiguousarray(seen.swapaxes(3, 4)) if how.transposed else seen
         transformed = _room(how, "weights", numbers_of_weights, seen.dtype)
-        transform_kernel(_flat(seen), squares, _runs(transformed.size, squares.channels), transformed)
+        if by_filters:
+            workers = min(how.workers, units)
+        else:
+            transform_kernel(_flat(seen), squares, _runs(transformed.size, squares.channels), transformed)
         ready = _to_kept(planned, how, transformed, bias)
-    workspaces = scratch("inputs", (min(how.workers, -(-squares.total // squares.group)), room), kernel.dtype)
-    convolve_squares(_flat(source), ready[0], _flat(bias), squares, numbers, workspaces, _flat_out(out))
+    workspaces = scratch("inputs", (workers, room), kernel.dtype)
+    convolve_squares(
+        _flat(source), _flat(seen), ready[0], _flat(bias), squares, numbers, by_filters, workspaces, _flat_out(out)
+    )
 
 
 @lru_cache(maxsize=512)
@@ -242,7 +253,7 @@ def _from_kept(planned: Pass, how: _How) -> tuple[Array, Array] | None:
 
 
 def _to_kept(planned: Pass, how: _How, weights: Array, bias: Array) -> tuple[Array, Array]:
-    if how.kept is not None and weights.size <= KEPT_WEIGHTS:
+    if how.kept is not None and weights.size <= costs.KEPT_WEIGHTS:
         how.kept[planned] = weights, bias
     return weights, bias
 
@@ -289,9 +300,9 @@ def _round_of(squares: "Squares") -> tuple[tuple[int, int, int], Array, Array, A
     return (*sizes, _numbers_of(squares)[0]), rows, steps, np.zeros(2 * squares.lanes, np.float32)
 
 
-def _runs(numbers: int, most: int = ALONE_NUMBERS) -> int:
+def _runs(numbers: int, most: int = costs.ALONE_NUMBERS) -> int:
     """Into how many runs it pays to cut what moves so many numbers."""
-    return min(_threads(), most) if numbers > ALONE_NUMBERS else 1
+    return min(_threads(), most) if numbers > costs.ALONE_NUMBERS else 1
 
 
 def _threads() -> int:
@@ -302,7 +313,7 @@ def _threads() -> int:
 
 def _three(windows: Sequence[Window]) -> tuple[Window, ...]:
     """One window for each of depth, height and width."""
-    return (Window(1),) * (3 - len(windows)) + tuple(windows)
+    return _ONES[len(windows) :] + tuple(windows)
 
 
 def _three_sizes(array: Array) -> tuple[int, ...]:
@@ -329,7 +340,7 @@ def _numbers(dtype: np.dtype[Any], *, relu: bool) -> Any:
 
 
 def _flat(array: Array) -> Array:
-    flat = array.reshape(-1).view()
+    flat = array.reshape(-1)
     flat.flags.writeable = False  # one signature to compile, not one for read-only arrays and one for others
     return flat
 

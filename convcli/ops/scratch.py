@@ -20,11 +20,13 @@ from convcli.loops import costs
 from convcli.ops.arguments import Array
 
 _LINE = 64  # bytes
+_MOST_SHOWN = 256
 
 
 class _Kept(threading.local):
     def __init__(self) -> None:
         self.buffers: dict[tuple[str, str], Array] = {}
+        self.shown: dict[tuple[Any, ...], Array] = {}  # parts of them, as they were asked for
         self.given_back: Array | None = None
 
 
@@ -37,6 +39,10 @@ def scratch(what: str, shape: int | tuple[int, ...], dtype: Any) -> Array:
     >>> scratch("sums", (2, 3), np.float32).shape
     (2, 3)
     """
+    asked = what, shape, dtype
+    found = _KEPT.shown.get(asked)
+    if found is not None:
+        return found
     kind = np.dtype(dtype)
     shape = (shape,) if isinstance(shape, int) else shape
     size = prod(shape)
@@ -46,7 +52,11 @@ def scratch(what: str, shape: int | tuple[int, ...], dtype: Any) -> Array:
     kept = _KEPT.buffers.get(key)
     if kept is None or kept.size < size:
         kept = _KEPT.buffers[key] = aligned((size,), kind)
-    return kept[:size].reshape(shape)
+        _KEPT.shown.clear()
+    if len(_KEPT.shown) >= _MOST_SHOWN:
+        _KEPT.shown.clear()
+    found = _KEPT.shown[asked] = kept[:size].reshape(shape)
+    return found
 
 
 def give_back(result: Array | None) -> None:

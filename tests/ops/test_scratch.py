@@ -34,4 +34,4 @@ def test_threads_do_not_share_it():
 
 def test_large_memory_is_given_back(monkeypatch):
     monkeypatch.setattr(costs, "KEPT_BYTES", 16)
-    assert not np.shares_memory(scratch("test", 5, np.float32), scratch("test", 5, np.float32))
+    assert not np.shares_memory(scratch("large", 5, np.float32), scratch("large", 5, np.float32))

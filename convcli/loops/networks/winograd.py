@@ -83,15 +83,15 @@ def transform_kernel(kernel, squares, runs, transformed):
     for index in prange(runs):
         run = np.int64(index)
         first, end = squares.channels * run // runs, squares.channels * (run + 1) // runs
-        _transform_channels(kernel, squares, first, end, transformed)
+        _transform_channels(kernel, squares, first, end, 0, squares.filters, transformed)
 
 
 @loop(parallel=False)
-def _transform_channels(kernel, squares, first_channel, end_channel, transformed):
-    """Channels ``first_channel`` to ``end_channel`` of `transform_kernel`; arguments are already checked."""
+def _transform_channels(kernel, squares, first_channel, end_channel, first_filter, end_filter, transformed):
+    """Some channels and some whole units of filters of `transform_kernel`; arguments are already checked."""
     channels, filters, lanes = squares.channels, squares.filters, squares.lanes
     for channel in range(first_channel, end_channel):
-        for filter_ in range(0, filters, lanes):
+        for filter_ in range(first_filter, end_filter, lanes):
             at, width, step = unit_of(squares, filter_)
             transform_weights(
                 kernel, channel * filters + filter_, KERNEL * channels * filters, channels * filters,
@@ -100,22 +100,33 @@ def _transform_channels(kernel, squares, first_channel, end_channel, transformed
 
 
 @loop
-def convolve_squares(source, weights, bias, squares, numbers, workspaces, out):
+def convolve_squares(source, kernel, weights, bias, squares, numbers, by_filters, workspaces, out):
     """One pass from ``source`` (N*H*W*C) into ``out`` (N*OH*OW*O), flat; arguments are already checked.
 
     ``weights`` are transformed. Each index of the parallel loop owns one of the ``workspaces`` (threads, numbers) and a
-    run of squares with all their outputs.
+    run of squares with all their outputs; or, ``by_filters``, all squares' outputs of a run of units, whose weights it
+    transforms first, from ``kernel`` (9, C, O): of few squares, weights that other cores have made are far away.
     """
     workers = workspaces.shape[0]
     for index in prange(workers):
         worker = np.int64(index)
-        first, end = squares.total * worker // workers, squares.total * (worker + 1) // workers
-        _convolve_run(source, weights, bias, squares, numbers, first, end, workspaces[worker], out)
+        first, end, first_filter, end_filter = np.int64(0), squares.total, np.int64(0), squares.filters
+        if by_filters:
+            units = -(-squares.filters // (2 * squares.lanes))
+            first_filter = units * worker // workers * 2 * squares.lanes
+            end_filter = min(units * (worker + 1) // workers * 2 * squares.lanes, squares.filters)
+            _transform_channels(kernel, squares, 0, squares.channels, first_filter, end_filter, weights)
+        else:
+            first, end = squares.total * worker // workers, squares.total * (worker + 1) // workers
+        room = workspaces[worker]
+        _convolve_run(source, weights, bias, squares, numbers, first, end, first_filter, end_filter, room, out)
 
 
 @loop(parallel=False)
-def _convolve_run(source, weights, bias, squares, numbers, first_square, end_square, workspace, out):
-    """Squares ``first_square`` to ``end_square``, group by group; arguments are already checked."""
+def _convolve_run(
+    source, weights, bias, squares, numbers, first_square, end_square, first_filter, end_filter, workspace, out
+):
+    """Some squares' outputs of some filters, group by group; arguments are already checked."""
     channels, group, lanes = squares.channels, squares.group, squares.lanes
     points = POINTS * POINTS
     inputs_end = points * apart(squares, channels)
@@ -132,13 +143,16 @@ def _convolve_run(source, weights, bias, squares, numbers, first_square, end_squ
         steps[2 * i] = i
         steps[2 * i + 1] = i
     nothing = np.zeros(2 * lanes, out.dtype)
+    places = np.empty((group, 3), np.int64)
     for i in range(len(products)):  # what is of no use is read all the same
         products[i] = 0
     for first in range(first_square, end_square, group):
         valid = min(group, end_square - first)
         for i in range(valid):
-            _transform_square(source, squares, first + i, i * channels, apart(squares, channels), inputs)
-        for filter_ in range(0, squares.filters, 2 * lanes):
+            image, y, x = _square_at(squares, first + i)
+            places[i, 0], places[i, 1], places[i, 2] = image, y, x
+            _transform_square(source, squares, (image, y, x), i * channels, apart(squares, channels), inputs)
+        for filter_ in range(first_filter, end_filter, 2 * lanes):
             start, width, step = unit_of(squares, filter_)
             for number in range(squares.down * squares.across):
                 point = _point_at(squares, number)
@@ -148,7 +162,7 @@ def _convolve_run(source, weights, bias, squares, numbers, first_square, end_squ
                     nothing, False, numbers, products, point * apart(squares, width), width,
                 )  # fmt: skip
             for i in range(valid):
-                _finish_square(products, squares, first + i, i, width, filter_, bias, numbers.floor, out)
+                _finish_square(products, squares, places[i], i, width, filter_, bias, numbers.floor, out)
 
 
 @loop(parallel=False)
@@ -181,9 +195,9 @@ def _multiply_rows(
 
 
 @loop(parallel=False)
-def _transform_square(source, squares, square, place, step, inputs):
-    """Transform the input of one square to a place of each point, a step apart; arguments are already checked."""
-    image, y, x = _square_at(squares, square)
+def _transform_square(source, squares, first, place, step, inputs):
+    """Transform the input of the square of the ``first`` output to a place of each point, a step apart; checked."""
+    image, y, x = first
     channels = squares.channels
     y, x = y + squares.top, x + squares.left
     inside = -y, squares.height - y, -x, squares.width - x
@@ -193,9 +207,9 @@ def _transform_square(source, squares, square, place, step, inputs):
 
 
 @loop(parallel=False)
-def _finish_square(products, squares, square, slot, width, filter_, bias, floor, out):
-    """Transform the products of one square back and store what lies inside the output; checked arguments."""
-    image, y, x = _square_at(squares, square)
+def _finish_square(products, squares, first, slot, width, filter_, bias, floor, out):
+    """Transform the products of the square of the ``first`` output back and store what lies inside; checked."""
+    image, y, x = first[0], first[1], first[2]
     lanes, filters, step = squares.lanes, squares.filters, apart(squares, width)
     out_at = ((image * squares.out_height + y) * squares.out_width + x) * filters + filter_
     inside = squares.out_height - y, squares.out_width - x
@@ -217,7 +231,9 @@ def transform_round(source, gradient, squares, first, count, runs, inputs, gradi
         run = np.int64(index)
         row = row_of(squares.channels)
         for slot in range(count * run // runs, count * (run + 1) // runs):
-            _transform_square(source, squares, first + slot, slot * row, apart(squares, row), inputs)
+            _transform_square(
+                source, squares, _square_at(squares, first + slot), slot * row, apart(squares, row), inputs
+            )
             _transform_gradient_square(gradient, squares, first + slot, slot, gradients)
 
 

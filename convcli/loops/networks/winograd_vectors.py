@@ -21,11 +21,12 @@ from convcli.loops.vectors import VECTOR_BYTES, Vectors, ir, types
 
 OUTPUTS, KERNEL = 4, 3
 POINTS = OUTPUTS + KERNEL - 1  # along one axis, infinity included
+POSITIVE = 5 / 8, 5 / 4  # the points above zero; each has an opposite
 
 
 def _matrices():
     """Cook-Toom: matrices that take the input (6, 6), the weights (6, 3) and the products (4, 6) to and fro."""
-    points = [Fraction(0), Fraction(5, 8), Fraction(-5, 8), Fraction(5, 4), Fraction(-5, 4)]
+    points = [Fraction(0), *(Fraction(sign * point) for point in POSITIVE for sign in (1, -1))]
     scales = [_product(a - b for b in points if b != a) for a in points]
     inputs = [[*_polynomial([b for b in points if b != a]), 0] for a in points] + [_polynomial(points)]
     weights = [[a**j / scale for j in range(KERNEL)] for a, scale in zip(points, scales, strict=True)] + [[0, 0, 1]]
@@ -83,17 +84,120 @@ def _finish_naive(matrix, source, at, row, column, bias, bias_at, floor, inside,
 
 
 class _Transform(Vectors):
-    """Writes one transform for one matrix and one type of numbers."""
+    """Writes one transform for one matrix and one type of numbers.
+
+    What is kept between its two passes should stay in registers: so rows are made in groups, one after the other, of
+    the square's vectors, which are read anew for each group. All rows at once would be 36 vectors, written to memory
+    and read again; so, and with half as many operations again, layers took 3 to 6% longer.
+    """
 
     def __init__(self, builder, matrix, bits):
         super().__init__(builder, bits)
         self.matrix = matrix
 
-    def cell(self, pointer, i, row, j, column, within=None, elsewhere=None):
-        """Where a vector of a square is; ``elsewhere`` if not ``within`` the rows and columns that are there."""
+    def groups(self):
+        """The rows of the matrix, in groups that share work: those of p and -p, or those that take the same sums."""
+        if len(self.matrix) == POINTS:
+            return (0,), (1, 2), (3, 4), (5,)
+        even = [row for row, line in enumerate(self.matrix) if line[1] == line[2]]
+        return even, [row for row in range(len(self.matrix)) if row not in even]
+
+    def some(self, rows, take):
+        """The rows of a group of ``M`` times vectors, where ``take(i)`` gives one of those."""
+        matrix = self.matrix
+        if len(rows) == 1 and len(matrix) == POINTS:
+            return [self.combine(matrix[rows[0]], take)]
+        if len(matrix) == POINTS:  # rows of p and -p differ in the signs of odd powers
+            same = matrix[rows[0]] == matrix[rows[1]]
+            point = POSITIVE[rows[0] // 2]
+            even = self.combine(np.where(same, matrix[rows[0]], 0), take)
+            odd = self.combine(np.where(same, 0, matrix[rows[0]] / point), take)
+            return [self.ir.call(self.multiply_add, [self.all(each), odd, even]) for each in (point, -point)]
+        # Columns of p and -p are the same, or differ in the sign.
+        first = matrix[rows[0]]
+        join = self.ir.fadd if first[1] == first[2] else self.ir.fsub
+        joined = {1: join(take(1), take(2)), 3: join(take(3), take(4))}
+        kept = np.array([1, 1, 0, 1, 0, 1])
+        return [self.combine(matrix[row] * kept, lambda i: joined[i] if i in joined else take(i)) for row in rows]
+
+    def combine(self, coefficients, take):
+        """The sum of coefficients times vectors: what is taken once begins it, all else is a multiply-add."""
+        order = sorted(np.flatnonzero(coefficients), key=lambda i: coefficients[i] != 1)
+        total = None
+        for i in order:
+            coefficient, vector = coefficients[i], take(int(i))
+            if total is None:
+                total = vector if coefficient == 1 else self.ir.fmul(self.all(coefficient), vector)
+            else:
+                total = self.ir.call(self.multiply_add, [self.all(coefficient), vector, total])
+        return total
+
+    def transform(self, source, row, column):
+        """``M d M'`` row by row: the number of each, and its vectors."""
+        size = self.matrix.shape[1]
+
+        def load(i, j):
+            return self.ir.load(self.cell(source, i, row, j, column), align=self.bytes)
+
+        for rows in self.groups():
+            columns = [self.some(rows, lambda i, j=j: load(i, j)) for j in range(size)]
+            for place, number in enumerate(rows):
+                line = [column[place] for column in columns]
+                made = {}
+                for group in self.groups():
+                    made |= dict(zip(group, self.some(group, line.__getitem__), strict=True))
+                yield number, [made[j] for j in range(len(self.matrix))]
+
+    def cell(self, pointer, i, row, j, column):
+        """Where a vector of a square is."""
         build = self.ir
-        place = self.place(pointer, build.add(build.mul(self.number(i), row), build.mul(self.number(j), column)))
-        return place if within is None else build.select(build.and_(within[0][i], within[1][j]), place, elsewhere)
+        return self.place(build.gep(pointer, [build.mul(self.number(i), row)]), build.mul(self.number(j), column))
+
+    def inner(self, source, row, column, inside):
+        """Where the square's vectors are: a copy, with zeros for what is not ``inside``, unless everything is.
+
+        Also has the next square's pixels on their way: waiting for them took as long as a quarter of the arithmetic.
+        """
+        build, size = self.ir, self.matrix.shape[1]
+        for i in range(size - OUTPUTS, size):
+            for j in range(size, size + OUTPUTS):
+                self.fetch(self.cell(source, i, row, j, column))
+        copy, partly = self.square(size), self.partly(size, *inside)
+        before = build.block
+        with build.if_then(partly):
+            within = self.within(size, *inside[:2]), self.within(size, *inside[2:])
+            for i in range(size):
+                for j in range(size):
+                    there = build.and_(within[0][i], within[1][j])
+                    place = build.select(there, self.cell(source, i, row, j, column), self.nothing())
+                    self.ir.store(build.load(place, align=self.bytes), self.cell(copy[0], i, copy[1], j, copy[2]))
+            copied = build.block
+        return self.either((source, row, column), before, copy, copied)
+
+    def square(self, size):
+        """Memory of one square: where it is, and how far its rows and columns are apart."""
+        with self.ir.goto_entry_block():
+            numbers = self.ir.alloca(self.vector.element, self.number(size * size * self.lanes))
+            numbers.align = 64
+        return numbers, self.number(size * self.lanes), self.number(self.lanes)
+
+    def either(self, own, before, other, after):
+        """What is there on the way from one block, or from another."""
+        found = []
+        for one, two in zip(own, other, strict=True):
+            phi = self.ir.phi(one.type)
+            phi.add_incoming(one, before)
+            phi.add_incoming(two, after)
+            found.append(phi)
+        return found
+
+    def partly(self, size, *inside):
+        """Whether some of a square's rows or columns are not there."""
+        build, total = self.ir, None
+        for place, end in enumerate(inside):
+            one = build.icmp_signed(*(("<", end, self.number(size)) if place % 2 else (">", end, self.number(0))))
+            total = one if total is None else build.or_(total, one)
+        return total
 
     def within(self, size, first, end):
         """Which of ``size`` rows or columns are there."""
@@ -108,62 +212,25 @@ class _Transform(Vectors):
             zeros.initializer, zeros.linkage, zeros.global_constant = ir.Constant(self.vector, None), "internal", True
         return module.globals[name]
 
-    def combine(self, coefficients, vectors):
-        """The sum of coefficients times vectors, in order."""
-        total = None
-        for coefficient, vector in zip(coefficients, vectors, strict=True):
-            constant = self.all(coefficient)
-            if coefficient == 0:
-                continue
-            if total is None:
-                total = vector if coefficient == 1 else self.ir.fmul(constant, vector)
-            elif coefficient == 1:
-                total = self.ir.fadd(total, vector)
-            else:
-                total = self.ir.call(self.multiply_add, [constant, vector, total])
-        return total
-
-    def along(self, vectors):
-        """``M`` times a list of vectors: what the points p and -p share is computed once."""
-        add, subtract, matrix = self.ir.fadd, self.ir.fsub, self.matrix
-        zero = np.zeros(matrix.shape[1])
-        if matrix.shape[0] == POINTS:  # rows of p and -p differ in the signs of odd powers
-            result = [self.combine(matrix[0], vectors)]
-            for row in (1, 3):
-                same = matrix[row] == matrix[row + 1]
-                even, odd = (self.combine(np.where(which, matrix[row], zero), vectors) for which in (same, ~same))
-                result += [add(even, odd), subtract(even, odd)]
-            return [*result, self.combine(matrix[-1], vectors)]
-        # Columns of p and -p do, from row to row.
-        sums = [vectors[0], add(vectors[1], vectors[2]), add(vectors[3], vectors[4]), vectors[5]]
-        differences = [vectors[0], subtract(vectors[1], vectors[2]), subtract(vectors[3], vectors[4]), vectors[5]]
-        places = [0, 1, 3, 5]
-        return [self.combine(line[places], sums if line[1] == line[2] else differences) for line in matrix]
-
-    def transform(self, source, row, column, inside=None):
-        """``M d M'`` as rows of vectors; zeros for rows and columns of ``d`` that are not ``inside``."""
-        size = self.matrix.shape[1]
-        within = inside and (self.within(size, *inside[:2]), self.within(size, *inside[2:]))
-        nothing = inside and self.nothing()
-        columns = []
-        for j in range(size):
-            places = [self.cell(source, i, row, j, column, within, nothing) for i in range(size)]
-            columns.append(self.along([self.ir.load(place, align=self.bytes) for place in places]))
-            # The next square's pixels: waiting for them took as long as a quarter of the arithmetic.
-            if inside and j >= size - OUTPUTS:
-                for i in range(size - OUTPUTS, size):
-                    self.fetch(self.cell(source, i, row, j + OUTPUTS, column))
-        return [self.along(one) for one in zip(*columns, strict=True)]
-
-    def store_square(self, result, out, row, column, inside=None):
-        """Write rows of vectors, if wanted only those before a row and a column; the others go to waste."""
-        size, first = len(result), self.number(0)
-        within = inside and tuple(self.within(size, first, end) for end in inside)
-        with self.ir.goto_entry_block():
-            waste = self.ir.alloca(self.vector) if inside else None
-        for i, line in enumerate(result):
+    def store_rows(self, rows, out, row, column):
+        """Write rows of vectors."""
+        for i, line in rows:
             for j, value in enumerate(line):
-                self.ir.store(value, self.cell(out, i, row, j, column, within, waste), align=self.bytes)
+                self.ir.store(value, self.cell(out, i, row, j, column), align=self.bytes)
+
+    def store_inside(self, rows, out, row, column, ends):
+        """Write rows of vectors, those before a row and a column."""
+        build, size, nothing = self.ir, len(self.matrix), self.number(0)
+        partly, copy = self.partly(size, nothing, ends[0], nothing, ends[1]), self.square(size)
+        place = [build.select(partly, two, one) for one, two in zip((out, row, column), copy, strict=True)]
+        self.store_rows(rows, *place)
+        with build.if_then(partly):
+            within = [self.within(size, nothing, end) for end in ends]
+            for i in range(size):
+                for j in range(size):
+                    with build.if_then(build.and_(within[0][i], within[1][j])):
+                        value = build.load(self.cell(copy[0], i, copy[1], j, copy[2]), align=self.bytes)
+                        build.store(value, self.cell(out, i, row, j, column), align=self.bytes)
 
 
 def _moved(context, builder, kinds, values, name, at):
@@ -187,8 +254,8 @@ def _transform_with(matrix):
         def generate(context, builder, signature, values):
             maker = _Transform(builder, matrix, signature.args[0].dtype.bitwidth)
             given = _moved(context, builder, signature.args, values, 0, 1)
-            result = maker.transform(given, *values[2:4], _tuple(builder, values[4], 4))
-            maker.store_square(result, _moved(context, builder, signature.args, values, 5, 6), *values[7:9])
+            rows = maker.transform(*maker.inner(given, *values[2:4], _tuple(builder, values[4], 4)))
+            maker.store_rows(rows, _moved(context, builder, signature.args, values, 5, 6), *values[7:9])
             return context.get_dummy_value()
 
         return signature, generate
@@ -206,16 +273,18 @@ def _finish(typing_context, source, at, row, column, bias, bias_at, floor, insid
 
     def generate(context, builder, signature, values):
         maker = _Transform(builder, OUTPUT, signature.args[0].dtype.bitwidth)
-        result = maker.transform(_moved(context, builder, signature.args, values, 0, 1), *values[2:4])
         added = _moved(context, builder, signature.args, values, 4, 5)
         added = builder.load(builder.bitcast(added, maker.vector.as_pointer()), align=maker.bytes)
         low = maker.splat(values[6])
-        for line in result:
-            for j, value in enumerate(line):
-                total = builder.fadd(value, added)
-                line[j] = builder.select(builder.fcmp_ordered("<", total, low), low, total)
+
+        def finished(value):
+            total = builder.fadd(value, added)
+            return builder.select(builder.fcmp_ordered("<", total, low), low, total)
+
+        rows = maker.transform(_moved(context, builder, signature.args, values, 0, 1), *values[2:4])
         out = _moved(context, builder, signature.args, values, 8, 9)
-        maker.store_square(result, out, *values[10:12], _tuple(builder, values[7], 2))
+        finished_rows = ((i, [finished(value) for value in line]) for i, line in rows)
+        maker.store_inside(finished_rows, out, *values[10:12], _tuple(builder, values[7], 2))
         return context.get_dummy_value()
 
     return signature, generate

@@ -106,11 +106,12 @@ def _wins(value, best, smallest):
 
 
 @loop
-def corners_gradient(gradient, taps, pooled, floor, channels, out):
+def corners_gradient(gradient, taps, pooled, floor, channels, out, sums):
     """The gradient (N, H, W*C) of `find_corners`'s source, given that of its output (N, OH, OW*C).
 
     Where ``pooled``, that output, is not above the floor there is no gradient: a ReLU before the pooling let nothing
-    pass. Checked arguments; each index owns the cells of one row of windows, the last also those of no window.
+    pass. Its sums over a row of windows go to ``sums`` (N, OH, C), unless that is empty. Checked arguments; each index
+    owns the cells of one row of windows and its sums, the last also the cells of no window.
     """
     height = gradient.shape[1]
     nothing = out.dtype.type(0)
@@ -130,6 +131,13 @@ def corners_gradient(gradient, taps, pooled, floor, channels, out):
                     left[i] = share if tap == left_tap else nothing
                     right[i] = share if tap == right_tap else nothing
             line[2 * gradient.shape[2] :] = nothing
+        if sums.shape[0] > 0:
+            totals = sums[image, y]
+            totals[:] = nothing
+            for at in range(0, gradient.shape[2], channels):
+                shares, values = gradient[image, y, at : at + channels], pooled[image, y, at : at + channels]
+                for i in range(len(totals)):
+                    totals[i] += nothing if values[i] <= floor else shares[i]
         if y == height - 1:
             for row in range(2 * height, out.shape[1]):
                 out[image, row, :] = nothing
