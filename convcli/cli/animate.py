@@ -11,7 +11,7 @@ import click
 from convcli.cli import options
 from convcli.cli.completing import KERNEL
 from convcli.cli.printing import show, show_result
-from convcli.errors import ShapeError
+from convcli.errors import KernelError, ShapeError
 from convcli.jobs.animate import (
     DELAY,
     DELAY_TO_READ,
@@ -114,7 +114,9 @@ def _film(settings: dict[str, Any]) -> tuple[AnimationPlan, Film]:
     values = None if matrix is None else read_numbers(matrix)
     weights = None if kernel is None else read_weights(kernel, convolve=settings["convolve"])
     sizes = settings["sizes"] if values is None else _sizes(values)
-    kernel_size = settings["kernel_size"] or (2 if pool else 3) if weights is None else _sizes(weights)
+    if len(sizes) == 1 and weights is not None and len(weights) > 1:
+        raise KernelError(f"kernel: got {len(weights)} rows for a series, expected one; --input HxW is a picture")
+    kernel_size = (settings["kernel_size"] or (2 if pool else 3)) if weights is None else _sizes(weights)[-len(sizes) :]
     plan = plan_animation(
         sizes,
         _spread(kernel_size, len(sizes)),

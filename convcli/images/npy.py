@@ -14,7 +14,7 @@ import numpy as np
 from convcli.errors import ImageError
 from convcli.images.depth import own_numbers, supported
 from convcli.images.model import Decoded, Image, Metadata, check_size
-from convcli.images.volume_axes import MOST_CHANNELS
+from convcli.images.volume_axes import MOST_CHANNELS, TAKE_SIGNALS
 from convcli.kernels import npy
 from convcli.kernels.npy import Header
 
@@ -22,7 +22,7 @@ _WHO = "filter, pool, pad and morph"
 # Of arrays that are no pictures, by the number of their axes.
 _FIXES = {
     0: "save more than one number",
-    1: f"{_WHO} take signals with --axes x",
+    1: TAKE_SIGNALS,
     4: "--axes zyx takes volumes, tzyx several",
 }
 

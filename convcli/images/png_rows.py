@@ -21,6 +21,7 @@ _RAW = -15  # a stream without header and checksum, with the longest window
 _HEADER = b"\x78\x01"
 _MODULUS = 65521
 _LEFT = 1  # the number of the row filter that takes the difference to the left neighbour
+_ROOM = 1 << 12  # bytes for what libpng writes around the rows
 _MEMORY = 8  # zlib's own choice and libpng's
 _STRETCH = 1 << 10
 _FEW = 0.0015
@@ -125,7 +126,8 @@ def _filter(pixels: Pixels, start: int, stop: int) -> bytes:
 
     above = min(start, 1)
     seen = pixels[start - above : stop]
-    file = imagecodecs.png_encode(seen[:, :, 0] if seen.shape[2] == 1 else seen, level=0)
+    room = 2 * (seen.nbytes + len(seen)) + _ROOM  # imagecodecs forgets the number of each row's filter
+    file = imagecodecs.png_encode(seen[:, :, 0] if seen.shape[2] == 1 else seen, level=0, out=room)
     rows = zlib.decompress(b"".join(_contents(file)))
     return rows[above * len(rows) // len(seen) :]
 

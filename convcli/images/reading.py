@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import re
 import struct
 from collections.abc import Iterator
 from dataclasses import replace
@@ -19,12 +20,14 @@ from convcli.images.model import Decoded, Image, shown
 from convcli.images.orientation import upright
 from convcli.images.raw import is_negative
 from convcli.images.remarks import remarks
+from convcli.images.volume_axes import TAKE_SIGNALS
 
 MAX_PIXELS = 500_000_000
 
 HEAD = 64
 AT_ONCE = 1 << 26  # bytes of a file that is read without a look at its header first
 
+_SIGNAL = re.compile(rb"(?s)(?:(R[IF][F6][F4X]|BW64)....WAVE|[-+0-9.,;eE \t\r\n]+$)")
 # What a decoder that stumbles over nonsense says is about its own code, not about the file.
 _UNHELPFUL = (TypeError, AttributeError, LookupError, ArithmeticError, UnicodeError, struct.error)
 
@@ -190,6 +193,8 @@ def recognised(data: bytes, name: str) -> Format:
     kind = recognise(data[:HEAD])
     if kind is None and name.lower().endswith(".zarr"):
         raise ImageError(f"{name}: is a file, expected a folder, as Zarr stores are")
+    if kind is None and (signal := _SIGNAL.match(data[:HEAD])):
+        raise ImageError(f"{name}: is a {'sound' if signal[1] else 'table'}, expected a picture; {TAKE_SIGNALS}")
     if kind is None:
         known = ", ".join(each.name for each in FORMATS if each is not BY_NAME["PGM"])
         raise ImageError(f"{name}: is not a picture convcli knows by its content, expected {known}")

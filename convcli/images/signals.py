@@ -41,6 +41,8 @@ def is_signal(path: str | Path) -> bool:
     from convcli.images.npz import header_in
 
     try:
+        if Path(path).is_fifo():  # what is read of it is gone
+            return False
         if suffix == ".npz":
             return len(header_in(Path(path)).shape) == 1
         with Path(path).open("rb") as stream:

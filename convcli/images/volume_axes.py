@@ -18,8 +18,9 @@ from convcli.errors import ImageError
 Axes = tuple[tuple[str, int], ...]
 
 UNNAMED = "Q"
+TAKE_SIGNALS = "filter, pool, pad and morph take signals with --axes x"
 # What is said where a picture is the first of several.
-TAKES_ALL = "--axes zyx takes all, yx each"
+TAKES_ALL = "filter --axes zyx takes all, yx each"
 _NAMED = "TZC"
 # Beyond this many channels the last axis of an array is rather width.
 MOST_CHANNELS = 4

@@ -62,6 +62,8 @@ def open_volume(
         One line naming the file: missing, truncated, no volume, or planes that do not go together.
     """
     name = shown(path)
+    if Path(path).is_fifo():
+        raise ImageError(f"{name}: is a pipe, expected a file: planes are read where they lie")
     with opening(name), Path(path).open("rb") as stream:
         kind = recognised(stream.read(HEAD), name)
     try:
@@ -99,8 +101,10 @@ def open_volume(
 def holds_planes(path: str | Path, max_pixels: int = MAX_PIXELS) -> bool:
     """Whether a file is a stack of planes, not a picture; of an array (A, B, C) that is so unless C may be channels.
 
-    False for a file that cannot be read, or holds pages that do not go together.
+    False for a file that cannot be read, or holds pages that do not go together, and for a pipe, which is read once.
     """
+    if Path(path).is_fifo():
+        return False
     try:
         with opening(shown(path)), Path(path).open("rb") as stream:
             head = stream.read(_HEAD)

@@ -114,7 +114,8 @@ class OutputPolicy:
         if share < WORTH_SAYING or self.range == "raw" or self.dtype.kind == "b":
             return ()
         if self.range == "minmax":
-            return (f"{share:.1%} of the values are infinite or no numbers: they became black or white",)
+            became = "infinite ones became black or white" if self.dtype.kind == "f" else "they became black or white"
+            return (f"{share:.1%} of the values are infinite or no numbers: {became}",)
         low, high = self.limits
         numbers = "the numbers, as .tiff or .npy)"
         fix = (

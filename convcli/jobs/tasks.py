@@ -277,6 +277,12 @@ class Naming:
         if deeper is None:
             deeper = self.below.get(source, "") if self.output is not None else ""
         flat = self._flat(source, stem, ext, index)
+        if not suffix_of(flat) and (self.is_folder or self.is_template) and _is_pipe(source):
+            what = "standard input" if source == STREAM else shown(source)
+            raise ConvcliError(
+                f"output: got {self.output} for {what}, whose format is not known before it is read, expected a name "
+                "that ends in one, such as .png, or --format"
+            )
         return _placed(flat, deeper) if deeper else flat
 
     def lies_apart(self, folder: str) -> bool:
@@ -346,11 +352,17 @@ def _joined(folder: str, name: str) -> str:
     return name if folder == "." else os.path.join(folder, name)  # noqa: PTH118 (there may be many)
 
 
+def _is_pipe(source: str) -> bool:
+    return source == STREAM or (not is_address(source) and Path(source).is_fifo())
+
+
 def _suffix_by_content(source: str) -> str:
     """The usual suffix of what a file without one holds; nothing where that is not known."""
     if is_address(source):
         return ""
     try:
+        if Path(source).is_fifo():  # what is read of it is gone
+            return ""
         with Path(source).open("rb") as stream:
             kind = recognise(stream.read(HEAD))
     except (OSError, ValueError):

@@ -85,6 +85,8 @@ def _own(proto: Any, told: Mapping[str, str], path: Path) -> Model:
 def _model(reader: Reader) -> Model:
     """All nodes, one after the other, then the layers."""
     take_constants(reader)
+    if reader.learn_shapes():
+        take_constants(reader)
     gelus, parts = _find_gelus(reader)
     known = {*READ, *FOLDED, "Constant", "Shape"}
     for node in reader.nodes:  # what is lacking is told before what stands around it

@@ -58,7 +58,8 @@ class Reader:
         self.output = proto.graph.output[0].name
         self.size, layout = self._input(inputs[0], size)
         self.values = {inputs[0].name: Value(INPUT, layout)}
-        self.shapes = self._shapes(proto, inputs[0].name)
+        self._proto, self._input_name = proto, inputs[0].name
+        self.shapes = self._shapes()
         self.name = path.stem if proto.graph.name in ("", "main_graph", "torch_jit") else proto.graph.name
 
     def _input(self, given: Any, size: tuple[int, ...] | None) -> tuple[tuple[int, ...], str]:
@@ -77,12 +78,23 @@ class Reader:
             raise ModelError(f"{self.path}: leaves its input's size open; say it with --input HxWxC")
         return own, layout
 
-    def _shapes(self, proto: Any, name: str) -> dict[str, tuple[int, ...]]:
+    def learn_shapes(self) -> bool:
+        """Ask ONNX once more for shapes that hung on constants which are known by now; whether there were any."""
+        before = self.shapes
+        if any(0 in before.get(node.output[0], (0,)) for node in self.nodes if node.output[0] != self.output):
+            self.shapes = self._shapes()
+        return self.shapes != before
+
+    def _shapes(self) -> dict[str, tuple[int, ...]]:
         """What ONNX can tell of the shapes between the nodes, for one input."""
         import onnx
 
-        copy = onnx.ModelProto()
-        copy.CopyFrom(proto)
+        copy, name = onnx.ModelProto(), self._input_name
+        copy.CopyFrom(self._proto)
+        for node in copy.graph.node:
+            if node.op_type != "Constant" and node.output[0] in self.constants:
+                value = onnx.numpy_helper.from_array(self.constants[node.output[0]])
+                node.CopyFrom(onnx.helper.make_node("Constant", [], node.output[:1], value=value))
         for each in copy.graph.input:
             if each.name == name:
                 layout = self.values[name].layout

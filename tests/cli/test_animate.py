@@ -61,6 +61,8 @@ def test_played_into_a_pipe_it_is_every_frame(convcli):
     ]
     assert [line.rpartition(" = ")[2] for line in lines if line.startswith("max of")] == ["7", "9", "8", "5"]
     assert "\x1b" not in result.out
+    series = convcli("animate", "--input", "4", "-k", "1 0 -1", "--play")  # a matrix of one row
+    assert series.code == 0 and "(4 − 3 + 0)/1 + 1 = 2" in series.out
 
 
 def test_convolve_turns_the_kernel(convcli, tmp_path):
@@ -83,6 +85,7 @@ def test_convolve_turns_the_kernel(convcli, tmp_path):
     (["--input", "3x3", "--kernel-size", "5", "--play"], 2, "no window fits"),
     (["--input", "99x99", "--play"], 2, "expected at most 256"),
     (["--input", "5", "--padding", "1,2", "--play"], 2, "padding"),
+    (["--input", "5", "-k", "box", "--play"], 2, "got 3 rows for a series, expected one"),
     (["--input", "5x5", "-o", "a.mp4"], 2, "ends in .gif or .webp or .svg or .png"),
     (["--input", "5x5", "-o", "nowhere/a.gif"], 1, "does not exist"),
 ])  # fmt: skip

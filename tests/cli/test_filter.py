@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import imagecodecs
@@ -139,6 +140,27 @@ def test_standard_input_and_output(photo):
     with Path(photo).open("rb") as stdin:
         result = subprocess.run(command, stdin=stdin, capture_output=True, check=True)
     assert result.stdout.startswith(b"\x89PNG")
+
+
+def test_a_named_pipe_is_read_once(convcli, photo):
+    os.mkfifo("pipe")
+    writer = threading.Thread(target=Path("pipe").write_bytes, args=(Path(photo).read_bytes(),), daemon=True)
+    writer.start()
+    assert convcli("filter", "pipe", "-k", "box", "-o", "a.png").code == 0
+    writer.join()
+    convcli("filter", photo, "-k", "box", "-o", "b.png")
+    assert Path("a.png").read_bytes() == Path("b.png").read_bytes()
+    for source, words, message in (
+        (
+            "pipe",
+            ("-o", "results/"),
+            "got results/ for pipe, whose format is not known before it is read, expected a name",
+        ),
+        ("-", ("-o", "results/"), "got results/ for standard input, whose format"),
+        ("pipe", ("--axes", "zyx", "-k", "box3d", "-o", "a.npy"), "pipe: is a pipe, expected a file"),
+    ):
+        result = convcli("filter", source, *(words if "-k" in words else ("-k", "box", *words)))
+        assert result.code and message in result.err, result.err
 
 
 def test_a_closed_pipe_is_no_error(folder):

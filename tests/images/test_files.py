@@ -66,6 +66,13 @@ def test_name_that_no_system_takes():
             write(IMAGE, name)
 
 
+def test_a_signal_is_no_picture(tmp_path):
+    for content, what in ((b"RIFF\x24\0\0\0WAVEfmt ", "sound"), (b"1, 2.5e3\r\n-3, 4\n" * 9, "table")):
+        (tmp_path / "a").write_bytes(content)
+        with pytest.raises(ImageError, match=f"is a {what}, expected a picture; .* take signals with --axes x"):
+            read(tmp_path / "a")
+
+
 @pytest.mark.parametrize(
     "content", [b"", b"\0", b"hello, this is text", b"%PDF-1.7 and so on", b"P7 something", b"BA", b"RIFF"]
 )

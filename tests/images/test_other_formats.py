@@ -53,7 +53,7 @@ def test_webp_animation():
     frames = [Pillow.fromarray(RGB // each) for each in (1, 2, 3)]
     got = load(saved(frames[0], "WEBP", lossless=True, save_all=True, append_images=frames[1:]))
     np.testing.assert_array_equal(got.pixels[:, :, :3], RGB)
-    assert got.warnings == ("animated WebP: only the first of 3 frames was read; --axes zyx takes all, yx each",)
+    assert got.warnings == ("animated WebP: only the first of 3 frames was read; filter --axes zyx takes all, yx each",)
 
 
 def test_webp_canvas_that_no_frame_covers(tmp_path):
@@ -135,7 +135,7 @@ def test_gif_animation():
     frames = [Pillow.fromarray(RGB // each).quantize(64) for each in (1, 2, 3)]
     got = load(saved(frames[0], "GIF", save_all=True, append_images=frames[1:]))
     np.testing.assert_array_equal(got.pixels, np.asarray(frames[0].convert("RGB")))
-    assert got.warnings == ("animated GIF: only the first of 3 frames was read; --axes zyx takes all, yx each",)
+    assert got.warnings == ("animated GIF: only the first of 3 frames was read; filter --axes zyx takes all, yx each",)
 
 
 def test_gif_first_frame_smaller_than_its_canvas():

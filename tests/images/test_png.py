@@ -136,7 +136,7 @@ def test_a_profile_that_unfolds_without_end_is_left_out():
 
 def test_animation_warns():
     data = png(1, 1, 8, 2, [b"\1\2\3"], [(b"acTL", struct.pack(">II", 12, 0))])
-    told = "animated PNG: only its default picture was read, not its 12 frames; --axes zyx takes all, yx each"
+    told = "animated PNG: only its default picture was read, not its 12 frames; filter --axes zyx takes all, yx each"
     assert read(io.BytesIO(data)).warnings == (told,)
 
 

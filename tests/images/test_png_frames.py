@@ -80,7 +80,7 @@ def test_a_default_picture_that_is_no_frame_and_a_canvas_that_no_frame_covers(tm
     flat = read(io.BytesIO(data))
     assert (flat.pixels == RED).all()
     assert flat.warnings == (
-        "animated PNG: only its default picture was read, not its 2 frames; --axes zyx takes all, yx each",
+        "animated PNG: only its default picture was read, not its 2 frames; filter --axes zyx takes all, yx each",
     )
 
 

@@ -93,6 +93,13 @@ def test_in_one_band_it_is_what_libpng_writes(level):
     assert rows[0] == rows[1]
 
 
+def test_rows_of_a_few_bytes():
+    """Of these libpng writes more bytes than imagecodecs makes room for: each row's filter has a number."""
+    for width, channels in ((1, 1), (4, 1), (1, 4)):
+        pixels = picture(20_000, width, channels, "uint8", "noise")
+        np.testing.assert_array_equal(png.decode(file_of(pixels, Settings(4), 10**5), 10**6).image.pixels, pixels)
+
+
 def test_repetitions_are_found_across_bands():
     tile = picture(8, 100, 3, "uint8", "noise")
     pixels = np.tile(tile, (40, 1, 1))

@@ -304,7 +304,9 @@ def test_pages(tmp_path):
             file.write(page, photometric="rgb", metadata=None)
     got = read(tmp_path / "a.tif")
     np.testing.assert_array_equal(got.pixels, RGB8)  # the smaller copy in front is not the picture
-    assert got.warnings == ("multi-page TIFF: only the first of 3 pages was read; --axes zyx takes all, yx each",)
+    assert got.warnings == (
+        "multi-page TIFF: only the first of 3 pages was read; filter --axes zyx takes all, yx each",
+    )
 
 
 @pytest.mark.parametrize(

@@ -115,7 +115,9 @@ def test_of_smaller_copies_alone_the_largest_is_read_with_a_word():
 def test_pages_below_a_full_one_are_not_counted():
     got = load(written((LARGE, {"subifds": 1}), (SMALL, {"subfiletype": 1}), (SMALL, {})))
     np.testing.assert_array_equal(got.pixels, LARGE)
-    assert got.warnings == ("multi-page TIFF: only the first of 2 pages was read; --axes zyx takes all, yx each",)
+    assert got.warnings == (
+        "multi-page TIFF: only the first of 2 pages was read; filter --axes zyx takes all, yx each",
+    )
 
 
 def test_what_the_thumbnail_says_is_true_of_its_sub_page():

@@ -155,3 +155,5 @@ def test_what_is_no_number_is_told_of_whatever_the_range(convcli, folder, rng):
         np.save(f"{name}.npy", array)
         said = "0.2% of the values are infinite or no numbers: they became black or white"
         assert said in convcli(*words, "--overwrite").err, name
+        stays = convcli(*words[:4], "-o", f"{name}.npy", "--overwrite", *words[8:])
+        assert "no numbers: infinite ones became" in stays.err and np.isnan(np.load(f"{name}.npy")).any(), name

@@ -302,6 +302,13 @@ def test_what_onnx_means_otherwise_is_refused_or_right(rng):
     ours.parameters["conv_1/kernel"].assign(np.moveaxis(kernel, (0, 1), (-1, -2)))
     found = read.predict(x)
     assert found.shape == (1, 5, 7, 2) and np.abs(found[:, :4, 1:5] - ours.forward(x)[:, 1:5, 1:5]).max() < 1e-5
+    onnx_file("net.onnx", [conv, *pads[:-1], ("Pad", ["c", "b"], ["y"])], given)
+    maps = load_model(import_model("net.onnx", overwrite=True).path)
+    means = [("GlobalAveragePool", ["d"], ["m"]), ("Flatten", ["m"], ["y"])]  # shapes that hang on those amounts
+    cast = [("Reshape", ["v", "j"], ["whole"]), ("Cast", ["whole"], ["b"], {"to": 7}), pads[-1]]
+    onnx_file("net.onnx", [conv, *pads[:-2], *cast, *means], given)
+    read = load_model(import_model("net.onnx", overwrite=True).path)
+    assert np.abs(read.predict(x) - maps.predict(x).mean((1, 2))).max() < 1e-6
     for name, value in (("h", 0.25), ("q", 2.0)):
         wrong = [(*each[:3], {"value_float": value}) if each[2] == [name] else each for each in gelu]
         onnx_file("net.onnx", [conv, *pads, *wrong], given)
