@@ -28,16 +28,24 @@ def show_live(line: object) -> None:
 def show(*lines: object) -> None:
     """Print lines on stdout."""
     for line in lines:
-        click.echo(printable(line))
+        _print(printable(line))
+
+
+def _print(text: str | bytes) -> None:
+    try:
+        click.echo(text)
+    except OSError as error:
+        error.filename = "standard output"  # a full disk does not say whose it is
+        raise
 
 
 def show_result(result: object) -> None:
     """Print a path, or JSON, on stdout: for a pipe exactly as it is, even if it is not UTF-8."""
     text = str(result)
     if sys.stdout is not None and sys.stdout.isatty():
-        click.echo(printable(text))
+        _print(printable(text))
     else:
-        click.echo(text if text.isprintable() else os.fsencode(text))
+        _print(text if text.isprintable() else os.fsencode(text))
 
 
 @dataclass

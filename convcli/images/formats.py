@@ -199,7 +199,8 @@ def format_of(path: str | Path) -> str:
         if suffix in each.suffixes:
             return each.name
     got = f"the suffix {suffix!r}" if suffix else "no suffix"
-    fix = "" if suffix else f", or / behind the name of a folder, as {shown(path)}/"
+    is_taken = os.path.exists(path)  # noqa: PTH110 (of any text)
+    fix = "" if suffix or is_taken else f", or / behind the name of a folder, as {shown(path)}/"
     fix = "; HDF5 is read only: write .zarr or .npy" if suffix in _HDF5 else fix
     stream = _STREAM.fullmatch(str(path))
     fix = f"; standard output is -o - --format {stream[1]}" if stream else fix

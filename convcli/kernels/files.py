@@ -31,6 +31,8 @@ def read_kernel_file(path: str) -> Weights:
     if place.is_dir():
         raise KernelError(f"{subject} is a folder, expected a file with numbers")
     suffix = place.suffix.lower()
+    if suffix == ".toml":
+        raise KernelError(f"{subject} is TOML, expected .csv, .json, .npy or text; recipes are given as --recipe")
     try:
         if suffix == ".npy":
             return _read_npy(place, subject)

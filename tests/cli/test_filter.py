@@ -168,6 +168,11 @@ def test_a_closed_pipe_is_no_error(folder):
     result = subprocess.run(["bash", "-c", f"set -o pipefail; {command}"], capture_output=True, text=True, check=False)
     assert result.stderr == ""
     assert result.returncode == 0
+    with Path("/dev/full").open("w") as full:
+        result = subprocess.run(
+            command.split(" | ")[0].split(), stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert (result.returncode, result.stderr) == (1, "Error: standard output: No space left on device\n")
 
 
 def make_bad_inputs():

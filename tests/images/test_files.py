@@ -287,6 +287,8 @@ def test_devices_and_pipes_are_not_replaced(tmp_path):
             write(IMAGE, tmp_path / "pipe.png", overwrite=overwrite)
         with pytest.raises(ImageError, match="is not a regular file"):
             write(IMAGE, "/dev/null", format="png", overwrite=overwrite)
+    with pytest.raises(ImageError, match=r"/dev/null: got no suffix, expected one of [^/]*$"):  # it is no folder's name
+        write(IMAGE, "/dev/null")
 
 
 def test_write_protected_file(tmp_path, monkeypatch):

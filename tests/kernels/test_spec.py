@@ -323,6 +323,7 @@ def test_a_name_of_the_library_wins_over_a_file(tmp_path, monkeypatch):
         ("k.json", b"[" * 100000, "is nested too deep; expected [[1, 2], [3, 4]]"),
         ("k.json", b"[[1, NaN]]", f": row 0, column 1: got NaN, {NUMBER}"),
         ("k.json", b"[[1" + b"0" * 5000 + b"]]", f": row 0, column 0: got Infinity, {NUMBER}"),
+        ("k.toml", b"kernel = [[1, 2]]", "is TOML, expected .csv, .json, .npy or text; recipes are given as --recipe"),
         ("k.json", b'"text"', "holds str, expected rows of numbers [[1, 2], [3, 4]], or planes of rows"),
         ("k.json", b'{"a": 1}', "holds an object without 'weights'; expected [[1, 2], [3, 4]]"),
         ("k.npy", b"", "is no .npy array; save it with numpy.save"),
