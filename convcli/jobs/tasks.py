@@ -302,7 +302,7 @@ class Naming:
     def _stem(self, source: str) -> tuple[str, str]:
         """A source's name without its suffix, and the suffix of its result."""
         if source == STREAM:
-            return "stdin", "" if self.format is None else suffixes_of(self.format)[0]
+            return "stdin", self.suffixes.get("", "") if self.format is None else suffixes_of(self.format)[0]
         last = name_of(source) if is_address(source) else os.path.basename(source)  # noqa: PTH119 (there may be many)
         ext = suffix_of(last)
         stem = last.removesuffix(ext)

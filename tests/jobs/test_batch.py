@@ -50,7 +50,10 @@ def test_targets(tmp_path):
     assert targets(["a.png", "b.png"], "{index:03d}-{stem}-{kernel}.tif", "box") == ["001-a-box.tif", "002-b-box.tif"]
     assert targets(["x/a.png"], "{stem}{ext}", "box") == ["a.png"]
     assert targets(["-"], None, "box") == ["-"]
-    assert targets(["-"], "out/", "box") == [str(Path("out/stdin_box"))]
+    assert targets(["-"], "out/", "mask", suffixes={"": ".png"}) == [str(Path("out/stdin_mask.png"))]
+    for output in ("out/", "{stem}{ext}"):
+        with pytest.raises(ConvcliError, match="for standard input, whose format is not known before it is read"):
+            targets(["-"], output, "box")
     assert targets(["a.png"], "a.png", "box", overwrite=True) == ["a.png"]
     assert targets(["a.jpg"], None, "box", format="png") == ["a_box.png"]
     assert targets(["-"], "out/", "box", format="tif") == [str(Path("out/stdin_box.tif"))]
