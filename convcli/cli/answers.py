@@ -1,5 +1,6 @@
 """What `convcli predict` and `evaluate` print of a network that does not tell classes apart."""
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -33,7 +34,8 @@ def predict(
         check_task(task, overwrite=overwrite)
     told: list[Answer] = []
     with progress_bar("files", hidden=quiet or len(tasks) < 2) as advance:
-        for each in answers(classifier, tasks, max_pixels=max_pixels, overwrite=overwrite):
+        stdin = getattr(sys.stdin, "buffer", None)
+        for each in answers(classifier, tasks, max_pixels=max_pixels, overwrite=overwrite, stdin=stdin):
             told.append(each)
             if not as_json and not each.error:
                 show(each.told())

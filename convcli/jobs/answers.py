@@ -8,7 +8,7 @@ import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,7 @@ from convcli.errors import ConvcliError, DataError, FileError, ModelError, Shape
 from convcli.images import MAX_PIXELS, Image, read, write
 from convcli.jobs.classifier import NOT_FINITE, Classifier, percent
 from convcli.jobs.outcome import places_of
-from convcli.jobs.tasks import Task, plan_tasks
+from convcli.jobs.tasks import STREAM, Task, beside, plan_tasks
 from convcli.nn.layer import as_input
 from convcli.nn.model import Model
 from convcli.nn.weights import parameter_shapes
@@ -86,6 +86,8 @@ def plan_answers(
     kinds = {source: ".npy" if _holds_arrays(classifier, source) else ".png" for source in sources}
     suffixes = {Path(source).suffix.lower(): kind for source, kind in kinds.items()}
     word = WORDS[classifier.task]
+    if output is None and list(sources) == [STREAM]:  # standard output is for what is said
+        output = beside(STREAM, word)
     return plan_tasks(sources, output, word, overwrite=overwrite, suffixes=suffixes, explicit=explicit)
 
 
@@ -99,7 +101,7 @@ def check_task(task: Task, *, overwrite: bool) -> None:
 
 def answers(
     classifier: Classifier, tasks: Sequence[Task], *, batch_size: int = 64, max_pixels: int = MAX_PIXELS,
-    overwrite: bool = False,
+    overwrite: bool = False, stdin: BinaryIO | None = None,
 ) -> Iterator[Answer]:  # fmt: skip
     """Yield what the network says of each file, in order; what it makes is written as it is made."""
     classifier.trained.model.data_format = "channels_last"
@@ -110,7 +112,7 @@ def answers(
                 samples, many = read_samples(task.source, classifier.rule)
                 made = np.concatenate(list(_outputs(classifier, classifier.trained.model, samples, batch_size)))
             else:
-                made, many = _of_picture(classifier, task.source, max_pixels, models)[None], False
+                made, many = _of_picture(classifier, _opened(task.source, stdin), max_pixels, models)[None], False
             yield from _told(classifier, task, made, many, overwrite)
         except (ConvcliError, OSError, MemoryError) as error:
             text = str(error)
@@ -118,8 +120,18 @@ def answers(
             yield Answer(task.source, error=text if is_named else f"{task.source}: {text}")
 
 
+def _opened(source: str, stdin: BinaryIO | None) -> str | BinaryIO:
+    if source != STREAM:
+        return source
+    if stdin is None:
+        raise DataError("standard input: is not open")
+    return stdin
+
+
 def _holds_arrays(classifier: Classifier, source: str) -> bool:
     rule = classifier.rule
+    if source == STREAM:
+        return False
     pictures = len(rule.input_shape) == 3 and rule.input_shape[-1] in (1, 3)
     if pictures and Path(source).suffix.lower() not in (".npy", ".npz", ".csv"):
         return False
@@ -136,7 +148,9 @@ def _outputs(classifier: Classifier, model: Model, samples: Array, batch_size: i
         yield made
 
 
-def _of_picture(classifier: Classifier, source: str, max_pixels: int, models: dict[tuple[int, ...], Model]) -> Array:
+def _of_picture(
+    classifier: Classifier, source: str | BinaryIO, max_pixels: int, models: dict[tuple[int, ...], Model]
+) -> Array:
     """The network's answer to a picture: in the picture's size if it gives maps and can, else in the network's."""
     image = read(source, max_pixels=max_pixels)
     own, rule = classifier.trained.model, classifier.rule

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from convcli.images import Image, read, write
+from convcli.jobs.answers import answers, plan_answers
+from convcli.jobs.classifier import load_classifier
 from convcli.jobs.report import make_report, write_report
 from convcli.jobs.train import plan_resumed, plan_training, train
 from convcli.nn.training import Listener
@@ -175,6 +177,11 @@ def test_discs_are_found_and_their_mask_is_written(convcli, here):
     assert found.shape == larger.shape and set(np.unique(found)) == {0, 255}
     both = (found[:SIZE, :SIZE] > 0) & (mask > 0)
     assert both.sum() / ((found[:SIZE, :SIZE] > 0) | (mask > 0)).sum() > 0.85
+    model = load_classifier("discs.safetensors", pictures=False, any_task=True)
+    with Path("disc.png").open("rb") as stream:
+        (told,) = answers(model, plan_answers(model, ["-"], None), stdin=stream)
+    assert told.target == "stdin_mask.png" and Path(told.target).read_bytes() == Path("disc_mask.png").read_bytes()
+    Path(told.target).unlink()
     again = convcli("predict", "disc.png", "--model", "discs.safetensors")
     assert again.code == 1 and "disc_mask.png: already exists" in again.err
     folder = convcli("predict", ".", "--model", "discs.safetensors", "--overwrite")  # results are no pictures
