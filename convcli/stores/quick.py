@@ -3,11 +3,20 @@
 It wants arrays that lie without gaps, and boxes as slices: of single places it loses count in some layouts.
 Chunks of nothing but the fill value it leaves out, whatever an array's configuration says (seen with 0.2.3): that one
 is absent says nothing here, and what is done stands in the ledger alone.
+
+It writes into a chunk's own file, of which a process that is killed, or a full disk, leaves a part; and of a chunk that
+sticks out of its array it reads first what is there.
 """
 
+import re
 import warnings
+from collections.abc import Sequence
 from importlib.util import find_spec
+from itertools import product
+from pathlib import Path
 from typing import Any
+
+_OF_SYSTEM = re.compile(r"([^:]*) \(os error (\d+)\)")  # how Rust shows what the system said
 
 
 def quick(array: Any) -> Any:
@@ -29,6 +38,30 @@ def quick(array: Any) -> Any:
 
 def reads_in_part(array: Any) -> bool:
     """Whether a part of a chunk costs no more than its share: of chunks that are not packed, if zarrs reads them."""
+    return _is_quick(array) and not (array.compressors or array.filters or array.shards)
+
+
+def _is_quick(array: Any) -> bool:
     pipeline = array.async_array.codec_pipeline if hasattr(array, "async_array") else None
-    is_quick = getattr(pipeline, "impl", None) is not None
-    return is_quick and not (array.compressors or array.filters or array.shards)
+    return getattr(pipeline, "impl", None) is not None
+
+
+def system_error(error: RuntimeError) -> OSError | None:
+    """What the system refused zarrs, which calls it by no name of its own."""
+    said = _OF_SYSTEM.search(str(error))
+    return OSError(int(said[2]), said[1].strip()) if said else None
+
+
+def drop_ends(array: Any, ranges: Sequence[range]) -> None:
+    """Remove chunks of a folder that stick out of the array and are going to be written, so that none of them is read.
+
+    The ranges are those of whole chunks.
+    """
+    sides = array.shards or array.chunks
+    if not _is_quick(array) or all(box.stop % side == 0 for box, side in zip(ranges, sides, strict=True)):
+        return
+    folder = Path(array.store.root, array.path)
+    runs = [range(box.start // side, -(-box.stop // side)) for box, side in zip(ranges, sides, strict=True)]
+    for place in product(*runs):
+        if any((at + 1) * side > size for at, side, size in zip(place, sides, array.shape, strict=True)):
+            (folder / array.metadata.encode_chunk_key(place)).unlink(missing_ok=True)

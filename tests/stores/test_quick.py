@@ -1,5 +1,7 @@
 """Chunks that zarrs moves are those that zarr moves, whatever their layout."""
 
+import errno
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ codecs = pytest.importorskip("zarr.codecs")
 numcodecs = pytest.importorskip("numcodecs")
 pytest.importorskip("zarrs")
 
+from convcli.stores.growing import open_region_target, write_region  # noqa: E402
 from convcli.stores.quick import quick, reads_in_part  # noqa: E402
 
 SHAPE, CHUNKS = (3, 9, 10, 7), (1, 4, 5, 3)
@@ -50,3 +53,29 @@ def test_layouts(tmp_path: Path, dtype: str, words: dict[str, Any], in_part: boo
         where = tuple(slice(each.start, each.stop) for each in box)
         given, expected = np.asarray(ours[where]), np.asarray(theirs[where])
         assert given.dtype == expected.dtype and np.array_equal(given, expected), where
+
+
+@pytest.mark.parametrize("words", [{"compressors": None}, {}, {"shards": (8, 8)}, V2 | {"compressors": None}])
+def test_what_is_left_of_a_chunk_is_written_anew_where_the_array_ends(tmp_path: Path, words: dict[str, Any]) -> None:
+    made = zarr.create_array(tmp_path / "a", name="b", shape=(10, 9), chunks=(4, 4), dtype="f8", **words)
+    array, numbers = open_region_target(str(tmp_path / "a"), "b"), np.random.default_rng(1).random((10, 9))
+    write_region(array, list(map(range, made.shape)), numbers)
+    chunks = [path for path in (tmp_path / "a" / "b").rglob("*") if path.is_file() and path.name[-1].isdigit()]
+    for path in chunks:  # as a kill leaves them
+        path.write_bytes(path.read_bytes()[:50])
+    for rows, columns in ((range(8), range(8)), (range(8), range(8, 9)), (range(8, 10), range(9))):
+        part = numbers[rows.start : rows.stop, columns.start : columns.stop]
+        write_region(array, [rows, columns], part)
+    assert np.array_equal(np.asarray(made[:]), numbers) and len(chunks) == (4 if "shards" in words else 9)
+
+
+def test_what_the_system_refuses_is_an_error_of_the_system(tmp_path: Path) -> None:
+    zarr.create_array(tmp_path / "a", shape=(99, 99), chunks=(99, 99), dtype="f8", compressors=None)
+    array, before = open_region_target(str(tmp_path / "a"), ""), resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+        with pytest.raises(OSError, match="File too large") as refused:
+            write_region(array, [range(99), range(99)], np.ones((99, 99)))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert refused.value.errno == errno.EFBIG
