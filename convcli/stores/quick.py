@@ -14,9 +14,12 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 _OF_SYSTEM = re.compile(r"([^:]*) \(os error (\d+)\)")  # how Rust shows what the system said
+_PIPELINE = {"codec_pipeline.path": "zarrs.ZarrsCodecPipeline", "codec_pipeline.strict": False}
+_ONE = Lock()  # at a time: zarr's configuration is all threads', and what two set together the first would leave behind
 
 
 def quick(array: Any) -> Any:
@@ -31,7 +34,7 @@ def quick(array: Any) -> Any:
 
     if type(array.store) is not zarr.storage.LocalStore:
         return array
-    with zarr.config.set({"codec_pipeline.path": "zarrs.ZarrsCodecPipeline"}), warnings.catch_warnings():
+    with _ONE, zarr.config.set(_PIPELINE), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Array is unsupported by Zarrs")
         return zarr.Array(zarr.AsyncArray(known.metadata, known.store_path, known.config))
 
@@ -43,7 +46,7 @@ def reads_in_part(array: Any) -> bool:
 
 def _is_quick(array: Any) -> bool:
     pipeline = array.async_array.codec_pipeline if hasattr(array, "async_array") else None
-    return getattr(pipeline, "impl", None) is not None
+    return getattr(pipeline, "impl", None) is not None and "Local" in type(array.store).__name__
 
 
 def system_error(error: RuntimeError) -> OSError | None:

@@ -138,7 +138,7 @@ def test_what_is_no_number_is_told_of_whatever_the_range(convcli, folder, rng):
     picture, volume = rng.random((40, 50), np.float32), rng.random((6, 20, 30), np.float32)
     for name, array, more in (("a", picture, "box"), ("v", volume, "box3d --axes zyx")):
         np.save(f"{name}.npy", array)
-        words = ("filter", f"{name}.npy", *"--range minmax --depth 8 -o".split(), f"{name}.tiff", "-k", *more.split())
+        words = [*f"filter {name}.npy --range minmax --depth 8 -o {name}.tiff -k {more}".split()]
         assert "no numbers" not in convcli(*words).err
         array.flat[-1] = np.nan
         np.save(f"{name}.npy", array)

@@ -1,7 +1,8 @@
 """Chunks that zarrs moves are those that zarr moves, whatever their layout."""
 
 import errno
-import resource
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,7 @@ def test_what_is_left_of_a_chunk_is_written_anew_where_the_array_ends(tmp_path: 
 
 
 def test_what_the_system_refuses_is_an_error_of_the_system(tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource")
     zarr.create_array(tmp_path / "a", shape=(99, 99), chunks=(99, 99), dtype="f8", compressors=None)
     array, before = open_region_target(str(tmp_path / "a"), ""), resource.getrlimit(resource.RLIMIT_FSIZE)
     try:
@@ -79,3 +81,19 @@ def test_what_the_system_refuses_is_an_error_of_the_system(tmp_path: Path) -> No
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert refused.value.errno == errno.EFBIG
+
+
+def test_threads_leave_the_configuration_as_it_was(tmp_path: Path) -> None:
+    array, path = zarr.create_array(tmp_path / "a", shape=(4, 4), dtype="u1"), zarr.config.get("codec_pipeline.path")
+    before = sys.getswitchinterval()
+    try:
+        sys.setswitchinterval(1e-6)
+        with ThreadPoolExecutor(4) as threads:
+            list(threads.map(quick, [array] * 40))
+    finally:
+        sys.setswitchinterval(before)
+    assert zarr.config.get("codec_pipeline.path") == path
+    lzma = numcodecs.LZMA()  # which is left to zarr, where strictness is asked for as well
+    other = zarr.create_array(tmp_path / "b", shape=(4, 4), dtype="u1", compressors=lzma, zarr_format=2)
+    with zarr.config.set({"codec_pipeline.strict": True}):
+        assert not np.asarray(quick(other)[:]).any()
