@@ -14,8 +14,10 @@ codecs = pytest.importorskip("zarr.codecs")
 numcodecs = pytest.importorskip("numcodecs")
 pytest.importorskip("zarrs")
 
+from convcli.errors import ImageError  # noqa: E402
 from convcli.stores.growing import open_region_target, write_region  # noqa: E402
 from convcli.stores.quick import quick, reads_in_part  # noqa: E402
+from convcli.stores.reading import open_stored_volume  # noqa: E402
 
 SHAPE, CHUNKS = (3, 9, 10, 7), (1, 4, 5, 3)
 V2, SLASHES = {"zarr_format": 2}, {"name": "v2", "separator": "/"}
@@ -97,3 +99,15 @@ def test_threads_leave_the_configuration_as_it_was(tmp_path: Path) -> None:
     other = zarr.create_array(tmp_path / "b", shape=(4, 4), dtype="u1", compressors=lzma, zarr_format=2)
     with zarr.config.set({"codec_pipeline.strict": True}):
         assert not np.asarray(quick(other)[:]).any()
+
+
+def test_a_chunk_that_is_read_in_part_is_of_the_size_that_it_should_have(tmp_path: Path) -> None:
+    array = zarr.create_array(tmp_path / "a.zarr", shape=(16, 8, 8), chunks=(16, 8, 8), dtype="f4", compressors=None)
+    array[...] = 1
+    chunk = tmp_path / "a.zarr" / "c" / "0" / "0" / "0"
+    chunk.write_bytes(2 * chunk.read_bytes())  # as numbers of another type would be
+    with (
+        pytest.raises(ImageError, match=r"a\.zarr: damaged Zarr: .* \(got 8192 bytes, expected 4096\)$"),
+        open_stored_volume(str(tmp_path / "a.zarr")) as volume,
+    ):
+        volume.planes(np.arange(1))
