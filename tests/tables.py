@@ -3,6 +3,8 @@
 import functools
 import inspect
 
+import pytest
+
 
 def each_of(names, cases):
     """As `pytest.mark.parametrize`, but one test, which names the case that fails; its cases share their fixtures."""
@@ -16,6 +18,8 @@ def each_of(names, cases):
                 words = dict(zip(names, case if len(names) > 1 else (case,), strict=True))
                 try:
                     test(**fixtures, **words)
+                except pytest.skip.Exception as skipped:
+                    raise AssertionError(f"skipped in the case {words}, and with it those behind it") from skipped
                 except BaseException as problem:
                     problem.add_note(f"in the case {words}")
                     raise

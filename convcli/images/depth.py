@@ -129,7 +129,7 @@ def supported(array: Pixels) -> tuple[Pixels, tuple[str, ...]]:
 
     Raises `ImageError` for numbers that no pixel type holds exactly: larger integers, longer floats, complex numbers.
     """
-    native = array.dtype.newbyteorder("=")
+    native = array.dtype if array.dtype.isnative else array.dtype.newbyteorder("=")  # which numpy refuses of texts
     if native.name in DEPTHS:
         return np.require(array, native, "A"), ()  # files may put numbers at odd places
     if native.kind == "b":

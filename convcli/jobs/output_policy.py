@@ -199,7 +199,9 @@ def finish(
     if policy.is_angle and policy.range != "raw":
         # -pi..pi fills the pixel range: black is to the left, middle grey to the right.
         response = (response + number(np.pi)) * number(policy.white_in / (2 * np.pi))
+    strange = 0
     if policy.range == "minmax":
+        strange = response.size - int(np.count_nonzero(np.isfinite(response)))
         between = between or extremes(response if seen is None else response[seen])
         response = stretched(response, between, policy.white_in)
     if policy.offset:
@@ -207,9 +209,7 @@ def finish(
     if policy.gain != 1:
         response = response * number(policy.gain)
     pixels, clipped = store_pixels(response, policy.store)
-    if policy.range == "minmax":
-        clipped = response.size - int(np.count_nonzero(np.isfinite(response)))
-    return policy.as_written(pixels), clipped
+    return policy.as_written(pixels), strange if policy.range == "minmax" else clipped
 
 
 def stored(response: Array, policy: OutputPolicy) -> tuple[Array, int]:

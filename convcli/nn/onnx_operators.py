@@ -170,8 +170,8 @@ def _activation(name: str, **defaults: float) -> Callable[[Reader, Any, dict[str
             raise reader.lack(node, "other constants than the paper's")
         elif name == "gelu" and words.get("approximate", "none") != "none":
             raise reader.lack(node, f"approximate={words['approximate']}")
-        elif name == "hard_sigmoid" and abs(given["alpha"] - 1 / 6) > 1e-4:
-            raise reader.lack(node, f"alpha {given['alpha']:g}")
+        elif name == "hard_sigmoid" and max(abs(given["alpha"] - 1 / 6), abs(given["beta"] - 0.5)) > 1e-4:
+            raise reader.lack(node, f"alpha {given['alpha']:g} and beta {given['beta']:g}")
         return reader.one(node, "activation", reader.value(node), None, activation=word)
 
     return read
@@ -332,7 +332,7 @@ READ: dict[str, Callable[[Reader, Any, dict[str, Any]], Value]] = {
     "ReduceMean": _global, "ReduceMax": _global, "Flatten": _flatten, "Reshape": _flatten, "Squeeze": _flatten,
     "Transpose": _transpose, "Relu": _activation("relu"), "LeakyRelu": _activation("leaky_relu", alpha=0.01),
     "Elu": _activation("elu", alpha=1.0), "Selu": _activation("selu", alpha=1.67326319, gamma=1.05070102),
-    "Sigmoid": _activation("sigmoid"), "HardSigmoid": _activation("hard_sigmoid", alpha=0.2),
+    "Sigmoid": _activation("sigmoid"), "HardSigmoid": _activation("hard_sigmoid", alpha=0.2, beta=0.5),
     "Tanh": _activation("tanh"), "Gelu": _activation("gelu"), "Swish": _activation("swish"), "Softmax": _softmax,
     "HardSwish": _activation("hard_swish"), "Softplus": _activation("softplus"),
     "Clip": _clip, "PRelu": _prelu, "Resize": _upsample, "Upsample": _upsample, "Pad": _pad, "LRN": _lrn,

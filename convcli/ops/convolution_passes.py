@@ -226,11 +226,12 @@ def _run_squares(
             workers = min(how.workers, units)
         else:
             transform_kernel(_flat(seen), squares, _runs(transformed.size, squares.channels), transformed)
-        ready = _to_kept(planned, how, transformed, bias)
+        ready = transformed, bias
     workspaces = scratch("inputs", (workers, room), kernel.dtype)
     convolve_squares(
         _flat(source), _flat(seen), ready[0], _flat(bias), squares, numbers, by_filters, workspaces, _flat_out(out)
     )
+    _to_kept(planned, how, *ready)  # not before, since they may have been transformed just now
 
 
 @lru_cache(maxsize=512)

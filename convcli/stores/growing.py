@@ -17,7 +17,7 @@ from convcli.addresses import is_address
 from convcli.errors import FileError
 from convcli.images.model import shown
 from convcli.stores.layered import UNFINISHED, as_of_system, opened
-from convcli.stores.quick import quick
+from convcli.stores.quick import drop_ends, quick
 from convcli.stores.writing import check_store_target
 from convcli.unfinished import sweep, unfinished_name
 
@@ -132,5 +132,6 @@ def open_region_target(folder: str, path: str) -> Any:
 def write_region(array: Any, ranges: Sequence[range], voxels: Any) -> None:
     """Write a box, which is whole chunks."""
     with as_of_system(array):
+        drop_ends(array, ranges)
         whole = np.ascontiguousarray(voxels.reshape([len(each) for each in ranges]))
         array[tuple(slice(each.start, each.stop) for each in ranges)] = whole

@@ -6,6 +6,7 @@ from typing import Any
 
 from convcli.addresses import is_address
 from convcli.errors import ConvcliError
+from convcli.stores.quick import system_error
 
 # What says that there is an array or a group, in the order in which it may appear.
 METADATA = (".zattrs", ".zmetadata", ".zarray", ".zgroup", "zarr.json")
@@ -26,11 +27,16 @@ def opened(folder: str) -> Any:
 def as_of_system(array: Any) -> Iterator[None]:
     """Let what the library behind an address raises (of connections, mostly) be an `OSError`: it is tried again.
 
-    Damage stays what it is, and so does all that is raised about stores here.
+    So is what zarrs says of the system. Damage stays what it is, and so does all that is raised about stores here.
     """
     try:
         yield
-    except (OSError, ConvcliError, MemoryError, ValueError, LookupError, TypeError, ArithmeticError, RuntimeError):
+    except RuntimeError as error:
+        refused = system_error(error)
+        if refused is None:
+            raise
+        raise refused from error
+    except (OSError, ConvcliError, MemoryError, ValueError, LookupError, TypeError, ArithmeticError):
         raise
     except Exception as error:
         if "Local" in type(array.store).__name__:

@@ -163,7 +163,12 @@ class _Here:
 
     def take_labels(self, source: str) -> None:
         if not is_address(source):
-            shutil.copytree(Path(source) / _LABELS, self._folder / _LABELS, dirs_exist_ok=True)
+            try:
+                shutil.copytree(Path(source) / _LABELS, self._folder / _LABELS, dirs_exist_ok=True)
+            except shutil.Error as error:  # it goes on after each file, and tells of all
+                ((*_, reason), *more), name = error.args[0], shown(self._target)
+                others = f", and {len(more)} more" if more else ""
+                raise FileError(f"{name}: a file of labels cannot be copied ({reason}){others}") from error
             return
         for name in addresses.names_below(below(source, _LABELS)):
             path = self._folder / _LABELS / name

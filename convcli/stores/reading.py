@@ -25,7 +25,7 @@ from convcli.stores import is_store, is_store_folder
 from convcli.stores.layered import as_of_system, opened
 from convcli.stores.layers import Held, Layers
 from convcli.stores.ngff import metadata_of
-from convcli.stores.quick import quick, reads_in_part
+from convcli.stores.quick import check_chunks, quick, reads_in_part
 
 _MOST_AXES = 5
 _OPENED_AGAIN = 8  # times, at most, that a chunk is read from which is not packed: what is held is less
@@ -215,6 +215,8 @@ def _put(stored: Stored, where: Any, out: Pixels) -> None:
     array, is_zarr = stored.array, hasattr(stored.array, "get_basic_selection")
     try:
         with as_of_system(array):
+            if reads_in_part(array):
+                check_chunks(array, [range(each.start, each.stop) for each in where])
             if is_zarr and array.dtype == out.dtype and out.flags.c_contiguous:
                 array.get_basic_selection(where, out=_buffer(out))
                 return

@@ -48,4 +48,4 @@ def test_what_cannot_be_checked(convcli, words, code, message):
 
 def test_every_kind_of_layer_is_proven(convcli):
     result = convcli("gradcheck")
-    assert result.code == 0 and "all 89 gradients are right" in result.out
+    assert result.code == 0 and "all 91 gradients are right" in result.out

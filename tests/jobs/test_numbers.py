@@ -138,22 +138,14 @@ def test_what_is_no_number_is_told_of_whatever_the_range(convcli, folder, rng):
     picture, volume = rng.random((40, 50), np.float32), rng.random((6, 20, 30), np.float32)
     for name, array, more in (("a", picture, "box"), ("v", volume, "box3d --axes zyx")):
         np.save(f"{name}.npy", array)
-        words = (
-            "filter",
-            f"{name}.npy",
-            "--range",
-            "minmax",
-            "--depth",
-            "8",
-            "-o",
-            f"{name}.tiff",
-            "-k",
-            *more.split(),
-        )
+        words = [*f"filter {name}.npy --range minmax --depth 8 -o {name}.tiff -k {more}".split()]
         assert "no numbers" not in convcli(*words).err
         array.flat[-1] = np.nan
         np.save(f"{name}.npy", array)
         said = "0.2% of the values are infinite or no numbers: they became black or white"
         assert said in convcli(*words, "--overwrite").err, name
-        stays = convcli(*words[:4], "-o", f"{name}.npy", "--overwrite", *words[8:])
-        assert "no numbers: infinite ones became" in stays.err and np.isnan(np.load(f"{name}.npy")).any(), name
+        stays = convcli(*words[:4], "-o", f"{name}-floats.npy", *words[8:])
+        assert "no numbers: infinite ones became" in stays.err and np.isnan(np.load(f"{name}-floats.npy")).any(), name
+        array[...] = np.inf  # and nothing else, of which black is made
+        np.save(f"{name}.npy", array)
+        assert said.replace("0.2%", "100.0%") in convcli(*words, "--overwrite").err, name

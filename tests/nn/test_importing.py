@@ -281,6 +281,7 @@ def test_what_onnx_means_otherwise_is_refused_or_right(rng):
         ([*row, ("Cast", ["m"], ["i"], {"to": 6}), ("Cast", ["i"], ["y"], {"to": 1})], 13, "Cast with a type without"),
         ([conv, ("Reshape", ["c", "r"], ["n"]), ("Softmax", ["n"], ["y"])], 13, r"Softmax with axis -1"),
         ([conv, ("Softmax", ["c"], ["y"], {"axis": 1})], 11, "Softmax with maps in opset 11"),
+        ([conv, ("HardSigmoid", ["c"], ["y"], {"alpha": 1 / 6, "beta": 0.4})], 13, "HardSigmoid with .* and beta 0.4"),
     ]
     for nodes, opset, message in cases:
         onnx_file("net.onnx", nodes, arrays, opset)

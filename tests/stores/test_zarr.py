@@ -308,6 +308,8 @@ def test_what_a_killed_process_left_is_swept(convcli, tmp_path, voxels):
     (lambda path: (path.mkdir(), (path / "zarr.json").write_text('"x"')), "cannot be read as Zarr"),
     (lambda path: zarr.open_group(str(path), mode="w"), "is a group, expected an array or an OME-Zarr image"),
     (lambda path: written(path, np.zeros((2, 2, 2), "c8"), "one"), "got complex64 values"),
+    (lambda path: zarr.create_array(str(path), shape=(2, 3, 4), dtype="M8[ns]"), "got datetime64[ns] values"),
+    (lambda path: zarr.create_array(str(path), shape=(2, 3, 4), dtype=np.dtypes.StringDType()), "expected uint8, uint"),
     (lambda path: zarr.create_array(str(path), shape=(2, 3, 4, 5), dtype="u1"), "does not name its axes"),
     (lambda path: zarr.create_array(str(path), shape=(0, 3, 4), dtype="u1"), "expected no axis of 0"),
 ])  # fmt: skip
