@@ -138,8 +138,9 @@ def main(arguments: list[str] | None = None) -> None:
     except BrokenPipeError:
         pass
     except OSError as error:
-        say(f"Error: standard output: {_one_line(error)}")
-        code = 1
+        if not code:  # else that is told, or something worse
+            say(f"Error: standard output: {_one_line(error)}")
+        code = code or 1
     # All work is done and every file closed; to take numba and LLVM apart once more would take 0.12 s.
     os._exit(code)
 
