@@ -1,7 +1,7 @@
 """`convcli evaluate`: how good a model is, class by class."""
 
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ from convcli.jobs.evaluate import SPLITS, Evaluation, evaluate, gallery, load_da
 from convcli.jobs.report import Report
 
 if TYPE_CHECKING:
-    from convcli.engines import Engine
+    from convcli.jobs.scaling import Scaling
 
 _WIDTH = 79
 _LONGEST_LABEL = 20
@@ -101,12 +101,9 @@ def command(
     outputs.check_apart([model, data or classifier.trained.card.name, *([labels] if labels else [])])
     if classifier.task != "classify" and not who.is_plain:
         raise WrongUsage(f"got a model to {classifier.task} with workers, expected one that tells classes apart")
-    said: dict[str, Any] = {
-        name: value for name, value in (("labels", labels), ("input", input), ("strict", strict)) if value
-    }
-    engine = click.get_current_context().with_resource(who.engine(lambda line: None if quiet else say(line)))
-    others = {} if who.is_plain else _others(classifier, engine)
-    said |= {"elsewhere": others["opens"]} if others else {}
+    opens, logits = _others(classifier, who, lambda line: None if quiet else say(line))
+    words = (("labels", labels), ("input", input), ("strict", strict), ("elsewhere", opens))
+    said = {name: value for name, value in words if value}
     with downloads.reporting(quiet=quiet) as reports:
         dataset = load_data(classifier, data, data_dir=data_dir, offline=offline, reports=reports, said=said)
     if not quiet:
@@ -122,7 +119,7 @@ def command(
     with progress_bar("pictures", hidden=quiet) as advance:
         result = evaluate(
             classifier, dataset, split=split, limit=limit, batch_size=batch_size, on_progress=advance,
-            logits_of=others.get("logits"),
+            logits_of=logits,
         )  # fmt: skip
     told = result.answers
     written = outputs.write(
@@ -138,11 +135,20 @@ def command(
     show(*_lines(result, top), *written.values())
 
 
-def _others(classifier: Classifier, engine: "Engine") -> dict[str, Callable[..., Any]]:
-    """What an engine's processes do: open pictures, and run the network."""
+def _others(
+    classifier: Classifier, who: "Scaling", tell: Callable[[str], object]
+) -> tuple[Callable[..., Any] | None, Callable[..., Any] | None]:
+    """What other processes do, if any: open pictures, and run the network. They begin when there are pictures."""
+    if who.is_plain:
+        return None, None
     from convcli.jobs.evaluate_many import logits_on, opened_on
 
-    return {"opens": partial(opened_on, engine=engine), "logits": partial(logits_on, classifier, engine=engine)}
+    context = click.get_current_context()
+    engine = cache(lambda: context.with_resource(who.engine(tell)))
+    return (
+        lambda paths, rule: opened_on(paths, rule, engine()),
+        lambda images, batch_size: logits_on(classifier, images, batch_size, engine()),
+    )
 
 
 def _lines(result: Evaluation, top: int | None) -> list[str]:
