@@ -14,10 +14,16 @@ _SPACE = 3  # axes
 BLOCKS_EACH = 4  # for each of several workers, so that the last of them end together
 
 
-def voxels_of_block(shape: Sequence[int], itemsize: int, workers: int = 1) -> int:
-    """How many voxels of so many bytes a block should have, where so many workers wait for some."""
+def voxels_of_block(shape: Sequence[int], itemsize: int, workers: int = 1, *, rows_first: bool = False) -> int:
+    """How many voxels of so many bytes a block should have, where so many workers wait for some.
+
+    With ``rows_first`` they are those of a piece, which is as deep as a chunk: see `deepened`.
+    """
     most = _BYTES // (2 * itemsize)
-    return most if workers < 2 else max(min(most, prod(shape) // (BLOCKS_EACH * workers)), 1)
+    if workers < 2:
+        return most
+    most = min(most, prod(shape) // (BLOCKS_EACH * workers))
+    return max(min(most, PIECE_BYTES // itemsize) if rows_first else most, 1)
 
 
 @dataclass(frozen=True)
@@ -101,7 +107,9 @@ def deepened(shape: Sequence[int], block: Sequence[int], count: int) -> tuple[in
         if len(Grid(tuple(shape), longer)) < count:
             break
         sides = longer
-    return sides
+    if len(sides) < _SPACE:
+        return sides
+    return (*sides[:-3], _even(shape[-3], sides[-3], block[-3]), *sides[-2:])
 
 
 def choose_block(
@@ -112,15 +120,19 @@ def choose_block(
     voxels: int = 256**3,
     wanted: Sequence[int] = (),
     planes_first: bool = False,
+    rows_first: bool = False,
 ) -> tuple[int, ...]:
     """The sides of blocks: whole multiples of ``step``, what a target writes whole.
 
     The last three axes (of ``whole`` of them, counted from the last, the whole) grow together until a block has about
     ``voxels``; at least two steps a side, unless these have more than four times as many. With ``planes_first`` they
-    grow along depth only when they are whole planes. ``wanted`` are sides to be rounded up instead.
+    grow along depth only when they are whole planes, with ``rows_first`` along one axis when the next is whole.
+    ``wanted`` are sides to be rounded up instead.
 
     >>> choose_block((512, 512, 512), (64, 64, 64)), choose_block((9, 512, 512, 512), (1, 64, 64, 64), whole=2)
     ((256, 256, 256), (1, 64, 512, 512))
+    >>> choose_block((1280, 1280, 1280), (64, 64, 64), voxels=1 << 25, rows_first=True)
+    (64, 384, 1280)
     """
     axes = len(shape)
     cut = range(max(axes - 3, 0), axes - whole)
@@ -132,17 +144,17 @@ def choose_block(
             n if axis >= axes - whole else min(_up(side, size), _up(n, size))
             for axis, (n, size, side) in enumerate(zip(shape, step, given, strict=True))
         )
-    for axis in cut[-2:] if planes_first else cut:
+    for axis in cut[-2:] if planes_first or rows_first else cut:
         doubled = min(2 * step[axis], _up(shape[axis], step[axis]))
         if whole == 0 and prod(sides) // sides[axis] * doubled <= 4 * voxels:
             sides[axis] = doubled
     while True:
-        # The shortest side first: cubes have the least halo.
         open_ = [axis for axis in cut if sides[axis] < shape[axis]]
         grown = [axis for axis in open_ if prod(sides) // sides[axis] * (sides[axis] + step[axis]) <= voxels]
         if not grown:
-            return tuple(sides)
-        axis = min(grown, key=lambda each: (planes_first and each == axes - 3, sides[each], each))
+            return tuple(_even(n, side, size) for n, side, size in zip(shape, sides, step, strict=True))
+        # Otherwise the shortest side first: cubes have the least halo.
+        axis = min(grown, key=lambda at: (planes_first and at == axes - 3, -at if rows_first else sides[at], at))
         sides[axis] += step[axis]
 
 
@@ -178,6 +190,11 @@ def amplification(grid: Grid, needs: Iterable[Iterable[Positions]], chunks: Sequ
             chunk_counts += touched(positions, chunk)
         read, decoded = read * lengths, decoded * chunk_counts * chunk
     return read, decoded
+
+
+def _even(n: int, side: int, step: int) -> int:
+    """The shortest side that cuts an axis into no more blocks: so they are about as long."""
+    return _up(-(-n // -(-n // side)), step) if side < n else side
 
 
 def _up(n: int, step: int) -> int:

@@ -152,6 +152,8 @@ class Volume:
         How often a reader holds the planes that were asked for last, besides what it gives.
     chunk:
         Along depth, y and x, how many voxels are decoded together.
+    has_runs:
+        Whether `read_box` reads each run of voxels by itself that lies in the file as it is: long ones cost less.
     """
 
     name: str
@@ -170,6 +172,7 @@ class Volume:
     read_ahead: Callable[[Pixels, Runs | None, Runs | None], None] | None = None
     chunk: tuple[int, int, int] = (1, 1, 1)
     copies: int = 0
+    has_runs: bool = False
 
     def __enter__(self) -> "Volume":
         return self

@@ -34,10 +34,10 @@ def block_of(
     array = writer.array if array is None else array
     step = tuple(array.shards or array.chunks)
     whole = 0 if work.cuttable is None and volume.holds_boxes else 2
-    words: dict[str, Any] = {"whole": whole, "planes_first": workers < 2}
+    words: dict[str, Any] = {"whole": whole, "planes_first": workers < 2, "rows_first": volume.has_runs}
     if scaling.block:
         return choose_block(array.shape, step, **words, wanted=scaling.block)
-    voxels = voxels_of_block(array.shape, work.dtype.itemsize, workers)
+    voxels = voxels_of_block(array.shape, work.dtype.itemsize, workers, rows_first=volume.has_runs)
     block = choose_block(array.shape, step, **words, voxels=voxels)
     while prod(block) > prod(step) and not _fits(array, block, volume, work):
         voxels //= 2

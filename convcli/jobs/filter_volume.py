@@ -217,7 +217,8 @@ class VolumeFilter(VolumeWork):
         if len(run) == link.out_sizes[axis]:
             return None, window
         part = Part.of(
-            self.tables[index][axis][run.start * window.stride : (run.stop - 1) * window.stride + window.effective]
+            self.tables[index][axis][run.start * window.stride : (run.stop - 1) * window.stride + window.effective],
+            self.plan.border.name,
         )
         return part, replace(window, before=part.before, after=part.after)
 

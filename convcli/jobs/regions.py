@@ -32,7 +32,7 @@ T = TypeVar("T")
 FORMAT = "NPY"  # what a chunk can hold, in the words of `output_policy`
 # So many chunks are unpacked, or packed, at once, each of which lies there twice: zarr's own number of tasks.
 _PACKING = 20
-_KEPT_OPEN = 2  # plans whose source and target a process has open
+_KEPT_OPEN = 1  # plan, whose source and target a process has open, with what it holds of them
 _LOOPS = threading.Lock()  # one thread of a process at a time runs loops; they have threads of their own
 
 

@@ -28,6 +28,8 @@ from convcli.jobs.output_policy import output_policy, stored
 from convcli.jobs.tasks import STREAM, Task
 from convcli.ops.arguments import Array
 from convcli.ops.borders import runs_in
+from convcli.ops.scratch import lent
+from convcli.ops.words import new_array
 from convcli.stores import is_hdf5_name, is_store
 
 # Called with the planes done and all planes.
@@ -242,12 +244,15 @@ class VolumeWork(Work):
         for run in self.runs(ranges):
             if run.start == planes.start:
                 then()
-            made = self.box(run, rows, columns)[..., 0]
-            if out is None:
-                if len(run) == len(planes) and not (self._held and np.may_share_memory(made, self._held[1])):
-                    return made
-                out = np.empty([len(each) for each in ranges], self.dtype)
-            out[run.start - planes.start : run.stop - planes.start] = made
+                out = None if len(run) == len(planes) else new_array(tuple(map(len, ranges)), np.dtype(self.dtype))
+            part = None if out is None else out[run.start - planes.start : run.stop - planes.start]
+            with lent(part):
+                made = self.box(run, rows, columns)[..., 0]
+            if part is None:
+                # What is only a view of the input would be overwritten while it is written.
+                return made.copy() if self._held and np.may_share_memory(made, self._held[1]) else made
+            if not np.may_share_memory(part, made):
+                part[...] = made
         assert out is not None
         return out
 

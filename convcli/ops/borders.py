@@ -60,9 +60,9 @@ class Part:
     wanted : ndarray
         The source positions that it needs, rising, at least one.
     index : ndarray or None
-        Which of them each padded position repeats; None where they are as they come.
+        Which of them each padded position repeats; None where they are as they come, but for the border.
     before, after : int
-        Positions of the constant around them.
+        Positions of the border around them: of the constant, or of what repeats them as it repeats the whole axis.
     """
 
     wanted: NDArray[np.int64]
@@ -71,8 +71,8 @@ class Part:
     after: int = 0
 
     @staticmethod
-    def of(table: NDArray[np.int64]) -> "Part":
-        """A part of a `border_table`."""
+    def of(table: NDArray[np.int64], border: str = "constant") -> "Part":
+        """A part of a `border_table`, for a loop that knows this border itself."""
         inside = np.flatnonzero(table >= 0)
         if not len(inside):
             return Part(np.zeros(1, np.int64), None, len(table))
@@ -82,7 +82,15 @@ class Part:
         wanted = np.unique(positions)
         if len(wanted) == len(positions) and (wanted == positions).all():
             return Part(wanted, None, **around)
-        return Part(wanted, np.searchsorted(wanted, positions), **around)
+        index = np.searchsorted(wanted, positions)
+        lowest = int(index.argmin())
+        before = lowest + int((index[lowest:] > 0).argmax()) - 1  # where they begin to come as they are
+        after = len(index) - before - len(wanted)
+        if border != "constant" and min(before, after) >= 0:
+            as_it_repeats = border_table(len(wanted), (before, after), border)
+            if (index == as_it_repeats).all():
+                return Part(wanted, None, before, after)
+        return Part(wanted, index, **around)
 
     def repeated(self, held: NDArray[Any], axis: int) -> NDArray[Any]:
         """What is held of the wanted positions, as often as the padded ones repeat them."""

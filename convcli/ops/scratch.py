@@ -10,7 +10,8 @@ images that stay in the cache 0.29 and 0.20.
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from math import prod
 from typing import Any
 
@@ -65,6 +66,19 @@ def give_back(result: Array | None) -> None:
         result = result.base
     is_plain = result is not None and result.flags.owndata and result.flags.c_contiguous and result.flags.writeable
     _KEPT.given_back = result.reshape(-1).view(np.uint8) if result is not None and is_plain else None
+
+
+@contextmanager
+def lent(memory: Array | None) -> Iterator[None]:
+    """Let a result be made in this memory, which has no gaps, if it is of its size; None: where there is some."""
+    if memory is None:
+        yield
+        return
+    _KEPT.given_back = memory.reshape(-1).view(np.uint8)
+    try:
+        yield
+    finally:
+        _KEPT.given_back = None
 
 
 def given_back(size: int) -> Array | None:

@@ -123,6 +123,7 @@ class Held:
         found.ahead(first, end, self._thread, self._spare)
 
     def close(self) -> None:
-        """Wait for what is being read."""
+        """Wait for what is being read, and let go of all."""
         if self._thread is not None:
             self._thread.shutdown(cancel_futures=True)
+        self._layers, self._next, self._spare = OrderedDict(), {}, []

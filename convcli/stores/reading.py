@@ -117,6 +117,7 @@ def volume_of(
     boxes, planes = (_Boxes(stored, leading, most, sample.dtype) for most in (1, _TOGETHER))
     words["read_box"] = boxes.read
     words["chunk"] = (_layer(array, -3) if len(array.shape) > 2 else 1, *array.chunks[-2:])
+    words["has_runs"] = reads_in_part(array)
     all_rows, all_columns = (range(height),), (range(width),)
 
     def read_run(first: int, end: int) -> Pixels:

@@ -7,6 +7,7 @@ import pytest
 
 from convcli.geometry.blocks import Grid
 from convcli.images.volume_model import Volume, VolumeMetadata
+from convcli.jobs import filter_volume, volumes
 from convcli.jobs.filter import filter_image, plan_filter
 from convcli.jobs.filter_volume import VolumeFilter
 from convcli.jobs.morph import VolumeMorph, morph_image, plan_morph
@@ -78,3 +79,15 @@ def test_blocks_are_those_of_the_whole(rng, begin, dtype):
             ranges = grid.ranges(index)
             got[tuple(slice(each.start, each.stop) for each in ranges)] = work.region(ranges)
         np.testing.assert_array_equal(got, whole)
+
+
+@pytest.mark.parametrize(("begin", "dtype"), CASES[::4])
+def test_a_block_that_is_made_a_few_planes_at_a_time(rng, begin, dtype, monkeypatch):
+    monkeypatch.setattr(filter_volume, "_REGION_BYTES", 12_000)
+    monkeypatch.setattr(volumes, "STEP_BYTES", 300)
+    voxels = (rng.random(SHAPE) * 60_000).astype(dtype)
+    whole = np.stack(list(begin(opened(voxels), "NPY").planes()))[..., 0]
+    work = begin(opened(voxels), "NPY")
+    ranges = tuple(range(n // 5, n) for n in whole.shape)
+    assert work.planes_at_once(*ranges[1:]) < len(ranges[0])
+    np.testing.assert_array_equal(work.region(ranges), whole[np.ix_(*ranges)])

@@ -5,7 +5,7 @@ import threading
 import numpy as np
 
 from convcli.loops import costs
-from convcli.ops.scratch import aligned, scratch
+from convcli.ops.scratch import aligned, given_back, lent, scratch
 
 
 def test_the_same_memory_comes_back_smaller_or_grown():
@@ -35,3 +35,14 @@ def test_threads_do_not_share_it():
 def test_large_memory_is_given_back(monkeypatch):
     monkeypatch.setattr(costs, "KEPT_BYTES", 16)
     assert not np.shares_memory(scratch("large", 5, np.float32), scratch("large", 5, np.float32))
+
+
+def test_memory_is_lent_for_results_of_its_size_and_not_after():
+    memory = np.zeros((3, 4), np.float32)
+    with lent(memory[1:]):
+        assert given_back(48) is None  # of another size
+        assert np.shares_memory(given_back(32), memory)
+        assert given_back(32) is None  # nobody else gets it
+    with lent(memory), lent(None):
+        pass
+    assert given_back(48) is None
