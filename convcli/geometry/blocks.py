@@ -10,6 +10,7 @@ from typing import Any, Protocol
 # 64^3, blocks of 64 / 128 / 256 a side took 19.5 / 5.6 / 3.3 s: the chunks of halos are read again by each block.
 _BYTES = 256 << 20
 PIECE_BYTES = 32 << 20  # of a block, that are made and written at a time
+_ROWS_BYTES = 48 << 20  # of one of whole rows: two layers of 1280 x 64 x 64 of float32
 _SPACE = 3  # axes
 BLOCKS_EACH = 4  # for each of several workers, so that the last of them end together
 
@@ -23,7 +24,7 @@ def voxels_of_block(shape: Sequence[int], itemsize: int, workers: int = 1, *, ro
     if workers < 2:
         return most
     most = min(most, prod(shape) // (BLOCKS_EACH * workers))
-    return max(min(most, PIECE_BYTES // itemsize) if rows_first else most, 1)
+    return max(min(most, _ROWS_BYTES // itemsize) if rows_first else most, 1)
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,10 @@ def _across(row, spare, walk, target, smallest):
         combine(spare[:length], row[:length], row[shift : shift + length], smallest)
         row, spare = spare, row
         width += further
+    if channels == 1 and walk.stride_x == 2:  # known while it is compiled: in vectors, 24 MP of floats 17 ms, 7 so
+        for x in range(target.shape[0]):
+            target[x] = row[2 * x]
+        return
     for x in range(target.shape[0] // channels):
         for channel in range(channels):
             target[x * channels + channel] = row[x * walk.stride_x * channels + channel]
