@@ -121,9 +121,9 @@ voxels at either side were 876,000 reads of 32 bytes where 1,000 chunks are read
 
 Chunks of a folder are moved by zarrs, which copies less than zarr does itself. Numbers in the other order of bytes or
 axes, codecs that zarrs lacks, and stores at addresses are left to zarr. Float32 in chunks that are not packed, a
-Gaussian of sigma 2, two cores, medians in turns (from and to .npy; Zarr in one process; two workers of a cluster that was
-there; how fast gigabytes of files could be written changed by half from turn to turn): 640^3 in chunks of 64^3 2.2, 3.0
-and 2.5 s; 1280^3 (8 GB) 11.5, 16 and 17 s, in chunks of 128^3 16, 16 and 20 s. A worker had 398 MB at its most.
+Gaussian of sigma 2, two cores, medians in turns (from and to .npy; Zarr in one process; two workers of a cluster that
+was there; how fast gigabytes of files could be written changed by half from turn to turn): 640^3 in chunks of 64^3 2.2,
+3.0 and 2.5 s; 1280^3 (8 GB) 11.5, 16 and 17 s, in chunks of 128^3 16, 16 and 20 s. A worker had 398 MB at its most.
 
 The bits are those of the whole volume in one process, however it is cut: how a kernel is computed is decided from the
 whole. What is decided from a whole plane (Fourier transforms, bilateral filters, random pooling, `--each-plane`) goes
