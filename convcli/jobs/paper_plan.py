@@ -116,8 +116,9 @@ before is written; in one process this goes on from block to block. If `--block`
 least two chunks a side and are about 128 MB of the result; in one process they are whole planes, one behind the other.
 `--max-memory` makes them smaller.
 
-Where runs of voxels are read by themselves, of chunks that are not packed, blocks have whole rows: rows of a halo of 8
-voxels at either side were 876,000 reads of 32 bytes where 1,000 chunks are read.
+Where runs of voxels are read by themselves, of chunks that are not packed, blocks have whole rows, and with workers at
+first one chunk along depth: rows of a halo of 8 voxels at either side were 876,000 reads of 32 bytes where 1,000 chunks
+are read.
 
 Chunks of a folder are moved by zarrs, which copies less than zarr does itself. Numbers in the other order of bytes or
 axes, codecs that zarrs lacks, and stores at addresses are left to zarr. Float32 in chunks that are not packed, a
