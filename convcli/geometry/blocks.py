@@ -103,13 +103,13 @@ def deepened(shape: Sequence[int], block: Sequence[int], count: int) -> tuple[in
     (256, 256, 256)
     """
     sides = tuple(block)
-    while len(sides) >= _SPACE and sides[-3] < shape[-3]:
+    if len(sides) < _SPACE:
+        return sides
+    while sides[-3] < shape[-3]:
         longer = (*sides[:-3], min(2 * sides[-3], -(-shape[-3] // block[-3]) * block[-3]), *sides[-2:])
         if len(Grid(tuple(shape), longer)) < count:
             break
         sides = longer
-    if len(sides) < _SPACE:
-        return sides
     return (*sides[:-3], _even(shape[-3], sides[-3], block[-3]), *sides[-2:])
 
 

@@ -83,12 +83,11 @@ class Part:
         if len(wanted) == len(positions) and (wanted == positions).all():
             return Part(wanted, None, **around)
         index = np.searchsorted(wanted, positions)
-        lowest = int(index.argmin())
-        before = lowest + int((index[lowest:] > 0).argmax()) - 1  # where they begin to come as they are
-        after = len(index) - before - len(wanted)
-        if border != "constant" and min(before, after) >= 0:
-            as_it_repeats = border_table(len(wanted), (before, after), border)
-            if (index == as_it_repeats).all():
+        if border != "constant":
+            lowest = int(index.argmin())
+            before = lowest + int((index[lowest:] > 0).argmax()) - 1  # where they begin to come as they are
+            after = len(index) - before - len(wanted)
+            if min(before, after) >= 0 and (index == border_table(len(wanted), (before, after), border)).all():
                 return Part(wanted, None, before, after)
         return Part(wanted, index, **around)
 

@@ -245,6 +245,13 @@ def test_minmax_looks_at_all_blocks_before_it_makes_any(source, convcli, monkeyp
     assert made[0].max() == made[1].max() == 65535
 
 
+@pytest.mark.parametrize(("packed", "block"), [(None, [8, 16, 64]), ("auto", [32, 16, 16])])
+def test_chunks_that_are_read_run_by_run_are_cut_into_whole_rows(tmp_path, convcli, packed, block):
+    zarr.create_array(tmp_path / "a.zarr", shape=(64,) * 3, chunks=(8,) * 3, dtype="f4", compressors=packed)
+    words = ("-k", "gaussian3d:sigma=1", "-o", tmp_path / "b.zarr", "--workers", "8", "--estimate", "--json")
+    assert json.loads(convcli("filter", tmp_path / "a.zarr", *words).out)["estimates"][0]["block"] == block
+
+
 def test_what_it_would_cost(source, convcli, monkeypatch):
     target, read = source.with_name("b.zarr"), []
     words = ("filter", source, *FILTER, "-o", target)

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 import convcli
 from convcli.errors import ShapeError
+from convcli.loops.pooling.picking import pick
 
 LECTURE = np.array([[2, 3, 1, 9], [4, 7, 3, 5], [8, 2, 2, 2], [1, 3, 4, 5]])
 COMPUTED = ("max", "min", "average", "weighted", "lp", "median")
@@ -345,3 +346,13 @@ def test_pooling_equals_torch(sizes, kernel, stride, data, ceil_mode, include):
     theirs = torch.nn.functional.avg_pool2d(there, kernel, count_include_pad=include, **words)
     ours = convcli.pool2d(image, kernel, mode="average", count_include_pad=include, **words)
     assert np.allclose(ours, theirs.permute(0, 2, 3, 1).numpy(), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(("channels", "stride"), [(1, 2), (1, 3), (3, 2), (4, 2), (5, 3), (9, 2)])
+def test_pixels_are_picked_and_nothing_behind_them_is_touched(channels, stride):
+    for pixels in range(1, 7):
+        row = np.arange(((pixels - 1) * stride + 1) * channels, dtype=np.float32)
+        around = np.full(pixels * channels + 8, -1, np.float32)
+        pick(row, stride, channels, around[:-8])
+        np.testing.assert_array_equal(around[:-8].reshape(pixels, channels), row.reshape(-1, channels)[::stride])
+        assert (around[-8:] == -1).all()

@@ -11,13 +11,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from convcli.loops.compiling.compiler import Late, inner_loop, intrinsic, loop, prange, runs_python
+from convcli.loops.compiling.compiler import loop, prange
 from convcli.loops.pooling.halves import halve_bytes, halve_colours, halve_floats
-from convcli.loops.vectors import ir, pointers, types
-
-cgutils = Late("numba.core.cgutils")
-
-_AT_ONCE = 4  # numbers of a pixel that are moved at a time
+from convcli.loops.pooling.picking import pick
 
 
 class Windows(NamedTuple):
@@ -36,39 +32,6 @@ class Windows(NamedTuple):
     multiplies: bool  # that one number is the divisor's reciprocal, of a power of two
     two_by_two: bool  # side by side in one plane: of one channel, or of three whose means are bytes
     whole: bool  # round half to even: means that are written as integers
-
-
-def _move_naive(row, step, target, unit, pixels):
-    """Copy `_AT_ONCE` numbers of each pixel; pixels begin ``step`` numbers apart here and ``unit`` there."""
-    for x in range(pixels):
-        target[x * unit : x * unit + _AT_ONCE] = row[x * step : x * step + _AT_ONCE]
-
-
-@intrinsic
-def _move(typing_context, row, step, target, unit, pixels):
-    signature = types.void(row, types.intp, target, types.intp, types.intp)
-
-    def generate(context, builder, signature, arguments):
-        row, step, target, unit, pixels = pointers(context, builder, signature, arguments)
-        several = ir.VectorType(row.type.pointee, _AT_ONCE).as_pointer()
-        size = signature.args[0].dtype.bitwidth // 8
-        with cgutils.for_range(builder, pixels) as each:
-            at, to = builder.mul(each.index, step), builder.mul(each.index, unit)
-            value = builder.load(builder.bitcast(builder.gep(row, [at]), several), align=size)
-            builder.store(value, builder.bitcast(builder.gep(target, [to]), several), align=size)
-        return context.get_dummy_value()
-
-    return signature, generate
-
-
-if runs_python():
-    _move_pixels = _move_naive
-else:
-
-    @inner_loop
-    def _move_pixels(row, step, target, unit, pixels):
-        """`_move_naive` as instructions."""
-        _move(row, step, target, unit, pixels)
 
 
 @loop(parallel=False)
@@ -120,15 +83,6 @@ def _across(row, unit, columns, target):
     _add(row, row[(min(some, 2) - 1) * unit :], row[(some - 1) * unit :], some, target)
     for tap in range(3, columns):
         _add_one(row[tap * unit :], target)
-
-
-@loop(parallel=False)
-def _pick(row, stride, channels, target):
-    """Every ``stride``-th pixel of ``row``; a few numbers more are read and written; arguments are already checked."""
-    pixels = (target.shape[0] - _AT_ONCE) // channels
-    # What the last channels' numbers write over, the first ones' put right.
-    for channel in range((channels - 1) // _AT_ONCE * _AT_ONCE, -1, -_AT_ONCE):
-        _move_pixels(row[channel:], stride * channels, target[channel:], channels, pixels)
 
 
 @loop(parallel=False)
@@ -196,11 +150,11 @@ def pool_means(source, tables, windows, sums, out):
             continue
         starts = ((count - 1) * windows.stride_x + 1) * channels
         row = np.empty(starts + (beyond - 1) * channels, kind)
-        total, means = np.empty(starts + _AT_ONCE, kind), np.empty(count * channels + _AT_ONCE, kind)
+        total, means = np.empty(starts, kind), np.empty(count * channels, kind)
         _down(source[image], planes[z, 0], rows[y, 0], columns[x, 0] * channels, windows, row)
-        _across(row, windows.dilation_x * channels, windows.columns, total[:starts])
+        _across(row, windows.dilation_x * channels, windows.columns, total)
         if windows.stride_x > 1:
-            _pick(total, windows.stride_x, channels, means)
+            pick(total, windows.stride_x, channels, means)
             _divide(means, windows.divisor, windows.multiplies, windows.whole, target)
         else:
             _divide(total, windows.divisor, windows.multiplies, windows.whole, target)
